@@ -1,0 +1,188 @@
+/** Devices: compile programs, keep buffers, run. */
+
+import { availableParallelism, cpus } from "node:os";
+import { Worker } from "node:worker_threads";
+import { messageOf, UserError } from "../errors.ts";
+import { type DataType, emitOnnx, type Graph, inputName } from "../tensor/index.ts";
+import type { AnswerMessage, Argument, DeviceKind, HostTensor, OutputInfo, RequestName, Requests } from "./protocol.ts";
+
+export const deviceNames = ["cpu", "webgpu", "cuda", "auto"] as const;
+
+/** `auto` is the first of cuda, webgpu and cpu that works. */
+export type DeviceName = (typeof deviceNames)[number];
+
+export interface DeviceOptions {
+  /** Threads of one operator on the CPU. Default: the number of cores. */
+  readonly threads?: number;
+}
+
+/** A tensor that lives on a device until it is disposed. */
+export interface DeviceTensor {
+  readonly id: number;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+}
+
+/** What a run gives: tensors that stay on the device, and values that were asked for on the host. */
+export interface RunOutputs {
+  readonly tensors: Readonly<Record<string, DeviceTensor>>;
+  readonly values: Readonly<Record<string, HostTensor>>;
+}
+
+/** A compiled graph. */
+export interface Program {
+  readonly graph: Graph;
+  /** Runs it. Throws if an input is missing or unknown. A host tensor is copied to the device first. */
+  run(inputs: Readonly<Record<string, DeviceTensor | HostTensor>>): Promise<RunOutputs>;
+  release(): Promise<void>;
+}
+
+/**
+ * Opens a device. Work runs in a thread of its own, so that the caller's event loop stays free; the thread does not keep the
+ * process alive while it is idle. Throws a `UserError` if the device cannot be had.
+ */
+export async function openDevice(name: DeviceName = "cpu", options: DeviceOptions = {}): Promise<Device> {
+  if (name !== "auto") return Device.open(name, options);
+  for (const kind of ["cuda", "webgpu"] as const) {
+    try {
+      return await Device.open(kind, options);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return Device.open("cpu", options);
+}
+
+interface Pending {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Device {
+  readonly kind: DeviceKind;
+  readonly threads: number;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #calls = 0;
+  #failure: Error | undefined;
+
+  private constructor(kind: DeviceKind, threads: number) {
+    this.kind = kind;
+    this.threads = threads;
+    this.#worker = new Worker(new URL("./node-worker.js", import.meta.url));
+    this.#worker.on("message", (message: AnswerMessage) => this.#settle(message));
+    this.#worker.on("error", (error) => this.#fail(new Error(`the device's thread failed: ${messageOf(error)}`)));
+    this.#worker.on("exit", () => this.#fail(new Error("the device is closed")));
+    this.#worker.unref();
+  }
+
+  static async open(kind: DeviceKind, { threads = availableParallelism() }: DeviceOptions): Promise<Device> {
+    const device = new Device(kind, threads);
+    try {
+      await device.#request("open", { device: kind, threads });
+    } catch (error) {
+      await device.close();
+      throw error;
+    }
+    return device;
+  }
+
+  /** For people: what the device is. */
+  get description(): string {
+    if (this.kind !== "cpu") return this.kind;
+    const model = cpus()[0]?.model.trim() ?? "unknown";
+    return `cpu (${model}, ${this.threads} thread${this.threads === 1 ? "" : "s"})`;
+  }
+
+  /** Compiles a graph. The outputs named by `download` arrive on the host, the others stay on the device. */
+  async compile(graph: Graph, options: { readonly download?: readonly string[] } = {}): Promise<Program> {
+    const program = await this.#request("compile", {
+      model: emitOnnx(graph),
+      outputs: [...graph.outputs.keys()],
+      download: options.download ?? [],
+    });
+    const expected = graph.inputs.map(inputName);
+    return {
+      graph,
+      run: async (inputs) => {
+        const missing = expected.filter((name) => inputs[name] === undefined);
+        if (missing.length > 0) throw new Error(`${graph.name}: the input ${missing.join(", ")} is missing`);
+        const given: Record<string, Argument> = {};
+        for (const name of expected) {
+          const value = inputs[name];
+          if (value !== undefined) given[name] = "id" in value ? value.id : value;
+        }
+        const { values, buffers } = await this.#request("run", { program, inputs: given });
+        return { values, tensors: buffers satisfies Record<string, OutputInfo> };
+      },
+      release: async () => this.#request("release", { program }),
+    };
+  }
+
+  /** Copies a tensor to the device. */
+  async upload(tensor: HostTensor): Promise<DeviceTensor> {
+    const { dtype, shape } = tensor;
+    return { id: await this.#request("upload", { tensor }), dtype, shape };
+  }
+
+  /** Copies a tensor from the device. */
+  async download({ id }: DeviceTensor): Promise<HostTensor> {
+    return this.#request("download", { id });
+  }
+
+  /** Frees tensors. */
+  async dispose(tensors: Iterable<DeviceTensor>): Promise<void> {
+    await this.#request("dispose", { ids: [...tensors].map(({ id }) => id) });
+  }
+
+  /**
+   * Runs a function on the arrays of some tensors, in place, in the device's thread. Only the CPU has such arrays.
+   * @param module the URL of the module that exports the function
+   */
+  async kernel(
+    module: URL,
+    name: string,
+    tensors: Readonly<Record<string, DeviceTensor>>,
+    parameters: unknown,
+  ): Promise<void> {
+    if (this.kind !== "cpu") throw new Error(`internal: kernels run on the cpu, not on ${this.kind}`);
+    const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
+    await this.#request("kernel", { module: module.href, name, buffers, parameters });
+  }
+
+  /** Ends the device's thread and frees all it holds. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #request<Name extends RequestName>(
+    name: Name,
+    given: Requests[Name]["arguments"],
+  ): Promise<Requests[Name]["answer"]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const call = this.#calls++;
+    return new Promise((resolve, reject) => {
+      // The protocol's types pair each request with its answer.
+      const settle = (answer: unknown) => resolve(answer as Requests[Name]["answer"]);
+      this.#pending.set(call, { resolve: settle, reject });
+      this.#worker.ref();
+      this.#worker.postMessage({ call, name, arguments: given });
+    });
+  }
+
+  #settle(message: AnswerMessage): void {
+    const pending = this.#pending.get(message.call);
+    this.#pending.delete(message.call);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if (pending === undefined) return;
+    if ("answer" in message) pending.resolve(message.answer);
+    else
+      pending.reject(message.user ? new UserError(message.error) : new Error(message.error, { cause: message.stack }));
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+}

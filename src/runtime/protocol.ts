@@ -1,0 +1,65 @@
+/** The messages between a device and its worker. */
+
+import type { DataType } from "../tensor/index.ts";
+
+export type HostData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
+
+/** A tensor on the host: row-major data. */
+export interface HostTensor {
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  readonly data: HostData;
+}
+
+/** A device buffer by its number, or a tensor that comes with the message. */
+export type Argument = number | HostTensor;
+
+export interface OutputInfo {
+  readonly id: number;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+}
+
+export interface RunResult {
+  readonly values: Readonly<Record<string, HostTensor>>;
+  readonly buffers: Readonly<Record<string, OutputInfo>>;
+}
+
+export type DeviceKind = "cpu" | "webgpu" | "cuda";
+
+/** What a worker can be asked, by name: arguments and answer. */
+export interface Requests {
+  open: { arguments: { device: DeviceKind; threads: number }; answer: undefined };
+  compile: {
+    arguments: { model: Uint8Array; outputs: readonly string[]; download: readonly string[] };
+    answer: number;
+  };
+  release: { arguments: { program: number }; answer: undefined };
+  run: { arguments: { program: number; inputs: Readonly<Record<string, Argument>> }; answer: RunResult };
+  upload: { arguments: { tensor: HostTensor }; answer: number };
+  download: { arguments: { id: number }; answer: HostTensor };
+  dispose: { arguments: { ids: readonly number[] }; answer: undefined };
+  kernel: {
+    arguments: { module: string; name: string; buffers: Readonly<Record<string, number>>; parameters: unknown };
+    answer: undefined;
+  };
+}
+
+export type RequestName = keyof Requests;
+
+/** What answers them. */
+export type Handlers = {
+  readonly [Name in RequestName]: (
+    given: Requests[Name]["arguments"],
+  ) => Promise<Requests[Name]["answer"]> | Requests[Name]["answer"];
+};
+
+export interface RequestMessage<Name extends RequestName = RequestName> {
+  readonly call: number;
+  readonly name: Name;
+  readonly arguments: Requests[Name]["arguments"];
+}
+
+export type AnswerMessage =
+  | { readonly call: number; readonly answer: unknown }
+  | { readonly call: number; readonly error: string; readonly user: boolean; readonly stack: string | undefined };

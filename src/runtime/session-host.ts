@@ -1,0 +1,214 @@
+/**
+ * The one place that touches ONNX Runtime. Runs in a worker, because `session.run` blocks its thread for the whole step.
+ *
+ * What ONNX Runtime's binding for Node does (1.30), and what follows here:
+ * - Inputs are taken without a copy and every output is copied into a fresh buffer. So state that changes each step is not
+ *   an output on the CPU: kernels (`kernel`) change it in place.
+ * - Each session has its own pool of threads, and an idle pool spins: `force_spinning_stop` gives its core back.
+ * - The memory pattern raises the peak by a third and saves nothing: off.
+ * - On WebGPU, outputs stay on the device (`gpu-buffer`) and can be fed back. `getData()` of such a tensor aborts the process
+ *   in Node, so an identity program with an output on the host downloads it.
+ */
+
+import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
+import { messageOf, UserError } from "../errors.ts";
+import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
+import type { Argument, DeviceKind, Handlers, HostData, HostTensor, Requests, RunResult } from "./protocol.ts";
+
+/** What is used of ONNX Runtime; `onnxruntime-node` and `onnxruntime-web` both give it. */
+export interface OnnxRuntime {
+  readonly env: Env;
+  readonly InferenceSession: InferenceSessionFactory;
+  readonly Tensor: TensorConstructor;
+}
+
+/** A function over arrays that a kernel module exports. It changes them in place. */
+export type Kernel<Parameters> = (arrays: Readonly<Record<string, HostData>>, parameters: Parameters) => void;
+
+interface Program {
+  readonly session: InferenceSession;
+  /** Names of the outputs that are wanted on the host. */
+  readonly download: ReadonlySet<string>;
+}
+
+export class SessionHost implements Handlers {
+  readonly #runtime: OnnxRuntime;
+  readonly #programs = new Map<number, Program>();
+  readonly #tensors = new Map<number, Tensor>();
+  readonly #transfers = new Map<string, Promise<Program>>();
+  #device: DeviceKind = "cpu";
+  #threads = 1;
+  #next = 1;
+
+  constructor(runtime: OnnxRuntime) {
+    this.#runtime = runtime;
+    runtime.env.logLevel = "error";
+  }
+
+  /** Chooses the device. Throws a `UserError` if it cannot be had. */
+  async open({ device, threads }: Requests["open"]["arguments"]): Promise<undefined> {
+    this.#device = device;
+    this.#threads = threads;
+    if (device === "cpu") return;
+    try {
+      await this.#transferred({ dtype: "float32", shape: [1], data: new Float32Array(1) }, "download");
+    } catch (error) {
+      throw new UserError(`the device "${device}" is not available here: ${firstLine(error)} ${remedies[device]}`);
+    }
+  }
+
+  async compile({ model, outputs, download }: Requests["compile"]["arguments"]): Promise<number> {
+    const id = this.#next++;
+    this.#programs.set(id, await this.#program(model, outputs, download));
+    return id;
+  }
+
+  async release({ program }: Requests["release"]["arguments"]): Promise<undefined> {
+    const { session } = this.#find(program);
+    this.#programs.delete(program);
+    await session.release();
+  }
+
+  async run({ program, inputs }: Requests["run"]["arguments"]): Promise<RunResult> {
+    const { session, download } = this.#find(program);
+    const feeds = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, this.#tensor(value)]));
+    const results = await this.#session(session, feeds);
+    const values: Record<string, HostTensor> = {};
+    const buffers: Record<string, { id: number; dtype: DataType; shape: readonly number[] }> = {};
+    for (const [name, tensor] of Object.entries(results)) {
+      if (download.has(name)) values[name] = hostTensor(tensor);
+      else buffers[name] = { id: this.#keep(tensor), dtype: dataType(tensor), shape: tensor.dims };
+    }
+    return { values, buffers };
+  }
+
+  async upload({ tensor }: Requests["upload"]["arguments"]): Promise<number> {
+    if (this.#device === "cpu") return this.#keep(this.#tensor(tensor));
+    return this.#keep(await this.#transferred(tensor, "upload"));
+  }
+
+  async download({ id }: Requests["download"]["arguments"]): Promise<HostTensor> {
+    const tensor = this.#tensor(id);
+    // A copy, for the buffer goes on changing.
+    if (tensor.location === "cpu") return { ...hostTensor(tensor), data: hostTensor(tensor).data.slice() };
+    const shape = tensor.dims;
+    return hostTensor(await this.#transferred({ dtype: dataType(tensor), shape, tensor }, "download"));
+  }
+
+  dispose({ ids }: Requests["dispose"]["arguments"]): undefined {
+    for (const id of ids) {
+      const tensor = this.#tensors.get(id);
+      this.#tensors.delete(id);
+      if (tensor !== undefined && tensor.location !== "cpu") tensor.dispose();
+    }
+  }
+
+  async kernel({ module, name, buffers, parameters }: Requests["kernel"]["arguments"]): Promise<undefined> {
+    const exported: Record<string, unknown> = await import(module);
+    const kernel = exported[name];
+    if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
+    const arrays = Object.fromEntries(
+      Object.entries(buffers).map(([key, id]) => [key, hostTensor(this.#tensor(id)).data]),
+    );
+    kernel(arrays, parameters);
+  }
+
+  async #program(model: Uint8Array, outputs: readonly string[], download: readonly string[]): Promise<Program> {
+    const session = await this.#runtime.InferenceSession.create(model, {
+      executionProviders: [this.#device],
+      graphOptimizationLevel: "all",
+      intraOpNumThreads: this.#threads,
+      interOpNumThreads: 1,
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      extra: { session: { force_spinning_stop: "1" } },
+      ...(this.#device === "webgpu" && {
+        preferredOutputLocation: Object.fromEntries(
+          outputs.map((name) => [name, download.includes(name) ? "cpu" : "gpu-buffer"] as const),
+        ),
+      }),
+    });
+    return { session, download: new Set(download) };
+  }
+
+  async #session(session: InferenceSession, feeds: Record<string, Tensor>) {
+    try {
+      return await session.run(feeds);
+    } catch (error) {
+      const given = Object.entries(feeds).map(([name, t]) => `${name}: ${t.type}[${t.dims}] on ${t.location}`);
+      throw new Error(`ONNX Runtime failed: ${messageOf(error)}\n  inputs: ${given.join(", ")}`);
+    }
+  }
+
+  /** A tensor moved to or from the device by an identity program, compiled once for each dtype and rank. */
+  async #transferred(
+    {
+      dtype,
+      shape,
+      ...source
+    }: { dtype: DataType; shape: readonly number[] } & ({ data: HostData } | { tensor: Tensor }),
+    direction: "upload" | "download",
+  ): Promise<Tensor> {
+    const key = `${direction} ${dtype} ${shape.length}`;
+    const program =
+      this.#transfers.get(key) ??
+      this.#program(identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []);
+    this.#transfers.set(key, program);
+    const x = "tensor" in source ? source.tensor : this.#tensor({ dtype, shape, data: source.data });
+    const { y } = await this.#session((await program).session, { x });
+    if (y === undefined) throw new Error("internal: the identity program gave no output");
+    return y;
+  }
+
+  #tensor(argument: Argument): Tensor {
+    if (typeof argument === "number") {
+      const tensor = this.#tensors.get(argument);
+      if (tensor === undefined) throw new Error(`internal: buffer ${argument} was disposed or never existed`);
+      return tensor;
+    }
+    const { dtype, data, shape } = argument;
+    return new this.#runtime.Tensor(dtype, data, shape);
+  }
+
+  #keep(tensor: Tensor): number {
+    const id = this.#next++;
+    this.#tensors.set(id, tensor);
+    return id;
+  }
+
+  #find(id: number): Program {
+    const program = this.#programs.get(id);
+    if (program === undefined) throw new Error(`internal: program ${id} was released or never existed`);
+    return program;
+  }
+}
+
+const remedies: Record<Exclude<DeviceKind, "cpu">, string> = {
+  webgpu: "A GPU with a Vulkan, Metal or Direct3D 12 driver is needed; use --device cpu.",
+  cuda: "Install its provider with `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node`, or use --device cpu.",
+};
+
+function identity(dtype: DataType, rank: number): Uint8Array {
+  const shape = Array.from({ length: rank }, (_, axis) => symbol(`d${axis}`));
+  return emitOnnx(graph("identity", { y: reshape(input("x", shape, dtype), shape) }));
+}
+
+function hostTensor(tensor: Tensor): HostTensor {
+  const { data } = tensor;
+  const known =
+    data instanceof Float32Array ||
+    data instanceof Int32Array ||
+    data instanceof BigInt64Array ||
+    data instanceof Uint8Array;
+  if (!known) throw new Error(`internal: a tensor of type ${tensor.type} is not known`);
+  return { dtype: dataType(tensor), shape: tensor.dims, data };
+}
+
+function dataType({ type }: Tensor): DataType {
+  if (type === "float32" || type === "int32" || type === "int64" || type === "bool") return type;
+  throw new Error(`internal: a tensor of type ${type} is not known`);
+}
+
+function firstLine(error: unknown): string {
+  return `${messageOf(error).split("\n")[0]}`.replace(/\.?$/, ".");
+}

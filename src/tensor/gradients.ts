@@ -1,0 +1,64 @@
+/** Reverse mode: gradients of a scalar, as tensors built of the same operators. */
+
+import { sameDimension } from "./dimension.ts";
+import { topological } from "./graph.ts";
+import { add, constant, expand, reshape, sum } from "./operators/index.ts";
+import { broadcast, printType, type Shape, sameShape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+/**
+ * The gradients of a scalar `loss` with respect to tensors, each of that tensor's shape; zeros where the loss does not depend
+ * on it. Walks the nodes backwards once; contributions are summed to the shape of what they belong to, and added up, here
+ * and nowhere else.
+ */
+export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  if (loss.shape.length !== 0 || loss.dtype !== "float32") {
+    throw new Error(`gradients(): the loss must be a float32 scalar, got ${printType(loss)}`);
+  }
+  const nodes = topological([loss]);
+  const needed = dependents(wrt, nodes);
+  const gradientOf = new Map<Tensor, Tensor>([[loss, constant(1)]]);
+  for (const node of nodes.reverse()) {
+    const [output] = node.outputs;
+    const gradient = output === undefined ? undefined : gradientOf.get(output);
+    if (output === undefined || gradient === undefined || !needed.has(output) || node.inputs.length === 0) continue;
+    const contributions = node.gradient(gradient);
+    if (contributions.length !== node.inputs.length) {
+      throw new Error(
+        `internal: ${node.operator.name} gives ${contributions.length} gradients for ${node.inputs.length}`,
+      );
+    }
+    node.inputs.forEach((input, index) => {
+      const contribution = contributions[index];
+      if (contribution === undefined || !needed.has(input)) return;
+      const fitted = sumTo(contribution, input.shape, node.operator.name);
+      const sofar = gradientOf.get(input);
+      gradientOf.set(input, sofar === undefined ? fitted : add(sofar, fitted));
+    });
+  }
+  return wrt.map((tensor) => gradientOf.get(tensor) ?? expand(constant(0), tensor.shape));
+}
+
+/** The tensors through which a gradient must flow: those that depend on one of `wrt`. */
+function dependents(wrt: readonly Tensor[], nodes: ReturnType<typeof topological>): ReadonlySet<Tensor> {
+  const found = new Set(wrt);
+  for (const node of nodes) {
+    if (node.inputs.some((input) => found.has(input))) for (const output of node.outputs) found.add(output);
+  }
+  return found;
+}
+
+/** Undoes broadcasting: sums a gradient over the axes along which `shape` was repeated. */
+function sumTo(gradient: Tensor, shape: Shape, operator: string): Tensor {
+  if (sameShape(gradient.shape, shape)) return gradient;
+  const common = broadcast(gradient.shape, shape);
+  if (common === undefined || !sameShape(common, gradient.shape)) {
+    throw new Error(`internal: ${operator} gives a gradient ${printType(gradient)} that does not sum to [${shape}]`);
+  }
+  const leading = gradient.shape.length - shape.length;
+  const axes = gradient.shape.flatMap((size, axis) => {
+    const own = axis < leading ? undefined : shape[axis - leading];
+    return own !== undefined && sameDimension(own, size) ? [] : [axis];
+  });
+  return reshape(sum(gradient, axes), shape);
+}

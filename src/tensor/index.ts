@@ -1,0 +1,9 @@
+/** Symbolic tensors: trace a program, differentiate it, emit it as ONNX. */
+
+export { type Dimension, evaluateDimension, printDimension, type SymbolicDimension, symbol } from "./dimension.ts";
+export { gradients } from "./gradients.ts";
+export { type Graph, graph, inputName, printGraph, verify } from "./graph.ts";
+export { emitOnnx } from "./onnx.ts";
+export * from "./operators/index.ts";
+export { concreteShape, type DataType, printType, type Shape, type TensorType } from "./shape.ts";
+export type { Tensor } from "./tensor.ts";

@@ -1,0 +1,245 @@
+/** Emission: a graph as an ONNX model. */
+
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
+import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
+import { type Graph, inputName } from "./graph.ts";
+import { onnxDataType } from "./operators/elementwise.ts";
+import type { DataType, Shape, TensorType } from "./shape.ts";
+import type { Emitter, OnnxAttributes, OnnxNodeOptions, Tensor } from "./tensor.ts";
+
+/** The operator set emitted, and the version of the file format that goes with it. */
+const OPSET = 22;
+const IR_VERSION = 10n;
+
+/** The graph as the bytes of an ONNX model. Its inputs and outputs have the graph's names. */
+export function emitOnnx(graph: Graph): Uint8Array {
+  const emitter = new GraphEmitter(graph);
+  const names = new Map<Tensor, string>();
+  for (const node of graph.nodes) {
+    const given = node.inputs.map((input) => known(names, input));
+    const emitted = node.emit(emitter, given);
+    node.outputs.forEach((output, index) => {
+      const name = emitted[index];
+      if (name === undefined) throw new Error(`internal: ${node.operator.name} emitted no output ${index}`);
+      names.set(output, name);
+    });
+  }
+  for (const [name, output] of graph.outputs) emitter.output(name, known(names, output));
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: "tokenformer",
+    opsetImport: [
+      create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) }),
+      create(OperatorSetIdProtoSchema, { domain: "com.microsoft", version: 1n }),
+    ],
+    graph: create(GraphProtoSchema, {
+      name: graph.name,
+      node: emitter.protos,
+      initializer: [...emitter.constants.values()],
+      input: graph.inputs.map((input) => valueInfo(inputName(input), input)),
+      output: [...graph.outputs].map(([name, output]) => valueInfo(name, output)),
+    }),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+class GraphEmitter implements Emitter {
+  readonly protos: NodeProto[] = [];
+  readonly constants = new Map<string, TensorProto>();
+  readonly #inputs: readonly Tensor[];
+  readonly #dimensions = new Map<string, string>();
+  readonly #shapes = new Map<string, string>();
+  #count = 0;
+
+  constructor(graph: Graph) {
+    this.#inputs = graph.inputs;
+  }
+
+  node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, options: OnnxNodeOptions = {}) {
+    const output = this.#fresh(type);
+    this.#add(type, inputs, [output], attributes, options);
+    return output;
+  }
+
+  nodes(type: string, inputs: readonly string[], outputs: number, attributes: OnnxAttributes = {}) {
+    const names = Array.from({ length: outputs }, () => this.#fresh(type));
+    this.#add(type, inputs, names, attributes, {});
+    return names;
+  }
+
+  scalar(value: number, dtype: DataType) {
+    return this.#constant(`${dtype}(${value})`, dtype, [value], []);
+  }
+
+  integers(values: readonly number[]) {
+    return this.#constant(`int64[${values}]`, "int64", values, [values.length]);
+  }
+
+  floats(values: readonly number[]) {
+    return this.#constant(`float32[${values}]`, "float32", values, [values.length]);
+  }
+
+  shape(shape: Shape) {
+    const [only] = shape;
+    if (shape.length === 1 && only !== undefined) return this.#dimension(only);
+    if (isStatic(shape)) return this.integers(shape);
+    return this.#once(this.#shapes, shape.map(printDimension).join(", "), () =>
+      this.node(
+        "Concat",
+        shape.map((size) => this.#dimension(size)),
+        { axis: { int: 0 } },
+      ),
+    );
+  }
+
+  reshape(from: Shape, to: Shape) {
+    // 0 takes the size of the same axis of the input, -1 takes what is left.
+    const sizes = to.map((size, axis) => {
+      if (typeof size === "number") return size === 0 ? undefined : size;
+      const same = from[axis];
+      return same !== undefined && sameDimension(same, size) ? 0 : undefined;
+    });
+    if (sizes.filter((size) => size === undefined).length > 1) return this.shape(to);
+    return this.integers(sizes.map((size) => size ?? -1));
+  }
+
+  /** Gives a graph output its name. */
+  output(name: string, value: string) {
+    this.#add("Identity", [value], [name], {}, {});
+  }
+
+  #fresh(type: string): string {
+    return `${type}_${this.#count++}`;
+  }
+
+  #add(
+    type: string,
+    inputs: readonly string[],
+    outputs: string[],
+    attributes: OnnxAttributes,
+    options: OnnxNodeOptions,
+  ) {
+    this.protos.push(
+      create(NodeProtoSchema, {
+        opType: type,
+        domain: options.domain ?? "",
+        name: outputs[0] ?? type,
+        input: [...inputs],
+        output: outputs,
+        attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+      }),
+    );
+  }
+
+  #constant(key: string, dtype: DataType, values: readonly number[], dims: readonly number[]): string {
+    if (!this.constants.has(key)) {
+      this.constants.set(
+        key,
+        create(TensorProtoSchema, {
+          name: key,
+          dataType: onnxDataType[dtype],
+          dims: dims.map(BigInt),
+          rawData: littleEndian(dtype, values),
+        }),
+      );
+    }
+    return key;
+  }
+
+  /** A dimension as an int64 vector of length 1: read off an input's shape where it is a symbol. */
+  #dimension(size: Dimension): string {
+    if (typeof size === "number") return this.integers([size]);
+    return this.#once(this.#dimensions, size.text, () => {
+      const terms = [...termsOf(size)].map(([monomial, coefficient]) => {
+        const factors = symbolsOf(monomial).map((name) => this.#symbol(name));
+        if (coefficient !== 1 || factors.length === 0) factors.push(this.integers([coefficient]));
+        return factors.reduce((product, factor) => this.node("Mul", [product, factor]));
+      });
+      return terms.reduce((total, term) => this.node("Add", [total, term]));
+    });
+  }
+
+  #symbol(name: string): string {
+    return this.#once(this.#dimensions, name, () => {
+      for (const input of this.#inputs) {
+        const axis = input.shape.findIndex((size) => printDimension(size) === name);
+        if (axis >= 0) return this.node("Shape", [inputName(input)], { start: { int: axis }, end: { int: axis + 1 } });
+      }
+      throw new Error(`internal: no input has the dimension ${name}`);
+    });
+  }
+
+  #once(cache: Map<string, string>, key: string, emit: () => string): string {
+    const value = cache.get(key) ?? emit();
+    cache.set(key, value);
+    return value;
+  }
+}
+
+function attribute(name: string, value: OnnxAttributes[string]) {
+  const type = AttributeProto_AttributeType;
+  if (typeof value === "number") return create(AttributeProtoSchema, { name, type: type.FLOAT, f: value });
+  if (typeof value === "string") {
+    return create(AttributeProtoSchema, { name, type: type.STRING, s: new TextEncoder().encode(value) });
+  }
+  if ("int" in value) return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(value.int) });
+  return create(AttributeProtoSchema, { name, type: type.INTS, ints: value.map(BigInt) });
+}
+
+function valueInfo(name: string, { dtype, shape }: TensorType): ValueInfoProto {
+  const dim = shape.map((size) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value:
+        typeof size === "number"
+          ? { case: "dimValue", value: BigInt(size) }
+          : { case: "dimParam", value: printDimension(size) },
+    }),
+  );
+  const tensorType = create(TypeProto_TensorSchema, {
+    elemType: onnxDataType[dtype],
+    shape: create(TensorShapeProtoSchema, { dim }),
+  });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: "tensorType", value: tensorType } }),
+  });
+}
+
+function littleEndian(dtype: DataType, values: readonly number[]): Uint8Array<ArrayBuffer> {
+  const size = { float32: 4, int32: 4, int64: 8, bool: 1 }[dtype];
+  const view = new DataView(new ArrayBuffer(values.length * size));
+  values.forEach((value, index) => {
+    if (dtype === "float32") view.setFloat32(4 * index, value, true);
+    else if (dtype === "int32") view.setInt32(4 * index, value, true);
+    else if (dtype === "int64") view.setBigInt64(8 * index, BigInt(value), true);
+    else view.setUint8(index, value);
+  });
+  return new Uint8Array(view.buffer);
+}
+
+function isStatic(shape: Shape): shape is readonly number[] {
+  return shape.every((size) => typeof size === "number");
+}
+
+function known(names: ReadonlyMap<Tensor, string>, tensor: Tensor): string {
+  const name = names.get(tensor);
+  if (name === undefined) throw new Error("internal: a value is emitted before it is computed");
+  return name;
+}

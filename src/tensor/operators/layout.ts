@@ -1,0 +1,170 @@
+/** Operators that move, join, repeat or sum elements. */
+
+import { addDimensions, type Dimension, printDimension, sameDimension } from "../dimension.ts";
+import { at, broadcast, elements, normaliseAxis, type Shape, sameShape } from "../shape.ts";
+import { apply, type Operator, type Tensor } from "../tensor.ts";
+import { div } from "./elementwise.ts";
+import { constant, extent } from "./sources.ts";
+
+/** The same elements in another shape of equal size. */
+export const reshape = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : apply(layout.reshape, { shape }, [x]);
+
+/** The axes in another order: axis i of the result is axis `axes[i]` of x. */
+export const transpose = (x: Tensor, axes: readonly number[]): Tensor => apply(layout.transpose, { axes }, [x]);
+
+/** x repeated along axes of size 1 (and new leading axes) up to `shape`. */
+export const expand = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : apply(layout.expand, { shape }, [x]);
+
+/** The sum over axes. `keep` leaves them with size 1; default false. */
+export function sum(x: Tensor, axes: readonly number[], options: { keep?: boolean } = {}): Tensor {
+  const normalised = axes.map((axis) => normaliseAxis(axis, x.shape.length)).sort((a, b) => a - b);
+  return normalised.length === 0 ? x : apply(layout.sum, { axes: normalised, keep: options.keep ?? false }, [x]);
+}
+
+/** The mean over all elements, a scalar. */
+export function mean(x: Tensor): Tensor {
+  const axes = x.shape.map((_, axis) => axis);
+  return div(sum(x, axes), extent(elements(x.shape)));
+}
+
+/** The tensors one after the other along an axis. */
+export const concat = (tensors: readonly Tensor[], axis: number): Tensor => apply(layout.concat, { axis }, tensors);
+
+/** Elements `start` to `end` (exclusive) of an axis. */
+export const slice = (x: Tensor, axis: number, start: number, end: number): Tensor =>
+  apply(layout.slice, { axis: normaliseAxis(axis, x.shape.length), start, end }, [x]);
+
+export const layout = {
+  reshape: {
+    name: "reshape",
+    doc: "the same elements in another shape",
+    arity: 1,
+    infer: ([x], { shape }) => {
+      if (!sameDimension(elements(x.shape), elements(shape))) {
+        throw new Error(`${printDimension(elements(x.shape))} elements do not fit [${shape.map(printDimension)}]`);
+      }
+      return [{ dtype: x.dtype, shape }];
+    },
+    onnx: (emitter, [x], { shape }, { inputs: [input] }) =>
+      emitter.node("Reshape", [x, emitter.reshape(input.shape, shape)]),
+    gradient: (g, { inputs: [x] }) => [reshape(g, x.shape)],
+  } satisfies Operator<{ shape: Shape }, 1>,
+
+  transpose: {
+    name: "transpose",
+    doc: "the axes in another order",
+    arity: 1,
+    infer: ([x], { axes }) => {
+      if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
+        throw new Error(`[${axes}] is not an order of its ${x.shape.length} axes`);
+      }
+      return [{ dtype: x.dtype, shape: axes.map((axis) => at(x.shape, axis)) }];
+    },
+    onnx: (emitter, [x], { axes }) => emitter.node("Transpose", [x], { perm: axes }),
+    gradient: (g, { attributes: { axes } }) => [
+      transpose(
+        g,
+        axes.map((_, axis) => axes.indexOf(axis)),
+      ),
+    ],
+  } satisfies Operator<{ axes: readonly number[] }, 1>,
+
+  expand: {
+    name: "expand",
+    doc: "x repeated along axes of size 1",
+    arity: 1,
+    infer: ([x], { shape }) => {
+      const common = broadcast(x.shape, shape);
+      if (common === undefined || !sameShape(common, shape)) {
+        throw new Error(`it does not broadcast to [${shape.map(printDimension)}]`);
+      }
+      return [{ dtype: x.dtype, shape }];
+    },
+    onnx: (emitter, [x], { shape }) => emitter.node("Expand", [x, emitter.shape(shape)]),
+    // The walker sums what was broadcast.
+    gradient: (g) => [g],
+  } satisfies Operator<{ shape: Shape }, 1>,
+
+  sum: {
+    name: "sum",
+    doc: "the sum over axes",
+    arity: 1,
+    infer: ([x], { axes, keep }) => {
+      const shape = x.shape.flatMap((dimension, axis) => (axes.includes(axis) ? (keep ? [1] : []) : [dimension]));
+      return [{ dtype: x.dtype, shape }];
+    },
+    onnx: (emitter, [x], { axes, keep }) =>
+      emitter.node("ReduceSum", [x, emitter.integers(axes)], { keepdims: { int: Number(keep) } }),
+    gradient: (g, { inputs: [x], attributes: { axes } }) => {
+      const kept = x.shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension));
+      return [expand(reshape(g, kept), x.shape)];
+    },
+  } satisfies Operator<{ axes: readonly number[]; keep: boolean }, 1>,
+
+  concat: {
+    name: "concat",
+    doc: "tensors one after the other along an axis",
+    arity: "any",
+    infer: (tensors, { axis }) => {
+      const [first, ...others] = tensors;
+      if (first === undefined) throw new Error("no tensors were given");
+      const along = normaliseAxis(axis, first.shape.length);
+      for (const other of others) {
+        const fits = other.dtype === first.dtype && other.shape.length === first.shape.length;
+        if (
+          !fits ||
+          !other.shape.every((dimension, i) => i === along || sameDimension(dimension, at(first.shape, i)))
+        ) {
+          throw new Error(`the tensors must agree in dtype and in all axes but ${along}`);
+        }
+      }
+      const size = tensors.reduce<Dimension>((total, { shape }) => addDimensions(total, at(shape, along)), 0);
+      return [{ dtype: first.dtype, shape: first.shape.map((dimension, i) => (i === along ? size : dimension)) }];
+    },
+    onnx: (emitter, tensors, { axis }) => emitter.node("Concat", tensors, { axis: { int: axis } }),
+    gradient: (g, { inputs, attributes: { axis } }) => {
+      let start = 0;
+      return inputs.map((x) => {
+        const size = staticSize(at(x.shape, axis));
+        start += size;
+        return slice(g, axis, start - size, start);
+      });
+    },
+  } satisfies Operator<{ axis: number }, "any">,
+
+  slice: {
+    name: "slice",
+    doc: "a range of an axis",
+    arity: 1,
+    infer: ([x], { axis, start, end }) => {
+      const size = staticSize(at(x.shape, axis));
+      if (!(0 <= start && start <= end && end <= size)) throw new Error(`${start}…${end} is not a range of 0…${size}`);
+      return [{ dtype: x.dtype, shape: x.shape.map((dimension, i) => (i === axis ? end - start : dimension)) }];
+    },
+    onnx: (emitter, [x], { axis, start, end }) =>
+      emitter.node("Slice", [x, emitter.integers([start]), emitter.integers([end]), emitter.integers([axis])]),
+    // Zeros before and after.
+    gradient: (g, { inputs: [x], attributes: { axis, start, end } }) => {
+      const zeros = (size: number) =>
+        expand(
+          constant(0),
+          x.shape.map((dimension, i) => (i === axis ? size : dimension)),
+        );
+      const parts = [start > 0 ? [zeros(start)] : [], [g], [zeros(staticSize(at(x.shape, axis)) - end)]].flat();
+      return [
+        concat(
+          parts.filter((part) => at(part.shape, axis) !== 0),
+          axis,
+        ),
+      ];
+    },
+  } satisfies Operator<{ axis: number; start: number; end: number }, 1>,
+};
+
+function staticSize(dimension: Dimension): number {
+  if (typeof dimension !== "number")
+    throw new Error(`the axis must have a known size, got ${printDimension(dimension)}`);
+  return dimension;
+}

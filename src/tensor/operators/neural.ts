@@ -1,0 +1,229 @@
+/** Operators of neural networks that have a faster or safer gradient than the composition of their parts. */
+
+import { printDimension, sameDimension } from "../dimension.ts";
+import { at, elements, type Shape, type TensorType } from "../shape.ts";
+import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
+import { div, exp, mul, neg, sub } from "./elementwise.ts";
+import { reshape, sum } from "./layout.ts";
+import { matmul, rowsOf } from "./products.ts";
+
+/** eˣ / Σ eˣ over the last axis, in the stable form. */
+export const softmax = (x: Tensor): Tensor => apply(neural.softmax, {}, [x]);
+
+/** scale · x / ‖x‖₂ over the last axis, with a scalar scale; zeros where x is zero throughout. */
+export const l2Normalise = (x: Tensor, scale: Tensor): Tensor => apply(neural.l2Normalise, {}, [x, scale]);
+
+/** (x - mean) / √(variance + ε) over the last axis: LayerNorm without parameters. */
+export const normalise = (x: Tensor, epsilon: number): Tensor => apply(neural.normalise, { epsilon }, [x]);
+
+/** Rows of a table [V, D] by ids int32 [...] → [..., D]. */
+export const gather = (table: Tensor, ids: Tensor): Tensor => apply(neural.gather, {}, [table, ids]);
+
+/** Rows x [N, D] added into a table of zeros [rows, D] at ids int32 [N]; rows of equal ids add up. */
+export const scatterAdd = (x: Tensor, ids: Tensor, rows: number): Tensor =>
+  apply(neural.scatterAdd, { rows }, [x, ids]);
+
+/** Ids int32 [...] → float32 [..., depth], 1 at the id and 0 elsewhere. */
+export const oneHot = (ids: Tensor, depth: number): Tensor => apply(neural.oneHot, { depth }, [ids]);
+
+/** -ln softmax(logits)[target]: logits [N, V] and targets int32 [N] → [N], in nats. */
+export const crossEntropy = (logits: Tensor, targets: Tensor): Tensor =>
+  apply(neural.crossEntropy, {}, [logits, targets]);
+
+/**
+ * Rotates the first channels of each head by an angle a position: with R = 2 · (columns of cos), channel c < R/2 and channel
+ * c + R/2 are one pair (the half-split convention). x [B, H, T, D], cos and sin [T, R/2] → [B, H, T, D].
+ */
+export const rotate = (x: Tensor, cosine: Tensor, sine: Tensor): Tensor => apply(neural.rotate, {}, [x, cosine, sine]);
+
+/**
+ * Up to this many rows, a table's gradient is a product with one-hot rows; above, rows are added one by one, which then
+ * costs less. `ScatterND` with `reduction=add` would do for both but loses additions when it runs on several threads.
+ */
+const ONE_HOT_ROWS = 4096;
+
+export const neural = {
+  softmax: {
+    name: "softmax",
+    doc: "eˣ / Σ eˣ over the last axis",
+    arity: 1,
+    infer: ([{ dtype, shape }]) => [{ dtype, shape }],
+    onnx: (emitter, inputs) => emitter.node("Softmax", inputs, { axis: { int: -1 } }),
+    // dx = y (g - Σ g y)
+    gradient: (g, { output: y }) => [mul(y, sub(g, sum(mul(g, y), [-1], { keep: true })))],
+  } satisfies Operator<NoAttributes, 1>,
+
+  l2Normalise: {
+    name: "l2Normalise",
+    doc: "scale · x / ‖x‖₂ over the last axis, zeros for a zero row",
+    arity: 2,
+    infer: ([{ dtype, shape }, scale]) => {
+      if (scale.shape.length !== 0) throw new Error("the scale must be a scalar");
+      return [
+        { dtype, shape },
+        { dtype, shape: [...shape.slice(0, -1), 1] },
+      ];
+    },
+    onnx: (emitter, [x, scale], _, { inputs: [input] }) => {
+      const zero = emitter.scalar(0, "float32");
+      const squares = emitter.node("ReduceSumSquare", [x, emitter.integers([input.shape.length - 1])], {
+        keepdims: { int: 1 },
+      });
+      const inverse = emitter.node("Div", [scale, emitter.node("Sqrt", [squares])]);
+      const factor = emitter.node("Where", [emitter.node("Greater", [squares, zero]), inverse, zero]);
+      return [emitter.node("Mul", [x, factor]), factor];
+    },
+    // y = f x with f = scale/‖x‖: dx = f (g - y Σ g y / scale²), d scale = Σ g y / scale
+    gradient: (g, { inputs: [_, scale], output: y, saved }) => {
+      const product = sum(mul(g, y), [-1], { keep: true });
+      const factor = saved(0);
+      return [mul(sub(g, mul(y, div(product, mul(scale, scale)))), factor), div(product, scale)];
+    },
+  } satisfies Operator<NoAttributes, 2>,
+
+  normalise: {
+    name: "normalise",
+    doc: "(x - mean) / √(variance + ε) over the last axis",
+    arity: 1,
+    infer: ([{ dtype, shape }]) => {
+      const rows = { dtype, shape: [...shape.slice(0, -1), 1] };
+      return [{ dtype, shape }, rows, rows];
+    },
+    onnx: (emitter, [x], { epsilon }, { inputs: [input] }) => {
+      const ones = emitter.floats(Array<number>(staticSize(input.shape)).fill(1));
+      return emitter.nodes("LayerNormalization", [x, ones], 3, { axis: { int: -1 }, epsilon });
+    },
+    // dx = (g - mean g - y mean(g y)) / √(variance + ε)
+    gradient: (g, { inputs: [x], output: y, saved }) => {
+      const size = staticSize(x.shape);
+      const mean = (t: Tensor) => mul(sum(t, [-1], { keep: true }), 1 / size);
+      return [mul(sub(sub(g, mean(g)), mul(y, mean(mul(g, y)))), saved(1))];
+    },
+  } satisfies Operator<{ epsilon: number }, 1>,
+
+  gather: {
+    name: "gather",
+    doc: "rows of a table by their ids",
+    arity: 2,
+    infer: ([table, ids]) => {
+      if (table.shape.length !== 2) throw new Error("the table must have two axes");
+      checkIds(ids);
+      return [{ dtype: table.dtype, shape: [...ids.shape, at(table.shape, 1)] }];
+    },
+    onnx: (emitter, inputs) => emitter.node("Gather", inputs, { axis: { int: 0 } }),
+    gradient: (g, { inputs: [table, ids] }) => {
+      const rows = table.shape[0];
+      if (typeof rows !== "number") throw new Error("the gradient needs a table of known size");
+      const flatIds = reshape(ids, [elements(ids.shape)]);
+      const gradient =
+        rows <= ONE_HOT_ROWS
+          ? matmul(oneHot(flatIds, rows), rowsOf(g), { transposeA: true })
+          : scatterAdd(rowsOf(g), flatIds, rows);
+      return [gradient, undefined];
+    },
+  } satisfies Operator<NoAttributes, 2>,
+
+  scatterAdd: {
+    name: "scatterAdd",
+    doc: "rows added into a table of zeros at their ids",
+    arity: 2,
+    infer: ([x, ids], { rows }) => {
+      checkIds(ids);
+      if (x.shape.length !== 2 || ids.shape.length !== 1 || !sameDimension(at(x.shape, 0), at(ids.shape, 0))) {
+        throw new Error("x must be [N, D] and the ids [N]");
+      }
+      return [{ dtype: x.dtype, shape: [rows, at(x.shape, 1)] }];
+    },
+    onnx: (emitter, [x, ids], _, { inputs: [input], output }) => {
+      const zeros = emitter.node("Expand", [emitter.scalar(0, "float32"), emitter.shape(output.shape)]);
+      const column = emitter.node("Unsqueeze", [ids, emitter.integers([1])]);
+      const indices = emitter.node("Expand", [column, emitter.shape(input.shape)]);
+      return emitter.node("ScatterElements", [zeros, indices, x], { axis: { int: 0 }, reduction: "add" });
+    },
+    gradient: (g, { inputs: [_, ids] }) => [gather(g, ids), undefined],
+  } satisfies Operator<{ rows: number }, 2>,
+
+  oneHot: {
+    name: "oneHot",
+    doc: "1 at the id, 0 elsewhere",
+    arity: 1,
+    infer: ([ids], { depth }) => {
+      checkIds(ids);
+      return [{ dtype: "float32", shape: [...ids.shape, depth] }];
+    },
+    onnx: (emitter, [ids], { depth }) =>
+      emitter.node("OneHot", [ids, emitter.scalar(depth, "int32"), emitter.floats([0, 1])], { axis: { int: -1 } }),
+    gradient: "none",
+  } satisfies Operator<{ depth: number }, 1>,
+
+  crossEntropy: {
+    name: "crossEntropy",
+    doc: "-ln softmax(logits)[target]",
+    arity: 2,
+    infer: ([logits, targets]) => {
+      checkIds(targets);
+      const fits = logits.shape.length === 2 && targets.shape.length === 1;
+      if (!fits || !sameDimension(at(logits.shape, 0), at(targets.shape, 0))) {
+        throw new Error("the logits must be [N, V] and the targets [N]");
+      }
+      return [
+        { dtype: "float32", shape: targets.shape },
+        { dtype: "float32", shape: logits.shape },
+      ];
+    },
+    onnx: (emitter, [logits, targets]) => {
+      const logProbabilities = emitter.node("LogSoftmax", [logits], { axis: { int: -1 } });
+      const column = emitter.node("Unsqueeze", [targets, emitter.integers([1])]);
+      const picked = emitter.node("GatherElements", [logProbabilities, column], { axis: { int: 1 } });
+      const loss = emitter.node("Neg", [emitter.node("Squeeze", [picked, emitter.integers([1])])]);
+      return [loss, logProbabilities];
+    },
+    // d logits = g (softmax - one-hot)
+    gradient: (g, { inputs: [logits, targets], saved }) => {
+      const column = reshape(g, [at(g.shape, 0), 1]);
+      return [mul(sub(exp(saved(0)), oneHot(targets, staticSize(logits.shape))), column), undefined];
+    },
+  } satisfies Operator<NoAttributes, 2>,
+
+  rotate: {
+    name: "rotate",
+    doc: "rotary positions, half-split pairs",
+    arity: 3,
+    infer: ([x, cosine, sine]) => {
+      const half = staticSize(cosine.shape);
+      const fits = x.shape.length === 4 && cosine.shape.length === 2 && 2 * half <= staticSize(x.shape);
+      if (!fits || !sameDimension(at(x.shape, 2), at(cosine.shape, 0)) || !sameType(cosine, sine)) {
+        throw new Error("x must be [B, H, T, D], cos and sin [T, R/2] with R ≤ D");
+      }
+      return [{ dtype: x.dtype, shape: x.shape }];
+    },
+    // The rows of cos and sin are already those of the positions, so the operator's own positions are 0, 1, …
+    onnx: (emitter, [x, cosine, sine], _, { inputs: [input, table] }) => {
+      const attributes = {
+        interleaved: { int: 0 },
+        num_heads: { int: staticSize([at(input.shape, 1)]) },
+        rotary_embedding_dim: { int: 2 * staticSize(table.shape) },
+      };
+      return emitter.node("RotaryEmbedding", [x, emitter.integers([0]), cosine, sine], attributes, {
+        domain: "com.microsoft",
+      });
+    },
+    // A rotation's gradient is the rotation back. Positions are not learned through it.
+    gradient: (g, { inputs: [_, cosine, sine] }) => [rotate(g, cosine, neg(sine)), undefined, undefined],
+  } satisfies Operator<NoAttributes, 3>,
+};
+
+function checkIds(ids: TensorType): void {
+  if (ids.dtype !== "int32") throw new Error(`ids must be int32, got ${ids.dtype}`);
+}
+
+function sameType(a: TensorType, b: TensorType): boolean {
+  return a.shape.length === b.shape.length && a.shape.every((dimension, i) => sameDimension(dimension, at(b.shape, i)));
+}
+
+/** The size of the last axis, which must be known. */
+function staticSize(shape: Shape): number {
+  const size = at(shape, -1);
+  if (typeof size !== "number") throw new Error(`the last axis must have a known size, got ${printDimension(size)}`);
+  return size;
+}

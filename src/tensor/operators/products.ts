@@ -1,0 +1,74 @@
+/** Matrix products. */
+
+import { multiplyDimensions, sameDimension } from "../dimension.ts";
+import { at, broadcast, type Shape } from "../shape.ts";
+import { apply, type Operator, type Tensor } from "../tensor.ts";
+import { reshape } from "./layout.ts";
+
+export interface MatmulOptions {
+  /** Use a with its last two axes swapped. */
+  readonly transposeA?: boolean;
+  /** Use b with its last two axes swapped. */
+  readonly transposeB?: boolean;
+  /** A constant factor, which costs nothing here. Default 1. */
+  readonly alpha?: number;
+}
+
+/**
+ * α · op(a) · op(b) over the last two axes, [..., M, K] × [..., K, N] → [..., M, N]; leading axes broadcast.
+ */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  return apply(products.matmul, { transposeA, transposeB, alpha }, [a, b]);
+}
+
+export const products = {
+  matmul: {
+    name: "matmul",
+    doc: "α · op(a) · op(b), op a swap of the last two axes",
+    arity: 2,
+    infer: ([a, b], { transposeA, transposeB }) => {
+      if (a.dtype !== "float32" || b.dtype !== "float32") throw new Error("the operands must be float32");
+      if (a.shape.length < 2 || b.shape.length < 2) throw new Error("the operands must have two axes or more");
+      const [rows, inner] = matrixOf(a.shape, transposeA);
+      const [otherInner, columns] = matrixOf(b.shape, transposeB);
+      if (!sameDimension(inner, otherInner)) throw new Error("the inner dimensions differ");
+      const leading = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+      if (leading === undefined) throw new Error("the leading axes do not broadcast");
+      return [{ dtype: "float32", shape: [...leading, rows, columns] }];
+    },
+    onnx: (emitter, inputs, { transposeA, transposeB, alpha }) =>
+      !transposeA && !transposeB && alpha === 1
+        ? emitter.node("MatMul", inputs)
+        : emitter.node(
+            "FusedMatMul",
+            inputs,
+            { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha },
+            { domain: "com.microsoft" },
+          ),
+    // Y = α op(A) op(B): d op(A) = α dY op(B)ᵀ and d op(B) = α op(A)ᵀ dY, transposed back where op transposes.
+    gradient: (g, { inputs: [a, b], attributes: { transposeA, transposeB, alpha } }) => {
+      const da = transposeA
+        ? matmul(b, g, { transposeA: transposeB, transposeB: true, alpha })
+        : matmul(g, b, { transposeB: !transposeB, alpha });
+      // One large product instead of a small one for each leading index, summed afterwards.
+      const flat = b.shape.length === 2 && a.shape.length > 2 && !transposeA;
+      const [left, right] = flat ? [rowsOf(a), rowsOf(g)] : [a, g];
+      const db = transposeB
+        ? matmul(right, left, { transposeA: true, transposeB: transposeA, alpha })
+        : matmul(left, right, { transposeA: !transposeA, alpha });
+      return [da, db];
+    },
+  } satisfies Operator<{ transposeA: boolean; transposeB: boolean; alpha: number }, 2>,
+};
+
+/** x [..., D] as a matrix [rows, D]. */
+export function rowsOf(x: Tensor): Tensor {
+  const rows = x.shape.slice(0, -1).reduce(multiplyDimensions, 1);
+  return reshape(x, [rows, at(x.shape, -1)]);
+}
+
+function matrixOf(shape: Shape, transposed: boolean) {
+  const [rows, columns] = [at(shape, -2), at(shape, -1)];
+  return transposed ? ([columns, rows] as const) : ([rows, columns] as const);
+}

@@ -1,0 +1,64 @@
+/** Shapes with symbolic dimensions: printing, comparison, broadcasting. */
+
+import { type Dimension, evaluateDimension, multiplyDimensions, printDimension, sameDimension } from "./dimension.ts";
+
+export type Shape = readonly Dimension[];
+
+export type DataType = "float32" | "int32" | "int64" | "bool";
+
+/** What is known of a tensor before a program runs. */
+export interface TensorType {
+  readonly dtype: DataType;
+  readonly shape: Shape;
+}
+
+/** For example `float32[B, 64, 128]`. */
+export function printType({ dtype, shape }: TensorType): string {
+  return `${dtype}[${shape.map(printDimension).join(", ")}]`;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dimension, axis) => sameDimension(dimension, at(b, axis)));
+}
+
+/** The number of elements. */
+export function elements(shape: Shape): Dimension {
+  return shape.reduce<Dimension>(multiplyDimensions, 1);
+}
+
+/** The dimension of an axis; negative axes count from the end. Throws if there is no such axis. */
+export function at(shape: Shape, axis: number): Dimension {
+  const dimension = shape.at(axis);
+  if (dimension === undefined) {
+    throw new Error(`no axis ${axis} in a shape of rank ${shape.length} [${shape.map(printDimension).join(", ")}]`);
+  }
+  return dimension;
+}
+
+/** An axis as a number from 0 to rank - 1; negative axes count from the end. Throws if there is no such axis. */
+export function normaliseAxis(axis: number, rank: number): number {
+  const normalised = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(axis) || normalised < 0 || normalised >= rank) {
+    throw new Error(`axis ${axis} is out of range for rank ${rank}`);
+  }
+  return normalised;
+}
+
+/** The shape of an elementwise operation, by NumPy's rule. `undefined` if the shapes do not broadcast. */
+export function broadcast(a: Shape, b: Shape): Shape | undefined {
+  const rank = Math.max(a.length, b.length);
+  const result: Dimension[] = [];
+  for (let axis = -rank; axis < 0; axis++) {
+    const left = a.at(axis) ?? 1;
+    const right = b.at(axis) ?? 1;
+    if (left === 1) result.push(right);
+    else if (right === 1 || sameDimension(left, right)) result.push(left);
+    else return undefined;
+  }
+  return result;
+}
+
+/** The sizes of a shape once every symbol has a value. */
+export function concreteShape(shape: Shape, values: ReadonlyMap<string, number>): number[] {
+  return shape.map((dimension) => evaluateDimension(dimension, values));
+}
