@@ -1,0 +1,113 @@
+import { UserError } from "../errors.ts";
+import { Random } from "../random.ts";
+import type { TokenSource } from "./token-source.ts";
+
+/** Windows of text for one pass of a model: after each token, `targets` holds the token that follows it. */
+export interface Batch {
+  /** Token ids, [sequences, context], row by row. */
+  readonly tokens: Int32Array;
+  /** The id that follows each token, [sequences, context]. */
+  readonly targets: Int32Array;
+  readonly sequences: number;
+  /** Tokens in a sequence. */
+  readonly context: number;
+}
+
+/** Which random windows to draw. */
+export interface RandomBatchOptions {
+  readonly seed: number;
+  /** The step of training. */
+  readonly step: number;
+  /** Sequences in the whole batch of the step. */
+  readonly sequences: number;
+  /** Tokens in a sequence. */
+  readonly context: number;
+  /** Sets draws for different purposes apart; "train" by default. */
+  readonly stream?: string;
+  /** Draws only rows `from` to `to - 1` of the step's batch: a micro-batch. All of them by default. */
+  readonly rows?: { readonly from: number; readonly to: number };
+}
+
+/**
+ * Windows that begin anywhere in the source, each place as likely as the others.
+ *
+ * A row depends on the seed, the stream, the step and its number alone. So a resumed run draws what the first would have
+ * drawn, and micro-batches of any size together are the same batch.
+ *
+ * @throws UserError for a source shorter than context + 1 tokens.
+ */
+export function randomBatch(source: TokenSource, options: RandomBatchOptions): Batch {
+  const { seed, step, sequences, context, stream = "train", rows = { from: 0, to: sequences } } = options;
+  checkShape(sequences, context);
+  requireTokens(source, context, "The text");
+  if (rows.from < 0 || rows.from > rows.to || rows.to > sequences) {
+    throw new RangeError(`A batch of ${sequences} sequences has no rows ${rows.from} to ${rows.to}`);
+  }
+  const count = rows.to - rows.from;
+  const tokens = new Int32Array(count * context);
+  const targets = new Int32Array(count * context);
+  for (let row = 0; row < count; row++) {
+    const start = Random.from("batch", stream, seed, step, rows.from + row).integer(source.length - context);
+    const window = source.read(start, context + 1);
+    tokens.set(window.subarray(0, context), row * context);
+    targets.set(window.subarray(1), row * context);
+  }
+  return { tokens, targets, sequences: count, context };
+}
+
+/** How to cover a source with windows. */
+export interface ConsecutiveBatchOptions {
+  /** Sequences in a batch; fewer in the last. */
+  readonly sequences: number;
+  /** Tokens in a sequence. */
+  readonly context: number;
+  /** Stops after this many targets; all of them by default. */
+  readonly maxTokens?: number;
+}
+
+/**
+ * Windows one after another, for evaluation: every token but the first is a target exactly once, in order.
+ *
+ * What is left for less than a whole window is a batch of its own, one sequence of that length. A source of fewer than
+ * two tokens yields nothing.
+ */
+export function* consecutiveBatches(source: TokenSource, options: ConsecutiveBatchOptions): Generator<Batch> {
+  const { sequences, context, maxTokens = Number.POSITIVE_INFINITY } = options;
+  checkShape(sequences, context);
+  const targets = Math.max(0, Math.min(source.length - 1, maxTokens));
+  const whole = Math.floor(targets / context);
+  for (let row = 0; row < whole; row += sequences) {
+    yield windowsFrom(source, row * context, Math.min(sequences, whole - row), context);
+  }
+  const rest = targets - whole * context;
+  if (rest > 0) {
+    yield windowsFrom(source, whole * context, 1, rest);
+  }
+}
+
+function checkShape(sequences: number, context: number): void {
+  if (!Number.isSafeInteger(sequences) || !Number.isSafeInteger(context) || sequences < 1 || context < 1) {
+    throw new RangeError(`A batch needs at least one sequence of one token, not ${sequences} of ${context}`);
+  }
+}
+
+/** Windows that follow one another without a gap: row by row, they are the text itself. */
+function windowsFrom(source: TokenSource, start: number, sequences: number, context: number): Batch {
+  const text = new Int32Array(source.read(start, sequences * context + 1));
+  return { tokens: text.slice(0, -1), targets: text.slice(1), sequences, context };
+}
+
+/**
+ * Checks that a source holds at least one window and the token after it.
+ *
+ * @param name what the source is, at the beginning of a message: "The training text".
+ * @throws UserError where it does not.
+ */
+export function requireTokens(source: TokenSource, context: number, name: string): void {
+  if (source.length < context + 1) {
+    throw new UserError(
+      `${name} has ${source.length} tokens, expected at least ${context + 1} for a context of ${context}; ` +
+        "give a longer text or a smaller context",
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import { UserError } from "../errors.ts";
+import { byteCharacters } from "./byte-alphabet.ts";
+import { PairMerger } from "./pair-merger.ts";
+import { bytePairJson } from "./tokenizer-json.ts";
+
+/** How a byte-pair encoding is trained. */
+export interface BytePairOptions {
+  /** Tokens wanted: 256 bytes, the special tokens, and one for each merge. */
+  readonly vocabularySize: number;
+  /** Tokens that stand for their whole text, such as `<|endoftext|>`; they take the last ids. None by default. */
+  readonly specialTokens?: readonly string[];
+  /** Called after each merge with the number made and the number wanted. */
+  readonly onProgress?: (merges: number, wanted: number) => void;
+}
+
+/** A pair that occurs once says nothing about other text: merging it would only learn the training text by heart. */
+const LEAST_OCCURRENCES = 2;
+
+/**
+ * GPT-2's division of text into words: contractions, letters, digits, other marks, each with a space before it, and runs
+ * of white space. It is the pattern that the `ByteLevel` pre-tokenizer of a tokenizer.json stands for.
+ */
+const WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+
+/** Bytes as visible characters, after that division into words. */
+const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+
+/**
+ * Trains a byte-level byte-pair encoding in the manner of GPT-2 and returns the contents of its tokenizer.json.
+ *
+ * The text is divided into words, the words into bytes; then the most frequent pair of neighbouring tokens within words
+ * becomes a token, again and again. Of equally frequent pairs the one with the lower left id is merged, then the one with
+ * the lower right id: the pair of older tokens. A pair whose joined text is a token already is passed over, so that each
+ * token has a single merge and merging by rank divides a word exactly as training did.
+ *
+ * Ids: bytes 0–255 in the order of GPT-2's byte alphabet (as in GPT-2, so "!" is 0), then the merges in the order made,
+ * then the special tokens. The vocabulary is smaller than asked for where the text has no more pairs that occur twice.
+ *
+ * @throws UserError for a vocabulary that cannot hold the bytes and the special tokens.
+ */
+export function trainBytePairEncoding(text: string, options: BytePairOptions): unknown {
+  const { vocabularySize, specialTokens = [], onProgress } = options;
+  const least = 256 + specialTokens.length;
+  if (!Number.isSafeInteger(vocabularySize) || vocabularySize < least) {
+    throw new UserError(
+      `The vocabulary size of a byte-pair encoding is ${vocabularySize}, expected a whole number of at least ${least}: ` +
+        `256 bytes and ${specialTokens.length} special tokens; ask for more tokens, or for a character tokenizer`,
+    );
+  }
+  const alphabet = byteCharacters.toSorted((one, other) => (one < other ? -1 : 1));
+  const idOfByte = byteCharacters.map((character) => alphabet.indexOf(character));
+  const { words, counts } = countWords(text, specialTokens, idOfByte);
+  const merger = new PairMerger(words, counts);
+
+  const tokens = [...alphabet];
+  const known = new Set(tokens);
+  const merges: string[] = [];
+  const wanted = vocabularySize - least;
+  while (merges.length < wanted) {
+    const pair = merger.mostFrequent();
+    if (pair === undefined || pair.count < LEAST_OCCURRENCES) {
+      break;
+    }
+    const [left, right] = [tokens[pair.left] ?? "", tokens[pair.right] ?? ""];
+    if (known.has(left + right)) {
+      continue;
+    }
+    merger.merge(pair, tokens.length);
+    tokens.push(left + right);
+    known.add(left + right);
+    merges.push(`${left} ${right}`);
+    onProgress?.(merges.length, wanted);
+  }
+  return bytePairJson({
+    tokens,
+    merges,
+    addedTokens: specialTokens.map((content, index) => ({ id: tokens.length + index, content })),
+    preTokenizer: BYTE_LEVEL,
+    decoder: BYTE_LEVEL,
+  });
+}
+
+/** The distinct words of a text as byte tokens, in the order of their first occurrence, and how often each occurs. */
+function countWords(
+  text: string,
+  specialTokens: readonly string[],
+  idOfByte: readonly number[],
+): { words: Uint32Array[]; counts: number[] } {
+  const occurrences = new Map<string, number>();
+  for (const section of splitAtSpecialTokens(text, specialTokens)) {
+    for (const [word] of section.matchAll(WORD)) {
+      occurrences.set(word, (occurrences.get(word) ?? 0) + 1);
+    }
+  }
+  const encoder = new TextEncoder();
+  const words = Array.from(occurrences.keys(), (word) =>
+    Uint32Array.from(encoder.encode(word), (byte) => idOfByte[byte] ?? 0),
+  );
+  return { words, counts: [...occurrences.values()] };
+}
+
+/** The text between special tokens, the longest of which is found first, as a reader of the tokenizer.json finds them. */
+function splitAtSpecialTokens(text: string, specialTokens: readonly string[]): string[] {
+  if (specialTokens.length === 0) {
+    return [text];
+  }
+  const longestFirst = specialTokens.toSorted((one, other) => other.length - one.length);
+  const literal = longestFirst.map((token) => token.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  return text.split(new RegExp(literal.join("|"), "u"));
+}

@@ -1,0 +1,133 @@
+import { isUtf8 } from "node:buffer";
+import { readFile, stat } from "node:fs/promises";
+import { UserError } from "../errors.ts";
+import { explainFileError } from "../formats/atomic.ts";
+import { requireTokens } from "./batches.ts";
+import { sliceTokens, type TokenSource } from "./token-source.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+export { type Book, embeddedBook } from "./book.ts";
+
+/** Tokens to train on and tokens held out. */
+export interface Split {
+  readonly train: TokenSource;
+  readonly validation: TokenSource;
+}
+
+/** A text for training, as tokens, and all that is needed to report on it. */
+export interface Corpus extends Split {
+  /** What to call it: a book or a file. */
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+  /** The mean length of a validation token in UTF-8 bytes: bits per byte = loss in nats / ln 2 / this. */
+  readonly validationBytesPerToken: number;
+}
+
+/**
+ * A corpus from tokens yet to be split, or from a split made elsewhere, such as nanoGPT's `train.bin` and `val.bin`.
+ *
+ * The bytes of a validation token come from its source where that knows them, otherwise from decoding (see
+ * `measureBytesPerToken`).
+ */
+export function createCorpus(name: string, tokenizer: Tokenizer, tokens: TokenSource | Split): Corpus {
+  const { train, validation } = "train" in tokens ? tokens : splitCorpus(tokens);
+  const validationBytesPerToken = validation.bytesPerToken ?? measureBytesPerToken(tokenizer, validation);
+  return { name, tokenizer, train, validation, validationBytesPerToken };
+}
+
+/**
+ * Splits tokens into the first for training and the last for validation: n = floor(fraction × length), as the lecture.
+ *
+ * @param fraction the share for training, 0.9 by default.
+ */
+export function splitCorpus(tokens: TokenSource, fraction = 0.9): Split {
+  const boundary = Math.floor(fraction * tokens.length);
+  return { train: sliceTokens(tokens, 0, boundary), validation: sliceTokens(tokens, boundary, tokens.length) };
+}
+
+/**
+ * Checks that both splits hold at least one window of `context` tokens and the token after it.
+ *
+ * @throws UserError where one does not.
+ */
+export function checkCorpus(corpus: Corpus, context: number): void {
+  requireTokens(corpus.train, context, `${corpus.name}: the training part`);
+  requireTokens(corpus.validation, context, `${corpus.name}: the validation part`);
+}
+
+/** The number of places at which a long sequence is sampled, and the tokens read at each. */
+const SAMPLES = 16;
+const SAMPLE_LENGTH = 2 ** 16;
+
+/**
+ * The mean length of a token's text in UTF-8 bytes: exact up to a million tokens, but for a character cut in two at an
+ * end; of longer sequences, the mean of 16 samples of 65,536 tokens spread evenly. 0 for no tokens.
+ */
+export function measureBytesPerToken(tokenizer: Tokenizer, tokens: TokenSource): number {
+  const everything = tokens.length <= SAMPLES * SAMPLE_LENGTH;
+  const samples = everything ? 1 : SAMPLES;
+  const length = everything ? tokens.length : SAMPLE_LENGTH;
+  let bytes = 0;
+  for (let sample = 0; sample < samples; sample++) {
+    const start = samples === 1 ? 0 : Math.floor((sample * (tokens.length - length)) / (samples - 1));
+    bytes += Buffer.byteLength(tokenizer.decode(tokens.read(start, length)));
+  }
+  return tokens.length === 0 ? 0 : bytes / (samples * length);
+}
+
+/** The longest string of V8, in UTF-16 units; UTF-8 has at least as many bytes. */
+const LONGEST_TEXT = 2 ** 29 - 24;
+
+/**
+ * The text of a UTF-8 file, without a byte order mark. Line ends stay as they are.
+ *
+ * @throws UserError for a file that is missing, a folder, empty, too long (512 MiB) or not UTF-8.
+ */
+export async function readText(file: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    if ((await stat(file)).size > LONGEST_TEXT) {
+      throw new UserError(
+        `${file}: is too long, expected at most 512 MiB of text; split it, or make token files of its parts`,
+      );
+    }
+    bytes = await readFile(file);
+  } catch (error) {
+    throw explainFileError(error, "read", file);
+  }
+  if (!isUtf8(bytes)) {
+    throw new UserError(
+      `${file}: is not UTF-8 at byte ${invalidByte(bytes)}, expected a text file in UTF-8; convert it to UTF-8`,
+    );
+  }
+  const text = new TextDecoder().decode(bytes);
+  if (text === "") {
+    throw new UserError(`${file}: is empty, expected a text to train on; name a file with text`);
+  }
+  return text;
+}
+
+/** The offset of the first byte that no UTF-8 text could have there; the length where the text ends too early. */
+function invalidByte(bytes: Uint8Array): number {
+  // Whether a prefix has such a byte is monotone in its length, so that halving finds the shortest.
+  let valid = 0;
+  let invalid = bytes.length + 1;
+  while (invalid - valid > 1) {
+    const middle = Math.floor((valid + invalid) / 2);
+    if (isPrefixOfText(bytes.subarray(0, middle))) {
+      valid = middle;
+    } else {
+      invalid = middle;
+    }
+  }
+  return valid;
+}
+
+function isPrefixOfText(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

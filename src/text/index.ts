@@ -1,0 +1,32 @@
+/** Texts as tokens: tokenizers, corpora, token files and batches. */
+
+export {
+  type Batch,
+  type ConsecutiveBatchOptions,
+  consecutiveBatches,
+  type RandomBatchOptions,
+  randomBatch,
+} from "./batches.ts";
+export { type Book, embeddedBook } from "./book.ts";
+export { type BytePairOptions, trainBytePairEncoding } from "./byte-pair-encoding.ts";
+export { type CharacterOptions, CharacterTokenizer } from "./character-tokenizer.ts";
+export {
+  type Corpus,
+  checkCorpus,
+  createCorpus,
+  measureBytesPerToken,
+  readText,
+  type Split,
+  splitCorpus,
+} from "./corpus.ts";
+export { JsonTokenizer } from "./json-tokenizer.ts";
+export { Random } from "../random.ts";
+export {
+  openTokenFile,
+  type TokenFileExpectations,
+  type TokenFileHeader,
+  type TokenFileOptions,
+  writeTokenFile,
+} from "./token-file.ts";
+export { memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
+export { hashTokenizer, loadTokenizer, readTokenizer, StreamDecoder, type Tokenizer } from "./tokenizer.ts";

@@ -1,0 +1,151 @@
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { explainFileError, temporaryName, temporaryOwner, writeFileAtomic } from "../../src/formats/atomic.ts";
+import { failure, useFolder } from "./helpers.ts";
+
+const folder = useFolder();
+
+describe("writeFileAtomic writes", () => {
+  test("text, bytes, and bytes piece by piece", async () => {
+    const file = folder.at("file");
+    async function* later(): AsyncGenerator<Uint8Array> {
+      yield Uint8Array.of(104, 105);
+      await Promise.resolve();
+      yield Uint8Array.of();
+      yield Uint8Array.of(33);
+    }
+    await writeFileAtomic(file, "né\n");
+    expect([...(await readFile(file))]).toEqual([110, 195, 169, 10]);
+    await writeFileAtomic(file, Uint8Array.of(0, 255));
+    expect([...(await readFile(file))]).toEqual([0, 255]);
+    await writeFileAtomic(file, [Uint8Array.of(1), Uint8Array.of(2, 3)]);
+    expect([...(await readFile(file))]).toEqual([1, 2, 3]);
+    await writeFileAtomic(file, later());
+    expect(await readFile(file, "utf8")).toBe("hi!");
+    await writeFileAtomic(file, "");
+    expect((await stat(file)).size).toBe(0);
+    expect(await readdir(folder.at())).toEqual(["file"]);
+  });
+
+  test("a file of 3 MB whole", async () => {
+    const bytes = Uint8Array.from({ length: 3_000_017 }, (_, index) => index % 251);
+    await writeFileAtomic(folder.at("large"), bytes);
+    expect(Buffer.compare(await readFile(folder.at("large")), bytes)).toBe(0);
+  });
+
+  test("through a symbolic link and with the old permission bits", async () => {
+    await writeFile(folder.at("real"), "old");
+    await chmod(folder.at("real"), 0o640);
+    await symlink("real", folder.at("link"));
+    await writeFileAtomic(folder.at("link"), "new");
+    expect(await readFile(folder.at("real"), "utf8")).toBe("new");
+    expect(await readlink(folder.at("link"))).toBe("real");
+    expect((await stat(folder.at("real"))).mode & 0o777).toBe(0o640);
+  });
+
+  test("many times at once to one file: one of the contents survives whole", async () => {
+    const contents = Array.from({ length: 20 }, (_, index) => String(index).repeat(1000));
+    await Promise.all(contents.map((content) => writeFileAtomic(folder.at("file"), content)));
+    expect(contents).toContain(await readFile(folder.at("file"), "utf8"));
+    expect(await readdir(folder.at())).toEqual(["file"]);
+  });
+});
+
+describe("writeFileAtomic fails", () => {
+  test("with the source's own error, the old file untouched and nothing left behind", async () => {
+    await writeFile(folder.at("file"), "old");
+    function* broken(): Generator<Uint8Array> {
+      yield Uint8Array.of(1);
+      throw new RangeError("no more");
+    }
+    expect(await failure(writeFileAtomic(folder.at("file"), broken()))).toBe("RangeError: no more");
+    expect(await readFile(folder.at("file"), "utf8")).toBe("old");
+    expect(await readdir(folder.at())).toEqual(["file"]);
+  });
+
+  test("where the folder is missing", async () => {
+    expect(await failure(writeFileAtomic(folder.at("none", "file"), "x"))).toBe(
+      `UserError: cannot write ${folder.at("none", "file")}: the folder ${folder.at("none")} does not exist; create it first`,
+    );
+  });
+
+  test("where a file stands for a folder", async () => {
+    await writeFile(folder.at("file"), "old");
+    expect(await failure(writeFileAtomic(folder.at("file", "inside"), "x"))).toBe(
+      `UserError: cannot write ${folder.at("file", "inside")}: a part of its path is a file where a folder should be; check the path`,
+    );
+  });
+
+  test("where a folder stands for the file", async () => {
+    await mkdir(folder.at("folder"));
+    expect(await failure(writeFileAtomic(folder.at("folder"), "x"))).toBe(
+      `UserError: cannot write ${folder.at("folder")}: it is a folder, not a file; check the path`,
+    );
+    expect(await readdir(folder.at())).toEqual(["folder"]);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("where the disk is full (skipped: no /dev/full here)", async () => {
+    expect(await failure(writeFileAtomic("/dev/full", "x"))).toBe(
+      "UserError: cannot write /dev/full: the disk is full; free some space and run again",
+    );
+  });
+
+  // Permission bits do not stop root, but /sys takes no new files from anyone.
+  test.skipIf(!existsSync("/sys/kernel"))("where the folder takes no files (skipped: no /sys here)", async () => {
+    expect(await failure(writeFileAtomic("/sys/kernel/file", "x"))).toMatch(
+      /^UserError: cannot write \/sys\/kernel\/file: (permission denied|the system forbids it|the file system is read-only); [^\n]+$/,
+    );
+  });
+});
+
+describe("explainFileError", () => {
+  const systemError = (code: string): Error => Object.assign(new Error("raw"), { code });
+
+  test.each([
+    ["ENOSPC", "the disk is full; free some space and run again"],
+    ["EDQUOT", "the disk quota is used up; free some space and run again"],
+    ["EFBIG", "the file is larger than the file system or a process limit allows; choose another disk"],
+    ["EACCES", "permission denied; ask for write access to it and to /x"],
+    ["EPERM", "the system forbids it; ask for write access to it and to /x"],
+    ["EROFS", "the file system is read-only; choose another folder"],
+    ["ENOENT", "the folder /x does not exist; create it first"],
+    ["ENOTDIR", "a part of its path is a file where a folder should be; check the path"],
+    ["EEXIST", "there is a file where a folder should be; remove it or check the path"],
+    ["EISDIR", "it is a folder, not a file; check the path"],
+    ["ELOOP", "its symbolic links form a loop; check the path"],
+    ["ENAMETOOLONG", "its name is too long; choose a shorter one"],
+    ["EMFILE", "too many files are open; raise the limit (ulimit -n) and run again"],
+    ["EIO", "the disk reports a fault; check the disk and run again"],
+  ])("%s on writing", (code, reason) => {
+    const cause = systemError(code);
+    const explained = explainFileError(cause, "write", "/x/y");
+    expect(explained).toBeInstanceOf(UserError);
+    expect(explained).toMatchObject({ message: `cannot write /x/y: ${reason}`, cause });
+  });
+
+  test("on reading", () => {
+    expect(String(explainFileError(systemError("ENOENT"), "read", "/x/y"))).toBe(
+      "UserError: cannot read /x/y: there is no such file; check the path",
+    );
+    expect(String(explainFileError(systemError("EACCES"), "read", "/x/y"))).toBe(
+      "UserError: cannot read /x/y: permission denied; ask for read access to it and to /x",
+    );
+  });
+
+  test.each([new UserError("mine"), new TypeError("fault"), systemError("EWEIRD"), "text", undefined])(
+    "leaves %s as it is",
+    (error) => {
+      expect(explainFileError(error, "read", "/x")).toBe(error);
+    },
+  );
+});
+
+test("temporary names tell their process and differ", () => {
+  expect(temporaryOwner(temporaryName())).toBe(process.pid);
+  expect(temporaryName()).not.toBe(temporaryName());
+  expect(temporaryOwner(".writing-12-00ff00ff")).toBe(12);
+  expect(temporaryOwner("model.safetensors")).toBeUndefined();
+  expect(temporaryOwner(".writing-12-00ff00ff.bak")).toBeUndefined();
+});

@@ -1,0 +1,97 @@
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+
+const anyText = fc.string({ unit: "binary" });
+
+describe("CharacterTokenizer", () => {
+  it("numbers the distinct characters in the order of their code points", () => {
+    const tokenizer = CharacterTokenizer.fromText("hello\r\n");
+    expect(tokenizer.vocabularySize).toBe(6);
+    expect(tokenizer.encode("\n\rehlo")).toEqual(Uint32Array.of(0, 1, 2, 3, 4, 5));
+    expect(tokenizer.decode([3, 2, 4, 4, 5])).toBe("hello");
+  });
+
+  it("takes astral characters whole and sorts them after the others", () => {
+    const tokenizer = CharacterTokenizer.fromText("😀\uffee😀a");
+    expect(tokenizer.encode("a\uffee😀")).toEqual(Uint32Array.of(0, 1, 2));
+    expect(tokenizer.decode([2, 0])).toBe("😀a");
+  });
+
+  it("takes half a surrogate pair that stands alone as a character", () => {
+    const tokenizer = CharacterTokenizer.fromText("a\ud83d b\ude00");
+    expect(tokenizer.decode(tokenizer.encode("b\ud83da\ude00"))).toBe("b\ud83da\ude00");
+    expect(loadTokenizer(JSON.parse(JSON.stringify(tokenizer)), "test").encode("\ude00")).toHaveLength(1);
+  });
+
+  it("handles one character and no text", () => {
+    const tokenizer = CharacterTokenizer.fromText("x");
+    expect(tokenizer.vocabularySize).toBe(1);
+    expect(tokenizer.encode("")).toEqual(new Uint32Array(0));
+    expect(tokenizer.decode([])).toBe("");
+  });
+
+  it("decodes what it encoded", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        fc.pre(text !== "");
+        const tokenizer = CharacterTokenizer.fromText(text);
+        const ids = tokenizer.encode(text);
+        expect(ids).toHaveLength([...text].length);
+        expect(tokenizer.decode(ids)).toBe(text);
+      }),
+    );
+  });
+
+  it("gives characters it has not seen the unknown token, if it has one", () => {
+    const tokenizer = CharacterTokenizer.fromText("ab", { unknown: true });
+    expect(tokenizer.vocabularySize).toBe(3);
+    expect(tokenizer.encode("a😀<")).toEqual(Uint32Array.of(0, 2, 2));
+    expect(tokenizer.decode([0, 2])).toBe("a<unk>");
+    expect(CharacterTokenizer.fromText("", { unknown: true }).encode("x")).toEqual(Uint32Array.of(0));
+  });
+
+  it("decodes ids without a token to nothing", () => {
+    expect(CharacterTokenizer.fromText("ab").decode([0, 7, 1])).toBe("ab");
+  });
+
+  it("names a character that it lacks and where it stands", () => {
+    const tokenizer = CharacterTokenizer.fromText("ab\n");
+    expect(() => tokenizer.encode("ab\nab😀a")).toThrow(
+      new UserError(
+        'Character "😀" (U+1F600) at 2:3 is not in the vocabulary, expected only characters of the text it was made from; ' +
+          "remove it, or train with an unknown token or byte pairs",
+      ),
+    );
+    expect(() => tokenizer.encode("\t")).toThrow('Character "\\t" (U+0009) at 1:1 is not in the vocabulary');
+  });
+
+  it("refuses to be made from nothing", () => {
+    expect(() => CharacterTokenizer.fromText("")).toThrow(
+      new UserError("The text for a character vocabulary is empty, expected at least one character; give a text"),
+    );
+  });
+
+  it("is saved as a tokenizer.json that other tools read alike", () => {
+    fc.assert(
+      fc.property(anyText, anyText, fc.boolean(), (text, other, unknown) => {
+        fc.pre(text !== "");
+        const tokenizer = CharacterTokenizer.fromText(text, { unknown });
+        const json: unknown = JSON.parse(JSON.stringify(tokenizer));
+        const loaded = loadTokenizer(json, "test");
+        expect(loaded.kind).toBe("character");
+        expect(loaded.toJSON()).toEqual(tokenizer.toJSON());
+        const sample = unknown ? other : text;
+        const ids = tokenizer.encode(sample);
+        const library = new HuggingFaceTokenizer(Object(json), {});
+        expect(library.encode(sample, { add_special_tokens: false }).ids).toEqual([...ids]);
+        if (ids.length > 0) {
+          expect(library.decode([...ids], { clean_up_tokenization_spaces: false })).toBe(tokenizer.decode(ids));
+        }
+      }),
+    );
+  });
+});

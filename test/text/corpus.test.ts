@@ -1,0 +1,162 @@
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
+import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
+import {
+  checkCorpus,
+  createCorpus,
+  embeddedBook,
+  measureBytesPerToken,
+  readText,
+  splitCorpus,
+} from "../../src/text/corpus.ts";
+import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
+import { memoryTokens, openTokenFile, writeTokenFile } from "../../src/text/token-file.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "corpus-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("readText", () => {
+  async function write(name: string, bytes: string | Uint8Array): Promise<string> {
+    const file = join(folder, name);
+    await writeFile(file, bytes);
+    return file;
+  }
+
+  it("reads UTF-8, drops a byte order mark and keeps line ends", async () => {
+    expect(await readText(await write("a.txt", "\uFEFFé😀\r\n\uFEFFb"))).toBe("é😀\r\n\uFEFFb");
+  });
+
+  it("names the byte at which a file is not UTF-8", async () => {
+    const cases: [number[], number][] = [
+      [[0xff, 0xfe, 0x41, 0x00], 0],
+      [[0x61, 0xc3, 0xa9, 0xe9, 0x62], 4], // é in Latin-1 opens a character that "b" does not continue
+      [[0x61, 0x62, 0x80, 0x61], 2],
+      [[0x61, 0xe2, 0x82], 3], // ends within a character
+    ];
+    for (const [bytes, offset] of cases) {
+      const file = await write("bad.txt", Uint8Array.from(bytes));
+      await expect(readText(file)).rejects.toThrow(
+        new UserError(`${file}: is not UTF-8 at byte ${offset}, expected a text file in UTF-8; convert it to UTF-8`),
+      );
+    }
+  });
+
+  it("names a file that is longer than a string can be", async () => {
+    const file = await write("long.txt", "a");
+    await truncate(file, 2 ** 29); // takes no room on the disk
+    await expect(readText(file)).rejects.toThrow(
+      new UserError(
+        `${file}: is too long, expected at most 512 MiB of text; split it, or make token files of its parts`,
+      ),
+    );
+  });
+
+  it("names files that are empty, missing or folders", async () => {
+    for (const contents of ["", "\uFEFF"]) {
+      const empty = await write("empty.txt", contents);
+      await expect(readText(empty)).rejects.toThrow(
+        new UserError(`${empty}: is empty, expected a text to train on; name a file with text`),
+      );
+    }
+    const missing = join(folder, "missing.txt");
+    await expect(readText(missing)).rejects.toThrow(
+      new UserError(`cannot read ${missing}: there is no such file; check the path`),
+    );
+    await expect(readText(folder)).rejects.toThrow(
+      new UserError(`cannot read ${folder}: it is a folder, not a file; check the path`),
+    );
+  });
+});
+
+describe("embeddedBook", () => {
+  it("is Moby-Dick from its first words to its last", async () => {
+    const { name, text } = await embeddedBook();
+    expect(name).toBe("Moby-Dick");
+    expect(text.startsWith("ETYMOLOGY.")).toBe(true);
+    expect(text.endsWith("only found another orphan.\n")).toBe(true);
+    expect(text).toContain("\n\nCHAPTER 1. Loomings.\n\nCall me Ishmael. Some years ago");
+    expect(text.match(/^CHAPTER \d+\. /gm)).toHaveLength(135);
+    expect(text).not.toContain("\r");
+    expect([text.length, new Set(text).size]).toEqual([1_212_979, 89]);
+  });
+});
+
+describe("splitCorpus", () => {
+  it("trains on the first nine tenths, rounded down", () => {
+    const { train, validation } = splitCorpus(memoryTokens(Uint32Array.from({ length: 19 }, (_, id) => id)));
+    expect([train.length, validation.length]).toEqual([17, 2]);
+    expect(train.read(15, 2)).toEqual(Uint32Array.of(15, 16));
+    expect(validation.read(0, 2)).toEqual(Uint32Array.of(17, 18));
+    expect(() => train.read(16, 2)).toThrow(RangeError);
+    expect(() => validation.read(-1, 1)).toThrow(RangeError);
+  });
+
+  it("splits tinyshakespeare as the lecture does, and nothing", () => {
+    expect(splitCorpus(memoryTokens(new Uint32Array(1_115_394))).train.length).toBe(1_003_854);
+    expect(splitCorpus(memoryTokens(new Uint32Array(0))).validation.length).toBe(0);
+    expect(splitCorpus(memoryTokens(new Uint32Array(10)), 0.5).train.length).toBe(5);
+  });
+
+  it("closes the whole with a part", async () => {
+    const file = join(folder, "whole.bin");
+    await writeTokenFile(file, [Uint32Array.of(1, 2, 3)], { vocabularySize: 9 });
+    const { train, validation } = splitCorpus(openTokenFile(file));
+    train.close();
+    validation.close();
+    expect(() => validation.read(0, 1)).toThrow("is read after it was closed");
+  });
+});
+
+describe("bytes per token", () => {
+  it("counts the UTF-8 bytes of the validation part", () => {
+    const text = `${"a".repeat(9)}€`;
+    const tokenizer = CharacterTokenizer.fromText(text);
+    expect(createCorpus("test", tokenizer, memoryTokens(tokenizer.encode(text))).validationBytesPerToken).toBe(3);
+    expect(measureBytesPerToken(tokenizer, memoryTokens(tokenizer.encode(text)))).toBe(12 / 10);
+    expect(measureBytesPerToken(tokenizer, memoryTokens(new Uint32Array(0)))).toBe(0);
+  });
+
+  it("is exact for tokens that are parts of characters", () => {
+    const tokenizer = new JsonTokenizer(trainBytePairEncoding("", { vocabularySize: 256 }), "test");
+    expect(measureBytesPerToken(tokenizer, memoryTokens(tokenizer.encode("a€😀")))).toBe(1);
+  });
+
+  it("samples long sequences evenly", () => {
+    const tokenizer = CharacterTokenizer.fromText("aé");
+    const ids = new Uint32Array(2_000_000).fill(1, 1_000_000); // one byte each, then two
+    expect(measureBytesPerToken(tokenizer, memoryTokens(ids))).toBeCloseTo(1.5, 2);
+  });
+
+  it("comes from the header of a split that has its own file", async () => {
+    const tokenizer = CharacterTokenizer.fromText("ab");
+    const file = join(folder, "val.bin");
+    await writeTokenFile(file, [Uint32Array.of(0, 1)], { vocabularySize: 2, textBytes: 5 });
+    const validation = openTokenFile(file);
+    const train = memoryTokens(Uint32Array.of(0, 0));
+    expect(createCorpus("test", tokenizer, { train, validation }).validationBytesPerToken).toBe(2.5);
+    // Half of the file need not have the mean of the whole.
+    expect(createCorpus("test", tokenizer, validation).validationBytesPerToken).toBe(1);
+    validation.close();
+  });
+});
+
+describe("checkCorpus", () => {
+  it("wants a window and the token after it in both parts", () => {
+    const tokenizer = CharacterTokenizer.fromText("a");
+    const corpus = createCorpus("book.txt", tokenizer, memoryTokens(new Uint32Array(40)));
+    checkCorpus(corpus, 3);
+    expect(() => checkCorpus(corpus, 4)).toThrow(
+      new UserError(
+        "book.txt: the validation part has 4 tokens, expected at least 5 for a context of 4; give a longer text or a smaller context",
+      ),
+    );
+    expect(() => checkCorpus(corpus, 36)).toThrow("book.txt: the training part has 36 tokens, expected at least 37");
+  });
+});

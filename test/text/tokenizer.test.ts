@@ -1,0 +1,260 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
+import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
+import { JsonTokenizer, piecesOf } from "../../src/text/json-tokenizer.ts";
+import { hashTokenizer, loadTokenizer, readTokenizer, StreamDecoder } from "../../src/text/tokenizer.ts";
+
+/** A byte-pair encoding of a few words, with the parts that a tokenizer like GPT-NeoX's has besides. */
+function neoxLike(): Record<string, unknown> {
+  const json = trainBytePairEncoding("hello hello wörld wörld  wide\n\nhello wide", { vocabularySize: 300 });
+  const added = [
+    { id: 400, content: "<|endoftext|>", special: true },
+    { id: 401, content: "  ", special: false, normalized: true },
+    { id: 402, content: "    ", special: false, normalized: true },
+  ];
+  return { ...Object(json), normalizer: { type: "NFC" }, added_tokens: added };
+}
+
+/** A tokenizer like Llama's: words marked by "▁", and bytes as tokens of their own. */
+const llamaLike = {
+  added_tokens: [],
+  normalizer: {
+    type: "Sequence",
+    normalizers: [
+      { type: "Prepend", prepend: "▁" },
+      { type: "Replace", pattern: { String: " " }, content: "▁" },
+    ],
+  },
+  pre_tokenizer: null,
+  post_processor: null,
+  decoder: {
+    type: "Sequence",
+    decoders: [
+      { type: "Replace", pattern: { String: "▁" }, content: " " },
+      { type: "ByteFallback" },
+      { type: "Fuse" },
+      { type: "Strip", content: " ", start: 1, stop: 0 },
+    ],
+  },
+  model: {
+    type: "BPE",
+    unk_token: "<unk>",
+    byte_fallback: true,
+    vocab: { "<unk>": 0, "<0xE2>": 1, "<0x82>": 2, "<0xAC>": 3, "▁": 4, a: 5, b: 6, "▁a": 7 },
+    merges: ["▁ a"],
+  },
+};
+
+describe("JsonTokenizer", () => {
+  it("takes ids beyond those of the model from the added tokens", () => {
+    const tokenizer = new JsonTokenizer(neoxLike(), "test");
+    expect(tokenizer.kind).toBe("json");
+    expect(tokenizer.vocabularySize).toBe(403);
+    expect([...tokenizer.encode("<|endoftext|>      ")]).toEqual([400, 402, 401]);
+    expect(tokenizer.decode([400, 399, 402])).toBe("<|endoftext|>    "); // 399 has no token
+  });
+
+  it("handles no text and no tokens", () => {
+    const tokenizer = new JsonTokenizer(neoxLike(), "test");
+    expect(tokenizer.encode("")).toEqual(new Uint32Array(0));
+    expect(tokenizer.decode([])).toBe("");
+    expect(tokenizer.decode(new Uint32Array([399]))).toBe("");
+  });
+
+  it("adds no special tokens and keeps spaces before punctuation", () => {
+    const template = {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<|endoftext|>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [],
+    };
+    const tokenizer = new JsonTokenizer({ ...neoxLike(), post_processor: template }, "test");
+    expect(tokenizer.decode(tokenizer.encode("hello , 's ."))).toBe("hello , 's .");
+    expect(tokenizer.encode("hello").includes(400)).toBe(false);
+  });
+
+  it("encodes a text in pieces as it does whole", () => {
+    const tokenizer = new JsonTokenizer(neoxLike(), "test");
+    const parts = [
+      "\n",
+      "\r\n",
+      " ",
+      "  ",
+      "\n\n",
+      "\t",
+      "hello",
+      "wide",
+      "'s",
+      "7",
+      "!",
+      "é",
+      "e",
+      "\u0301",
+      "\u00a0",
+      "<|endoftext|>",
+      "😀",
+    ];
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...parts), maxLength: 100 }), fc.nat(9), (text, least) => {
+        const pieces = [...piecesOf(text, least)];
+        expect(pieces.join("")).toBe(text);
+        expect(pieces.flatMap((piece) => [...tokenizer.encode(piece)])).toEqual([...tokenizer.encode(text)]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("encodes a text longer than one piece", () => {
+    const tokenizer = new JsonTokenizer(neoxLike(), "test");
+    const text = "hello wide\n".repeat(100_000);
+    const line = [...tokenizer.encode("hello wide\n")];
+    expect(tokenizer.encode(text)).toEqual(Uint32Array.from(Array.from({ length: 100_000 }, () => line).flat()));
+  });
+
+  it("refuses text that the vocabulary lacks where there is no unknown token", () => {
+    const json = {
+      ...llamaLike,
+      normalizer: null,
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      model: { type: "WordPiece", continuing_subword_prefix: "##", unk_token: "[UNK]", vocab: { a: 0, b: 1 } },
+    };
+    expect([...new JsonTokenizer(json, "test").encode("a b")]).toEqual([0, 1]);
+    expect(() => new JsonTokenizer(json, "test").encode("a c")).toThrow(
+      new UserError(
+        'Token "[UNK]" is not in the vocabulary and the tokenizer has no unknown token, ' +
+          "expected only text that it covers; remove that text or take a byte-level tokenizer",
+      ),
+    );
+  });
+
+  it("names the place of contents that are no tokenizer", () => {
+    const remedy =
+      "expected the contents of a Hugging Face tokenizer.json; take the file from a published model or train one";
+    const cases: [unknown, string][] = [
+      [null, "it holds no object"],
+      ["text", "it holds no object"],
+      [[], "Tokenizer must be a valid object"],
+      [{}, 'Tokenizer must contain a "model" property'],
+      [{ ...llamaLike, decoder: { type: "Odd" } }, "Unknown Decoder type: Odd"],
+      [{ ...llamaLike, model: { type: "BPE", vocab: {}, merges: [] } }, "its vocabulary is empty"],
+    ];
+    for (const [json, reason] of cases) {
+      expect(() => loadTokenizer(json, "here.json")).toThrow(
+        new UserError(`here.json: is no usable tokenizer (${reason}), ${remedy}`),
+      );
+    }
+  });
+});
+
+describe("StreamDecoder", () => {
+  function stream(decoder: StreamDecoder, ids: Iterable<number>): string[] {
+    return [...Array.from(ids, (id) => decoder.push(id)), decoder.end()];
+  }
+
+  it("holds an unfinished character back", () => {
+    const tokenizer = new JsonTokenizer(trainBytePairEncoding("", { vocabularySize: 256 }), "test");
+    expect(stream(new StreamDecoder(tokenizer), tokenizer.encode("a€😀b"))).toEqual([
+      "a",
+      "",
+      "",
+      "€",
+      "",
+      "",
+      "",
+      "😀",
+      "b",
+      "",
+    ]);
+    const cut = tokenizer.encode("a€").subarray(0, 3);
+    expect(stream(new StreamDecoder(tokenizer), cut)).toEqual(["a", "", "", "�"]);
+  });
+
+  it("starts anew after its end", () => {
+    const decoder = new StreamDecoder(CharacterTokenizer.fromText("ab"));
+    expect(decoder.end()).toBe("");
+    expect(stream(decoder, [0, 1])).toEqual(["a", "b", ""]);
+    expect(stream(decoder, [1])).toEqual(["b", ""]);
+  });
+
+  it("drops the space that begins a text, but not those within", () => {
+    const tokenizer = new JsonTokenizer(llamaLike, "test");
+    expect([...tokenizer.encode("a a€b")]).toEqual([7, 7, 1, 2, 3, 6]);
+    expect(stream(new StreamDecoder(tokenizer), [7, 7, 7, 7, 7, 7, 1, 2, 3, 6])).toEqual([
+      "a",
+      " a",
+      " a",
+      " a",
+      " a",
+      " a",
+      "",
+      "",
+      "€",
+      "b",
+      "",
+    ]);
+  });
+
+  it("writes what decoding all at once writes", () => {
+    const tokenizer = new JsonTokenizer(neoxLike(), "test");
+    const ids = fc.array(fc.integer({ min: 0, max: 402 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(ids, (tokens) => {
+        expect(stream(new StreamDecoder(tokenizer), tokens).join("")).toBe(tokenizer.decode(tokens));
+      }),
+      { numRuns: 1000 },
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const written = stream(new StreamDecoder(tokenizer), tokenizer.encode(text));
+        expect(written.join("")).toBe(text.normalize("NFC"));
+      }),
+    );
+  });
+});
+
+describe("readTokenizer", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tokenizer-"));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it("reads both kinds", async () => {
+    const file = join(folder, "tokenizer.json");
+    for (const tokenizer of [CharacterTokenizer.fromText("añ😀"), new JsonTokenizer(neoxLike(), "test")]) {
+      await writeFile(file, JSON.stringify(tokenizer));
+      const read = await readTokenizer(file);
+      expect([read.kind, read.vocabularySize]).toEqual([tokenizer.kind, tokenizer.vocabularySize]);
+      expect(hashTokenizer(read)).toBe(hashTokenizer(tokenizer));
+    }
+  });
+
+  it("tells tokenizers apart by their hash", () => {
+    const hashes = ["ab", "abc"].map((text) => hashTokenizer(CharacterTokenizer.fromText(text)));
+    expect(hashes[0]).not.toBe(hashes[1]);
+    expect(hashes[0]).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("leaves encodings with merges, or with gaps in their ids, to the library", () => {
+    const model = { type: "BPE", unk_token: null, vocab: { a: 0, b: 2 }, merges: [] };
+    const json = { ...llamaLike, normalizer: null, decoder: { type: "Fuse" }, model };
+    expect([loadTokenizer(json, "test").kind, loadTokenizer(json, "test").vocabularySize]).toEqual(["json", 3]);
+  });
+
+  it("names a file that is missing, or no JSON", async () => {
+    const missing = join(folder, "missing.json");
+    await expect(readTokenizer(missing)).rejects.toThrow(
+      new UserError(`cannot read ${missing}: there is no such file; check the path`),
+    );
+    const broken = join(folder, "broken.json");
+    await writeFile(broken, "{");
+    await expect(readTokenizer(broken)).rejects.toThrow(UserError);
+    await expect(readTokenizer(broken)).rejects.toThrow(
+      /broken\.json: is not JSON \(.+\), expected a Hugging Face tokenizer\.json; check the path$/,
+    );
+  });
+});
