@@ -132,3 +132,8 @@ export function explainFileError(error: unknown, doing: "read" | "write", file: 
   if (reason === undefined) return error;
   return new UserError(`cannot ${doing} ${file}: ${reason(doing, path.dirname(file))}`, { cause: error });
 }
+
+/** Whether there is something of that name. Throws where the file system does not tell. */
+export async function fileExists(file: string): Promise<boolean> {
+  return (await statIfPresent(file)) !== undefined;
+}

@@ -1,4 +1,4 @@
-export { explainFileError, type FileData, writeFileAtomic } from "./atomic.ts";
+export { explainFileError, type FileData, fileExists, writeFileAtomic } from "./atomic.ts";
 export { commitFiles, committedFile, recoverDirectory } from "./directory.ts";
 export { readJson, writeJson } from "./json.ts";
 export {

@@ -32,7 +32,7 @@ export interface RunOutputs {
 /** A compiled graph. */
 export interface Program {
   readonly graph: Graph;
-  /** Runs it. Throws if an input is missing or unknown. A host tensor is copied to the device first. */
+  /** Runs it. Throws if an input is missing; those it does not know are ignored. Host tensors are copied to the device. */
   run(inputs: Readonly<Record<string, DeviceTensor | HostTensor>>): Promise<RunOutputs>;
   release(): Promise<void>;
 }
@@ -110,7 +110,7 @@ export class Device {
         const given: Record<string, Argument> = {};
         for (const name of expected) {
           const value = inputs[name];
-          if (value !== undefined) given[name] = "id" in value ? value.id : value;
+          if (value !== undefined) given[name] = "id" in value ? value.id : compact(value);
         }
         const { values, buffers } = await this.#request("run", { program, inputs: given });
         return { values, tensors: buffers satisfies Record<string, OutputInfo> };
@@ -122,7 +122,7 @@ export class Device {
   /** Copies a tensor to the device. */
   async upload(tensor: HostTensor): Promise<DeviceTensor> {
     const { dtype, shape } = tensor;
-    return { id: await this.#request("upload", { tensor }), dtype, shape };
+    return { id: await this.#request("upload", { tensor: compact(tensor) }), dtype, shape };
   }
 
   /** Copies a tensor from the device. */
@@ -136,7 +136,8 @@ export class Device {
   }
 
   /**
-   * Runs a function on the arrays of some tensors, in place, in the device's thread. Only the CPU has such arrays.
+   * Runs a kernel: a function `(arrays, parameters) => answer` on the arrays of some tensors, which it may change in place, in
+   * the device's thread. Only the CPU has such arrays.
    * @param module the URL of the module that exports the function
    */
   async kernel(
@@ -144,10 +145,10 @@ export class Device {
     name: string,
     tensors: Readonly<Record<string, DeviceTensor>>,
     parameters: unknown,
-  ): Promise<void> {
+  ): Promise<unknown> {
     if (this.kind !== "cpu") throw new Error(`internal: kernels run on the cpu, not on ${this.kind}`);
     const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
-    await this.#request("kernel", { module: module.href, name, buffers, parameters });
+    return this.#request("kernel", { module: module.href, name, buffers, parameters });
   }
 
   /** Ends the device's thread and frees all it holds. */
@@ -164,9 +165,10 @@ export class Device {
     return new Promise((resolve, reject) => {
       // The protocol's types pair each request with its answer.
       const settle = (answer: unknown) => resolve(answer as Requests[Name]["answer"]);
+      // First, as it throws for what cannot be sent, and nothing must wait for that.
+      this.#worker.postMessage({ call, name, arguments: given });
       this.#pending.set(call, { resolve: settle, reject });
       this.#worker.ref();
-      this.#worker.postMessage({ call, name, arguments: given });
     });
   }
 
@@ -185,4 +187,10 @@ export class Device {
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }
+}
+
+/** A view would be sent with its whole buffer: a part of one is copied out. */
+function compact(tensor: HostTensor): HostTensor {
+  const { data } = tensor;
+  return data.byteLength === data.buffer.byteLength ? tensor : { ...tensor, data: data.slice() };
 }

@@ -41,7 +41,7 @@ export interface Requests {
   dispose: { arguments: { ids: readonly number[] }; answer: undefined };
   kernel: {
     arguments: { module: string; name: string; buffers: Readonly<Record<string, number>>; parameters: unknown };
-    answer: undefined;
+    answer: unknown;
   };
 }
 

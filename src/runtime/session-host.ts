@@ -22,9 +22,6 @@ export interface OnnxRuntime {
   readonly Tensor: TensorConstructor;
 }
 
-/** A function over arrays that a kernel module exports. It changes them in place. */
-export type Kernel<Parameters> = (arrays: Readonly<Record<string, HostData>>, parameters: Parameters) => void;
-
 interface Program {
   readonly session: InferenceSession;
   /** Names of the outputs that are wanted on the host. */
@@ -103,14 +100,14 @@ export class SessionHost implements Handlers {
     }
   }
 
-  async kernel({ module, name, buffers, parameters }: Requests["kernel"]["arguments"]): Promise<undefined> {
+  async kernel({ module, name, buffers, parameters }: Requests["kernel"]["arguments"]): Promise<unknown> {
     const exported: Record<string, unknown> = await import(module);
     const kernel = exported[name];
     if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
     const arrays = Object.fromEntries(
       Object.entries(buffers).map(([key, id]) => [key, hostTensor(this.#tensor(id)).data]),
     );
-    kernel(arrays, parameters);
+    return kernel(arrays, parameters);
   }
 
   async #program(model: Uint8Array, outputs: readonly string[], download: readonly string[]): Promise<Program> {

@@ -19,7 +19,11 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   const needed = dependents(wrt, nodes);
   const gradientOf = new Map<Tensor, Tensor>([[loss, constant(1)]]);
   for (const node of nodes.reverse()) {
-    const [output] = node.outputs;
+    const [output, ...saved] = node.outputs;
+    // A gradient that used them was differentiated again: what flows through them would be lost.
+    if (saved.some((tensor) => gradientOf.has(tensor))) {
+      throw new Error(`gradients(): ${node.operator.name} has no second derivative`);
+    }
     const gradient = output === undefined ? undefined : gradientOf.get(output);
     if (output === undefined || gradient === undefined || !needed.has(output) || node.inputs.length === 0) continue;
     const contributions = node.gradient(gradient);

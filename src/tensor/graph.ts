@@ -57,8 +57,8 @@ export function topological(tensors: readonly Tensor[]): Node[] {
 
 /**
  * Checks a graph before ONNX Runtime sees it, so that an error names our operator and shapes: every type is what its
- * operator's rule says, every value is defined before it is used, inputs of one name are one tensor, and every symbolic
- * dimension can be read off an input.
+ * operator's rule says, every value is defined before it is used, names of inputs and outputs are unique, and every
+ * symbolic dimension can be read off an input.
  */
 export function verify({ name, nodes, inputs, outputs }: Graph): void {
   const fail = (problem: string): never => {
@@ -73,12 +73,13 @@ export function verify({ name, nodes, inputs, outputs }: Graph): void {
       if (!defined.has(input)) fail(`${operator} uses a ${printType(input)} that is not computed before it`);
     }
     const types = node.infer();
+    const asked = Object.values(node.attributes).flatMap((value) => (typeof value === "object" ? value : []));
     node.outputs.forEach((output, index) => {
       const type = types[index];
       if (type === undefined || !sameType(type, output)) {
         fail(`${operator} gives ${type === undefined ? "nothing" : printType(type)}, not ${printType(output)}`);
       }
-      for (const unknown of symbols(output.shape).filter((text) => !known.has(text))) {
+      for (const unknown of symbols([...output.shape, ...asked]).filter((text) => !known.has(text))) {
         fail(`${operator} has the dimension ${unknown} in ${printType(output)}, which no input gives`);
       }
       defined.add(output);
@@ -90,7 +91,10 @@ export function verify({ name, nodes, inputs, outputs }: Graph): void {
     if (names.has(own)) fail(`two inputs are named "${own}"`);
     names.add(own);
   }
-  for (const [own, output] of outputs) if (!defined.has(output)) fail(`the output "${own}" is not computed`);
+  for (const [own, output] of outputs) {
+    if (!defined.has(output)) fail(`the output "${own}" is not computed`);
+    if (names.has(own)) fail(`an input and an output are named "${own}"`);
+  }
 }
 
 /** The graph as text, a line a node: what tests pin and people read. */

@@ -5,5 +5,5 @@ export { gradients } from "./gradients.ts";
 export { type Graph, graph, inputName, printGraph, verify } from "./graph.ts";
 export { emitOnnx } from "./onnx.ts";
 export * from "./operators/index.ts";
-export { concreteShape, type DataType, printType, type Shape, type TensorType } from "./shape.ts";
+export { at, concreteShape, type DataType, elements, printType, type Shape, type TensorType } from "./shape.ts";
 export type { Tensor } from "./tensor.ts";

@@ -131,21 +131,17 @@ function comparison(name: string, doc: string, type: string): Binary {
 
 function binary(operator: Binary, a: Operand, b: Operand): Tensor {
   const [left, right] = operands(a, b);
-  // An operand that was only expanded to the shape which the other has anyway is used as it was: one pass less.
-  const plainLeft = unexpanded(left);
-  const plainRight = unexpanded(right);
-  const shape = broadcast(left.shape, right.shape);
-  const keeps = (x: Tensor, y: Tensor) => {
-    const plain = broadcast(x.shape, y.shape);
-    return shape !== undefined && plain !== undefined && sameShape(plain, shape);
-  };
-  if (keeps(plainLeft, right)) return apply(operator, {}, [plainLeft, right]);
-  return apply(operator, {}, [left, keeps(left, plainRight) ? plainRight : right]);
+  const plainLeft = unexpanded(left, right);
+  return apply(operator, {}, [plainLeft, unexpanded(right, plainLeft)]);
 }
 
-function unexpanded(x: Tensor): Tensor {
+/** An operand that was only expanded to the shape which the other has anyway, as it was: one pass less. */
+function unexpanded(x: Tensor, other: Tensor): Tensor {
   const source = x.node.operator.name === "expand" ? x.node.inputs[0] : undefined;
-  return source ?? x;
+  if (source === undefined) return x;
+  const plain = broadcast(source.shape, other.shape);
+  const shape = broadcast(x.shape, other.shape);
+  return plain !== undefined && shape !== undefined && sameShape(plain, shape) ? source : x;
 }
 
 function operands(a: Operand, b: Operand): readonly [Tensor, Tensor] {

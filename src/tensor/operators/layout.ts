@@ -57,7 +57,7 @@ export const layout = {
     doc: "the axes in another order",
     arity: 1,
     infer: ([x], { axes }) => {
-      if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
+      if (axes.length !== x.shape.length || x.shape.some((_, axis) => !axes.includes(axis))) {
         throw new Error(`[${axes}] is not an order of its ${x.shape.length} axes`);
       }
       return [{ dtype: x.dtype, shape: axes.map((axis) => at(x.shape, axis)) }];
@@ -152,13 +152,9 @@ export const layout = {
           constant(0),
           x.shape.map((dimension, i) => (i === axis ? size : dimension)),
         );
-      const parts = [start > 0 ? [zeros(start)] : [], [g], [zeros(staticSize(at(x.shape, axis)) - end)]].flat();
-      return [
-        concat(
-          parts.filter((part) => at(part.shape, axis) !== 0),
-          axis,
-        ),
-      ];
+      const parts = [zeros(start), g, zeros(staticSize(at(x.shape, axis)) - end)];
+      const filled = parts.filter((part) => at(part.shape, axis) !== 0);
+      return [filled.length === 0 ? g : concat(filled, axis)];
     },
   } satisfies Operator<{ axis: number; start: number; end: number }, 1>,
 };

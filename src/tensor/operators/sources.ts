@@ -13,7 +13,7 @@ export const constant = (value: number, dtype: DataType = "float32"): Tensor =>
   apply(sources.constant, { value, dtype }, []);
 
 /** A dimension's value as a float32 scalar. */
-export const extent = (size: Dimension): Tensor => apply(sources.extent, { shape: [size] }, []);
+export const extent = (size: Dimension): Tensor => apply(sources.extent, { size: [size] }, []);
 
 /** 0, 1, … size - 1 as int32 [size]. */
 export const range = (size: Dimension): Tensor => apply(sources.range, { shape: [size] }, []);
@@ -42,12 +42,12 @@ export const sources = {
     doc: "the value of a dimension",
     arity: 0,
     infer: () => [{ shape: [], dtype: "float32" }],
-    onnx: (emitter, _, { shape }) => {
-      const size = emitter.node("Reshape", [emitter.shape(shape), emitter.integers([])]);
-      return emitter.node("Cast", [size], { to: { int: 1 } });
+    onnx: (emitter, _, { size }) => {
+      const scalar = emitter.node("Reshape", [emitter.shape(size), emitter.integers([])]);
+      return emitter.node("Cast", [scalar], { to: { int: 1 } });
     },
     gradient: () => [],
-  } satisfies Operator<{ shape: Shape }, 0>,
+  } satisfies Operator<{ size: Shape }, 0>,
 
   range: {
     name: "range",

@@ -1,0 +1,193 @@
+/**
+ * Growing a TokenFormer: appending parameter tokens to its sites (TokenFormer, arXiv 2410.23168, section 3.3).
+ *
+ * With keys K [n, D] and values V [n, D], a site computes Θ(X Kᵀ) V. Appending m tokens makes them [n + m, D].
+ */
+
+import { UserError } from "../errors.ts";
+import {
+  type Complete,
+  type Site,
+  sitesOf,
+  type TokenFormerConfig,
+  valueDeviation,
+  withSites,
+} from "../model/index.ts";
+import { KEY_DEVIATION } from "../nn/index.ts";
+import { Random } from "../random.ts";
+import { required } from "../required.ts";
+import type { GrowthPlan } from "./plan.ts";
+import { type Generation, type HostArray, type ModelState, rampedTau, type TauRamp } from "./state.ts";
+
+/** A site that grows, and by how much. */
+interface Change {
+  readonly site: Site;
+  /** Tokens to append. */
+  readonly added: number;
+  /** The τ that preserves the function, and the square root of the new number of tokens. */
+  readonly exactTau: number;
+  readonly newTau: number;
+}
+
+/**
+ * The state with tokens appended. The old one is left as it is. Draws depend on `seed`, the step and the site alone.
+ * @throws UserError if the model has no sites, a layer does not exist, or `split` is no whole multiple
+ */
+export function grow(state: ModelState, plan: GrowthPlan, seed: number): ModelState {
+  const { config } = state;
+  if (config.type !== "tokenformer") {
+    throw new UserError(`a ${config.type} has no parameter tokens to append; only a model of type "tokenformer" grows`);
+  }
+  const changes = changesOf(config, plan);
+  const parameters = new Map(state.parameters);
+  const first = new Map(state.moments?.first);
+  const second = new Map(state.moments?.second);
+  for (const change of changes) {
+    const random = Random.from("growth", seed, state.step, change.site.path);
+    const keys = required(parameters, `${change.site.path}.keys`);
+    const values = required(parameters, `${change.site.path}.values`);
+    const [newKeys, newValues] = appended(keys, values, change, plan, config, random);
+    parameters.set(`${change.site.path}.keys`, newKeys);
+    parameters.set(`${change.site.path}.values`, newValues);
+    for (const moment of [first, second]) {
+      for (const name of [`${change.site.path}.keys`, `${change.site.path}.values`]) {
+        const old = moment.get(name);
+        if (old !== undefined) moment.set(name, withRows(old, change.added));
+      }
+    }
+  }
+  const grown = {
+    ...state,
+    ...grownTau(state, config, plan, changes),
+    parameters,
+    lineage: grownLineage(state, plan, changes),
+    moments: state.moments === undefined ? undefined : { first, second },
+    rewarm: plan.rewarm > 0 ? { start: state.step, steps: plan.rewarm } : state.rewarm,
+  };
+  return plan.optimizer === "reset" ? withoutMoments(grown) : grown;
+}
+
+function changesOf(config: TokenFormerConfig, plan: GrowthPlan): Change[] {
+  const layers = plan.layers ?? Array.from({ length: config.layers }, (_, layer) => layer);
+  for (const layer of layers) {
+    if (layer >= config.layers) {
+      throw new UserError(`growth plan: there is no layer ${layer}; the model has layers 0 to ${config.layers - 1}`);
+    }
+  }
+  return sitesOf(config).flatMap((site) => {
+    const amount = layers.includes(site.layer) ? plan.add[site.kind] : undefined;
+    if (amount === undefined) return [];
+    const added = typeof amount === "number" ? amount : (Number(amount.slice(1)) - 1) * site.tokens;
+    if (added < 1) {
+      throw new UserError(
+        `growth plan: ${amount} at ${site.path} appends no tokens; growing cannot shrink, use x2 or more`,
+      );
+    }
+    if (plan.init === "split" && added % site.tokens !== 0) {
+      const near = Math.max(1, Math.round(added / site.tokens)) * site.tokens;
+      throw new UserError(
+        `growth plan: split copies all ${site.tokens} tokens of ${site.path} a whole number of times, ${added} is no multiple; use ${near}`,
+      );
+    }
+    const total = site.tokens + added;
+    // Copies of all keys multiply the norm of the scores by √(total / n), so τ has to follow.
+    const exactTau = plan.init === "split" ? site.tau * Math.sqrt(total / site.tokens) : site.tau;
+    return [{ site, added, exactTau, newTau: Math.sqrt(total) }];
+  });
+}
+
+/** The keys and values with their new rows. */
+function appended(
+  keys: HostArray,
+  values: HostArray,
+  { site, added }: Change,
+  plan: GrowthPlan,
+  config: TokenFormerConfig,
+  random: Random,
+): readonly [HostArray, HostArray] {
+  if (plan.init === "split") return split(keys, values, added / site.tokens + 1, random);
+  const newKeys = withRows(keys, added);
+  const newValues = withRows(values, added);
+  if (plan.init === "random") fillNormal(newKeys.data.subarray(keys.data.length), KEY_DEVIATION, random);
+  fillNormal(newValues.data.subarray(values.data.length), valueDeviation(config), random);
+  return [newKeys, newValues];
+}
+
+/** `copies` copies of the keys; each old value is shared among its copies unevenly, so that they can part ways. */
+function split(keys: HostArray, values: HostArray, copies: number, random: Random): readonly [HostArray, HostArray] {
+  const [tokens = 0, width = 0] = values.shape;
+  const newKeys = withRows(keys, (copies - 1) * tokens);
+  const newValues = withRows(values, (copies - 1) * tokens);
+  for (let copy = 1; copy < copies; copy++) newKeys.data.set(keys.data, copy * keys.data.length);
+  for (let token = 0; token < tokens; token++) {
+    const draws = Array.from({ length: copies }, () => 0.5 + random.uniform());
+    const total = draws.reduce((sum, draw) => sum + draw);
+    draws.forEach((draw, copy) => {
+      for (let channel = 0; channel < width; channel++) {
+        const old = values.data[token * width + channel] ?? 0;
+        newValues.data[(copy * tokens + token) * width + channel] = (old * draw) / total;
+      }
+    });
+  }
+  return [newKeys, newValues];
+}
+
+function grownTau(
+  state: ModelState,
+  config: Complete<TokenFormerConfig>,
+  plan: GrowthPlan,
+  changes: readonly Change[],
+) {
+  const policy = plan.tau ?? (plan.init === "random" ? "sqrt-n" : "ramp");
+  const changed = new Map(changes.map((change) => [change.site.path, change]));
+  const sites = sitesOf(config).map((site): Site => {
+    const change = changed.get(site.path);
+    if (change === undefined) return site;
+    return { ...site, tokens: site.tokens + change.added, tau: policy === "sqrt-n" ? change.newTau : change.exactTau };
+  });
+  const started = changes.flatMap(({ site, exactTau, newTau }): TauRamp[] =>
+    policy === "ramp" && plan.rampSteps > 0 && Math.abs(newTau - exactTau) > 1e-9 * newTau
+      ? [{ site: site.path, from: exactTau, to: newTau, start: state.step, steps: plan.rampSteps }]
+      : [],
+  );
+  // A site that grows again leaves its old ramp where it was.
+  const continued = state.ramps.filter((ramp) => !changed.has(ramp.site) && rampedTau(ramp, state.step) !== ramp.to);
+  return { config: withSites(config, sites), ramps: [...continued, ...started] };
+}
+
+function grownLineage(state: ModelState, plan: GrowthPlan, changes: readonly Change[]) {
+  const lineage = new Map(state.lineage);
+  for (const { site, added } of changes) {
+    const old = lineage.get(site.path) ?? [];
+    const frozen = old.map(
+      (generation): Generation => ({
+        ...generation,
+        frozenUntil: Math.max(generation.frozenUntil, state.step + plan.freeze),
+      }),
+    );
+    const updates = plan.optimizer === "keep" ? (old[0]?.updates ?? 0) : 0;
+    const born: Generation = { tokens: added, born: state.step, init: plan.init, updates, frozenUntil: 0 };
+    lineage.set(site.path, [...(plan.freeze > 0 ? frozen : old), born]);
+  }
+  return lineage;
+}
+
+function withoutMoments(state: ModelState): ModelState {
+  const lineage = [...state.lineage].map(
+    ([path, generations]) => [path, generations.map((g) => ({ ...g, updates: 0 }))] as const,
+  );
+  return { ...state, moments: undefined, updates: 0, lineage: new Map(lineage) };
+}
+
+/** The array with rows of zeros appended. */
+function withRows(array: HostArray, rows: number): HostArray {
+  const [old = 0, ...rest] = array.shape;
+  const columns = rest.reduce((product, n) => product * n, 1);
+  const data = new Float32Array((old + rows) * columns);
+  data.set(array.data);
+  return { shape: [old + rows, ...rest], data };
+}
+
+function fillNormal(data: Float32Array, deviation: number, random: Random): void {
+  for (let index = 0; index < data.length; index++) data[index] = deviation * random.normal();
+}

@@ -1,0 +1,14 @@
+/** Growing: appending parameter tokens to a model's weights and optimiser state. */
+
+export { grow } from "./grow.ts";
+export { type GrowthPlan, growthPlanSchema, parseSites, siteNames } from "./plan.ts";
+export {
+  advanceRamps,
+  type Generation,
+  type HostArray,
+  type ModelState,
+  type Moments,
+  rampedTau,
+  type TauRamp,
+  type TrainerState,
+} from "./state.ts";

@@ -1,0 +1,77 @@
+/** Growth plans: how many parameter tokens are appended where, and how. */
+
+import { z } from "zod";
+import { UserError } from "../errors.ts";
+import { type SiteKind, siteKinds } from "../model/index.ts";
+
+const steps = z.int().nonnegative();
+
+/** A number of tokens to append, or `xR`: R times as many as there are, in all. */
+const amount = z.union([
+  z.int().positive(),
+  z.string().regex(/^x\d+$/, 'expected a whole number of tokens, or "x" and a whole multiple such as "x2"'),
+]);
+
+export const growthPlanSchema = z.strictObject({
+  /** Tokens to append at each site; sites that are not named stay as they are. */
+  add: z
+    .partialRecord(z.enum(siteKinds), amount)
+    .refine((add) => Object.keys(add).length > 0, "names no site; give at least one, such as feedForward: 128"),
+  /** The blocks that grow, from 0. Default: all. */
+  layers: z.array(z.int().nonnegative()).nonempty().optional(),
+  /**
+   * How new tokens start.
+   * - `zero-key` (the paper): keys zero, values random. Preserves the function for the two Θ that normalise by the L2 norm.
+   * - `split`: whole copies of the old keys, whose values are uneven shares of the old values. Preserves it for every Θ.
+   * - `random` (the published code): drawn like the first ones. Does not preserve it.
+   */
+  init: z.enum(["zero-key", "split", "random"]).default("zero-key"),
+  /**
+   * What becomes of τ. `fixed`: what preserves the function, for ever. `sqrt-n`: the square root of the new number of tokens,
+   * at once. `ramp`: from the one to the other in equal parts over `rampSteps` steps. Default: `sqrt-n` for `random`, else `ramp`.
+   */
+  tau: z.enum(["fixed", "sqrt-n", "ramp"]).optional(),
+  rampSteps: steps.default(100),
+  /**
+   * The optimiser's moments of new tokens are zero. `new-only`: they count their own steps for Adam's bias correction, the
+   * old ones go on. `keep`: they join the count of the old ones. `reset`: all moments and counts start again.
+   */
+  optimizer: z.enum(["new-only", "keep", "reset"]).default("new-only"),
+  /** Steps for which the old tokens of the sites that grow are frozen. */
+  freeze: steps.default(0),
+  /** Steps over which the learning rate rises again from zero to its schedule. */
+  rewarm: steps.default(0),
+});
+
+export type GrowthPlan = z.infer<typeof growthPlanSchema>;
+
+/** The sites as the command line names them. */
+export const siteNames: Readonly<Record<string, readonly SiteKind[]>> = {
+  q: ["query"],
+  k: ["key"],
+  v: ["value"],
+  proj: ["projection"],
+  ffn: ["feedForward"],
+  attention: ["query", "key", "value", "projection"],
+  all: siteKinds,
+};
+
+/** The sites of a plan's text: `q=32,k=32,ffn=128`, `all=x2`. Throws a `UserError` for an unknown site or amount. */
+export function parseSites(text: string): Partial<Record<SiteKind, number | string>> {
+  const add: Partial<Record<SiteKind, number | string>> = {};
+  for (const item of text.split(",")) {
+    const [name = "", value = ""] = item.split("=");
+    const kinds = siteNames[name.trim()];
+    if (kinds === undefined) {
+      const known = Object.keys(siteNames).join(", ");
+      throw new UserError(`growth plan "${text}": unknown site "${name.trim()}", expected one of ${known}`);
+    }
+    if (!/^(x?\d+)$/.test(value.trim())) {
+      throw new UserError(
+        `growth plan "${text}": "${value.trim()}" is no number of tokens for ${name.trim()}, expected for example ${name.trim()}=32 or ${name.trim()}=x2`,
+      );
+    }
+    for (const kind of kinds) add[kind] = value.trim().startsWith("x") ? value.trim() : Number(value.trim());
+  }
+  return add;
+}

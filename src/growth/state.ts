@@ -1,0 +1,80 @@
+/** All that training changes, as plain data on the host: what a checkpoint holds and what growth transforms. */
+
+import { type Complete, sitesOf, withSites } from "../model/index.ts";
+
+/** A float32 array with a shape, row-major. */
+export interface HostArray {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Parameter tokens of a site that were born together. */
+export interface Generation {
+  readonly tokens: number;
+  /** The step after which they were appended; 0 for the first ones. */
+  readonly born: number;
+  /** How the tokens started: by a model's initial distributions, or a growth plan's `init`. */
+  readonly init: string;
+  /** Updates that Adam's bias correction counts for them. */
+  readonly updates: number;
+  /** They are not trained up to and including this step. */
+  readonly frozenUntil: number;
+}
+
+/** A τ on its way from one value to another, in equal parts over some steps. */
+export interface TauRamp {
+  /** Path of the site. */
+  readonly site: string;
+  readonly from: number;
+  readonly to: number;
+  /** The step after which it began. */
+  readonly start: number;
+  readonly steps: number;
+}
+
+/** Adam's moments, by parameter. */
+export interface Moments {
+  readonly first: ReadonlyMap<string, HostArray>;
+  readonly second: ReadonlyMap<string, HostArray>;
+}
+
+/** What an optimiser changes, for any model. */
+export interface TrainerState {
+  /** Updates made so far. */
+  readonly step: number;
+  readonly parameters: ReadonlyMap<string, HostArray>;
+  /** Absent before the first update, and where only the weights are known. */
+  readonly moments: Moments | undefined;
+  /** Updates that Adam's bias correction counts for the parameters that are not tokens. */
+  readonly updates: number;
+  /** The generations of each site's tokens, oldest first, by the site's path. */
+  readonly lineage: ReadonlyMap<string, readonly Generation[]>;
+}
+
+/** What training and growth change of a model that a configuration describes: the contents of a checkpoint. */
+export interface ModelState extends TrainerState {
+  /** The numbers of tokens and every τ as they are now. */
+  readonly config: Complete;
+  readonly ramps: readonly TauRamp[];
+  /** The learning rate rises from zero again after this step, over so many steps. */
+  readonly rewarm: { readonly start: number; readonly steps: number } | undefined;
+}
+
+/** A ramp's τ once `step` updates are made: what the next pass uses. */
+export function rampedTau({ from, to, start, steps }: TauRamp, step: number): number {
+  return step >= start + steps ? to : from + ((to - from) * Math.max(0, step - start)) / steps;
+}
+
+/** A configuration with each ramp's τ where it is after `step` updates, and the ramps that go on. */
+export function advanceRamps(
+  { config, ramps }: Pick<ModelState, "config" | "ramps">,
+  step: number,
+): Pick<ModelState, "config" | "ramps"> {
+  if (config.type !== "tokenformer" || ramps.length === 0) return { config, ramps };
+  const taus = new Map(ramps.map((ramp) => [ramp.site, rampedTau(ramp, step)]));
+  const sites = sitesOf(config).map((site) => ({ ...site, tau: taus.get(site.path) ?? site.tau }));
+  return {
+    config: withSites(config, sites),
+    ramps: ramps.filter((ramp) => step < ramp.start + ramp.steps),
+  };
+}

@@ -1,0 +1,123 @@
+/** The configuration of a model: one schema gives the types, the checks and their messages. */
+
+import { z } from "zod";
+import { pattentionActivations } from "../nn/index.ts";
+
+const count = z.int().positive();
+const rate = z.number().min(0).lt(1);
+
+/** The places of a block that hold parameter tokens, in the order in which a block uses them. */
+export const siteKinds = ["query", "key", "value", "projection", "feedForward"] as const;
+
+export type SiteKind = (typeof siteKinds)[number];
+
+/** One value for all layers, or one for each. */
+const perLayer = (item: z.ZodNumber | typeof count) => z.union([item, z.array(item).nonempty()]);
+
+const perSite = (item: z.ZodNumber | typeof count) =>
+  z.strictObject({
+    query: perLayer(item),
+    key: perLayer(item),
+    value: perLayer(item),
+    projection: perLayer(item),
+    feedForward: perLayer(item),
+  });
+
+/** The lecture's `bigram.py`: the logits of the next token are a row of a table. */
+const bigram = z.strictObject({
+  type: z.literal("bigram"),
+  /** Number of token ids. Default: the tokenizer's. */
+  vocabulary: count.optional(),
+  /** Tokens of a training window. */
+  context: count,
+});
+
+const blocks = {
+  /** Number of token ids. Default: the tokenizer's. */
+  vocabulary: count.optional(),
+  /** The longest sequence, in tokens. */
+  context: count,
+  layers: count,
+  /** Attention heads; they divide the width. */
+  heads: count,
+  /** Channels of the residual stream. */
+  width: count,
+  /** Probability of dropping an attention weight, or a channel of what a layer adds, while training. */
+  dropout: rate.default(0),
+  /** Whether the output uses the token embeddings as its weights. */
+  tied: z.boolean(),
+};
+
+/** The lecture's `gpt.py`. */
+const transformer = z.strictObject({
+  type: z.literal("transformer"),
+  ...blocks,
+  /** Of the feed-forward layer, which is 4 × width wide. */
+  activation: z.enum(["relu", "gelu"]),
+  /** As in the lecture: on the attention projection, the feed-forward layer and the output. */
+  biases: z.boolean(),
+});
+
+/** TokenFormer (arXiv 2410.23168): token–parameter attention in place of every projection. */
+const tokenformer = z.strictObject({
+  type: z.literal("tokenformer"),
+  ...blocks,
+  /** Parameter tokens of each site. */
+  tokens: perSite(count),
+  /** The scale τ of each site's weights. Default: the square root of its number of tokens. */
+  tau: perSite(z.number().positive()).optional(),
+  /** The function Θ from scores to weights. */
+  activation: z.enum(pattentionActivations).default("l2_norm_gelu"),
+  positions: z.enum(["rotary", "learned"]).default("rotary"),
+  /** Share of a head's channels that rotary positions rotate. */
+  rotaryFraction: z.number().gt(0).max(1).default(0.25),
+  /** Whether a block's norms have a scale and a bias. */
+  blockNorm: z.enum(["nonparametric", "parametric"]).default("nonparametric"),
+  finalNorm: z.enum(["nonparametric", "parametric"]).default("parametric"),
+});
+
+export const modelSchema = z.discriminatedUnion("type", [bigram, transformer, tokenformer]).check((context) => {
+  for (const { path, message } of inconsistencies(context.value)) {
+    context.issues.push({ code: "custom", path, message, input: context.value });
+  }
+});
+
+export type ModelConfig = z.infer<typeof modelSchema>;
+export type BigramConfig = Extract<ModelConfig, { type: "bigram" }>;
+export type TransformerConfig = Extract<ModelConfig, { type: "transformer" }>;
+export type TokenFormerConfig = Extract<ModelConfig, { type: "tokenformer" }>;
+
+/** A configuration whose vocabulary is known. */
+export type Complete<Config extends ModelConfig = ModelConfig> = Config & { readonly vocabulary: number };
+
+/** Channels of each head that rotary positions rotate: the fraction, rounded down to an even number. */
+export function rotaryChannels({ width, heads, rotaryFraction, positions }: TokenFormerConfig): number {
+  return positions === "rotary" ? 2 * Math.floor(((width / heads) * rotaryFraction) / 2) : 0;
+}
+
+/** What a schema of single fields cannot see. */
+function inconsistencies(model: ModelConfig): { path: string[]; message: string }[] {
+  if (model.type === "bigram") return [];
+  const found: { path: string[]; message: string }[] = [];
+  const { width, heads, layers } = model;
+  if (width % heads !== 0) {
+    const near = [heads - 1, heads + 1, 2, 1].find((n) => n > 0 && width % n === 0);
+    const message = `width ${width} is not divisible by ${heads} heads; use a multiple of ${heads} as width, or ${near} heads`;
+    found.push({ path: ["heads"], message });
+  }
+  if (model.type !== "tokenformer") return found;
+  if (model.positions === "rotary" && width % heads === 0 && rotaryChannels(model) < 2) {
+    const message = `${model.rotaryFraction} of ${width / heads} channels a head leaves none to rotate; raise it or use positions "learned"`;
+    found.push({ path: ["rotaryFraction"], message });
+  }
+  for (const [field, sites] of [["tokens", model.tokens] as const, ["tau", model.tau] as const]) {
+    for (const [site, value] of Object.entries(sites ?? {})) {
+      if (!Array.isArray(value) || value.length === layers) continue;
+      found.push({
+        path: [field, site],
+        message: `${value.length} values for ${layers} layers; give one for each, or one number`,
+      });
+    }
+  }
+  return found;
+}

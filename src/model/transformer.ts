@@ -1,0 +1,53 @@
+/**
+ * The lecture's `gpt.py`: a pre-norm Transformer decoder with learned positions.
+ *
+ * Shapes: B batch, T time, D channels (the width), V vocabulary.
+ */
+
+import {
+  causalAttention,
+  dropout,
+  embedding,
+  layerNorm,
+  linear,
+  type Model,
+  positionEmbedding,
+  type Scope,
+  tokenTable,
+} from "../nn/index.ts";
+import { add, at, gelu, matmul, relu, type Tensor } from "../tensor/index.ts";
+import type { Complete, TransformerConfig } from "./config.ts";
+
+/** tokens [B, T] → logits [B, T, V]. */
+export const transformer =
+  (config: Complete<TransformerConfig>): Model =>
+  (scope, tokens) => {
+    const table = scope.within("embedding");
+    let x = add(embedding(table, tokens, config), positionEmbedding(table, at(tokens.shape, 1), config)); // [B, T, D]
+    for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
+    const final = layerNorm(scope.within("finalNorm"), x, { parametric: true });
+    if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
+    return linear(scope.within("output"), final, { width: config.vocabulary, bias: config.biases }); // [B, T, V]
+  };
+
+function block(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
+  const y = add(x, attend(scope.within("attention"), norm(scope, "attentionNorm", x), config));
+  return add(y, feedForward(scope.within("feedForward"), norm(scope, "feedForwardNorm", y), config));
+}
+
+const norm = (scope: Scope, name: string, x: Tensor) => layerNorm(scope.within(name), x, { parametric: true });
+
+function attend(scope: Scope, x: Tensor, { width, heads, biases, dropout: rate }: TransformerConfig): Tensor {
+  const [query, key, value] = ["query", "key", "value"].map((name) =>
+    linear(scope.within(name), x, { width, bias: false }),
+  );
+  if (query === undefined || key === undefined || value === undefined) throw new Error("internal: three projections");
+  const attended = causalAttention(scope, { query, key, value }, { heads, dropout: rate, rotary: 0 });
+  return dropout(scope, linear(scope.within("projection"), attended, { width, bias: biases }), rate);
+}
+
+function feedForward(scope: Scope, x: Tensor, { width, biases, activation, dropout: rate }: TransformerConfig): Tensor {
+  const hidden = linear(scope.within("up"), x, { width: 4 * width, bias: biases }); // [B, T, 4 D]
+  const active = activation === "relu" ? relu(hidden) : gelu(hidden);
+  return dropout(scope, linear(scope.within("down"), active, { width, bias: biases }), rate);
+}

@@ -1,0 +1,92 @@
+/**
+ * Causal self-attention between tokens, and rotary positions.
+ *
+ * Shapes: B batch, T time, D channels, H heads, C = D / H channels of a head.
+ */
+
+import {
+  add,
+  at,
+  cast,
+  concat,
+  constant,
+  cos,
+  type Dimension,
+  greaterOrEqual,
+  matmul,
+  mul,
+  range,
+  reshape,
+  rotate,
+  sin,
+  softmax,
+  type Tensor,
+  transpose,
+  where,
+} from "../tensor/index.ts";
+import { dropout } from "./dropout.ts";
+import type { Scope } from "./scope.ts";
+
+export interface AttentionOptions {
+  readonly heads: number;
+  /** Probability with which an attention weight is dropped while training. */
+  readonly dropout: number;
+  /** Channels of each head that are rotated by position; 0 for none. Even. */
+  readonly rotary: number;
+}
+
+/** The base of the rotary angles (RoFormer, arXiv 2104.09864, section 3.2.2). */
+const ROTARY_BASE = 10_000;
+
+/**
+ * Each token attends to itself and to those before it: softmax(Q Kᵀ / √C) V for each head.
+ * @param query [B, T, D], as key and value
+ * @returns [B, T, D]
+ */
+export function causalAttention(
+  scope: Scope,
+  { query, key, value }: { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor },
+  options: AttentionOptions,
+): Tensor {
+  const time = at(query.shape, 1);
+  const width = staticWidth(query);
+  const channels = width / options.heads;
+  const rotated = (x: Tensor) => (options.rotary === 0 ? x : rotary(x, time, options.rotary));
+  const q = rotated(splitHeads(query, options.heads)); // [B, H, T, C]
+  const k = rotated(splitHeads(key, options.heads)); // [B, H, T, C]
+  const v = splitHeads(value, options.heads); // [B, H, T, C]
+  const scores = matmul(q, k, { transposeB: true, alpha: 1 / Math.sqrt(channels) }); // [B, H, T, T]
+  const weights = dropout(scope, softmax(add(scores, causalMask(time))), options.dropout);
+  const attended = transpose(matmul(weights, v), [0, 2, 1, 3]); // [B, T, H, C]
+  return reshape(attended, [at(query.shape, 0), time, width]); // [B, T, D]
+}
+
+/** 0 where a row's token may look at a column's, far below any score elsewhere: [T, T]. */
+function causalMask(time: Dimension): Tensor {
+  const positions = range(time);
+  const visible = greaterOrEqual(reshape(positions, [time, 1]), reshape(positions, [1, time]));
+  return where(visible, constant(0), -1e9);
+}
+
+/** [B, T, D] → [B, H, T, C]. */
+function splitHeads(x: Tensor, heads: number): Tensor {
+  const [batch, time] = [at(x.shape, 0), at(x.shape, 1)];
+  return transpose(reshape(x, [batch, time, heads, staticWidth(x) / heads]), [0, 2, 1, 3]);
+}
+
+/** Rotates the first `channels` channels of each head by position · base^(-2c / channels): x [B, H, T, C]. */
+function rotary(x: Tensor, time: Dimension, channels: number): Tensor {
+  const pairs = Array.from({ length: channels / 2 }, (_, pair) => ROTARY_BASE ** ((-2 * pair) / channels));
+  const frequencies = concat(
+    pairs.map((frequency) => reshape(constant(frequency), [1, 1])),
+    1,
+  ); // [1, channels / 2]
+  const angles = mul(cast(reshape(range(time), [time, 1]), "float32"), frequencies); // [T, channels / 2]
+  return rotate(x, cos(angles), sin(angles));
+}
+
+function staticWidth(x: Tensor): number {
+  const width = at(x.shape, -1);
+  if (typeof width !== "number") throw new Error("attention needs a known width");
+  return width;
+}

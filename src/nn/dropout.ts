@@ -1,0 +1,53 @@
+/** Dropout whose mask is a function of a seed, so that a resumed run draws the masks of an uninterrupted one. */
+
+import {
+  add,
+  at,
+  type Dimension,
+  div,
+  elements,
+  greaterOrEqual,
+  mul,
+  range,
+  reshape,
+  type Tensor,
+  where,
+} from "../tensor/index.ts";
+import type { Scope } from "./scope.ts";
+
+/** The name of the input that seeds all masks of a step: an int32 scalar. */
+export const DROPOUT_SEED = "dropout.seed";
+
+// Odd multipliers with well-spread bits: 2³² over the golden ratio, and two of MurmurHash3's finaliser.
+const [WEYL, FIRST, SECOND] = [0x9e3779b1 | 0, 0x85ebca6b | 0, 0xc2b2ae35 | 0];
+
+/**
+ * Sets each element to zero with probability `rate` and divides the others by 1 - rate (Srivastava et al., 2014). The
+ * identity outside training and at rate 0.
+ */
+export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
+  if (!scope.training || rate === 0) return x;
+  const threshold = Math.round((rate - 0.5) * 2 ** 32);
+  const kept = greaterOrEqual(randomBits(scope, x), threshold);
+  return where(kept, mul(x, 1 / (1 - rate)), 0);
+}
+
+/**
+ * Uniform int32 of x's shape by hashing (seed, call, row, column) with wrapping products, whose high bits are then folded
+ * into the low ones by a division: operations that every device has.
+ */
+function randomBits(scope: Scope, x: Tensor): Tensor {
+  const seed = scope.global(DROPOUT_SEED, [], "int32");
+  const columns = at(x.shape, -1);
+  const rows: Dimension = elements(x.shape.slice(0, -1));
+  const call = add(mul(seed, FIRST), Math.imul(scope.unique() + 1, SECOND));
+  const row = mixed(add(mul(range(rows), WEYL), call));
+  const column = mixed(add(mul(range(columns), SECOND), FIRST));
+  const grid = add(reshape(row, [...x.shape.slice(0, -1), 1]), column);
+  return mixed(grid);
+}
+
+function mixed(bits: Tensor): Tensor {
+  const first = mul(add(bits, div(bits, 1 << 16)), FIRST);
+  return mul(add(first, div(first, 1 << 13)), SECOND);
+}

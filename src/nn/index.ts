@@ -1,0 +1,14 @@
+/** Layers as functions over named parameters. */
+
+export { type AttentionOptions, causalAttention } from "./attention.ts";
+export { DROPOUT_SEED, dropout } from "./dropout.ts";
+export { embedding, type LinearOptions, layerNorm, linear, positionEmbedding, tokenTable } from "./layers.ts";
+export {
+  KEY_DEVIATION,
+  type PattentionActivation,
+  type PattentionOptions,
+  pattention,
+  pattentionActivations,
+  tokensOf,
+} from "./pattention.ts";
+export { type Initial, type Model, normal, ones, type ParameterSpec, Scope, zeros } from "./scope.ts";

@@ -1,0 +1,49 @@
+/**
+ * The layers that several models share, as functions over named parameters.
+ *
+ * Shapes: B batch, T time, D channels (the width), V vocabulary.
+ */
+
+import { add, at, type Dimension, gather, matmul, mul, normalise, range, type Tensor } from "../tensor/index.ts";
+import { type Initial, normal, ones, type Scope, zeros } from "./scope.ts";
+
+/** ε of every normalisation, as in the lecture and in the published TokenFormer. */
+export const NORM_EPSILON = 1e-5;
+
+export interface LinearOptions {
+  /** Channels of the output. */
+  readonly width: number;
+  readonly bias: boolean;
+  /** Default N(0, 0.02). */
+  readonly initial?: Initial;
+}
+
+/** x Wᵀ + b: x [..., D] → [..., width]; W [width, D], b [width]. */
+export function linear(scope: Scope, x: Tensor, { width, bias, initial = normal(0.02) }: LinearOptions): Tensor {
+  const weight = scope.parameter("weight", [width, at(x.shape, -1)], initial);
+  const product = matmul(x, weight, { transposeB: true });
+  return bias ? add(product, scope.parameter("bias", [width], zeros)) : product;
+}
+
+/** Normalisation over the channels of x [..., D]; with parameters, scaled and shifted by them (LayerNorm). */
+export function layerNorm(scope: Scope, x: Tensor, options: { readonly parametric: boolean }): Tensor {
+  const y = normalise(x, NORM_EPSILON);
+  if (!options.parametric) return y;
+  const width = at(x.shape, -1);
+  return add(mul(y, scope.parameter("scale", [width], ones)), scope.parameter("bias", [width], zeros));
+}
+
+/** The table of token embeddings [V, D]. */
+export function tokenTable(scope: Scope, vocabulary: number, width: number, initial: Initial = normal(0.02)): Tensor {
+  return scope.parameter("tokens", [vocabulary, width], initial);
+}
+
+/** Embeddings of tokens int32 [B, T] → [B, T, D]. */
+export function embedding(scope: Scope, tokens: Tensor, options: { vocabulary: number; width: number }): Tensor {
+  return gather(tokenTable(scope, options.vocabulary, options.width), tokens);
+}
+
+/** Learned embeddings of the first T of `context` positions → [T, D]. */
+export function positionEmbedding(scope: Scope, time: Dimension, options: { context: number; width: number }): Tensor {
+  return gather(scope.parameter("positions", [options.context, options.width], normal(0.02)), range(time));
+}

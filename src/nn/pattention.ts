@@ -1,0 +1,67 @@
+/**
+ * Token–parameter attention (TokenFormer, arXiv 2410.23168, section 3.2): a linear layer whose weights are n key and n
+ * value vectors, the parameter tokens, to which each input token attends.
+ *
+ * Shapes: B batch, T time, D channels of the input, P parameter tokens (the paper's n).
+ */
+
+import {
+  at,
+  type Dimension,
+  extent,
+  gelu,
+  l2Normalise,
+  matmul,
+  mul,
+  type SymbolicDimension,
+  softmax,
+  symbol,
+  type Tensor,
+} from "../tensor/index.ts";
+import { normal, type Scope } from "./scope.ts";
+
+/** The functions Θ from scores to weights, under the names of the published code. */
+export const pattentionActivations = ["l2_norm_gelu", "gelu_l2_norm", "softmax"] as const;
+
+export type PattentionActivation = (typeof pattentionActivations)[number];
+
+export interface PattentionOptions {
+  /** Channels of the output. */
+  readonly width: number;
+  readonly activation: PattentionActivation;
+  /** Standard deviation of new values; that of keys is 0.02. */
+  readonly valueDeviation: number;
+}
+
+export const KEY_DEVIATION = 0.02;
+
+/**
+ * Y = Θ(X Kᵀ) V. The number of parameter tokens is the symbol `tokensOf(path)` of the scope's path, and τ the given value
+ * `tau` there, so that one compiled program serves every stage of growth.
+ * @param x [B, T, D]
+ * @returns [B, T, width]
+ */
+export function pattention(scope: Scope, x: Tensor, { width, activation, valueDeviation }: PattentionOptions): Tensor {
+  const tokens = tokensOf(scope.path("tokens"));
+  const keys = scope.parameter("keys", [tokens, at(x.shape, -1)], normal(KEY_DEVIATION)); // K [P, D]
+  const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
+  const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
+  return matmul(weights(scope, scores, activation, tokens), values); // Θ(A) V [B, T, width]
+}
+
+/** The symbolic number of parameter tokens at a path that ends in `.tokens`. */
+export function tokensOf(path: string): SymbolicDimension {
+  return symbol(path);
+}
+
+/** Θ(A). A zero row of scores gives zeros for the two that normalise by the L2 norm. */
+function weights(scope: Scope, scores: Tensor, activation: PattentionActivation, tokens: Dimension): Tensor {
+  switch (activation) {
+    case "l2_norm_gelu":
+      return gelu(l2Normalise(scores, scope.given("tau"))); // GELU(τ A / ‖A‖)
+    case "gelu_l2_norm":
+      return l2Normalise(gelu(scores), scope.given("tau")); // τ GELU(A) / ‖GELU(A)‖
+    case "softmax":
+      return mul(softmax(scores), extent(tokens)); // n exp(A) / Σ exp(A)
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Scopes name the parameters of a model while it is traced.
+ *
+ * A model is a function of a scope and tokens. It asks the scope for each parameter where it uses it, with its shape and
+ * initial distribution, so that a model is written once: the same trace tells which parameters there are, trains, evaluates.
+ */
+
+import { type DataType, type Dimension, input, type Shape, type Tensor } from "../tensor/index.ts";
+
+/** How a parameter starts. */
+export type Initial =
+  | { readonly kind: "normal"; readonly deviation: number }
+  | { readonly kind: "zeros" }
+  | { readonly kind: "ones" };
+
+export const normal = (deviation: number): Initial => ({ kind: "normal", deviation });
+export const zeros: Initial = { kind: "zeros" };
+export const ones: Initial = { kind: "ones" };
+
+export interface ParameterSpec {
+  /** Path of the parameter, for example `blocks.0.attention.query.keys`. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initial: Initial;
+}
+
+/** A language model: tokens int32 [B, T] → logits float32 [B, T, vocabulary]. */
+export type Model = (scope: Scope, tokens: Tensor) => Tensor;
+
+/** What a trace collects. */
+interface Trace {
+  readonly parameters: Map<string, { readonly spec: ParameterSpec; readonly tensor: Tensor }>;
+  readonly inputs: Map<string, Tensor>;
+  readonly training: boolean;
+  sites: number;
+}
+
+export class Scope {
+  readonly #trace: Trace;
+  readonly #path: string;
+
+  private constructor(trace: Trace, path: string) {
+    this.#trace = trace;
+    this.#path = path;
+  }
+
+  /** A scope to trace a model in. While training, dropout is active. */
+  static root(options: { readonly training: boolean }): Scope {
+    return new Scope({ parameters: new Map(), inputs: new Map(), training: options.training, sites: 0 }, "");
+  }
+
+  /** Whether the trace is one for training. */
+  get training(): boolean {
+    return this.#trace.training;
+  }
+
+  /** The parameters that the model asked for, in that order. */
+  get parameters(): readonly ParameterSpec[] {
+    return [...this.#trace.parameters.values()].map(({ spec }) => spec);
+  }
+
+  /** The tensors of `parameters`, in the same order. */
+  get parameterTensors(): readonly Tensor[] {
+    return [...this.#trace.parameters.values()].map(({ tensor }) => tensor);
+  }
+
+  /** The path of a name in this scope. */
+  path(name: string): string {
+    return this.#path === "" ? name : `${this.#path}.${name}`;
+  }
+
+  /** The scope of a part of the model: `scope.within("attention").parameter("keys", …)` is `attention.keys`. */
+  within(name: string): Scope {
+    return new Scope(this.#trace, this.path(name));
+  }
+
+  /** A parameter that is learned. Asked for twice, it is shared. */
+  parameter(name: string, shape: Shape, initial: Initial): Tensor {
+    const path = this.path(name);
+    const existing = this.#trace.parameters.get(path);
+    if (existing !== undefined) return existing.tensor;
+    const tensor = input(path, shape);
+    this.#trace.parameters.set(path, { spec: { name: path, shape, initial }, tensor });
+    return tensor;
+  }
+
+  /** A value that is given at each run and not learned, for example a layer's τ. Asked for twice, it is shared. */
+  given(name: string, shape: readonly Dimension[] = [], dtype: DataType = "float32"): Tensor {
+    const path = this.path(name);
+    const tensor = this.#trace.inputs.get(path) ?? input(path, shape, dtype);
+    this.#trace.inputs.set(path, tensor);
+    return tensor;
+  }
+
+  /** The root's value of that name: one for the whole model. */
+  global(name: string, shape: readonly Dimension[] = [], dtype: DataType = "float32"): Tensor {
+    return new Scope(this.#trace, "").given(name, shape, dtype);
+  }
+
+  /** A number that no other caller in this trace gets: 0, 1, … */
+  unique(): number {
+    return this.#trace.sites++;
+  }
+}

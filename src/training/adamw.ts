@@ -1,0 +1,289 @@
+/**
+ * AdamW (arXiv 1711.05101) with decoupled weight decay on matrices and gradient clipping by the global norm.
+ *
+ * Two forms of one update: a kernel over arrays on the CPU, which changes them in place, and a graph for devices that keep
+ * the state themselves. A row of a parameter has its own count of updates, so that parameter tokens that were appended later
+ * get Adam's bias correction from their own first step on, and frozen rows stay untouched.
+ */
+
+import type { Generation } from "../growth/index.ts";
+import type { ParameterSpec } from "../nn/index.ts";
+import { required } from "../required.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import {
+  add,
+  constant,
+  div,
+  graph,
+  greaterOrEqual,
+  input,
+  mul,
+  type Shape,
+  sqrt,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from "../tensor/index.ts";
+import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-kernel.ts";
+
+export interface AdamWOptions {
+  /** β₁, β₂: how slowly the moments forget. */
+  readonly beta1: number;
+  readonly beta2: number;
+  /** ε, added to the root of the second moment. */
+  readonly epsilon: number;
+  /** λ: each update first multiplies matrices by 1 - learning rate · λ. */
+  readonly weightDecay: number;
+  /** The largest global norm of the gradients; 0: no limit. */
+  readonly clip: number;
+}
+
+export type Tensors = ReadonlyMap<string, DeviceTensor>;
+
+/** What one update needs to know beside the tensors. */
+export interface UpdateStep {
+  readonly learningRate: number;
+  /** The update's number, from 1. */
+  readonly step: number;
+  /** Updates made before, for parameters without generations. */
+  readonly updates: number;
+  /** The generations of a parameter's rows, if it has any. */
+  readonly generations: (name: string) => readonly Generation[] | undefined;
+}
+
+/** Updates parameters and moments on a device. */
+export interface Optimizer {
+  /** Adds gradients to `total` and disposes of what it no longer needs. Returns the new total. */
+  accumulate(total: Tensors, gradients: Tensors): Promise<Tensors>;
+  /**
+   * One update. Takes the gradients over; returns the global norm of the gradients before clipping. If that is not finite,
+   * nothing is updated.
+   */
+  update(state: OptimizerState, gradients: Tensors, step: UpdateStep): Promise<{ norm: number; state: OptimizerState }>;
+}
+
+export interface OptimizerState {
+  readonly parameters: Tensors;
+  readonly first: Tensors;
+  readonly second: Tensors;
+}
+
+/** The optimiser for a device. */
+export async function createOptimizer(
+  device: Device,
+  specs: readonly ParameterSpec[],
+  options: AdamWOptions,
+): Promise<Optimizer> {
+  return device.kind === "cpu"
+    ? new KernelOptimizer(device, specs, options)
+    : GraphOptimizer.create(device, specs, options);
+}
+
+/** Weight decay is for matrices: parameter tokens, weights and embeddings, not scales and biases. */
+const decays = ({ shape }: ParameterSpec) => shape.length >= 2;
+
+const KERNELS = new URL("./adamw-kernel.js", import.meta.url);
+
+class KernelOptimizer implements Optimizer {
+  readonly #device: Device;
+  readonly #specs: readonly ParameterSpec[];
+  readonly #options: AdamWOptions;
+
+  constructor(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions) {
+    this.#device = device;
+    this.#specs = specs;
+    this.#options = options;
+  }
+
+  async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
+    const buffers = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
+    await this.#device.kernel(KERNELS, "accumulate", buffers, [...total.keys()]);
+    await this.#device.dispose(gradients.values());
+    return total;
+  }
+
+  async update(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
+    const { parameters, first, second } = state;
+    const buffers = {
+      ...prefixed(PREFIXES.parameter, parameters),
+      ...prefixed(PREFIXES.gradient, gradients),
+      ...prefixed(PREFIXES.first, first),
+      ...prefixed(PREFIXES.second, second),
+    };
+    const given: AdamWParameters = {
+      ...this.#options,
+      clip: this.#options.clip === 0 ? Number.POSITIVE_INFINITY : this.#options.clip,
+      learningRate: step.learningRate,
+      tensors: this.#specs.map((spec) => ({
+        name: spec.name,
+        decay: decays(spec) ? this.#options.weightDecay : 0,
+        rows: rowUpdates(required(parameters, spec.name).shape, step.generations(spec.name), step, this.#options),
+      })),
+    };
+    const norm = await this.#device.kernel(KERNELS, "adamwStep", buffers, given);
+    await this.#device.dispose(gradients.values());
+    if (typeof norm !== "number") throw new Error("internal: the AdamW kernel gave no norm");
+    return { norm, state };
+  }
+}
+
+/** The rows of a parameter that are updated, each group with its own bias correction. */
+export function rowUpdates(
+  shape: readonly number[],
+  generations: readonly Generation[] | undefined,
+  { step, updates }: UpdateStep,
+  { beta1, beta2 }: AdamWOptions,
+): RowUpdate[] {
+  const [rows = 1, ...rest] = shape;
+  const columns = rest.reduce((product, n) => product * n, 1);
+  const groups = generations ?? [{ tokens: rows, updates, frozenUntil: 0 }];
+  let start = 0;
+  return groups.flatMap((group) => {
+    const from = start;
+    start += group.tokens * columns;
+    if (step <= group.frozenUntil) return [];
+    const count = group.updates + 1;
+    return [{ start: from, end: start, correction1: 1 / (1 - beta1 ** count), correction2: 1 / (1 - beta2 ** count) }];
+  });
+}
+
+/** The same update as a program whose outputs replace its inputs. */
+class GraphOptimizer implements Optimizer {
+  readonly #device: Device;
+  readonly #update: Program;
+  readonly #accumulate: Program;
+  readonly #specs: readonly ParameterSpec[];
+  readonly #options: AdamWOptions;
+
+  private constructor(
+    device: Device,
+    programs: { readonly update: Program; readonly accumulate: Program },
+    specs: readonly ParameterSpec[],
+    options: AdamWOptions,
+  ) {
+    this.#device = device;
+    this.#update = programs.update;
+    this.#accumulate = programs.accumulate;
+    this.#specs = specs;
+    this.#options = options;
+  }
+
+  static async create(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions): Promise<GraphOptimizer> {
+    const update = await device.compile(updateGraph(specs, options), { download: ["norm"] });
+    const accumulate = await device.compile(accumulateGraph(specs));
+    return new GraphOptimizer(device, { update, accumulate }, specs, options);
+  }
+
+  async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
+    const inputs = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
+    const { tensors } = await this.#accumulate.run(inputs);
+    await this.#device.dispose([...total.values(), ...gradients.values()]);
+    return new Map(Object.entries(tensors));
+  }
+
+  async update(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
+    const inputs: Record<string, DeviceTensor | HostTensor> = {
+      ...prefixed(PREFIXES.parameter, state.parameters),
+      ...prefixed(PREFIXES.gradient, gradients),
+      ...prefixed(PREFIXES.first, state.first),
+      ...prefixed(PREFIXES.second, state.second),
+      learningRate: { dtype: "float32", shape: [], data: Float32Array.of(step.learningRate) },
+    };
+    for (const { name } of this.#specs) {
+      Object.assign(inputs, rowInputs(name, required(state.parameters, name).shape, step, this.#options));
+    }
+    const { tensors, values } = await this.#update.run(inputs);
+    const collect = (prefix: string) =>
+      new Map(this.#specs.map(({ name }) => [name, required(new Map(Object.entries(tensors)), prefix + name)]));
+    const next = {
+      parameters: collect(PREFIXES.parameter),
+      first: collect(PREFIXES.first),
+      second: collect(PREFIXES.second),
+    };
+    const norm = Number(values["norm"]?.data[0]);
+    const finite = Number.isFinite(norm);
+    const old = finite ? state : next;
+    await this.#device.dispose([
+      ...gradients.values(),
+      ...old.parameters.values(),
+      ...old.first.values(),
+      ...old.second.values(),
+    ]);
+    return { norm, state: finite ? next : state };
+  }
+}
+
+/** Per-row corrections [rows, 1, …] of a parameter, zero where the rows are not updated. */
+function rowInputs(name: string, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
+  const [rows = 1, ...rest] = shape;
+  const columns = rest.reduce((product, n) => product * n, 1);
+  const [correction1, correction2] = [new Float32Array(rows), new Float32Array(rows)];
+  for (const group of rowUpdates(shape, step.generations(name), step, options)) {
+    correction1.fill(group.correction1, group.start / columns, group.end / columns);
+    correction2.fill(group.correction2, group.start / columns, group.end / columns);
+  }
+  const columnShape = [rows, ...rest.map(() => 1)];
+  return {
+    [`correction1:${name}`]: { dtype: "float32" as const, shape: columnShape, data: correction1 },
+    [`correction2:${name}`]: { dtype: "float32" as const, shape: columnShape, data: correction2 },
+  };
+}
+
+export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptions) {
+  const gradients = new Map(specs.map(({ name, shape }) => [name, input(PREFIXES.gradient + name, shape)]));
+  const squares = [...gradients.values()].map((g) =>
+    sum(
+      mul(g, g),
+      g.shape.map((_, axis) => axis),
+    ),
+  );
+  const norm = sqrt(squares.reduce((total, square) => add(total, square)));
+  const limit = div(options.clip, add(norm, 1e-6));
+  const scale = options.clip === 0 ? constant(1) : where(greaterOrEqual(limit, 1), 1, limit);
+  const learningRate = input("learningRate", []);
+  const outputs: Record<string, Tensor> = { norm };
+  for (const spec of specs) {
+    const gradient = mul(required(gradients, spec.name), scale);
+    const { p, m, v } = updated(spec, gradient, learningRate, options);
+    outputs[PREFIXES.parameter + spec.name] = p;
+    outputs[PREFIXES.first + spec.name] = m;
+    outputs[PREFIXES.second + spec.name] = v;
+  }
+  return graph("update", outputs);
+}
+
+/** m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← (1 - η λ) p - η m̂ / (√v̂ + ε), in the rows that are updated. */
+function updated(
+  spec: ParameterSpec,
+  g: Tensor,
+  learningRate: Tensor,
+  { beta1, beta2, epsilon, weightDecay }: AdamWOptions,
+) {
+  const { name, shape } = spec;
+  const rows: Shape = shape.map((size, axis) => (axis === 0 ? size : 1));
+  const [p, m, v] = [PREFIXES.parameter, PREFIXES.first, PREFIXES.second].map((prefix) => input(prefix + name, shape));
+  if (p === undefined || m === undefined || v === undefined) throw new Error("internal: three inputs");
+  const [correction1, correction2] = [input(`correction1:${name}`, rows), input(`correction2:${name}`, rows)];
+  const active = greaterOrEqual(correction1, 0.5);
+  const first = add(mul(m, beta1), mul(g, 1 - beta1));
+  const second = add(mul(v, beta2), mul(mul(g, g), 1 - beta2));
+  const change = div(mul(first, correction1), add(sqrt(mul(second, correction2)), epsilon));
+  const decay = decays(spec) ? mul(p, weightDecay) : constant(0);
+  return {
+    p: where(active, sub(p, mul(add(change, decay), learningRate)), p),
+    m: where(active, first, m),
+    v: where(active, second, v),
+  };
+}
+
+function accumulateGraph(specs: readonly ParameterSpec[]) {
+  const sums = specs.map(({ name, shape }) => {
+    return [name, add(input(`sum:${name}`, shape), input(PREFIXES.gradient + name, shape))] as const;
+  });
+  return graph("accumulate", Object.fromEntries(sums));
+}
+
+function prefixed(prefix: string, tensors: Tensors): Record<string, DeviceTensor> {
+  return Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensor]));
+}

@@ -1,0 +1,77 @@
+/** Growing a model that is on a device, and measuring what that did. */
+
+import { type GrowthPlan, grow, type ModelState } from "../growth/index.ts";
+import { type Complete, countParameters, givenOf, sites, trainingFlopsPerToken } from "../model/index.ts";
+import type { GrowthReport } from "./events.ts";
+import type { TokenBatch, Trainer } from "./trainer.ts";
+
+/** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
+const BYTES_PER_PARAMETER = 16;
+
+/**
+ * Grows a state and puts it on the trainer's device.
+ * @param batch real text, on which the logits before and after are compared
+ */
+export async function growOnDevice(
+  trainer: Trainer,
+  state: ModelState,
+  plan: GrowthPlan,
+  seed: number,
+  batch: TokenBatch,
+): Promise<{ state: ModelState; report: GrowthReport }> {
+  const shape = [batch.sequences, batch.context] as const;
+  const grown = grow(state, plan, seed);
+  const before = await trainer.logits(batch.tokens, shape);
+  await trainer.replace(grown);
+  trainer.give(givenOf(grown.config));
+  const after = await trainer.logits(batch.tokens, shape);
+  const report: GrowthReport = {
+    ...costs(state.config, grown.config),
+    ...difference(before.data, after.data),
+    init: plan.init,
+    tau: plan.tau ?? (plan.init === "random" ? "sqrt-n" : "ramp"),
+    summary: summarise(state.config, grown.config),
+  };
+  return { state: grown, report };
+}
+
+function costs(before: Complete, after: Complete) {
+  const [parametersBefore, parametersAfter] = [countParameters(before).total, countParameters(after).total];
+  return {
+    parametersBefore,
+    parametersAfter,
+    flopsPerTokenBefore: trainingFlopsPerToken(before),
+    flopsPerTokenAfter: trainingFlopsPerToken(after),
+    memoryBefore: BYTES_PER_PARAMETER * parametersBefore,
+    memoryAfter: BYTES_PER_PARAMETER * parametersAfter,
+  };
+}
+
+function difference(before: ArrayLike<number | bigint>, after: ArrayLike<number | bigint>) {
+  let [maxLogitDifference, logitScale] = [0, 0];
+  for (let index = 0; index < before.length; index++) {
+    const [old, now] = [Number(before[index]), Number(after[index])];
+    maxLogitDifference = Math.max(maxLogitDifference, Math.abs(now - old));
+    logitScale = Math.max(logitScale, Math.abs(old));
+  }
+  return { maxLogitDifference, logitScale };
+}
+
+/** For example "query 128 → 160, feedForward 512 → 640 tokens". */
+function summarise(before: Complete, after: Complete): string {
+  const old = sites(before);
+  const changes = sites(after).flatMap((site, index) => {
+    const tokens = old[index]?.tokens ?? 0;
+    return tokens === site.tokens ? [] : [{ ...site, change: `${tokens} → ${site.tokens}` }];
+  });
+  const byChange = new Map<string, typeof changes>();
+  for (const site of changes) {
+    const key = `${site.kind} ${site.change}`;
+    byChange.set(key, [...(byChange.get(key) ?? []), site]);
+  }
+  const layers = old.at(-1)?.layer ?? 0;
+  const parts = [...byChange].map(([change, where]) =>
+    where.length === layers + 1 ? change : `${change} in layer ${where.map(({ layer }) => layer).join(", ")}`,
+  );
+  return `${parts.join(", ")} tokens`;
+}

@@ -1,0 +1,82 @@
+/** `metrics.jsonl`: what was measured, a JSON object a line. */
+
+import { appendFile, readFile } from "node:fs/promises";
+import { z } from "zod";
+import { explainFileError, fileExists, writeFileAtomic } from "../formats/index.ts";
+import type { TrainingEvent } from "./events.ts";
+
+const lineSchema = z.looseObject({ step: z.number() });
+
+export type MetricRecord = z.infer<typeof lineSchema>;
+
+/** Appends records to a file. */
+export class MetricsFile {
+  readonly #file: string;
+  #pending: string[] = [];
+
+  private constructor(file: string) {
+    this.#file = file;
+  }
+
+  /**
+   * Opens the metrics of a run that is at a step: later records, of a run that was killed after its last checkpoint, are
+   * removed, as they will be made again.
+   */
+  static async open(file: string, step: number): Promise<MetricsFile> {
+    const kept = (await readMetrics(file)).filter((record) => record.step <= step);
+    await writeFileAtomic(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    return new MetricsFile(file);
+  }
+
+  /** Records an event; written by `flush`, so that a step does not wait for the disk. */
+  add(event: TrainingEvent): void {
+    const record = recordOf(event);
+    if (record !== undefined) this.#pending.push(`${JSON.stringify(record)}\n`);
+  }
+
+  async flush(): Promise<void> {
+    const lines = this.#pending.join("");
+    this.#pending = [];
+    if (lines === "") return;
+    try {
+      await appendFile(this.#file, lines);
+    } catch (error) {
+      throw explainFileError(error, "write", this.#file);
+    }
+  }
+
+  get pending(): number {
+    return this.#pending.length;
+  }
+}
+
+/** All whole records of a file; none if there is no file. A line that a crash cut short is left out. */
+export async function readMetrics(file: string): Promise<MetricRecord[]> {
+  if (!(await fileExists(file))) return [];
+  const text = await readFile(file, "utf8");
+  return text.split("\n").flatMap((line) => {
+    try {
+      const parsed = lineSchema.safeParse(JSON.parse(line));
+      return parsed.success ? [parsed.data] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Growth, steps and validations are recorded; what happens to files is not. */
+function recordOf(event: TrainingEvent): MetricRecord | undefined {
+  switch (event.type) {
+    case "step":
+    case "validation": {
+      const { type: _, ...record } = event;
+      return record;
+    }
+    case "growth": {
+      const { type: _, step, ...growth } = event;
+      return { step, growth };
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,290 @@
+/** The training loop: one generator of typed events, for the command line, tests and pages alike. */
+
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+import { advanceRamps, type ModelState } from "../growth/index.ts";
+import { countParameters, givenOf, modelOf, sites, sizesOf, trainingFlopsPerToken, withSites } from "../model/index.ts";
+import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
+import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/index.ts";
+import { completed, hasCheckpoint, loadCheckpoint, type Progress, saveCheckpoint } from "./checkpoint.ts";
+import { type Config, microBatchOf } from "./config.ts";
+import { openCorpus } from "./data.ts";
+import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
+import { growOnDevice } from "./growing.ts";
+import { MetricsFile } from "./metrics.ts";
+import { learningRateAt } from "./schedule.ts";
+import { initialState, Trainer } from "./trainer.ts";
+
+export interface TrainOptions {
+  readonly config: Config;
+  /** A text file, a token file, a folder of both splits, or an opened corpus. Default: the embedded book. */
+  readonly data: string | Corpus;
+  /** Where checkpoints and `metrics.jsonl` go. Default: nowhere. */
+  readonly out?: string;
+  /** Goes on from the checkpoint in `out`, if there is one, with its weights, tokenizer and model. Default false. */
+  readonly resume?: boolean;
+  /** Default "cpu". An opened device stays open. */
+  readonly device?: DeviceName | Device;
+  /** Ends the run after the step that is under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** Steps between two writes of the metrics. */
+const FLUSH_EVERY = 20;
+
+/**
+ * Trains, and yields what happens. Nothing goes on while an event is being looked at.
+ * @throws UserError if the data, the folder or the device cannot be used, or if the loss is not finite
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent> {
+  const run = await Run.start(options);
+  try {
+    yield run.startEvent();
+    for await (const event of run.events(options.signal)) {
+      await run.record(event);
+      yield event;
+    }
+  } finally {
+    await run.close();
+  }
+}
+
+/** A run under way. `train` is its public face; the run itself is for callers that want to look inside between events. */
+export class Run {
+  readonly trainer: Trainer;
+  readonly corpus: Corpus;
+  readonly #config: Config;
+  readonly #out: string | undefined;
+  readonly #ownsDevice: boolean;
+  readonly #metrics: MetricsFile | undefined;
+  #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
+  #progress: Progress;
+
+  private constructor(
+    parts: { trainer: Trainer; corpus: Corpus; config: Config; metrics: MetricsFile | undefined; ownsDevice: boolean },
+    out: string | undefined,
+    model: Pick<ModelState, "config" | "ramps" | "rewarm">,
+    progress: Progress,
+  ) {
+    this.trainer = parts.trainer;
+    this.corpus = parts.corpus;
+    this.#config = parts.config;
+    this.#metrics = parts.metrics;
+    this.#ownsDevice = parts.ownsDevice;
+    this.#out = out;
+    this.#model = model;
+    this.#progress = progress;
+  }
+
+  static async start(options: TrainOptions): Promise<Run> {
+    const { config, corpus, state, progress } = await beginning(options);
+    checkCorpus(corpus, config.model.context);
+    const { device: wanted = "cpu", out } = options;
+    const ownsDevice = typeof wanted === "string";
+    const device = ownsDevice ? await openDevice(wanted) : wanted;
+    try {
+      const given = givenOf(state.config);
+      const trainer = await Trainer.create(device, modelOf(state.config), state, { ...config.training, given });
+      if (out !== undefined && state.step === 0)
+        await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, dataName: corpus.name, progress });
+      const metrics = out === undefined ? undefined : await MetricsFile.open(join(out, "metrics.jsonl"), state.step);
+      return new Run({ trainer, corpus, config, metrics, ownsDevice }, out, state, progress);
+    } catch (error) {
+      if (ownsDevice) await device.close();
+      throw error;
+    }
+  }
+
+  startEvent(): TrainingEvent {
+    const { config } = this.#model;
+    const { train: training, validation, name, tokenizer } = this.corpus;
+    return {
+      type: "start",
+      config: { ...this.#config, model: config },
+      step: this.trainer.step,
+      parameters: countParameters(config),
+      flopsPerToken: trainingFlopsPerToken(config),
+      device: this.trainer.device.description,
+      data: {
+        name,
+        trainTokens: training.length,
+        validationTokens: validation.length,
+        vocabulary: tokenizer.vocabularySize,
+      },
+    };
+  }
+
+  /** All events from here to the end. */
+  async *events(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
+    const { steps, evaluateEvery, checkpointEvery } = this.#config.training;
+    if (this.trainer.step === 0) yield* this.#evaluateAndKeep();
+    let saved = this.trainer.step;
+    while (this.trainer.step < steps && signal?.aborted !== true) {
+      yield* this.#growths();
+      yield await this.#step();
+      const { step } = this.trainer;
+      if (step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0)) yield* this.#evaluateAndKeep();
+      if (this.#out !== undefined && (step === steps || (checkpointEvery > 0 && step % checkpointEvery === 0))) {
+        yield await this.#save(this.#out, false);
+        saved = step;
+      }
+    }
+    const { step } = this.trainer;
+    if (this.#out !== undefined && saved !== step) yield await this.#save(this.#out, false);
+    yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
+  }
+
+  /** The logits [V] of the token that follows a window, by the weights as they are now. */
+  async nextLogits(window: Int32Array): Promise<Float32Array> {
+    return this.trainer.nextLogits(window);
+  }
+
+  async record(event: TrainingEvent): Promise<void> {
+    if (this.#metrics === undefined) return;
+    this.#metrics.add(event);
+    if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.#metrics.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#metrics?.flush();
+    this.corpus.train.close();
+    if (this.#ownsDevice) await this.trainer.device.close();
+    else await this.trainer.close();
+  }
+
+  async #step(): Promise<StepEvent> {
+    const { training, model } = this.#config;
+    const { step } = this.trainer;
+    this.#model = { ...this.#model, ...advanceRamps(this.#model, step) };
+    this.trainer.give(givenOf(this.#model.config));
+    const learningRate = learningRateAt(
+      step,
+      { ...training, minimumLearningRate: training.minimumLearningRate ?? training.learningRate / 10 },
+      this.#model.rewarm,
+    );
+    const begun = performance.now();
+    const { loss, gradientNorm } = await this.trainer.update(this.#passes(step), learningRate, training.seed);
+    const seconds = (performance.now() - begun) / 1000;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) await this.#diverged(loss, gradientNorm);
+    const tokens = training.batch * model.context;
+    const flops = tokens * trainingFlopsPerToken(this.#model.config);
+    this.#progress = {
+      ...this.#progress,
+      tokens: this.#progress.tokens + tokens,
+      flops: this.#progress.flops + flops,
+      seconds: this.#progress.seconds + seconds,
+    };
+    const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
+    return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
+  }
+
+  /** The batch of a step, in passes that fit the memory. */
+  #passes(step: number) {
+    const { training, model } = this.#config;
+    const size = microBatchOf(this.#config);
+    return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) =>
+      randomBatch(this.corpus.train, {
+        seed: training.seed,
+        step,
+        sequences: training.batch,
+        context: model.context,
+        rows: { from: pass * size, to: Math.min(training.batch, (pass + 1) * size) },
+      }),
+    );
+  }
+
+  async *#growths(): AsyncGenerator<GrowthEvent> {
+    for (const [index, { step, ...plan }] of this.#config.growth.entries()) {
+      if (index < this.#progress.growthsDone || step > this.trainer.step) continue;
+      const lossBefore = await this.#validationLoss();
+      const batch = this.#passes(this.trainer.step)[0];
+      if (batch === undefined) throw new Error("internal: a step without a pass");
+      const state: ModelState = { ...(await this.trainer.download()), ...this.#model };
+      const grown = await growOnDevice(this.trainer, state, plan, this.#config.training.seed, batch);
+      const { config, ramps, rewarm } = grown.state;
+      this.#model = { config, ramps, rewarm };
+      this.#progress = { ...this.#progress, growthsDone: index + 1 };
+      const lossAfter = await this.#validationLoss();
+      yield { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter };
+    }
+  }
+
+  async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {
+    const validationLoss = await this.#validationLoss();
+    const bitsPerByte = validationLoss / Math.LN2 / this.corpus.validationBytesPerToken;
+    const { step } = this.trainer;
+    const event: ValidationEvent = {
+      type: "validation",
+      step,
+      validationLoss,
+      perplexity: Math.exp(validationLoss),
+      bitsPerByte,
+      ...this.#totals(),
+    };
+    yield event;
+    if (validationLoss >= (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) return;
+    this.#progress = { ...this.#progress, best: { step, validationLoss } };
+    if (this.#out !== undefined && step > 0) yield await this.#save(join(this.#out, "best"), true);
+  }
+
+  async #validationLoss(): Promise<number> {
+    const { training, model } = this.#config;
+    const { context } = model;
+    const whole = Math.max(1, Math.floor(training.evaluationTokens / context)) * context;
+    const batches = consecutiveBatches(this.corpus.validation, {
+      sequences: Math.max(1, Math.floor(4096 / context)),
+      context,
+      ...(training.evaluationTokens > 0 && { maxTokens: whole }),
+    });
+    return (await this.trainer.evaluate(batches)).loss;
+  }
+
+  async #save(directory: string, best: boolean): Promise<TrainingEvent> {
+    await this.#metrics?.flush();
+    await saveCheckpoint(directory, {
+      config: this.#config,
+      state: { ...(await this.trainer.download()), ...this.#model },
+      tokenizer: this.corpus.tokenizer,
+      dataName: this.corpus.name,
+      progress: this.#progress,
+    });
+    return { type: "checkpoint", step: this.trainer.step, directory, best };
+  }
+
+  #totals() {
+    const { tokens, flops, seconds } = this.#progress;
+    return { tokens, flops, seconds };
+  }
+
+  async #diverged(loss: number, gradientNorm: number): Promise<never> {
+    const norms = [...(await this.trainer.parameterNorms())].toSorted(([, a], [, b]) => b - a);
+    const largest = norms.slice(0, 3).map(([name, norm]) => `${name} ${norm.toPrecision(3)}`);
+    const kept = this.#out === undefined ? "" : ` The last checkpoint in ${this.#out} is kept.`;
+    throw new UserError(
+      `step ${this.trainer.step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate or training.clip.`,
+    );
+  }
+}
+
+/** What a run begins with: the checkpoint in `out`, or a new model. */
+async function beginning(options: TrainOptions) {
+  const { config, data, out, resume = false } = options;
+  if (out !== undefined && (await hasCheckpoint(out))) {
+    if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
+    const { state, tokenizer, progress } = await loadCheckpoint(out);
+    const corpus = typeof data === "string" ? await openCorpus(data, tokenizer) : data;
+    return { config: { ...config, model: state.config }, corpus, state, progress };
+  }
+  const corpus = typeof data === "string" ? await openCorpus(data, config.tokenizer) : data;
+  const chosen = completed(config.model, corpus.tokenizer, "the configuration");
+  // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
+  const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;
+  const state: ModelState = {
+    ...initialState(modelOf(model), config.training.seed, sizesOf(model)),
+    config: model,
+    ramps: [],
+    rewarm: undefined,
+  };
+  const progress: Progress = { tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+  return { config: { ...config, model }, corpus, state, progress };
+}
