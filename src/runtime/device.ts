@@ -97,7 +97,7 @@ export class Device {
   /** Compiles a graph. The outputs named by `download` arrive on the host, the others stay on the device. */
   async compile(graph: Graph, options: { readonly download?: readonly string[] } = {}): Promise<Program> {
     const program = await this.#request("compile", {
-      model: emitOnnx(graph),
+      model: emitOnnx(graph, this.kind),
       outputs: [...graph.outputs.keys()],
       download: options.download ?? [],
     });

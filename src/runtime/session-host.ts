@@ -39,7 +39,8 @@ export class SessionHost implements Handlers {
 
   constructor(runtime: OnnxRuntime) {
     this.#runtime = runtime;
-    runtime.env.logLevel = "error";
+    // What fails is thrown, and need not be printed as well.
+    runtime.env.logLevel = "fatal";
   }
 
   /** Chooses the device. Throws a `UserError` if it cannot be had. */
@@ -117,7 +118,7 @@ export class SessionHost implements Handlers {
       intraOpNumThreads: this.#threads,
       interOpNumThreads: 1,
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       extra: { session: { force_spinning_stop: "1" } },
       ...(this.#device === "webgpu" && {
         preferredOutputLocation: Object.fromEntries(

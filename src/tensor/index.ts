@@ -6,4 +6,4 @@ export { type Graph, graph, inputName, printGraph, verify } from "./graph.ts";
 export { emitOnnx } from "./onnx.ts";
 export * from "./operators/index.ts";
 export { at, concreteShape, type DataType, elements, printType, type Shape, type TensorType } from "./shape.ts";
-export type { Tensor } from "./tensor.ts";
+export type { Backend, Tensor } from "./tensor.ts";

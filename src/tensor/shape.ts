@@ -35,11 +35,11 @@ export function at(shape: Shape, axis: number): Dimension {
   return dimension;
 }
 
-/** An axis as a number from 0 to rank - 1; negative axes count from the end. Throws if there is no such axis. */
-export function normaliseAxis(axis: number, rank: number): number {
+/** An axis as a number from 0 to rank - 1; negative axes count from the end. Throws `where` and why if there is none. */
+export function normaliseAxis(axis: number, rank: number, where = ""): number {
   const normalised = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || normalised < 0 || normalised >= rank) {
-    throw new Error(`axis ${axis} is out of range for rank ${rank}`);
+    throw new Error(`${where}axis ${axis} is out of range for rank ${rank}`);
   }
   return normalised;
 }

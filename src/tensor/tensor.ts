@@ -35,8 +35,12 @@ export interface GradientContext<Attrs extends Attributes, Count extends Arity> 
   readonly attributes: Attrs;
 }
 
+/** What a model is emitted for: an operator may be written in one way for one and in another for another. */
+export type Backend = "cpu" | "webgpu" | "cuda";
+
 /** Writes ONNX nodes; implemented in `onnx.ts`. Values are named by strings. */
 export interface Emitter {
+  readonly backend: Backend;
   /** Adds a node with one output and returns its name. */
   node(type: string, inputs: readonly string[], attributes?: OnnxAttributes, options?: OnnxNodeOptions): string;
   /** Adds a node with several outputs and returns their names. */
@@ -111,14 +115,15 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
   attributes: Attrs,
   inputs: Inputs<Tensor, Count>,
 ): Tensor {
-  const infer = (): readonly TensorType[] => {
+  const labelled = <Result>(rule: () => Result): Result => {
     try {
-      return operator.infer(inputs, attributes);
+      return rule();
     } catch (error) {
       const given = inputs.map(printType).join(", ");
       throw new Error(`${operator.name}(${given}): ${error instanceof Error ? error.message : String(error)}`);
     }
   };
+  const infer = () => labelled(() => operator.infer(inputs, attributes));
   const outputs: Tensor[] = [];
   const output = (index: number): Tensor => {
     const tensor = outputs[index];
@@ -137,9 +142,10 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
       return typeof emitted === "string" ? [emitted] : emitted;
     },
     gradient: (gradient) => {
-      if (operator.gradient === "none") throw new Error(`${operator.name} has no gradient`);
+      const rule = operator.gradient;
+      if (rule === "none") throw new Error(`${operator.name} has no gradient`);
       const saved = (index: number) => output(index + 1);
-      return operator.gradient(gradient, { inputs, output: output(0), saved, attributes });
+      return labelled(() => rule(gradient, { inputs, output: output(0), saved, attributes }));
     },
   };
   outputs.push(...infer().map((type, index) => ({ ...type, node, index })));

@@ -26,6 +26,7 @@ import {
   where,
 } from "../tensor/index.ts";
 import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-kernel.ts";
+import type { Tensors } from "./inference.ts";
 
 export interface AdamWOptions {
   /** β₁, β₂: how slowly the moments forget. */
@@ -38,8 +39,6 @@ export interface AdamWOptions {
   /** The largest global norm of the gradients; 0: no limit. */
   readonly clip: number;
 }
-
-export type Tensors = ReadonlyMap<string, DeviceTensor>;
 
 /** What one update needs to know beside the tensors. */
 export interface UpdateStep {
@@ -61,6 +60,8 @@ export interface Optimizer {
    * nothing is updated.
    */
   update(state: OptimizerState, gradients: Tensors, step: UpdateStep): Promise<{ norm: number; state: OptimizerState }>;
+  /** Frees its programs. */
+  release(): Promise<void>;
 }
 
 export interface OptimizerState {
@@ -126,6 +127,8 @@ class KernelOptimizer implements Optimizer {
     if (typeof norm !== "number") throw new Error("internal: the AdamW kernel gave no norm");
     return { norm, state };
   }
+
+  async release(): Promise<void> {}
 }
 
 /** The rows of a parameter that are updated, each group with its own bias correction. */
@@ -211,6 +214,11 @@ class GraphOptimizer implements Optimizer {
       ...old.second.values(),
     ]);
     return { norm, state: finite ? next : state };
+  }
+
+  async release(): Promise<void> {
+    await this.#update.release();
+    await this.#accumulate.release();
   }
 }
 

@@ -144,7 +144,6 @@ export function completed(model: ModelConfig, tokenizer: Tokenizer, where: strin
   return { ...model, vocabulary };
 }
 
-
 /** As `readJson`, but a newer version is told from a damaged file. */
 async function readVersioned<Value>(file: string, schema: z.ZodType<Value>): Promise<Value> {
   const version = z.looseObject({ formatVersion: z.number() }).safeParse(await readJson(file));

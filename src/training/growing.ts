@@ -3,28 +3,32 @@
 import { type GrowthPlan, grow, type ModelState } from "../growth/index.ts";
 import { type Complete, countParameters, givenOf, sites, trainingFlopsPerToken } from "../model/index.ts";
 import type { GrowthReport } from "./events.ts";
-import type { TokenBatch, Trainer } from "./trainer.ts";
+import { type Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 
 /** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
 const BYTES_PER_PARAMETER = 16;
 
 /**
- * Grows a state and puts it on the trainer's device.
+ * Grows a state and compares the two models on text.
+ * @param inference the model of the state; it is left with the weights and τ that it had
  * @param batch real text, on which the logits before and after are compared
  */
-export async function growOnDevice(
-  trainer: Trainer,
+export async function growMeasured(
+  inference: Inference,
   state: ModelState,
   plan: GrowthPlan,
   seed: number,
   batch: TokenBatch,
 ): Promise<{ state: ModelState; report: GrowthReport }> {
+  const { device, parameters } = inference;
   const shape = [batch.sequences, batch.context] as const;
   const grown = grow(state, plan, seed);
-  const before = await trainer.logits(batch.tokens, shape);
-  await trainer.replace(grown);
-  trainer.give(givenOf(grown.config));
-  const after = await trainer.logits(batch.tokens, shape);
+  const before = await inference.logits(batch.tokens, shape);
+  const uploaded = await uploadArrays(device, grown.parameters);
+  inference.use({ parameters: uploaded, given: givenOf(grown.config) });
+  const after = await inference.logits(batch.tokens, shape);
+  inference.use({ parameters, given: givenOf(state.config) });
+  await device.dispose(uploaded.values());
   const report: GrowthReport = {
     ...costs(state.config, grown.config),
     ...difference(before.data, after.data),

@@ -11,10 +11,12 @@ export {
   saveCheckpoint,
 } from "./checkpoint.ts";
 export { type Config, configSchema, FORMAT_VERSION, type TrainingConfig, trainingSchema } from "./config.ts";
-export { EMBEDDED, openCorpus } from "./data.ts";
+export { EMBEDDED, openCorpus, tokenizerFor } from "./data.ts";
 export type * from "./events.ts";
-export { growOnDevice } from "./growing.ts";
+export { growMeasured } from "./growing.ts";
+export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export { type MetricRecord, readMetrics } from "./metrics.ts";
+export { type Preset, type PresetName, presetNames, presets } from "./presets.ts";
 export { learningRateAt } from "./schedule.ts";
 export { Run, type TrainOptions, train } from "./train.ts";
-export { initialState, type StepResult, type TokenBatch, Trainer, type TrainerOptions } from "./trainer.ts";
+export { initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";

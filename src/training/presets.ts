@@ -25,7 +25,10 @@ interface Sizes {
   readonly feedForward: number;
 }
 
-function tokenformer({ attention, feedForward, ...sizes }: Sizes, more: Partial<TokenFormerInput> = {}): TokenFormerInput {
+function tokenformer(
+  { attention, feedForward, ...sizes }: Sizes,
+  more: Partial<TokenFormerInput> = {},
+): TokenFormerInput {
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
   return { type: "tokenformer", ...sizes, tokens, tied: true, ...more };
 }
@@ -86,7 +89,16 @@ export const presets = {
         { layers: 6, heads: 6, width: 384, context: 256, attention: 288, feedForward: 1152 },
         { dropout: 0.2 },
       ),
-      training: { steps: 5000, batch: 64, learningRate: 3e-4, schedule: "constant", warmup: 0, weightDecay: 0.01, clip: 0, beta2: 0.999 },
+      training: {
+        steps: 5000,
+        batch: 64,
+        learningRate: 3e-4,
+        schedule: "constant",
+        warmup: 0,
+        weightDecay: 0.01,
+        clip: 0,
+        beta2: 0.999,
+      },
     },
   },
   "nanogpt-cpu": {

@@ -10,7 +10,7 @@ import { completed, hasCheckpoint, loadCheckpoint, type Progress, saveCheckpoint
 import { type Config, microBatchOf } from "./config.ts";
 import { openCorpus } from "./data.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
-import { growOnDevice } from "./growing.ts";
+import { growMeasured } from "./growing.ts";
 import { MetricsFile } from "./metrics.ts";
 import { learningRateAt } from "./schedule.ts";
 import { initialState, Trainer } from "./trainer.ts";
@@ -39,11 +39,7 @@ const FLUSH_EVERY = 20;
 export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent> {
   const run = await Run.start(options);
   try {
-    yield run.startEvent();
-    for await (const event of run.events(options.signal)) {
-      await run.record(event);
-      yield event;
-    }
+    yield* run.events(options.signal);
   } finally {
     await run.close();
   }
@@ -88,14 +84,15 @@ export class Run {
       if (out !== undefined && state.step === 0)
         await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, dataName: corpus.name, progress });
       const metrics = out === undefined ? undefined : await MetricsFile.open(join(out, "metrics.jsonl"), state.step);
-      return new Run({ trainer, corpus, config, metrics, ownsDevice }, out, state, progress);
+      const { config: model, ramps, rewarm } = state;
+      return new Run({ trainer, corpus, config, metrics, ownsDevice }, out, { config: model, ramps, rewarm }, progress);
     } catch (error) {
       if (ownsDevice) await device.close();
       throw error;
     }
   }
 
-  startEvent(): TrainingEvent {
+  #startEvent(): TrainingEvent {
     const { config } = this.#model;
     const { train: training, validation, name, tokenizer } = this.corpus;
     return {
@@ -114,8 +111,16 @@ export class Run {
     };
   }
 
-  /** All events from here to the end. */
+  /** All events from here to the end, each recorded in the metrics before it is yielded. */
   async *events(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
+    yield this.#startEvent();
+    for await (const event of this.#loop(signal)) {
+      await this.#record(event);
+      yield event;
+    }
+  }
+
+  async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
     const { steps, evaluateEvery, checkpointEvery } = this.#config.training;
     if (this.trainer.step === 0) yield* this.#evaluateAndKeep();
     let saved = this.trainer.step;
@@ -136,10 +141,30 @@ export class Run {
 
   /** The logits [V] of the token that follows a window, by the weights as they are now. */
   async nextLogits(window: Int32Array): Promise<Float32Array> {
-    return this.trainer.nextLogits(window);
+    return this.trainer.inference.nextLogits(window);
   }
 
-  async record(event: TrainingEvent): Promise<void> {
+  /** The longest window of the model, in tokens. */
+  get context(): number {
+    return this.#config.model.context;
+  }
+
+  /** The model's configuration as it is now. */
+  get model(): ModelState["config"] {
+    return this.#model.config;
+  }
+
+  /** Whether the model is to grow after a step. */
+  growsAt(step: number): boolean {
+    return this.#config.growth.some((plan) => plan.step === step);
+  }
+
+  /** Everything as it is now, on the host. */
+  async state(): Promise<ModelState> {
+    return { ...this.#model, ...(await this.trainer.download()) };
+  }
+
+  async #record(event: TrainingEvent): Promise<void> {
     if (this.#metrics === undefined) return;
     this.#metrics.add(event);
     if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.#metrics.flush();
@@ -156,7 +181,7 @@ export class Run {
     const { training, model } = this.#config;
     const { step } = this.trainer;
     this.#model = { ...this.#model, ...advanceRamps(this.#model, step) };
-    this.trainer.give(givenOf(this.#model.config));
+    this.trainer.inference.use({ given: givenOf(this.#model.config) });
     const learningRate = learningRateAt(
       step,
       { ...training, minimumLearningRate: training.minimumLearningRate ?? training.learningRate / 10 },
@@ -199,9 +224,11 @@ export class Run {
       const lossBefore = await this.#validationLoss();
       const batch = this.#passes(this.trainer.step)[0];
       if (batch === undefined) throw new Error("internal: a step without a pass");
-      const state: ModelState = { ...(await this.trainer.download()), ...this.#model };
-      const grown = await growOnDevice(this.trainer, state, plan, this.#config.training.seed, batch);
+      const state = await this.state();
+      const grown = await growMeasured(this.trainer.inference, state, plan, this.#config.training.seed, batch);
       const { config, ramps, rewarm } = grown.state;
+      await this.trainer.replace(grown.state);
+      this.trainer.inference.use({ given: givenOf(config) });
       this.#model = { config, ramps, rewarm };
       this.#progress = { ...this.#progress, growthsDone: index + 1 };
       const lossAfter = await this.#validationLoss();
@@ -236,14 +263,14 @@ export class Run {
       context,
       ...(training.evaluationTokens > 0 && { maxTokens: whole }),
     });
-    return (await this.trainer.evaluate(batches)).loss;
+    return (await this.trainer.inference.evaluate(batches)).loss;
   }
 
   async #save(directory: string, best: boolean): Promise<TrainingEvent> {
     await this.#metrics?.flush();
     await saveCheckpoint(directory, {
       config: this.#config,
-      state: { ...(await this.trainer.download()), ...this.#model },
+      state: await this.state(),
       tokenizer: this.corpus.tokenizer,
       dataName: this.corpus.name,
       progress: this.#progress,

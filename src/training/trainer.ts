@@ -1,32 +1,24 @@
-/** A model on a device: makes updates, evaluates, computes logits. Knows nothing of text, files or schedules. */
+/** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
 import type { Generation, HostArray, TrainerState } from "../growth/index.ts";
 import { traceModel } from "../model/index.ts";
 import { DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
-import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import type { Device, Program } from "../runtime/index.ts";
+import { concreteShape, gradients, graph } from "../tensor/index.ts";
+import { type AdamWOptions, createOptimizer, type Optimizer, type OptimizerState } from "./adamw.ts";
 import {
-  concreteShape,
-  crossEntropy,
-  elements,
-  gradients,
-  graph,
-  input,
-  mul,
-  reshape,
-  rowsOf,
-  sum,
-} from "../tensor/index.ts";
-import { type AdamWOptions, createOptimizer, type Optimizer, type OptimizerState, type Tensors } from "./adamw.ts";
-
-/** Windows of tokens and what follows each: both int32 [sequences, context], row by row. */
-export interface TokenBatch {
-  readonly tokens: Int32Array;
-  readonly targets: Int32Array;
-  readonly sequences: number;
-  readonly context: number;
-}
+  batchInputs,
+  downloadArrays,
+  Inference,
+  scalar,
+  scalarOf,
+  type Tensors,
+  type TokenBatch,
+  tracedLoss,
+  uploadArrays,
+} from "./inference.ts";
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
@@ -35,53 +27,49 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
-interface Programs {
-  readonly gradients: Program;
-  readonly loss: Program;
-  readonly logits: Program;
-  readonly optimizer: Optimizer;
-}
-
 export interface TrainerOptions extends AdamWOptions {
   /** Values that the model is given at each run, such as each site's τ. Default: none. */
   readonly given?: ReadonlyMap<string, number>;
 }
 
+type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
+
 export class Trainer {
   readonly device: Device;
-  readonly #programs: Programs;
+  /** The same weights, for losses and logits. */
+  readonly inference: Inference;
+  readonly #gradients: Program;
+  readonly #optimizer: Optimizer;
   readonly #specs: readonly ParameterSpec[];
-  #given: ReadonlyMap<string, number>;
   #counts: Counts;
-  #state: OptimizerState;
+  #moments: Omit<OptimizerState, "parameters">;
 
   private constructor(
-    device: Device,
-    programs: Programs,
+    inference: Inference,
+    programs: { readonly gradients: Program; readonly optimizer: Optimizer },
     specs: readonly ParameterSpec[],
-    given: ReadonlyMap<string, number>,
     counts: Counts,
-    state: OptimizerState,
+    moments: Omit<OptimizerState, "parameters">,
   ) {
-    this.device = device;
-    this.#programs = programs;
+    this.device = inference.device;
+    this.inference = inference;
+    this.#gradients = programs.gradients;
+    this.#optimizer = programs.optimizer;
     this.#specs = specs;
-    this.#given = given;
     this.#counts = counts;
-    this.#state = state;
+    this.#moments = moments;
   }
 
   /** Compiles a model and puts a state of it on the device. */
   static async create(device: Device, model: Model, state: TrainerState, options: TrainerOptions): Promise<Trainer> {
-    const { specs, ...graphs } = trainingGraphs(model);
+    const { specs, graph: gradientGraph } = gradientsOf(model);
     const programs = {
-      gradients: await device.compile(graphs.gradients, { download: ["loss"] }),
-      loss: await device.compile(graphs.loss, { download: ["loss"] }),
-      logits: await device.compile(graphs.logits, { download: ["logits"] }),
+      gradients: await device.compile(gradientGraph, { download: ["loss"] }),
       optimizer: await createOptimizer(device, specs, options),
     };
-    const uploaded = await uploadState(device, specs, state);
-    return new Trainer(device, programs, specs, options.given ?? new Map(), countsOf(state), uploaded);
+    const { parameters, ...moments } = await uploadState(device, state);
+    const inference = new Inference(device, model, parameters, options.given);
+    return new Trainer(inference, programs, specs, countsOf(state), moments);
   }
 
   /** Updates made so far. */
@@ -89,87 +77,46 @@ export class Trainer {
     return this.#counts.step;
   }
 
-  /** Changes the values that the model is given at each run. */
-  give(values: ReadonlyMap<string, number>): void {
-    this.#given = values;
-  }
-
   /**
-   * One update by the gradients of all passes together.
+   * One update by the gradients of all passes together. If the loss or the gradients are not finite, nothing is updated.
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
    */
   async update(passes: readonly TokenBatch[], learningRate: number, seed: number): Promise<StepResult> {
-    const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
-    let loss = 0;
-    let accumulated: Tensors | undefined;
-    for (const [pass, batch] of passes.entries()) {
-      const seedOfPass = Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0;
-      const inputs = { ...this.#inputs(batch, 1 / total), [DROPOUT_SEED]: scalar(seedOfPass, "int32") };
-      const { tensors, values } = await this.#programs.gradients.run(inputs);
-      loss += scalarOf(values, "loss");
-      const own = new Map(this.#specs.map(({ name }) => [name, requiredOf(tensors, gradientName(name))]));
-      accumulated = accumulated === undefined ? own : await this.#programs.optimizer.accumulate(accumulated, own);
-    }
-    if (accumulated === undefined) throw new Error("a step needs at least one batch");
-    const { step, updates } = this.#counts;
-    const { norm, state } = await this.#programs.optimizer.update(this.#state, accumulated, {
+    const { loss, gradients: total } = await this.#accumulated(passes, seed);
+    const { step, updates, lineage } = this.#counts;
+    const { norm, state } = await this.#optimizer.update(this.#state(), total, {
       learningRate,
       step: step + 1,
       updates,
-      generations: (name) => this.#counts.lineage.get(siteOf(name) ?? ""),
+      generations: (name) => lineage.get(siteOf(name) ?? ""),
     });
-    this.#state = state;
-    if (Number.isFinite(norm) && Number.isFinite(loss)) this.#countUpdate();
+    this.#keep(state);
+    if (Number.isFinite(norm)) this.#countUpdate();
     return { loss, gradientNorm: norm };
-  }
-
-  /** The mean cross-entropy over batches, in nats per token, and the number of tokens. */
-  async evaluate(batches: Iterable<TokenBatch>): Promise<{ loss: number; tokens: number }> {
-    let [total, tokens] = [0, 0];
-    for (const batch of batches) {
-      const { values } = await this.#programs.loss.run(this.#inputs(batch, 1));
-      total += scalarOf(values, "loss");
-      tokens += batch.sequences * batch.context;
-    }
-    return { loss: total / tokens, tokens };
-  }
-
-  /** The logits [B, T, V] of tokens int32 [B, T]. */
-  async logits(tokens: Int32Array, shape: readonly [number, number]): Promise<HostTensor> {
-    const inputs = { ...this.#modelInputs(), tokens: { dtype: "int32" as const, shape, data: tokens } };
-    const { values } = await this.#programs.logits.run(inputs);
-    return requiredOf(values, "logits");
-  }
-
-  /** The logits [V] of the token that follows a window of tokens. */
-  async nextLogits(window: Int32Array): Promise<Float32Array> {
-    const { data, shape } = await this.logits(window, [1, window.length]);
-    if (!(data instanceof Float32Array)) throw new Error("internal: logits are float32");
-    return data.slice(-(shape.at(-1) ?? 0));
   }
 
   /** Copies everything to the host. */
   async download(): Promise<TrainerState> {
-    const { parameters, first, second } = this.#state;
+    const { parameters, first, second } = this.#state();
     return {
       ...this.#counts,
-      parameters: await this.#fetch(parameters),
-      moments: { first: await this.#fetch(first), second: await this.#fetch(second) },
+      parameters: await downloadArrays(this.device, parameters),
+      moments: { first: await downloadArrays(this.device, first), second: await downloadArrays(this.device, second) },
     };
   }
 
   /** Puts another state of the same model on the device, for example a grown one: the programs stay. */
   async replace(state: TrainerState): Promise<void> {
-    const uploaded = await uploadState(this.device, this.#specs, state);
-    await this.#disposeState();
-    this.#state = uploaded;
+    const uploaded = await uploadState(this.device, state);
+    await disposeState(this.device, this.#state());
+    this.#keep(uploaded);
     this.#counts = countsOf(state);
   }
 
   /** Euclidean norms of the parameters, by name: what to look at when a loss is not finite. */
   async parameterNorms(): Promise<ReadonlyMap<string, number>> {
-    const parameters = await this.#fetch(this.#state.parameters);
+    const parameters = await downloadArrays(this.device, this.inference.parameters);
     return new Map(
       [...parameters].map(([name, { data }]) => [name, Math.sqrt(data.reduce((sum, x) => sum + x * x, 0))]),
     );
@@ -177,38 +124,39 @@ export class Trainer {
 
   /** Frees the programs and the state. The device stays open. */
   async close(): Promise<void> {
-    const { gradients: gradientProgram, loss, logits } = this.#programs;
-    await Promise.all([gradientProgram.release(), loss.release(), logits.release(), this.#disposeState()]);
+    await this.#gradients.release();
+    await this.#optimizer.release();
+    await this.inference.release();
+    await disposeState(this.device, this.#state());
   }
 
-  async #disposeState(): Promise<void> {
-    const { parameters, first, second } = this.#state;
-    await this.device.dispose([...parameters.values(), ...first.values(), ...second.values()]);
-  }
-
-  #inputs({ tokens, targets, sequences, context }: TokenBatch, scale: number) {
-    const shape = [sequences, context];
-    return {
-      ...this.#modelInputs(),
-      tokens: { dtype: "int32" as const, shape, data: tokens },
-      targets: { dtype: "int32" as const, shape, data: targets },
-      lossScale: scalar(scale),
-    };
-  }
-
-  #modelInputs(): Record<string, DeviceTensor | HostTensor> {
-    const given = [...this.#given].map(([name, value]) => [name, scalar(value)] as const);
-    return { ...Object.fromEntries(this.#state.parameters), ...Object.fromEntries(given) };
-  }
-
-  async #fetch(tensors: Tensors): Promise<Map<string, HostArray>> {
-    const fetched = new Map<string, HostArray>();
-    for (const [name, tensor] of tensors) {
-      const { shape, data } = await this.device.download(tensor);
-      if (!(data instanceof Float32Array)) throw new Error(`internal: ${name} is not float32`);
-      fetched.set(name, { shape, data });
+  async #accumulated(passes: readonly TokenBatch[], seed: number): Promise<{ loss: number; gradients: Tensors }> {
+    const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
+    let loss = 0;
+    let sum: Tensors | undefined;
+    for (const [pass, batch] of passes.entries()) {
+      const dropoutSeed = Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0;
+      const { tensors, values } = await this.#gradients.run({
+        ...this.inference.inputs(),
+        ...batchInputs(batch, 1 / total),
+        [DROPOUT_SEED]: scalar(dropoutSeed, "int32"),
+      });
+      loss += scalarOf(values, "loss");
+      const outputs = new Map(Object.entries(tensors));
+      const own = new Map(this.#specs.map(({ name }) => [name, required(outputs, gradientName(name))]));
+      sum = sum === undefined ? own : await this.#optimizer.accumulate(sum, own);
     }
-    return fetched;
+    if (sum === undefined) throw new Error("an update needs at least one batch");
+    return { loss, gradients: sum };
+  }
+
+  #state(): OptimizerState {
+    return { parameters: this.inference.parameters, ...this.#moments };
+  }
+
+  #keep({ parameters, first, second }: OptimizerState): void {
+    this.inference.use({ parameters });
+    this.#moments = { first, second };
   }
 
   #countUpdate(): void {
@@ -221,28 +169,13 @@ export class Trainer {
   }
 }
 
-/** The graphs of a model: gradients for an update, the summed loss for an evaluation, logits. */
-export function trainingGraphs(model: Model) {
-  const traced = (training: boolean) => {
-    const { scope, tokens, logits } = traceModel(model, { training });
-    const targets = input("targets", tokens.shape, "int32");
-    const losses = crossEntropy(rowsOf(logits), reshape(targets, [elements(targets.shape)])); // [B T]
-    return { scope, logits, loss: mul(sum(losses, [0]), input("lossScale", [])) };
-  };
-  const training = traced(true);
-  const specs = training.scope.parameters;
-  const wrt = gradients(training.loss, training.scope.parameterTensors);
-  const named = specs.map(({ name }, index) => [gradientName(name), wrt[index]] as const);
-  const evaluation = traced(false);
-  return {
-    specs,
-    gradients: graph("gradients", {
-      loss: training.loss,
-      ...Object.fromEntries(named.flatMap(([n, t]) => (t ? [[n, t]] : []))),
-    }),
-    loss: graph("loss", { loss: evaluation.loss }),
-    logits: graph("logits", { logits: evaluation.logits }),
-  };
+/** The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter. */
+export function gradientsOf(model: Model) {
+  const { scope, loss } = tracedLoss(model, true);
+  const specs = scope.parameters;
+  const wrt = gradients(loss, scope.parameterTensors);
+  const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);
+  return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
 }
 
 const gradientName = (parameter: string) => `gradient.${parameter}`;
@@ -253,19 +186,22 @@ const gradientName = (parameter: string) => `gradient.${parameter}`;
  */
 export function initialState(model: Model, seed: number, sizes: ReadonlyMap<string, number> = new Map()): TrainerState {
   const { scope } = traceModel(model, { training: false });
-  const parameters = new Map(
-    scope.parameters.map(({ name, shape: symbolic, initial }): [string, HostArray] => {
-      const shape = concreteShape(symbolic, sizes);
-      const data = new Float32Array(size(shape));
-      if (initial.kind === "ones") data.fill(1);
-      if (initial.kind === "normal") {
-        const random = Random.from("initial", seed, name);
-        for (let index = 0; index < data.length; index++) data[index] = initial.deviation * random.normal();
-      }
-      return [name, { shape, data }];
-    }),
-  );
+  const parameters = new Map(scope.parameters.map((spec) => [spec.name, initialArray(spec, seed, sizes)]));
   return { step: 0, parameters, moments: undefined, updates: 0, lineage: firstGenerations(parameters) };
+}
+
+function initialArray(
+  { name, shape: symbolic, initial }: ParameterSpec,
+  seed: number,
+  sizes: ReadonlyMap<string, number>,
+): HostArray {
+  const { shape, data } = zerosOf(concreteShape(symbolic, sizes));
+  if (initial.kind === "ones") data.fill(1);
+  if (initial.kind === "normal") {
+    const random = Random.from("initial", seed, name);
+    for (let index = 0; index < data.length; index++) data[index] = initial.deviation * random.normal();
+  }
+  return { shape, data };
 }
 
 /** The lineage of a model that has not grown: all tokens of a site are of one generation. */
@@ -281,49 +217,27 @@ function firstGenerations(parameters: ReadonlyMap<string, HostArray>): Map<strin
 }
 
 /** The site that a parameter's rows are tokens of. */
-export function siteOf(parameter: string): string | undefined {
+function siteOf(parameter: string): string | undefined {
   return /^(.+)\.(?:keys|values)$/.exec(parameter)?.[1];
 }
-
-type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
 
 function countsOf({ step, updates, lineage }: TrainerState): Counts {
   return { step, updates, lineage };
 }
 
-async function uploadState(
-  device: Device,
-  specs: readonly ParameterSpec[],
-  state: TrainerState,
-): Promise<OptimizerState> {
-  const upload = async (arrays: ReadonlyMap<string, HostArray> | undefined) => {
-    const uploaded = new Map<string, DeviceTensor>();
-    for (const { name } of specs) {
-      const { shape } = required(state.parameters, name);
-      const data = arrays === undefined ? new Float32Array(size(shape)) : required(arrays, name).data;
-      uploaded.set(name, await device.upload({ dtype: "float32", shape, data }));
-    }
-    return uploaded;
-  };
+async function uploadState(device: Device, { parameters, moments }: TrainerState): Promise<OptimizerState> {
+  const zeros = () => new Map([...parameters].map(([name, { shape }]) => [name, zerosOf(shape)]));
   return {
-    parameters: await upload(state.parameters),
-    first: await upload(state.moments?.first),
-    second: await upload(state.moments?.second),
+    parameters: await uploadArrays(device, parameters),
+    first: await uploadArrays(device, moments?.first ?? zeros()),
+    second: await uploadArrays(device, moments?.second ?? zeros()),
   };
 }
 
-function scalar(value: number, dtype: "float32" | "int32" = "float32"): HostTensor {
-  return { dtype, shape: [], data: dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value) };
+async function disposeState(device: Device, { parameters, first, second }: OptimizerState): Promise<void> {
+  await device.dispose([...parameters.values(), ...first.values(), ...second.values()]);
 }
 
-function scalarOf(values: Readonly<Record<string, HostTensor>>, name: string): number {
-  return Number(values[name]?.data[0]);
-}
-
-function size(shape: readonly number[]): number {
-  return shape.reduce((product, n) => product * n, 1);
-}
-
-function requiredOf<Value>(record: Readonly<Record<string, Value>>, name: string): Value {
-  return required(new Map(Object.entries(record)), name);
+function zerosOf(shape: readonly number[]): HostArray {
+  return { shape, data: new Float32Array(shape.reduce((product, n) => product * n, 1)) };
 }

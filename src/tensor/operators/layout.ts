@@ -1,7 +1,7 @@
 /** Operators that move, join, repeat or sum elements. */
 
 import { addDimensions, type Dimension, printDimension, sameDimension } from "../dimension.ts";
-import { at, broadcast, elements, normaliseAxis, type Shape, sameShape } from "../shape.ts";
+import { at, broadcast, elements, normaliseAxis, printType, type Shape, sameShape } from "../shape.ts";
 import { apply, type Operator, type Tensor } from "../tensor.ts";
 import { div } from "./elementwise.ts";
 import { constant, extent } from "./sources.ts";
@@ -19,7 +19,7 @@ export const expand = (x: Tensor, shape: Shape): Tensor =>
 
 /** The sum over axes. `keep` leaves them with size 1; default false. */
 export function sum(x: Tensor, axes: readonly number[], options: { keep?: boolean } = {}): Tensor {
-  const normalised = axes.map((axis) => normaliseAxis(axis, x.shape.length)).sort((a, b) => a - b);
+  const normalised = axes.map((axis) => axisOf(x, axis, "sum")).sort((a, b) => a - b);
   return normalised.length === 0 ? x : apply(layout.sum, { axes: normalised, keep: options.keep ?? false }, [x]);
 }
 
@@ -34,7 +34,7 @@ export const concat = (tensors: readonly Tensor[], axis: number): Tensor => appl
 
 /** Elements `start` to `end` (exclusive) of an axis. */
 export const slice = (x: Tensor, axis: number, start: number, end: number): Tensor =>
-  apply(layout.slice, { axis: normaliseAxis(axis, x.shape.length), start, end }, [x]);
+  apply(layout.slice, { axis: axisOf(x, axis, "slice"), start, end }, [x]);
 
 export const layout = {
   reshape: {
@@ -158,6 +158,11 @@ export const layout = {
     },
   } satisfies Operator<{ axis: number; start: number; end: number }, 1>,
 };
+
+/** An axis counted from 0. The error names the operator, as it is not yet applied. */
+function axisOf(x: Tensor, axis: number, operator: string): number {
+  return normaliseAxis(axis, x.shape.length, `${operator}(${printType(x)}): `);
+}
 
 function staticSize(dimension: Dimension): number {
   if (typeof dimension !== "number")

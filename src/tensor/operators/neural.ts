@@ -2,7 +2,7 @@
 
 import { printDimension, sameDimension } from "../dimension.ts";
 import { at, elements, type Shape, type TensorType } from "../shape.ts";
-import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
+import { apply, type Emitter, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { div, exp, mul, neg, sub } from "./elementwise.ts";
 import { reshape, sum } from "./layout.ts";
 import { matmul, rowsOf } from "./products.ts";
@@ -86,6 +86,7 @@ export const neural = {
     doc: "(x - mean) / √(variance + ε) over the last axis",
     arity: 1,
     infer: ([{ dtype, shape }]) => {
+      staticSize(shape);
       const rows = { dtype, shape: [...shape.slice(0, -1), 1] };
       return [{ dtype, shape }, rows, rows];
     },
@@ -135,7 +136,7 @@ export const neural = {
       return [{ dtype: x.dtype, shape: [rows, at(x.shape, 1)] }];
     },
     onnx: (emitter, [x, ids], _, { inputs: [input], output }) => {
-      const zeros = emitter.node("Expand", [emitter.scalar(0, "float32"), emitter.shape(output.shape)]);
+      const zeros = emitter.node("Expand", [emitter.scalar(0, output.dtype), emitter.shape(output.shape)]);
       const column = emitter.node("Unsqueeze", [ids, emitter.integers([1])]);
       const indices = emitter.node("Expand", [column, emitter.shape(input.shape)]);
       return emitter.node("ScatterElements", [zeros, indices, x], { axis: { int: 0 }, reduction: "add" });
@@ -151,8 +152,16 @@ export const neural = {
       checkIds(ids);
       return [{ dtype: "float32", shape: [...ids.shape, depth] }];
     },
-    onnx: (emitter, [ids], { depth }) =>
-      emitter.node("OneHot", [ids, emitter.scalar(depth, "int32"), emitter.floats([0, 1])], { axis: { int: -1 } }),
+    onnx: (emitter, [ids], { depth }, { inputs: [input] }) => {
+      const size = emitter.scalar(depth, "int32");
+      if (emitter.backend !== "webgpu") {
+        return emitter.node("OneHot", [ids, size, emitter.floats([0, 1])], { axis: { int: -1 } });
+      }
+      // WebGPU has no OneHot.
+      const columns = emitter.node("Range", [emitter.scalar(0, "int32"), size, emitter.scalar(1, "int32")]);
+      const column = emitter.node("Unsqueeze", [ids, emitter.integers([input.shape.length])]);
+      return emitter.node("Cast", [emitter.node("Equal", [column, columns])], { to: { int: 1 } });
+    },
     gradient: "none",
   } satisfies Operator<{ depth: number }, 1>,
 
@@ -172,7 +181,7 @@ export const neural = {
       ];
     },
     onnx: (emitter, [logits, targets]) => {
-      const logProbabilities = emitter.node("LogSoftmax", [logits], { axis: { int: -1 } });
+      const logProbabilities = logSoftmax(emitter, logits);
       const column = emitter.node("Unsqueeze", [targets, emitter.integers([1])]);
       const picked = emitter.node("GatherElements", [logProbabilities, column], { axis: { int: 1 } });
       const loss = emitter.node("Neg", [emitter.node("Squeeze", [picked, emitter.integers([1])])]);
@@ -212,6 +221,16 @@ export const neural = {
     gradient: (g, { inputs: [_, cosine, sine] }) => [rotate(g, cosine, neg(sine)), undefined, undefined],
   } satisfies Operator<NoAttributes, 3>,
 };
+
+/** ln softmax over the last axis of a matrix. */
+function logSoftmax(emitter: Emitter, logits: string): string {
+  if (emitter.backend !== "webgpu") return emitter.node("LogSoftmax", [logits], { axis: { int: -1 } });
+  // WebGPU has no LogSoftmax.
+  const reduce = (type: string, x: string) => emitter.node(type, [x, emitter.integers([1])], { keepdims: { int: 1 } });
+  const shifted = emitter.node("Sub", [logits, reduce("ReduceMax", logits)]);
+  const sums = reduce("ReduceSum", emitter.node("Exp", [shifted]));
+  return emitter.node("Sub", [shifted, emitter.node("Log", [sums])]);
+}
 
 function checkIds(ids: TensorType): void {
   if (ids.dtype !== "int32") throw new Error(`ids must be int32, got ${ids.dtype}`);

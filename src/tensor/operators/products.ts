@@ -2,7 +2,7 @@
 
 import { multiplyDimensions, sameDimension } from "../dimension.ts";
 import { at, broadcast, type Shape } from "../shape.ts";
-import { apply, type Operator, type Tensor } from "../tensor.ts";
+import { apply, type Emitter, type Operator, type Tensor } from "../tensor.ts";
 import { reshape } from "./layout.ts";
 
 export interface MatmulOptions {
@@ -37,15 +37,20 @@ export const products = {
       if (leading === undefined) throw new Error("the leading axes do not broadcast");
       return [{ dtype: "float32", shape: [...leading, rows, columns] }];
     },
-    onnx: (emitter, inputs, { transposeA, transposeB, alpha }) =>
-      !transposeA && !transposeB && alpha === 1
-        ? emitter.node("MatMul", inputs)
-        : emitter.node(
-            "FusedMatMul",
-            inputs,
-            { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha },
-            { domain: "com.microsoft" },
-          ),
+    onnx: (emitter, inputs, attributes, types) => {
+      const { transposeA, transposeB, alpha } = attributes;
+      if (!transposeA && !transposeB && alpha === 1) return emitter.node("MatMul", inputs);
+      const flags = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha };
+      if (emitter.backend !== "webgpu") return emitter.node("FusedMatMul", inputs, flags, { domain: "com.microsoft" });
+      // WebGPU has no FusedMatMul.
+      const ranks = types.inputs.map(({ shape }) => shape.length);
+      if (ranks.every((rank) => rank === 2)) return emitter.node("Gemm", inputs, flags);
+      const operands = inputs.map((x, index) =>
+        (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, x, ranks[index] ?? 2) : x,
+      );
+      const product = emitter.node("MatMul", operands);
+      return alpha === 1 ? product : emitter.node("Mul", [product, emitter.scalar(alpha, "float32")]);
+    },
     // Y = α op(A) op(B): d op(A) = α dY op(B)ᵀ and d op(B) = α op(A)ᵀ dY, transposed back where op transposes.
     gradient: (g, { inputs: [a, b], attributes: { transposeA, transposeB, alpha } }) => {
       const da = transposeA
@@ -66,6 +71,11 @@ export const products = {
 export function rowsOf(x: Tensor): Tensor {
   const rows = x.shape.slice(0, -1).reduce(multiplyDimensions, 1);
   return reshape(x, [rows, at(x.shape, -1)]);
+}
+
+function swapLastAxes(emitter: Emitter, x: string, rank: number): string {
+  const leading = Array.from({ length: rank - 2 }, (_, axis) => axis);
+  return emitter.node("Transpose", [x], { perm: [...leading, rank - 1, rank - 2] });
 }
 
 function matrixOf(shape: Shape, transposed: boolean) {

@@ -1,0 +1,128 @@
+/** The effective configuration: a preset or a file, changed by `--set`, checked with messages that help. */
+
+import { closest, distance } from "fastest-levenshtein";
+import { z } from "zod";
+import { UserError } from "../errors.ts";
+import { readJson } from "../formats/index.ts";
+import { type Config, configSchema, type PresetName, presetNames, presets } from "../training/index.ts";
+import { parseGrowAt } from "./growth-options.ts";
+
+export interface ConfigurationOptions {
+  readonly preset?: string;
+  /** A JSON file, instead of a preset. */
+  readonly config?: string;
+  /** Changes such as `training.learningRate=1e-3`, in order. */
+  readonly set?: readonly string[];
+  /** Growth plans such as `400:q=32,ffn=128`. */
+  readonly growAt?: readonly string[];
+}
+
+/** Builds and checks a configuration. Throws a `UserError` that names the key, and the near one if it is unknown. */
+export async function configurationOf(options: ConfigurationOptions): Promise<Config> {
+  const { value, where } = await startingPoint(options);
+  return changed(value, options, where);
+}
+
+/** A configuration, changed by `--set` and `--grow-at`. */
+export function changed(start: unknown, { set = [], growAt = [] }: ConfigurationOptions, where: string): Config {
+  const value = structuredClone(start);
+  for (const assignment of set) assign(value, assignment);
+  if (growAt.length > 0) assignPath(value, ["growth"], growAt.map(parseGrowAt), "--grow-at");
+  return parseConfig(value, where);
+}
+
+/** The preset of a name. Throws a `UserError` that lists them. */
+export function presetOf(name: string): (typeof presets)[PresetName] {
+  const found = presetNames.find((preset) => preset === name);
+  if (found === undefined) {
+    throw new UserError(
+      `--preset ${name}: there is no such preset${suggestion(name, presetNames)}; there are ${presetNames.join(", ")}`,
+    );
+  }
+  return presets[found];
+}
+
+export function parseConfig(value: unknown, where: string): Config {
+  const result = configSchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UserError(`${where}: ${issue === undefined ? "it is not a configuration" : explain(issue)}`);
+}
+
+async function startingPoint({ preset, config }: ConfigurationOptions): Promise<{ value: unknown; where: string }> {
+  if (config !== undefined && preset !== undefined) {
+    throw new UserError("--preset and --config: both are given; leave one out, or start from the preset in the file");
+  }
+  if (config !== undefined) return { value: await readJson(config), where: config };
+  return { value: presetOf(preset ?? "mini").config, where: "the configuration" };
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    const full = [...path, key].join(".");
+    return `unknown key "${full}"${suggestion(full, knownKeys())}`;
+  }
+  return `${path.join(".") || "the whole"}: ${issue.message}; correct it, or see \`tokenformer presets --json\` for examples`;
+}
+
+function suggestion(wrong: string, known: readonly string[]): string {
+  if (known.length === 0) return "";
+  const near = closest(wrong, [...known]);
+  return distance(wrong, near) <= Math.max(3, wrong.length / 3) ? `; did you mean "${near}"?` : "";
+}
+
+/** The paths of all keys that a configuration can have. */
+function knownKeys(): string[] {
+  const found = new Set<string>();
+  const visit = (schema: unknown, path: string): void => {
+    const node = jsonSchema.safeParse(schema);
+    if (!node.success) return;
+    if (path !== "") found.add(path);
+    for (const option of [...(node.data.anyOf ?? []), ...(node.data.oneOf ?? [])]) visit(option, path);
+    for (const [key, child] of Object.entries(node.data.properties ?? {}))
+      visit(child, path === "" ? key : `${path}.${key}`);
+  };
+  visit(z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }), "");
+  return [...found];
+}
+
+const jsonSchema = z.looseObject({
+  properties: z.record(z.string(), z.unknown()).optional(),
+  anyOf: z.array(z.unknown()).optional(),
+  oneOf: z.array(z.unknown()).optional(),
+});
+
+/** `path=value`; the value is JSON, or text where it is none. */
+function assign(target: unknown, assignment: string): void {
+  const match = /^([^=]+)=(.*)$/s.exec(assignment);
+  const [, path = "", text = ""] = match ?? [];
+  if (match === null) throw new UserError(`--set ${assignment}: expected key=value, such as --set training.steps=200`);
+  assignPath(target, path.split("."), parseValue(text), `--set ${assignment}`);
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function assignPath(target: unknown, path: readonly string[], value: unknown, where: string): void {
+  const [key, ...rest] = path;
+  if (key === undefined || !isRecord(target)) throw new UserError(`${where}: there is nothing to set at that path`);
+  // Own keys only: a path such as __proto__.x would reach into every object.
+  if (key === "__proto__") throw new UserError(`${where}: "__proto__" is no key of a configuration`);
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  if (!isRecord(target[key])) target[key] = {};
+  assignPath(target[key], rest, value, where);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

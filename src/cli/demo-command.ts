@@ -1,0 +1,129 @@
+/** `tokenformer demo`, which `npm start` runs: trains on the embedded book, grows twice on the way, shows what came out. */
+
+import { join } from "node:path";
+import { Command } from "commander";
+import { writeFileAtomic } from "../formats/index.ts";
+import { generate } from "../generation/index.ts";
+import { countParameters } from "../model/index.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatRate,
+  type GrowthRecord,
+  type Report,
+  renderReport,
+  type SampleRecord,
+  type StepRecord,
+  type ValidationRecord,
+} from "../report/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { type Config, EMBEDDED, Run, type TrainingEvent } from "../training/index.ts";
+import { configurationOf } from "./configuration.ts";
+import { note, print } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { collect, deviceOption } from "./train-command.ts";
+
+interface Options {
+  readonly set: string[];
+  readonly out?: string;
+  readonly device: DeviceName;
+}
+
+/** What each growth appends: half as many tokens again as `mini` begins with. */
+const GROWTH = "q=64,k=64,v=64,proj=64,ffn=256";
+const PROMPT = "Call me Ishmael. ";
+const SAMPLE = { prompt: PROMPT, temperature: 0.8, seed: 1 } as const;
+
+export const demoCommand = () =>
+  new Command("demo")
+    .description(`train mini on ${EMBEDDED}, grow it twice on the way, write text and a report`)
+    .option("--set <key=value>", "change the configuration, for example training.steps=300", collect, [])
+    .option("--out <folder>", "where the run goes (default: a new folder in runs)")
+    .addOption(deviceOption())
+    .action(runDemo);
+
+/** What the report is made of. */
+interface Collected {
+  readonly steps: StepRecord[];
+  readonly validations: ValidationRecord[];
+  readonly growths: GrowthRecord[];
+  readonly samples: SampleRecord[];
+}
+
+async function runDemo(options: Options): Promise<void> {
+  const date = new Date();
+  const out = options.out ?? join("runs", `demo-${date.toISOString().slice(0, 19).replaceAll(":", "-")}`);
+  const config = await demoConfig(options.set);
+  const progress = new Progress();
+  const abort = new AbortController();
+  process.once("SIGINT", () => abort.abort());
+  const run = await Run.start({ config, data: EMBEDDED, out, device: options.device });
+  const collected: Collected = { steps: [], validations: [], growths: [], samples: [] };
+  try {
+    for await (const event of run.events(abort.signal)) {
+      progress.show(event);
+      await gather(collected, event, run, progress);
+    }
+  } finally {
+    progress.stop();
+    await run.close();
+  }
+  const page = join(out, "report.html");
+  await writeFileAtomic(page, renderReport(reportOf(collected, config, run, date)));
+  const last = collected.samples.at(-1);
+  if (last !== undefined) print(`\n${last.prompt}${last.text}\n`);
+  note(`curve and samples: ${page}\nwrite more with: npx tokenformer sample ${out} --prompt "The whale"`);
+}
+
+/** `mini`, grown after a third and after two thirds of its steps. */
+async function demoConfig(set: readonly string[]): Promise<Config> {
+  const { training } = await configurationOf({ set });
+  const growAt = [1, 2].map((third) => `${Math.max(1, Math.floor((third * training.steps) / 3))}:${GROWTH}`);
+  return configurationOf({ set, growAt });
+}
+
+async function gather(collected: Collected, event: TrainingEvent, run: Run, progress: Progress): Promise<void> {
+  const { steps, validations, growths, samples } = collected;
+  const sample = async (step: number, label: string) => {
+    let text = "";
+    const next = (window: Int32Array) => run.nextLogits(window);
+    const { tokenizer } = run.corpus;
+    for await (const piece of generate(next, tokenizer, run.context, { ...SAMPLE, tokens: 240 })) text += piece;
+    samples.push({ step, label, prompt: PROMPT, text });
+    progress.line(`  ${label}: ${JSON.stringify(PROMPT + text).slice(0, 100)}…`);
+  };
+  if (event.type === "step") steps.push(event);
+  if (event.type === "validation") {
+    validations.push(event);
+    if (run.growsAt(event.step)) await sample(event.step, "before growing");
+  }
+  if (event.type === "growth") {
+    growths.push(event);
+    await sample(event.step, "just after growing");
+  }
+  if (event.type === "end") await sample(event.step, "at the end");
+}
+
+function reportOf(collected: Collected, config: Config, run: Run, date: Date): Report {
+  const { steps, validations, growths } = collected;
+  const last = steps.at(-1);
+  const rates = steps.map(({ tokensPerSecond = 0 }) => tokensPerSecond).toSorted((a, b) => a - b);
+  const parameters = growths.at(-1)?.parametersAfter ?? countParameters(run.model).total;
+  const first = growths[0]?.parametersBefore ?? parameters;
+  return {
+    title: "A TokenFormer, grown while it learns",
+    subtitle: `A character model trained on ${EMBEDDED}, grown ${growths.length === 2 ? "twice" : `${growths.length} times`} by appending parameter tokens: ${formatCount(first)} parameters at first, ${formatCount(parameters)} in the end.`,
+    facts: [
+      { name: "Validation loss", value: `${validations.at(-1)?.validationLoss.toFixed(3) ?? "–"} nats` },
+      { name: "Bits per byte", value: validations.at(-1)?.bitsPerByte.toFixed(3) ?? "–" },
+      { name: "Parameters", value: formatCount(parameters) },
+      { name: "Training time", value: formatDuration(last?.seconds ?? 0) },
+      { name: "Speed, median", value: formatRate(rates[Math.floor(rates.length / 2)] ?? 0, "tokens") },
+      { name: "Device", value: run.trainer.device.description },
+    ],
+    ...collected,
+    config,
+    command: "npm start",
+    date: date.toISOString().slice(0, 10),
+  };
+}

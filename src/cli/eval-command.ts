@@ -1,0 +1,63 @@
+/** `tokenformer eval`: the loss on a text. */
+
+import { Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
+import { openCorpus } from "../training/index.ts";
+import { checkpointOf, dataOf, withModel } from "./open.ts";
+import { print, printJson } from "./output.ts";
+import { deviceOption } from "./train-command.ts";
+
+const splits = ["validation", "train", "all"] as const;
+
+interface Options {
+  readonly data?: string;
+  readonly split: (typeof splits)[number];
+  readonly device: DeviceName;
+  readonly json: boolean;
+}
+
+export const evalCommand = () =>
+  new Command("eval")
+    .description("loss, perplexity and bits per byte on a text")
+    .argument("<run>", "folder of a run or checkpoint")
+    .option("--data <file>", "a text or token file (default: what the run was trained on)")
+    .addOption(
+      new Option("--split <name>", "the last 10 % of the text, the first 90 %, or all")
+        .choices(splits)
+        .default("validation"),
+    )
+    .addOption(deviceOption())
+    .option("--json", "print {loss, perplexity, bitsPerByte, tokens} as JSON", false)
+    .action(runEval);
+
+async function runEval(run: string, options: Options): Promise<void> {
+  const checkpoint = await checkpointOf(run);
+  const data = dataOf(options.data, checkpoint);
+  const corpus = await openCorpus(data, checkpoint.tokenizer);
+  const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
+  const { context } = checkpoint.state.config;
+  const { loss, tokens } = await withModel(checkpoint, options.device, async (inference) => {
+    const batches = parts.flatMap((part) => [
+      ...consecutiveBatches(part, { sequences: Math.max(1, Math.floor(4096 / context)), context }),
+    ]);
+    if (batches.length === 0)
+      throw new UserError(
+        `${data}: the ${options.split} split has no token to predict; give a longer text or --split all`,
+      );
+    return inference.evaluate(batches);
+  });
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(checkpoint.tokenizer, part), 0);
+  const bitsPerByte = (loss / Math.LN2) * (length / bytes);
+  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data };
+  if (options.json) {
+    printJson(result);
+    return;
+  }
+  print(`${data}, ${options.split} split, ${tokens} tokens`);
+  print(
+    `loss ${loss.toFixed(4)} nats per token, perplexity ${result.perplexity.toFixed(3)}, ${bitsPerByte.toFixed(4)} bits per byte`,
+  );
+}

@@ -1,0 +1,95 @@
+/** `tokenformer grow`: appends parameter tokens to a checkpoint. */
+
+import { join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { consecutiveBatches } from "../text/index.ts";
+import { growMeasured, hasCheckpoint, openCorpus, readMetrics, saveCheckpoint } from "../training/index.ts";
+import { planOf } from "./growth-options.ts";
+import { wholeOption } from "./numbers.ts";
+import { checkpointOf, dataOf, withModel } from "./open.ts";
+import { note, print, printJson } from "./output.ts";
+import { growthLines } from "./progress.ts";
+import { deviceOption } from "./train-command.ts";
+
+interface Options {
+  readonly to: string;
+  readonly add: string;
+  readonly init?: string;
+  readonly tau?: string;
+  readonly rampSteps?: number;
+  readonly optimizer?: string;
+  readonly freeze?: number;
+  readonly rewarm?: number;
+  readonly layers?: string;
+  readonly data?: string;
+  readonly seed?: number;
+  readonly device: DeviceName;
+  readonly json: boolean;
+}
+
+export const growCommand = () =>
+  new Command("grow")
+    .description("append parameter tokens to a TokenFormer; train the result with `train --resume --out`")
+    .argument("<run>", "folder of a run or checkpoint")
+    .requiredOption("--to <folder>", "where the grown checkpoint goes")
+    .requiredOption("--add <sites>", "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or all=x2 for twice as many")
+    .addOption(
+      new Option("--init <how>", "how new tokens start (default: zero-key)").choices(["zero-key", "split", "random"]),
+    )
+    .addOption(
+      new Option("--tau <how>", "what becomes of τ (default: ramp, for random sqrt-n)").choices([
+        "fixed",
+        "sqrt-n",
+        "ramp",
+      ]),
+    )
+    .option("--ramp-steps <n>", "steps of the ramp (default: 100)", wholeOption("--ramp-steps"))
+    .addOption(
+      new Option("--optimizer <how>", "what becomes of Adam's moments (default: new-only)").choices([
+        "new-only",
+        "keep",
+        "reset",
+      ]),
+    )
+    .option("--freeze <n>", "steps for which the old tokens are frozen (default: 0)", wholeOption("--freeze"))
+    .option("--rewarm <n>", "steps over which the learning rate rises again (default: 0)", wholeOption("--rewarm"))
+    .option("--layers <list>", "blocks that grow, from 0: 0,2 (default: all)")
+    .option("--data <file>", "text for the preservation check (default: what the run was trained on)")
+    .option("--seed <n>", "seeds the new tokens (default: the run's)", wholeOption("--seed"))
+    .addOption(deviceOption())
+    .option("--json", "print what changed as JSON", false)
+    .action(runGrow);
+
+async function runGrow(run: string, options: Options): Promise<void> {
+  const { to, data: named, seed, device, json, ...planned } = options;
+  const plan = planOf(planned);
+  const checkpoint = await checkpointOf(run);
+  if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
+    throw new UserError(`--to ${to}: already holds a run; choose another folder`);
+  }
+  const data = dataOf(named, checkpoint);
+  const corpus = await openCorpus(data, checkpoint.tokenizer);
+  const [batch] = consecutiveBatches(corpus.validation, { sequences: 8, context: checkpoint.state.config.context });
+  if (batch === undefined)
+    throw new UserError(
+      `${data}: too short for the preservation check, expected at least 20 tokens; give a longer text`,
+    );
+  const { state, report } = await withModel(checkpoint, device, (inference) =>
+    growMeasured(inference, checkpoint.state, plan, seed ?? checkpoint.config.training.seed, batch),
+  );
+  const records = await readMetrics(join(run, "metrics.jsonl"));
+  await saveCheckpoint(to, { ...checkpoint, state });
+  const lines = [...records, { step: state.step, growth: report }].map((record) => `${JSON.stringify(record)}\n`);
+  await writeFileAtomic(join(to, "metrics.jsonl"), lines.join(""));
+  if (json) {
+    printJson({ ...report, step: state.step, to });
+    return;
+  }
+  for (const line of growthLines({ step: state.step, ...report })) print(line);
+  note(
+    `saved to ${to}; train on with: tokenformer train --resume --out ${to} --set training.steps=${checkpoint.config.training.steps + 500}`,
+  );
+}

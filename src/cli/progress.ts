@@ -1,0 +1,108 @@
+/** How a training run looks in a terminal, and in a file. */
+
+import ora, { type Ora } from "ora";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatFlops,
+  formatRate,
+  formatScientific,
+} from "../report/index.ts";
+import type { GrowthEvent, StartEvent, StepEvent, TrainingEvent } from "../training/index.ts";
+import { note } from "./output.ts";
+
+/** Seconds between two lines about steps where no terminal watches. */
+const SECONDS_BETWEEN_LINES = 10;
+
+/** Shows events: a bar that is redrawn where a terminal watches, plain lines otherwise. */
+export class Progress {
+  readonly #bar: Ora | undefined;
+  #total = 0;
+  #first = 0;
+  #begun = performance.now();
+  #lastLine = performance.now();
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#bar = stream.isTTY ? ora({ stream, discardStdin: false }) : undefined;
+  }
+
+  show(event: TrainingEvent): void {
+    switch (event.type) {
+      case "start":
+        this.#start(event);
+        break;
+      case "step":
+        this.#step(event);
+        break;
+      case "validation": {
+        const { step, validationLoss, perplexity, bitsPerByte } = event;
+        const measures = `perplexity ${perplexity.toFixed(2)}  ${bitsPerByte.toFixed(3)} bits per byte`;
+        this.line(`step ${step}  validation loss ${validationLoss.toFixed(4)}  ${measures}`);
+        break;
+      }
+      case "growth":
+        this.#growth(event);
+        break;
+      case "checkpoint":
+        if (!event.best) this.line(`step ${event.step}  saved to ${event.directory}`);
+        break;
+      case "end":
+        this.#bar?.stop();
+    }
+  }
+
+  /** A line above the bar. */
+  line(text: string): void {
+    this.#bar?.clear();
+    note(text);
+    this.#bar?.render();
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
+
+  #start({ config, step, parameters, flopsPerToken, device, data }: StartEvent): void {
+    this.#total = config.training.steps;
+    this.#first = step;
+    const { type, context } = config.model;
+    note(`${type}, ${formatCount(parameters.total)} parameters, context ${context}, on ${device}`);
+    note(
+      `${data.name}: ${formatCount(data.trainTokens)} tokens to train on, ${formatCount(data.validationTokens)} held out, vocabulary ${data.vocabulary}; ${formatFlops(flopsPerToken)} a token`,
+    );
+    if (step > 0) note(`going on from step ${step}`);
+    this.#begun = performance.now();
+    this.#bar?.start("compiling");
+  }
+
+  #step(event: StepEvent): void {
+    const now = performance.now();
+    const done = event.step - this.#first;
+    const left = ((now - this.#begun) / 1000 / done) * (this.#total - event.step);
+    const rates = `${formatRate(event.tokensPerSecond, "tokens")}  ${formatFlops(event.flopsPerSecond)}/s`;
+    const text = `step ${event.step}/${this.#total}  loss ${event.loss.toFixed(4)}  ${rates}  ${formatDuration(left)} left`;
+    if (this.#bar !== undefined) {
+      const filled = Math.round((20 * event.step) / this.#total);
+      this.#bar.text = `${"█".repeat(filled)}${"░".repeat(20 - filled)} ${text}`;
+    } else if (event.step === this.#total || now - this.#lastLine >= 1000 * SECONDS_BETWEEN_LINES) {
+      this.#lastLine = now;
+      note(text);
+    }
+  }
+
+  #growth(event: GrowthEvent): void {
+    for (const line of growthLines(event)) this.line(line);
+    this.line(`  validation loss ${event.lossBefore.toFixed(4)} → ${event.lossAfter.toFixed(4)}`);
+  }
+}
+
+/** What growing changed, for people. */
+export function growthLines(report: Omit<GrowthEvent, "type" | "lossBefore" | "lossAfter">): string[] {
+  const { init, tau, maxLogitDifference, logitScale } = report;
+  return [
+    `step ${report.step}  grown by ${init}, τ ${tau}: ${report.summary}`,
+    `  parameters ${formatCount(report.parametersBefore)} → ${formatCount(report.parametersAfter)}, ${formatFlops(report.flopsPerTokenBefore)} → ${formatFlops(report.flopsPerTokenAfter)} a token, memory ${formatBytes(report.memoryBefore)} → ${formatBytes(report.memoryAfter)}`,
+    `  largest change of a logit ${formatScientific(maxLogitDifference)}, of logits up to ${logitScale.toFixed(2)}`,
+  ];
+}

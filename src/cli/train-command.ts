@@ -1,0 +1,105 @@
+/** `tokenformer train`: trains a model, growing it on the way where asked to. */
+
+import { Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import { type DeviceName, deviceNames } from "../runtime/index.ts";
+import { type Config, EMBEDDED, hasCheckpoint, loadCheckpoint, loadConfig, train } from "../training/index.ts";
+import { changed, configurationOf } from "./configuration.ts";
+import { note, print, printJson } from "./output.ts";
+import { Progress } from "./progress.ts";
+
+interface Options {
+  readonly preset?: string;
+  readonly config?: string;
+  readonly set: string[];
+  readonly growAt: string[];
+  readonly data?: string;
+  readonly out?: string;
+  readonly device: DeviceName;
+  readonly resume: boolean;
+  readonly json: boolean;
+}
+
+export const collect = (value: string, previous: string[]) => [...previous, value];
+
+export const deviceOption = () => new Option("--device <name>", "where to compute").choices(deviceNames).default("cpu");
+
+export const trainCommand = () =>
+  new Command("train")
+    .description("train a model; with --grow-at, append parameter tokens on the way")
+    .option("--preset <name>", "a named configuration, see `tokenformer presets` (default: mini)")
+    .option("--config <file>", "a JSON file with a configuration, instead of a preset")
+    .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collect, [])
+    .option(
+      "--grow-at <step:plan>",
+      "grow after a step, for example 400:q=32,k=32,v=32,proj=32,ffn=128;init=split",
+      collect,
+      [],
+    )
+    .option("--data <file>", `a text, a token file .bin, or a folder with train.bin and val.bin (default: ${EMBEDDED})`)
+    .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
+    .addOption(deviceOption())
+    .option("--resume", "go on from the checkpoint in --out, if there is one", false)
+    .option("--json", "print a summary as JSON at the end", false)
+    .action(runTrain);
+
+async function runTrain(options: Options): Promise<void> {
+  const { config, data } = await whatToTrain(options);
+  const abort = new AbortController();
+  const stop = () => {
+    if (abort.signal.aborted) process.exit(130);
+    abort.abort();
+    note("\nstopping after this step; press Ctrl-C again to stop at once");
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  const progress = new Progress();
+  try {
+    await follow(options, config, data, progress, abort.signal);
+  } finally {
+    progress.stop();
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+  }
+}
+
+async function follow(options: Options, config: Config, data: string, progress: Progress, signal: AbortSignal) {
+  const { out, resume, device, json } = options;
+  let summary: Record<string, unknown> = {};
+  for await (const event of train({ config, data, resume, device, signal, ...(out !== undefined && { out }) })) {
+    progress.show(event);
+    if (event.type === "start") summary = { parameters: event.parameters.total };
+    if (event.type === "step")
+      summary = { ...summary, step: event.step, loss: event.loss, tokensPerSecond: event.tokensPerSecond };
+    if (event.type === "validation") {
+      const { validationLoss, perplexity, bitsPerByte } = event;
+      summary = { ...summary, validationLoss, perplexity, bitsPerByte };
+    }
+    if (event.type === "growth") summary = { ...summary, parameters: event.parametersAfter };
+    if (event.type !== "end") continue;
+    if (json) printJson({ ...summary, step: event.step, interrupted: event.interrupted });
+    if (event.interrupted) {
+      note(
+        out === undefined
+          ? `stopped at step ${event.step}`
+          : `stopped at step ${event.step}; go on with: tokenformer train --resume --out ${out}`,
+      );
+      process.exitCode = 130;
+    } else if (!json && out !== undefined) {
+      print(`trained ${event.step} steps, saved to ${out}; write with: tokenformer sample ${out} --prompt "…"`);
+    }
+  }
+}
+
+/** The configuration and data: of the checkpoint where one is resumed, with the changes asked for. */
+async function whatToTrain(options: Options): Promise<{ config: Config; data: string }> {
+  const { out, resume, data } = options;
+  if (resume && out === undefined)
+    throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
+  if (resume && out !== undefined && (await hasCheckpoint(out))) {
+    const stored = await loadConfig(out);
+    const { dataName } = await loadCheckpoint(out);
+    return { config: changed(stored, options, out), data: data ?? dataName };
+  }
+  return { config: await configurationOf(options), data: data ?? EMBEDDED };
+}

@@ -1,0 +1,25 @@
+/**
+ * Train, grow and run TokenFormer language models on ONNX Runtime.
+ *
+ * In the order in which things build on each other: symbolic tensors and devices that run them; layers and models; growth;
+ * text; training; writing; reports.
+ */
+
+export { messageOf, UserError } from "./errors.ts";
+export {
+  openSafetensors,
+  readSafetensors,
+  type SafetensorsFile,
+  type StoredTensor,
+  writeSafetensors,
+} from "./formats/index.ts";
+export * from "./generation/index.ts";
+export * from "./growth/index.ts";
+export * from "./model/index.ts";
+export * from "./nn/index.ts";
+export { Random } from "./random.ts";
+export { type Report, renderReport } from "./report/index.ts";
+export * from "./runtime/index.ts";
+export * from "./tensor/index.ts";
+export * from "./text/index.ts";
+export * from "./training/index.ts";

@@ -1,0 +1,145 @@
+/** A model with its weights on a device: losses and logits. Programs are compiled when they are first used. */
+
+import type { HostArray } from "../growth/index.ts";
+import { traceModel } from "../model/index.ts";
+import type { Model } from "../nn/index.ts";
+import { required } from "../required.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import { crossEntropy, elements, graph, input, mul, reshape, rowsOf, sum } from "../tensor/index.ts";
+
+/** Windows of tokens and what follows each: both int32 [sequences, context], row by row. */
+export interface TokenBatch {
+  readonly tokens: Int32Array;
+  readonly targets: Int32Array;
+  readonly sequences: number;
+  readonly context: number;
+}
+
+export type Tensors = ReadonlyMap<string, DeviceTensor>;
+
+export class Inference {
+  readonly device: Device;
+  readonly #model: Model;
+  readonly #programs = new Map<"loss" | "logits", Promise<Program>>();
+  #parameters: Tensors;
+  #given: ReadonlyMap<string, number>;
+
+  /**
+   * @param parameters the weights on the device, by name; whoever uploaded them disposes of them
+   * @param given values that the model is given at each run, such as each site's τ
+   */
+  constructor(device: Device, model: Model, parameters: Tensors, given: ReadonlyMap<string, number> = new Map()) {
+    this.device = device;
+    this.#model = model;
+    this.#parameters = parameters;
+    this.#given = given;
+  }
+
+  /** Changes the weights or the values given at each run. The programs stay, whatever the number of parameter tokens. */
+  use(changed: { readonly parameters?: Tensors; readonly given?: ReadonlyMap<string, number> }): void {
+    this.#parameters = changed.parameters ?? this.#parameters;
+    this.#given = changed.given ?? this.#given;
+  }
+
+  get parameters(): Tensors {
+    return this.#parameters;
+  }
+
+  /** Weights and given values, as inputs of any program of this model. */
+  inputs(): Record<string, DeviceTensor | HostTensor> {
+    const given = [...this.#given].map(([name, value]) => [name, scalar(value)] as const);
+    return { ...Object.fromEntries(this.#parameters), ...Object.fromEntries(given) };
+  }
+
+  /** The mean cross-entropy over batches, in nats per token, and the number of tokens. */
+  async evaluate(batches: Iterable<TokenBatch>): Promise<{ loss: number; tokens: number }> {
+    const program = await this.#program("loss");
+    let [total, tokens] = [0, 0];
+    for (const batch of batches) {
+      const { values } = await program.run({ ...this.inputs(), ...batchInputs(batch, 1) });
+      total += scalarOf(values, "loss");
+      tokens += batch.sequences * batch.context;
+    }
+    return { loss: total / tokens, tokens };
+  }
+
+  /** The logits [B, T, V] of tokens int32 [B, T]. */
+  async logits(tokens: Int32Array, shape: readonly [number, number]): Promise<HostArray> {
+    const program = await this.#program("logits");
+    const { values } = await program.run({ ...this.inputs(), tokens: { dtype: "int32", shape, data: tokens } });
+    return floatArray(required(new Map(Object.entries(values)), "logits"));
+  }
+
+  /** The logits [V] of the token that follows a window of tokens. */
+  async nextLogits(window: Int32Array): Promise<Float32Array> {
+    const { data, shape } = await this.logits(window, [1, window.length]);
+    return data.slice(-(shape.at(-1) ?? 0));
+  }
+
+  /** Frees the programs. */
+  async release(): Promise<void> {
+    for (const program of this.#programs.values()) await (await program).release();
+    this.#programs.clear();
+  }
+
+  #program(name: "loss" | "logits"): Promise<Program> {
+    const existing = this.#programs.get(name);
+    if (existing !== undefined) return existing;
+    const outputs = name === "loss" ? { loss: tracedLoss(this.#model, false).loss } : { logits: logitsOf(this.#model) };
+    const program = this.device.compile(graph(name, outputs), { download: [name] });
+    this.#programs.set(name, program);
+    return program;
+  }
+}
+
+/** A model's summed loss on a batch times `lossScale`, a given value: 1 / tokens makes it the mean. */
+export function tracedLoss(model: Model, training: boolean) {
+  const { scope, tokens, logits } = traceModel(model, { training });
+  const targets = input("targets", tokens.shape, "int32");
+  const losses = crossEntropy(rowsOf(logits), reshape(targets, [elements(targets.shape)])); // [B T]
+  return { scope, loss: mul(sum(losses, [0]), input("lossScale", [])) };
+}
+
+const logitsOf = (model: Model) => traceModel(model, { training: false }).logits;
+
+/** The inputs of `tracedLoss` that a batch gives. */
+export function batchInputs({ tokens, targets, sequences, context }: TokenBatch, lossScale: number) {
+  const shape = [sequences, context];
+  return {
+    tokens: { dtype: "int32", shape, data: tokens },
+    targets: { dtype: "int32", shape, data: targets },
+    lossScale: scalar(lossScale),
+  } as const;
+}
+
+export function scalar(value: number, dtype: "float32" | "int32" = "float32"): HostTensor {
+  return { dtype, shape: [], data: dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value) };
+}
+
+export function scalarOf(values: Readonly<Record<string, HostTensor>>, name: string): number {
+  return Number(values[name]?.data[0]);
+}
+
+export function floatArray({ shape, data }: HostTensor): HostArray {
+  if (!(data instanceof Float32Array)) throw new Error("internal: the tensor is not float32");
+  return { shape, data };
+}
+
+/** Copies arrays to a device, in the order of their names. */
+export async function uploadArrays(
+  device: Device,
+  arrays: ReadonlyMap<string, HostArray>,
+): Promise<Map<string, DeviceTensor>> {
+  const uploaded = new Map<string, DeviceTensor>();
+  for (const [name, { shape, data }] of arrays) {
+    uploaded.set(name, await device.upload({ dtype: "float32", shape, data }));
+  }
+  return uploaded;
+}
+
+/** Copies tensors from a device. */
+export async function downloadArrays(device: Device, tensors: Tensors): Promise<Map<string, HostArray>> {
+  const arrays = new Map<string, HostArray>();
+  for (const [name, tensor] of tensors) arrays.set(name, floatArray(await device.download(tensor)));
+  return arrays;
+}
