@@ -5,17 +5,8 @@ import { Command } from "commander";
 import { writeFileAtomic } from "../formats/index.ts";
 import { generate } from "../generation/index.ts";
 import { countParameters } from "../model/index.ts";
-import {
-  formatCount,
-  formatDuration,
-  formatRate,
-  type GrowthRecord,
-  type Report,
-  renderReport,
-  type SampleRecord,
-  type StepRecord,
-  type ValidationRecord,
-} from "../report/index.ts";
+import { formatCount, formatDuration, formatRate } from "../report/format.ts";
+import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord } from "../report/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { type Config, EMBEDDED, Run, type TrainingEvent } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
@@ -68,6 +59,8 @@ async function runDemo(options: Options): Promise<void> {
     progress.stop();
     await run.close();
   }
+  // Loaded when it is needed: the plotting library takes a while.
+  const { renderReport } = await import("../report/index.ts");
   const page = join(out, "report.html");
   await writeFileAtomic(page, renderReport(reportOf(collected, config, run, date)));
   const last = collected.samples.at(-1);

@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
-import { formatCount, formatFlops } from "../report/index.ts";
+import { formatCount, formatFlops } from "../report/format.ts";
 import { checkpointOf } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 

@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { countParameters, trainingFlopsPerToken } from "../model/index.ts";
-import { formatCount, formatFlops } from "../report/index.ts";
+import { formatCount, formatFlops } from "../report/format.ts";
 import { presetNames, presets } from "../training/index.ts";
 import { parseConfig } from "./configuration.ts";
 import { print, printJson, printTable } from "./output.ts";

@@ -8,7 +8,7 @@ import {
   formatFlops,
   formatRate,
   formatScientific,
-} from "../report/index.ts";
+} from "../report/format.ts";
 import type { GrowthEvent, StartEvent, StepEvent, TrainingEvent } from "../training/index.ts";
 import { note } from "./output.ts";
 

@@ -1,0 +1,107 @@
+/** Draws a plot as SVG, without a browser. */
+
+import { axisX, axisY, gridY, type Markish, plot, text } from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import type { Range } from "./curve.ts";
+import { formatInteger } from "./format.ts";
+import { Markup } from "./html.ts";
+import { textWidth } from "./labels.ts";
+
+/** The area of a plot: sizes in pixels, ranges in the units of the data. */
+export interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+  readonly x: Range;
+  readonly y: Range;
+}
+
+/** The two sizes at which each plot is drawn: shrinking the one for a desk would make its text too small on a phone. */
+export const sizes = ["wide", "narrow"] as const;
+
+export type Size = (typeof sizes)[number];
+
+/** Of the text in a plot, in pixels. */
+export const fontSize = 12.5;
+
+const widths = { wide: 912, narrow: 358 };
+
+/** What a plot needs around and in its area: sizes in pixels. */
+export interface Room {
+  readonly height: number;
+  /** For labels above the plot. */
+  readonly above: number;
+  /** Writes the values of the y axis, which need room too. */
+  readonly yFormat: (value: number) => string;
+}
+
+/** An empty area of a size. */
+export function frameOf(size: Size, x: Range, y: Range, { height, above, yFormat }: Room): Frame {
+  const ticks = Math.max(...y.map((bound) => textWidth(yFormat(bound), fontSize))) + 6;
+  const left = Math.max(size === "wide" ? 52 : 48, ticks);
+  const margins = { left, right: size === "wide" ? 92 : 82, top: above + 30, bottom: 44 };
+  return { width: widths[size], height: margins.top + height + margins.bottom, ...margins, x, y };
+}
+
+/** Pixels from the left edge. */
+export function pixelX({ width, left, right, x: [low, high] }: Frame, x: number): number {
+  return left + ((x - low) / (high - low)) * (width - left - right);
+}
+
+/** Pixels from the top edge. */
+export function pixelY({ height, top, bottom, y: [low, high] }: Frame, y: number): number {
+  return height - bottom - ((y - low) / (high - low)) * (height - top - bottom);
+}
+
+export interface Drawing {
+  readonly frame: Frame;
+  /** What the plot shows, for those who cannot see it. */
+  readonly description: string;
+  readonly yLabel: string;
+  readonly yFormat: (value: number) => string;
+  readonly marks: readonly Markish[];
+}
+
+/** What we use of the element that Plot returns; the project is typed without the browser's DOM. */
+interface Drawn {
+  readonly outerHTML: string;
+  setAttribute(name: string, value: string): void;
+  removeAttribute(name: string): void;
+  querySelectorAll(selector: string): Iterable<{ remove(): void }>;
+}
+
+/** The plot over steps, as an `<svg>`. */
+export function draw({ frame, description, yLabel, yFormat, marks }: Drawing): Markup {
+  const { document } = parseHTML("<!doctype html><html></html>");
+  const { width, height, left, right, top, bottom, x, y } = frame;
+  const svg: Drawn = plot({
+    document,
+    ...{ width, height, marginLeft: left, marginRight: right, marginTop: top, marginBottom: bottom },
+    style: { fontSize: `${fontSize}px` },
+    ariaLabel: description,
+    x: { domain: x, type: "linear" },
+    y: { domain: y, type: "linear" },
+    marks: [...axes(frame, yLabel, yFormat), ...marks],
+  });
+  svg.setAttribute("role", "img");
+  svg.removeAttribute("font-family"); // the page's own is better
+  for (const style of svg.querySelectorAll("style")) style.remove(); // the page styles all plots at once
+  return new Markup(svg.outerHTML);
+}
+
+function axes({ width, height, left, right, top, bottom, x }: Frame, yLabel: string, yFormat: Drawing["yFormat"]) {
+  const muted = { fill: "var(--muted)", label: null, fontSize };
+  const xTicks = Math.min(x[1] - x[0], Math.max(2, Math.round((width - left - right) / 90))); // whole steps
+  const yTicks = Math.max(2, Math.round((height - top - bottom) / 50));
+  const title = { fill: "var(--muted)", fontSize, frameAnchor: "top-left", textAnchor: "start" } as const;
+  return [
+    gridY({ ticks: yTicks, stroke: "var(--rule)", strokeOpacity: 1 }),
+    axisY({ ...muted, ticks: yTicks, tickSize: 0, tickPadding: 8, tickFormat: yFormat }),
+    axisX({ ...muted, ticks: xTicks, tickSize: 5, tickFormat: formatInteger, stroke: "var(--muted)" }),
+    text([yLabel], { ...title, dx: -left, dy: 4 - top }), // above all else, where no label of a growth can be
+    text(["step"], { ...title, frameAnchor: "bottom", textAnchor: "middle", dy: bottom - 8 }),
+  ];
+}
