@@ -4,7 +4,16 @@ import { availableParallelism, cpus } from "node:os";
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
 import { type DataType, emitOnnx, type Graph, inputName } from "../tensor/index.ts";
-import type { AnswerMessage, Argument, DeviceKind, HostTensor, OutputInfo, RequestName, Requests } from "./protocol.ts";
+import type {
+  AnswerMessage,
+  Argument,
+  DeviceKind,
+  HostTensor,
+  Message,
+  OutputInfo,
+  RequestName,
+  Requests,
+} from "./protocol.ts";
 
 export const deviceNames = ["cpu", "webgpu", "cuda", "auto"] as const;
 
@@ -62,6 +71,7 @@ export class Device {
   readonly kind: DeviceKind;
   readonly threads: number;
   readonly #worker: Worker;
+  readonly #ended: Promise<unknown>;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #failure: Error | undefined;
@@ -72,7 +82,7 @@ export class Device {
     this.#worker = new Worker(new URL("./node-worker.js", import.meta.url));
     this.#worker.on("message", (message: AnswerMessage) => this.#settle(message));
     this.#worker.on("error", (error) => this.#fail(new Error(`the device's thread failed: ${messageOf(error)}`)));
-    this.#worker.on("exit", () => this.#fail(new Error("the device is closed")));
+    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve));
     this.#worker.unref();
   }
 
@@ -151,9 +161,15 @@ export class Device {
     return this.#request("kernel", { module: module.href, name, buffers, parameters });
   }
 
-  /** Ends the device's thread and frees all it holds. */
+  /**
+   * Ends the device's thread, once it has done what it is doing, and frees all it holds. What is pending is rejected at once.
+   * ONNX Runtime aborts the process if its thread is terminated during a run: close the device before `process.exit()`.
+   */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    this.#fail(new Error("the device is closed"));
+    this.#worker.ref();
+    this.#worker.postMessage("close" satisfies Message);
+    await this.#ended;
   }
 
   #request<Name extends RequestName>(

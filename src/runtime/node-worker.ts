@@ -3,7 +3,7 @@
 import { parentPort } from "node:worker_threads";
 import * as onnxRuntime from "onnxruntime-node";
 import { messageOf, UserError } from "../errors.ts";
-import type { AnswerMessage, Handlers, RequestMessage, RequestName } from "./protocol.ts";
+import type { AnswerMessage, Handlers, Message, RequestMessage, RequestName } from "./protocol.ts";
 import { SessionHost } from "./session-host.ts";
 
 if (parentPort === null) throw new Error("internal: the worker was started as a program");
@@ -11,11 +11,14 @@ const port = parentPort;
 const host: Handlers = new SessionHost(onnxRuntime);
 
 let last: Promise<void> = Promise.resolve();
-port.on("message", (message: RequestMessage) => {
-  last = last.then(() => answer(message));
+let closing = false;
+port.on("message", (message: Message) => {
+  closing ||= message === "close";
+  last = last.then(() => (message === "close" ? port.close() : answer(message)));
 });
 
 async function answer(message: RequestMessage): Promise<void> {
+  if (closing) return;
   const { call } = message;
   try {
     const result = await dispatch(message);

@@ -60,6 +60,9 @@ export interface RequestMessage<Name extends RequestName = RequestName> {
   readonly arguments: Requests[Name]["arguments"];
 }
 
+/** What a device sends: "close" ends the thread after the request in hand, without those that wait. */
+export type Message = RequestMessage | "close";
+
 export type AnswerMessage =
   | { readonly call: number; readonly answer: unknown }
   | { readonly call: number; readonly error: string; readonly user: boolean; readonly stack: string | undefined };

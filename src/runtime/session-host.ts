@@ -207,6 +207,9 @@ function dataType({ type }: Tensor): DataType {
   throw new Error(`internal: a tensor of type ${type} is not known`);
 }
 
+/** The reason that an error gives, as one sentence. */
 function firstLine(error: unknown): string {
-  return `${messageOf(error).split("\n")[0]}`.replace(/\.?$/, ".");
+  // ONNX Runtime puts the place in its source first: "…file.cc:136 function(…) condition was false. Reason."
+  const line = messageOf(error).split("\n")[0] ?? "";
+  return line.replace(/^.*was false\. /, "").replace(/\.?$/, ".");
 }

@@ -197,8 +197,9 @@ class GraphOptimizer implements Optimizer {
       Object.assign(inputs, rowInputs(name, required(state.parameters, name).shape, step, this.#options));
     }
     const { tensors, values } = await this.#update.run(inputs);
+    const outputs = new Map(Object.entries(tensors));
     const collect = (prefix: string) =>
-      new Map(this.#specs.map(({ name }) => [name, required(new Map(Object.entries(tensors)), prefix + name)]));
+      new Map(this.#specs.map(({ name }) => [name, required(outputs, `new ${prefix}${name}`)]));
     const next = {
       parameters: collect(PREFIXES.parameter),
       first: collect(PREFIXES.first),
@@ -254,9 +255,9 @@ export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptio
   for (const spec of specs) {
     const gradient = mul(required(gradients, spec.name), scale);
     const { p, m, v } = updated(spec, gradient, learningRate, options);
-    outputs[PREFIXES.parameter + spec.name] = p;
-    outputs[PREFIXES.first + spec.name] = m;
-    outputs[PREFIXES.second + spec.name] = v;
+    outputs[`new ${PREFIXES.parameter}${spec.name}`] = p;
+    outputs[`new ${PREFIXES.first}${spec.name}`] = m;
+    outputs[`new ${PREFIXES.second}${spec.name}`] = v;
   }
   return graph("update", outputs);
 }
