@@ -36,7 +36,7 @@ export function presetOf(name: string): (typeof presets)[PresetName] {
   const found = presetNames.find((preset) => preset === name);
   if (found === undefined) {
     throw new UserError(
-      `--preset ${name}: there is no such preset${suggestion(name, presetNames)}; there are ${presetNames.join(", ")}`,
+      `--preset ${name}: there is no such preset${suggestion(name, presetNames)} Choose one of ${presetNames.join(", ")}`,
     );
   }
   return presets[found];
@@ -62,15 +62,22 @@ function explain(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const full = [...path, key].join(".");
-    return `unknown key "${full}"${suggestion(full, knownKeys())}`;
+    return `unknown key "${full}"${suggestion(full, knownKeys())} See \`tokenformer presets --json\` for examples`;
   }
-  return `${path.join(".") || "the whole"}: ${issue.message}; correct it, or see \`tokenformer presets --json\` for examples`;
+  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`tokenformer presets --json\` for examples`;
 }
 
+/** The message of an issue. That of a union says nothing, so the types of its members are told. */
+function explanation(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "invalid_union") return issue.message;
+  const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
+  return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;
+}
+
+/** Ends a sentence, with the known name that is near to a wrong one, if there is one. */
 function suggestion(wrong: string, known: readonly string[]): string {
-  if (known.length === 0) return "";
   const near = closest(wrong, [...known]);
-  return distance(wrong, near) <= Math.max(3, wrong.length / 3) ? `; did you mean "${near}"?` : "";
+  return distance(wrong, near) <= Math.max(2, wrong.length / 3) ? `; did you mean "${near}"?` : ".";
 }
 
 /** The paths of all keys that a configuration can have. */

@@ -64,6 +64,7 @@ async function runDemo(options: Options): Promise<void> {
   const page = join(out, "report.html");
   await writeFileAtomic(page, renderReport(reportOf(collected, config, run, date)));
   const last = collected.samples.at(-1);
+  if (abort.signal.aborted) process.exitCode = 130;
   if (last !== undefined) print(`\n${last.prompt}${last.text}\n`);
   note(`curve and samples: ${page}\nwrite more with: npx tokenformer sample ${out} --prompt "The whale"`);
 }

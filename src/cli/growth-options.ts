@@ -22,7 +22,9 @@ export function planOf({ add, layers, ...options }: PlanOptions): GrowthPlan {
   const result = growthPlanSchema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new UserError(`growth plan: ${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "invalid"}`);
+  throw new UserError(
+    `growth plan "${add}": ${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "invalid"}`,
+  );
 }
 
 const keys = z.enum(["init", "tau", "rampSteps", "optimizer", "freeze", "rewarm", "layers"]);

@@ -38,17 +38,16 @@ async function runSample(run: string, options: Options): Promise<void> {
   const { context } = checkpoint.state.config;
   await withModel(checkpoint, options.device, async (inference) => {
     const next = (window: Int32Array) => inference.nextLogits(window);
-    const pieces: string[] = [];
-    // The prompt is checked before anything is printed.
-    const text = generate(next, checkpoint.tokenizer, context, options);
-    let begun = options.json;
-    for await (const piece of text) {
-      if (!begun) process.stdout.write(options.prompt);
-      begun = true;
-      if (options.json) pieces.push(piece);
-      else process.stdout.write(piece);
+    const pieces = generate(next, checkpoint.tokenizer, context, options);
+    // Prompt and options are checked with the first piece, before anything is printed.
+    const first = await pieces.next();
+    let text = first.done === true ? "" : first.value;
+    if (!options.json) process.stdout.write(options.prompt + text);
+    for await (const piece of pieces) {
+      text += piece;
+      if (!options.json) process.stdout.write(piece);
     }
-    if (options.json) printJson({ prompt: options.prompt, text: pieces.join("") });
+    if (options.json) printJson({ prompt: options.prompt, text });
     else process.stdout.write("\n");
   });
 }

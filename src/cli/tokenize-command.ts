@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { writeJson } from "../formats/index.ts";
 import { embeddedBook, hashTokenizer, readText, writeTokenFile } from "../text/index.ts";
-import { EMBEDDED, tokenizerFor } from "../training/index.ts";
+import { configSchema, EMBEDDED, tokenizerFor } from "../training/index.ts";
 import { print, printJson } from "./output.ts";
 
 interface Options {
@@ -31,6 +31,8 @@ export const tokenizeCommand = () =>
 async function runTokenize({ data, to, tokenizer: choice, json }: Options): Promise<void> {
   if (!to.endsWith(".bin"))
     throw new UserError(`--to ${to}: expected a name that ends in .bin, such as ${basename(to)}.bin`);
+  const choices = configSchema.shape.tokenizer.safeParse(choice);
+  if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
   const text = data === undefined ? (await embeddedBook()).text : await readText(data);
   const tokenizer = await tokenizerFor(choice, text);
   const ids = tokenizer.encode(text);

@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
-import { type Config, EMBEDDED, hasCheckpoint, loadCheckpoint, loadConfig, train } from "../training/index.ts";
+import { type Config, EMBEDDED, hasCheckpoint, loadConfig, loadDataName, train } from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -46,8 +46,13 @@ export const trainCommand = () =>
 async function runTrain(options: Options): Promise<void> {
   const { config, data } = await whatToTrain(options);
   const abort = new AbortController();
-  const stop = () => {
-    if (abort.signal.aborted) process.exit(130);
+  const stop = (signal: NodeJS.Signals) => {
+    if (abort.signal.aborted) {
+      // Without its handler the signal ends the process at once. `process.exit` would abort in the midst of a step.
+      process.off(signal, stop);
+      process.kill(process.pid, signal);
+      return;
+    }
     abort.abort();
     note("\nstopping after this step; press Ctrl-C again to stop at once");
   };
@@ -97,9 +102,7 @@ async function whatToTrain(options: Options): Promise<{ config: Config; data: st
   if (resume && out === undefined)
     throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
   if (resume && out !== undefined && (await hasCheckpoint(out))) {
-    const stored = await loadConfig(out);
-    const { dataName } = await loadCheckpoint(out);
-    return { config: changed(stored, options, out), data: data ?? dataName };
+    return { config: changed(await loadConfig(out), options, out), data: data ?? (await loadDataName(out)) };
   }
   return { config: await configurationOf(options), data: data ?? EMBEDDED };
 }

@@ -18,9 +18,9 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
- * Streams the text that follows the prompt, in pieces of whole characters.
+ * Streams the text that follows the prompt, in pieces of whole characters. Ids beyond the tokenizer's vocabulary, to which
+ * that of a model may be padded, are not drawn.
  * @param context the longest window of the model; beyond it the oldest tokens are left out
- * @param vocabulary ids from here on are not drawn: a vocabulary may be padded beyond the tokenizer's
  * @throws UserError for options out of range, and for a prompt that the tokenizer cannot encode
  */
 export async function* generate(
@@ -31,7 +31,7 @@ export async function* generate(
 ): AsyncGenerator<string> {
   checkOptions(options);
   const random = Random.from("sample", options.seed ?? 1);
-  const ids = [...startOf(tokenizer, options.prompt)];
+  const ids = startOf(tokenizer, options.prompt);
   const decoder = new StreamDecoder(tokenizer);
   for (let count = 0; count < options.tokens; count++) {
     const logits = await next(Int32Array.from(ids.slice(-context)));
@@ -45,12 +45,16 @@ export async function* generate(
 }
 
 /** The ids of the prompt. Without one the model needs some token to begin with: a line break where there is one. */
-function startOf(tokenizer: Tokenizer, prompt: string): ArrayLike<number> & Iterable<number> {
-  if (prompt !== "") return tokenizer.encode(prompt);
+function startOf(tokenizer: Tokenizer, prompt: string): number[] {
+  const ids = prompt === "" ? lineBreak(tokenizer) : tokenizer.encode(prompt);
+  return ids.length > 0 ? [...ids] : [0];
+}
+
+function lineBreak(tokenizer: Tokenizer): Iterable<number> & ArrayLike<number> {
   try {
     return tokenizer.encode("\n");
   } catch {
-    return [0];
+    return []; // a vocabulary without it
   }
 }
 

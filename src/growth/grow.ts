@@ -7,6 +7,7 @@
 import { UserError } from "../errors.ts";
 import {
   type Complete,
+  type ModelConfig,
   type Site,
   sitesOf,
   type TokenFormerConfig,
@@ -30,20 +31,18 @@ interface Change {
 }
 
 /**
- * The state with tokens appended. The old one is left as it is. Draws depend on `seed`, the step and the site alone.
+ * The state with tokens appended. The old one is left as it is. Draws depend on `seed`, the step, the site and its number
+ * of tokens alone; on the last, so that growing twice after one step does not append the same tokens twice.
  * @throws UserError if the model has no sites, a layer does not exist, or `split` is no whole multiple
  */
 export function grow(state: ModelState, plan: GrowthPlan, seed: number): ModelState {
-  const { config } = state;
-  if (config.type !== "tokenformer") {
-    throw new UserError(`a ${config.type} has no parameter tokens to append; only a model of type "tokenformer" grows`);
-  }
+  const config = growable(state.config);
   const changes = changesOf(config, plan);
   const parameters = new Map(state.parameters);
   const first = new Map(state.moments?.first);
   const second = new Map(state.moments?.second);
   for (const change of changes) {
-    const random = Random.from("growth", seed, state.step, change.site.path);
+    const random = Random.from("growth", seed, state.step, change.site.path, change.site.tokens);
     const keys = required(parameters, `${change.site.path}.keys`);
     const values = required(parameters, `${change.site.path}.values`);
     const [newKeys, newValues] = appended(keys, values, change, plan, config, random);
@@ -65,6 +64,23 @@ export function grow(state: ModelState, plan: GrowthPlan, seed: number): ModelSt
     rewarm: plan.rewarm > 0 ? { start: state.step, steps: plan.rewarm } : state.rewarm,
   };
   return plan.optimizer === "reset" ? withoutMoments(grown) : grown;
+}
+
+/**
+ * Checks that plans can be applied to a model one after the other, before any time is spent on it.
+ * @throws UserError as `grow` does
+ */
+export function checkPlans(config: ModelConfig, plans: readonly GrowthPlan[]): void {
+  let current = config;
+  for (const plan of plans) current = resized(growable(current), plan, changesOf(growable(current), plan));
+}
+
+function growable<Config extends ModelConfig>(
+  config: Config,
+): Extract<Config, { type: "tokenformer" }> & TokenFormerConfig;
+function growable(config: ModelConfig): TokenFormerConfig {
+  if (config.type === "tokenformer") return config;
+  throw new UserError(`a ${config.type} has no parameter tokens to append; only a model of type "tokenformer" grows`);
 }
 
 function changesOf(config: TokenFormerConfig, plan: GrowthPlan): Change[] {
@@ -138,21 +154,37 @@ function grownTau(
   plan: GrowthPlan,
   changes: readonly Change[],
 ) {
-  const policy = plan.tau ?? (plan.init === "random" ? "sqrt-n" : "ramp");
-  const changed = new Map(changes.map((change) => [change.site.path, change]));
-  const sites = sitesOf(config).map((site): Site => {
-    const change = changed.get(site.path);
-    if (change === undefined) return site;
-    return { ...site, tokens: site.tokens + change.added, tau: policy === "sqrt-n" ? change.newTau : change.exactTau };
-  });
+  const changed = new Set(changes.map(({ site }) => site.path));
   const started = changes.flatMap(({ site, exactTau, newTau }): TauRamp[] =>
-    policy === "ramp" && plan.rampSteps > 0 && Math.abs(newTau - exactTau) > 1e-9 * newTau
+    tauOf(plan) === "ramp" && Math.abs(newTau - exactTau) > 1e-9 * newTau
       ? [{ site: site.path, from: exactTau, to: newTau, start: state.step, steps: plan.rampSteps }]
       : [],
   );
   // A site that grows again leaves its old ramp where it was.
   const continued = state.ramps.filter((ramp) => !changed.has(ramp.site) && rampedTau(ramp, state.step) !== ramp.to);
-  return { config: withSites(config, sites), ramps: [...continued, ...started] };
+  return { config: resized(config, plan, changes), ramps: [...continued, ...started] };
+}
+
+/** The configuration with the new numbers of tokens, and each τ as it is just after growing. */
+function resized<Config extends TokenFormerConfig>(
+  config: Config,
+  plan: GrowthPlan,
+  changes: readonly Change[],
+): Config {
+  const changed = new Map(changes.map((change) => [change.site.path, change]));
+  const sites = sitesOf(config).map((site): Site => {
+    const change = changed.get(site.path);
+    if (change === undefined) return site;
+    const tau = tauOf(plan) === "sqrt-n" ? change.newTau : change.exactTau;
+    return { ...site, tokens: site.tokens + change.added, tau };
+  });
+  return withSites(config, sites);
+}
+
+/** What becomes of τ by a plan. A ramp over no steps is at its end at once. */
+export function tauOf({ tau, init, rampSteps }: GrowthPlan): "fixed" | "sqrt-n" | "ramp" {
+  const policy = tau ?? (init === "random" ? "sqrt-n" : "ramp");
+  return policy === "ramp" && rampSteps === 0 ? "sqrt-n" : policy;
 }
 
 function grownLineage(state: ModelState, plan: GrowthPlan, changes: readonly Change[]) {

@@ -1,6 +1,6 @@
 /** Growing: appending parameter tokens to a model's weights and optimiser state. */
 
-export { grow } from "./grow.ts";
+export { checkPlans, grow, tauOf } from "./grow.ts";
 export { type GrowthPlan, growthPlanSchema, parseSites, siteNames } from "./plan.ts";
 export {
   advanceRamps,

@@ -6,11 +6,10 @@ import { type SiteKind, siteKinds } from "../model/index.ts";
 
 const steps = z.int().nonnegative();
 
+const amountExpected = 'expected a whole number of tokens, or "x" and a whole multiple such as "x2"';
+
 /** A number of tokens to append, or `xR`: R times as many as there are, in all. */
-const amount = z.union([
-  z.int().positive(),
-  z.string().regex(/^x\d+$/, 'expected a whole number of tokens, or "x" and a whole multiple such as "x2"'),
-]);
+const amount = z.union([z.int().positive(), z.string().regex(/^x\d+$/, amountExpected)], { error: amountExpected });
 
 export const growthPlanSchema = z.strictObject({
   /** Tokens to append at each site; sites that are not named stay as they are. */
@@ -60,8 +59,9 @@ export const siteNames: Readonly<Record<string, readonly SiteKind[]>> = {
 export function parseSites(text: string): Partial<Record<SiteKind, number | string>> {
   const add: Partial<Record<SiteKind, number | string>> = {};
   for (const item of text.split(",")) {
-    const [name = "", value = ""] = item.split("=");
-    const kinds = siteNames[name.trim()];
+    const [name = "", ...rest] = item.split("=");
+    const value = rest.join("=");
+    const kinds = Object.hasOwn(siteNames, name.trim()) ? siteNames[name.trim()] : undefined;
     if (kinds === undefined) {
       const known = Object.keys(siteNames).join(", ");
       throw new UserError(`growth plan "${text}": unknown site "${name.trim()}", expected one of ${known}`);

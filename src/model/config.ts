@@ -12,7 +12,10 @@ export const siteKinds = ["query", "key", "value", "projection", "feedForward"] 
 export type SiteKind = (typeof siteKinds)[number];
 
 /** One value for all layers, or one for each. */
-const perLayer = (item: z.ZodNumber | typeof count) => z.union([item, z.array(item).nonempty()]);
+const perLayer = (item: z.ZodNumber | typeof count) =>
+  z.union([item, z.array(item).nonempty()], {
+    error: `expected a positive ${item === count ? "whole " : ""}number, or an array with one for each layer`,
+  });
 
 const perSite = (item: z.ZodNumber | typeof count) =>
   z.strictObject({
@@ -101,8 +104,9 @@ function inconsistencies(model: ModelConfig): { path: string[]; message: string 
   const found: { path: string[]; message: string }[] = [];
   const { width, heads, layers } = model;
   if (width % heads !== 0) {
-    const near = [heads - 1, heads + 1, 2, 1].find((n) => n > 0 && width % n === 0);
-    const message = `width ${width} is not divisible by ${heads} heads; use a multiple of ${heads} as width, or ${near} heads`;
+    const near = [heads - 1, heads + 1, 2].find((n) => n > 1 && width % n === 0);
+    const other = near === undefined ? "1 head" : `${near} heads`;
+    const message = `width ${width} is not divisible by ${heads} heads; use a multiple of ${heads} as width, or ${other}`;
     found.push({ path: ["heads"], message });
   }
   if (model.type !== "tokenformer") return found;

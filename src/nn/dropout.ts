@@ -47,7 +47,11 @@ function randomBits(scope: Scope, x: Tensor): Tensor {
   return mixed(grid);
 }
 
+/**
+ * One round of hashing. x (2x + 1) is one to one (as in the cipher RC6), and unlike sums and multiples it does not keep the
+ * difference of two numbers: without it the masks of rows, columns and calls would be shifted copies of each other.
+ */
 function mixed(bits: Tensor): Tensor {
-  const first = mul(add(bits, div(bits, 1 << 16)), FIRST);
-  return mul(add(first, div(first, 1 << 13)), SECOND);
+  const square = mul(bits, add(add(bits, bits), 1));
+  return mul(add(square, div(square, 1 << 16)), FIRST);
 }

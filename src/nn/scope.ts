@@ -27,6 +27,9 @@ export interface ParameterSpec {
 /** A language model: tokens int32 [B, T] → logits float32 [B, T, vocabulary]. */
 export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 
+/** Names of what a program is given beside the parameters of a model. */
+const RESERVED = new Set(["tokens", "targets", "lossScale"]);
+
 /** What a trace collects. */
 interface Trace {
   readonly parameters: Map<string, { readonly spec: ParameterSpec; readonly tensor: Tensor }>;
@@ -74,11 +77,17 @@ export class Scope {
     return new Scope(this.#trace, this.path(name));
   }
 
-  /** A parameter that is learned. Asked for twice, it is shared. */
+  /**
+   * A parameter that is learned. Asked for twice, it is shared. The rows of parameters named `keys` and `values` are parameter
+   * tokens: their scope is a site, whose tokens may be born at different steps.
+   */
   parameter(name: string, shape: Shape, initial: Initial): Tensor {
     const path = this.path(name);
     const existing = this.#trace.parameters.get(path);
     if (existing !== undefined) return existing.tensor;
+    if (RESERVED.has(path)) {
+      throw new Error(`parameter("${path}"): the programs of a model have an input of that name; choose another`);
+    }
     const tensor = input(path, shape);
     this.#trace.parameters.set(path, { spec: { name: path, shape, initial }, tensor });
     return tensor;

@@ -71,7 +71,7 @@ export class Device {
   readonly kind: DeviceKind;
   readonly threads: number;
   readonly #worker: Worker;
-  readonly #ended: Promise<unknown>;
+  readonly #ended: Promise<void>;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #failure: Error | undefined;
@@ -82,7 +82,7 @@ export class Device {
     this.#worker = new Worker(new URL("./node-worker.js", import.meta.url));
     this.#worker.on("message", (message: AnswerMessage) => this.#settle(message));
     this.#worker.on("error", (error) => this.#fail(new Error(`the device's thread failed: ${messageOf(error)}`)));
-    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve));
+    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve)).then(() => this.#fail(closed()));
     this.#worker.unref();
   }
 
@@ -166,7 +166,7 @@ export class Device {
    * ONNX Runtime aborts the process if its thread is terminated during a run: close the device before `process.exit()`.
    */
   async close(): Promise<void> {
-    this.#fail(new Error("the device is closed"));
+    this.#fail(closed());
     this.#worker.ref();
     this.#worker.postMessage("close" satisfies Message);
     await this.#ended;
@@ -191,8 +191,9 @@ export class Device {
   #settle(message: AnswerMessage): void {
     const pending = this.#pending.get(message.call);
     this.#pending.delete(message.call);
-    if (this.#pending.size === 0) this.#worker.unref();
+    // Unknown are those that closing has rejected.
     if (pending === undefined) return;
+    if (this.#pending.size === 0) this.#worker.unref();
     if ("answer" in message) pending.resolve(message.answer);
     else
       pending.reject(message.user ? new UserError(message.error) : new Error(message.error, { cause: message.stack }));
@@ -203,6 +204,10 @@ export class Device {
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }
+}
+
+function closed(): Error {
+  return new Error("the device is closed");
 }
 
 /** A view would be sent with its whole buffer: a part of one is copied out. */

@@ -1,5 +1,6 @@
 /** Texts as tokens: tokenizers, corpora, token files and batches. */
 
+export { Random } from "../random.ts";
 export {
   type Batch,
   type ConsecutiveBatchOptions,
@@ -20,7 +21,6 @@ export {
   splitCorpus,
 } from "./corpus.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
-export { Random } from "../random.ts";
 export {
   openTokenFile,
   type TokenFileExpectations,

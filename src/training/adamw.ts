@@ -141,6 +141,9 @@ export function rowUpdates(
   const [rows = 1, ...rest] = shape;
   const columns = rest.reduce((product, n) => product * n, 1);
   const groups = generations ?? [{ tokens: rows, updates, frozenUntil: 0 }];
+  const tokens = groups.reduce((sum, group) => sum + group.tokens, 0);
+  if (tokens !== rows)
+    throw new Error(`the lineage has ${tokens} tokens for ${rows} rows; each row needs a generation`);
   let start = 0;
   return groups.flatMap((group) => {
     const from = start;

@@ -17,7 +17,6 @@ import {
   fileExists,
   openSafetensors,
   readJson,
-  recoverDirectory,
   type StoredTensor,
   writeJson,
   writeSafetensors,
@@ -73,7 +72,7 @@ export interface Checkpoint {
   readonly config: Config;
   readonly state: ModelState;
   readonly tokenizer: Tokenizer;
-  /** The name of the text that it was trained on. */
+  /** The text that it was trained on: the path of a file, or a name. */
   readonly dataName: string;
   readonly progress: Progress;
 }
@@ -127,10 +126,15 @@ export async function loadConfig(directory: string): Promise<Config> {
   return readVersioned(await committedFile(directory, "config.json"), configSchema);
 }
 
-/** Whether a directory holds a checkpoint. Finishes a commit that a crash interrupted. */
+/** The name of the text that a checkpoint was trained on. Throws a `UserError` as `loadCheckpoint` does. */
+export async function loadDataName(directory: string): Promise<string> {
+  const { data } = await readVersioned(await committedFile(directory, "training.json"), trainingFileSchema);
+  return data.name;
+}
+
+/** Whether a directory holds a checkpoint. */
 export async function hasCheckpoint(directory: string): Promise<boolean> {
-  await recoverDirectory(directory);
-  return fileExists(join(directory, "config.json"));
+  return fileExists(await committedFile(directory, "config.json"));
 }
 
 /** A model's configuration with the vocabulary of its tokenizer where it has none of its own. */

@@ -9,6 +9,7 @@ import {
   type Corpus,
   createCorpus,
   embeddedBook,
+  hashTokenizer,
   loadTokenizer,
   memoryTokens,
   openTokenFile,
@@ -40,8 +41,13 @@ async function tokenFiles(source: string): Promise<{ train: string; validation: 
   const isFolder = await stat(source)
     .then((stats) => stats.isDirectory())
     .catch(() => false);
+  if (!isFolder) return undefined;
   const pair = { train: join(source, "train.bin"), validation: join(source, "val.bin") };
-  return isFolder && (await fileExists(pair.train)) && (await fileExists(pair.validation)) ? pair : undefined;
+  for (const file of Object.values(pair)) {
+    if (!(await fileExists(file)))
+      throw new UserError(`${source}: a folder of token files needs train.bin and val.bin, but there is no ${file}`);
+  }
+  return pair;
 }
 
 async function openTokenCorpus(
@@ -50,7 +56,8 @@ async function openTokenCorpus(
   choice: Tokenizer | string,
 ): Promise<Corpus> {
   const tokenizer = typeof choice === "string" ? await tokenizerBeside(source, files, choice) : choice;
-  const open = (file: string) => openTokenFile(file, { vocabularySize: tokenizer.vocabularySize });
+  const expected = { vocabularySize: tokenizer.vocabularySize, tokenizerHash: hashTokenizer(tokenizer) };
+  const open = (file: string) => openTokenFile(file, expected);
   if (typeof files === "string") return createCorpus(source, tokenizer, open(files));
   return createCorpus(source, tokenizer, { train: open(files.train), validation: open(files.validation) });
 }

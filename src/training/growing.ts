@@ -1,6 +1,6 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
-import { type GrowthPlan, grow, type ModelState } from "../growth/index.ts";
+import { type GrowthPlan, grow, type ModelState, tauOf } from "../growth/index.ts";
 import { type Complete, countParameters, givenOf, sites, trainingFlopsPerToken } from "../model/index.ts";
 import type { GrowthReport } from "./events.ts";
 import { type Inference, type TokenBatch, uploadArrays } from "./inference.ts";
@@ -33,7 +33,7 @@ export async function growMeasured(
     ...costs(state.config, grown.config),
     ...difference(before.data, after.data),
     init: plan.init,
-    tau: plan.tau ?? (plan.init === "random" ? "sqrt-n" : "ramp"),
+    tau: tauOf(plan),
     summary: summarise(state.config, grown.config),
   };
   return { state: grown, report };

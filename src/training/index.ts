@@ -7,6 +7,7 @@ export {
   hasCheckpoint,
   loadCheckpoint,
   loadConfig,
+  loadDataName,
   type Progress,
   saveCheckpoint,
 } from "./checkpoint.ts";

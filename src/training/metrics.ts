@@ -19,11 +19,12 @@ export class MetricsFile {
   }
 
   /**
-   * Opens the metrics of a run that is at a step: later records, of a run that was killed after its last checkpoint, are
-   * removed, as they will be made again.
+   * Opens the metrics of a run that goes on from a checkpoint: records made after it, by a run that was killed, are removed,
+   * as they will be made again.
+   * @param grown whether the checkpoint was made after growing at its step
    */
-  static async open(file: string, step: number): Promise<MetricsFile> {
-    const kept = (await readMetrics(file)).filter((record) => record.step <= step);
+  static async open(file: string, step: number, grown: boolean): Promise<MetricsFile> {
+    const kept = (await readMetrics(file)).filter((record) => precedes(record, step, grown));
     await writeFileAtomic(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
     return new MetricsFile(file);
   }
@@ -62,6 +63,12 @@ export async function readMetrics(file: string): Promise<MetricRecord[]> {
       return [];
     }
   });
+}
+
+/** Whether a record was made before the checkpoint of a step: growing while training comes after it, and all of step 0. */
+function precedes(record: MetricRecord, step: number, grown: boolean): boolean {
+  if (record.step !== step) return record.step < step;
+  return grown || (step > 0 && !("growth" in record));
 }
 
 /** Growth, steps and validations are recorded; what happens to files is not. */

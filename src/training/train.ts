@@ -1,14 +1,15 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { UserError } from "../errors.ts";
-import { advanceRamps, type ModelState } from "../growth/index.ts";
+import { recoverDirectory } from "../formats/index.ts";
+import { advanceRamps, checkPlans, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf, sites, sizesOf, trainingFlopsPerToken, withSites } from "../model/index.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/index.ts";
 import { completed, hasCheckpoint, loadCheckpoint, type Progress, saveCheckpoint } from "./checkpoint.ts";
-import { type Config, microBatchOf } from "./config.ts";
-import { openCorpus } from "./data.ts";
+import { type Config, microBatchOf, type ScheduledGrowth } from "./config.ts";
+import { EMBEDDED, openCorpus } from "./data.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growMeasured } from "./growing.ts";
 import { MetricsFile } from "./metrics.ts";
@@ -23,7 +24,7 @@ export interface TrainOptions {
   readonly out?: string;
   /** Goes on from the checkpoint in `out`, if there is one, with its weights, tokenizer and model. Default false. */
   readonly resume?: boolean;
-  /** Default "cpu". An opened device stays open. */
+  /** Default "cpu". An opened device stays open, and so does an opened corpus. */
   readonly device?: DeviceName | Device;
   /** Ends the run after the step that is under way, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -49,24 +50,33 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainingEven
 export class Run {
   readonly trainer: Trainer;
   readonly corpus: Corpus;
+  readonly #dataName: string;
   readonly #config: Config;
   readonly #out: string | undefined;
-  readonly #ownsDevice: boolean;
+  readonly #owns: { readonly device: boolean; readonly corpus: boolean };
   readonly #metrics: MetricsFile | undefined;
   #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
   #progress: Progress;
 
   private constructor(
-    parts: { trainer: Trainer; corpus: Corpus; config: Config; metrics: MetricsFile | undefined; ownsDevice: boolean },
+    parts: {
+      trainer: Trainer;
+      corpus: Corpus;
+      dataName: string;
+      config: Config;
+      metrics: MetricsFile | undefined;
+      owns: { device: boolean; corpus: boolean };
+    },
     out: string | undefined,
     model: Pick<ModelState, "config" | "ramps" | "rewarm">,
     progress: Progress,
   ) {
     this.trainer = parts.trainer;
     this.corpus = parts.corpus;
+    this.#dataName = parts.dataName;
     this.#config = parts.config;
     this.#metrics = parts.metrics;
-    this.#ownsDevice = parts.ownsDevice;
+    this.#owns = parts.owns;
     this.#out = out;
     this.#model = model;
     this.#progress = progress;
@@ -76,16 +86,24 @@ export class Run {
     const { config, corpus, state, progress } = await beginning(options);
     checkCorpus(corpus, config.model.context);
     const { device: wanted = "cpu", out } = options;
+    const dataName = dataNameOf(options.data, corpus);
     const ownsDevice = typeof wanted === "string";
     const device = ownsDevice ? await openDevice(wanted) : wanted;
     try {
       const given = givenOf(state.config);
       const trainer = await Trainer.create(device, modelOf(state.config), state, { ...config.training, given });
       if (out !== undefined && state.step === 0)
-        await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, dataName: corpus.name, progress });
-      const metrics = out === undefined ? undefined : await MetricsFile.open(join(out, "metrics.jsonl"), state.step);
+        await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, dataName, progress });
+      const metrics =
+        out === undefined ? undefined : await MetricsFile.open(join(out, "metrics.jsonl"), state.step, grownAt(state));
       const { config: model, ramps, rewarm } = state;
-      return new Run({ trainer, corpus, config, metrics, ownsDevice }, out, { config: model, ramps, rewarm }, progress);
+      const owns = { device: ownsDevice, corpus: typeof options.data === "string" };
+      return new Run(
+        { trainer, corpus, dataName, config, metrics, owns },
+        out,
+        { config: model, ramps, rewarm },
+        progress,
+      );
     } catch (error) {
       if (ownsDevice) await device.close();
       throw error;
@@ -172,16 +190,17 @@ export class Run {
 
   async close(): Promise<void> {
     await this.#metrics?.flush();
-    this.corpus.train.close();
-    if (this.#ownsDevice) await this.trainer.device.close();
+    if (this.#owns.corpus) {
+      this.corpus.train.close();
+      this.corpus.validation.close();
+    }
+    if (this.#owns.device) await this.trainer.device.close();
     else await this.trainer.close();
   }
 
   async #step(): Promise<StepEvent> {
     const { training, model } = this.#config;
     const { step } = this.trainer;
-    this.#model = { ...this.#model, ...advanceRamps(this.#model, step) };
-    this.trainer.inference.use({ given: givenOf(this.#model.config) });
     const learningRate = learningRateAt(
       step,
       { ...training, minimumLearningRate: training.minimumLearningRate ?? training.learningRate / 10 },
@@ -190,7 +209,9 @@ export class Run {
     const begun = performance.now();
     const { loss, gradientNorm } = await this.trainer.update(this.#passes(step), learningRate, training.seed);
     const seconds = (performance.now() - begun) / 1000;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) await this.#diverged(loss, gradientNorm);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);
+    }
     const tokens = training.batch * model.context;
     const flops = tokens * trainingFlopsPerToken(this.#model.config);
     this.#progress = {
@@ -199,6 +220,9 @@ export class Run {
       flops: this.#progress.flops + flops,
       seconds: this.#progress.seconds + seconds,
     };
+    // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
+    this.#model = { ...this.#model, ...advanceRamps(this.#model, step + 1) };
+    this.trainer.inference.use({ given: givenOf(this.#model.config) });
     const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
     return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
   }
@@ -219,7 +243,7 @@ export class Run {
   }
 
   async *#growths(): AsyncGenerator<GrowthEvent> {
-    for (const [index, { step, ...plan }] of this.#config.growth.entries()) {
+    for (const [index, { step, ...plan }] of plansOf(this.#config).entries()) {
       if (index < this.#progress.growthsDone || step > this.trainer.step) continue;
       const lossBefore = await this.#validationLoss();
       const batch = this.#passes(this.trainer.step)[0];
@@ -249,6 +273,8 @@ export class Run {
       ...this.#totals(),
     };
     yield event;
+    if (!Number.isFinite(validationLoss))
+      await this.#diverged(`step ${step}: the validation loss is ${validationLoss}`);
     if (validationLoss >= (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) return;
     this.#progress = { ...this.#progress, best: { step, validationLoss } };
     if (this.#out !== undefined && step > 0) yield await this.#save(join(this.#out, "best"), true);
@@ -272,7 +298,7 @@ export class Run {
       config: this.#config,
       state: await this.state(),
       tokenizer: this.corpus.tokenizer,
-      dataName: this.corpus.name,
+      dataName: this.#dataName,
       progress: this.#progress,
     });
     return { type: "checkpoint", step: this.trainer.step, directory, best };
@@ -283,12 +309,12 @@ export class Run {
     return { tokens, flops, seconds };
   }
 
-  async #diverged(loss: number, gradientNorm: number): Promise<never> {
+  async #diverged(what: string): Promise<never> {
     const norms = [...(await this.trainer.parameterNorms())].toSorted(([, a], [, b]) => b - a);
     const largest = norms.slice(0, 3).map(([name, norm]) => `${name} ${norm.toPrecision(3)}`);
     const kept = this.#out === undefined ? "" : ` The last checkpoint in ${this.#out} is kept.`;
     throw new UserError(
-      `step ${this.trainer.step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate or training.clip.`,
+      `${what}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate, or limit the gradients with training.clip.`,
     );
   }
 }
@@ -299,9 +325,12 @@ async function beginning(options: TrainOptions) {
   if (out !== undefined && (await hasCheckpoint(out))) {
     if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
     const { state, tokenizer, progress } = await loadCheckpoint(out);
+    checkPlans(state.config, plansOf(config).slice(progress.growthsDone));
+    await recoverDirectory(out);
     const corpus = typeof data === "string" ? await openCorpus(data, tokenizer) : data;
     return { config: { ...config, model: state.config }, corpus, state, progress };
   }
+  checkPlans(config.model, plansOf(config));
   const corpus = typeof data === "string" ? await openCorpus(data, config.tokenizer) : data;
   const chosen = completed(config.model, corpus.tokenizer, "the configuration");
   // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
@@ -314,4 +343,19 @@ async function beginning(options: TrainOptions) {
   };
   const progress: Progress = { tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
   return { config: { ...config, model }, corpus, state, progress };
+}
+
+/** How a checkpoint names its data, so that the run can go on from another folder. */
+function dataNameOf(data: string | Corpus, corpus: Corpus): string {
+  return typeof data === "string" && data !== EMBEDDED ? resolve(data) : corpus.name;
+}
+
+/** The growth plans in the order of their steps. */
+function plansOf({ growth }: Config): ScheduledGrowth[] {
+  return growth.toSorted((a, b) => a.step - b.step);
+}
+
+/** Whether tokens were appended after the state's last update. */
+function grownAt({ step, lineage }: ModelState): boolean {
+  return [...lineage.values()].some((generations) => generations.length > 1 && generations.at(-1)?.born === step);
 }

@@ -1,0 +1,288 @@
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openDevice } from "../../src/runtime/index.ts";
+import { TINY, useCommandLine } from "../support/command-line.ts";
+
+const { at, run, answer } = useCommandLine();
+
+/** Name, size and time of everything in the folder: nothing may change in a command that is refused. */
+async function listing(): Promise<string[]> {
+  const names = (await readdir(at(), { recursive: true })).toSorted((a, b) => a.localeCompare(b));
+  return Promise.all(
+    names.map(async (name) => {
+      const { size, mtimeMs } = await stat(at(name));
+      return `${name} ${size} ${mtimeMs}`;
+    }),
+  );
+}
+
+/** Copies of the run, each with one thing broken. */
+const damages: Record<string, (file: (name: string) => string) => Promise<void>> = {
+  truncated: async (file) => truncate(file("model.safetensors"), 5000),
+  reshaped: async (file) => edit(file("config.json"), '"width": 16', '"width": 32'),
+  "without-tokenizer": async (file) => rm(file("tokenizer.json")),
+  "without-weights": async (file) => rm(file("model.safetensors")),
+  newer: async (file) => edit(file("config.json"), '"formatVersion": 1', '"formatVersion": 9'),
+  scrambled: async (file) => writeFile(file("config.json"), '{\n  "model": ,\n}\n'),
+};
+
+async function edit(file: string, from: string, to: string): Promise<void> {
+  await writeFile(file, (await readFile(file, "utf8")).replace(from, to));
+}
+
+let before: string[] = [];
+
+beforeAll(async () => {
+  await answer("train", ...TINY, "--data", "text.txt", "--out", "run");
+  await writeFile(at("empty.txt"), "");
+  await writeFile(at("short.txt"), "the whale and");
+  await writeFile(at("latin.txt"), Buffer.from("the sea \xff", "latin1"));
+  await mkdir(at("nothing"));
+  for (const [name, damage] of Object.entries(damages)) {
+    await cp(at("run"), at(name), { recursive: true });
+    await damage((file) => at(name, file));
+  }
+  before = await listing();
+});
+
+afterAll(async () => expect(await listing()).toEqual(before));
+
+const train = (...more: string[]) => ["train", ...TINY, "--data", "text.txt", "--out", "new", ...more];
+const set = (assignment: string) => train("--set", assignment);
+const growAt = (plan: string) => train("--grow-at", plan);
+const grow = (add: string, ...more: string[]) => ["grow", "run", "--to", "new", "--add", add, ...more];
+const sample = (...more: string[]) => ["sample", "run", ...more];
+const sampleFrom = (folder: string) => ["sample", folder];
+const examples = "see `tokenformer presets --json` for examples";
+
+/** What is typed, and the line that answers it, without its "tokenformer: ". */
+const mistakes: readonly (readonly [name: string, args: readonly string[], message: string])[] = [
+  ["missing data", train("--data", "gone.txt"), "cannot read gone.txt: there is no such file; check the path"],
+  [
+    "empty data",
+    train("--data", "empty.txt"),
+    "empty.txt: is empty, expected a text to train on; name a file with text",
+  ],
+  [
+    "data shorter than the context",
+    train("--data", "short.txt"),
+    "short.txt: the training part has 11 tokens, expected at least 17 for a context of 16; give a longer text or a smaller context",
+  ],
+  [
+    "data that is no text",
+    train("--data", "latin.txt"),
+    "latin.txt: is not UTF-8 at byte 8, expected a text file in UTF-8; convert it to UTF-8",
+  ],
+  ["a folder as data", train("--data", "run"), "cannot read run: it is a folder, not a file; check the path"],
+  [
+    "a width that the heads do not divide",
+    set("model.width=17"),
+    `the configuration: model.heads: width 17 is not divisible by 2 heads; use a multiple of 2 as width, or 1 heads; correct it, or ${examples}`,
+  ],
+  [
+    "an unknown key near a known one",
+    set("training.lerningRate=1"),
+    `the configuration: unknown key "training.lerningRate"; did you mean "training.learningRate"? See \`tokenformer presets --json\` for examples`,
+  ],
+  [
+    "an unknown key",
+    set("colour=blue"),
+    'the configuration: unknown key "colour". See `tokenformer presets --json` for examples',
+  ],
+  [
+    "an unknown preset",
+    train("--preset", "minni"),
+    '--preset minni: there is no such preset; did you mean "mini"? Choose one of mini, lecture, nanogpt-cpu, 124m, 354m, 757m, 1.4b, 150m, 450m, 900m, 1.5b',
+  ],
+  [
+    "--set without =",
+    set("training.steps"),
+    "--set training.steps: expected key=value, such as --set training.steps=200",
+  ],
+  [
+    "a value of the wrong type",
+    set("training.steps=many"),
+    `the configuration: training.steps: Invalid input: expected number, received string; correct it, or ${examples}`,
+  ],
+  [
+    "a value of none of several types",
+    set("model.tokens.query=many"),
+    `the configuration: model.tokens.query: Invalid input: expected number or array; correct it, or ${examples}`,
+  ],
+  [
+    "a value out of range",
+    set("training.batch=0"),
+    `the configuration: training.batch: Too small: expected number to be >0; correct it, or ${examples}`,
+  ],
+  [
+    "a vocabulary too small",
+    set("model.vocabulary=5"),
+    "the configuration: model.vocabulary is 5, but the tokenizer has 22 tokens; leave it out or raise it",
+  ],
+  [
+    "both a preset and a file",
+    train("--preset", "mini", "--config", "config.json"),
+    "--preset and --config: both are given; leave one out, or start from the preset in the file",
+  ],
+  [
+    "a plan without a step",
+    growAt("q=8"),
+    "--grow-at q=8: expected STEP:SITES, such as --grow-at 400:q=32,k=32,v=32,proj=32,ffn=128",
+  ],
+  [
+    "a plan with an unknown option",
+    growAt("2:q=8;inti=split"),
+    '--grow-at 2:q=8;inti=split: unknown option "inti", expected one of init, tau, rampSteps, optimizer, freeze, rewarm, layers',
+  ],
+  [
+    "a plan after the end",
+    growAt("9:q=8"),
+    `the configuration: growth.0.step: is 9, but training ends after 6 steps; correct it, or ${examples}`,
+  ],
+  [
+    "a folder that holds a run",
+    train("--out", "run"),
+    "run: already holds a run; go on with --resume, or choose another folder",
+  ],
+  [
+    "a folder below a file",
+    train("--out", "text.txt/run"),
+    "cannot write text.txt/run: a part of its path is a file where a folder should be; check the path",
+  ],
+  [
+    "--resume without --out",
+    ["train", "--resume"],
+    "--resume: needs --out, the folder with the checkpoint to go on from",
+  ],
+  [
+    "an unknown site",
+    grow("q=8,up=8"),
+    'growth plan "q=8,up=8": unknown site "up", expected one of q, k, v, proj, ffn, attention, all',
+  ],
+  [
+    "a site without a number",
+    grow("q"),
+    'growth plan "q": "" is no number of tokens for q, expected for example q=32 or q=x2',
+  ],
+  ["no tokens", grow("q=0"), 'growth plan "q=0": add.query: Too small: expected number to be >0'],
+  [
+    "as many tokens as there are",
+    grow("q=x1"),
+    "growth plan: x1 at blocks.0.attention.query appends no tokens; growing cannot shrink, use x2 or more",
+  ],
+  [
+    "a split that is no multiple",
+    grow("q=12", "--init", "split"),
+    "growth plan: split copies all 8 tokens of blocks.0.attention.query a whole number of times, 12 is no multiple; use 16",
+  ],
+  [
+    "a layer that is not there",
+    grow("q=8", "--layers", "7"),
+    "growth plan: there is no layer 7; the model has layers 0 to 0",
+  ],
+  [
+    "growing into a run",
+    grow("q=8", "--to", "truncated"),
+    "--to truncated: already holds a run; choose another folder",
+  ],
+  ["growing a run in its place", grow("q=8", "--to", "run"), "--to run: already holds a run; choose another folder"],
+  [
+    "growing what is no run",
+    ["grow", "nothing", "--to", "nothing", "--add", "q=8"],
+    "nothing: no checkpoint there, expected a folder with config.json and model.safetensors; train one with: tokenformer train --out nothing",
+  ],
+  [
+    "a missing checkpoint",
+    sampleFrom("gone"),
+    "gone: no checkpoint there, expected a folder with config.json and model.safetensors; train one with: tokenformer train --out gone",
+  ],
+  [
+    "weights cut short",
+    sampleFrom("truncated"),
+    'truncated/model.safetensors: tensor "blocks.0.attention.value.values": expected data up to byte 4096, found 3816 bytes in all; the file is damaged or no safetensors file: copy or write it again',
+  ],
+  [
+    "weights of another shape",
+    sampleFrom("reshaped"),
+    'reshaped/model.safetensors: the tensor "embedding.tokens" is [22, 16], expected [22, 32] by config.json; restore the files of one checkpoint',
+  ],
+  [
+    "no tokenizer",
+    sampleFrom("without-tokenizer"),
+    "cannot read without-tokenizer/tokenizer.json: there is no such file; check the path",
+  ],
+  [
+    "no weights",
+    ["eval", "without-weights"],
+    "cannot read without-weights/model.safetensors: there is no such file; check the path",
+  ],
+  [
+    "a newer version",
+    ["inspect", "newer"],
+    "newer/config.json: has format version 9, this program reads up to 1; install a newer tokenformer",
+  ],
+  [
+    "a damaged configuration",
+    ["train", "--resume", "--out", "scrambled"],
+    "scrambled/config.json:2:12: this is not JSON; correct the file or write it again",
+  ],
+  [
+    "a prompt beyond the vocabulary",
+    sample("--prompt", "the €"),
+    'Character "€" (U+20AC) at 1:5 is not in the vocabulary, expected only characters of the text it was made from; remove it, or train with an unknown token or byte pairs',
+  ],
+  ["a temperature below 0", sample("--temperature", "-1"), "temperature is -1, expected a number from 0"],
+  ["a number that is none", sample("--tokens", "abc"), "--tokens abc: expected a number"],
+  [
+    "an unknown tokenizer",
+    ["tokenize", "--data", "text.txt", "--to", "new.bin", "--tokenizer", "words"],
+    '--tokenizer words: expected "character", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
+  ],
+  [
+    "a token file of another name",
+    ["tokenize", "--data", "text.txt", "--to", "new.tokens"],
+    "--to new.tokens: expected a name that ends in .bin, such as new.tokens.bin",
+  ],
+];
+
+describe.concurrent("one line says what is wrong and how to mend it, and nothing is written:", () => {
+  it.each(mistakes)("%s", async (_, args, message) => {
+    expect(await run(...args)).toEqual({ code: 1, stdout: "", stderr: `tokenformer: ${message}\n` });
+  });
+
+  // Not even root can write there.
+  it.skipIf(process.platform !== "linux")("a folder that cannot be written", async () => {
+    const { code, stdout, stderr } = await run(...train("--out", "/sys/tokenformer"));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^tokenformer: cannot write \/sys\/tokenformer: the (system forbids it|file system is read-only); .+\n$/,
+    );
+  });
+
+  it.for(["cuda", "webgpu"] as const)("the device %s, where there is none", async (device, { skip }) => {
+    const opened = await openDevice(device).catch(() => undefined);
+    await opened?.close();
+    skip(opened !== undefined, "this machine has one");
+    const { code, stdout, stderr } = await run(...train("--device", device));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    // The graphics library may print a warning of its own before.
+    expect(stderr).toMatch(
+      new RegExp(`(^|\\n)tokenformer: the device "${device}" is not available here: .+ --device cpu\\.\\n$`),
+    );
+  });
+
+  it.each([
+    ["an unknown command", ["trian"], "unknown command 'trian'\n(Did you mean train?)"],
+    ["an unknown option", ["train", "--step", "3"], "unknown option '--step'\n(Did you mean --set?)"],
+    [
+      "an unknown choice",
+      sample("--device", "tpu"),
+      "option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu, webgpu, cuda, auto.",
+    ],
+    ["a missing option", ["grow", "run"], "required option '--to <folder>' not specified"],
+  ])("%s", async (_, args, message) => {
+    const { code, stdout, stderr } = await run(...args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr.replace(/\n\(see --help\)\n$/, "\n")).toBe(`error: ${message}\n`);
+  });
+});

@@ -1,0 +1,47 @@
+import { readdir, readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { json, TINY, useCommandLine } from "../support/command-line.ts";
+
+const { at, answer, metrics, run } = useCommandLine();
+
+it("lists the presets", async () => {
+  const presets = json(await answer("presets", "--json"));
+  expect(presets).toContainEqual(
+    expect.objectContaining({
+      name: "mini",
+      config: expect.objectContaining({ formatVersion: 1 }),
+      parameters: expect.objectContaining({ total: 1_057_152 }),
+    }),
+  );
+  expect(await answer("presets")).toMatch(/^ {2}mini +1\.06 M /m);
+});
+
+it("turns a text into tokens, on which a model trains with the tokenizer beside them", async () => {
+  const made = json(
+    await answer("tokenize", "--data", "text.txt", "--to", "text.bin", "--tokenizer", "bpe:300", "--json"),
+  );
+  expect(made).toMatchObject({ file: "text.bin", tokenizer: "tokenizer.json", vocabulary: 300 });
+  const trained = await answer("train", ...TINY, "--data", "text.bin", "--out", "run", "--json");
+  expect(json(trained)).toMatchObject({ step: 6, interrupted: false });
+  expect(await answer("sample", "run", "--prompt", "the €", "--tokens", "5")).toMatch(/^the €/);
+});
+
+it("demonstrates: trains on the book, grows twice, writes text and a report", async () => {
+  const { code, stdout, stderr } = await run("demo", ...TINY, "--out", "demo");
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(/^\nCall me Ishmael\. .{240}\n\n$/s);
+  expect(stderr).toContain("curve and samples: demo/report.html\nwrite more with: npx tokenformer sample demo");
+  const grown = (await metrics("demo")).flatMap(({ growth, step }) => (growth === undefined ? [] : [step]));
+  expect(grown).toEqual([2, 4]);
+  const page = await readFile(at("demo", "report.html"), "utf8");
+  expect(page).toMatch(/^<!doctype html>/i);
+  expect(page).toContain("A TokenFormer, grown while it learns");
+  expect(await readdir(at("demo"))).toContain("model.safetensors");
+});
+
+it("tells its version, and how it is used where no command is given", async () => {
+  expect(await answer("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
+  const { code, stdout, stderr } = await run();
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^Usage: tokenformer \[options\] \[command\]\n/);
+});

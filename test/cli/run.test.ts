@@ -1,0 +1,138 @@
+import { readdir, readFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { json, TINY, useCommandLine } from "../support/command-line.ts";
+
+const { at, run, answer, metrics } = useCommandLine();
+
+const FILES = ["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "training.json"];
+const number = expect.any(Number);
+
+let summary: unknown;
+
+beforeAll(async () => {
+  const settings = ["training.evaluateEvery=2", "training.checkpointEvery=4"].flatMap((setting) => ["--set", setting]);
+  const command = ["train", "--preset", "mini", "--data", "text.txt", "--out", "run", ...TINY, ...settings, "--json"];
+  summary = json(await answer(...command));
+});
+
+describe("train", () => {
+  it("leaves a checkpoint, the best one and metrics", async () => {
+    expect(summary).toMatchObject({ step: 6, loss: number, validationLoss: number, interrupted: false });
+    expect(await readdir(at("run"))).toEqual(expect.arrayContaining(["best", "metrics.jsonl", ...FILES]));
+    expect(await readdir(at("run", "best"))).toEqual(FILES);
+    const records = await metrics("run");
+    const validation = { validationLoss: number, perplexity: number, bitsPerByte: number };
+    const step = { loss: number, learningRate: number, gradientNorm: number, tokensPerSecond: number };
+    expect(records.map((record) => record["step"])).toEqual([0, 1, 2, 2, 3, 4, 4, 5, 6, 6]);
+    for (const record of records) expect(record).toMatchObject("loss" in record ? step : validation);
+    expect(records.at(-1)?.["validationLoss"]).toBeLessThan(Number(records.at(0)?.["validationLoss"]));
+  });
+
+  it("goes on with --resume and more steps, and makes the same updates as an uninterrupted run", async () => {
+    const settings = ["training.steps=8", "training.schedule=constant"].flatMap((setting) => ["--set", setting]);
+    const tiny = ["train", "--data", "text.txt", ...TINY, "--set", "training.schedule=constant"];
+    await answer(...tiny, "--set", "training.steps=8", "--out", "whole");
+    await answer(...tiny, "--out", "parts");
+    const { code, stdout, stderr } = await run("train", "--resume", "--out", "parts", ...settings);
+    expect(code).toBe(0);
+    expect(stdout).toBe('trained 8 steps, saved to parts; write with: tokenformer sample parts --prompt "…"\n');
+    expect(stderr).toContain("going on from step 6\n");
+    const losses = async (name: string) =>
+      (await metrics(name)).flatMap(({ loss, step }) => (loss === undefined ? [] : [[step, loss]]));
+    expect(await losses("parts")).toEqual(await losses("whole"));
+    expect(await readFile(at("parts", "model.safetensors"))).toEqual(await readFile(at("whole", "model.safetensors")));
+  });
+
+  it("grows on the way with --grow-at", async () => {
+    const plan = "3:q=4,k=4,v=4,proj=4,ffn=8;tau=fixed";
+    const command = ["train", "--data", "text.txt", "--out", "growing", ...TINY, "--grow-at", plan, "--json"];
+    expect(json(await answer(...command))).toMatchObject({ step: 6, parameters: 1920 + 4 * 2 * 4 * 16 + 2 * 8 * 16 });
+    const growth = (await metrics("growing")).find((record) => "growth" in record);
+    expect(growth).toMatchObject({ step: 3, growth: { parametersBefore: 1920, init: "zero-key", tau: "fixed" } });
+  });
+});
+
+describe("eval", () => {
+  it("answers with loss, perplexity, bits per byte and tokens", async () => {
+    const result = json(await answer("eval", "run", "--data", "text.txt", "--json"));
+    expect(result).toMatchObject({ loss: number, perplexity: number, bitsPerByte: number, tokens: number });
+    const { loss, perplexity, bitsPerByte } = result as Record<string, number>;
+    expect(loss).toBeCloseTo(Number((await metrics("run")).at(-1)?.["validationLoss"]), 5);
+    expect(perplexity).toBeCloseTo(Math.exp(Number(loss)), 9);
+    expect(bitsPerByte).toBeCloseTo(Number(loss) / Math.LN2, 9); // one byte a character
+  });
+
+  it("tells people the same, on the data of the run", async () => {
+    const words = /^text\.txt, all split, \d+ tokens\nloss \S+ nats per token, perplexity \S+, \S+ bits per byte\n$/;
+    expect(await answer("eval", "run", "--split", "all")).toMatch(words);
+  });
+});
+
+describe("inspect", () => {
+  it("answers with the configuration, parameter groups, costs and lineage", async () => {
+    expect(json(await answer("inspect", "run", "--json"))).toMatchObject({
+      step: 6,
+      data: "text.txt",
+      config: { model: { type: "tokenformer", width: 16 }, training: { steps: 6, seed: 1 } },
+      parameters: { embedding: 22 * 16, attention: 4 * 2 * 8 * 16, feedForward: 2 * 16 * 16, norms: 32, total: 1920 },
+      flopsPerToken: { forward: number, training: number },
+      vocabulary: { size: 22, kind: "character" },
+      lineage: { "blocks.0.feedForward": [{ tokens: 16, born: 0, init: "initial", updates: 6 }] },
+    });
+  });
+
+  it("tells people", async () => {
+    const text = await answer("inspect", "run");
+    expect(text).toContain("tokenformer at step 6, trained on text.txt\n");
+    expect(text).toMatch(/^ {2}total +1\.92 k {2}1,920$/m);
+    expect(text).toMatch(/^ {2}blocks\.0\.feedForward +16 \(initial\)$/m);
+  });
+});
+
+describe("sample", () => {
+  it("writes the prompt, the text and a line break, the same for the same seed", async () => {
+    const command = ["sample", "run", "--prompt", "the whale", "--tokens", "30", "--temperature", "0.8", "--seed"];
+    const { code, stdout, stderr } = await run(...command, "1");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^the whale.{30}\n$/s);
+    expect(await answer(...command, "1")).toBe(stdout);
+    expect(await answer(...command, "2")).not.toBe(stdout);
+    expect(json(await answer(...command, "1", "--json"))).toEqual({ prompt: "the whale", text: stdout.slice(9, -1) });
+  });
+
+  it("writes the prompt alone if no token is asked for", async () => {
+    expect(await answer("sample", "run", "--prompt", "the", "--tokens", "0")).toBe("the\n");
+  });
+});
+
+describe("grow", () => {
+  it("appends tokens without a change of the function, and the result trains on", async () => {
+    const grow = ["grow", "run", "--to", "grown", "--add", "q=4,k=4,v=4,proj=4,ffn=16", "--init", "zero-key"];
+    const report = json(await answer(...grow, "--data", "text.txt", "--json"));
+    expect(report).toMatchObject({ parametersBefore: 1920, parametersAfter: 2944, step: 6, to: "grown" });
+    const { maxLogitDifference, logitScale } = report as Record<string, number>;
+    expect(maxLogitDifference).toBeLessThanOrEqual(1e-6 * Number(logitScale));
+    const more = ["train", "--resume", "--out", "grown", "--set", "training.steps=8", "--json"];
+    expect(json(await answer(...more))).toMatchObject({ step: 8, parameters: 2944 });
+    expect(json(await answer("inspect", "grown", "--json"))).toMatchObject({
+      lineage: {
+        "blocks.0.attention.query": [
+          { tokens: 8, updates: 8 },
+          { tokens: 4, born: 6, init: "zero-key", updates: 2 },
+        ],
+      },
+    });
+    const steps = (await metrics("grown")).map((record) => ("growth" in record ? "growth" : record["step"]));
+    expect(steps).toEqual([0, 1, 2, 2, 3, 4, 4, 5, 6, 6, "growth", 7, 8, 8]);
+  });
+
+  it("tells people what it cost, and how to go on", async () => {
+    const { code, stdout, stderr } = await run("grow", "run", "--to", "twice", "--add", "all=x2", "--init", "split");
+    expect(code).toBe(0);
+    expect(stdout).toContain("step 6  grown by split, τ ramp: query 8 → 16");
+    expect(stdout).toContain("parameters 1.92 k → 3.46 k");
+    expect(stderr).toBe(
+      "saved to twice; train on with: tokenformer train --resume --out twice --set training.steps=506\n",
+    );
+  });
+});

@@ -1,0 +1,143 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { type ModelProto, ModelProtoSchema, type NodeProto } from "onnx-buf";
+import { describe, expect, it } from "vitest";
+import {
+  type Backend,
+  constant,
+  crossEntropy,
+  elements,
+  emitOnnx,
+  expand,
+  graph,
+  input,
+  mul,
+  oneHot,
+  reshape,
+  type Shape,
+  symbol,
+  type Tensor,
+} from "../../src/tensor/index.ts";
+import { pattentionStep } from "../support/programs.ts";
+
+const [B, T, P] = [symbol("B"), symbol("T"), symbol("layers.0.tokens")];
+
+function decode(outputs: Record<string, Tensor>, backend: Backend = "cpu"): ModelProto {
+  return fromBinary(ModelProtoSchema, emitOnnx(graph("test", outputs), backend));
+}
+
+function nodesOf(model: ModelProto): NodeProto[] {
+  return model.graph?.node ?? [];
+}
+
+/** Names with the sizes of their axes, a symbolic one as its name. */
+function describeValues(model: ModelProto, side: "input" | "output"): Record<string, (string | number)[]> {
+  const entries = (model.graph?.[side] ?? []).map(({ name, type }) => {
+    if (type?.value.case !== "tensorType") throw new Error(`${name} is no tensor`);
+    const dimensions = type.value.value.shape?.dim ?? [];
+    return [
+      name,
+      dimensions.map(({ value }) => (value.case === "dimParam" ? value.value : Number(value.value))),
+    ] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The int64 constant of a name. */
+function integers(model: ModelProto, name: string): number[] | undefined {
+  const data = model.graph?.initializer.find((constant) => constant.name === name)?.rawData;
+  return data && Array.from(new BigInt64Array(data.slice().buffer), Number);
+}
+
+describe("the emitted model", () => {
+  const model = decode(pattentionStep(B, P));
+
+  it("states its versions", () => {
+    expect(model.irVersion).toBe(10n);
+    expect(model.opsetImport.map(({ domain, version }) => [domain, version])).toEqual([
+      ["", 22n],
+      ["com.microsoft", 1n],
+    ]);
+    expect(model.graph?.name).toBe("test");
+  });
+
+  it("has the inputs and outputs of the graph, with their symbols", () => {
+    expect(describeValues(model, "input")).toEqual({
+      x: ["B", 5],
+      keys: ["layers.0.tokens", 5],
+      values: ["layers.0.tokens", 7],
+      tau: [],
+    });
+    expect(describeValues(model, "output")).toEqual({
+      y: ["B", 7],
+      loss: [],
+      "d x": ["B", 5],
+      "d keys": ["layers.0.tokens", 5],
+      "d values": ["layers.0.tokens", 7],
+    });
+  });
+
+  it("defines every value once, before it is used", () => {
+    const defined = new Set(["", ...(model.graph?.input ?? []), ...(model.graph?.initializer ?? [])].map(nameOf));
+    for (const node of nodesOf(model)) {
+      for (const used of node.input) expect(defined).toContain(used);
+      for (const output of node.output) {
+        expect(defined).not.toContain(output);
+        defined.add(output);
+      }
+    }
+    for (const { name } of model.graph?.output ?? []) expect(defined).toContain(name);
+  });
+
+  it("holds a constant once, and no parameters", () => {
+    const twice = decode({ y: mul(mul(input("x", [3]), constant(0.3)), constant(0.3)) });
+    expect(twice.graph?.initializer.map(({ name }) => name)).toEqual(["float32(0.3)"]);
+    const bytes = model.graph?.initializer.reduce((total, { rawData }) => total + (rawData?.length ?? 0), 0);
+    expect(bytes).toBeLessThan(200);
+  });
+});
+
+function nameOf(value: string | { readonly name: string }): string {
+  return typeof value === "string" ? value : value.name;
+}
+
+describe("reshape", () => {
+  /** What the model gives Reshape: a constant, or undefined for a shape that is computed. */
+  function target(from: Shape, to: Shape): number[] | undefined {
+    const model = decode({ y: reshape(input("x", from), to) });
+    const shape = nodesOf(model).find(({ opType }) => opType === "Reshape")?.input[1];
+    return integers(model, shape ?? "");
+  }
+
+  it("says which axes stay and what is the rest", () => {
+    expect(target([B, T, 15], [B, T, 3, 5])).toEqual([0, 0, 3, 5]);
+    expect(target([B, 3, 5], [B, 15])).toEqual([0, 15]);
+    expect(target([B, T, 15], [elements([B, T]), 15])).toEqual([-1, 15]);
+    expect(target([3, 5], [5, 3])).toEqual([5, 3]);
+    expect(target([B, T], [T, B])).toBe(undefined);
+  });
+
+  it("computes a shape once, from the inputs", () => {
+    const x = input("x", [B, T]);
+    const wide = [3, B, T];
+    const model = decode({ y: mul(expand(x, wide), 2), z: mul(expand(mul(x, x), wide), 2) });
+    const types = nodesOf(model).map(({ opType }) => opType);
+    expect(types.filter((type) => type === "Shape")).toHaveLength(2);
+    expect(types.filter((type) => type === "Concat")).toHaveLength(1);
+  });
+});
+
+describe("for WebGPU", () => {
+  it("operators are written that it has: others would run on the CPU", () => {
+    const lacking = ["FusedMatMul", "LogSoftmax", "OneHot"];
+    const logits = input("logits", [3, 5]);
+    const step = {
+      ...pattentionStep(B, P),
+      losses: crossEntropy(logits, input("targets", [3], "int32")),
+      rows: oneHot(input("ids", [7], "int32"), 11),
+    };
+    const types = (backend: Backend) => nodesOf(decode(step, backend)).map(({ opType }) => opType);
+    expect(types("cpu")).toEqual(expect.arrayContaining(lacking));
+    expect(types("cuda")).toEqual(types("cpu"));
+    for (const type of lacking) expect(types("webgpu")).not.toContain(type);
+  });
+});
