@@ -119,7 +119,7 @@ function inconsistencies(model: ModelConfig): { path: string[]; message: string 
       if (!Array.isArray(value) || value.length === layers) continue;
       found.push({
         path: [field, site],
-        message: `${value.length} values for ${layers} layers; give one for each, or one number`,
+        message: `has ${value.length} numbers for ${layers} layers; give one for each, or one number for all`,
       });
     }
   }

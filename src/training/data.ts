@@ -45,7 +45,9 @@ async function tokenFiles(source: string): Promise<{ train: string; validation: 
   const pair = { train: join(source, "train.bin"), validation: join(source, "val.bin") };
   for (const file of Object.values(pair)) {
     if (!(await fileExists(file)))
-      throw new UserError(`${source}: a folder of token files needs train.bin and val.bin, but there is no ${file}`);
+      throw new UserError(
+        `${source}: is a folder, expected token files train.bin and val.bin in it, but there is no ${file}; name a text file instead`,
+      );
   }
   return pair;
 }

@@ -73,11 +73,15 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     train("--data", "latin.txt"),
     "latin.txt: is not UTF-8 at byte 8, expected a text file in UTF-8; convert it to UTF-8",
   ],
-  ["a folder as data", train("--data", "run"), "cannot read run: it is a folder, not a file; check the path"],
+  [
+    "a folder as data",
+    train("--data", "run"),
+    "run: is a folder, expected token files train.bin and val.bin in it, but there is no run/train.bin; name a text file instead",
+  ],
   [
     "a width that the heads do not divide",
     set("model.width=17"),
-    `the configuration: model.heads: width 17 is not divisible by 2 heads; use a multiple of 2 as width, or 1 heads; correct it, or ${examples}`,
+    `the configuration: model.heads: width 17 is not divisible by 2 heads; use a multiple of 2 as width, or 1 head; correct it, or ${examples}`,
   ],
   [
     "an unknown key near a known one",

@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { type GenerateOptions, generate, type NextLogits } from "../../src/generation/index.ts";
+import { CharacterTokenizer, loadTokenizer, type Tokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
+
+const letters = CharacterTokenizer.fromText("\nabcdefgh");
+const bytes = loadTokenizer(trainBytePairEncoding("größer, größer: 🙂🙂 日本語", { vocabularySize: 265 }), "test");
+
+/** A model that is sure of one token, and remembers the windows that it saw. */
+function sure(pick: (window: Int32Array) => number, vocabulary: number) {
+  const windows: number[][] = [];
+  const next: NextLogits = async (window) => {
+    windows.push([...window]);
+    return new Float32Array(vocabulary).fill(-100).fill(100, pick(window), pick(window) + 1);
+  };
+  return { windows, next };
+}
+
+/** A model for which all tokens are equally likely. */
+const indifferent =
+  (vocabulary: number): NextLogits =>
+  async () =>
+    new Float32Array(vocabulary);
+
+/** A model that is sure of some tokens, one after the other. */
+function scripted(ids: Uint32Array): NextLogits {
+  const left = [...ids];
+  return async () => {
+    const id = left.shift() ?? 0;
+    return new Float32Array(bytes.vocabularySize).fill(100, id, id + 1);
+  };
+}
+
+async function piecesOf(
+  next: NextLogits,
+  tokenizer: Tokenizer,
+  options: Partial<GenerateOptions>,
+  context = 5,
+): Promise<string[]> {
+  const pieces: string[] = [];
+  for await (const piece of generate(next, tokenizer, context, { prompt: "a", tokens: 20, ...options })) {
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+/** Each token is followed by the next of the vocabulary. */
+const following = (window: Int32Array) => ((window.at(-1) ?? 0) + 1) % 9;
+
+describe("generate", () => {
+  it("follows the prompt, token by token, and gives what is new only", async () => {
+    const pieces = await piecesOf(sure(following, 9).next, letters, { prompt: "cab", tokens: 4 });
+    expect(pieces).toEqual(["c", "d", "e", "f"]);
+  });
+
+  it("slides the window of the model over the text", async () => {
+    const { windows, next } = sure(following, 9);
+    await piecesOf(next, letters, { prompt: "ab", tokens: 5 }, 3);
+    expect(windows).toEqual([
+      [1, 2],
+      [1, 2, 3],
+      [2, 3, 4],
+      [3, 4, 5],
+      [4, 5, 6],
+    ]);
+  });
+
+  it("shows the end of a prompt that is longer than the window", async () => {
+    const { windows, next } = sure(following, 9);
+    await piecesOf(next, letters, { prompt: "abcdef", tokens: 1 }, 3);
+    expect(windows).toEqual([[4, 5, 6]]);
+  });
+
+  it("begins with a line break where there is no prompt", async () => {
+    const { windows, next } = sure(following, 9);
+    expect((await piecesOf(next, letters, { prompt: "", tokens: 3 })).join("")).toBe("abc");
+    expect(windows[0]).toEqual([0]);
+    const unbroken = sure(() => 2, 8);
+    await piecesOf(unbroken.next, CharacterTokenizer.fromText("abcdefgh"), { prompt: "", tokens: 1 });
+    expect(unbroken.windows).toEqual([[0]]); // the first token: "a"
+  });
+
+  it("gives the model a token even if the tokenizer makes none of the prompt or a line break", async () => {
+    const blank: Tokenizer = { ...stub(letters), encode: () => new Uint32Array() };
+    for (const prompt of ["", " "]) {
+      const { windows, next } = sure(() => 2, 9);
+      await piecesOf(next, blank, { prompt, tokens: 2 });
+      expect(windows).toEqual([[0], [0, 2]]);
+    }
+  });
+
+  it("writes no tokens if none are asked for", async () => {
+    const { windows, next } = sure(following, 9);
+    expect(await piecesOf(next, letters, { tokens: 0 })).toEqual([]);
+    expect(windows).toEqual([]);
+  });
+
+  it("is determined by the seed, which is 1 by default", async () => {
+    const written = async (seed?: number) =>
+      (await piecesOf(indifferent(9), letters, { tokens: 40, ...(seed !== undefined && { seed }) })).join("");
+    expect(await written(1)).toBe(await written());
+    expect(await written(2)).toBe(await written(2));
+    expect(await written(2)).not.toBe(await written(1));
+  });
+
+  it("passes the sampling options on", async () => {
+    const rising: NextLogits = async () => Float32Array.from({ length: 9 }, (_, id) => id / 10);
+    const written = async (options: Partial<GenerateOptions>) =>
+      new Set((await piecesOf(rising, letters, { tokens: 200, ...options })).join(""));
+    expect((await written({})).size).toBe(9);
+    expect(await written({ topK: 2 })).toEqual(new Set(["g", "h"]));
+    expect(await written({ topP: 0.01 })).toEqual(new Set(["h"]));
+    expect(await written({ temperature: 0 })).toEqual(new Set(["h"]));
+    expect(await written({ temperature: 0.001 })).toEqual(new Set(["h"]));
+  });
+
+  it("gives pieces of whole characters, which together are the decoded text", async () => {
+    const text = "größer 🙂 日本語!";
+    const ids = bytes.encode(text);
+    const pieces = await piecesOf(scripted(ids), bytes, { tokens: ids.length, temperature: 0 });
+    expect(ids.length).toBeGreaterThan(pieces.length); // some tokens are parts of a character
+    expect(pieces.join("")).toBe(text);
+    expect(pieces.every((piece) => piece !== "" && !piece.includes("\uFFFD"))).toBe(true);
+  });
+
+  it("ends with “�” if the last character is unfinished", async () => {
+    const ids = bytes.encode("a∞").slice(0, -1); // "∞" is no token, but three bytes
+    expect((await piecesOf(scripted(ids), bytes, { tokens: ids.length, temperature: 0 })).join("")).toBe("a\uFFFD");
+  });
+
+  it("gives the decoded text for any text", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }), async (text) => {
+        const ids = bytes.encode(text);
+        const pieces = await piecesOf(scripted(ids), bytes, { tokens: ids.length, temperature: 0 });
+        expect(pieces.join("")).toBe(bytes.decode(ids));
+      }),
+    );
+  });
+
+  it("never draws ids beyond the tokenizer's vocabulary, even if they are the most likely", async () => {
+    const padded: NextLogits = async () => new Float32Array(16).fill(50, 9);
+    const text = (await piecesOf(padded, letters, { tokens: 200 })).join("");
+    expect(text).toHaveLength(200);
+    expect((await piecesOf(padded, letters, { tokens: 3, temperature: 0 })).join("")).toBe("\n\n\n");
+  });
+
+  it.each<Partial<GenerateOptions>>([
+    { temperature: -0.5 },
+    { temperature: Number.NaN },
+    { temperature: Number.POSITIVE_INFINITY },
+    { topK: 0 },
+    { topK: 2.5 },
+    { topP: 0 },
+    { topP: 1.5 },
+    { topP: Number.NaN },
+    { tokens: -1 },
+    { tokens: 0.5 },
+  ])("refuses %o", async (options) => {
+    const { windows, next } = sure(following, 9);
+    const attempt = piecesOf(next, letters, options);
+    await expect(attempt).rejects.toBeInstanceOf(UserError);
+    await expect(attempt).rejects.toThrowErrorMatchingSnapshot();
+    expect(windows).toEqual([]);
+  });
+
+  it("refuses a prompt that the tokenizer cannot encode", async () => {
+    await expect(piecesOf(indifferent(9), letters, { prompt: "az" })).rejects.toThrow(UserError);
+  });
+});
+
+/** A tokenizer as a plain object, of which parts can be replaced. */
+function stub(tokenizer: Tokenizer): Tokenizer {
+  return {
+    kind: tokenizer.kind,
+    vocabularySize: tokenizer.vocabularySize,
+    encode: (text) => tokenizer.encode(text),
+    decode: (ids) => tokenizer.decode(ids),
+    toJSON: () => tokenizer.toJSON(),
+  };
+}

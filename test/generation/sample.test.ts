@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type SamplingOptions, sampleToken } from "../../src/generation/index.ts";
+import { Random } from "../../src/random.ts";
+import * as reference from "../support/reference.ts";
+import { at } from "../support/values.ts";
+
+const logits = [0.3, -1.2, 2.1, 0.3, -4, 1.7, 0];
+const DRAWS = 20_000;
+
+function counts(options: SamplingOptions, given: readonly number[] = logits): number[] {
+  const random = Random.from("test", "sample");
+  const found = given.map(() => 0);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const id = sampleToken(Float32Array.from(given), options, random);
+    found[id] = at(found, id) + 1;
+  }
+  return found;
+}
+
+/** Pearson's χ² is near its degrees of freedom, and what has no probability never occurs. */
+function expectDistribution(found: readonly number[], weights: readonly number[]): void {
+  const sum = reference.total(weights);
+  const possible = weights.flatMap((weight, id) => {
+    if (weight === 0) expect(found[id], `token ${id}`).toBe(0);
+    return weight === 0 ? [] : [{ wanted: (DRAWS * weight) / sum, got: at(found, id) }];
+  });
+  const statistic = reference.total(possible.map(({ wanted, got }) => (got - wanted) ** 2 / wanted));
+  const freedom = possible.length - 1;
+  expect(statistic).toBeLessThanOrEqual(freedom + 5 * Math.sqrt(2 * freedom));
+}
+
+/** The probabilities with those outside some ids set to zero. */
+const only = (weights: readonly number[], ids: readonly number[]) =>
+  weights.map((weight, id) => (ids.includes(id) ? weight : 0));
+
+const softmaxAt = (temperature: number) => reference.softmax(logits.map((logit) => logit / temperature));
+
+describe("sampleToken", () => {
+  it.each([1, 0.5, 2])("draws from the softmax of the logits over the temperature %f", (temperature) => {
+    expectDistribution(counts({ temperature }), softmaxAt(temperature));
+  });
+
+  it("has temperature 1 where none is given", () => {
+    expect(counts({})).toEqual(counts({ temperature: 1 }));
+  });
+
+  it("does not depend on what is added to all logits, however large", () => {
+    const shift = (by: number) =>
+      counts(
+        {},
+        [0.25, -1, 2, 0.5].map((logit) => logit + by),
+      );
+    expect(shift(4096)).toEqual(shift(0));
+    expect(shift(-4096)).toEqual(shift(0));
+  });
+
+  // In the order of their logits: 2, 5, then 0 and 3 alike, 6, 1, 4.
+  it.each([
+    [2, [2, 5]],
+    [3, [2, 5, 0]],
+    [5, [2, 5, 0, 3, 6]],
+    [100, [0, 1, 2, 3, 4, 5, 6]],
+  ])("draws from the %i most likely, the first of equally likely ones", (topK, ids) => {
+    expectDistribution(counts({ topK }), only(softmaxAt(1), ids));
+  });
+
+  it.each([
+    [0.01, [2]],
+    [0.5, [2, 5]],
+    [0.85, [2, 5, 0, 3]],
+    [0.95, [2, 5, 0, 3, 6]],
+    [1, [0, 1, 2, 3, 4, 5, 6]],
+  ])("draws from the fewest that have %f of the probability", (topP, ids) => {
+    const sorted = ids.map((id) => at(softmaxAt(1), id));
+    // The case says what it means to: without the last one it would not be enough.
+    expect(reference.total(sorted)).toBeGreaterThanOrEqual(topP - 1e-9);
+    expect(reference.total(sorted.slice(0, -1))).toBeLessThan(topP);
+    expectDistribution(counts({ topP }), only(softmaxAt(1), ids));
+  });
+
+  it("takes the share of top-p of what top-k has left, at the temperature", () => {
+    const weights = only(softmaxAt(2), [2, 5, 0]);
+    const share = reference.total([at(weights, 2), at(weights, 5)]) / reference.total(weights);
+    const given = { temperature: 2, topK: 3 };
+    expectDistribution(counts({ ...given, topP: share - 0.01 }), only(weights, [2, 5]));
+    expectDistribution(counts({ ...given, topP: share + 0.01 }), weights);
+  });
+
+  it("takes the most likely at temperature 0, with top-k 1 and with a tiny top-p", () => {
+    for (const options of [{ temperature: 0 }, { topK: 1 }, { topP: 1e-9 }]) {
+      expect(counts(options)).toEqual(logits.map((_, id) => (id === 2 ? DRAWS : 0)));
+      expect(counts(options, [1, 3, 3, 2, 3])).toEqual([0, DRAWS, 0, 0, 0]);
+    }
+  });
+
+  it("draws equally likely tokens alike", () => {
+    expectDistribution(counts({}, [5, 5, 5, 5, 5]), [1, 1, 1, 1, 1]);
+  });
+
+  it("never draws a token of probability zero", () => {
+    expectDistribution(counts({}, [Number.NEGATIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, 0]), [0, 1, 0, 1]);
+  });
+
+  it("draws the same of the same stream", () => {
+    expect(counts({ topK: 4, topP: 0.9 })).toEqual(counts({ topK: 4, topP: 0.9 }));
+  });
+
+  it("draws one of the k most likely, whatever the logits", () => {
+    // In eighths, as logits that differ by less than the exponential function can tell are equally likely.
+    const eighths = fc.integer({ min: -800, max: 800 }).map((eighth) => eighth / 8);
+    const anyLogits = fc.array(eighths, { minLength: 1, maxLength: 20 });
+    const options = fc.record({
+      temperature: fc.double({ min: 0.01, max: 10, noNaN: true }),
+      topK: fc.integer({ min: 1, max: 25 }),
+      topP: fc.double({ min: 0.01, max: 1, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(anyLogits, options, fc.integer(), (given, sampling, seed) => {
+        const id = sampleToken(Float32Array.from(given), sampling, Random.from(seed));
+        const better = given.filter((logit) => logit > at(given, id));
+        expect(better.length).toBeLessThan(sampling.topK);
+      }),
+    );
+  });
+});

@@ -1,0 +1,82 @@
+/** The tables of initial distributions in the models' doc comments. */
+
+import { describe, expect, it } from "vitest";
+import { type Complete, modelOf, parametersOf, sizesOf } from "../../src/model/index.ts";
+import { required } from "../../src/required.ts";
+import { initialState } from "../../src/training/index.ts";
+import { tinyTokenFormer } from "../support/models.ts";
+
+const tokenformer: Complete = {
+  ...tinyTokenFormer,
+  vocabulary: 211,
+  context: 97,
+  layers: 3,
+  width: 64,
+  tokens: { query: 101, key: 103, value: 107, projection: 109, feedForward: [211, 223, 227] },
+  tied: false,
+  positions: "learned",
+  blockNorm: "parametric",
+};
+const transformer: Complete = {
+  type: "transformer",
+  vocabulary: 211,
+  context: 97,
+  layers: 2,
+  heads: 2,
+  width: 64,
+  dropout: 0,
+  tied: false,
+  activation: "relu",
+  biases: true,
+};
+
+/** Mean and deviation are within five standard errors, and the tails are those of a normal distribution. */
+function expectNormal(data: Float32Array, deviation: number, name: string): void {
+  const count = data.length;
+  const moment = (power: number) => data.reduce((sum, value) => sum + (value / deviation) ** power, 0) / count;
+  expect(Math.abs(moment(1)) * Math.sqrt(count), `mean of ${name}`).toBeLessThan(5);
+  expect(Math.abs(moment(2) - 1) * Math.sqrt(count / 2), `variance of ${name}`).toBeLessThan(5);
+  expect(Math.abs(moment(4) - 3) * Math.sqrt(count / 96), `fourth moment of ${name}`).toBeLessThan(6);
+}
+
+const draw = (config: Complete, seed: number) => initialState(modelOf(config), seed, sizesOf(config)).parameters;
+
+/** The standard deviation of a parameter, or the number that it is filled with. */
+function expected(config: Complete, name: string): number | "zeros" | "ones" {
+  if (name.endsWith(".scale")) return "ones";
+  if (name.endsWith(".bias")) return "zeros";
+  if (config.type === "bigram") return 1;
+  // 2 / (layers √D) = 2 / (3 · 8)
+  return name.endsWith(".values") ? 1 / 12 : 0.02;
+}
+
+describe.each<Complete>([tokenformer, transformer, { type: "bigram", vocabulary: 101, context: 8 }])(
+  "a new $type",
+  (config) => {
+    it("starts as its table says", () => {
+      for (const [name, { shape, data }] of draw(config, 5)) {
+        const wanted = expected(config, name);
+        expect(data.length, name).toBe(shape.reduce((product, length) => product * length, 1));
+        if (wanted === "zeros") expect(data.every((value) => value === 0)).toBe(true);
+        else if (wanted === "ones") expect(data.every((value) => value === 1)).toBe(true);
+        else expectNormal(data, wanted, name);
+      }
+    });
+
+    it("has every parameter, each with numbers of its own, drawn from the seed", () => {
+      const drawn = draw(config, 5);
+      expect([...drawn].map(([name, { shape }]) => [name, shape])).toEqual(
+        parametersOf(config).map(({ name, size }) => [name, size]),
+      );
+      expect(draw(config, 5)).toEqual(drawn);
+      const other = draw(config, 6);
+      const firsts: number[] = [];
+      for (const [name, { data }] of drawn) {
+        if (typeof expected(config, name) !== "number") continue;
+        expect(required(other, name).data, name).not.toEqual(data);
+        firsts.push(data[0] ?? 0);
+      }
+      expect(new Set(firsts).size).toBe(firsts.length);
+    });
+  },
+);

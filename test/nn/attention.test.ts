@@ -1,0 +1,76 @@
+import { expect, it } from "vitest";
+import { causalAttention, Scope } from "../../src/nn/index.ts";
+import { gradients, input, mul, sum, symbol } from "../../src/tensor/index.ts";
+import { run, useDevice } from "../support/device.ts";
+import * as reference from "../support/reference.ts";
+import { expectClose, normal, type Values, values } from "../support/values.ts";
+
+const device = useDevice();
+const [BATCH, TIME, HEADS, WIDTH] = [2, 5, 3, 21];
+const shape = [BATCH, TIME, WIDTH] as const;
+const inputs = { query: normal("query", shape), key: normal("key", shape), value: normal("value", shape) };
+const weights = normal("weights", shape);
+
+/** Attention of inputs, and the gradients of a weighted sum of what it gives. */
+async function attended(given: typeof inputs, rotary: number) {
+  const symbolic = [symbol("B"), symbol("T"), WIDTH] as const;
+  const [query, key, value] = [input("query", symbolic), input("key", symbolic), input("value", symbolic)];
+  const scope = Scope.root({ training: true });
+  const y = causalAttention(scope, { query, key, value }, { heads: HEADS, dropout: 0, rotary });
+  const loss = sum(mul(y, input("weights", symbolic)), [0, 1, 2]);
+  const [dQuery, dKey, dValue] = gradients(loss, [query, key, value]);
+  if (dQuery === undefined || dKey === undefined || dValue === undefined) throw new Error("three gradients");
+  return run(device(), { y, dQuery, dKey, dValue }, { ...given, weights });
+}
+
+function expected(given: Readonly<Record<keyof typeof inputs, reference.Table>>, rotary: number): number[] {
+  const sequences = ([given.query, given.key, given.value] as const).map((x) =>
+    reference.parts(reference.matrix(x), TIME),
+  );
+  return Array.from({ length: BATCH }, (_, index) => {
+    const [query, key, value] = sequences.map((sequence) => reference.item(sequence, index));
+    if (query === undefined || key === undefined || value === undefined) throw new Error("three inputs");
+    return reference.causalAttention({ query, key, value }, { heads: HEADS, rotary }).flat();
+  }).flat();
+}
+
+it.each([0, 2, 6])("is softmax(Q Kᵀ / √C) V over the tokens so far, with %i rotated channels", async (rotary) => {
+  const { y } = await attended(inputs, rotary);
+  expectClose(y, values(shape, expected(inputs, rotary)), 2e-6);
+});
+
+it.each([0, 6])("has the gradients of that formula, with %i rotated channels", async (rotary) => {
+  const { dQuery, dKey, dValue } = await attended(inputs, rotary);
+  const own = (x: Values) => ({ shape, data: Float64Array.from(x.data) });
+  const given = { query: own(inputs.query), key: own(inputs.key), value: own(inputs.value) };
+  const loss = () =>
+    reference.total(expected(given, rotary).map((value, index) => value * (weights.data[index] ?? Number.NaN)));
+  const found = { query: dQuery, key: dKey, value: dValue };
+  for (const name of ["query", "key", "value"] as const) {
+    expectClose(found[name], values(shape, reference.differences(given[name].data, loss)), 1e-5, name);
+  }
+});
+
+it("is causal: later tokens change nothing before them, and each changes its own place", async () => {
+  const before = (await attended(inputs, 4)).y;
+  for (let changed = 1; changed < TIME; changed++) {
+    const time = (index: number) => Math.floor(index / WIDTH) % TIME;
+    const later = (x: Values) => ({ ...x, data: x.data.map((v, i) => (time(i) >= changed ? v + 1 + v * v : v)) });
+    const after = (
+      await attended({ query: later(inputs.query), key: later(inputs.key), value: later(inputs.value) }, 4)
+    ).y;
+    const moved = after.data.map((value, index) => value !== before.data[index]);
+    expect(moved.some((own, index) => own && time(index) < changed)).toBe(false);
+    expect(moved.every((own, index) => own || time(index) < changed)).toBe(true);
+  }
+});
+
+it("sees only distances with rotary positions: the same vectors shifted in time give the same scores", async () => {
+  const row = (name: string) => normal(name, [WIDTH]).data;
+  const same = (name: string) => values(shape, Array.from({ length: BATCH * TIME }, () => row(name)).flat());
+  // Equal keys all along: without rotation the weights would be equal, whatever the distance.
+  const distinct = { ...inputs, query: same("q"), key: same("k") };
+  const [rotated, plain] = [(await attended(distinct, 6)).y, (await attended(distinct, 0)).y];
+  expectClose(rotated, values(shape, expected(distinct, 6)), 2e-6);
+  expect(rotated.data.some((value, index) => Math.abs(value - (plain.data[index] ?? 0)) > 0.01)).toBe(true);
+});

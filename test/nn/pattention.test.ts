@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { pattention, pattentionActivations, Scope, tokensOf } from "../../src/nn/index.ts";
+import { gradients, input, mul, sum, symbol } from "../../src/tensor/index.ts";
+import { run, useDevice } from "../support/device.ts";
+import * as reference from "../support/reference.ts";
+import { expectClose, normal, size, type Values, values } from "../support/values.ts";
+
+const device = useDevice();
+const [BATCH, TIME, CHANNELS, TOKENS, WIDTH] = [2, 3, 5, 11, 7];
+
+/** A site from 5 channels to 7 and the gradients of a weighted sum of what it gives. */
+function traced(activation: reference.Theta) {
+  const scope = Scope.root({ training: false });
+  const x = input("x", [symbol("B"), symbol("T"), CHANNELS]);
+  const y = pattention(scope.within("site"), x, { width: WIDTH, activation, valueDeviation: 0.1 });
+  const loss = sum(mul(y, input("weights", y.shape)), [0, 1, 2]);
+  const wrt = [x, ...scope.parameterTensors];
+  const named = gradients(loss, wrt).map((gradient, index) => [`d ${index}`, gradient] as const);
+  return { scope, outputs: { y, ...Object.fromEntries(named) } };
+}
+
+const keys = normal("keys", [TOKENS, CHANNELS]);
+const tokenValues = normal("values", [TOKENS, WIDTH]);
+const weights = normal("weights", [BATCH, TIME, WIDTH]);
+
+const runSite = (activation: reference.Theta, x: Values, tau: number): Promise<Record<string, Values>> =>
+  run(device(), traced(activation).outputs, {
+    x,
+    weights,
+    "site.keys": keys,
+    "site.values": tokenValues,
+    "site.tau": values([], [tau]),
+  });
+
+describe.each(pattentionActivations)("pattention with %s", (activation) => {
+  const x = normal("x", [BATCH, TIME, CHANNELS]);
+
+  // τ is given: neither √11 nor 1 may be built in.
+  it.each([Math.sqrt(TOKENS), 1.75])("is Θ(X Kᵀ) V with τ = %f", async (tau) => {
+    const [X, K, V] = [x, keys, tokenValues].map(reference.matrix);
+    if (X === undefined || K === undefined || V === undefined) throw new Error("three matrices");
+    const expected = reference.pattention(X, K, V, activation, tau).flat();
+    const { y } = await runSite(activation, x, tau);
+    expectClose(y ?? x, values([BATCH, TIME, WIDTH], expected), 3e-6);
+  });
+
+  it("has the gradients of the formula", async () => {
+    const results = await runSite(activation, x, 1.75);
+    const wrt = [x, keys, tokenValues].map(({ shape, data }) => ({ shape, data: Float64Array.from(data) }));
+    const loss = () => {
+      const [X, K, V] = wrt.map(reference.matrix);
+      if (X === undefined || K === undefined || V === undefined) throw new Error("three matrices");
+      const y = reference.pattention(X, K, V, activation, 1.75).flat();
+      return reference.total(y.map((value, index) => value * (weights.data[index] ?? 0)));
+    };
+    wrt.forEach(({ shape, data }, index) => {
+      const expected = values(shape, reference.differences(data, loss));
+      expectClose(results[`d ${index}`] ?? x, expected, 1e-5, `gradient ${index}`);
+    });
+  });
+
+  it("is finite for a row of zeros, with finite gradients", async () => {
+    const data = x.data.map((value, index) => (index < CHANNELS ? 0 : value));
+    const results = await runSite(activation, values(x.shape, data), 1.75);
+    const first = results["y"]?.data.slice(0, WIDTH) ?? [];
+    // Equal scores weigh all tokens alike: n · 1/n each.
+    const sums = Array.from({ length: WIDTH }, (_, channel) =>
+      reference.total(tokenValues.data.filter((_, index) => index % WIDTH === channel)),
+    );
+    expectClose(values([WIDTH], first), values([WIDTH], activation === "softmax" ? sums : sums.map(() => 0)), 1e-6);
+    for (const [name, { data }] of Object.entries(results)) {
+      expect(data.every(Number.isFinite), name).toBe(true);
+    }
+  });
+
+  it("asks for the keys and values of a symbolic number of tokens", () => {
+    const { scope } = traced(activation);
+    const tokens = tokensOf("site.tokens");
+    expect(scope.parameters).toEqual([
+      { name: "site.keys", shape: [tokens, CHANNELS], initial: { kind: "normal", deviation: 0.02 } },
+      { name: "site.values", shape: [tokens, WIDTH], initial: { kind: "normal", deviation: 0.1 } },
+    ]);
+    expect(size(keys.shape)).toBe(TOKENS * CHANNELS);
+  });
+});

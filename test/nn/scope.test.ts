@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { normal, Scope, zeros } from "../../src/nn/index.ts";
+
+it("names parameters by their path, in the order in which they are asked for", () => {
+  const root = Scope.root({ training: false });
+  const block = root.within("blocks.0");
+  block.within("query").parameter("keys", [7, 5], normal(0.02));
+  root.parameter("scale", [5], zeros);
+  expect(root.parameters).toEqual([
+    { name: "blocks.0.query.keys", shape: [7, 5], initial: { kind: "normal", deviation: 0.02 } },
+    { name: "scale", shape: [5], initial: { kind: "zeros" } },
+  ]);
+  expect(root.parameterTensors).toHaveLength(2);
+  expect([root.path("x"), block.path("x")]).toEqual(["x", "blocks.0.x"]);
+});
+
+it("shares what is asked for twice", () => {
+  const scope = Scope.root({ training: true });
+  const inner = scope.within("inner");
+  expect(inner.parameter("w", [3], zeros)).toBe(scope.parameter("inner.w", [3], zeros));
+  expect(inner.given("tau")).toBe(scope.given("inner.tau"));
+  expect(inner.given("tau")).not.toBe(scope.given("tau"));
+  expect(inner.global("seed", [], "int32")).toBe(scope.given("seed", [], "int32"));
+  expect(scope.parameters).toHaveLength(1);
+});
+
+it("gives each caller another number", () => {
+  const scope = Scope.root({ training: true });
+  expect([scope.unique(), scope.within("a").unique(), scope.unique()]).toEqual([0, 1, 2]);
+});
+
+it("refuses a parameter with the name of another input of the programs", () => {
+  const scope = Scope.root({ training: true });
+  expect(() => scope.parameter("tokens", [3], zeros)).toThrowErrorMatchingInlineSnapshot(
+    `[Error: parameter("tokens"): the programs of a model have an input of that name; choose another]`,
+  );
+  expect(() => scope.within("embedding").parameter("tokens", [3], zeros)).not.toThrow();
+});
