@@ -8,6 +8,7 @@
 import {
   at,
   type Dimension,
+  erfGate,
   extent,
   gelu,
   l2Normalise,
@@ -46,7 +47,8 @@ export function pattention(scope: Scope, x: Tensor, { width, activation, valueDe
   const keys = scope.parameter("keys", [tokens, at(x.shape, -1)], normal(KEY_DEVIATION)); // K [P, D]
   const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
-  return matmul(weights(scope, scores, activation, tokens), values); // Θ(A) V [B, T, width]
+  const { weights, factor } = weigh(scope, scores, activation, tokens); // Θ(A) / factor [B, T, P]
+  return matmul(weights, values, { alpha: factor }); // Θ(A) V [B, T, width]
 }
 
 /** The symbolic number of parameter tokens at a path that ends in `.tokens`. */
@@ -54,14 +56,20 @@ export function tokensOf(path: string): SymbolicDimension {
   return symbol(path);
 }
 
-/** Θ(A). A zero row of scores gives zeros for the two that normalise by the L2 norm. */
-function weights(scope: Scope, scores: Tensor, activation: PattentionActivation, tokens: Dimension): Tensor {
+/**
+ * Θ(A) as weights and a constant factor, which costs nothing in the product that follows. A zero row of scores gives zeros for
+ * the two that normalise by the L2 norm.
+ */
+function weigh(scope: Scope, scores: Tensor, activation: PattentionActivation, tokens: Dimension) {
   switch (activation) {
-    case "l2_norm_gelu":
-      return gelu(l2Normalise(scores, scope.given("tau"))); // GELU(τ A / ‖A‖)
+    case "l2_norm_gelu": {
+      // GELU(τ A / ‖A‖) = √½ u (1 + erf u) with u = √½ τ A / ‖A‖
+      const u = l2Normalise(scores, mul(scope.given("tau"), Math.SQRT1_2));
+      return { weights: erfGate(u), factor: Math.SQRT1_2 };
+    }
     case "gelu_l2_norm":
-      return l2Normalise(gelu(scores), scope.given("tau")); // τ GELU(A) / ‖GELU(A)‖
+      return { weights: l2Normalise(gelu(scores), scope.given("tau")), factor: 1 }; // τ GELU(A) / ‖GELU(A)‖
     case "softmax":
-      return mul(softmax(scores), extent(tokens)); // n exp(A) / Σ exp(A)
+      return { weights: mul(softmax(scores), extent(tokens)), factor: 1 }; // n exp(A) / Σ exp(A)
   }
 }

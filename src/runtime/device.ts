@@ -79,7 +79,7 @@ export class Device {
   private constructor(kind: DeviceKind, threads: number) {
     this.kind = kind;
     this.threads = threads;
-    this.#worker = new Worker(new URL("./node-worker.js", import.meta.url));
+    this.#worker = new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
     this.#worker.on("message", (message: AnswerMessage) => this.#settle(message));
     this.#worker.on("error", (error) => this.#fail(new Error(`the device's thread failed: ${messageOf(error)}`)));
     this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve)).then(() => this.#fail(closed()));

@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { messageOf, UserError } from "../errors.ts";
-import { explainFileError } from "../formats/atomic.ts";
+import { readJson } from "../formats/json.ts";
 import { CharacterTokenizer } from "./character-tokenizer.ts";
 import { JsonTokenizer } from "./json-tokenizer.ts";
 
@@ -39,21 +37,7 @@ export function loadTokenizer(json: unknown, where: string): Tokenizer {
  * @throws UserError where the file cannot be read or describes no tokenizer.
  */
 export async function readTokenizer(file: string): Promise<Tokenizer> {
-  let contents: string;
-  try {
-    contents = await readFile(file, "utf8");
-  } catch (error) {
-    throw explainFileError(error, "read", file);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(contents);
-  } catch (error) {
-    throw new UserError(
-      `${file}: is not JSON (${messageOf(error)}), expected a Hugging Face tokenizer.json; check the path`,
-    );
-  }
-  return loadTokenizer(json, file);
+  return loadTokenizer(await readJson(file), file);
 }
 
 /** A hash of all that a tokenizer is, in hexadecimal: token files carry it, so that no other tokenizer reads them. */

@@ -37,7 +37,11 @@ export async function openCorpus(source: string, tokenizer: Tokenizer | string):
 }
 
 async function tokenFiles(source: string): Promise<{ train: string; validation: string } | string | undefined> {
-  if (source.endsWith(".bin")) return source;
+  if (source.endsWith(".bin")) {
+    if (!(await fileExists(source)))
+      throw new UserError(`cannot read ${source}: there is no such file; check the path`);
+    return source;
+  }
   const isFolder = await stat(source)
     .then((stats) => stats.isDirectory())
     .catch(() => false);

@@ -68,7 +68,8 @@ export async function readMetrics(file: string): Promise<MetricRecord[]> {
 /** Whether a record was made before the checkpoint of a step: growing while training comes after it, and all of step 0. */
 function precedes(record: MetricRecord, step: number, grown: boolean): boolean {
   if (record.step !== step) return record.step < step;
-  return grown || (step > 0 && !("growth" in record));
+  const isGrowth = "growth" in record;
+  return grown ? step > 0 || isGrowth : step > 0 && !isGrowth;
 }
 
 /** Growth, steps and validations are recorded; what happens to files is not. */

@@ -15,6 +15,7 @@ import {
   elements,
   equal,
   erf,
+  erfGate,
   exp,
   expand,
   extent,
@@ -145,7 +146,7 @@ const sourceCases: OperatorCase[] = [
 
 /** An elementwise function of one tensor over several shapes. */
 function unaryCases(
-  operator: "neg" | "exp" | "log" | "sqrt" | "erf" | "cos" | "sin" | "relu" | "gelu",
+  operator: "neg" | "exp" | "log" | "sqrt" | "erf" | "cos" | "sin" | "relu" | "gelu" | "erfGate",
   program: (x: Tensor) => Tensor,
   reference: (x: number) => number,
   [low, high]: readonly [number, number],
@@ -181,6 +182,7 @@ const unary: OperatorCase[] = [
   ...unaryCases("sin", sin, Math.sin, [-4, 4]),
   ...unaryCases("relu", relu, (x) => Math.max(x, 0), [-2, 2]),
   ...unaryCases("gelu", gelu, geluReference, [-3, 3]),
+  ...unaryCases("erfGate", erfGate, (x) => x * (1 + erfReference(x)), [-3, 3]),
   // Angles of rotary positions: a sine that is only good near zero fails.
   angleCase("cos", cos, Math.cos),
   angleCase("sin", sin, Math.sin),

@@ -29,7 +29,17 @@ export {
   where,
 } from "./elementwise.ts";
 export { concat, expand, mean, reshape, slice, sum, transpose } from "./layout.ts";
-export { crossEntropy, gather, l2Normalise, normalise, oneHot, rotate, scatterAdd, softmax } from "./neural.ts";
+export {
+  crossEntropy,
+  erfGate,
+  gather,
+  l2Normalise,
+  normalise,
+  oneHot,
+  rotate,
+  scatterAdd,
+  softmax,
+} from "./neural.ts";
 export { type MatmulOptions, matmul, rowsOf } from "./products.ts";
 export { constant, extent, input, range } from "./sources.ts";
 

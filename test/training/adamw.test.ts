@@ -1,0 +1,288 @@
+import { describe, expect, it } from "vitest";
+import type { Generation } from "../../src/growth/index.ts";
+import { normal as normalInitial, type ParameterSpec } from "../../src/nn/index.ts";
+import { Random } from "../../src/random.ts";
+import type { HostTensor } from "../../src/runtime/index.ts";
+import { type AdamWOptions, rowUpdates, type UpdateStep, updateGraph } from "../../src/training/adamw.ts";
+import { type AdamWParameters, accumulate, adamwStep } from "../../src/training/adamw-kernel.ts";
+import { entry, fromHost, useDevice } from "../support/device.ts";
+import { expectClose, values } from "../support/values.ts";
+import { newParameter, type ReferenceParameter, referenceStep } from "./adamw-reference.ts";
+
+const device = useDevice("cpu", { threads: 1 });
+
+const options: AdamWOptions = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1 };
+const LEARNING_RATE = 0.03;
+const STEPS = 10;
+
+const initial = normalInitial(1);
+const specs: readonly ParameterSpec[] = [
+  { name: "site.keys", shape: [7, 3], initial },
+  { name: "table", shape: [5, 2], initial },
+  { name: "scale", shape: [11], initial },
+];
+
+/** Up to this step the first three rows of `site.keys` are frozen; the other four have a generation of their own. */
+const FROZEN_UNTIL = 4;
+
+function generations(counts: readonly [number, number]): readonly Generation[] {
+  const [first, second] = counts;
+  return [
+    { tokens: 3, born: 0, init: "initial", updates: first, frozenUntil: FROZEN_UNTIL },
+    { tokens: 4, born: 2, init: "zero-key", updates: second, frozenUntil: 0 },
+  ];
+}
+
+/** What the trainer would say of update `step`: the first generation counts none of the updates it was frozen for. */
+function updateStep(step: number): UpdateStep {
+  const counts = [Math.max(0, step - 1 - FROZEN_UNTIL), step - 1] as const;
+  return {
+    learningRate: LEARNING_RATE,
+    step,
+    updates: step - 1,
+    generations: (name) => (name === "site.keys" ? generations(counts) : undefined),
+  };
+}
+
+const isFrozen = (step: number) => (parameter: number, row: number) =>
+  parameter === 0 && row < 3 && step <= FROZEN_UNTIL;
+
+const sizes = (spec: ParameterSpec) => spec.shape.map(Number) as [number, number?];
+const length = (spec: ParameterSpec) => sizes(spec).reduce<number>((product, n = 1) => product * n, 1);
+
+function draw(key: string, spec: ParameterSpec, step = 0, deviation = 1): Float32Array {
+  const random = Random.from(key, spec.name, step);
+  return Float32Array.from({ length: length(spec) }, () => deviation * random.normal());
+}
+
+/** Gradients that are clipped in some steps and not in others. */
+const gradientOf = (spec: ParameterSpec, step: number) => draw("gradient", spec, step, step % 3 === 0 ? 0.01 : 0.5);
+
+function arraysAt(step: number, state: ReadonlyMap<string, Float32Array>): Record<string, Float32Array> {
+  return { ...Object.fromEntries(state), ...gradientsAt(step) };
+}
+
+function gradientsAt(step: number): Record<string, Float32Array> {
+  return Object.fromEntries(specs.map((spec) => [`g:${spec.name}`, gradientOf(spec, step)]));
+}
+
+function newState(): Map<string, Float32Array> {
+  return new Map(
+    specs.flatMap((spec) => [
+      [`p:${spec.name}`, draw("initial", spec)] as const,
+      [`m:${spec.name}`, new Float32Array(length(spec))] as const,
+      [`v:${spec.name}`, new Float32Array(length(spec))] as const,
+    ]),
+  );
+}
+
+function kernelParameters(step: UpdateStep, { clip, ...others }: AdamWOptions = options): AdamWParameters {
+  const tensors = specs.map(({ name, shape }) => ({
+    name,
+    decay: shape.length > 1 ? options.weightDecay : 0,
+    rows: rowUpdates(shape.map(Number), step.generations(name), step, options),
+  }));
+  return { ...others, clip: clip === 0 ? Number.POSITIVE_INFINITY : clip, learningRate: step.learningRate, tensors };
+}
+
+function rowsOf(spec: ParameterSpec, data: Float32Array): number[][] {
+  const [rows, columns = 1] = sizes(spec);
+  return Array.from({ length: rows }, (_, row) => [...data.subarray(row * columns, (row + 1) * columns)]);
+}
+
+const flat = (rows: readonly number[][]) => values([rows.flat().length], rows.flat());
+const plain = (data: Float32Array) => values([data.length], [...data]);
+const found = (state: ReadonlyMap<string, Float32Array>, name: string) => entry(Object.fromEntries(state), name);
+
+function expectReference(
+  state: ReadonlyMap<string, Float32Array>,
+  reference: readonly ReferenceParameter[],
+  label: string,
+): void {
+  specs.forEach(({ name }, index) => {
+    const { p, m, v } = entry(Object.fromEntries(reference.entries()), String(index));
+    // Moments and parameters are rounded to float32 at each step.
+    expectClose(plain(found(state, `p:${name}`)), flat(p), 1e-6, `${label}, p of ${name}`);
+    expectClose(plain(found(state, `m:${name}`)), flat(m), 1e-6, `${label}, m of ${name}`);
+    expectClose(plain(found(state, `v:${name}`)), flat(v), 1e-6, `${label}, v of ${name}`);
+  });
+}
+
+const newReference = () =>
+  specs.map((spec) => newParameter(rowsOf(spec, draw("initial", spec)), spec.shape.length > 1 ? 0.1 : 0));
+
+describe("the kernel", () => {
+  it.each([0, 1])("equals AdamW in float64 over 10 steps, with a clip of %d", (clip) => {
+    const [state, reference] = [newState(), newReference()];
+    const clippings = [];
+    for (let step = 1; step <= STEPS; step++) {
+      const norm = adamwStep(arraysAt(step, state), kernelParameters(updateStep(step), { ...options, clip }));
+      const gradients = specs.map((spec) => rowsOf(spec, gradientOf(spec, step)));
+      const expected = referenceStep(
+        reference,
+        gradients,
+        { ...options, clip, learningRate: LEARNING_RATE },
+        isFrozen(step),
+      );
+      expect(norm).toBeCloseTo(expected, 10);
+      expectReference(state, reference, `step ${step}`);
+      clippings.push(norm > 1);
+    }
+    expect(new Set(clippings)).toEqual(new Set([true, false]));
+  });
+
+  it("leaves frozen rows and their moments bit for bit, and moves the others", () => {
+    const state = newState();
+    found(state, "m:site.keys").fill(0.25);
+    found(state, "v:site.keys").fill(0.5);
+    const before = new Map([...state].map(([name, data]) => [name, data.slice()]));
+    adamwStep(arraysAt(1, state), kernelParameters(updateStep(1)));
+    for (const kind of ["p", "m", "v"]) {
+      const [old, now] = [found(before, `${kind}:site.keys`), found(state, `${kind}:site.keys`)];
+      expect(now.subarray(0, 9)).toEqual(old.subarray(0, 9));
+      now.subarray(9).forEach((value, i) => {
+        expect(value).not.toBe(old[9 + i]);
+      });
+    }
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])("changes nothing for a gradient of %d", (bad) => {
+    const state = newState();
+    const before = new Map([...state].map(([name, data]) => [name, data.slice()]));
+    const arrays = arraysAt(5, state);
+    entry(arrays, "g:table")[3] = bad;
+    expect(adamwStep(arrays, kernelParameters(updateStep(5)))).toBe(bad);
+    expect(state).toEqual(before);
+  });
+
+  it("clips as torch: the limit is divided by the norm and 1e-6", () => {
+    const state = newState();
+    const arrays = { ...Object.fromEntries(state), ...gradientsAt(1) };
+    for (const { name } of specs) entry(arrays, `g:${name}`).fill(0);
+    entry(arrays, "g:scale")[0] = 1e-6;
+    adamwStep(arrays, kernelParameters(updateStep(5), { ...options, clip: 1e-6 }));
+    // 1e-6 · 1e-6 / (1e-6 + 1e-6) · (1 - β₁)
+    expect(found(state, "m:scale")[0]).toBeCloseTo(0.5e-7, 12);
+  });
+
+  it("adds up gradients", () => {
+    const arrays = { "sum:a": Float32Array.of(1, 2), "g:a": Float32Array.of(0.5, -4), "sum:b": Float32Array.of(7) };
+    accumulate({ ...arrays, "g:b": Float32Array.of(1) }, ["a", "b"]);
+    expect(arrays).toMatchObject({ "sum:a": Float32Array.of(1.5, -2), "sum:b": Float32Array.of(8) });
+  });
+
+  /**
+   * PyTorch 2.15.0, float32 on the CPU:
+   *
+   *     w = torch.nn.Parameter(torch.tensor([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]]))
+   *     b = torch.nn.Parameter(torch.tensor([0.1, -0.2]))
+   *     opt = torch.optim.AdamW([{"params": [w], "weight_decay": 0.1}, {"params": [b], "weight_decay": 0.0}],
+   *                             lr=0.01, betas=(0.9, 0.95), eps=1e-8)
+   *     for t in range(1, 11):
+   *         w.grad = torch.tensor([[(t * k % 7) - 3.0 for k in r] for r in ((1, 2, 3), (4, 5, 6))]) * 0.25
+   *         b.grad = torch.tensor([(t % 3) - 1.0, (t % 5) - 2.0])
+   *         norm = torch.nn.utils.clip_grad_norm_([w, b], 1.0)
+   *         opt.step()
+   */
+  it("equals PyTorch", () => {
+    const arrays = {
+      "p:w": Float32Array.of(0.5, -1, 2, 1.5, 0.25, -0.75),
+      "p:b": Float32Array.of(0.1, -0.2),
+      "m:w": new Float32Array(6),
+      "m:b": new Float32Array(2),
+      "v:w": new Float32Array(6),
+      "v:b": new Float32Array(2),
+    };
+    let norm = 0;
+    for (let t = 1; t <= 10; t++) {
+      const gradients = {
+        "g:w": Float32Array.from([1, 2, 3, 4, 5, 6], (k) => (((t * k) % 7) - 3) * 0.25),
+        "g:b": Float32Array.of((t % 3) - 1, (t % 5) - 2),
+      };
+      const step = { learningRate: 0.01, step: t, updates: t - 1, generations: () => undefined };
+      const tensors = [
+        { name: "w", decay: 0.1, rows: rowUpdates([2, 3], undefined, step, options) },
+        { name: "b", decay: 0, rows: rowUpdates([2], undefined, step, options) },
+      ];
+      norm = adamwStep({ ...arrays, ...gradients }, { ...options, learningRate: 0.01, tensors });
+    }
+    const torch: Record<keyof typeof arrays, number[]> = {
+      "p:w": [0.530357301, -0.993395567, 1.957306504, 1.474636555, 0.223187596, -0.790696979],
+      "p:b": [0.089358687, -0.186427861],
+      "m:w": [-0.036600254, 0.028398976, 0.010514054, 0.002804905, -0.01508002, 0.04991921],
+      "m:b": [-0.001507737, -0.007043581],
+      "v:w": [0.024905786, 0.026906397, 0.025412725, 0.023748318, 0.024608394, 0.033793353],
+      "v:b": [0.0669811, 0.174906567],
+    };
+    expect(norm).toBeCloseTo(2.2776083946228027, 6);
+    for (const [name, expected] of Object.entries(torch)) {
+      expectClose(plain(entry(arrays, name)), values([expected.length], expected), 1e-6, name);
+    }
+  });
+});
+
+describe("rows", () => {
+  it("of a parameter without generations are one group", () => {
+    const rows = rowUpdates([5, 2], undefined, updateStep(3), options);
+    expect(rows).toEqual([{ start: 0, end: 10, correction1: 1 / (1 - 0.9 ** 3), correction2: 1 / (1 - 0.95 ** 3) }]);
+  });
+
+  it("of generations have counts of their own, and the frozen are left out", () => {
+    const at = (step: number) => rowUpdates([7, 3], generations([0, step - 1]), updateStep(step), options);
+    expect(at(FROZEN_UNTIL)).toMatchObject([{ start: 9, end: 21 }]);
+    const thawed = at(FROZEN_UNTIL + 1);
+    expect(thawed).toMatchObject([
+      { start: 0, end: 9 },
+      { start: 9, end: 21 },
+    ]);
+    expect(thawed[0]?.correction1).toBeCloseTo(1 / (1 - 0.9), 12);
+    expect(thawed[1]?.correction1).toBeCloseTo(1 / (1 - 0.9 ** 5), 12);
+  });
+});
+
+describe("the graph", () => {
+  const host = (shape: readonly number[], data: Float32Array): HostTensor => ({ dtype: "float32", shape, data });
+
+  /** The corrections of a parameter's rows, by hand: 0 in frozen rows. */
+  function corrections(spec: ParameterSpec, step: UpdateStep): Record<string, HostTensor> {
+    const [rows, columns = 1] = sizes(spec);
+    const shape = [rows, ...spec.shape.slice(1).map(() => 1)];
+    const [one, two] = [new Float32Array(rows), new Float32Array(rows)];
+    for (const update of rowUpdates(spec.shape.map(Number), step.generations(spec.name), step, options)) {
+      one.fill(update.correction1, update.start / columns, update.end / columns);
+      two.fill(update.correction2, update.start / columns, update.end / columns);
+    }
+    return { [`correction1:${spec.name}`]: host(shape, one), [`correction2:${spec.name}`]: host(shape, two) };
+  }
+
+  function inputsOf(step: number, state: ReadonlyMap<string, Float32Array>): Record<string, HostTensor> {
+    const inputs: Record<string, HostTensor> = { learningRate: host([], Float32Array.of(LEARNING_RATE)) };
+    const arrays = arraysAt(step, state);
+    for (const spec of specs) {
+      Object.assign(inputs, corrections(spec, updateStep(step)));
+      for (const prefix of ["p:", "g:", "m:", "v:"].map((kind) => kind + spec.name)) {
+        inputs[prefix] = host(spec.shape.map(Number), entry(arrays, prefix));
+      }
+    }
+    return inputs;
+  }
+
+  it.each([0, 1])("equals the kernel over 10 steps, with a clip of %d", async (clip) => {
+    const graph = updateGraph(specs, { ...options, clip });
+    const program = await device().compile(graph, { download: [...graph.outputs.keys()] });
+    const state = newState();
+    const frozen = found(state, "p:site.keys").slice(0, 9);
+    let held = newState();
+    for (let step = 1; step <= STEPS; step++) {
+      const { values: outputs } = await program.run(inputsOf(step, held));
+      const norm = adamwStep(arraysAt(step, state), kernelParameters(updateStep(step), { ...options, clip }));
+      expect(fromHost(entry(outputs, "norm")).data[0]).toBeCloseTo(norm, 5);
+      const replaced = (name: string) => Float32Array.from(fromHost(entry(outputs, `new ${name}`)).data);
+      held = new Map([...state.keys()].map((name) => [name, replaced(name)]));
+      for (const [name, data] of state) {
+        expectClose(plain(found(held, name)), plain(data), 2e-6, `step ${step}, ${name}`);
+      }
+      if (step <= FROZEN_UNTIL) expect(found(held, "p:site.keys").slice(0, 9)).toEqual(frozen);
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { loadCheckpoint, readMetrics, type TrainingEvent, train } from "../../src/training/index.ts";
+import { useFolder } from "../formats/helpers.ts";
+import { useDevice } from "../support/device.ts";
+import { corpus, tinyConfig, told } from "./support.ts";
+
+const device = useDevice();
+const folder = useFolder();
+
+/** A rate that leaves float32 at the first update. */
+const HUGE = { learningRate: 1e38, warmup: 0, schedule: "constant", clip: 0 } as const;
+
+/** The events of a run up to its error, and the error's message. */
+async function diverged(training: Parameters<typeof tinyConfig>[0], out?: string) {
+  const events: TrainingEvent[] = [];
+  const config = tinyConfig({ ...HUGE, ...training });
+  try {
+    const options = { config, data: corpus, device: device(), ...(out !== undefined && { out }) };
+    for await (const event of train(options)) events.push(event);
+  } catch (error) {
+    if (error instanceof UserError) return { events, message: error.message.replaceAll(folder.at(), "<folder>") };
+    throw error;
+  }
+  throw new Error("it did not diverge");
+}
+
+const number = "(?:NaN|-?Infinity|[-+.e0-9]+)";
+const norms = `(?:[a-zA-Z0-9.]+ ${number}(?:, )?){3}`;
+
+describe("a loss that is not finite", () => {
+  it("stops training, and names the step, the loss and the norms", async () => {
+    const { events, message } = await diverged({});
+    expect(told(events)).toBe("start 0, validation 0, step 1");
+    const [first, rest] = message.split(", training stops; ");
+    expect(first).toMatch(new RegExp(`^step 2: the loss is ${number} and the gradient norm ${number}$`));
+    expect(first).toMatch(/NaN|Infinity/);
+    expect(rest).toMatch(
+      new RegExp(
+        `^largest parameter norms: ${norms}\\. Lower training\\.learningRate, or limit the gradients with training\\.clip\\.$`,
+      ),
+    );
+  });
+
+  it("leaves the metrics and the last checkpoint", async () => {
+    const { events, message } = await diverged({ evaluateEvery: 2, checkpointEvery: 2 }, folder.at("run"));
+    expect(told(events)).toBe("start 0, validation 0, step 1");
+    expect(message).toContain(" The last checkpoint in <folder>/run is kept. Lower ");
+    const { state, progress } = await loadCheckpoint(folder.at("run"));
+    expect(state.step).toBe(0);
+    expect(progress).toEqual({ tokens: 0, flops: 0, seconds: 0, growthsDone: 0 });
+    for (const { data } of state.parameters.values()) expect(data.every(Number.isFinite)).toBe(true);
+    const records = await readMetrics(folder.at("run", "metrics.jsonl"));
+    expect(records.map(({ step }) => step)).toEqual([0, 1]);
+  });
+
+  // The validation comes before any step that could tell, and NaN is not less than anything.
+  it.each([{ evaluateEvery: 1, checkpointEvery: 1 }, { steps: 1 }])(
+    "of a validation is no best one (%o)",
+    async (training) => {
+      const { events, message } = await diverged(training, folder.at("run"));
+      expect(told(events)).toBe("start 0, validation 0, step 1, validation 1");
+      expect(message).toMatch(
+        new RegExp(`^step 1: the validation loss is ${number}, training stops; largest parameter norms: ${norms}\\.`),
+      );
+      expect((await loadCheckpoint(folder.at("run"))).state.step).toBe(0);
+      await expect(loadCheckpoint(folder.at("run", "best"))).rejects.toThrow("there is no such file");
+    },
+  );
+
+  it("does not come of a rate that is only high", async () => {
+    await expect(diverged({ learningRate: 1 })).rejects.toThrow("it did not diverge");
+  });
+});

@@ -1,0 +1,70 @@
+/** Training on WebGPU, on the software driver of Debian's `chromium` package, gives the losses of the CPU, growth included. */
+
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const CHROMIUM = "/usr/lib/chromium";
+const DRIVER = `${CHROMIUM}/vk_swiftshader_icd.json`;
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+const small = [
+  "model.layers=2",
+  "model.width=22",
+  "model.heads=2",
+  "model.context=7",
+  "training.batch=3",
+  "training.warmup=0",
+];
+const run = ["training.steps=20", "training.evaluationTokens=70", "model.dropout=0.1", "training.microBatch=2"];
+const tokens = 'model.tokens={"query":5,"key":5,"value":5,"projection":5,"feedForward":11}';
+
+describe.skipIf(!existsSync(DRIVER))(`WebGPU (needs ${DRIVER}, Debian's chromium package)`, () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tokenformer-webgpu-"));
+    const words = ["whale", "ship", "sea", "captain", "harpoon"];
+    await writeFile(join(folder, "text.txt"), Array.from({ length: 400 }, (_, i) => words[(i * i) % 5]).join(" "));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it("gives the losses of the cpu", async () => {
+    const plan = ["--grow-at", "9:q=3,proj=2,ffn=4;tau=ramp;rampSteps=4;freeze=2"];
+    const [cpu, webgpu] = [await losses(folder, "cpu", plan), await losses(folder, "webgpu", plan)];
+    expect(cpu).toHaveLength(20);
+    expect(webgpu).toHaveLength(20);
+    const largest = Math.max(...cpu.map((loss, step) => Math.abs(loss - (webgpu[step] ?? Number.NaN))));
+    expect(largest).toBeLessThan(1e-4);
+    expect(cpu.at(-1)).not.toBe(cpu[0]);
+  });
+});
+
+async function losses(folder: string, device: string, more: readonly string[]): Promise<number[]> {
+  const out = join(folder, device);
+  const set = [...small, ...run, tokens].flatMap((assignment) => ["--set", assignment]);
+  const command = [
+    MAIN,
+    "train",
+    "--data",
+    join(folder, "text.txt"),
+    "--out",
+    out,
+    "--device",
+    device,
+    ...set,
+    ...more,
+  ];
+  await promisify(execFile)(process.execPath, command, {
+    env: { ...process.env, VK_ICD_FILENAMES: DRIVER, LD_LIBRARY_PATH: CHROMIUM },
+  });
+  const lines = (await readFile(join(out, "metrics.jsonl"), "utf8")).trim().split("\n");
+  return lines.flatMap((line) => {
+    const record: { loss?: number } = JSON.parse(line);
+    return record.loss === undefined ? [] : [record.loss];
+  });
+}
