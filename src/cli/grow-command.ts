@@ -7,23 +7,15 @@ import { writeFileAtomic } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
 import { growMeasured, hasCheckpoint, openCorpus, readMetrics, saveCheckpoint } from "../training/index.ts";
-import { planOf } from "./growth-options.ts";
+import { type PlanOptions, planOf } from "./growth-options.ts";
 import { wholeOption } from "./numbers.ts";
 import { checkpointOf, dataOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { growthLines } from "./progress.ts";
 import { deviceOption } from "./train-command.ts";
 
-interface Options {
+interface Options extends PlanOptions {
   readonly to: string;
-  readonly add: string;
-  readonly init?: string;
-  readonly tau?: string;
-  readonly rampSteps?: number;
-  readonly optimizer?: string;
-  readonly freeze?: number;
-  readonly rewarm?: number;
-  readonly layers?: string;
   readonly data?: string;
   readonly seed?: number;
   readonly device: DeviceName;
