@@ -55,8 +55,10 @@ function curves({ training, smoothed, validation, range }: Losses, size: Size): 
   const place = { x: "x", y: "y" } as const;
   const raw = crop(thin(training, detail), range);
   const mean = crop(smoothed, range);
-  const checks = crop(thin(validation, detail / 5), range);
-  const dots = checks.length > 60 ? [] : checks;
+  const measured = thin(validation, detail / 5);
+  const checks = crop(measured, range);
+  // Of what was measured alone: cropping adds the point at which the line leaves the plot.
+  const dots = measured.length > 60 ? [] : measured.filter(({ y }) => within(y, range));
   const only = training.length === 1 ? training : [];
   return [
     lineY(raw, { ...place, stroke: "var(--blue)", strokeOpacity: 0.28, strokeWidth: 1 }),

@@ -88,6 +88,13 @@ describe("the loss", () => {
     expect(texts(root, "figcaption")[0]).toMatch(/\d+ values lie above the plot \(up to \d+\.\d{3}\)/);
   });
 
+  test("has a dot for each validation in the plot, and none where the line leaves it", () => {
+    const report = sampleReport({ steps: 400, growths: [] });
+    const high = { step: 0, validationLoss: 40, perplexity: 1, bitsPerByte: 1 };
+    const drawn = parse(renderReport({ ...report, validations: [high, ...report.validations] }));
+    expect(Array.from(drawn.querySelectorAll("svg circle"))).toHaveLength(2 * report.validations.length);
+  });
+
   test("counts the steps whose loss is no number", () => {
     const report = sampleReport({ steps: 200, growths: [] });
     const steps = report.steps.map((step) => (step.step > 190 ? { ...step, loss: Number.NaN } : step));
