@@ -68,7 +68,7 @@ class Pattention(nn.Module):
     def forward(self, x):
         scores = F.linear(x, self.keys)  # [B, T, P]
         norms = torch.linalg.vector_norm(scores, dim=-1, keepdim=True)
-        weights = F.gelu(scores * (math.sqrt(len(self.keys)) / norms))  # 10 % faster a step than with F.normalize
+        weights = F.gelu(scores * (math.sqrt(len(self.keys)) / norms))  # faster in eager mode than F.normalize
         return weights @ self.values  # [B, T, D]
 
 
@@ -362,7 +362,7 @@ def blas():
     library = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     version = re.search(r"oneAPI (Math Kernel Library Version \S+)", torch.__config__.show())
     found = [match[1] for match in (library, version) if match is not None]
-    return ", ".join([*found, f"kernels {torch.backends.cpu.get_cpu_capability()}"])
+    return ", ".join([*found, f"own kernels {torch.backends.cpu.get_cpu_capability()}"])
 
 
 def peak_memory():
