@@ -57,6 +57,8 @@ export class Run {
   readonly #metrics: MetricsFile | undefined;
   #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
   #progress: Progress;
+  /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
+  #flopsPerToken: number;
 
   private constructor(
     parts: {
@@ -80,6 +82,7 @@ export class Run {
     this.#out = out;
     this.#model = model;
     this.#progress = progress;
+    this.#flopsPerToken = trainingFlopsPerToken(model.config);
   }
 
   static async start(options: TrainOptions): Promise<Run> {
@@ -118,7 +121,7 @@ export class Run {
       config: { ...this.#config, model: config },
       step: this.trainer.step,
       parameters: countParameters(config),
-      flopsPerToken: trainingFlopsPerToken(config),
+      flopsPerToken: this.#flopsPerToken,
       device: this.trainer.device.description,
       data: {
         name,
@@ -213,7 +216,7 @@ export class Run {
       await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);
     }
     const tokens = training.batch * model.context;
-    const flops = tokens * trainingFlopsPerToken(this.#model.config);
+    const flops = tokens * this.#flopsPerToken;
     this.#progress = {
       ...this.#progress,
       tokens: this.#progress.tokens + tokens,
@@ -254,6 +257,7 @@ export class Run {
       await this.trainer.replace(grown.state);
       this.trainer.inference.use({ given: givenOf(config) });
       this.#model = { config, ramps, rewarm };
+      this.#flopsPerToken = grown.report.flopsPerTokenAfter;
       this.#progress = { ...this.#progress, growthsDone: index + 1 };
       const lossAfter = await this.#validationLoss();
       yield { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter };
