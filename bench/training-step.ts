@@ -64,6 +64,8 @@ const model =
         tied: true,
         activation: "gelu",
         biases: false,
+        positions: "learned",
+        rotaryFraction: 0.25,
         vocabulary: VOCABULARY,
       } as const)
     : { ...preset, vocabulary: VOCABULARY };

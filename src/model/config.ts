@@ -35,6 +35,9 @@ const bigram = z.strictObject({
   context: count,
 });
 
+/** `learned`: an embedding of each position; `rotary`: queries and keys are rotated by position (arXiv 2104.09864). */
+const positions = z.enum(["rotary", "learned"]);
+
 const blocks = {
   /** Number of token ids. Default: the tokenizer's. */
   vocabulary: count.optional(),
@@ -49,6 +52,8 @@ const blocks = {
   dropout: rate.default(0),
   /** Whether the output uses the token embeddings as its weights. */
   tied: z.boolean(),
+  /** Share of a head's channels that rotary positions rotate. */
+  rotaryFraction: z.number().gt(0).max(1).default(0.25),
 };
 
 /** The lecture's `gpt.py`. */
@@ -59,6 +64,7 @@ const transformer = z.strictObject({
   activation: z.enum(["relu", "gelu"]),
   /** As in the lecture: on the attention projection, the feed-forward layer and the output. */
   biases: z.boolean(),
+  positions: positions.default("learned"),
 });
 
 /** TokenFormer (arXiv 2410.23168): token–parameter attention in place of every projection. */
@@ -71,9 +77,7 @@ const tokenformer = z.strictObject({
   tau: perSite(z.number().positive()).optional(),
   /** The function Θ from scores to weights. */
   activation: z.enum(pattentionActivations).default("l2_norm_gelu"),
-  positions: z.enum(["rotary", "learned"]).default("rotary"),
-  /** Share of a head's channels that rotary positions rotate. */
-  rotaryFraction: z.number().gt(0).max(1).default(0.25),
+  positions: positions.default("rotary"),
   /** Whether a block's norms have a scale and a bias. */
   blockNorm: z.enum(["nonparametric", "parametric"]).default("nonparametric"),
   finalNorm: z.enum(["nonparametric", "parametric"]).default("parametric"),
@@ -94,7 +98,8 @@ export type TokenFormerConfig = Extract<ModelConfig, { type: "tokenformer" }>;
 export type Complete<Config extends ModelConfig = ModelConfig> = Config & { readonly vocabulary: number };
 
 /** Channels of each head that rotary positions rotate: the fraction, rounded down to an even number. */
-export function rotaryChannels({ width, heads, rotaryFraction, positions }: TokenFormerConfig): number {
+export function rotaryChannels(config: TransformerConfig | TokenFormerConfig): number {
+  const { width, heads, rotaryFraction, positions } = config;
   return positions === "rotary" ? 2 * Math.floor(((width / heads) * rotaryFraction) / 2) : 0;
 }
 
@@ -109,11 +114,11 @@ function inconsistencies(model: ModelConfig): { path: string[]; message: string 
     const message = `width ${width} is not divisible by ${heads} heads; use a multiple of ${heads} as width, or ${other}`;
     found.push({ path: ["heads"], message });
   }
-  if (model.type !== "tokenformer") return found;
   if (model.positions === "rotary" && width % heads === 0 && rotaryChannels(model) < 2) {
     const message = `${model.rotaryFraction} of ${width / heads} channels a head leaves none to rotate; raise it or use positions "learned"`;
     found.push({ path: ["rotaryFraction"], message });
   }
+  if (model.type === "transformer") return found;
   for (const [field, sites] of [["tokens", model.tokens] as const, ["tau", model.tau] as const]) {
     for (const [site, value] of Object.entries(sites ?? {})) {
       if (!Array.isArray(value) || value.length === layers) continue;

@@ -10,25 +10,23 @@
 import {
   causalAttention,
   dropout,
-  embedding,
   layerNorm,
   linear,
   type Model,
   pattention,
-  positionEmbedding,
   type Scope,
   tokenTable,
 } from "../nn/index.ts";
-import { add, at, matmul, type Tensor } from "../tensor/index.ts";
+import { add, matmul, type Tensor } from "../tensor/index.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
+import { embed } from "./embed.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const tokenformer =
   (config: Complete<TokenFormerConfig>): Model =>
   (scope, tokens) => {
     const table = scope.within("embedding");
-    let x = embedding(table, tokens, config); // [B, T, D]
-    if (config.positions === "learned") x = add(x, positionEmbedding(table, at(tokens.shape, 1), config));
+    let x = embed(table, tokens, config); // [B, T, D]
     for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
     const final = layerNorm(scope.within("finalNorm"), x, { parametric: config.finalNorm === "parametric" });
     if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });

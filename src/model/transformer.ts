@@ -1,29 +1,20 @@
 /**
- * The lecture's `gpt.py`: a pre-norm Transformer decoder with learned positions.
+ * The lecture's `gpt.py`: a pre-norm Transformer decoder. Its positions are learned, or rotary as an option.
  *
  * Shapes: B batch, T time, D channels (the width), V vocabulary.
  */
 
-import {
-  causalAttention,
-  dropout,
-  embedding,
-  layerNorm,
-  linear,
-  type Model,
-  positionEmbedding,
-  type Scope,
-  tokenTable,
-} from "../nn/index.ts";
-import { add, at, gelu, matmul, relu, type Tensor } from "../tensor/index.ts";
-import type { Complete, TransformerConfig } from "./config.ts";
+import { causalAttention, dropout, layerNorm, linear, type Model, type Scope, tokenTable } from "../nn/index.ts";
+import { add, gelu, matmul, relu, type Tensor } from "../tensor/index.ts";
+import { type Complete, rotaryChannels, type TransformerConfig } from "./config.ts";
+import { embed } from "./embed.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const transformer =
   (config: Complete<TransformerConfig>): Model =>
   (scope, tokens) => {
     const table = scope.within("embedding");
-    let x = add(embedding(table, tokens, config), positionEmbedding(table, at(tokens.shape, 1), config)); // [B, T, D]
+    let x = embed(table, tokens, config); // [B, T, D]
     for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
     const final = layerNorm(scope.within("finalNorm"), x, { parametric: true });
     if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
@@ -37,12 +28,13 @@ function block(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
 
 const norm = (scope: Scope, name: string, x: Tensor) => layerNorm(scope.within(name), x, { parametric: true });
 
-function attend(scope: Scope, x: Tensor, { width, heads, biases, dropout: rate }: TransformerConfig): Tensor {
+function attend(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
+  const { width, biases, dropout: rate } = config;
   const [query, key, value] = ["query", "key", "value"].map((name) =>
     linear(scope.within(name), x, { width, bias: false }),
   );
   if (query === undefined || key === undefined || value === undefined) throw new Error("internal: three projections");
-  const attended = causalAttention(scope, { query, key, value }, { heads, dropout: rate, rotary: 0 });
+  const attended = causalAttention(scope, { query, key, value }, { ...config, rotary: rotaryChannels(config) });
   return dropout(scope, linear(scope.within("projection"), attended, { width, bias: biases }), rate);
 }
 

@@ -28,6 +28,8 @@ const transformer: Complete = {
   tied: true,
   activation: "relu",
   biases: false,
+  positions: "learned",
+  rotaryFraction: 0.25,
 };
 
 describe("grow refuses", () => {

@@ -22,6 +22,26 @@ it("fills in what the paper has", () => {
   expect(modelSchema.parse(given)).toEqual({ ...tinyTokenFormer, width: 16, rotaryFraction: 0.25 });
 });
 
+it("gives a transformer learned positions, or rotary ones where there is something to rotate", () => {
+  const { vocabulary, context, layers, heads, width, tied } = tinyTokenFormer;
+  const given = {
+    type: "transformer",
+    vocabulary,
+    context,
+    layers,
+    heads,
+    width,
+    tied,
+    activation: "gelu",
+    biases: true,
+  };
+  expect(modelSchema.parse(given)).toMatchObject({ positions: "learned", rotaryFraction: 0.25 });
+  const { error } = modelSchema.safeParse({ ...given, positions: "rotary", rotaryFraction: 0.3 });
+  expect(error?.issues.map(({ path }) => path)).toEqual([["rotaryFraction"]]);
+  const rotary = modelSchema.parse({ ...given, positions: "rotary", rotaryFraction: 0.8 });
+  expect(rotary.type === "transformer" && rotaryChannels(rotary)).toBe(4);
+});
+
 it.each([
   ["a width that the heads do not divide", { heads: 3 }],
   ["a width that is no multiple of many heads", { heads: 7 }],

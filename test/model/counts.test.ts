@@ -28,6 +28,8 @@ const gpt: Complete<TransformerConfig> = {
   tied: false,
   activation: "relu",
   biases: true,
+  positions: "learned",
+  rotaryFraction: 0.25,
 };
 const bigram: Complete = { type: "bigram", vocabulary: 65, context: 8 };
 const tied = { embedding: 50_304 * 768, norms: 2 * 768, output: 0 };

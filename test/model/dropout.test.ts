@@ -21,6 +21,8 @@ const transformer: Complete = {
   tied: false,
   activation: "relu",
   biases: true,
+  positions: "learned",
+  rotaryFraction: 0.25,
 };
 const dropping: readonly Complete[] = [transformer, { ...tinyTokenFormer, dropout: 0.2 }];
 

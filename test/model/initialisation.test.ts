@@ -28,6 +28,8 @@ const transformer: Complete = {
   tied: false,
   activation: "relu",
   biases: true,
+  positions: "learned",
+  rotaryFraction: 0.25,
 };
 
 /** Mean and deviation are within five standard errors, and the tails are those of a normal distribution. */

@@ -26,30 +26,31 @@ export function referenceLogits(config: Complete, tables: Tables, tokens: refere
     case "bigram":
       return tokens.map((token) => reference.item(named("embedding.tokens"), token));
     case "transformer":
-      return transformer(config, named, tokens);
+      return transformer(config, named, tokens, extra);
     case "tokenformer":
       return tokenformer(config, named, tokens, extra);
   }
 }
 
 /** The lecture's gpt.py, with its options. */
-function transformer(config: TransformerConfig, named: Named, tokens: reference.Row): reference.Matrix {
+function transformer(config: TransformerConfig, named: Named, tokens: reference.Row, extra: Extra): reference.Matrix {
   const linear = (x: reference.Matrix, name: string, bias: boolean) => {
     const y = reference.timesTransposed(x, named(`${name}.weight`));
     return bias ? reference.plus(y, named(`${name}.bias`)) : y;
   };
   const norm = (x: reference.Matrix, name: string) => parametricNorm(x, named, name);
   const active = config.activation === "relu" ? (x: number) => Math.max(x, 0) : reference.gelu;
-  let x = reference.plus(
-    tokens.map((token) => reference.item(named("embedding.tokens"), token)),
-    named("embedding.positions").slice(0, tokens.length),
-  );
+  const rotary = config.positions === "rotary" ? extra.rotary : 0;
+  let x: reference.Matrix = tokens.map((token) => reference.item(named("embedding.tokens"), token));
+  if (config.positions === "learned") {
+    x = reference.plus(x, named("embedding.positions").slice(0, tokens.length));
+  }
   for (let layer = 0; layer < config.layers; layer++) {
     const path = `blocks.${layer}`;
     const y = norm(x, `${path}.attentionNorm`);
     const [query, key, value] = ["query", "key", "value"].map((name) => linear(y, `${path}.attention.${name}`, false));
     if (query === undefined || key === undefined || value === undefined) throw new Error("three projections");
-    const attended = reference.causalAttention({ query, key, value }, { heads: config.heads, rotary: 0 });
+    const attended = reference.causalAttention({ query, key, value }, { heads: config.heads, rotary });
     x = reference.plus(x, linear(attended, `${path}.attention.projection`, config.biases));
     const hidden = linear(norm(x, `${path}.feedForwardNorm`), `${path}.feedForward.up`, config.biases);
     const bent = hidden.map((row) => row.map(active));

@@ -25,6 +25,8 @@ const gpt: Complete<TransformerConfig> = {
   tied: false,
   activation: "relu",
   biases: true,
+  positions: "learned",
+  rotaryFraction: 0.25,
 };
 const tokenFormer = (changes: Partial<Complete<TokenFormerConfig>>): Complete<TokenFormerConfig> => ({
   ...tinyTokenFormer,
@@ -60,6 +62,11 @@ const cases: readonly (readonly [string, Complete, Extra])[] = [
   ["bigram", { type: "bigram", vocabulary: VOCABULARY, context: 5 }, ROTATED],
   ["the lecture's gpt.py", gpt, ROTATED],
   ["a tied transformer with GELU, without biases", { ...gpt, tied: true, activation: "gelu", biases: false }, ROTATED],
+  [
+    "a transformer with rotary positions",
+    { ...gpt, layers: 1, width: 10, positions: "rotary", rotaryFraction: 0.8 },
+    ROTATED,
+  ],
   ["tokenformer", tokenFormer({}), ROTATED],
   ["tokenformer with gelu_l2_norm", tokenFormer({ layers: 1, activation: "gelu_l2_norm" }), ROTATED],
   ["tokenformer with softmax", tokenFormer({ layers: 1, activation: "softmax" }), ROTATED],
