@@ -6,9 +6,18 @@ import { UserError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
-import { growMeasured, hasCheckpoint, openCorpus, readMetrics, saveCheckpoint } from "../training/index.ts";
+import {
+  type Checkpoint,
+  growMeasured,
+  growthPlansOf,
+  hasCheckpoint,
+  openCorpus,
+  readMetrics,
+  type ScheduledGrowth,
+  saveCheckpoint,
+} from "../training/index.ts";
 import { type PlanOptions, planOf } from "./growth-options.ts";
-import { wholeOption } from "./numbers.ts";
+import { numberOption, wholeOption } from "./numbers.ts";
 import { checkpointOf, dataOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { growthLines } from "./progress.ts";
@@ -48,6 +57,9 @@ export const growCommand = () =>
     )
     .option("--freeze <n>", "steps for which the old tokens are frozen (default: 0)", wholeOption("--freeze"))
     .option("--rewarm <n>", "steps over which the learning rate rises again (default: 0)", wholeOption("--rewarm"))
+    .option("--restart", "let the schedule of the learning rate begin again, with its warm-up")
+    .option("--learning-rate <rate>", "with --restart: the highest from here on", numberOption("--learning-rate"))
+    .option("--warmup <n>", "with --restart: steps of the warm-up (default: training.warmup)", wholeOption("--warmup"))
     .option("--layers <list>", "blocks that grow, from 0: 0,2 (default: all)")
     .option("--data <file>", "text for the preservation check (default: what the run was trained on)")
     .option("--seed <n>", "seeds the new tokens (default: the run's)", wholeOption("--seed"))
@@ -57,8 +69,8 @@ export const growCommand = () =>
 
 async function runGrow(run: string, options: Options): Promise<void> {
   const { to, data: named, seed, device, json, ...planned } = options;
-  const plan = planOf(planned);
   const checkpoint = await checkpointOf(run);
+  const plan = planOf(planned, checkpoint.state.step);
   if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
     throw new UserError(`--to ${to}: already holds a run; choose another folder`);
   }
@@ -73,8 +85,10 @@ async function runGrow(run: string, options: Options): Promise<void> {
     growMeasured(inference, checkpoint.state, plan, seed ?? checkpoint.config.training.seed, batch),
   );
   const records = await readMetrics(join(run, "metrics.jsonl"));
-  await saveCheckpoint(to, { ...checkpoint, state });
-  const lines = [...records, { step: state.step, growth: report }].map((record) => `${JSON.stringify(record)}\n`);
+  await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state });
+  const { tokens, flops, seconds } = checkpoint.progress;
+  const growth = { ...report, tokens, flops, seconds };
+  const lines = [...records, { step: state.step, growth }].map((record) => `${JSON.stringify(record)}\n`);
   await writeFileAtomic(join(to, "metrics.jsonl"), lines.join(""));
   if (json) {
     printJson({ ...report, step: state.step, to });
@@ -84,4 +98,15 @@ async function runGrow(run: string, options: Options): Promise<void> {
   note(
     `saved to ${to}; train on with: tokenformer train --resume --out ${to} --set training.steps=${checkpoint.config.training.steps + 500}`,
   );
+}
+
+/** A checkpoint that records a plan as applied: a later run takes its schedule from there. */
+function withGrowth(checkpoint: Checkpoint, plan: ScheduledGrowth): Checkpoint {
+  const { config, progress } = checkpoint;
+  const growth = growthPlansOf(config).toSpliced(progress.growthsDone, 0, plan);
+  return {
+    ...checkpoint,
+    config: { ...config, growth },
+    progress: { ...progress, growthsDone: progress.growthsDone + 1 },
+  };
 }

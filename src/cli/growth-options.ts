@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { type GrowthPlan, growthPlanSchema, parseSites } from "../growth/index.ts";
+import { parseSites } from "../growth/index.ts";
+import { type ScheduledGrowth, scheduledGrowthSchema } from "../training/index.ts";
 
 /** Options of a plan, by their names on the command line. */
 export interface PlanOptions {
@@ -14,12 +15,15 @@ export interface PlanOptions {
   readonly freeze?: number;
   readonly rewarm?: number;
   readonly layers?: string;
+  readonly restart?: boolean;
+  readonly learningRate?: number;
+  readonly warmup?: number;
 }
 
-/** A plan from options. Throws a `UserError` that names what is wrong. */
-export function planOf({ add, layers, ...options }: PlanOptions): GrowthPlan {
-  const value = { add: parseSites(add), ...(layers !== undefined && { layers: parseLayers(layers) }), ...options };
-  const result = growthPlanSchema.safeParse(value);
+/** A plan for growth after a step, from options. Throws a `UserError` that names what is wrong. */
+export function planOf({ add, layers, ...options }: PlanOptions, step: number): ScheduledGrowth {
+  const sites = { add: parseSites(add), ...(layers !== undefined && { layers: parseLayers(layers) }) };
+  const result = scheduledGrowthSchema.safeParse({ step, ...sites, ...options });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new UserError(
@@ -27,11 +31,22 @@ export function planOf({ add, layers, ...options }: PlanOptions): GrowthPlan {
   );
 }
 
-const keys = z.enum(["init", "tau", "rampSteps", "optimizer", "freeze", "rewarm", "layers"]);
+const keys = z.enum([
+  "init",
+  "tau",
+  "rampSteps",
+  "optimizer",
+  "freeze",
+  "rewarm",
+  "layers",
+  "restart",
+  "learningRate",
+  "warmup",
+]);
 
 /**
- * `STEP:SITES[;key=value…]`, for example `400:q=32,k=32,ffn=128;init=split;freeze=50`: the entry of `growth` in a
- * configuration, still unchecked but for its form.
+ * `STEP:SITES[;key=value…]`, for example `400:q=32,k=32,ffn=128;init=split;restart`: the entry of `growth` in a
+ * configuration, still unchecked but for its form. A key without a value is true.
  */
 export function parseGrowAt(text: string): unknown {
   const match = /^(\d+):([^;]+)(?:;(.*))?$/s.exec(text);
@@ -41,7 +56,7 @@ export function parseGrowAt(text: string): unknown {
   const [, step = "", sites = "", rest = ""] = match;
   const options = rest.split(";").filter((option) => option !== "");
   const entries = options.map((option) => {
-    const [key = "", value = ""] = option.split("=");
+    const [key = "", value = "true"] = option.split("=");
     const known = keys.safeParse(key.trim());
     if (!known.success) {
       throw new UserError(
@@ -49,9 +64,14 @@ export function parseGrowAt(text: string): unknown {
       );
     }
     if (known.data === "layers") return [known.data, parseLayers(value.replaceAll("+", ","))];
-    return [known.data, /^\d+$/.test(value) ? Number(value) : value];
+    return [known.data, parseValue(value.trim())];
   });
   return { step: Number(step), add: parseSites(sites), ...Object.fromEntries(entries) };
+}
+
+function parseValue(text: string): unknown {
+  if (text === "true" || text === "false") return text === "true";
+  return /^\d/.test(text) && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 function parseLayers(text: string): number[] {

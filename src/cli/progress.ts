@@ -9,7 +9,7 @@ import {
   formatRate,
   formatScientific,
 } from "../report/format.ts";
-import type { GrowthEvent, StartEvent, StepEvent, TrainingEvent } from "../training/index.ts";
+import type { GrowthEvent, GrowthReport, StartEvent, StepEvent, TrainingEvent } from "../training/index.ts";
 import { note } from "./output.ts";
 
 /** Seconds between two lines about steps where no terminal watches. */
@@ -98,7 +98,7 @@ export class Progress {
 }
 
 /** What growing changed, for people. */
-export function growthLines(report: Omit<GrowthEvent, "type" | "lossBefore" | "lossAfter">): string[] {
+export function growthLines(report: GrowthReport & { readonly step: number }): string[] {
   const { init, tau, maxLogitDifference, logitScale } = report;
   const preserved = init === "random" || maxLogitDifference <= 1e-4 * logitScale;
   return [

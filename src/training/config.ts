@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { growthPlanSchema } from "../growth/index.ts";
 import { modelSchema } from "../model/index.ts";
-import { scheduleSchema } from "./schedule.ts";
+import { type ScheduleOptions, scheduleSchema } from "./schedule.ts";
 
 /** Version of the files of a checkpoint. A program reads its own and older ones. */
 export const FORMAT_VERSION = 1;
@@ -54,6 +54,30 @@ export const tokenizerSchema = z
     'expected "character", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
   );
 
+/** A growth plan while training, and what becomes of the learning rate from there on. */
+export const scheduledGrowthSchema = growthPlanSchema
+  .extend({
+    /** The plan is applied after so many updates. */
+    step: natural,
+    /**
+     * Whether the schedule begins again, with its warm-up, and runs to the next restart or to the end of training.
+     * Otherwise it goes on.
+     */
+    restart: z.boolean().default(false),
+    /** With `restart`: the highest learning rate from here on. Default: what it was. */
+    learningRate: z.number().positive().optional(),
+    /** With `restart`: updates of this warm-up. Default: `training.warmup`. */
+    warmup: natural.optional(),
+  })
+  .check(({ value, issues }) => {
+    for (const key of ["learningRate", "warmup"] as const) {
+      if (value[key] !== undefined && !value.restart) {
+        const message = "is for a schedule that begins again; add restart: true, or leave it out";
+        issues.push({ code: "custom", path: [key], message, input: value[key] });
+      }
+    }
+  });
+
 export const configSchema = z
   .strictObject({
     formatVersion: z.literal(FORMAT_VERSION).default(FORMAT_VERSION),
@@ -61,26 +85,29 @@ export const configSchema = z
     training: trainingSchema.prefault({}),
     /** How text becomes tokens: by characters, by a byte-pair encoding trained on the text, or by a tokenizer.json. */
     tokenizer: tokenizerSchema.default("character"),
-    /** Growth while training: each plan is applied after `step` updates. */
-    growth: z.array(growthPlanSchema.extend({ step: natural })).default([]),
+    /** Growth while training; applied growth stays here, as a record and for the schedule. */
+    growth: z.array(scheduledGrowthSchema).default([]),
   })
-  .check((context) => {
-    const { growth, model, training } = context.value;
-    const add = (path: (string | number)[], message: string, input: unknown) =>
-      context.issues.push({ code: "custom", path, message, input });
+  .check(({ value: { growth, model }, issues }) => {
     if (growth.length > 0 && model.type !== "tokenformer") {
-      add(["growth"], `a ${model.type} has no parameter tokens; only a model of type "tokenformer" grows`, growth);
+      const message = `a ${model.type} has no parameter tokens; only a model of type "tokenformer" grows`;
+      issues.push({ code: "custom", path: ["growth"], message, input: growth });
     }
-    growth.forEach(({ step }, index) => {
-      if (step >= training.steps) {
-        add(["growth", index, "step"], `is ${step}, but training ends after ${training.steps} steps`, step);
-      }
-    });
   });
 
 export type Config = z.infer<typeof configSchema>;
 export type TrainingConfig = Config["training"];
 export type ScheduledGrowth = Config["growth"][number];
+
+/** The growth plans in the order of their steps. */
+export function growthPlansOf({ growth }: Pick<Config, "growth">): ScheduledGrowth[] {
+  return growth.toSorted((a, b) => a.step - b.step);
+}
+
+/** The schedule of the learning rate, with its restarts. */
+export function scheduleOf(config: Config): ScheduleOptions {
+  return { ...config.training, restarts: growthPlansOf(config).filter(({ restart }) => restart) };
+}
 
 /** Sequences of one pass. */
 export function microBatchOf({ training, model }: Config): number {

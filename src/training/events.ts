@@ -77,6 +77,10 @@ export interface GrowthEvent extends GrowthReport {
   /** Validation loss just before and just after. */
   readonly lossBefore: number;
   readonly lossAfter: number;
+  /** Tokens, floating-point operations and seconds of training so far. */
+  readonly tokens: number;
+  readonly flops: number;
+  readonly seconds: number;
 }
 
 export interface CheckpointEvent {

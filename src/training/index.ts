@@ -11,13 +11,23 @@ export {
   type Progress,
   saveCheckpoint,
 } from "./checkpoint.ts";
-export { type Config, configSchema, FORMAT_VERSION, type TrainingConfig, trainingSchema } from "./config.ts";
+export {
+  type Config,
+  configSchema,
+  FORMAT_VERSION,
+  growthPlansOf,
+  type ScheduledGrowth,
+  scheduledGrowthSchema,
+  scheduleOf,
+  type TrainingConfig,
+  trainingSchema,
+} from "./config.ts";
 export { EMBEDDED, openCorpus, tokenizerFor } from "./data.ts";
 export type * from "./events.ts";
 export { growMeasured } from "./growing.ts";
 export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export { type MetricRecord, readMetrics } from "./metrics.ts";
 export { type Preset, type PresetName, presetNames, presets } from "./presets.ts";
-export { learningRateAt } from "./schedule.ts";
+export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
 export { Run, type TrainOptions, train } from "./train.ts";
 export { initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";

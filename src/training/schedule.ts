@@ -9,13 +9,31 @@ export interface ScheduleOptions {
   readonly steps: number;
   /** The highest learning rate. */
   readonly learningRate: number;
-  /** Where `cosine` and `warmup-stable-decay` end. */
-  readonly minimumLearningRate: number;
+  /** Where `cosine` and `warmup-stable-decay` end. Default: a tenth of the learning rate, of each phase by its own. */
+  readonly minimumLearningRate?: number | undefined;
   readonly schedule: z.infer<typeof scheduleSchema>;
   /** Updates over which the rate rises from zero. */
   readonly warmup: number;
   /** Share of the steps, at the end, over which `warmup-stable-decay` falls. */
   readonly decayFraction: number;
+  /** Where the schedule begins again, in ascending order of their steps. */
+  readonly restarts?: readonly Restart[];
+}
+
+/** The schedule begins again, and runs to the next restart or to the end of training. */
+export interface Restart {
+  /** Updates made before. */
+  readonly step: number;
+  /** The highest learning rate from here on. Default: what it was. */
+  readonly learningRate?: number | undefined;
+  /** Updates over which the rate rises from zero. Default: as in the first phase. */
+  readonly warmup?: number | undefined;
+}
+
+/** A schedule without restarts that begins at a step. */
+interface Phase extends Pick<ScheduleOptions, "steps" | "learningRate" | "schedule" | "warmup" | "decayFraction"> {
+  readonly start: number;
+  readonly minimumLearningRate: number;
 }
 
 /**
@@ -29,12 +47,34 @@ export function learningRateAt(
   rewarm?: { readonly start: number; readonly steps: number },
 ): number {
   const again = rewarm === undefined ? 1 : Math.min(1, (step - rewarm.start + 1) / (rewarm.steps + 1));
-  if (step < options.warmup) return (again * options.learningRate * (step + 1)) / (options.warmup + 1);
-  return again * afterWarmup(step, options);
+  const phase = phaseAt(step, options);
+  return again * rateWithin(step - phase.start, phase);
 }
 
-function afterWarmup(step: number, options: ScheduleOptions): number {
-  const { steps, learningRate, minimumLearningRate, schedule, warmup, decayFraction } = options;
+/** The phase that an update belongs to: from the last restart before it to the next one. */
+function phaseAt(step: number, options: ScheduleOptions): Phase {
+  const { restarts = [], schedule, decayFraction } = options;
+  const begun = restarts.filter((restart) => restart.step <= step);
+  const last = begun.at(-1);
+  const start = last?.step ?? 0;
+  const end = restarts.find((restart) => restart.step > step)?.step ?? options.steps;
+  const learningRate = begun.findLast((restart) => restart.learningRate !== undefined)?.learningRate;
+  const highest = learningRate ?? options.learningRate;
+  return {
+    start,
+    steps: end - start,
+    learningRate: highest,
+    minimumLearningRate: options.minimumLearningRate ?? highest / 10,
+    schedule,
+    warmup: last?.warmup ?? options.warmup,
+    decayFraction,
+  };
+}
+
+/** The rate after `step` updates of a phase. */
+function rateWithin(step: number, phase: Phase): number {
+  const { steps, learningRate, minimumLearningRate, schedule, warmup, decayFraction } = phase;
+  if (step < warmup) return (learningRate * (step + 1)) / (warmup + 1);
   const range = learningRate - minimumLearningRate;
   switch (schedule) {
     case "constant":

@@ -2,28 +2,21 @@
 
 import { join, resolve } from "node:path";
 import { UserError } from "../errors.ts";
-import { recoverDirectory } from "../formats/index.ts";
-import { advanceRamps, checkPlans, type ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, modelOf, sites, sizesOf, trainingFlopsPerToken, withSites } from "../model/index.ts";
+import { advanceRamps, type ModelState } from "../growth/index.ts";
+import { countParameters, givenOf, modelOf, trainingFlopsPerToken } from "../model/index.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/index.ts";
-import { completed, hasCheckpoint, loadCheckpoint, type Progress, saveCheckpoint } from "./checkpoint.ts";
-import { type Config, microBatchOf, type ScheduledGrowth } from "./config.ts";
-import { EMBEDDED, openCorpus } from "./data.ts";
+import { type BeginningOptions, beginning } from "./beginning.ts";
+import { type Progress, saveCheckpoint } from "./checkpoint.ts";
+import { type Config, growthPlansOf, microBatchOf, scheduleOf } from "./config.ts";
+import { EMBEDDED } from "./data.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growMeasured } from "./growing.ts";
 import { MetricsFile } from "./metrics.ts";
 import { learningRateAt } from "./schedule.ts";
-import { initialState, Trainer } from "./trainer.ts";
+import { Trainer } from "./trainer.ts";
 
-export interface TrainOptions {
-  readonly config: Config;
-  /** A text file, a token file, a folder of both splits, or an opened corpus. Default: the embedded book. */
-  readonly data: string | Corpus;
-  /** Where checkpoints and `metrics.jsonl` go. Default: nowhere. */
-  readonly out?: string;
-  /** Goes on from the checkpoint in `out`, if there is one, with its weights, tokenizer and model. Default false. */
-  readonly resume?: boolean;
+export interface TrainOptions extends BeginningOptions {
   /** Default "cpu". An opened device stays open, and so does an opened corpus. */
   readonly device?: DeviceName | Device;
   /** Ends the run after the step that is under way, with a checkpoint. */
@@ -204,11 +197,7 @@ export class Run {
   async #step(): Promise<StepEvent> {
     const { training, model } = this.#config;
     const { step } = this.trainer;
-    const learningRate = learningRateAt(
-      step,
-      { ...training, minimumLearningRate: training.minimumLearningRate ?? training.learningRate / 10 },
-      this.#model.rewarm,
-    );
+    const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#model.rewarm);
     const begun = performance.now();
     const { loss, gradientNorm } = await this.trainer.update(this.#passes(step), learningRate, training.seed);
     const seconds = (performance.now() - begun) / 1000;
@@ -246,7 +235,7 @@ export class Run {
   }
 
   async *#growths(): AsyncGenerator<GrowthEvent> {
-    for (const [index, { step, ...plan }] of plansOf(this.#config).entries()) {
+    for (const [index, { step, ...plan }] of growthPlansOf(this.#config).entries()) {
       if (index < this.#progress.growthsDone || step > this.trainer.step) continue;
       const lossBefore = await this.#validationLoss();
       const batch = this.#passes(this.trainer.step)[0];
@@ -260,7 +249,7 @@ export class Run {
       this.#flopsPerToken = grown.report.flopsPerTokenAfter;
       this.#progress = { ...this.#progress, growthsDone: index + 1 };
       const lossAfter = await this.#validationLoss();
-      yield { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter };
+      yield { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter, ...this.#totals() };
     }
   }
 
@@ -323,40 +312,9 @@ export class Run {
   }
 }
 
-/** What a run begins with: the checkpoint in `out`, or a new model. */
-async function beginning(options: TrainOptions) {
-  const { config, data, out, resume = false } = options;
-  if (out !== undefined && (await hasCheckpoint(out))) {
-    if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
-    const { state, tokenizer, progress } = await loadCheckpoint(out);
-    checkPlans(state.config, plansOf(config).slice(progress.growthsDone));
-    await recoverDirectory(out);
-    const corpus = typeof data === "string" ? await openCorpus(data, tokenizer) : data;
-    return { config: { ...config, model: state.config }, corpus, state, progress };
-  }
-  checkPlans(config.model, plansOf(config));
-  const corpus = typeof data === "string" ? await openCorpus(data, config.tokenizer) : data;
-  const chosen = completed(config.model, corpus.tokenizer, "the configuration");
-  // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
-  const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;
-  const state: ModelState = {
-    ...initialState(modelOf(model), config.training.seed, sizesOf(model)),
-    config: model,
-    ramps: [],
-    rewarm: undefined,
-  };
-  const progress: Progress = { tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
-  return { config: { ...config, model }, corpus, state, progress };
-}
-
 /** How a checkpoint names its data, so that the run can go on from another folder. */
 function dataNameOf(data: string | Corpus, corpus: Corpus): string {
   return typeof data === "string" && data !== EMBEDDED ? resolve(data) : corpus.name;
-}
-
-/** The growth plans in the order of their steps. */
-function plansOf({ growth }: Config): ScheduledGrowth[] {
-  return growth.toSorted((a, b) => a.step - b.step);
 }
 
 /** Whether tokens were appended after the state's last update. */

@@ -136,12 +136,22 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a plan with an unknown option",
     growAt("2:q=8;inti=split"),
-    '--grow-at 2:q=8;inti=split: unknown option "inti", expected one of init, tau, rampSteps, optimizer, freeze, rewarm, layers',
+    '--grow-at 2:q=8;inti=split: unknown option "inti", expected one of init, tau, rampSteps, optimizer, freeze, rewarm, layers, restart, learningRate, warmup',
+  ],
+  [
+    "a learning rate of a plan without a restart",
+    growAt("2:q=8;learningRate=1e-3"),
+    `the configuration: growth.0.learningRate: is for a schedule that begins again; add restart: true, or leave it out; correct it, or ${examples}`,
+  ],
+  [
+    "a warm-up of growing without a restart",
+    grow("q=8", "--warmup", "5"),
+    'growth plan "q=8": warmup: is for a schedule that begins again; add restart: true, or leave it out',
   ],
   [
     "a plan after the end",
     growAt("9:q=8"),
-    `the configuration: growth.0.step: is 9, but training ends after 6 steps; correct it, or ${examples}`,
+    "growth at step 9: training ends after 6 steps; grow earlier, or raise training.steps",
   ],
   [
     "a folder that holds a run",

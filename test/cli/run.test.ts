@@ -127,6 +127,30 @@ describe("grow", () => {
     expect(steps).toEqual([0, 1, 2, 2, 3, 4, 4, 5, 6, 6, "growth", 7, 8, 8]);
   });
 
+  it("lets the learning rate begin again, and the result grows again as it trains on", async () => {
+    const restart = ["--restart", "--learning-rate", "0.004", "--warmup", "1"];
+    await answer("grow", "run", "--to", "again", "--add", "ffn=16", ...restart);
+    const settings = ["training.steps=10", "training.schedule=constant"].flatMap((setting) => ["--set", setting]);
+    await answer("train", "--resume", "--out", "again", ...settings, "--grow-at", "8:ffn=16;restart;learningRate=2e-3");
+    const records = await metrics("again");
+    const rates = records.filter(({ step, loss }) => loss !== undefined && Number(step) > 6);
+    expect(rates.map(({ learningRate }) => learningRate)).toEqual([0.002, 0.004, 0.002, 0.002]);
+    const growths = records.flatMap(({ step, growth }) => (growth === undefined ? [] : [{ step, growth }]));
+    expect(growths).toMatchObject([
+      { step: 6, growth: { tokens: 6 * 64, flops: number, seconds: number } },
+      { step: 8, growth: { tokens: 8 * 64, lossBefore: number } },
+    ]);
+    expect(json(await answer("inspect", "again", "--json"))).toMatchObject({
+      config: {
+        growth: [
+          { step: 6, restart: true, learningRate: 0.004, warmup: 1 },
+          { step: 8, learningRate: 0.002 },
+        ],
+      },
+      progress: { growthsDone: 2 },
+    });
+  });
+
   it("tells people what it cost, and how to go on", async () => {
     const { code, stdout, stderr } = await run("grow", "run", "--to", "twice", "--add", "all=x2", "--init", "split");
     expect(code).toBe(0);

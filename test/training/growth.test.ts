@@ -57,6 +57,28 @@ describe("growth", () => {
     );
   });
 
+  it("tells how much training it took so far", async () => {
+    const events = await grown([{ step: 2, add: { feedForward: 5 } }], { steps: 3 });
+    const { tokens, flops, seconds } = only(ofType(events, "growth"));
+    expect({ tokens, flops, seconds }).toEqual({
+      tokens: 70,
+      flops: ofType(events, "step")[1]?.flops,
+      seconds: ofType(events, "step")[1]?.seconds,
+    });
+  });
+
+  it("lets the schedule begin again where it is asked to", async () => {
+    const growth = [
+      { step: 4, add: { query: 2 } },
+      { step: 8, add: { query: 2 }, restart: true, learningRate: 0.02, warmup: 1 },
+    ];
+    const training = { schedule: "warmup-stable-decay", decayFraction: 0.5, minimumLearningRate: 0 } as const;
+    const rates = ofType(await grown(growth, training), "step").map(({ learningRate }) => learningRate);
+    [0.25, 0.5, 0.75, 1, 1, 0.75, 0.5, 0.25, 1, 2, 2, 1].forEach((expected, step) => {
+      expect(rates[step], `step ${step}`).toBeCloseTo(0.01 * expected, 12);
+    });
+  });
+
   it("by drawing all anew does not go on from the same loss", async () => {
     const { lossBefore, lossAfter } = only(
       ofType(await grown([{ step: 12 - 1, add: { feedForward: 40 }, init: "random" }]), "growth"),

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { learningRateAt } from "../../src/training/schedule.ts";
+import { scheduleOf } from "../../src/training/config.ts";
+import { learningRateAt, type Restart } from "../../src/training/schedule.ts";
+import { tinyConfig } from "./support.ts";
 
-type Options = Parameters<typeof learningRateAt>[1];
+type Options = Parameters<typeof learningRateAt>[1] & { readonly minimumLearningRate: number };
 
 const cosine: Options = {
   steps: 110,
@@ -128,5 +130,111 @@ describe("after growth", () => {
         if (later >= rewarm.steps) expect(rate).toBe(learningRateAt(step, options));
       }),
     );
+  });
+});
+
+describe("restarts", () => {
+  /** Phases of 100, 50 and 50 updates. */
+  const restarts: Restart[] = [{ step: 100 }, { step: 150, learningRate: 0.4, warmup: 4 }];
+  const expectRates = (options: Options, expected: Readonly<Record<number, number>>) => {
+    for (const [step, rate] of Object.entries(expected)) {
+      expect(learningRateAt(Number(step), options), `step ${step}`).toBeCloseTo(rate, 12);
+    }
+  };
+
+  it("let a cosine begin again with its warm-up, and end before the next", () => {
+    const options = { ...cosine, steps: 200, restarts };
+    expectRates(options, {
+      0: 0.8 / 11,
+      9: 8 / 11,
+      10: 0.8,
+      55: 0.5,
+      85: 0.2 + 0.3 * (1 + Math.cos((75 / 90) * Math.PI)),
+      99: 0.2 + 0.3 * (1 + Math.cos((89 / 90) * Math.PI)),
+      100: 0.8 / 11,
+      109: 8 / 11,
+      110: 0.8,
+      130: 0.5,
+      149: 0.2 + 0.3 * (1 + Math.cos((39 / 40) * Math.PI)),
+      150: 0.4 / 5,
+      153: 1.6 / 5,
+      154: 0.4,
+      177: 0.3,
+      199: 0.2 + 0.1 * (1 + Math.cos((45 / 46) * Math.PI)),
+      200: 0.2,
+      1000: 0.2,
+    });
+  });
+
+  it("let warmup-stable-decay fall in the last share of each phase", () => {
+    const options = { ...stable, steps: 200, restarts };
+    expectRates(options, {
+      79: 0.8,
+      80: 0.8,
+      90: 0.5,
+      99: 0.23,
+      100: 0.8 / 11,
+      110: 0.8,
+      140: 0.8,
+      145: 0.5,
+      149: 0.26,
+      150: 0.08,
+      154: 0.4,
+      190: 0.4,
+      195: 0.3,
+      200: 0.2,
+    });
+  });
+
+  it("let a constant rate rise again", () => {
+    const options = { ...constant, steps: 200, restarts };
+    expectRates(options, { 99: 0.8, 100: 0.8 / 11, 110: 0.8, 149: 0.8, 150: 0.08, 154: 0.4, 199: 0.4 });
+  });
+
+  it("end each phase at a tenth of its own rate where no minimum is given", () => {
+    const { minimumLearningRate: _, ...options } = { ...cosine, steps: 200, restarts, warmup: 0 };
+    expect(learningRateAt(99, options)).toBeCloseTo(0.08 + 0.36 * (1 + Math.cos(0.99 * Math.PI)), 12);
+    expect(learningRateAt(200, options)).toBeCloseTo(0.04, 12);
+  });
+
+  it("keep the rate of the last that named one, even one at the same step", () => {
+    const same = [{ step: 100, learningRate: 0.6 }, { step: 100, warmup: 1 }, { step: 150 }];
+    expectRates({ ...constant, steps: 200, restarts: same }, { 99: 0.8, 100: 0.3, 101: 0.6, 149: 0.6, 160: 0.6 });
+  });
+
+  it("make each phase what it is as a training of its own", () => {
+    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 299 }), { maxLength: 4 });
+    fc.assert(
+      fc.property(anyOptions, cuts, fc.integer({ min: 0, max: 299 }), (options, unsorted, step) => {
+        const steps = unsorted.toSorted((a, b) => a - b);
+        const whole = { ...options, steps: 300, restarts: steps.map((at) => ({ step: at })) };
+        const start = steps.findLast((at) => at <= step) ?? 0;
+        const end = steps.find((at) => at > step) ?? 300;
+        expect(learningRateAt(step, whole)).toBe(learningRateAt(step - start, { ...options, steps: end - start }));
+      }),
+    );
+  });
+
+  it("are the growth plans that ask for one, by their steps", () => {
+    const add = { query: 2 };
+    const growth = [
+      { step: 9, add, restart: true, learningRate: 0.004 },
+      { step: 7, add },
+      { step: 5, add, restart: true, warmup: 0 },
+    ];
+    const { restarts, ...others } = scheduleOf(tinyConfig({}, { growth }));
+    expect(restarts).toMatchObject([
+      { step: 5, warmup: 0 },
+      { step: 9, learningRate: 0.004 },
+    ]);
+    expect(others).toMatchObject({ steps: 12, learningRate: 0.01, warmup: 3, schedule: "cosine" });
+  });
+
+  it("are needed where a growth plan names a learning rate or a warm-up", () => {
+    for (const key of ["learningRate", "warmup"]) {
+      expect(() => tinyConfig({}, { growth: [{ step: 5, add: { query: 2 }, [key]: 1 }] })).toThrow(
+        /is for a schedule that begins again; add restart: true/,
+      );
+    }
   });
 });
