@@ -1,47 +1,74 @@
 /** `tokenformer inspect`: what a checkpoint is. */
 
 import { Command } from "commander";
-import { countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
+import { UserError } from "../errors.ts";
+import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
 import { formatCount, formatFlops } from "../report/format.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import type { Checkpoint } from "../training/index.ts";
 import { checkpointOf } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
+import { deviceOption } from "./train-command.ts";
+import { printUsage, usageJson, usageOf } from "./usage-table.ts";
 
 export const inspectCommand = () =>
   new Command("inspect")
     .description("configuration, parameters by group, costs and the lineage of the parameter tokens")
     .argument("<run>", "folder of a run or checkpoint")
+    .option("--usage", "measure how much old and new parameter tokens are used, and their gradients", false)
+    .option("--data <file>", "the text for --usage (default: what the run was trained on)")
+    .addOption(deviceOption())
     .option("--json", "print everything as JSON", false)
     .action(runInspect);
 
-async function runInspect(run: string, { json }: { readonly json: boolean }): Promise<void> {
-  const { config, state, progress, tokenizer, dataName } = await checkpointOf(run);
-  const model = state.config;
-  const parameters = countParameters(model);
-  const flopsPerToken = { forward: forwardFlops(model) / model.context, training: trainingFlopsPerToken(model) };
-  const lineage = Object.fromEntries(state.lineage);
-  if (json) {
-    const vocabulary = { size: tokenizer.vocabularySize, kind: tokenizer.kind };
-    printJson({
-      step: state.step,
-      data: dataName,
-      config,
-      parameters,
-      flopsPerToken,
-      vocabulary,
-      lineage,
-      ramps: state.ramps,
-      progress,
-    });
-    return;
-  }
-  print(`${model.type} at step ${state.step}, trained on ${dataName}`);
+interface Options {
+  readonly usage: boolean;
+  readonly data?: string;
+  readonly device: DeviceName;
+  readonly json: boolean;
+}
+
+async function runInspect(run: string, { json, usage, data, device }: Options): Promise<void> {
+  if (data !== undefined && !usage) throw new UserError(`--data ${data}: only --usage reads a text; add --usage`);
+  const checkpoint = await checkpointOf(run);
+  const measured = usage ? await usageOf(checkpoint, data, device) : undefined;
+  if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
+  else if (measured) printUsage(measured);
+  else printSummary(checkpoint);
+}
+
+function summary({ config, state, progress, tokenizer, dataName }: Checkpoint) {
+  return {
+    step: state.step,
+    data: dataName,
+    config,
+    parameters: countParameters(state.config),
+    flopsPerToken: flopsPerToken(state.config),
+    vocabulary: { size: tokenizer.vocabularySize, kind: tokenizer.kind },
+    lineage: Object.fromEntries(state.lineage),
+    ramps: state.ramps,
+    progress,
+  };
+}
+
+function flopsPerToken(model: Complete) {
+  return { forward: forwardFlops(model) / model.context, training: trainingFlopsPerToken(model) };
+}
+
+function printSummary({ config, state, dataName }: Checkpoint): void {
+  const { forward, training } = flopsPerToken(state.config);
+  print(`${state.config.type} at step ${state.step}, trained on ${dataName}`);
   print();
   print(JSON.stringify(config, null, 2));
   print();
   printTable(
-    Object.entries(parameters).map(([group, count]) => [group, formatCount(count), count.toLocaleString("en")]),
+    Object.entries(countParameters(state.config)).map(([group, count]) => [
+      group,
+      formatCount(count),
+      count.toLocaleString("en"),
+    ]),
   );
-  print(`  ${formatFlops(flopsPerToken.forward)} a token forward, ${formatFlops(flopsPerToken.training)} training`);
+  print(`  ${formatFlops(forward)} a token forward, ${formatFlops(training)} training`);
   if (state.lineage.size === 0) return;
   print();
   print("parameter tokens, by the step at which they were born:");

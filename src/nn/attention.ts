@@ -39,7 +39,8 @@ export interface AttentionOptions {
 const ROTARY_BASE = 10_000;
 
 /**
- * Each token attends to itself and to those before it: softmax(Q Kᵀ / √C) V for each head.
+ * Each token attends to itself and to those before it: softmax(Q Kᵀ / √C) V for each head. Records the weights
+ * [B, H, T, T], as they are before dropout, as `weights`.
  * @param query [B, T, D], as key and value
  * @returns [B, T, D]
  */
@@ -56,8 +57,10 @@ export function causalAttention(
   const k = rotated(splitHeads(key, options.heads)); // [B, H, T, C]
   const v = splitHeads(value, options.heads); // [B, H, T, C]
   const scores = matmul(q, k, { transposeB: true, alpha: 1 / Math.sqrt(channels) }); // [B, H, T, T]
-  const weights = dropout(scope, softmax(add(scores, causalMask(time))), options.dropout);
-  const attended = transpose(matmul(weights, v), [0, 2, 1, 3]); // [B, T, H, C]
+  const weights = softmax(add(scores, causalMask(time))); // [B, H, T, T]
+  scope.record("weights", weights);
+  const dropped = dropout(scope, weights, options.dropout);
+  const attended = transpose(matmul(dropped, v), [0, 2, 1, 3]); // [B, T, H, C]
   return reshape(attended, [at(query.shape, 0), time, width]); // [B, T, D]
 }
 

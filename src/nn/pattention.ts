@@ -38,7 +38,7 @@ export const KEY_DEVIATION = 0.02;
 
 /**
  * Y = Θ(X Kᵀ) V. The number of parameter tokens is the symbol `tokensOf(path)` of the scope's path, and τ the given value
- * `tau` there, so that one compiled program serves every stage of growth.
+ * `tau` there, so that one compiled program serves every stage of growth. Records Θ(X Kᵀ) as `weights`.
  * @param x [B, T, D]
  * @returns [B, T, width]
  */
@@ -48,6 +48,7 @@ export function pattention(scope: Scope, x: Tensor, { width, activation, valueDe
   const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
   const { weights, factor } = weigh(scope, scores, activation, tokens); // Θ(A) / factor [B, T, P]
+  scope.record("weights", mul(weights, factor)); // Θ(A) [B, T, P]
   return matmul(weights, values, { alpha: factor }); // Θ(A) V [B, T, width]
 }
 

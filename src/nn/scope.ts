@@ -34,6 +34,7 @@ const RESERVED = new Set(["tokens", "targets", "lossScale"]);
 interface Trace {
   readonly parameters: Map<string, { readonly spec: ParameterSpec; readonly tensor: Tensor }>;
   readonly inputs: Map<string, Tensor>;
+  readonly records: Map<string, Tensor>;
   readonly training: boolean;
   sites: number;
 }
@@ -49,7 +50,10 @@ export class Scope {
 
   /** A scope to trace a model in. While training, dropout is active. */
   static root(options: { readonly training: boolean }): Scope {
-    return new Scope({ parameters: new Map(), inputs: new Map(), training: options.training, sites: 0 }, "");
+    return new Scope(
+      { parameters: new Map(), inputs: new Map(), records: new Map(), training: options.training, sites: 0 },
+      "",
+    );
   }
 
   /** Whether the trace is one for training. */
@@ -104,6 +108,19 @@ export class Scope {
   /** The root's value of that name: one for the whole model. */
   global(name: string, shape: readonly Dimension[] = [], dtype: DataType = "float32"): Tensor {
     return new Scope(this.#trace, "").given(name, shape, dtype);
+  }
+
+  /**
+   * Names an intermediate value, for example the weights of an attention, so that a program can have it among its outputs.
+   * It costs nothing in those that do not. Where a layer is used twice, the last use stands.
+   */
+  record(name: string, tensor: Tensor): void {
+    this.#trace.records.set(this.path(name), tensor);
+  }
+
+  /** What the model recorded, by path. */
+  get records(): ReadonlyMap<string, Tensor> {
+    return this.#trace.records;
   }
 
   /** A number that no other caller in this trace gets: 0, 1, … */

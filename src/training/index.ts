@@ -24,6 +24,7 @@ export {
 } from "./config.ts";
 export { EMBEDDED, openCorpus, tokenizerFor } from "./data.ts";
 export type * from "./events.ts";
+export { type GenerationUsage, type GenerationUse, usageByGeneration } from "./generations.ts";
 export { growMeasured } from "./growing.ts";
 export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export { type MetricRecord, readMetrics } from "./metrics.ts";
@@ -31,3 +32,4 @@ export { type Preset, type PresetName, presetNames, presets } from "./presets.ts
 export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
 export { Run, type TrainOptions, train } from "./train.ts";
 export { initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";
+export { measureUsage, type TokenUse, tokenGradientNorms, type Usage } from "./usage.ts";

@@ -1,11 +1,11 @@
 /** A model with its weights on a device: losses and logits. Programs are compiled when they are first used. */
 
 import type { HostArray } from "../growth/index.ts";
-import { traceModel } from "../model/index.ts";
-import type { Model } from "../nn/index.ts";
+import { type Traced, traceModel } from "../model/index.ts";
+import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
-import { crossEntropy, elements, graph, input, mul, reshape, rowsOf, sum } from "../tensor/index.ts";
+import { crossEntropy, elements, graph, input, mul, reshape, rowsOf, sum, type Tensor } from "../tensor/index.ts";
 
 /** Windows of tokens and what follows each: both int32 [sequences, context], row by row. */
 export interface TokenBatch {
@@ -20,7 +20,7 @@ export type Tensors = ReadonlyMap<string, DeviceTensor>;
 export class Inference {
   readonly device: Device;
   readonly #model: Model;
-  readonly #programs = new Map<"loss" | "logits", Promise<Program>>();
+  readonly #programs = new Map<string, Promise<Program>>();
   #parameters: Tensors;
   #given: ReadonlyMap<string, number>;
 
@@ -53,7 +53,7 @@ export class Inference {
 
   /** The mean cross-entropy over batches, in nats per token, and the number of tokens. */
   async evaluate(batches: Iterable<TokenBatch>): Promise<{ loss: number; tokens: number }> {
-    const program = await this.#program("loss");
+    const program = await this.program("loss", (traced) => ({ loss: lossOf(traced) }));
     let [total, tokens] = [0, 0];
     for (const batch of batches) {
       const { values } = await program.run({ ...this.inputs(), ...batchInputs(batch, 1) });
@@ -65,7 +65,7 @@ export class Inference {
 
   /** The logits [B, T, V] of tokens int32 [B, T]. */
   async logits(tokens: Int32Array, shape: readonly [number, number]): Promise<HostArray> {
-    const program = await this.#program("logits");
+    const program = await this.program("logits", ({ logits }) => ({ logits }));
     const { values } = await program.run({ ...this.inputs(), tokens: { dtype: "int32", shape, data: tokens } });
     return floatArray(required(new Map(Object.entries(values)), "logits"));
   }
@@ -76,33 +76,63 @@ export class Inference {
     return data.slice(-(shape.at(-1) ?? 0));
   }
 
+  /**
+   * What the model records on its way, by path, for tokens int32 [B, T]: `blocks.0.attention.weights` are the weights
+   * [B, H, T, T] between tokens of a block, `blocks.0.feedForward.weights` those [B, T, P] of parameter tokens.
+   * @throws Error for a path at which nothing is recorded
+   */
+  async records(
+    tokens: Int32Array,
+    shape: readonly [number, number],
+    paths: readonly string[],
+  ): Promise<Map<string, HostArray>> {
+    const program = await this.program(`records ${paths.join(" ")}`, ({ scope }) =>
+      Object.fromEntries(paths.map((path) => [path, recorded(scope, path)])),
+    );
+    const { values } = await program.run({ ...this.inputs(), tokens: { dtype: "int32", shape, data: tokens } });
+    return new Map(Object.entries(values).map(([path, value]) => [path, floatArray(value)]));
+  }
+
+  /**
+   * A program on a trace of this model outside training, all of whose outputs are downloaded. It is compiled when it is first
+   * asked for, and kept under its name until `release`.
+   */
+  program(name: string, outputs: (traced: Traced) => Readonly<Record<string, Tensor>>): Promise<Program> {
+    const existing = this.#programs.get(name);
+    if (existing !== undefined) return existing;
+    const named = outputs(traceModel(this.#model, { training: false }));
+    const program = this.device.compile(graph(name, named), { download: Object.keys(named) });
+    this.#programs.set(name, program);
+    return program;
+  }
+
   /** Frees the programs. */
   async release(): Promise<void> {
     for (const program of this.#programs.values()) await (await program).release();
     this.#programs.clear();
   }
-
-  #program(name: "loss" | "logits"): Promise<Program> {
-    const existing = this.#programs.get(name);
-    if (existing !== undefined) return existing;
-    const outputs = name === "loss" ? { loss: tracedLoss(this.#model, false).loss } : { logits: logitsOf(this.#model) };
-    const program = this.device.compile(graph(name, outputs), { download: [name] });
-    this.#programs.set(name, program);
-    return program;
-  }
 }
 
-/** A model's summed loss on a batch times `lossScale`, a given value: 1 / tokens makes it the mean. */
+/** A model's loss as `lossOf` has it, with the scope of its trace. */
 export function tracedLoss(model: Model, training: boolean) {
-  const { scope, tokens, logits } = traceModel(model, { training });
+  const traced = traceModel(model, { training });
+  return { scope: traced.scope, loss: lossOf(traced) };
+}
+
+/** The summed loss on a batch times `lossScale`, a given value: 1 / tokens makes it the mean. */
+export function lossOf({ tokens, logits }: Traced): Tensor {
   const targets = input("targets", tokens.shape, "int32");
   const losses = crossEntropy(rowsOf(logits), reshape(targets, [elements(targets.shape)])); // [B T]
-  return { scope, loss: mul(sum(losses, [0]), input("lossScale", [])) };
+  return mul(sum(losses, [0]), input("lossScale", []));
 }
 
-const logitsOf = (model: Model) => traceModel(model, { training: false }).logits;
+function recorded({ records }: Scope, path: string): Tensor {
+  const tensor = records.get(path);
+  if (tensor !== undefined) return tensor;
+  throw new Error(`the model records nothing as "${path}"; there is ${[...records.keys()].join(", ")}`);
+}
 
-/** The inputs of `tracedLoss` that a batch gives. */
+/** The inputs of `lossOf` that a batch gives. */
 export function batchInputs({ tokens, targets, sequences, context }: TokenBatch, lossScale: number) {
   const shape = [sequences, context];
   return {

@@ -77,6 +77,11 @@ export class Trainer {
     return this.#counts.step;
   }
 
+  /** The generations of each site's tokens, oldest first, by the site's path. */
+  get lineage(): TrainerState["lineage"] {
+    return this.#counts.lineage;
+  }
+
   /**
    * One update by the gradients of all passes together. If the loss or the gradients are not finite, nothing is updated.
    * @param passes parts of the step's batch; each is a micro-batch
@@ -217,7 +222,7 @@ function firstGenerations(parameters: ReadonlyMap<string, HostArray>): Map<strin
 }
 
 /** The site that a parameter's rows are tokens of. */
-function siteOf(parameter: string): string | undefined {
+export function siteOf(parameter: string): string | undefined {
   return /^(.+)\.(?:keys|values)$/.exec(parameter)?.[1];
 }
 

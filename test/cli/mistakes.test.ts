@@ -236,6 +236,11 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     "newer/config.json: has format version 9, this program reads up to 1; install a newer tokenformer",
   ],
   [
+    "a text that nothing reads",
+    ["inspect", "run", "--data", "text.txt"],
+    "--data text.txt: only --usage reads a text; add --usage",
+  ],
+  [
     "a damaged configuration",
     ["train", "--resume", "--out", "scrambled"],
     "scrambled/config.json:2:12: this is not JSON; correct the file or write it again",

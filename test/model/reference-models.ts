@@ -12,6 +12,8 @@ export interface Extra {
   readonly rotary: number;
   /** τ by site; where it is absent, the square root of the number of tokens. */
   readonly tau?: ReadonlyMap<string, number>;
+  /** Is told what each site of a TokenFormer is given: a row a token. */
+  readonly onSite?: (path: string, x: reference.Matrix) => void;
 }
 
 type Named = (name: string) => reference.Matrix;
@@ -63,8 +65,9 @@ function transformer(config: TransformerConfig, named: Named, tokens: reference.
 }
 
 /** TokenFormer as the paper and the published code have it, with its options. */
-function tokenformer(config: TokenFormerConfig, named: Named, tokens: reference.Row, { rotary, tau }: Extra) {
+function tokenformer(config: TokenFormerConfig, named: Named, tokens: reference.Row, { rotary, tau, onSite }: Extra) {
   const site = (x: reference.Matrix, path: string) => {
+    onSite?.(path, x);
     const keys = named(`${path}.keys`);
     const scale = tau?.get(path) ?? Math.sqrt(keys.length);
     return reference.pattention(x, keys, named(`${path}.values`), config.activation, scale);

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { normal, Scope, zeros } from "../../src/nn/index.ts";
+import { exp, graph, input, neg } from "../../src/tensor/index.ts";
 
 it("names parameters by their path, in the order in which they are asked for", () => {
   const root = Scope.root({ training: false });
@@ -35,4 +36,15 @@ it("refuses a parameter with the name of another input of the programs", () => {
     `[Error: parameter("tokens"): the programs of a model have an input of that name; choose another]`,
   );
   expect(() => scope.within("embedding").parameter("tokens", [3], zeros)).not.toThrow();
+});
+
+it("keeps what is recorded by its path, the last where a layer is used twice, and out of programs that do not ask", () => {
+  const scope = Scope.root({ training: false });
+  const x = input("x", [3]);
+  const [first, last] = [exp(x), exp(x)];
+  scope.within("layer").record("weights", first);
+  scope.within("layer").record("weights", last);
+  expect([...scope.records]).toEqual([["layer.weights", last]]);
+  expect(scope.records.get("layer.weights")).toBe(last);
+  expect(graph("program", { y: neg(x) }).nodes).not.toContain(last.node);
 });

@@ -4,6 +4,7 @@
  */
 
 import {
+  abs,
   add,
   cast,
   concat,
@@ -146,7 +147,7 @@ const sourceCases: OperatorCase[] = [
 
 /** An elementwise function of one tensor over several shapes. */
 function unaryCases(
-  operator: "neg" | "exp" | "log" | "sqrt" | "erf" | "cos" | "sin" | "relu" | "gelu" | "erfGate",
+  operator: "neg" | "abs" | "exp" | "log" | "sqrt" | "erf" | "cos" | "sin" | "relu" | "gelu" | "erfGate",
   program: (x: Tensor) => Tensor,
   reference: (x: number) => number,
   [low, high]: readonly [number, number],
@@ -180,6 +181,7 @@ const unary: OperatorCase[] = [
   ...unaryCases("erf", erf, erfReference, [-3, 3]),
   ...unaryCases("cos", cos, Math.cos, [-4, 4]),
   ...unaryCases("sin", sin, Math.sin, [-4, 4]),
+  ...unaryCases("abs", abs, Math.abs, [-2, 2]),
   ...unaryCases("relu", relu, (x) => Math.max(x, 0), [-2, 2]),
   ...unaryCases("gelu", gelu, geluReference, [-3, 3]),
   ...unaryCases("erfGate", erfGate, (x) => x * (1 + erfReference(x)), [-3, 3]),

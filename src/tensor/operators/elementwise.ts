@@ -17,6 +17,7 @@ export const sqrt = (x: Tensor): Tensor => apply(elementwise.sqrt, {}, [x]);
 export const erf = (x: Tensor): Tensor => apply(elementwise.erf, {}, [x]);
 export const cos = (x: Tensor): Tensor => apply(elementwise.cos, {}, [x]);
 export const sin = (x: Tensor): Tensor => apply(elementwise.sin, {}, [x]);
+export const abs = (x: Tensor): Tensor => apply(elementwise.abs, {}, [x]);
 export const relu = (x: Tensor): Tensor => apply(elementwise.relu, {}, [x]);
 /** GELU(x) = x Φ(x) with the exact Φ (erf), not the tanh approximation. */
 export const gelu = (x: Tensor): Tensor => apply(elementwise.gelu, {}, [x]);
@@ -48,6 +49,7 @@ export const elementwise = {
   erf: unary("erf", "2/√π ∫₀ˣ e^(-t²) dt", "Erf", (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))),
   cos: unary("cos", "cos x", "Cos", (g, x) => neg(mul(g, sin(x)))),
   sin: unary("sin", "sin x", "Sin", (g, x) => mul(g, cos(x))),
+  abs: unary("abs", "|x|", "Abs", (g, x) => where(greaterOrEqual(x, 0), g, neg(g))),
   relu: unary("relu", "max(x, 0)", "Relu", (g, _, y) => mul(g, cast(greater(y, 0), "float32"))),
   // d GELU = Φ(x) + x φ(x), with u = x/√2: ½ erf(u) + ½ + u · e^(-½ ln π - u²)
   gelu: unary("gelu", "x Φ(x), Φ the normal distribution function", "Gelu", (g, x) => {

@@ -8,6 +8,7 @@ import { products } from "./products.ts";
 import { sources } from "./sources.ts";
 
 export {
+  abs,
   add,
   cast,
   cos,

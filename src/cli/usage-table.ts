@@ -1,0 +1,88 @@
+/** How `inspect` shows the use of parameter tokens. */
+
+import { UserError } from "../errors.ts";
+import { sites } from "../model/index.ts";
+import { formatShare } from "../report/format.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { consecutiveBatches } from "../text/index.ts";
+import {
+  type Checkpoint,
+  type GenerationUsage,
+  type GenerationUse,
+  measureUsage,
+  openCorpus,
+  tokenGradientNorms,
+  usageByGeneration,
+} from "../training/index.ts";
+import { dataOf, withModel } from "./open.ts";
+import { print, printTable } from "./output.ts";
+
+/** What was measured, and on what. */
+export interface MeasuredUsage {
+  readonly data: string;
+  readonly tokens: number;
+  readonly usage: GenerationUsage;
+}
+
+/**
+ * The use of a checkpoint's parameter tokens on the beginning of a text's validation split, as long as that of the run's
+ * evaluations; gradients are those of the first batch.
+ * @throws UserError for a model without parameter tokens, and for a text without tokens
+ */
+export async function usageOf(
+  checkpoint: Checkpoint,
+  named: string | undefined,
+  device: DeviceName,
+): Promise<MeasuredUsage> {
+  const { state, config } = checkpoint;
+  if (state.config.type !== "tokenformer") {
+    throw new UserError(`--usage: a ${state.config.type} has no parameter tokens; leave the option out`);
+  }
+  const data = dataOf(named, checkpoint);
+  const corpus = await openCorpus(data, checkpoint.tokenizer);
+  const { context } = state.config;
+  const maxTokens = config.training.evaluationTokens || Number.POSITIVE_INFINITY;
+  const sequences = Math.max(1, Math.floor(4096 / context));
+  const batches = [...consecutiveBatches(corpus.validation, { sequences, context, maxTokens })];
+  const [first] = batches;
+  if (first === undefined) {
+    throw new UserError(`${data}: the validation split is too short, expected at least 2 tokens; give a longer text`);
+  }
+  const usage = await withModel(checkpoint, device, async (inference) =>
+    usageByGeneration(
+      sites(state.config),
+      state.lineage,
+      await measureUsage(inference, batches),
+      await tokenGradientNorms(inference, first),
+    ),
+  );
+  const tokens = batches.reduce((sum, batch) => sum + batch.sequences * batch.context, 0);
+  return { data, tokens, usage };
+}
+
+/** The use as plain JSON. */
+export function usageJson({ data, tokens, usage: { kinds, layers, all } }: MeasuredUsage) {
+  return { data, tokens, kinds: Object.fromEntries(kinds), layers, all };
+}
+
+/** A table by kind of site. */
+export function printUsage({ data, tokens, usage: { kinds, all } }: MeasuredUsage): void {
+  print(`use of the parameter tokens on ${tokens} tokens of ${data}, validation split, by the step of their birth:`);
+  printTable([
+    ["site", "born", "tokens", "of tokens", "of mass", "of contribution", "gradient norm"],
+    ...[...kinds, ["all", all] as const].flatMap(([kind, generations]) => rows(kind, generations)),
+  ]);
+  print("  mass is the mean weight |Θ(A)| of a token, contribution |Θ(A)| ‖V‖; gradients are of one batch's mean loss");
+}
+
+function rows(kind: string, generations: readonly GenerationUse[]): string[][] {
+  return generations.map((use, index) => [
+    index === 0 ? kind : "",
+    `${use.init}${use.born > 0 ? ` at ${use.born}` : ""}`,
+    String(use.tokens),
+    formatShare(use.tokenShare),
+    formatShare(use.massShare),
+    formatShare(use.contributionShare),
+    use.gradientNorm?.toPrecision(3) ?? "",
+  ]);
+}
