@@ -15,17 +15,28 @@ export interface ConfigurationOptions {
   readonly set?: readonly string[];
   /** Growth plans such as `400:q=32,ffn=128`. */
   readonly growAt?: readonly string[];
+  /** How text becomes tokens. */
+  readonly tokenizer?: string;
 }
 
-/** Builds and checks a configuration. Throws a `UserError` that names the key, and the near one if it is unknown. */
-export async function configurationOf(options: ConfigurationOptions): Promise<Config> {
-  const { value, where } = await startingPoint(options);
+/**
+ * Builds and checks a configuration.
+ * @param from the configuration of the run to start from: used as it is, or for its model where a file names none
+ * @throws UserError that names the key, and the near one if it is unknown
+ */
+export async function configurationOf(options: ConfigurationOptions, from?: Config): Promise<Config> {
+  const { value, where } = await startingPoint(options, from);
   return changed(value, options, where);
 }
 
-/** A configuration, changed by `--set` and `--grow-at`. */
-export function changed(start: unknown, { set = [], growAt = [] }: ConfigurationOptions, where: string): Config {
+/** A configuration, changed by `--tokenizer`, `--set` and `--grow-at`. */
+export function changed(
+  start: unknown,
+  { set = [], growAt = [], tokenizer }: ConfigurationOptions,
+  where: string,
+): Config {
   const value = structuredClone(start);
+  if (tokenizer !== undefined) assignPath(value, ["tokenizer"], tokenizer, "--tokenizer");
   for (const assignment of set) assign(value, assignment);
   if (growAt.length > 0) assignPath(value, ["growth"], growAt.map(parseGrowAt), "--grow-at");
   return parseConfig(value, where);
@@ -49,11 +60,18 @@ export function parseConfig(value: unknown, where: string): Config {
   throw new UserError(`${where}: ${issue === undefined ? "it is not a configuration" : explain(issue)}`);
 }
 
-async function startingPoint({ preset, config }: ConfigurationOptions): Promise<{ value: unknown; where: string }> {
+async function startingPoint(
+  { preset, config }: ConfigurationOptions,
+  from: Config | undefined,
+): Promise<{ value: unknown; where: string }> {
   if (config !== undefined && preset !== undefined) {
     throw new UserError("--preset and --config: both are given; leave one out, or start from the preset in the file");
   }
-  if (config !== undefined) return { value: await readJson(config), where: config };
+  if (config !== undefined) {
+    const value = await readJson(config);
+    return { value: from !== undefined && isRecord(value) ? { model: from.model, ...value } : value, where: config };
+  }
+  if (from !== undefined && preset === undefined) return { value: from, where: "the configuration" };
   return { value: presetOf(preset ?? "mini").config, where: "the configuration" };
 }
 

@@ -14,12 +14,15 @@ import {
 
 /** Reads a checkpoint. Throws a `UserError` if the folder holds none. */
 export async function checkpointOf(directory: string): Promise<Checkpoint> {
-  if (!(await hasCheckpoint(directory))) {
-    throw new UserError(
-      `${directory}: no checkpoint there, expected a folder with config.json and model.safetensors; train one with: tokenformer train --out ${directory}`,
-    );
-  }
+  if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
   return loadCheckpoint(directory);
+}
+
+/** What to say of a folder that holds no checkpoint. */
+export function noCheckpoint(directory: string): UserError {
+  return new UserError(
+    `${directory}: no checkpoint there, expected a folder with config.json and model.safetensors; train one with: tokenformer train --out ${directory}`,
+  );
 }
 
 /** Runs `use` with the model of a checkpoint on a device, and closes the device. */

@@ -5,6 +5,7 @@ import { UserError } from "../errors.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
 import { type Config, EMBEDDED, hasCheckpoint, loadConfig, loadDataName, train } from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
+import { noCheckpoint } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 
@@ -17,6 +18,9 @@ interface Options {
   readonly out?: string;
   readonly device: DeviceName;
   readonly resume: boolean;
+  readonly from?: string;
+  readonly restart: boolean;
+  readonly tokenizer?: string;
   readonly json: boolean;
 }
 
@@ -40,6 +44,9 @@ export const trainCommand = () =>
     .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
     .addOption(deviceOption())
     .option("--resume", "go on from the checkpoint in --out, if there is one", false)
+    .option("--from <run>", "start a new run from this one: its weights, optimiser state, tokenizer, model and step")
+    .option("--restart", "with --from: from step 0, with fresh optimiser state, as for fine-tuning", false)
+    .option("--tokenizer <choice>", '"character", "bpe:1024", or a tokenizer.json (default: the configuration\'s)')
     .option("--json", "print a summary as JSON at the end", false)
     .action(runTrain);
 
@@ -69,9 +76,10 @@ async function runTrain(options: Options): Promise<void> {
 }
 
 async function follow(options: Options, config: Config, data: string, progress: Progress, signal: AbortSignal) {
-  const { out, resume, device, json } = options;
+  const { out, resume, device, json, from, restart } = options;
   let summary: Record<string, unknown> = {};
-  for await (const event of train({ config, data, resume, device, signal, ...(out !== undefined && { out }) })) {
+  const places = { ...(out !== undefined && { out }), ...(from !== undefined && { from }) };
+  for await (const event of train({ config, data, resume, restart, device, signal, ...places })) {
     progress.show(event);
     if (event.type === "start") summary = { parameters: event.parameters.total };
     if (event.type === "step")
@@ -96,13 +104,28 @@ async function follow(options: Options, config: Config, data: string, progress: 
   }
 }
 
-/** The configuration and data: of the checkpoint where one is resumed, with the changes asked for. */
+/** The configuration and data: of the checkpoint where one is gone on from, with the changes asked for. */
 async function whatToTrain(options: Options): Promise<{ config: Config; data: string }> {
-  const { out, resume, data } = options;
+  const { out, resume, from, restart, data } = options;
   if (resume && out === undefined)
     throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
+  if (restart && from === undefined)
+    throw new UserError("--restart: needs --from, the run whose weights to start from");
   if (resume && out !== undefined && (await hasCheckpoint(out))) {
+    checkTokenizer(options, out);
     return { config: changed(await loadConfig(out), options, out), data: data ?? (await loadDataName(out)) };
   }
-  return { config: await configurationOf(options), data: data ?? EMBEDDED };
+  if (from === undefined) return { config: await configurationOf(options), data: data ?? EMBEDDED };
+  if (!(await hasCheckpoint(from))) throw noCheckpoint(from);
+  checkTokenizer(options, from);
+  const config = await loadConfig(from);
+  const start = restart ? { ...config, growth: [] } : config;
+  return { config: await configurationOf(options, start), data: data ?? (await loadDataName(from)) };
+}
+
+function checkTokenizer({ tokenizer }: Options, run: string): void {
+  if (tokenizer === undefined) return;
+  throw new UserError(
+    `--tokenizer ${tokenizer}: ${run} has a tokenizer of its own, which its model was trained with; leave the option out`,
+  );
 }

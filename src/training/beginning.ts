@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../errors.ts";
 import { recoverDirectory } from "../formats/index.ts";
-import { checkPlans, type ModelState } from "../growth/index.ts";
-import { type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
+import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
+import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { type Checkpoint, completed, hasCheckpoint, loadCheckpoint, type Progress } from "./checkpoint.ts";
 import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
@@ -23,6 +23,15 @@ export interface BeginningOptions {
    * has applied: plans that repeat it are not applied again. Default false.
    */
   readonly resume?: boolean;
+  /**
+   * The folder of a run, or a checkpoint, that a new run goes on from, with its weights, optimiser state, tokenizer, model and
+   * applied growth, but with the training and the growth to come of `config`. Steps, and with them the data and the schedule,
+   * count from the beginning of the first run, so `training.steps` has to be more than it has made. Of `config.model`, the
+   * dropout may differ. Where `resume` finds a checkpoint in `out`, that one is gone on from instead.
+   */
+  readonly from?: string | Checkpoint;
+  /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
+  readonly restart?: boolean;
 }
 
 export interface Beginning {
@@ -34,20 +43,55 @@ export interface Beginning {
 
 /** Reads what is there to go on from, or makes a new model. Throws a `UserError` as `train` does. */
 export async function beginning(options: BeginningOptions): Promise<Beginning> {
-  const { out, resume = false } = options;
-  if (out === undefined || !(await hasCheckpoint(out))) return fresh(options);
-  if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
-  return resumed(out, options);
+  const { out, resume = false, from } = options;
+  if (out !== undefined && (await hasCheckpoint(out))) {
+    if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
+    return resumed(out, options);
+  }
+  return from === undefined ? fresh(options) : startedFrom(from, options);
 }
 
-async function resumed(out: string, { config: wanted, data }: BeginningOptions): Promise<Beginning> {
+async function resumed(out: string, options: BeginningOptions): Promise<Beginning> {
   const checkpoint = await loadCheckpoint(out);
-  const { state, tokenizer, progress } = checkpoint;
-  const growth = continuedGrowth(checkpoint, wanted);
-  const config = { ...wanted, growth, model: state.config };
-  checkGrowth(state.config, growth.slice(progress.growthsDone), state.step, config.training.steps);
+  const { state, progress } = checkpoint;
+  const continued = await wentOn(checkpoint, state, progress, options);
   await recoverDirectory(out);
-  const corpus = typeof data === "string" ? await openCorpus(data, tokenizer) : data;
+  return continued;
+}
+
+async function startedFrom(from: string | Checkpoint, options: BeginningOptions): Promise<Beginning> {
+  const checkpoint = typeof from === "string" ? await loadCheckpoint(from) : from;
+  const where = typeof from === "string" ? from : "the checkpoint";
+  const model = sameModel(checkpoint.state.config, options.config.model, where);
+  const { restart = false, config } = options;
+  if (restart) {
+    const state = rewound({ ...checkpoint.state, config: model });
+    return wentOn(checkpoint, state, NO_PROGRESS, options);
+  }
+  const { step } = checkpoint.state;
+  const { steps } = config.training;
+  if (steps <= step) {
+    throw new UserError(
+      `${where}: is at step ${step}, and training ends after ${steps} steps, counted from the beginning of the first run; raise training.steps, or restart from step 0`,
+    );
+  }
+  const { best: _, ...progress } = checkpoint.progress;
+  return wentOn(checkpoint, { ...checkpoint.state, config: model }, { ...progress, start: step }, options);
+}
+
+/** What goes on from a checkpoint, by its tokenizer. */
+async function wentOn(
+  checkpoint: Checkpoint,
+  state: ModelState,
+  progress: Progress,
+  { config: wanted, data }: BeginningOptions,
+): Promise<Beginning> {
+  const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
+  const growth = continuedGrowth(applied, growthPlansOf(wanted));
+  const { tokenizer } = checkpoint.config;
+  const config = { ...wanted, growth, tokenizer, model: state.config };
+  checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
+  const corpus = typeof data === "string" ? await openCorpus(data, checkpoint.tokenizer) : data;
   return { config, corpus, state, progress };
 }
 
@@ -63,16 +107,52 @@ async function fresh({ config, data }: BeginningOptions): Promise<Beginning> {
     ramps: [],
     rewarm: undefined,
   };
-  const progress: Progress = { tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
-  return { config: { ...config, model }, corpus, state, progress };
+  return { config: { ...config, model }, corpus, state, progress: NO_PROGRESS };
 }
 
-/** The growth of a run that goes on: what its checkpoint has applied, then what is asked for beside that. */
-function continuedGrowth({ config, progress }: Checkpoint, wanted: Config): ScheduledGrowth[] {
-  const applied = growthPlansOf(config).slice(0, progress.growthsDone);
-  const plans = growthPlansOf(wanted);
+const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+
+/** The growth of a run that goes on: what has been applied, then what is asked for beside that. */
+function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly ScheduledGrowth[]): ScheduledGrowth[] {
   const isRepeated = isDeepStrictEqual(asJson(plans.slice(0, applied.length)), asJson(applied));
   return [...applied, ...(isRepeated ? plans.slice(applied.length) : plans)];
+}
+
+/**
+ * The model of a checkpoint, with the dropout of a configuration.
+ * @throws UserError if they differ in anything else
+ */
+function sameModel(model: Complete, wanted: ModelConfig, where: string): Complete {
+  const { dropout: _, ...known }: Record<string, unknown> = { ...model };
+  for (const [key, value] of Object.entries({ ...wanted, dropout: undefined })) {
+    if (value === undefined || isDeepStrictEqual(value, known[key])) continue;
+    throw new UserError(
+      `${where}: its model.${key} is ${JSON.stringify(known[key])}, not ${JSON.stringify(value)}; going on from there keeps its model: leave the model out, or give that of its config.json`,
+    );
+  }
+  return model.type === "bigram" || wanted.type === "bigram" ? model : { ...model, dropout: wanted.dropout };
+}
+
+/** The weights as those of a model that has not been trained. Ramps of τ go on. */
+function rewound(state: ModelState): ModelState {
+  const lineage = [...state.lineage].map(([path, generations]) => {
+    const reset = generations.map(({ tokens, init }) => ({ tokens, init, born: 0, updates: 0, frozenUntil: 0 }));
+    return [path, reset] as const;
+  });
+  const ramps = state.ramps.map((ramp): TauRamp => {
+    const from = rampedTau(ramp, state.step);
+    return { site: ramp.site, from, to: ramp.to, start: 0, steps: ramp.start + ramp.steps - state.step };
+  });
+  return {
+    config: state.config,
+    parameters: state.parameters,
+    step: 0,
+    moments: undefined,
+    updates: 0,
+    lineage: new Map(lineage),
+    ramps,
+    rewarm: undefined,
+  };
 }
 
 /** A value as a file would give it back: without keys that are undefined. */

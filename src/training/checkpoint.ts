@@ -30,6 +30,8 @@ import { type Config, configSchema, FORMAT_VERSION } from "./config.ts";
 const natural = z.int().nonnegative();
 
 const progressSchema = z.strictObject({
+  /** The step that the run began at: 0, or that of the checkpoint that it started from. */
+  start: natural.default(0),
   /** Tokens, floating-point operations and seconds of training so far. */
   tokens: natural,
   flops: z.number().nonnegative(),

@@ -9,6 +9,15 @@ const lineSchema = z.looseObject({ step: z.number() });
 
 export type MetricRecord = z.infer<typeof lineSchema>;
 
+/** The checkpoint that a run goes on from. */
+interface Origin {
+  readonly step: number;
+  /** The step that the run began at. */
+  readonly start: number;
+  /** Whether it was made after growing at its step. */
+  readonly grown: boolean;
+}
+
 /** Appends records to a file. */
 export class MetricsFile {
   readonly #file: string;
@@ -21,10 +30,9 @@ export class MetricsFile {
   /**
    * Opens the metrics of a run that goes on from a checkpoint: records made after it, by a run that was killed, are removed,
    * as they will be made again.
-   * @param grown whether the checkpoint was made after growing at its step
    */
-  static async open(file: string, step: number, grown: boolean): Promise<MetricsFile> {
-    const kept = (await readMetrics(file)).filter((record) => precedes(record, step, grown));
+  static async open(file: string, checkpoint: Origin): Promise<MetricsFile> {
+    const kept = (await readMetrics(file)).filter((record) => precedes(record, checkpoint));
     await writeFileAtomic(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
     return new MetricsFile(file);
   }
@@ -65,11 +73,11 @@ export async function readMetrics(file: string): Promise<MetricRecord[]> {
   });
 }
 
-/** Whether a record was made before the checkpoint of a step: growing while training comes after it, and all of step 0. */
-function precedes(record: MetricRecord, step: number, grown: boolean): boolean {
+/** Whether a record was made before a checkpoint: growing while training comes after it, and all at the start of a run. */
+function precedes(record: MetricRecord, { step, start, grown }: Origin): boolean {
   if (record.step !== step) return record.step < step;
   const isGrowth = "growth" in record;
-  return grown ? step > 0 || isGrowth : step > 0 && !isGrowth;
+  return grown ? step > start || isGrowth : step > start && !isGrowth;
 }
 
 /** Growth, steps and validations are recorded; what happens to files is not. */

@@ -88,10 +88,12 @@ export class Run {
     try {
       const given = givenOf(state.config);
       const trainer = await Trainer.create(device, modelOf(state.config), state, { ...config.training, given });
-      if (out !== undefined && state.step === 0)
+      if (out !== undefined && state.step === progress.start)
         await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, dataName, progress });
       const metrics =
-        out === undefined ? undefined : await MetricsFile.open(join(out, "metrics.jsonl"), state.step, grownAt(state));
+        out === undefined
+          ? undefined
+          : await MetricsFile.open(join(out, "metrics.jsonl"), originOf(config, state, progress));
       const { config: model, ramps, rewarm } = state;
       const owns = { device: ownsDevice, corpus: typeof options.data === "string" };
       return new Run(
@@ -136,7 +138,7 @@ export class Run {
 
   async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
     const { steps, evaluateEvery, checkpointEvery } = this.#config.training;
-    if (this.trainer.step === 0) yield* this.#evaluateAndKeep();
+    if (this.trainer.step === this.#progress.start) yield* this.#evaluateAndKeep();
     let saved = this.trainer.step;
     while (this.trainer.step < steps && signal?.aborted !== true) {
       yield* this.#growths();
@@ -317,7 +319,7 @@ function dataNameOf(data: string | Corpus, corpus: Corpus): string {
   return typeof data === "string" && data !== EMBEDDED ? resolve(data) : corpus.name;
 }
 
-/** Whether tokens were appended after the state's last update. */
-function grownAt({ step, lineage }: ModelState): boolean {
-  return [...lineage.values()].some((generations) => generations.length > 1 && generations.at(-1)?.born === step);
+/** What the metrics have to know of the checkpoint that a run goes on from. */
+function originOf(config: Config, { step }: ModelState, { start, growthsDone }: Progress) {
+  return { step, start, grown: growthPlansOf(config)[growthsDone - 1]?.step === step };
 }

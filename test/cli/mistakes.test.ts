@@ -168,6 +168,27 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     ["train", "--resume"],
     "--resume: needs --out, the folder with the checkpoint to go on from",
   ],
+  ["--restart without --from", train("--restart"), "--restart: needs --from, the run whose weights to start from"],
+  [
+    "starting from what is no run",
+    train("--from", "nothing"),
+    "nothing: no checkpoint there, expected a folder with config.json and model.safetensors; train one with: tokenformer train --out nothing",
+  ],
+  [
+    "starting from a run that has made its steps",
+    ["train", "--from", "run", "--out", "new"],
+    "run: is at step 6, and training ends after 6 steps, counted from the beginning of the first run; raise training.steps, or restart from step 0",
+  ],
+  [
+    "starting from a run of another model",
+    ["train", "--from", "run", "--out", "new", "--preset", "lecture"],
+    "run: its model.context is 16, not 256; going on from there keeps its model: leave the model out, or give that of its config.json",
+  ],
+  [
+    "another tokenizer than the run's",
+    ["train", "--from", "run", "--out", "new", "--tokenizer", "bpe:300"],
+    "--tokenizer bpe:300: run has a tokenizer of its own, which its model was trained with; leave the option out",
+  ],
   [
     "an unknown site",
     grow("q=8,up=8"),

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
@@ -41,6 +41,20 @@ describe("train", () => {
       (await metrics(name)).flatMap(({ loss, step }) => (loss === undefined ? [] : [[step, loss]]));
     expect(await losses("parts")).toEqual(await losses("whole"));
     expect(await readFile(at("parts", "model.safetensors"))).toEqual(await readFile(at("whole", "model.safetensors")));
+  });
+
+  it("starts from another run, and from its weights alone", async () => {
+    const branch = ["train", "--from", "run", "--out"];
+    const { code, stderr } = await run(...branch, "branch", "--set", "training.steps=8");
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("going on from step 6\n");
+    expect((await metrics("branch")).map(({ step }) => step)).toEqual([6, 7, 8, 8]);
+    await writeFile(at("tuning.json"), JSON.stringify({ training: { steps: 2, batch: 3, learningRate: 1e-4 } }));
+    expect(json(await answer(...branch, "tuned", "--restart", "--config", "tuning.json", "--json"))).toMatchObject({
+      step: 2,
+      parameters: 1920,
+    });
+    expect((await metrics("tuned")).at(-1)).toMatchObject({ step: 2, tokens: 2 * 3 * 16 });
   });
 
   it("grows on the way with --grow-at", async () => {

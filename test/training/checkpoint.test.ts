@@ -35,7 +35,7 @@ async function makeCheckpoint(): Promise<Checkpoint> {
   const state = await run.state();
   await run.close();
   const best = { step: 3, validationLoss: 2.5 };
-  const progress = { tokens: 140, flops: 12_345_678.5, seconds: 0.125, growthsDone: 1, best };
+  const progress = { start: 0, tokens: 140, flops: 12_345_678.5, seconds: 0.125, growthsDone: 1, best };
   return { config: { ...config, model: state.config }, state, tokenizer, dataName: "cats", progress };
 }
 

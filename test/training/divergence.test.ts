@@ -48,7 +48,7 @@ describe("a loss that is not finite", () => {
     expect(message).toContain(" The last checkpoint in <folder>/run is kept. Lower ");
     const { state, progress } = await loadCheckpoint(folder.at("run"));
     expect(state.step).toBe(0);
-    expect(progress).toEqual({ tokens: 0, flops: 0, seconds: 0, growthsDone: 0 });
+    expect(progress).toEqual({ start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 });
     for (const { data } of state.parameters.values()) expect(data.every(Number.isFinite)).toBe(true);
     const records = await readMetrics(folder.at("run", "metrics.jsonl"));
     expect(records.map(({ step }) => step)).toEqual([0, 1]);
