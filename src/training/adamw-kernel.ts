@@ -5,29 +5,8 @@
  */
 
 import type { HostData } from "../runtime/index.ts";
-
-/** Rows of a parameter that are updated alike. */
-export interface RowUpdate {
-  /** First element and the one after the last. */
-  readonly start: number;
-  readonly end: number;
-  /** 1 / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ) at these rows' own count t. */
-  readonly correction1: number;
-  readonly correction2: number;
-}
-
-export interface AdamWParameters {
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** The largest global norm of the gradients; larger ones are scaled down to it. */
-  readonly clip: number;
-  readonly tensors: readonly { readonly name: string; readonly decay: number; readonly rows: readonly RowUpdate[] }[];
-}
-
-/** The prefixes of the arrays' names: parameter, its gradient, and Adam's two moments. */
-export const PREFIXES = { parameter: "p:", gradient: "g:", first: "m:", second: "v:" } as const;
+import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
+import { updateRange } from "./adamw-simd.ts";
 
 /**
  * One step. Rows that no `RowUpdate` covers stay as they are, moments included. If the gradients are not finite, nothing is
@@ -41,11 +20,17 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
   if (!Number.isFinite(norm)) return norm;
   const scale = Math.min(1, step.clip / (norm + 1e-6));
   for (const { name, decay, rows } of step.tensors) {
-    const p = floats(arrays, PREFIXES.parameter + name);
-    const g = floats(arrays, PREFIXES.gradient + name);
-    const m = floats(arrays, PREFIXES.first + name);
-    const v = floats(arrays, PREFIXES.second + name);
-    for (const row of rows) updateRows(p, g, m, v, row, step, scale, 1 - step.learningRate * decay);
+    const own = {
+      p: floats(arrays, PREFIXES.parameter + name),
+      g: floats(arrays, PREFIXES.gradient + name),
+      m: floats(arrays, PREFIXES.first + name),
+      v: floats(arrays, PREFIXES.second + name),
+    };
+    const keep = 1 - step.learningRate * decay;
+    for (const { start, end, correction1, correction2 } of rows) {
+      const [rate, root] = [step.learningRate * correction1, Math.sqrt(correction2)];
+      updateRange(own, start, end, { ...step, scale, keep, rate, root });
+    }
   }
   return norm;
 }
@@ -56,28 +41,6 @@ export function accumulate(arrays: Readonly<Record<string, HostData>>, names: re
     const sum = floats(arrays, `sum:${name}`);
     const g = floats(arrays, PREFIXES.gradient + name);
     for (let i = 0; i < sum.length; i++) sum[i] = at(sum, i) + at(g, i);
-  }
-}
-
-function updateRows(
-  p: Float32Array,
-  g: Float32Array,
-  m: Float32Array,
-  v: Float32Array,
-  { start, end, correction1, correction2 }: RowUpdate,
-  { beta1, beta2, epsilon, learningRate }: AdamWParameters,
-  scale: number,
-  keep: number,
-): void {
-  const rate = learningRate * correction1;
-  const root = Math.sqrt(correction2);
-  for (let i = start; i < end; i++) {
-    const gradient = at(g, i) * scale;
-    const first = beta1 * at(m, i) + (1 - beta1) * gradient;
-    const second = beta2 * at(v, i) + (1 - beta2) * gradient * gradient;
-    m[i] = first;
-    v[i] = second;
-    p[i] = at(p, i) * keep - (rate * first) / (Math.sqrt(second) * root + epsilon);
   }
 }
 

@@ -25,7 +25,7 @@ import {
   type Tensor,
   where,
 } from "../tensor/index.ts";
-import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-kernel.ts";
+import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-parameters.ts";
 import type { Tensors } from "./inference.ts";
 
 export interface AdamWOptions {

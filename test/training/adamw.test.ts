@@ -4,7 +4,8 @@ import { normal as normalInitial, type ParameterSpec } from "../../src/nn/index.
 import { Random } from "../../src/random.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import { type AdamWOptions, rowUpdates, type UpdateStep, updateGraph } from "../../src/training/adamw.ts";
-import { type AdamWParameters, accumulate, adamwStep } from "../../src/training/adamw-kernel.ts";
+import { accumulate, adamwStep } from "../../src/training/adamw-kernel.ts";
+import type { AdamWParameters } from "../../src/training/adamw-parameters.ts";
 import { entry, fromHost, useDevice } from "../support/device.ts";
 import { expectClose, values } from "../support/values.ts";
 import { newParameter, type ReferenceParameter, referenceStep } from "./adamw-reference.ts";
@@ -144,6 +145,26 @@ describe("the kernel", () => {
         expect(value).not.toBe(old[9 + i]);
       });
     }
+  });
+
+  it("updates parts of arrays longer than the kernel's own memory, and no more", () => {
+    const spec: ParameterSpec = { name: "long", shape: [20_011], initial };
+    const [p, g] = [draw("initial", spec), draw("gradient", spec)];
+    const arrays = {
+      "p:long": p.slice(),
+      "g:long": g,
+      "m:long": new Float32Array(20_011),
+      "v:long": new Float32Array(20_011),
+    };
+    const corrections = { correction1: 1 / (1 - options.beta1), correction2: 1 / (1 - options.beta2) };
+    const rows = [{ start: 3, end: 19_002, ...corrections }];
+    const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE };
+    adamwStep(arrays, { ...step, tensors: [{ name: "long", decay: 0, rows }] });
+    // At the first step the corrected moments are the gradient and its square.
+    const moved = (x: number, y = 0) => x - (LEARNING_RATE * y) / (Math.abs(y) + options.epsilon);
+    const expected = [...p].map((x, i) => (i < 3 || i >= 19_002 ? x : moved(x, g[i])));
+    expectClose(plain(arrays["p:long"]), values([20_011], expected), 1e-6, "p");
+    expectClose(plain(arrays["m:long"].subarray(19_002)), values([1009], Array(1009).fill(0)), 0, "m");
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY])("changes nothing for a gradient of %d", (bad) => {

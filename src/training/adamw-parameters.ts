@@ -1,0 +1,24 @@
+/** What the kernel of `adamw-kernel.ts` is given, apart from it: a kernel is loaded in the device's thread alone. */
+
+/** Rows of a parameter that are updated alike. */
+export interface RowUpdate {
+  /** First element and the one after the last. */
+  readonly start: number;
+  readonly end: number;
+  /** 1 / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ) at these rows' own count t. */
+  readonly correction1: number;
+  readonly correction2: number;
+}
+
+export interface AdamWParameters {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** The largest global norm of the gradients; larger ones are scaled down to it. */
+  readonly clip: number;
+  readonly tensors: readonly { readonly name: string; readonly decay: number; readonly rows: readonly RowUpdate[] }[];
+}
+
+/** The prefixes of the arrays' names: parameter, its gradient, and Adam's two moments. */
+export const PREFIXES = { parameter: "p:", gradient: "g:", first: "m:", second: "v:" } as const;
