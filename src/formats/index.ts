@@ -1,13 +1,10 @@
 export { explainFileError, type FileData, fileExists, writeFileAtomic } from "./atomic.ts";
 export { commitFiles, committedFile, recoverDirectory } from "./directory.ts";
+export type { StoredFloatType, StoredTensor } from "./elements.ts";
 export { readJson, writeJson } from "./json.ts";
-export {
-  openSafetensors,
-  readSafetensors,
-  type SafetensorsFile,
-  type StoredFloatType,
-  type StoredTensor,
-  type WriteSafetensorsOptions,
-  writeSafetensors,
-} from "./safetensors.ts";
+export { openPyTorch } from "./pytorch.ts";
+export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsType, TensorEntry } from "./safetensors-header.ts";
+export { type LazyTensor, type WriteSafetensorsOptions, writeSafetensors } from "./safetensors-write.ts";
+export type { WeightEntry, WeightFile } from "./weight-file.ts";
+export { openWeights } from "./weights.ts";

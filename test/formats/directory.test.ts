@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { writeFileAtomic } from "../../src/formats/atomic.ts";
 import { commitFiles, committedFile, recoverDirectory } from "../../src/formats/directory.ts";
 import { writeJson } from "../../src/formats/json.ts";
-import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();

@@ -7,7 +7,7 @@ import {
   type StoredTensor,
   type WriteSafetensorsOptions,
   writeSafetensors,
-} from "../../src/formats/safetensors.ts";
+} from "../../src/formats/index.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();

@@ -1,0 +1,57 @@
+/** The elements of stored tensors: read from a file, with the 16-bit floats widened. */
+
+import type { FileHandle } from "node:fs/promises";
+import { readAt } from "./file-range.ts";
+import { widenBfloat16, widenFloat16 } from "./half.ts";
+import { bytesPerElement, type SafetensorsType } from "./safetensors-header.ts";
+
+/** A tensor in memory: `data` holds the product of `shape` elements, row by row (the last dimension varies fastest). */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | BigInt64Array;
+}
+
+/** The types that floats can be stored as. */
+export type StoredFloatType = "F32" | "F16" | "BF16";
+
+/** The types that can be read. */
+export type ReadableType = StoredFloatType | "I32" | "I64";
+
+export function isFloat(dtype: SafetensorsType): dtype is StoredFloatType {
+  return dtype === "F32" || dtype === "F16" || dtype === "BF16";
+}
+
+export function isReadable(dtype: SafetensorsType): dtype is ReadableType {
+  return isFloat(dtype) || dtype === "I32" || dtype === "I64";
+}
+
+/**
+ * Reads `length` elements from byte `position` of a file on; F16 and BF16 become 32-bit floats. `found` is how many of
+ * the bytes there were.
+ */
+export async function readElements(
+  handle: FileHandle,
+  { dtype, position, length }: { readonly dtype: ReadableType; readonly position: number; readonly length: number },
+): Promise<{ readonly data: StoredTensor["data"]; readonly found: number }> {
+  const data = allocate(dtype, length);
+  // 16-bit floats go to the upper half of the floats' own memory and are widened in place, front to back: element i
+  // of n is read at byte 2n + 2i and written at byte 4i, which is never ahead of what is still to be read.
+  const bytes = bytesOf(data).subarray(data.byteLength - length * bytesPerElement(dtype));
+  const found = await readAt(handle, bytes, position);
+  if (data instanceof Float32Array && dtype !== "F32") {
+    const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, length);
+    if (dtype === "F16") widenFloat16(halves, data);
+    else widenBfloat16(halves, data);
+  }
+  return { data, found };
+}
+
+/** The memory of elements. It is taken as it is: Node's platforms with ONNX Runtime are little-endian. */
+export function bytesOf(data: StoredTensor["data"] | Uint16Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function allocate(dtype: ReadableType, length: number): StoredTensor["data"] {
+  if (dtype === "I32") return new Int32Array(length);
+  return dtype === "I64" ? new BigInt64Array(length) : new Float32Array(length);
+}

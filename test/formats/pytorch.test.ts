@@ -1,0 +1,221 @@
+/** Checkpoints that PyTorch itself wrote (bench/peers/pytorch/storage_fixtures.py), and archives made to mislead. */
+
+import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openPyTorch } from "../../src/formats/index.ts";
+import { global, pickle, storage, tensor, writeArchive } from "../support/pickles.ts";
+import { failure as failureOf, useFolder } from "./helpers.ts";
+
+const { at } = useFolder();
+const range = (length: number) => Array.from({ length }, (_, index) => index);
+const fixture = (name: string) => new URL(`../fixtures/pytorch/${name}`, import.meta.url).pathname;
+
+async function readAll(file: string, names?: readonly string[]) {
+  const opened = await openPyTorch(file);
+  try {
+    const all = names ?? [...opened.entries.keys()];
+    return new Map(await Promise.all(all.map(async (name) => [name, await opened.read(name)] as const)));
+  } finally {
+    await opened.close();
+  }
+}
+
+const failure = (file: string) => failureOf(readAll(file));
+
+/** Eighths of whole numbers, as the fixtures hold them. */
+const eighths = (...numbers: number[]) => Float32Array.from(numbers, (number) => number / 8);
+const count = (length: number, start = 0, step = 1) => range(length).map((index) => start + step * index);
+
+const layouts: Readonly<Record<string, readonly [shape: readonly number[], data: Float32Array]>> = {
+  contiguous: [[3, 5], eighths(...count(15))],
+  transposed: [[5, 3], eighths(...count(5).flatMap((column) => count(3, column, 5)))],
+  permuted: [[4, 2, 3], eighths(...count(4).flatMap((i) => count(2).flatMap((j) => count(3, i + 12 * j, 4))))],
+  first: [[4, 5], eighths(...count(20))],
+  second: [[3, 4], eighths(...count(12, 7))],
+  every_third: [[20], eighths(...count(20, 1, 3))],
+  same: [[4, 5], eighths(...count(20))],
+  expanded: [[4], eighths(4, 4, 4, 4)],
+  scalar: [[], eighths(18)],
+  empty: [[0, 3], eighths()],
+  column: [[1, 6], eighths(...count(6))],
+  half: [[7, 3], eighths(...count(7).flatMap((column) => count(3, column - 10, 7)))],
+  bfloat: [[4, 3], eighths(...count(12, -6))],
+  parameter: [[4], eighths(...count(4, 100))],
+};
+
+describe.each([2, 3, 4, 5])("pickles of protocol %i", (protocol) => {
+  it("give every tensor, however it lies in its storage", async () => {
+    const read = await readAll(fixture(`layouts-${protocol}.pt`), Object.keys(layouts));
+    expect(Object.fromEntries([...read].map(([name, { shape, data }]) => [name, [shape, data]]))).toEqual(layouts);
+  });
+
+  it("list tensors of other types, which cannot be read", async () => {
+    const { entries, read, close } = await openPyTorch(fixture(`layouts-${protocol}.pt`));
+    const others = ["mask", "position", "double"].map((name) => [entries.get(name)?.dtype, entries.get(name)?.shape]);
+    expect(others).toEqual([
+      ["BOOL", [2, 2]],
+      ["I64", [5]],
+      ["F64", [3]],
+    ]);
+    await expect(read("double")).rejects.toThrow('tensor "double": expected F32, F16 or BF16, found F64');
+    await close();
+  });
+});
+
+it("finds the state_dict in what surrounds it", async () => {
+  const read = await readAll(fixture("wrapped.pt"));
+  expect([...read]).toEqual([["weight", { shape: [2, 3], data: eighths(...count(6)) }]]);
+});
+
+it("reads archives with 64-bit sizes", async () => {
+  const state = {
+    a: tensor(storage("0", 6), 0, [2, 3], [3, 1]),
+    b: tensor(storage("1", 4, "HalfStorage"), 1, [3], [1]),
+  };
+  const halves = Uint16Array.of(0, 0x3c00, 0xbc00, 0x3800); // 0, 1, -1, 0.5
+  await writeArchive(at("zip64.pt"), pickle(state), { "0": eighths(...count(6)), "1": halves }, { zip64: true });
+  const read = await readAll(at("zip64.pt"));
+  expect(read.get("a")?.data).toEqual(eighths(...count(6)));
+  expect(read.get("b")?.data).toEqual(Float32Array.of(1, -1, 0.5));
+});
+
+describe("refuses, and runs nothing,", () => {
+  const names = ["posix.system", "builtins.eval", "__builtin__.exec", "os.system", "torch._utils._rebuild_qtensor"];
+
+  it.each(names)("a pickle that names %s", async (name) => {
+    for (const protocol of [2, 4] as const) {
+      await writeArchive(at("hostile.pt"), pickle({ a: global(name, ["touch /tmp/was-run"]) }, protocol), {});
+      expect(await failure(at("hostile.pt"))).toContain(`hostile.pt: names the Python object "${name}", expected only`);
+    }
+  });
+
+  it.each([
+    ["legacy.pt", "has the format of PyTorch before 1.6; open it with torch.load and write it with torch.save again"],
+    [
+      "module.pt",
+      'names the Python object "torch.nn.modules.linear.Linear", expected only those that tensors are made of',
+    ],
+    ["list.pt", "holds a list, expected a state_dict: tensors by name"],
+  ])("%s", async (name, message) => {
+    expect(await failure(fixture(name))).toContain(message);
+  });
+
+  it("tensors outside their storage, and storages that are missing or short", async () => {
+    const data = { "0": eighths(...count(6)) };
+    const cases = [
+      [
+        tensor(storage("0", 6), 1, [2, 3], [3, 1]),
+        'tensor "a" F32 [2, 3] ends at byte 28 of archive/data/0, which has 24',
+      ],
+      [tensor(storage("0", 6), 0, [2, 3], [9, 1]), "ends at byte 48 of archive/data/0, which has 24"],
+      [tensor(storage("9", 6), 0, [2, 3], [3, 1]), 'tensor "a" is in archive/data/9, which is missing'],
+      [tensor(storage("0", 6), -1, [2, 3], [3, 1]), "a tensor that is not described as expected"],
+      [tensor(storage("0", 6), 0, [2, 3], [3]), "a tensor of shape [2, 3] with strides [3]"],
+      [tensor(storage("0", 6), 0, [2 ** 20, 2 ** 20], [0, 0]), "repeats a few elements too often"],
+      [tensor(storage("../0", 6), 0, [2, 3], [3, 1]), "archive/data/../0, which is missing"],
+      [7, 'holds something else under "a", expected a state_dict'],
+    ] as const;
+    for (const [value, message] of cases) {
+      await writeArchive(at("wrong.pt"), pickle({ a: value }), data);
+      expect(await failure(at("wrong.pt"))).toContain(message);
+    }
+  });
+
+  it("big-endian data, compressed entries and archives without a pickle", async () => {
+    const state = pickle({ a: tensor(storage("0", 2), 0, [2], [1]) });
+    const data = { "0": eighths(1, 2) };
+    await writeArchive(at("big.pt"), state, data, { byteorder: "big" });
+    expect(await failure(at("big.pt"))).toContain("was written on a big-endian machine");
+    await writeArchive(at("deflated.pt"), state, data, { compress: true });
+    expect(await failure(at("deflated.pt"))).toMatch(/has archive\/\S+ compressed or encrypted, expected it stored/);
+    await writeArchive(at("other.pt"), state, data, { root: "a/b" });
+    expect(await failure(at("other.pt"))).toContain("is a zip archive without a data.pkl");
+  });
+
+  it("files of other kinds, by what they are", async () => {
+    const kinds = {
+      "": "is empty",
+      "version https://git-lfs.github.com/spec/v1\n": "is a pointer to a large file",
+      "<!doctype html>": "is a page of HTML",
+      "just text": "is no zip archive",
+      "PK just text": "as a zip archive it cannot be read",
+    };
+    for (const [content, message] of Object.entries(kinds)) {
+      await writeFile(at("kind.bin"), content);
+      expect(await failure(at("kind.bin"))).toContain(`kind.bin: ${message}`);
+    }
+    expect(await failure(at("gone.bin"))).toContain("there is no such file; check the path");
+  });
+});
+
+describe("whatever the bytes", () => {
+  /** A read that ends, and ends well or with a message for people. */
+  async function expectSound(file: string): Promise<void> {
+    const outcome = await readAll(file).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (outcome === undefined) return;
+    expect(outcome).toMatchObject({ name: "UserError", message: expect.stringMatching(/^[^\n]+$/) });
+  }
+
+  it("a cut file is refused", async () => {
+    const names = await readdir(fixture(""));
+    for (const name of names.filter((file) => file.startsWith("layouts"))) {
+      const whole = await readFile(fixture(name));
+      for (let length = 0; length < whole.length; length += 97) {
+        await writeFile(at("cut.pt"), whole);
+        await truncate(at("cut.pt"), length);
+        expect(await failure(at("cut.pt"))).toMatch(/^UserError: .*cut\.pt: [^\n]+$/);
+      }
+    }
+  });
+
+  it("a pickle of anything ends", async () => {
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), opcodes());
+    await fc.assert(
+      fc.asyncProperty(bytes, async (random) => {
+        await writeArchive(at("random.pt"), Buffer.from(random), { "0": eighths(1, 2, 3) });
+        await expectSound(at("random.pt"));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("a file with changed bytes ends", async () => {
+    const whole = await readFile(fixture("layouts-2.pt"));
+    const changes = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(changes, async (places) => {
+        const changed = Buffer.from(whole);
+        for (const [place, byte] of places) changed[place] = byte;
+        await writeFile(at("changed.pt"), changed);
+        await expectSound(at("changed.pt"));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("a pickle that grows with every opcode ends", async () => {
+    // A tuple of itself twice, again and again: 2^60 leaves in 200 bytes; and a tuple within a tuple, 10^5 deep.
+    const doubled = Buffer.from([0x80, 2, 0x29, ...range(60).flatMap(() => [0x71, 0, 0x68, 0, 0x86])]);
+    const deep = Buffer.concat([Buffer.from([0x80, 2, 0x29]), Buffer.alloc(100_000, 0x85)]);
+    for (const value of [doubled, deep]) {
+      const ends = [Buffer.from("."), Buffer.from([0x71, 0, 0x68, 0, 0x93, 0x2e]), Buffer.from("Q.")];
+      for (const end of ends) {
+        await writeArchive(at("growing.pt"), Buffer.concat([value, end]), {});
+        expect(await failure(at("growing.pt"))).toMatch(/^UserError: [^\n]{0,400}$/);
+      }
+    }
+  });
+});
+
+/** Pickles of the opcodes that the reader knows, with small operands, in any order. */
+function opcodes(): fc.Arbitrary<Uint8Array> {
+  const known = [0x80, 0x95, 0x4e, 0x88, 0x4a, 0x4b, 0x4d, 0x8a, 0x47, 0x58, 0x8c, 0x42, 0x43, 0x28, 0x29, 0x74, 0x85];
+  const others = [0x86, 0x87, 0x5d, 0x61, 0x65, 0x7d, 0x73, 0x75, 0x71, 0x94, 0x68, 0x63, 0x93, 0x51, 0x52, 0x62, 0x2e];
+  return fc
+    .array(fc.oneof(fc.constantFrom(...known, ...others), fc.nat(4)), { maxLength: 100 })
+    .map((bytes) => Uint8Array.from(bytes));
+}
