@@ -2,7 +2,7 @@
  * Train, grow and run TokenFormer language models on ONNX Runtime.
  *
  * In the order in which things build on each other: symbolic tensors and devices that run them; layers and models; growth;
- * text; training; writing. The report of a run is apart, in "tokenformer/report": its plots take time to load.
+ * text; training; published checkpoints; writing. The report of a run is apart, in "tokenformer/report": its plots take time to load.
  */
 
 export { messageOf, UserError } from "./errors.ts";
@@ -17,6 +17,7 @@ export * from "./generation/index.ts";
 export * from "./growth/index.ts";
 export * from "./model/index.ts";
 export * from "./nn/index.ts";
+export * from "./published/index.ts";
 export { Random } from "./random.ts";
 export * from "./runtime/index.ts";
 export * from "./tensor/index.ts";

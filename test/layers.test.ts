@@ -17,9 +17,22 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   formats: [],
   text: ["formats"],
   training: ["tensor", "runtime", "nn", "model", "growth", "formats", "text"],
+  published: ["nn", "model", "growth", "formats", "text", "training"],
   generation: ["text"],
   report: [],
-  cli: ["tensor", "runtime", "nn", "model", "growth", "formats", "text", "training", "generation", "report"],
+  cli: [
+    "tensor",
+    "runtime",
+    "nn",
+    "model",
+    "growth",
+    "formats",
+    "text",
+    "training",
+    "published",
+    "generation",
+    "report",
+  ],
 };
 
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));

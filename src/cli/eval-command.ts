@@ -4,8 +4,8 @@ import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
-import { openCorpus } from "../training/index.ts";
-import { checkpointOf, dataOf, withModel } from "./open.ts";
+import { chosenTokenizer, openCorpus } from "../training/index.ts";
+import { dataOf, openRun, tokenizerOption, withModel } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -14,6 +14,7 @@ const splits = ["validation", "train", "all"] as const;
 interface Options {
   readonly data?: string;
   readonly split: (typeof splits)[number];
+  readonly tokenizer?: string;
   readonly device: DeviceName;
   readonly json: boolean;
 }
@@ -28,14 +29,16 @@ export const evalCommand = () =>
         .choices(splits)
         .default("validation"),
     )
+    .addOption(tokenizerOption())
     .addOption(deviceOption())
     .option("--json", "print {loss, perplexity, bitsPerByte, tokens} as JSON", false)
     .action(runEval);
 
 async function runEval(run: string, options: Options): Promise<void> {
-  const checkpoint = await checkpointOf(run);
+  const checkpoint = await openRun(run);
   const data = dataOf(options.data, checkpoint);
-  const corpus = await openCorpus(data, checkpoint.tokenizer);
+  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  const corpus = await openCorpus(data, tokenizer);
   const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
   const { context } = checkpoint.state.config;
   const { loss, tokens } = await withModel(checkpoint, options.device, async (inference) => {
@@ -49,7 +52,7 @@ async function runEval(run: string, options: Options): Promise<void> {
     return inference.evaluate(batches);
   });
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(checkpoint.tokenizer, part), 0);
+  const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(tokenizer, part), 0);
   const bitsPerByte = (loss / Math.LN2) * (length / bytes);
   const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data };
   if (options.json) {

@@ -8,6 +8,7 @@ import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
 import {
   type Checkpoint,
+  chosenTokenizer,
   growMeasured,
   growthPlansOf,
   hasCheckpoint,
@@ -18,7 +19,7 @@ import {
 } from "../training/index.ts";
 import { type PlanOptions, planOf } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
-import { checkpointOf, dataOf, withModel } from "./open.ts";
+import { checkpointOf, dataOf, tokenizerOption, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { growthLines } from "./progress.ts";
 import { deviceOption } from "./train-command.ts";
@@ -27,6 +28,7 @@ interface Options extends PlanOptions {
   readonly to: string;
   readonly data?: string;
   readonly seed?: number;
+  readonly tokenizer?: string;
   readonly device: DeviceName;
   readonly json: boolean;
 }
@@ -63,19 +65,21 @@ export const growCommand = () =>
     .option("--layers <list>", "blocks that grow, from 0: 0,2 (default: all)")
     .option("--data <file>", "text for the preservation check (default: what the run was trained on)")
     .option("--seed <n>", "seeds the new tokens (default: the run's)", wholeOption("--seed"))
+    .addOption(tokenizerOption())
     .addOption(deviceOption())
     .option("--json", "print what changed as JSON", false)
     .action(runGrow);
 
 async function runGrow(run: string, options: Options): Promise<void> {
-  const { to, data: named, seed, device, json, ...planned } = options;
+  const { to, data: named, seed, tokenizer: tokenizerFile, device, json, ...planned } = options;
   const checkpoint = await checkpointOf(run);
   const plan = planOf(planned, checkpoint.state.step);
   if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
     throw new UserError(`--to ${to}: already holds a run; choose another folder`);
   }
   const data = dataOf(named, checkpoint);
-  const corpus = await openCorpus(data, checkpoint.tokenizer);
+  const tokenizer = await chosenTokenizer(checkpoint, run, tokenizerFile);
+  const corpus = await openCorpus(data, tokenizer);
   const [batch] = consecutiveBatches(corpus.validation, { sequences: 8, context: checkpoint.state.config.context });
   if (batch === undefined)
     throw new UserError(
@@ -85,7 +89,7 @@ async function runGrow(run: string, options: Options): Promise<void> {
     growMeasured(inference, checkpoint.state, plan, seed ?? checkpoint.config.training.seed, batch),
   );
   const records = await readMetrics(join(run, "metrics.jsonl"));
-  await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state });
+  await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state, tokenizer });
   const { tokens, flops, seconds } = checkpoint.progress;
   const growth = { ...report, tokens, flops, seconds };
   const lines = [...records, { step: state.step, growth }].map((record) => `${JSON.stringify(record)}\n`);

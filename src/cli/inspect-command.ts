@@ -5,8 +5,8 @@ import { UserError } from "../errors.ts";
 import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
 import { formatCount, formatFlops } from "../report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import type { Checkpoint } from "../training/index.ts";
-import { checkpointOf } from "./open.ts";
+import type { CheckpointSummary } from "../training/index.ts";
+import { openRun, tokenizerOption } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 import { printUsage, usageJson, usageOf } from "./usage-table.ts";
@@ -17,6 +17,7 @@ export const inspectCommand = () =>
     .argument("<run>", "folder of a run or checkpoint")
     .option("--usage", "measure how much old and new parameter tokens are used, and their gradients", false)
     .option("--data <file>", "the text for --usage (default: what the run was trained on)")
+    .addOption(tokenizerOption())
     .addOption(deviceOption())
     .option("--json", "print everything as JSON", false)
     .action(runInspect);
@@ -24,27 +25,31 @@ export const inspectCommand = () =>
 interface Options {
   readonly usage: boolean;
   readonly data?: string;
+  readonly tokenizer?: string;
   readonly device: DeviceName;
   readonly json: boolean;
 }
 
-async function runInspect(run: string, { json, usage, data, device }: Options): Promise<void> {
-  if (data !== undefined && !usage) throw new UserError(`--data ${data}: only --usage reads a text; add --usage`);
-  const checkpoint = await checkpointOf(run);
-  const measured = usage ? await usageOf(checkpoint, data, device) : undefined;
+async function runInspect(run: string, { json, usage, ...options }: Options): Promise<void> {
+  for (const name of ["data", "tokenizer"] as const) {
+    if (options[name] === undefined || usage) continue;
+    throw new UserError(`--${name} ${options[name]}: only --usage reads a text; add --usage`);
+  }
+  const checkpoint = await openRun(run);
+  const measured = usage ? await usageOf(checkpoint, options) : undefined;
   if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
   else if (measured) printUsage(measured);
   else printSummary(checkpoint);
 }
 
-function summary({ config, state, progress, tokenizer, dataName }: Checkpoint) {
+function summary({ config, state, progress, tokenizer, dataName }: CheckpointSummary) {
   return {
     step: state.step,
     data: dataName,
     config,
     parameters: countParameters(state.config),
     flopsPerToken: flopsPerToken(state.config),
-    vocabulary: { size: tokenizer.vocabularySize, kind: tokenizer.kind },
+    vocabulary: { size: tokenizer?.vocabularySize ?? state.config.vocabulary, kind: tokenizer?.kind ?? "none" },
     lineage: Object.fromEntries(state.lineage),
     ramps: state.ramps,
     progress,
@@ -55,9 +60,11 @@ function flopsPerToken(model: Complete) {
   return { forward: forwardFlops(model) / model.context, training: trainingFlopsPerToken(model) };
 }
 
-function printSummary({ config, state, dataName }: Checkpoint): void {
+function printSummary({ config, state, tokenizer, dataName }: CheckpointSummary): void {
   const { forward, training } = flopsPerToken(state.config);
-  print(`${state.config.type} at step ${state.step}, trained on ${dataName}`);
+  const origin = dataName === "" ? "imported" : `trained on ${dataName}`;
+  const without = tokenizer === undefined ? ", without a tokenizer" : "";
+  print(`${state.config.type} at step ${state.step}, ${origin}${without}`);
   print();
   print(JSON.stringify(config, null, 2));
   print();

@@ -6,7 +6,9 @@ import { UserError } from "../errors.ts";
 import { demoCommand } from "./demo-command.ts";
 import { evalCommand } from "./eval-command.ts";
 import { growCommand } from "./grow-command.ts";
+import { importCommand } from "./import-command.ts";
 import { inspectCommand } from "./inspect-command.ts";
+import { logitsCommand } from "./logits-command.ts";
 import { note } from "./output.ts";
 import { presetsCommand } from "./presets-command.ts";
 import { sampleCommand } from "./sample-command.ts";
@@ -26,6 +28,8 @@ const commands = [
   sampleCommand,
   evalCommand,
   inspectCommand,
+  importCommand,
+  logitsCommand,
   tokenizeCommand,
   presetsCommand,
   demoCommand,

@@ -1,21 +1,39 @@
 /** Opening a checkpoint for reading: its model on a device, with its tokenizer. */
 
+import { Option } from "commander";
 import { UserError } from "../errors.ts";
 import { givenOf, modelOf } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
 import {
   type Checkpoint,
+  type CheckpointSummary,
   EMBEDDED,
   hasCheckpoint,
   Inference,
   loadCheckpoint,
+  loadSummary,
+  readParameters,
   uploadArrays,
 } from "../training/index.ts";
 
-/** Reads a checkpoint. Throws a `UserError` if the folder holds none. */
-export async function checkpointOf(directory: string): Promise<Checkpoint> {
+export const tokenizerOption = () =>
+  new Option("--tokenizer <file>", "a tokenizer.json for the text (default: that of the checkpoint)");
+
+/** A checkpoint whose weights are still on disk, with its folder. */
+export interface OpenedRun extends CheckpointSummary {
+  readonly directory: string;
+}
+
+/** Reads all of a checkpoint but its weights. Throws a `UserError` if the folder holds none. */
+export async function openRun(directory: string): Promise<OpenedRun> {
   if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
-  return loadCheckpoint(directory);
+  return { ...(await loadSummary(directory)), directory };
+}
+
+/** Reads a checkpoint, all of it. Throws a `UserError` if the folder holds none. */
+export async function checkpointOf(directory: string): Promise<Checkpoint & OpenedRun> {
+  if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
+  return { ...(await loadCheckpoint(directory)), directory };
 }
 
 /** What to say of a folder that holds no checkpoint. */
@@ -25,15 +43,18 @@ export function noCheckpoint(directory: string): UserError {
   );
 }
 
-/** Runs `use` with the model of a checkpoint on a device, and closes the device. */
+/**
+ * Runs `use` with the model of a checkpoint on a device, and closes the device. The weights go to the device one by one, so
+ * that they are in memory once.
+ */
 export async function withModel<Result>(
-  { state }: Checkpoint,
+  { state, directory }: OpenedRun,
   device: DeviceName,
   use: (inference: Inference) => Promise<Result>,
 ): Promise<Result> {
   const opened = await openDevice(device);
   try {
-    const parameters = await uploadArrays(opened, state.parameters);
+    const parameters = await uploadArrays(opened, readParameters(directory, state.config));
     return await use(new Inference(opened, modelOf(state.config), parameters, givenOf(state.config)));
   } finally {
     await opened.close();
@@ -41,6 +62,6 @@ export async function withModel<Result>(
 }
 
 /** The data to use: what was named, else what the checkpoint was trained on. */
-export function dataOf(named: string | undefined, { dataName }: Checkpoint): string {
+export function dataOf(named: string | undefined, { dataName }: Pick<CheckpointSummary, "dataName">): string {
   return named ?? (dataName === "" ? EMBEDDED : dataName);
 }

@@ -3,8 +3,9 @@
 import { Command } from "commander";
 import { generate } from "../generation/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
+import { chosenTokenizer } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { checkpointOf, withModel } from "./open.ts";
+import { openRun, tokenizerOption, withModel } from "./open.ts";
 import { printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -15,6 +16,7 @@ interface Options {
   readonly topK?: number;
   readonly topP: number;
   readonly seed: number;
+  readonly tokenizer?: string;
   readonly device: DeviceName;
   readonly json: boolean;
 }
@@ -29,16 +31,18 @@ export const sampleCommand = () =>
     .option("--top-k <k>", "draw among the k most likely tokens", numberOption("--top-k"))
     .option("--top-p <p>", "draw among the most likely tokens of this probability in all", numberOption("--top-p"), 1)
     .option("--seed <n>", "the same seed writes the same text", numberOption("--seed"), 1)
+    .addOption(tokenizerOption())
     .addOption(deviceOption())
     .option("--json", "print prompt and text as JSON", false)
     .action(runSample);
 
 async function runSample(run: string, options: Options): Promise<void> {
-  const checkpoint = await checkpointOf(run);
+  const checkpoint = await openRun(run);
+  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
   const { context } = checkpoint.state.config;
   await withModel(checkpoint, options.device, async (inference) => {
     const next = (window: Int32Array) => inference.nextLogits(window);
-    const pieces = generate(next, checkpoint.tokenizer, context, options);
+    const pieces = generate(next, tokenizer, context, options);
     // Prompt and options are checked with the first piece, before anything is printed.
     const first = await pieces.next();
     let text = first.done === true ? "" : first.value;

@@ -3,9 +3,9 @@
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
-import { type Config, EMBEDDED, hasCheckpoint, loadConfig, loadDataName, train } from "../training/index.ts";
+import { type CheckpointSummary, type Config, EMBEDDED, hasCheckpoint, loadSummary, train } from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
-import { noCheckpoint } from "./open.ts";
+import { dataOf, noCheckpoint } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 
@@ -112,19 +112,20 @@ async function whatToTrain(options: Options): Promise<{ config: Config; data: st
   if (restart && from === undefined)
     throw new UserError("--restart: needs --from, the run whose weights to start from");
   if (resume && out !== undefined && (await hasCheckpoint(out))) {
-    checkTokenizer(options, out);
-    return { config: changed(await loadConfig(out), options, out), data: data ?? (await loadDataName(out)) };
+    const summary = await tokenizerChecked(options, out);
+    return { config: changed(summary.config, options, out), data: dataOf(data, summary) };
   }
   if (from === undefined) return { config: await configurationOf(options), data: data ?? EMBEDDED };
   if (!(await hasCheckpoint(from))) throw noCheckpoint(from);
-  checkTokenizer(options, from);
-  const config = await loadConfig(from);
-  const start = restart ? { ...config, growth: [] } : config;
-  return { config: await configurationOf(options, start), data: data ?? (await loadDataName(from)) };
+  const summary = await tokenizerChecked(options, from);
+  const start = restart ? { ...summary.config, growth: [] } : summary.config;
+  return { config: await configurationOf(options, start), data: dataOf(data, summary) };
 }
 
-function checkTokenizer({ tokenizer }: Options, run: string): void {
-  if (tokenizer === undefined) return;
+/** What is gone on from, where no tokenizer is named that would take the place of its own. */
+async function tokenizerChecked({ tokenizer }: Options, run: string): Promise<CheckpointSummary> {
+  const summary = await loadSummary(run);
+  if (tokenizer === undefined || summary.tokenizer === undefined) return summary;
   throw new UserError(
     `--tokenizer ${tokenizer}: ${run} has a tokenizer of its own, which its model was trained with; leave the option out`,
   );

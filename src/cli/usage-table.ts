@@ -6,7 +6,7 @@ import { formatShare } from "../report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
 import {
-  type Checkpoint,
+  chosenTokenizer,
   type GenerationUsage,
   type GenerationUse,
   measureUsage,
@@ -14,7 +14,7 @@ import {
   tokenGradientNorms,
   usageByGeneration,
 } from "../training/index.ts";
-import { dataOf, withModel } from "./open.ts";
+import { dataOf, type OpenedRun, withModel } from "./open.ts";
 import { print, printTable } from "./output.ts";
 
 /** What was measured, and on what. */
@@ -30,16 +30,16 @@ export interface MeasuredUsage {
  * @throws UserError for a model without parameter tokens, and for a text without tokens
  */
 export async function usageOf(
-  checkpoint: Checkpoint,
-  named: string | undefined,
-  device: DeviceName,
+  checkpoint: OpenedRun,
+  options: { readonly data?: string; readonly tokenizer?: string; readonly device: DeviceName },
 ): Promise<MeasuredUsage> {
   const { state, config } = checkpoint;
   if (state.config.type !== "tokenformer") {
     throw new UserError(`--usage: a ${state.config.type} has no parameter tokens; leave the option out`);
   }
-  const data = dataOf(named, checkpoint);
-  const corpus = await openCorpus(data, checkpoint.tokenizer);
+  const data = dataOf(options.data, checkpoint);
+  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const corpus = await openCorpus(data, tokenizer);
   const { context } = state.config;
   const maxTokens = config.training.evaluationTokens || Number.POSITIVE_INFINITY;
   const sequences = Math.max(1, Math.floor(4096 / context));
@@ -48,7 +48,7 @@ export async function usageOf(
   if (first === undefined) {
     throw new UserError(`${data}: the validation split is too short, expected at least 2 tokens; give a longer text`);
   }
-  const usage = await withModel(checkpoint, device, async (inference) =>
+  const usage = await withModel(checkpoint, options.device, async (inference) =>
     usageByGeneration(
       sites(state.config),
       state.lineage,

@@ -5,8 +5,15 @@ import { UserError } from "../errors.ts";
 import { recoverDirectory } from "../formats/index.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
 import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
-import type { Corpus } from "../text/index.ts";
-import { type Checkpoint, completed, hasCheckpoint, loadCheckpoint, type Progress } from "./checkpoint.ts";
+import type { Corpus, Tokenizer } from "../text/index.ts";
+import {
+  type Checkpoint,
+  chosenTokenizer,
+  completed,
+  hasCheckpoint,
+  loadCheckpoint,
+  type Progress,
+} from "./checkpoint.ts";
 import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
 import { openCorpus } from "./data.ts";
 import { initialState } from "./trainer.ts";
@@ -54,7 +61,7 @@ export async function beginning(options: BeginningOptions): Promise<Beginning> {
 async function resumed(out: string, options: BeginningOptions): Promise<Beginning> {
   const checkpoint = await loadCheckpoint(out);
   const { state, progress } = checkpoint;
-  const continued = await wentOn(checkpoint, state, progress, options);
+  const continued = await wentOn(checkpoint, out, { state, progress }, options);
   await recoverDirectory(out);
   return continued;
 }
@@ -66,7 +73,7 @@ async function startedFrom(from: string | Checkpoint, options: BeginningOptions)
   const { restart = false, config } = options;
   if (restart) {
     const state = rewound({ ...checkpoint.state, config: model });
-    return wentOn(checkpoint, state, NO_PROGRESS, options);
+    return wentOn(checkpoint, where, { state, progress: NO_PROGRESS }, options);
   }
   const { step } = checkpoint.state;
   const { steps } = config.training;
@@ -76,23 +83,30 @@ async function startedFrom(from: string | Checkpoint, options: BeginningOptions)
     );
   }
   const { best: _, ...progress } = checkpoint.progress;
-  return wentOn(checkpoint, { ...checkpoint.state, config: model }, { ...progress, start: step }, options);
+  const going = { state: { ...checkpoint.state, config: model }, progress: { ...progress, start: step } };
+  return wentOn(checkpoint, where, going, options);
 }
 
 /** What goes on from a checkpoint, by its tokenizer. */
 async function wentOn(
   checkpoint: Checkpoint,
-  state: ModelState,
-  progress: Progress,
+  where: string,
+  { state, progress }: Pick<Beginning, "state" | "progress">,
   { config: wanted, data }: BeginningOptions,
 ): Promise<Beginning> {
   const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
   const growth = continuedGrowth(applied, growthPlansOf(wanted));
-  const { tokenizer } = checkpoint.config;
+  const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
   const config = { ...wanted, growth, tokenizer, model: state.config };
   checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
-  const corpus = typeof data === "string" ? await openCorpus(data, checkpoint.tokenizer) : data;
+  const corpus = typeof data === "string" ? await openCorpus(data, await tokenizerOf(checkpoint, where, wanted)) : data;
   return { config, corpus, state, progress };
+}
+
+/** The checkpoint's tokenizer; for a model that came without one, that of the configuration where it names a file. */
+async function tokenizerOf(checkpoint: Checkpoint, where: string, { tokenizer }: Config): Promise<Tokenizer> {
+  const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
+  return chosenTokenizer(checkpoint, where, named ? tokenizer : undefined);
 }
 
 async function fresh({ config, data }: BeginningOptions): Promise<Beginning> {

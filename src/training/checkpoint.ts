@@ -15,7 +15,7 @@ import {
   commitFiles,
   committedFile,
   fileExists,
-  openSafetensors,
+  type LazyTensor,
   readJson,
   type StoredTensor,
   writeJson,
@@ -25,6 +25,7 @@ import type { HostArray, ModelState } from "../growth/index.ts";
 import { type Complete, type ModelConfig, parametersOf, sites } from "../model/index.ts";
 import { required } from "../required.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
+import { holdsNothing, readTensors } from "./checkpoint-tensors.ts";
 import { type Config, configSchema, FORMAT_VERSION } from "./config.ts";
 
 const natural = z.int().nonnegative();
@@ -70,18 +71,44 @@ const trainingFileSchema = z.strictObject({
   progress: progressSchema,
 });
 
-export interface Checkpoint {
+/** A checkpoint without its weights and the state of its optimiser. */
+export interface CheckpointSummary {
   readonly config: Config;
-  readonly state: ModelState;
-  readonly tokenizer: Tokenizer;
-  /** The text that it was trained on: the path of a file, or a name. */
+  readonly state: Omit<ModelState, "parameters" | "moments">;
+  /** Absent where a model came without one. */
+  readonly tokenizer: Tokenizer | undefined;
+  /** The text that it was trained on: the path of a file, or a name; empty for a model from elsewhere. */
   readonly dataName: string;
   readonly progress: Progress;
 }
 
+export interface Checkpoint extends CheckpointSummary {
+  readonly state: ModelState;
+}
+
 /** Writes a checkpoint. A crash at any instant leaves the one that was there, or the new one, whole. */
 export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
-  const { state, tokenizer, progress, dataName } = checkpoint;
+  const { state } = checkpoint;
+  await commitFiles(directory, {
+    ...summaryFiles(checkpoint, state.parameters),
+    "optimizer.safetensors": (path) => writeSafetensors(path, momentTensors(state)),
+  });
+}
+
+/** Writes a checkpoint that has no optimiser's state, with tensors that are read one by one as they are written. */
+export async function saveWeights(
+  directory: string,
+  checkpoint: CheckpointSummary,
+  tensors: Iterable<readonly [string, LazyTensor]>,
+): Promise<void> {
+  await commitFiles(directory, summaryFiles(checkpoint, tensors));
+}
+
+/** The files of a checkpoint but for the optimiser's. */
+function summaryFiles(
+  { state, tokenizer, progress, dataName, ...checkpoint }: CheckpointSummary,
+  tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
+) {
   const config: Config = { ...checkpoint.config, model: state.config };
   const { step, updates, ramps, rewarm } = state;
   const training: z.input<typeof trainingFileSchema> = {
@@ -94,44 +121,58 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
     ...(rewarm !== undefined && { rewarm }),
     progress,
   };
-  await commitFiles(directory, {
-    "config.json": (path) => writeJson(path, config),
-    "model.safetensors": (path) => writeSafetensors(path, state.parameters, { metadata: { format: "tokenformer" } }),
-    "optimizer.safetensors": (path) => writeSafetensors(path, momentTensors(state)),
-    "tokenizer.json": (path) => writeJson(path, tokenizer.toJSON()),
-    "training.json": (path) => writeJson(path, training),
-  });
+  return {
+    "config.json": (path: string) => writeJson(path, config),
+    "model.safetensors": (path: string) => writeSafetensors(path, tensors, { metadata: { format: "tokenformer" } }),
+    ...(tokenizer !== undefined && { "tokenizer.json": (path: string) => writeJson(path, tokenizer.toJSON()) }),
+    "training.json": (path: string) => writeJson(path, training),
+  };
 }
 
 /**
- * Reads a checkpoint.
+ * Reads a checkpoint. One without an optimiser's state begins anew with zero moments.
  * @throws UserError naming the file, and the tensor, that is missing, damaged, of another shape or of a newer version
  */
 export async function loadCheckpoint(directory: string): Promise<Checkpoint> {
-  const read = async (name: string) => committedFile(directory, name);
+  const summary = await loadSummary(directory);
+  const parameters = new Map<string, HostArray>();
+  for await (const [name, tensor] of readParameters(directory, summary.state.config)) parameters.set(name, tensor);
+  checkLineage(summary.state, join(directory, "training.json"));
+  const moments = await readMoments(await committedFile(directory, "optimizer.safetensors"), summary.state.config);
+  return { ...summary, state: { ...summary.state, parameters, moments } };
+}
+
+/** All of a checkpoint but its weights and the optimiser's state. Throws a `UserError` as `loadCheckpoint` does. */
+export async function loadSummary(directory: string): Promise<CheckpointSummary> {
   const config = await loadConfig(directory);
-  const training = await readVersioned(await read("training.json"), trainingFileSchema);
-  const tokenizer = await readTokenizer(await read("tokenizer.json"));
+  const training = await readVersioned(await committedFile(directory, "training.json"), trainingFileSchema);
+  const tokenizerFile = await committedFile(directory, "tokenizer.json");
+  const tokenizer = (await fileExists(tokenizerFile)) ? await readTokenizer(tokenizerFile) : undefined;
   const model = completed(config.model, tokenizer, join(directory, "config.json"));
-  const shapes = new Map(parametersOf(model).map(({ name, size }) => [name, size]));
-  const parameters = await readTensors(await read("model.safetensors"), shapes);
   const lineage = new Map(Object.entries(training.lineage));
-  checkLineage(model, lineage, join(directory, "training.json"));
   const { step, updates, ramps, rewarm, progress } = training;
-  const moments = await readMoments(await read("optimizer.safetensors"), shapes);
-  const state: ModelState = { config: model, step, parameters, moments, updates, lineage, ramps, rewarm };
+  const state = { config: model, step, updates, lineage, ramps, rewarm };
   return { config, state, tokenizer, progress, dataName: training.data.name };
+}
+
+/**
+ * The weights of a checkpoint, one tensor in memory at a time.
+ * @throws UserError as `loadCheckpoint` does, before the first tensor where names or shapes are wrong
+ */
+export async function* readParameters(
+  directory: string,
+  model: Complete,
+): AsyncGenerator<readonly [string, HostArray]> {
+  yield* readTensors(await committedFile(directory, "model.safetensors"), shapesOf(model));
+}
+
+function shapesOf(model: Complete): Map<string, readonly number[]> {
+  return new Map(parametersOf(model).map(({ name, size }) => [name, size]));
 }
 
 /** The configuration of a checkpoint. Throws a `UserError` as `loadCheckpoint` does. */
 export async function loadConfig(directory: string): Promise<Config> {
   return readVersioned(await committedFile(directory, "config.json"), configSchema);
-}
-
-/** The name of the text that a checkpoint was trained on. Throws a `UserError` as `loadCheckpoint` does. */
-export async function loadDataName(directory: string): Promise<string> {
-  const { data } = await readVersioned(await committedFile(directory, "training.json"), trainingFileSchema);
-  return data.name;
 }
 
 /** Whether a directory holds a checkpoint. */
@@ -140,14 +181,42 @@ export async function hasCheckpoint(directory: string): Promise<boolean> {
 }
 
 /** A model's configuration with the vocabulary of its tokenizer where it has none of its own. */
-export function completed(model: ModelConfig, tokenizer: Tokenizer, where: string): Complete {
-  const vocabulary = model.vocabulary ?? tokenizer.vocabularySize;
-  if (vocabulary < tokenizer.vocabularySize) {
+export function completed(model: ModelConfig, tokenizer: Tokenizer | undefined, where: string): Complete {
+  const vocabulary = model.vocabulary ?? tokenizer?.vocabularySize;
+  if (vocabulary === undefined) {
+    throw new UserError(`${where}: says no model.vocabulary, and there is no tokenizer.json; restore that file`);
+  }
+  if (vocabulary < (tokenizer?.vocabularySize ?? 0)) {
     throw new UserError(
-      `${where}: model.vocabulary is ${vocabulary}, but the tokenizer has ${tokenizer.vocabularySize} tokens; leave it out or raise it`,
+      `${where}: model.vocabulary is ${vocabulary}, but the tokenizer has ${tokenizer?.vocabularySize} tokens; leave it out or raise it`,
     );
   }
   return { ...model, vocabulary };
+}
+
+/**
+ * The tokenizer that text needs: the one named, else the checkpoint's own.
+ * @param where the checkpoint, for messages
+ * @param named a tokenizer.json
+ * @throws UserError where there is none, or it has tokens beyond the model's vocabulary
+ */
+export async function chosenTokenizer(
+  { state, tokenizer }: CheckpointSummary,
+  where: string,
+  named: string | undefined,
+): Promise<Tokenizer> {
+  const chosen = named === undefined ? tokenizer : await readTokenizer(named);
+  if (chosen === undefined) {
+    throw new UserError(
+      `${where}: has no tokenizer, which turns text into the model's tokens; name one with --tokenizer FILE.json`,
+    );
+  }
+  if (chosen.vocabularySize > state.config.vocabulary) {
+    throw new UserError(
+      `${named ?? where}: the tokenizer has ${chosen.vocabularySize} tokens, but the model ${state.config.vocabulary}; name the tokenizer that the model was trained with`,
+    );
+  }
+  return chosen;
 }
 
 /** As `readJson`, but a newer version is told from a damaged file. */
@@ -168,59 +237,24 @@ function* momentTensors({ parameters, moments }: ModelState): Generator<readonly
   }
 }
 
-/** All tensors of a file, which must be float32 of the expected names and shapes. */
-async function readTensors(
-  file: string,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): Promise<Map<string, HostArray>> {
-  const stored = await openSafetensors(file);
-  try {
-    for (const name of stored.entries.keys()) {
-      if (!shapes.has(name))
-        throw new UserError(`${file}: holds a tensor "${name}" that the model of config.json does not have`);
-    }
-    const tensors = new Map<string, HostArray>();
-    for (const [name, shape] of shapes) {
-      const entry = stored.entries.get(name);
-      if (entry === undefined)
-        throw new UserError(`${file}: the tensor "${name}" is missing, expected float32 [${shape.join(", ")}]`);
-      if (entry.shape.length !== shape.length || entry.shape.some((n, axis) => n !== shape[axis])) {
-        throw new UserError(
-          `${file}: the tensor "${name}" is [${entry.shape.join(", ")}], expected [${shape.join(", ")}] by config.json; restore the files of one checkpoint`,
-        );
-      }
-      const { data } = await stored.read(name);
-      if (!(data instanceof Float32Array))
-        throw new UserError(`${file}: the tensor "${name}" is ${entry.dtype}, expected F32`);
-      tensors.set(name, { shape, data });
-    }
-    return tensors;
-  } finally {
-    await stored.close();
+/** Adam's moments; none where there is no such file, or it is empty. */
+async function readMoments(file: string, model: Complete): Promise<ModelState["moments"]> {
+  if (!(await fileExists(file)) || (await holdsNothing(file))) return undefined;
+  const shapes = shapesOf(model);
+  const moments = { first: new Map<string, HostArray>(), second: new Map<string, HostArray>() };
+  const both = [...shapes].flatMap(([name, shape]) => [
+    [`first.${name}`, shape] as const,
+    [`second.${name}`, shape] as const,
+  ]);
+  for await (const [name, tensor] of readTensors(file, new Map(both))) {
+    const [, part, parameter = ""] = /^(first|second)\.(.*)$/.exec(name) ?? [];
+    (part === "first" ? moments.first : moments.second).set(parameter, tensor);
   }
+  return moments;
 }
 
-async function readMoments(
-  file: string,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): Promise<ModelState["moments"]> {
-  const empty = await openSafetensors(file);
-  await empty.close();
-  if (empty.entries.size === 0) return undefined;
-  const both = new Map(
-    [...shapes].flatMap(([name, shape]) => [
-      [`first.${name}`, shape],
-      [`second.${name}`, shape],
-    ]),
-  );
-  const tensors = await readTensors(file, both);
-  const part = (prefix: string) =>
-    new Map([...shapes.keys()].map((name) => [name, required(tensors, `${prefix}.${name}`)]));
-  return { first: part("first"), second: part("second") };
-}
-
-function checkLineage(model: Complete, lineage: ModelState["lineage"], file: string): void {
-  for (const { path, tokens } of sites(model)) {
+function checkLineage({ config, lineage }: CheckpointSummary["state"], file: string): void {
+  for (const { path, tokens } of sites(config)) {
     const born = lineage.get(path)?.reduce((sum, generation) => sum + generation.tokens, 0);
     if (born !== tokens) {
       throw new UserError(

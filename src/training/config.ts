@@ -50,7 +50,7 @@ export const trainingSchema = z.strictObject({
 export const tokenizerSchema = z
   .string()
   .regex(
-    /^(character|bpe:\d+|.+\.json)$/,
+    /^(none|character|bpe:\d+|.+\.json)$/,
     'expected "character", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
   );
 

@@ -80,6 +80,8 @@ async function tokenizerBeside(source: string, files: { train: string } | string
 
 /** The tokenizer of a choice: characters of the text, a byte-pair encoding trained on it, or a file. */
 export async function tokenizerFor(choice: string, text: string): Promise<Tokenizer> {
+  if (choice === "none")
+    throw new UserError("tokenizer: is none, expected a way to turn text into tokens; name a file");
   if (choice === "character") return CharacterTokenizer.fromText(text);
   if (choice.endsWith(".json")) return readTokenizer(choice);
   const vocabularySize = Number(choice.replace("bpe:", ""));

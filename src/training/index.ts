@@ -3,13 +3,17 @@
 export type { AdamWOptions } from "./adamw.ts";
 export {
   type Checkpoint,
+  type CheckpointSummary,
+  chosenTokenizer,
   completed,
   hasCheckpoint,
   loadCheckpoint,
   loadConfig,
-  loadDataName,
+  loadSummary,
   type Progress,
+  readParameters,
   saveCheckpoint,
+  saveWeights,
 } from "./checkpoint.ts";
 export {
   type Config,

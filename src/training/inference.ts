@@ -155,13 +155,13 @@ export function floatArray({ shape, data }: HostTensor): HostArray {
   return { shape, data };
 }
 
-/** Copies arrays to a device, in the order of their names. */
+/** Copies arrays to a device one after the other, so that those that are read on the way are in memory one at a time. */
 export async function uploadArrays(
   device: Device,
-  arrays: ReadonlyMap<string, HostArray>,
+  arrays: Iterable<readonly [string, HostArray]> | AsyncIterable<readonly [string, HostArray]>,
 ): Promise<Map<string, DeviceTensor>> {
   const uploaded = new Map<string, DeviceTensor>();
-  for (const [name, { shape, data }] of arrays) {
+  for await (const [name, { shape, data }] of arrays) {
     uploaded.set(name, await device.upload({ dtype: "float32", shape, data }));
   }
   return uploaded;

@@ -244,7 +244,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "no tokenizer",
     sampleFrom("without-tokenizer"),
-    "cannot read without-tokenizer/tokenizer.json: there is no such file; check the path",
+    "without-tokenizer: has no tokenizer, which turns text into the model's tokens; name one with --tokenizer FILE.json",
   ],
   [
     "no weights",

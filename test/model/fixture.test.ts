@@ -1,40 +1,25 @@
 /** A checkpoint in the published layout, with what an independent float64 implementation makes of it. */
 
-import { expect, it } from "vitest";
+import { join } from "node:path";
+import { beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { readJson, readSafetensors } from "../../src/formats/index.ts";
 import type { HostArray } from "../../src/growth/index.ts";
-import { type Complete, modelSchema, parametersOf } from "../../src/model/index.ts";
+import { importCheckpoint } from "../../src/published/index.ts";
+import { publishedName } from "../../src/published/names.ts";
 import { required } from "../../src/required.ts";
+import { loadCheckpoint } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
+import { useSharedFolder } from "../support/folder.ts";
 import { evaluated, lossGradients } from "../support/models.ts";
 import { expectClose, type Values, values } from "../support/values.ts";
 
 const device = useDevice();
-const fixture = (file: string) => new URL(`../fixtures/tokenformer-l2-norm-gelu/${file}`, import.meta.url).pathname;
+const folder = new URL("../fixtures/tokenformer-l2-norm-gelu", import.meta.url).pathname;
+const fixture = (file: string) => join(folder, file);
 
-const parsed = modelSchema.parse({
-  type: "tokenformer",
-  vocabulary: 128,
-  context: 16,
-  layers: 2,
-  heads: 4,
-  width: 32,
-  tied: true,
-  tokens: { query: 24, key: 24, value: 24, projection: 20, feedForward: 48 },
-});
-const config: Complete = { ...parsed, vocabulary: 128 };
-
-/** Our name of a parameter → the published one. */
-function publishedName(name: string): string {
-  if (name === "embedding.tokens") return "sequential.0.word_embeddings.weight";
-  if (name.startsWith("finalNorm.")) return `sequential.5.norm.${name.endsWith(".scale") ? "weight" : "bias"}`;
-  const found = /^blocks\.(\d)\.(?:attention\.)?(\w+)\.(key|value)s$/.exec(name);
-  if (found === null) throw new Error(`no published name for ${name}`);
-  const [, layer, site = "", kind] = found;
-  const place = site === "feedForward" ? "mlp" : `attention.${site === "projection" ? "proj" : site}`;
-  return `sequential.${Number(layer) + 2}.${place}.${kind}_param_tokens`;
-}
+const at = useSharedFolder();
+beforeAll(async () => importCheckpoint({ from: folder, to: at("run") }));
 
 const expectedSchema = z.object({
   input_ids: z.array(z.array(z.int())),
@@ -43,12 +28,9 @@ const expectedSchema = z.object({
 });
 
 async function load() {
-  const { tensors: weights } = await readSafetensors(fixture("model.safetensors"));
   const { tensors: results } = await readSafetensors(fixture("expected.safetensors"));
   const expected = await readJson(fixture("expected.json"), expectedSchema);
-  const named = parametersOf(config).map(({ name }) => [name, publishedName(name)] as const);
-  expect(new Set(named.map(([, published]) => published))).toEqual(new Set(weights.keys()));
-  const parameters = new Map(named.map(([name, published]) => [name, float(required(weights, published))]));
+  const { config, parameters } = (await loadCheckpoint(at("run"))).state;
   const batch = {
     tokens: Int32Array.from(expected.input_ids.flat()),
     targets: Int32Array.from(expected.target_ids.flat()),
@@ -76,6 +58,6 @@ it("gives every gradient", async () => {
   const found = await lossGradients(device(), weights, batch);
   expect(found.size).toBe(results.size - 1); // all but the logits
   for (const [name, gradient] of found) {
-    expectClose(gradient, asValues(required(results, `grad.${publishedName(name)}`)), 1e-5, name);
+    expectClose(gradient, asValues(required(results, `grad.${publishedName(name, 2)}`)), 1e-5, name);
   }
 });

@@ -1,0 +1,56 @@
+/** The tensors of a checkpoint's files, checked against the shapes that its model has. */
+
+import { UserError } from "../errors.ts";
+import { openSafetensors, type WeightEntry } from "../formats/index.ts";
+import type { HostArray } from "../growth/index.ts";
+
+/**
+ * The tensors of a file, which must be float32 of the expected names and shapes, in the order of `shapes`.
+ * @throws UserError naming the file and the tensor; before the first one where names or shapes are wrong
+ */
+export async function* readTensors(
+  file: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): AsyncGenerator<readonly [string, HostArray]> {
+  const stored = await openSafetensors(file);
+  try {
+    checkNames(file, stored.entries, shapes);
+    for (const [name, shape] of shapes) {
+      const { data } = await stored.read(name);
+      if (!(data instanceof Float32Array)) throw new Error("internal: the type of a tensor was checked");
+      yield [name, { shape, data }];
+    }
+  } finally {
+    await stored.close();
+  }
+}
+
+/** Whether a file of tensors has none. Throws a `UserError` where it cannot be read. */
+export async function holdsNothing(file: string): Promise<boolean> {
+  const stored = await openSafetensors(file);
+  await stored.close();
+  return stored.entries.size === 0;
+}
+
+function checkNames(
+  file: string,
+  entries: ReadonlyMap<string, WeightEntry>,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): void {
+  for (const name of entries.keys()) {
+    if (!shapes.has(name))
+      throw new UserError(`${file}: holds a tensor "${name}" that the model of config.json does not have`);
+  }
+  for (const [name, shape] of shapes) checkEntry(file, name, entries.get(name), shape);
+}
+
+function checkEntry(file: string, name: string, entry: WeightEntry | undefined, shape: readonly number[]): void {
+  if (entry === undefined)
+    throw new UserError(`${file}: the tensor "${name}" is missing, expected float32 [${shape.join(", ")}]`);
+  if (entry.shape.length !== shape.length || entry.shape.some((n, axis) => n !== shape[axis])) {
+    throw new UserError(
+      `${file}: the tensor "${name}" is [${entry.shape.join(", ")}], expected [${shape.join(", ")}] by config.json; restore the files of one checkpoint`,
+    );
+  }
+  if (entry.dtype !== "F32") throw new UserError(`${file}: the tensor "${name}" is ${entry.dtype}, expected F32`);
+}

@@ -1,0 +1,178 @@
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readSafetensors, type StoredTensor } from "../../src/formats/index.ts";
+import { required } from "../../src/required.ts";
+import { json, TINY, useCommandLine } from "../support/command-line.ts";
+import { expectClose, values } from "../support/values.ts";
+
+const { at, answer, run } = useCommandLine();
+const fixture = new URL("../fixtures/tokenformer-l2-norm-gelu", import.meta.url).pathname;
+
+const asValues = ({ shape, data }: StoredTensor) => values(shape, Array.from<number | bigint, number>(data, Number));
+
+beforeAll(async () => {
+  await cp(fixture, at("published"), { recursive: true });
+  await answer("import", "published", "--to", "model");
+  // A tokenizer with fewer tokens than the model's padded vocabulary of 128.
+  await answer("tokenize", "--data", "text.txt", "--to", "text.bin");
+  await rm(at("text.bin"));
+});
+
+it("imports a published checkpoint, whose logits are those of an independent implementation", async () => {
+  const { input_ids: tokens } = JSON.parse(await readFile(at("published", "expected.json"), "utf8"));
+  await writeFile(at("tokens.json"), JSON.stringify(tokens));
+  expect(await answer("logits", "model", "--tokens", "tokens.json", "--to", "logits.safetensors")).toBe(
+    "logits.safetensors: logits [2, 16, 128]\n",
+  );
+  const { tensors: found } = await readSafetensors(at("logits.safetensors"));
+  const { tensors: expected } = await readSafetensors(at("published", "expected.safetensors"));
+  expect([...found.keys()]).toEqual(["logits"]);
+  expectClose(asValues(required(found, "logits")), asValues(required(expected, "logits")), 1e-5);
+});
+
+it("tells what it imported", async () => {
+  const told = json(await answer("import", "published/pytorch_model.bin", "--to", "again", "--json"));
+  expect(told).toMatchObject({
+    weights: "published/pytorch_model.bin",
+    config: "published/config.yml",
+    parameters: 22_080,
+    tokenizer: false,
+    model: { vocabulary: 128, context: 16, heads: 4, rotaryFraction: 0.25, tokens: { query: 24, projection: 20 } },
+  });
+  expect(await answer("import", "published", "--to", "with", "--tokenizer", "tokenizer.json")).toBe(
+    'published/pytorch_model.bin with published/config.yml: tokenformer of 22.1 k parameters, saved to with\nwrite with: tokenformer sample with --prompt "…"\n',
+  );
+});
+
+it("asks for a tokenizer where text needs one, and uses the one that is named", async () => {
+  expect(await readdir(at("model"))).toEqual(["config.json", "model.safetensors", "training.json"]);
+  expect(await answer("inspect", "model")).toMatch(/^tokenformer at step 0, imported, without a tokenizer\n/);
+  const asked = ["sample", "eval", "grow"].map((command) =>
+    run(command, "model", ...(command === "grow" ? ["--to", "x", "--add", "all=4"] : [])),
+  );
+  for (const { code, stderr } of await Promise.all(asked)) {
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      "tokenformer: model: has no tokenizer, which turns text into the model's tokens; name one with --tokenizer FILE.json\n",
+    );
+  }
+  const tokenizer = ["--tokenizer", "tokenizer.json"];
+  expect(await answer("sample", "model", "--prompt", "the sea", "--tokens", "3", ...tokenizer)).toMatch(
+    /^the sea.{3}\n/s,
+  );
+  const evaluated = json(await answer("eval", "model", "--data", "text.txt", "--json", ...tokenizer));
+  expect(evaluated).toMatchObject({ loss: expect.any(Number), tokens: 399 });
+});
+
+it("trains on from an imported model, and grows it", async () => {
+  const data = ["--data", "text.txt"];
+  const tokenizer = ["--tokenizer", "tokenizer.json"];
+  await answer("grow", "model", "--to", "grown", "--add", "ffn=16", ...data, ...tokenizer);
+  const trained = await answer("train", "--resume", "--out", "grown", ...data, "--set", "training.steps=3", "--json");
+  expect(json(trained)).toMatchObject({ step: 3, parameters: 22_080 + 2 * 2 * 16 * 32 });
+  await cp(at("model"), at("on"), { recursive: true });
+  const on = ["train", "--resume", "--out", "on", ...data, "--set", "training.steps=3", "--json"];
+  expect((await run(...on)).stderr).toContain("on: has no tokenizer");
+  expect(json(await answer(...on, "--tokenizer", "tokenizer.json"))).toMatchObject({ step: 3 });
+  expect(await answer("sample", "on", "--tokens", "2")).toMatch(/^.{2}\n/s);
+});
+
+describe("answers mistakes in a line", () => {
+  const tokens = (content: string) => async () => {
+    await writeFile(at("wrong.json"), content);
+    return run("logits", "model", "--tokens", "wrong.json", "--to", "wrong.safetensors");
+  };
+  const from =
+    (folder: string, change: () => Promise<unknown> = async () => undefined) =>
+    async () => {
+      await rm(at("new"), { recursive: true, force: true });
+      await cp(at("published"), at("new"), { recursive: true });
+      await change();
+      return run("import", folder, "--to", "none");
+    };
+
+  it.each([
+    [
+      "ragged tokens",
+      tokens("[[1,2],[3]]"),
+      "wrong.json: 1: has 1 tokens, expected 2 as in the first sequence; correct the file",
+    ],
+    [
+      "a token out of range",
+      tokens("[[1,128]]"),
+      "wrong.json: 0.1: is 128, expected a token id from 0 to 127; correct the file",
+    ],
+    [
+      "no tokens",
+      tokens("[[]]"),
+      "wrong.json: holds no tokens, expected a list of lists of token ids; correct the file",
+    ],
+    [
+      "tokens of no batch",
+      tokens("[1,2]"),
+      "wrong.json: 0: expected a list of token ids (and 1 more); correct the file",
+    ],
+    [
+      "a part of a token",
+      tokens("[[1.5]]"),
+      "wrong.json: 0.0: Invalid input: expected int, received number; correct the file",
+    ],
+    [
+      "tokens beyond the context",
+      tokens(JSON.stringify([new Array(17).fill(1)])),
+      "wrong.json: has 17 tokens a sequence, expected up to the model's context of 16; correct the file",
+    ],
+    ["nothing there", from("gone"), "gone: there is no such file or folder; check the path"],
+    [
+      "a run",
+      async () => {
+        await answer("train", ...TINY, "--set", "training.steps=1", "--data", "text.txt", "--out", "run");
+        return run("import", "run", "--to", "none");
+      },
+      "run/config.json: is the configuration of a run of this program, which needs no import; use the folder",
+    ],
+    [
+      "no configuration",
+      from("new", () => rm(at("new", "config.yml"))),
+      "new: no configuration there, expected config.json or one .yml beside the weights; name it with --config FILE",
+    ],
+    [
+      "two configurations",
+      from("new", () => cp(at("new", "config.yml"), at("new", "other.yaml"))),
+      "new: config.yml, other.yaml could be meant, expected config.json or one .yml beside the weights; name it with --config FILE",
+    ],
+    [
+      "a configuration that is no YAML",
+      from("new", () => writeFile(at("new", "config.yml"), '{"num_layers": [1, }')),
+      /^new\/config\.yml: is not the YAML or JSON that it should be \(.+\); correct it$/,
+    ],
+    [
+      "weights cut short",
+      from("new", async () => {
+        const whole = await readFile(at("new", "pytorch_model.bin"));
+        await writeFile(at("new", "pytorch_model.bin"), whole.subarray(0, 50_000));
+      }),
+      /^new\/pytorch_model\.bin: as a zip archive it cannot be read \(.+\); it is damaged or cut short: copy it again$/,
+    ],
+    [
+      "a folder without weights",
+      from("new", async () => {
+        for (const name of ["pytorch_model.bin", "expected.safetensors"]) await rm(at("new", name));
+      }),
+      "new: no weights there, expected model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json or one other; name the file",
+    ],
+  ] as const)("%s", async (_, act, message) => {
+    const { code, stdout, stderr } = await act();
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^tokenformer: [^\n]+\n$/);
+    const line = stderr.replace(/^tokenformer: (.*)\n$/, "$1");
+    if (typeof message === "string") expect(line).toBe(message);
+    else expect(line).toMatch(message);
+    for (const name of ["none", "wrong.safetensors"]) expect(await readdir(at())).not.toContain(name);
+  });
+
+  it("a folder that holds a run", async () => {
+    const { stderr } = await run("import", "published", "--to", "model");
+    expect(stderr).toBe("tokenformer: model: already holds a run; choose another folder\n");
+  });
+});
