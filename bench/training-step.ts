@@ -66,6 +66,7 @@ const model =
         biases: false,
         positions: "learned",
         rotaryFraction: 0.25,
+        normEpsilon: 1e-5,
         vocabulary: VOCABULARY,
       } as const)
     : { ...preset, vocabulary: VOCABULARY };

@@ -85,9 +85,9 @@ function explain(issue: z.core.$ZodIssue): string {
   return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`tokenformer presets --json\` for examples`;
 }
 
-/** The message of an issue. That of a union says nothing, so the types of its members are told. */
+/** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */
 function explanation(issue: z.core.$ZodIssue): string {
-  if (issue.code !== "invalid_union") return issue.message;
+  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue.message;
   const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
   return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;
 }

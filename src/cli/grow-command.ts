@@ -1,4 +1,4 @@
-/** `tokenformer grow`: appends parameter tokens to a checkpoint. */
+/** `tokenformer grow`: appends parameter tokens to a checkpoint, or widens it. */
 
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
@@ -35,10 +35,13 @@ interface Options extends PlanOptions {
 
 export const growCommand = () =>
   new Command("grow")
-    .description("append parameter tokens to a TokenFormer; train the result with `train --resume --out`")
+    .description(
+      "append parameter tokens to a TokenFormer, or widen a Transformer; train the result with `train --resume --out`",
+    )
     .argument("<run>", "folder of a run or checkpoint")
     .requiredOption("--to <folder>", "where the grown checkpoint goes")
-    .requiredOption("--add <sites>", "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or all=x2 for twice as many")
+    .option("--add <sites>", "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or all=x2 for twice as many")
+    .option("--width <n>", "new width of a Transformer, a multiple of a head's channels", wholeOption("--width"))
     .addOption(
       new Option("--init <how>", "how new tokens start (default: zero-key)").choices(["zero-key", "split", "random"]),
     )
@@ -51,7 +54,7 @@ export const growCommand = () =>
     )
     .option("--ramp-steps <n>", "steps of the ramp (default: 100)", wholeOption("--ramp-steps"))
     .addOption(
-      new Option("--optimizer <how>", "what becomes of Adam's moments (default: new-only)").choices([
+      new Option("--optimizer <how>", "what becomes of Adam's moments (default: new-only, for --width keep)").choices([
         "new-only",
         "keep",
         "reset",

@@ -7,7 +7,8 @@ import { type ScheduledGrowth, scheduledGrowthSchema } from "../training/index.t
 
 /** Options of a plan, by their names on the command line. */
 export interface PlanOptions {
-  readonly add: string;
+  readonly add?: string;
+  readonly width?: number;
   readonly init?: string;
   readonly tau?: string;
   readonly rampSteps?: number;
@@ -22,13 +23,21 @@ export interface PlanOptions {
 
 /** A plan for growth after a step, from options. Throws a `UserError` that names what is wrong. */
 export function planOf({ add, layers, ...options }: PlanOptions, step: number): ScheduledGrowth {
-  const sites = { add: parseSites(add), ...(layers !== undefined && { layers: parseLayers(layers) }) };
-  const result = scheduledGrowthSchema.safeParse({ step, ...sites, ...options });
+  const result = scheduledGrowthSchema.safeParse({
+    step,
+    ...(add !== undefined && { add: parseSites(add) }),
+    ...(layers !== undefined && { layers: parseLayers(layers) }),
+    ...options,
+  });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new UserError(
-    `growth plan "${add}": ${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "invalid"}`,
-  );
+  const what = options.width === undefined ? (add ?? "") : `width=${options.width}`;
+  throw new UserError(`growth plan "${what}": ${issue === undefined ? "invalid" : explanation(issue)}`);
+}
+
+function explanation(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `a plan of this kind has no ${issue.keys.join(", ")}`;
+  return [issue.path.map(String).join("."), issue.message].filter((part) => part !== "").join(": ");
 }
 
 const keys = z.enum([
@@ -45,13 +54,16 @@ const keys = z.enum([
 ]);
 
 /**
- * `STEP:SITES[;key=value…]`, for example `400:q=32,k=32,ffn=128;init=split;restart`: the entry of `growth` in a
- * configuration, still unchecked but for its form. A key without a value is true.
+/**
+ * `STEP:SITES[;key=value…]`, for example `400:q=32,k=32,ffn=128;init=split;restart` or `400:width=96;rewarm=50`: the entry of
+ * `growth` in a configuration, still unchecked but for its form. A key without a value is true.
  */
 export function parseGrowAt(text: string): unknown {
   const match = /^(\d+):([^;]+)(?:;(.*))?$/s.exec(text);
   if (match === null) {
-    throw new UserError(`--grow-at ${text}: expected STEP:SITES, such as --grow-at 400:q=32,k=32,v=32,proj=32,ffn=128`);
+    throw new UserError(
+      `--grow-at ${text}: expected STEP:SITES, such as --grow-at 400:q=32,k=32,v=32,proj=32,ffn=128, or STEP:width=96`,
+    );
   }
   const [, step = "", sites = "", rest = ""] = match;
   const options = rest.split(";").filter((option) => option !== "");
@@ -66,7 +78,15 @@ export function parseGrowAt(text: string): unknown {
     if (known.data === "layers") return [known.data, parseLayers(value.replaceAll("+", ","))];
     return [known.data, parseValue(value.trim())];
   });
-  return { step: Number(step), add: parseSites(sites), ...Object.fromEntries(entries) };
+  return { step: Number(step), ...amountOf(sites), ...Object.fromEntries(entries) };
+}
+
+/** How much a plan grows: `width=96`, or sites with tokens. */
+function amountOf(text: string) {
+  const [, width] = /^\s*width=(.*)$/s.exec(text) ?? [];
+  if (width === undefined) return { add: parseSites(text) };
+  if (/^\d+$/.test(width)) return { width: Number(width) };
+  throw new UserError(`growth plan "${text}": "${width}" is no width, expected a whole number such as width=96`);
 }
 
 function parseValue(text: string): unknown {

@@ -13,7 +13,7 @@ import { printUsage, usageJson, usageOf } from "./usage-table.ts";
 
 export const inspectCommand = () =>
   new Command("inspect")
-    .description("configuration, parameters by group, costs and the lineage of the parameter tokens")
+    .description("configuration, parameters by group, costs, and what was born when it grew")
     .argument("<run>", "folder of a run or checkpoint")
     .option("--usage", "measure how much old and new parameter tokens are used, and their gradients", false)
     .option("--data <file>", "the text for --usage (default: what the run was trained on)")
@@ -78,7 +78,9 @@ function printSummary({ config, state, tokenizer, dataName }: CheckpointSummary)
   print(`  ${formatFlops(forward)} a token forward, ${formatFlops(training)} training`);
   if (state.lineage.size === 0) return;
   print();
-  print("parameter tokens, by the step at which they were born:");
+  print(
+    `${state.config.type === "transformer" ? "channels" : "parameter tokens"}, by the step at which they were born:`,
+  );
   printTable(
     [...state.lineage].map(([site, generations]) => [
       site,

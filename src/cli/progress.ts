@@ -99,10 +99,11 @@ export class Progress {
 
 /** What growing changed, for people. */
 export function growthLines(report: GrowthReport & { readonly step: number }): string[] {
-  const { init, tau, maxLogitDifference, logitScale } = report;
+  const { init, maxLogitDifference, logitScale } = report;
+  const tau = report.tau === undefined ? "" : `, τ ${report.tau}`;
   const preserved = init === "random" || maxLogitDifference <= 1e-4 * logitScale;
   return [
-    `step ${report.step}  grown by ${init}, τ ${tau}: ${report.summary}`,
+    `step ${report.step}  grown by ${init}${tau}: ${report.summary}`,
     `  parameters ${formatCount(report.parametersBefore)} → ${formatCount(report.parametersAfter)}, ${formatFlops(report.flopsPerTokenBefore)} → ${formatFlops(report.flopsPerTokenAfter)} a token, memory ${formatBytes(report.memoryBefore)} → ${formatBytes(report.memoryAfter)}`,
     ...(preserved ? [] : ["  the function is not preserved: zero keys do not with Θ softmax, split does"]),
     `  largest change of a logit ${formatScientific(maxLogitDifference)}, of logits up to ${logitScale.toFixed(2)}`,

@@ -1,69 +1,28 @@
-/**
- * Growing a TokenFormer: appending parameter tokens to its sites (TokenFormer, arXiv 2410.23168, section 3.3).
- *
- * With keys K [n, D] and values V [n, D], a site computes Θ(X Kᵀ) V. Appending m tokens makes them [n + m, D].
- */
+/** Growing a model by a plan, each kind of model in its own way. */
 
 import { UserError } from "../errors.ts";
-import {
-  type Complete,
-  type ModelConfig,
-  type Site,
-  sitesOf,
-  type TokenFormerConfig,
-  valueDeviation,
-  withSites,
-} from "../model/index.ts";
-import { KEY_DEVIATION } from "../nn/index.ts";
-import { Random } from "../random.ts";
-import { required } from "../required.ts";
-import type { GrowthPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, rampedTau, type TauRamp } from "./state.ts";
-
-/** A site that grows, and by how much. */
-interface Change {
-  readonly site: Site;
-  /** Tokens to append. */
-  readonly added: number;
-  /** The τ that preserves the function, and the square root of the new number of tokens. */
-  readonly exactTau: number;
-  readonly newTau: number;
-}
+import type { ModelConfig } from "../model/index.ts";
+import { append, withTokens } from "./append.ts";
+import { type GrowthPlan, isWidthPlan } from "./plan.ts";
+import type { ModelState } from "./state.ts";
+import { widen, withWidth } from "./widen.ts";
 
 /**
- * The state with tokens appended. The old one is left as it is. Draws depend on `seed`, the step, the site and its number
- * of tokens alone; on the last, so that growing twice after one step does not append the same tokens twice.
- * @throws UserError if the model has no sites, a layer does not exist, or `split` is no whole multiple
+ * The grown state: a TokenFormer with tokens appended, a Transformer that is wider. The old one is left as it is. What is
+ * drawn depends on `seed`, the step and what there is already alone.
+ * @throws UserError if the plan is not one for the model, or cannot be applied to it
  */
 export function grow(state: ModelState, plan: GrowthPlan, seed: number): ModelState {
-  const config = growable(state.config);
-  const changes = changesOf(config, plan);
-  const parameters = new Map(state.parameters);
-  const first = new Map(state.moments?.first);
-  const second = new Map(state.moments?.second);
-  for (const change of changes) {
-    const random = Random.from("growth", seed, state.step, change.site.path, change.site.tokens);
-    const keys = required(parameters, `${change.site.path}.keys`);
-    const values = required(parameters, `${change.site.path}.values`);
-    const [newKeys, newValues] = appended(keys, values, change, plan, config, random);
-    parameters.set(`${change.site.path}.keys`, newKeys);
-    parameters.set(`${change.site.path}.values`, newValues);
-    for (const moment of [first, second]) {
-      for (const name of [`${change.site.path}.keys`, `${change.site.path}.values`]) {
-        const old = moment.get(name);
-        if (old !== undefined) moment.set(name, withRows(old, change.added));
-      }
-    }
-  }
-  const grown = {
-    ...state,
-    ...grownTau(state, config, plan, changes),
-    parameters,
-    lineage: grownLineage(state, plan, changes),
-    moments: state.moments === undefined ? undefined : { first, second },
-    rewarm: plan.rewarm > 0 ? { start: state.step, steps: plan.rewarm } : state.rewarm,
-  };
+  const { config } = state;
+  const grown = { ...grownByKind(), ...(plan.rewarm > 0 && { rewarm: { start: state.step, steps: plan.rewarm } }) };
   return plan.optimizer === "reset" ? withoutMoments(grown) : grown;
+
+  function grownByKind(): ModelState {
+    if (isWidthPlan(plan)) {
+      if (config.type === "transformer") return widen(state, config, plan, seed);
+    } else if (config.type === "tokenformer") return append(state, config, plan, seed);
+    throw refused(config, plan);
+  }
 }
 
 /**
@@ -72,136 +31,31 @@ export function grow(state: ModelState, plan: GrowthPlan, seed: number): ModelSt
  */
 export function checkPlans(config: ModelConfig, plans: readonly GrowthPlan[]): void {
   let current = config;
-  for (const plan of plans) current = resized(growable(current), plan, changesOf(growable(current), plan));
+  for (const plan of plans) current = grownConfig(current, plan);
 }
 
-function growable<Config extends ModelConfig>(
-  config: Config,
-): Extract<Config, { type: "tokenformer" }> & TokenFormerConfig;
-function growable(config: ModelConfig): TokenFormerConfig {
-  if (config.type === "tokenformer") return config;
-  throw new UserError(`a ${config.type} has no parameter tokens to append; only a model of type "tokenformer" grows`);
+function grownConfig(config: ModelConfig, plan: GrowthPlan): ModelConfig {
+  if (isWidthPlan(plan)) {
+    if (config.type === "transformer") return withWidth(config, plan);
+  } else if (config.type === "tokenformer") return withTokens(config, plan);
+  throw refused(config, plan);
 }
 
-function changesOf(config: TokenFormerConfig, plan: GrowthPlan): Change[] {
-  const layers = plan.layers ?? Array.from({ length: config.layers }, (_, layer) => layer);
-  for (const layer of layers) {
-    if (layer >= config.layers) {
-      throw new UserError(`growth plan: there is no layer ${layer}; the model has layers 0 to ${config.layers - 1}`);
-    }
+const refused = (config: ModelConfig, plan: GrowthPlan) =>
+  new UserError(mismatch(config.type, plan) ?? "internal: no mismatch");
+
+/** What is wrong with a plan for a type of model, if it is not one for it. */
+export function mismatch(type: ModelConfig["type"], plan: GrowthPlan): string | undefined {
+  switch (type) {
+    case "bigram":
+      return "a bigram does not grow; a tokenformer takes plans with add, a transformer takes plans with width";
+    case "transformer":
+      if (isWidthPlan(plan)) return undefined;
+      return "a transformer has no parameter tokens to append with add; it grows by width, such as width: 96";
+    case "tokenformer":
+      if (!isWidthPlan(plan)) return undefined;
+      return 'a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }';
   }
-  return sitesOf(config).flatMap((site) => {
-    const amount = layers.includes(site.layer) ? plan.add[site.kind] : undefined;
-    if (amount === undefined) return [];
-    const added = typeof amount === "number" ? amount : (Number(amount.slice(1)) - 1) * site.tokens;
-    if (added < 1) {
-      throw new UserError(
-        `growth plan: ${amount} at ${site.path} appends no tokens; growing cannot shrink, use x2 or more`,
-      );
-    }
-    if (plan.init === "split" && added % site.tokens !== 0) {
-      const near = Math.max(1, Math.round(added / site.tokens)) * site.tokens;
-      throw new UserError(
-        `growth plan: split copies all ${site.tokens} tokens of ${site.path} a whole number of times, ${added} is no multiple; use ${near}`,
-      );
-    }
-    const total = site.tokens + added;
-    // Copies of all keys multiply the norm of the scores by √(total / n), so τ has to follow.
-    const exactTau = plan.init === "split" ? site.tau * Math.sqrt(total / site.tokens) : site.tau;
-    return [{ site, added, exactTau, newTau: Math.sqrt(total) }];
-  });
-}
-
-/** The keys and values with their new rows. */
-function appended(
-  keys: HostArray,
-  values: HostArray,
-  { site, added }: Change,
-  plan: GrowthPlan,
-  config: TokenFormerConfig,
-  random: Random,
-): readonly [HostArray, HostArray] {
-  if (plan.init === "split") return split(keys, values, added / site.tokens + 1, random);
-  const newKeys = withRows(keys, added);
-  const newValues = withRows(values, added);
-  if (plan.init === "random") fillNormal(newKeys.data.subarray(keys.data.length), KEY_DEVIATION, random);
-  fillNormal(newValues.data.subarray(values.data.length), valueDeviation(config), random);
-  return [newKeys, newValues];
-}
-
-/** `copies` copies of the keys; each old value is shared among its copies unevenly, so that they can part ways. */
-function split(keys: HostArray, values: HostArray, copies: number, random: Random): readonly [HostArray, HostArray] {
-  const [tokens = 0, width = 0] = values.shape;
-  const newKeys = withRows(keys, (copies - 1) * tokens);
-  const newValues = withRows(values, (copies - 1) * tokens);
-  for (let copy = 1; copy < copies; copy++) newKeys.data.set(keys.data, copy * keys.data.length);
-  for (let token = 0; token < tokens; token++) {
-    const draws = Array.from({ length: copies }, () => 0.5 + random.uniform());
-    const total = draws.reduce((sum, draw) => sum + draw);
-    draws.forEach((draw, copy) => {
-      for (let channel = 0; channel < width; channel++) {
-        const old = values.data[token * width + channel] ?? 0;
-        newValues.data[(copy * tokens + token) * width + channel] = (old * draw) / total;
-      }
-    });
-  }
-  return [newKeys, newValues];
-}
-
-function grownTau(
-  state: ModelState,
-  config: Complete<TokenFormerConfig>,
-  plan: GrowthPlan,
-  changes: readonly Change[],
-) {
-  const changed = new Set(changes.map(({ site }) => site.path));
-  const started = changes.flatMap(({ site, exactTau, newTau }): TauRamp[] =>
-    tauOf(plan) === "ramp" && Math.abs(newTau - exactTau) > 1e-9 * newTau
-      ? [{ site: site.path, from: exactTau, to: newTau, start: state.step, steps: plan.rampSteps }]
-      : [],
-  );
-  // A site that grows again leaves its old ramp where it was.
-  const continued = state.ramps.filter((ramp) => !changed.has(ramp.site) && rampedTau(ramp, state.step) !== ramp.to);
-  return { config: resized(config, plan, changes), ramps: [...continued, ...started] };
-}
-
-/** The configuration with the new numbers of tokens, and each τ as it is just after growing. */
-function resized<Config extends TokenFormerConfig>(
-  config: Config,
-  plan: GrowthPlan,
-  changes: readonly Change[],
-): Config {
-  const changed = new Map(changes.map((change) => [change.site.path, change]));
-  const sites = sitesOf(config).map((site): Site => {
-    const change = changed.get(site.path);
-    if (change === undefined) return site;
-    const tau = tauOf(plan) === "sqrt-n" ? change.newTau : change.exactTau;
-    return { ...site, tokens: site.tokens + change.added, tau };
-  });
-  return withSites(config, sites);
-}
-
-/** What becomes of τ by a plan. A ramp over no steps is at its end at once. */
-export function tauOf({ tau, init, rampSteps }: GrowthPlan): "fixed" | "sqrt-n" | "ramp" {
-  const policy = tau ?? (init === "random" ? "sqrt-n" : "ramp");
-  return policy === "ramp" && rampSteps === 0 ? "sqrt-n" : policy;
-}
-
-function grownLineage(state: ModelState, plan: GrowthPlan, changes: readonly Change[]) {
-  const lineage = new Map(state.lineage);
-  for (const { site, added } of changes) {
-    const old = lineage.get(site.path) ?? [];
-    const frozen = old.map(
-      (generation): Generation => ({
-        ...generation,
-        frozenUntil: Math.max(generation.frozenUntil, state.step + plan.freeze),
-      }),
-    );
-    const updates = plan.optimizer === "keep" ? (old[0]?.updates ?? 0) : 0;
-    const born: Generation = { tokens: added, born: state.step, init: plan.init, updates, frozenUntil: 0 };
-    lineage.set(site.path, [...(plan.freeze > 0 ? frozen : old), born]);
-  }
-  return lineage;
 }
 
 function withoutMoments(state: ModelState): ModelState {
@@ -209,17 +63,4 @@ function withoutMoments(state: ModelState): ModelState {
     ([path, generations]) => [path, generations.map((g) => ({ ...g, updates: 0 }))] as const,
   );
   return { ...state, moments: undefined, updates: 0, lineage: new Map(lineage) };
-}
-
-/** The array with rows of zeros appended. */
-function withRows(array: HostArray, rows: number): HostArray {
-  const [old = 0, ...rest] = array.shape;
-  const columns = rest.reduce((product, n) => product * n, 1);
-  const data = new Float32Array((old + rows) * columns);
-  data.set(array.data);
-  return { shape: [old + rows, ...rest], data };
-}
-
-function fillNormal(data: Float32Array, deviation: number, random: Random): void {
-  for (let index = 0; index < data.length; index++) data[index] = deviation * random.normal();
 }

@@ -1,7 +1,19 @@
-/** Growing: appending parameter tokens to a model's weights and optimiser state. */
+/** Growing: appending parameter tokens to a model's weights and optimiser state, or widening it. */
 
-export { checkPlans, grow, tauOf } from "./grow.ts";
-export { type GrowthPlan, growthPlanSchema, parseSites, siteNames } from "./plan.ts";
+export { tauOf } from "./append.ts";
+export { checkPlans, grow, mismatch } from "./grow.ts";
+export {
+  type GrowthPlan,
+  growthPlanSchema,
+  isWidthPlan,
+  parseSites,
+  planComplaint,
+  siteNames,
+  type TokenPlan,
+  tokenPlanSchema,
+  type WidthPlan,
+  widthPlanSchema,
+} from "./plan.ts";
 export {
   advanceRamps,
   type Generation,

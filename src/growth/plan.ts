@@ -1,4 +1,4 @@
-/** Growth plans: how many parameter tokens are appended where, and how. */
+/** Growth plans: how many parameter tokens are appended where, or how wide a model gets, and how. */
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
@@ -11,7 +11,8 @@ const amountExpected = 'expected a whole number of tokens, or "x" and a whole mu
 /** A number of tokens to append, or `xR`: R times as many as there are, in all. */
 const amount = z.union([z.int().positive(), z.string().regex(/^x\d+$/, amountExpected)], { error: amountExpected });
 
-export const growthPlanSchema = z.strictObject({
+/** For a TokenFormer: appending parameter tokens. */
+export const tokenPlanSchema = z.strictObject({
   /** Tokens to append at each site; sites that are not named stay as they are. */
   add: z
     .partialRecord(z.enum(siteKinds), amount)
@@ -42,7 +43,39 @@ export const growthPlanSchema = z.strictObject({
   rewarm: steps.default(0),
 });
 
+/** For a Transformer: widening its residual stream, with as many heads and hidden units more as belong to it. */
+export const widthPlanSchema = z.strictObject({
+  /** The new width: a multiple of the channels of a head, which stay as many. */
+  width: z.int().positive(),
+  /**
+   * How new channels, heads and hidden units start. `net2net`: copies of old ones (Net2Net, arXiv 1511.05641) and means over
+   * them (LEMON, arXiv 2310.07999). Preserves the function.
+   */
+  init: z.literal("net2net").default("net2net"),
+  /** `keep`: the optimiser's moments of new entries are zero and join the count of the old ones. `reset`: all start again. */
+  optimizer: z.enum(["keep", "reset"]).default("keep"),
+  /** Steps over which the learning rate rises again from zero to its schedule. */
+  rewarm: steps.default(0),
+});
+
+/** A plan of either kind. */
+export const growthPlanSchema = z.union([tokenPlanSchema, widthPlanSchema], { error: planComplaint });
+
+export type TokenPlan = z.infer<typeof tokenPlanSchema>;
+export type WidthPlan = z.infer<typeof widthPlanSchema>;
 export type GrowthPlan = z.infer<typeof growthPlanSchema>;
+
+export const isWidthPlan = (plan: GrowthPlan): plan is WidthPlan => "width" in plan;
+
+/** What is wrong with a plan that is of neither kind: what is wrong with it as the kind that it seems to be. */
+export function planComplaint(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "invalid_union") return undefined;
+  const given = Object.keys(z.looseObject({}).safeParse(issue.input).data ?? {});
+  const named = ["add", "width"].filter((kind) => given.includes(kind));
+  if (named.length !== 1) return `needs either add or width, ${named.length === 0 ? "but has neither" : "not both"}`;
+  const [first] = issue.errors[given.includes("width") ? 1 : 0] ?? [];
+  return first && `${first.path.map(String).join(".")}: ${first.message}`;
+}
 
 /** The sites as the command line names them. */
 export const siteNames: Readonly<Record<string, readonly SiteKind[]>> = {

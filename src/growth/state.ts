@@ -8,7 +8,7 @@ export interface HostArray {
   readonly data: Float32Array;
 }
 
-/** Parameter tokens of a site that were born together. */
+/** Parameter tokens of a site, or channels of a widened model, that were born together. */
 export interface Generation {
   readonly tokens: number;
   /** The step after which they were appended; 0 for the first ones. */
@@ -47,7 +47,7 @@ export interface TrainerState {
   readonly moments: Moments | undefined;
   /** Updates that Adam's bias correction counts for the parameters that are not tokens. */
   readonly updates: number;
-  /** The generations of each site's tokens, oldest first, by the site's path. */
+  /** The generations of each site's tokens, oldest first, by the site's path; of a widened model's channels, by `width`. */
   readonly lineage: ReadonlyMap<string, readonly Generation[]>;
 }
 
@@ -77,4 +77,14 @@ export function advanceRamps(
     config: withSites(config, sites),
     ramps: ramps.filter((ramp) => step < ramp.start + ramp.steps),
   };
+}
+
+/** The array in a shape that is nowhere smaller, with zeros behind what there was along each axis. Of one or two axes. */
+export function padded({ shape: old, data }: HostArray, shape: readonly number[]): HostArray {
+  const columns = (of: readonly number[]) => of[1] ?? 1;
+  const larger = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  for (let row = 0; row < (old[0] ?? 1); row++) {
+    larger.set(data.subarray(row * columns(old), (row + 1) * columns(old)), row * columns(shape));
+  }
+  return { shape, data: larger };
 }

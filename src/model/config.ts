@@ -1,7 +1,7 @@
 /** The configuration of a model: one schema gives the types, the checks and their messages. */
 
 import { z } from "zod";
-import { pattentionActivations } from "../nn/index.ts";
+import { NORM_EPSILON, pattentionActivations } from "../nn/index.ts";
 
 const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
@@ -65,6 +65,8 @@ const transformer = z.strictObject({
   /** As in the lecture: on the attention projection, the feed-forward layer and the output. */
   biases: z.boolean(),
   positions: positions.default("learned"),
+  /** ε of the norms. Widening makes it smaller by as much as it does the variance, so that the function stays what it was. */
+  normEpsilon: z.number().positive().default(NORM_EPSILON),
 });
 
 /** TokenFormer (arXiv 2410.23168): token–parameter attention in place of every projection. */

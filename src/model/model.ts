@@ -36,6 +36,12 @@ export function givenOf(config: ModelConfig): Map<string, number> {
   return new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, tau]));
 }
 
+/** Whether one compiled program serves both models: whether they differ in numbers of tokens and τ alone. */
+export function sameProgram(a: Complete, b: Complete): boolean {
+  const structure = (config: Complete) => JSON.stringify({ ...config, tokens: undefined, tau: undefined });
+  return structure(a) === structure(b);
+}
+
 /** A model traced on tokens int32 [B, T]. */
 export interface Traced {
   readonly scope: Scope;

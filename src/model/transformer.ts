@@ -16,17 +16,18 @@ export const transformer =
     const table = scope.within("embedding");
     let x = embed(table, tokens, config); // [B, T, D]
     for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
-    const final = layerNorm(scope.within("finalNorm"), x, { parametric: true });
+    const final = norm(scope, "finalNorm", x, config);
     if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
     return linear(scope.within("output"), final, { width: config.vocabulary, bias: config.biases }); // [B, T, V]
   };
 
 function block(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
-  const y = add(x, attend(scope.within("attention"), norm(scope, "attentionNorm", x), config));
-  return add(y, feedForward(scope.within("feedForward"), norm(scope, "feedForwardNorm", y), config));
+  const y = add(x, attend(scope.within("attention"), norm(scope, "attentionNorm", x, config), config));
+  return add(y, feedForward(scope.within("feedForward"), norm(scope, "feedForwardNorm", y, config), config));
 }
 
-const norm = (scope: Scope, name: string, x: Tensor) => layerNorm(scope.within(name), x, { parametric: true });
+const norm = (scope: Scope, name: string, x: Tensor, { normEpsilon }: TransformerConfig) =>
+  layerNorm(scope.within(name), x, { parametric: true, epsilon: normEpsilon });
 
 function attend(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
   const { width, biases, dropout: rate } = config;

@@ -2,7 +2,16 @@
 
 export { type AttentionOptions, causalAttention } from "./attention.ts";
 export { DROPOUT_SEED, dropout } from "./dropout.ts";
-export { embedding, type LinearOptions, layerNorm, linear, positionEmbedding, tokenTable } from "./layers.ts";
+export {
+  embedding,
+  type LinearOptions,
+  layerNorm,
+  linear,
+  NORM_EPSILON,
+  positionEmbedding,
+  tokenTable,
+  WEIGHT_DEVIATION,
+} from "./layers.ts";
 export {
   KEY_DEVIATION,
   type PattentionActivation,

@@ -10,6 +10,9 @@ import { type Initial, normal, ones, type Scope, zeros } from "./scope.ts";
 /** ε of every normalisation, as in the lecture and in the published TokenFormer. */
 export const NORM_EPSILON = 1e-5;
 
+/** Standard deviation of new weights and embeddings. */
+export const WEIGHT_DEVIATION = 0.02;
+
 export interface LinearOptions {
   /** Channels of the output. */
   readonly width: number;
@@ -19,22 +22,35 @@ export interface LinearOptions {
 }
 
 /** x Wᵀ + b: x [..., D] → [..., width]; W [width, D], b [width]. */
-export function linear(scope: Scope, x: Tensor, { width, bias, initial = normal(0.02) }: LinearOptions): Tensor {
+export function linear(
+  scope: Scope,
+  x: Tensor,
+  { width, bias, initial = normal(WEIGHT_DEVIATION) }: LinearOptions,
+): Tensor {
   const weight = scope.parameter("weight", [width, at(x.shape, -1)], initial);
   const product = matmul(x, weight, { transposeB: true });
   return bias ? add(product, scope.parameter("bias", [width], zeros)) : product;
 }
 
 /** Normalisation over the channels of x [..., D]; with parameters, scaled and shifted by them (LayerNorm). */
-export function layerNorm(scope: Scope, x: Tensor, options: { readonly parametric: boolean }): Tensor {
-  const y = normalise(x, NORM_EPSILON);
+export function layerNorm(
+  scope: Scope,
+  x: Tensor,
+  options: { readonly parametric: boolean; readonly epsilon?: number },
+): Tensor {
+  const y = normalise(x, options.epsilon ?? NORM_EPSILON);
   if (!options.parametric) return y;
   const width = at(x.shape, -1);
   return add(mul(y, scope.parameter("scale", [width], ones)), scope.parameter("bias", [width], zeros));
 }
 
 /** The table of token embeddings [V, D]. */
-export function tokenTable(scope: Scope, vocabulary: number, width: number, initial: Initial = normal(0.02)): Tensor {
+export function tokenTable(
+  scope: Scope,
+  vocabulary: number,
+  width: number,
+  initial: Initial = normal(WEIGHT_DEVIATION),
+): Tensor {
   return scope.parameter("tokens", [vocabulary, width], initial);
 }
 
@@ -45,5 +61,5 @@ export function embedding(scope: Scope, tokens: Tensor, options: { vocabulary: n
 
 /** Learned embeddings of the first T of `context` positions → [T, D]. */
 export function positionEmbedding(scope: Scope, time: Dimension, options: { context: number; width: number }): Tensor {
-  return gather(scope.parameter("positions", [options.context, options.width], normal(0.02)), range(time));
+  return gather(scope.parameter("positions", [options.context, options.width], normal(WEIGHT_DEVIATION)), range(time));
 }

@@ -1,7 +1,7 @@
 /** The configuration of a run: one schema for files, the command line and the library. */
 
 import { z } from "zod";
-import { growthPlanSchema } from "../growth/index.ts";
+import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { modelSchema } from "../model/index.ts";
 import { type ScheduleOptions, scheduleSchema } from "./schedule.ts";
 
@@ -54,21 +54,24 @@ export const tokenizerSchema = z
     'expected "character", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
   );
 
-/** A growth plan while training, and what becomes of the learning rate from there on. */
-export const scheduledGrowthSchema = growthPlanSchema
-  .extend({
-    /** The plan is applied after so many updates. */
-    step: natural,
-    /**
-     * Whether the schedule begins again, with its warm-up, and runs to the next restart or to the end of training.
-     * Otherwise it goes on.
-     */
-    restart: z.boolean().default(false),
-    /** With `restart`: the highest learning rate from here on. Default: what it was. */
-    learningRate: z.number().positive().optional(),
-    /** With `restart`: updates of this warm-up. Default: `training.warmup`. */
-    warmup: natural.optional(),
-  })
+/** When a growth plan is applied while training, and what becomes of the learning rate from there on. */
+const scheduling = {
+  /** The plan is applied after so many updates. */
+  step: natural,
+  /**
+   * Whether the schedule begins again, with its warm-up, and runs to the next restart or to the end of training.
+   * Otherwise it goes on.
+   */
+  restart: z.boolean().default(false),
+  /** With `restart`: the highest learning rate from here on. Default: what it was. */
+  learningRate: z.number().positive().optional(),
+  /** With `restart`: updates of this warm-up. Default: `training.warmup`. */
+  warmup: natural.optional(),
+};
+
+/** A growth plan while training. */
+export const scheduledGrowthSchema = z
+  .union([tokenPlanSchema.extend(scheduling), widthPlanSchema.extend(scheduling)], { error: planComplaint })
   .check(({ value, issues }) => {
     for (const key of ["learningRate", "warmup"] as const) {
       if (value[key] !== undefined && !value.restart) {
@@ -89,10 +92,10 @@ export const configSchema = z
     growth: z.array(scheduledGrowthSchema).default([]),
   })
   .check(({ value: { growth, model }, issues }) => {
-    if (growth.length > 0 && model.type !== "tokenformer") {
-      const message = `a ${model.type} has no parameter tokens; only a model of type "tokenformer" grows`;
-      issues.push({ code: "custom", path: ["growth"], message, input: growth });
-    }
+    growth.forEach((plan, index) => {
+      const message = mismatch(model.type, plan);
+      if (message !== undefined) issues.push({ code: "custom", path: ["growth", index], message, input: plan });
+    });
   });
 
 export type Config = z.infer<typeof configSchema>;

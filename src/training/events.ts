@@ -66,7 +66,8 @@ export interface GrowthReport {
   /** The largest absolute logit before. */
   readonly logitScale: number;
   readonly init: string;
-  readonly tau: string;
+  /** What becomes of τ; absent for a model without. */
+  readonly tau?: string;
   /** What was added, in words. */
   readonly summary: string;
 }

@@ -1,9 +1,17 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
-import { type GrowthPlan, grow, type ModelState, tauOf } from "../growth/index.ts";
-import { type Complete, countParameters, givenOf, sites, trainingFlopsPerToken } from "../model/index.ts";
+import { type GrowthPlan, grow, isWidthPlan, type ModelState, tauOf } from "../growth/index.ts";
+import {
+  type Complete,
+  countParameters,
+  givenOf,
+  modelOf,
+  sameProgram,
+  sites,
+  trainingFlopsPerToken,
+} from "../model/index.ts";
 import type { GrowthReport } from "./events.ts";
-import { type Inference, type TokenBatch, uploadArrays } from "./inference.ts";
+import { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 
 /** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
 const BYTES_PER_PARAMETER = 16;
@@ -20,23 +28,32 @@ export async function growMeasured(
   seed: number,
   batch: TokenBatch,
 ): Promise<{ state: ModelState; report: GrowthReport }> {
-  const { device, parameters } = inference;
   const shape = [batch.sequences, batch.context] as const;
   const grown = grow(state, plan, seed);
   const before = await inference.logits(batch.tokens, shape);
-  const uploaded = await uploadArrays(device, grown.parameters);
-  inference.use({ parameters: uploaded, given: givenOf(grown.config) });
-  const after = await inference.logits(batch.tokens, shape);
-  inference.use({ parameters, given: givenOf(state.config) });
-  await device.dispose(uploaded.values());
+  const after = await logitsOfGrown(inference, state, grown, batch);
   const report: GrowthReport = {
     ...costs(state.config, grown.config),
     ...difference(before.data, after.data),
     init: plan.init,
-    tau: tauOf(plan),
+    ...(!isWidthPlan(plan) && { tau: tauOf(plan) }),
     summary: summarise(state.config, grown.config),
   };
   return { state: grown, report };
+}
+
+/** The logits of the grown model, by the programs of the old one where they serve both. */
+async function logitsOfGrown(inference: Inference, old: ModelState, grown: ModelState, batch: TokenBatch) {
+  const { device, parameters } = inference;
+  const uploaded = await uploadArrays(device, grown.parameters);
+  const own = !sameProgram(old.config, grown.config);
+  const user = own ? new Inference(device, modelOf(grown.config), uploaded) : inference;
+  user.use({ parameters: uploaded, given: givenOf(grown.config) });
+  const logits = await user.logits(batch.tokens, [batch.sequences, batch.context]);
+  if (own) await user.release();
+  inference.use({ parameters, given: givenOf(old.config) });
+  await device.dispose(uploaded.values());
+  return logits;
 }
 
 function costs(before: Complete, after: Complete) {
@@ -61,8 +78,11 @@ function difference(before: ArrayLike<number | bigint>, after: ArrayLike<number 
   return { maxLogitDifference, logitScale };
 }
 
-/** For example "query 128 → 160, feedForward 512 → 640 tokens". */
+/** For example "query 128 → 160, feedForward 512 → 640 tokens", or "width 64 → 96, 4 → 6 heads". */
 function summarise(before: Complete, after: Complete): string {
+  if (before.type === "transformer" && after.type === "transformer") {
+    return `width ${before.width} → ${after.width}, ${before.heads} → ${after.heads} heads`;
+  }
   const old = sites(before);
   const changes = sites(after).flatMap((site, index) => {
     const tokens = old[index]?.tokens ?? 0;

@@ -3,7 +3,7 @@
 import { join, resolve } from "node:path";
 import { UserError } from "../errors.ts";
 import { advanceRamps, type ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, modelOf, trainingFlopsPerToken } from "../model/index.ts";
+import { countParameters, givenOf, modelOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/index.ts";
 import { type BeginningOptions, beginning } from "./beginning.ts";
@@ -41,13 +41,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainingEven
 
 /** A run under way. `train` is its public face; the run itself is for callers that want to look inside between events. */
 export class Run {
-  readonly trainer: Trainer;
   readonly corpus: Corpus;
   readonly #dataName: string;
   readonly #config: Config;
   readonly #out: string | undefined;
   readonly #owns: { readonly device: boolean; readonly corpus: boolean };
   readonly #metrics: MetricsFile | undefined;
+  #trainer: Trainer;
   #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
   #progress: Progress;
   /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
@@ -66,7 +66,7 @@ export class Run {
     model: Pick<ModelState, "config" | "ramps" | "rewarm">,
     progress: Progress,
   ) {
-    this.trainer = parts.trainer;
+    this.#trainer = parts.trainer;
     this.corpus = parts.corpus;
     this.#dataName = parts.dataName;
     this.#config = parts.config;
@@ -153,6 +153,11 @@ export class Run {
     const { step } = this.trainer;
     if (this.#out !== undefined && saved !== step) yield await this.#save(this.#out, false);
     yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
+  }
+
+  /** What learns. Another one once the model has grown in more than its numbers of tokens. */
+  get trainer(): Trainer {
+    return this.#trainer;
   }
 
   /** The logits [V] of the token that follows a window, by the weights as they are now. */
@@ -244,15 +249,27 @@ export class Run {
       if (batch === undefined) throw new Error("internal: a step without a pass");
       const state = await this.state();
       const grown = await growMeasured(this.trainer.inference, state, plan, this.#config.training.seed, batch);
-      const { config, ramps, rewarm } = grown.state;
-      await this.trainer.replace(grown.state);
-      this.trainer.inference.use({ given: givenOf(config) });
-      this.#model = { config, ramps, rewarm };
+      await this.#take(grown.state);
       this.#flopsPerToken = grown.report.flopsPerTokenAfter;
       this.#progress = { ...this.#progress, growthsDone: index + 1 };
       const lossAfter = await this.#validationLoss();
       yield { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter, ...this.#totals() };
     }
+  }
+
+  /** Goes on with a grown state; what is compiled stays where it serves that too. */
+  async #take(state: ModelState): Promise<void> {
+    const { config, ramps, rewarm } = state;
+    const given = givenOf(config);
+    if (sameProgram(this.#model.config, config)) {
+      await this.#trainer.replace(state);
+      this.#trainer.inference.use({ given });
+    } else {
+      const { device } = this.#trainer;
+      await this.#trainer.close();
+      this.#trainer = await Trainer.create(device, modelOf(config), state, { ...this.#config.training, given });
+    }
+    this.#model = { config, ramps, rewarm };
   }
 
   async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {

@@ -111,7 +111,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a value of none of several types",
     set("model.tokens.query=many"),
-    `the configuration: model.tokens.query: Invalid input: expected number or array; correct it, or ${examples}`,
+    `the configuration: model.tokens.query: expected a positive whole number, or an array with one for each layer; correct it, or ${examples}`,
   ],
   [
     "a value out of range",
@@ -131,7 +131,17 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a plan without a step",
     growAt("q=8"),
-    "--grow-at q=8: expected STEP:SITES, such as --grow-at 400:q=32,k=32,v=32,proj=32,ffn=128",
+    "--grow-at q=8: expected STEP:SITES, such as --grow-at 400:q=32,k=32,v=32,proj=32,ffn=128, or STEP:width=96",
+  ],
+  [
+    "a width that is none",
+    growAt("2:width=x2"),
+    'growth plan "width=x2": "x2" is no width, expected a whole number such as width=96',
+  ],
+  [
+    "widening a tokenformer on the way",
+    growAt("2:width=32"),
+    `the configuration: growth.0: a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }; correct it, or ${examples}`,
   ],
   [
     "a plan with an unknown option",
@@ -214,6 +224,18 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     "a layer that is not there",
     grow("q=8", "--layers", "7"),
     "growth plan: there is no layer 7; the model has layers 0 to 0",
+  ],
+  ["no amount", ["grow", "run", "--to", "new"], 'growth plan "": needs either add or width, but has neither'],
+  ["tokens and a width", grow("q=8", "--width", "32"), 'growth plan "width=32": needs either add or width, not both'],
+  [
+    "widening a tokenformer",
+    ["grow", "run", "--to", "new", "--width", "32"],
+    'a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }',
+  ],
+  [
+    "freezing channels",
+    ["grow", "run", "--to", "new", "--width", "32", "--freeze", "3"],
+    'growth plan "width=32": a plan of this kind has no freeze',
   ],
   [
     "growing into a run",

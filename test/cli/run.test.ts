@@ -66,6 +66,38 @@ describe("train", () => {
   });
 });
 
+describe("a transformer", () => {
+  const model = {
+    type: "transformer",
+    layers: 1,
+    width: 12,
+    heads: 3,
+    context: 16,
+    tied: true,
+    biases: false,
+    activation: "gelu",
+  };
+  const training = { batch: 4, warmup: 0, steps: 4, evaluateEvery: 2, learningRate: 1e-2 };
+
+  it("is widened on the way, and afterwards", async () => {
+    await writeFile(at("gpt.json"), JSON.stringify({ model, training }));
+    const command = ["train", "--config", "gpt.json", "--data", "text.txt", "--out", "gpt", "--json"];
+    await answer(...command, "--grow-at", "2:width=16;rewarm=1");
+    expect(await answer("grow", "gpt", "--to", "wider", "--width", "24")).toContain(
+      "step 4  grown by net2net: width 16 → 24, 4 → 6 heads",
+    );
+    await answer("train", "--resume", "--out", "wider", "--set", "training.steps=6");
+    expect(json(await answer("inspect", "wider", "--json"))).toMatchObject({
+      step: 6,
+      config: { model: { width: 24, heads: 6 } },
+      lineage: { width: [{ tokens: 12 }, { tokens: 4, born: 2 }, { tokens: 8, born: 4, init: "net2net" }] },
+    });
+    const growths = (await metrics("wider")).filter((record) => "growth" in record);
+    expect(growths.map(({ step }) => step)).toEqual([2, 4]);
+    expect(await answer("inspect", "wider")).toContain("12 (initial) + 4 (net2net at 2) + 8 (net2net at 4)");
+  });
+});
+
 describe("eval", () => {
   it("answers with loss, perplexity, bits per byte and tokens", async () => {
     const result = json(await answer("eval", "run", "--data", "text.txt", "--json"));

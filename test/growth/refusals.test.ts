@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
-import { checkPlans, type GrowthPlan, grow, growthPlanSchema, parseSites } from "../../src/growth/index.ts";
+import {
+  checkPlans,
+  type GrowthPlan,
+  grow,
+  growthPlanSchema,
+  parseSites,
+  tokenPlanSchema,
+} from "../../src/growth/index.ts";
 import type { Complete } from "../../src/model/index.ts";
 import { modelState, tinyTokenFormer } from "../support/models.ts";
 
@@ -30,6 +37,7 @@ const transformer: Complete = {
   biases: false,
   positions: "learned",
   rotaryFraction: 0.25,
+  normEpsilon: 1e-5,
 };
 
 describe("grow refuses", () => {
@@ -89,7 +97,7 @@ describe("a plan", () => {
     ["starts tokens in an unknown way", { init: "zeros" }],
     ["has an unknown key", { steps: 3 }],
   ])("is refused if it %s", (_, given) => {
-    const { error } = growthPlanSchema.safeParse({ add: { feedForward: 4 }, ...given });
+    const { error } = tokenPlanSchema.safeParse({ add: { feedForward: 4 }, ...given });
     expect(error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`)).toMatchSnapshot();
   });
 });

@@ -30,6 +30,7 @@ const gpt: Complete<TransformerConfig> = {
   biases: true,
   positions: "learned",
   rotaryFraction: 0.25,
+  normEpsilon: 1e-5,
 };
 const bigram: Complete = { type: "bigram", vocabulary: 65, context: 8 };
 const tied = { embedding: 50_304 * 768, norms: 2 * 768, output: 0 };

@@ -23,6 +23,7 @@ const transformer: Complete = {
   biases: true,
   positions: "learned",
   rotaryFraction: 0.25,
+  normEpsilon: 1e-5,
 };
 const dropping: readonly Complete[] = [transformer, { ...tinyTokenFormer, dropout: 0.2 }];
 

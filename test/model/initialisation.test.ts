@@ -30,6 +30,7 @@ const transformer: Complete = {
   biases: true,
   positions: "learned",
   rotaryFraction: 0.25,
+  normEpsilon: 1e-5,
 };
 
 /** Mean and deviation are within five standard errors, and the tails are those of a normal distribution. */

@@ -27,6 +27,7 @@ const gpt: Complete<TransformerConfig> = {
   biases: true,
   positions: "learned",
   rotaryFraction: 0.25,
+  normEpsilon: 1e-5,
 };
 const tokenFormer = (changes: Partial<Complete<TokenFormerConfig>>): Complete<TokenFormerConfig> => ({
   ...tinyTokenFormer,

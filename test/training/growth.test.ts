@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { type Config, type GrowthEvent, Run, type TrainingEvent } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
-import { corpus, lossesOf, measured, ofType, only, tinyConfig, told, trained } from "./support.ts";
+import { corpus, lossesOf, measured, ofType, only, tinyConfig, told, trained, transformerModel } from "./support.ts";
 
 const device = useDevice();
 
@@ -103,6 +103,63 @@ describe("growth", () => {
     expect(lossesOf(later).slice(0, 8)).toEqual(lossesOf(plain).slice(0, 8));
     expect(lossesOf(later).slice(8)).not.toEqual(lossesOf(plain).slice(8));
   });
+});
+
+describe("widening", () => {
+  const model = { ...transformerModel, positions: "rotary", rotaryFraction: 0.5 } as const;
+  const widened = (growth: Growth, training: Parameters<typeof tinyConfig>[0] = {}) =>
+    trained({ config: tinyConfig(training, { growth }, model), device: device() });
+
+  it("twice after one step and again later goes on from the same loss, and learns", async () => {
+    const growth = [
+      { step: 6, width: 18 },
+      { step: 6, width: 30, optimizer: "reset" as const },
+      { step: 9, width: 36, rewarm: 2 },
+    ];
+    const events = await widened(growth, { steps: 15, evaluateEvery: 6 });
+    const growths = ofType(events, "growth");
+    for (const event of growths) expectPreserved(event);
+    expect(growths.map(({ summary, init, tau }) => [summary, init, tau])).toEqual([
+      ["width 12 → 18, 2 → 3 heads", "net2net", undefined],
+      ["width 18 → 30, 3 → 5 heads", "net2net", undefined],
+      ["width 30 → 36, 5 → 6 heads", "net2net", undefined],
+    ]);
+    expect(growths[0]?.lossBefore).toBe(ofType(events, "validation")[1]?.validationLoss);
+    expect(growths[1]?.parametersBefore).toBe(growths[0]?.parametersAfter);
+    const { model: last } = only(ofType(events, "end"));
+    expect(last).toMatchObject({ width: 36, heads: 6 });
+    expect(lossesOf(events).at(-1)).toBeLessThan(Number(growths.at(-1)?.lossAfter));
+  });
+
+  it("counts the operations of the model as it is", async () => {
+    const events = await widened([{ step: 2, width: 18 }], { steps: 3 });
+    const { flopsPerTokenBefore, flopsPerTokenAfter } = only(ofType(events, "growth"));
+    expect(flopsPerTokenAfter).toBeGreaterThan(1.5 * flopsPerTokenBefore);
+    const flops = ofType(events, "step").map((event) => event.flops);
+    expect(flops).toEqual(
+      [35, 70, 70].map((n, i) => n * flopsPerTokenBefore + (i === 2 ? 35 * flopsPerTokenAfter : 0)),
+    );
+  });
+
+  it("leaves a run that can be looked into", async () => {
+    const run = await Run.start({ config: tinyConfig({}, { growth: [{ step: 3, width: 24 }] }, model), data: corpus });
+    const lengths = new Set<number>();
+    for await (const event of run.events()) {
+      if (event.type === "step") lengths.add((await run.nextLogits(Int32Array.of(1, 2, 3))).length);
+    }
+    const { parameters, lineage } = await run.state();
+    await run.close();
+    expect([...lengths]).toEqual([run.corpus.tokenizer.vocabularySize]);
+    expect(parameters.get("blocks.1.feedForward.up.weight")?.shape).toEqual([96, 24]);
+    expect(lineage.get("width")).toMatchObject([{ tokens: 12 }, { tokens: 12, born: 3, updates: 12 }]);
+  });
+});
+
+it.each([
+  ["a transformer takes no tokens", transformerModel, { step: 3, add: { key: 2 } }],
+  ["a tokenformer takes no width", undefined, { step: 3, width: 24 }],
+] as const)("%s", (_, model, plan) => {
+  expect(() => tinyConfig({}, { growth: [{ ...plan }] }, model)).toThrowErrorMatchingSnapshot();
 });
 
 describe("the ramp of τ", () => {

@@ -12,7 +12,7 @@ import {
   train,
 } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
-import { ofType, only, tinyConfig, tokenformerModel, trained, writeText } from "./support.ts";
+import { ofType, only, tinyConfig, tokenformerModel, trained, transformerModel, writeText } from "./support.ts";
 
 const folder = useFolder();
 
@@ -106,6 +106,35 @@ describe("a run that ended without a word", () => {
     ["step", 11],
   ] as const)("after the %s of step %d goes on bit for bit", async (type, last) => {
     const config = eventfulConfig(17);
+    const data = await writeText(folder.at("cats.txt"));
+    const expected = await uninterrupted(config, data);
+    const out = folder.at("ended");
+    for await (const event of train({ config, data, out })) {
+      if (event.type === type && event.step === last) break;
+    }
+    await trained({ config, data, out, resume: true });
+    expect(await traces(out)).toEqual(expected);
+  });
+});
+
+describe("a transformer that is widened twice", () => {
+  const growth = [
+    { step: 4, width: 18 },
+    { step: 6, width: 24, rewarm: 3 },
+  ];
+  const config = tinyConfig(
+    { steps: 9, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 },
+    { growth },
+    transformerModel,
+  );
+
+  it.each([
+    ["growth", 4],
+    ["step", 5],
+    ["step", 6],
+    ["growth", 6],
+    ["step", 8],
+  ] as const)("and ended after the %s of step %d goes on bit for bit", async (type, last) => {
     const data = await writeText(folder.at("cats.txt"));
     const expected = await uninterrupted(config, data);
     const out = folder.at("ended");

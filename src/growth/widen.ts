@@ -1,0 +1,160 @@
+/**
+ * Widening a Transformer so that it computes what it computed before.
+ *
+ * - New channels of the residual stream carry the mean over the old ones (average expansion, LEMON, arXiv 2310.07999): a
+ *   norm's mean stays, its variance shrinks by D / D', and the new channels are normalised to zero. With √(D / D') times the
+ *   scale and D / D' times ε, the old channels are what they were.
+ * - What reads the stream is drawn anew for the new channels: it multiplies zeros, until they learn.
+ * - New heads and hidden units are copies of randomly chosen old ones, and what they give is shared out among the copies
+ *   (Net2WiderNet, arXiv 1511.05641, section 2.3), unevenly.
+ *
+ * Shapes: D the old width, D' the new one, H heads, C = D / H channels of a head, V vocabulary. C stays, so that heads are added.
+ */
+
+import { UserError } from "../errors.ts";
+import type { Complete, TransformerConfig } from "../model/index.ts";
+import { WEIGHT_DEVIATION } from "../nn/index.ts";
+import { Random } from "../random.ts";
+import { required } from "../required.ts";
+import { copiesOf, type Line, relined, repeated } from "./lines.ts";
+import type { WidthPlan } from "./plan.ts";
+import { type Generation, type HostArray, type ModelState, padded } from "./state.ts";
+
+/** The path in a state's lineage of the generations of channels. */
+const CHANNELS = "width";
+
+/** What an axis of a parameter is. */
+type Axis =
+  /** Of the same size in a wider model: the vocabulary, the positions. */
+  | "same"
+  /** Channels that are added to the residual stream, or start it. */
+  | "written"
+  /** Channels of the normalised stream that a layer reads. */
+  | "read"
+  | "scale"
+  | "shift"
+  /** Channels of heads, or hidden units, and the axis of the layer after them, which sums over them. */
+  | "heads"
+  | "summed heads"
+  | "hidden"
+  | "summed hidden";
+
+/** The axes of each parameter, by the end of its name. */
+const axesByName: Readonly<Record<string, readonly Axis[]>> = {
+  "embedding.tokens": ["same", "written"],
+  "embedding.positions": ["same", "written"],
+  "attentionNorm.scale": ["scale"],
+  "attentionNorm.bias": ["shift"],
+  "query.weight": ["heads", "read"],
+  "key.weight": ["heads", "read"],
+  "value.weight": ["heads", "read"],
+  "projection.weight": ["written", "summed heads"],
+  "projection.bias": ["written"],
+  "feedForwardNorm.scale": ["scale"],
+  "feedForwardNorm.bias": ["shift"],
+  "up.weight": ["hidden", "read"],
+  "up.bias": ["hidden"],
+  "down.weight": ["written", "summed hidden"],
+  "down.bias": ["written"],
+  "finalNorm.scale": ["scale"],
+  "finalNorm.bias": ["shift"],
+  "output.weight": ["same", "read"],
+  "output.bias": ["same"],
+};
+
+/**
+ * The wider state. Draws depend on `seed`, the step, the width and the names of parameters alone.
+ * @param config that of the state
+ * @throws UserError if the width is no larger, or no multiple of the channels of a head
+ */
+export function widen(
+  state: ModelState,
+  config: Complete<TransformerConfig>,
+  plan: WidthPlan,
+  seed: number,
+): ModelState {
+  const grown = withWidth(config, plan);
+  const randomOf = (name: string) => Random.from("widening", seed, state.step, config.width, name);
+  const layers = Array.from({ length: config.layers }, (_, layer) =>
+    linesOf(config, grown, randomOf(`layer ${layer}`)),
+  );
+  const parameters = new Map<string, HostArray>();
+  for (const [name, array] of state.parameters) {
+    const random = randomOf(name);
+    const lines = required(new Map(layers.entries()), layerOf(name));
+    const wider = axesOf(name).reduce(
+      (current, axis, index) => (axis === "same" ? current : relined(current, index, lines[axis], random)),
+      array,
+    );
+    parameters.set(name, wider);
+  }
+  const wider = (moments: ReadonlyMap<string, HostArray>) =>
+    new Map([...moments].map(([name, moment]) => [name, padded(moment, required(parameters, name).shape)]));
+  const { moments } = state;
+  return {
+    ...state,
+    config: grown,
+    parameters,
+    lineage: new Map(state.lineage).set(CHANNELS, channelGenerations(state, config, plan)),
+    moments: moments && { first: wider(moments.first), second: wider(moments.second) },
+  };
+}
+
+/** The configuration of the wider model. Throws a `UserError` as `widen` does. */
+export function withWidth<Config extends TransformerConfig>(config: Config, { width }: WidthPlan): Config {
+  const channels = config.width / config.heads;
+  if (width <= config.width) {
+    throw new UserError(`growth plan: width ${width} is not above the model's ${config.width}; growing cannot shrink`);
+  }
+  if (width % channels !== 0) {
+    const below = Math.floor(width / channels) * channels;
+    const near = [below, below + channels].filter((multiple) => multiple > config.width).join(" or ");
+    throw new UserError(
+      `growth plan: width ${width} is no multiple of the ${channels} channels of a head, which stay as many; use ${near}`,
+    );
+  }
+  const normEpsilon = (config.normEpsilon * config.width) / width;
+  return { ...config, width, heads: width / channels, normEpsilon };
+}
+
+/** What the entries along the axes of one layer are made of. */
+function linesOf(
+  old: TransformerConfig,
+  grown: TransformerConfig,
+  random: Random,
+): Record<Exclude<Axis, "same">, Line[]> {
+  const channels = old.width / old.heads;
+  const scale = Math.sqrt(old.width / grown.width);
+  const heads = copiesOf(old.heads, grown.heads, random);
+  const hidden = copiesOf(4 * old.width, 4 * grown.width, random);
+  const stream = (kept: number, added: Line): Line[] =>
+    Array.from({ length: grown.width }, (_, index) => (index < old.width ? { of: index, factor: kept } : added));
+  return {
+    written: stream(1, { of: "mean", factor: 1 }),
+    read: stream(1, { of: "draw", factor: WEIGHT_DEVIATION }),
+    scale: stream(scale, { of: "mean", factor: scale }),
+    shift: stream(1, { of: "mean", factor: 0 }),
+    heads: repeated(heads.copies, channels),
+    "summed heads": repeated(heads.shares, channels),
+    hidden: hidden.copies,
+    "summed hidden": hidden.shares,
+  };
+}
+
+function axesOf(name: string): readonly Axis[] {
+  const axes = axesByName[name.split(".").slice(-2).join(".")];
+  if (axes === undefined) throw new Error(`internal: widening does not know the parameter ${name}`);
+  return axes;
+}
+
+/** The layer of a parameter. What stands outside all layers has no heads and hidden units, so that any layer does. */
+function layerOf(name: string): number {
+  return Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? 0);
+}
+
+/** All channels count the same updates: a row of a weight is no token of its own. */
+function channelGenerations({ lineage, step, updates }: ModelState, config: TransformerConfig, plan: WidthPlan) {
+  const first: Generation = { tokens: config.width, born: 0, init: "initial", updates, frozenUntil: 0 };
+  const born: Generation = { ...first, tokens: plan.width - config.width, born: step, init: plan.init };
+  return [...(lineage.get(CHANNELS) ?? [first]), born];
+}
