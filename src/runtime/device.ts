@@ -9,6 +9,7 @@ import type {
   Argument,
   DeviceKind,
   HostTensor,
+  KernelRequest,
   Message,
   OutputInfo,
   RequestName,
@@ -38,11 +39,34 @@ export interface RunOutputs {
   readonly values: Readonly<Record<string, HostTensor>>;
 }
 
+/**
+ * A function `(arrays, parameters) => answer` on the arrays of some tensors, which it may change in place, in the device's
+ * thread. Only the CPU has such arrays.
+ */
+export interface Kernel {
+  /** The URL of the module that exports the function. */
+  readonly module: URL;
+  readonly name: string;
+  /** Tensors by the names of their arrays. */
+  readonly tensors: Readonly<Record<string, DeviceTensor>>;
+  readonly parameters: unknown;
+}
+
+/** A kernel that takes over outputs of a run, which are freed after it: names of arrays, and which output each is. */
+export interface OutputKernel extends Kernel {
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
 /** A compiled graph. */
 export interface Program {
   readonly graph: Graph;
   /** Runs it. Throws if an input is missing; those it does not know are ignored. Host tensors are copied to the device. */
   run(inputs: Readonly<Record<string, DeviceTensor | HostTensor>>): Promise<RunOutputs>;
+  /** As `run`, then a kernel on the outputs: one request of the device's thread instead of three. */
+  runThen(
+    inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
+    kernel: OutputKernel,
+  ): Promise<RunOutputs & { readonly answer: unknown }>;
   release(): Promise<void>;
 }
 
@@ -111,20 +135,18 @@ export class Device {
       outputs: [...graph.outputs.keys()],
       download: options.download ?? [],
     });
-    const expected = graph.inputs.map(inputName);
+    const run = async (inputs: Readonly<Record<string, DeviceTensor | HostTensor>>, kernel?: OutputKernel) => {
+      const { values, buffers, answer } = await this.#request("run", {
+        program,
+        inputs: argumentsOf(graph, inputs),
+        kernel: kernel && { ...this.#kernelRequest(kernel), outputs: kernel.outputs },
+      });
+      return { values, tensors: buffers satisfies Record<string, OutputInfo>, answer };
+    };
     return {
       graph,
-      run: async (inputs) => {
-        const missing = expected.filter((name) => inputs[name] === undefined);
-        if (missing.length > 0) throw new Error(`${graph.name}: the input ${missing.join(", ")} is missing`);
-        const given: Record<string, Argument> = {};
-        for (const name of expected) {
-          const value = inputs[name];
-          if (value !== undefined) given[name] = "id" in value ? value.id : compact(value);
-        }
-        const { values, buffers } = await this.#request("run", { program, inputs: given });
-        return { values, tensors: buffers satisfies Record<string, OutputInfo> };
-      },
+      run: async (inputs) => run(inputs),
+      runThen: run,
       release: async () => this.#request("release", { program }),
     };
   }
@@ -145,20 +167,9 @@ export class Device {
     await this.#request("dispose", { ids: [...tensors].map(({ id }) => id) });
   }
 
-  /**
-   * Runs a kernel: a function `(arrays, parameters) => answer` on the arrays of some tensors, which it may change in place, in
-   * the device's thread. Only the CPU has such arrays.
-   * @param module the URL of the module that exports the function
-   */
-  async kernel(
-    module: URL,
-    name: string,
-    tensors: Readonly<Record<string, DeviceTensor>>,
-    parameters: unknown,
-  ): Promise<unknown> {
-    if (this.kind !== "cpu") throw new Error(`internal: kernels run on the cpu, not on ${this.kind}`);
-    const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
-    return this.#request("kernel", { module: module.href, name, buffers, parameters });
+  /** Runs a kernel and returns its answer. */
+  async kernel(kernel: Kernel): Promise<unknown> {
+    return this.#request("kernel", this.#kernelRequest(kernel));
   }
 
   /**
@@ -170,6 +181,12 @@ export class Device {
     this.#worker.ref();
     this.#worker.postMessage("close" satisfies Message);
     await this.#ended;
+  }
+
+  #kernelRequest({ module, name, tensors, parameters }: Kernel): KernelRequest {
+    if (this.kind !== "cpu") throw new Error(`internal: kernels run on the cpu, not on ${this.kind}`);
+    const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
+    return { module: module.href, name, buffers, parameters };
   }
 
   #request<Name extends RequestName>(
@@ -208,6 +225,19 @@ export class Device {
 
 function closed(): Error {
   return new Error("the device is closed");
+}
+
+/** What a run is sent. Throws if an input is missing. */
+function argumentsOf(graph: Graph, inputs: Readonly<Record<string, DeviceTensor | HostTensor>>) {
+  const expected = graph.inputs.map(inputName);
+  const missing = expected.filter((name) => inputs[name] === undefined);
+  if (missing.length > 0) throw new Error(`${graph.name}: the input ${missing.join(", ")} is missing`);
+  const given: Record<string, Argument> = {};
+  for (const name of expected) {
+    const value = inputs[name];
+    if (value !== undefined) given[name] = "id" in value ? value.id : compact(value);
+  }
+  return given;
 }
 
 /** A view would be sent with its whole buffer: a part of one is copied out. */

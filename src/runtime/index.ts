@@ -6,6 +6,8 @@ export {
   type DeviceOptions,
   type DeviceTensor,
   deviceNames,
+  type Kernel,
+  type OutputKernel,
   openDevice,
   type Program,
   type RunOutputs,

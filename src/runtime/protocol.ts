@@ -23,6 +23,21 @@ export interface OutputInfo {
 export interface RunResult {
   readonly values: Readonly<Record<string, HostTensor>>;
   readonly buffers: Readonly<Record<string, OutputInfo>>;
+  /** What the kernel answered, if one was given. */
+  readonly answer: unknown;
+}
+
+/** A function of a module, the buffers of the arrays that it is given, and its other argument. */
+export interface KernelRequest {
+  readonly module: string;
+  readonly name: string;
+  readonly buffers: Readonly<Record<string, number>>;
+  readonly parameters: unknown;
+}
+
+/** A kernel that takes the outputs of a run over: the arrays' names, and which output each is. */
+export interface OutputKernelRequest extends KernelRequest {
+  readonly outputs: Readonly<Record<string, string>>;
 }
 
 export type DeviceKind = "cpu" | "webgpu" | "cuda";
@@ -35,14 +50,18 @@ export interface Requests {
     answer: number;
   };
   release: { arguments: { program: number }; answer: undefined };
-  run: { arguments: { program: number; inputs: Readonly<Record<string, Argument>> }; answer: RunResult };
+  run: {
+    arguments: {
+      program: number;
+      inputs: Readonly<Record<string, Argument>>;
+      kernel: OutputKernelRequest | undefined;
+    };
+    answer: RunResult;
+  };
   upload: { arguments: { tensor: HostTensor }; answer: number };
   download: { arguments: { id: number }; answer: HostTensor };
   dispose: { arguments: { ids: readonly number[] }; answer: undefined };
-  kernel: {
-    arguments: { module: string; name: string; buffers: Readonly<Record<string, number>>; parameters: unknown };
-    answer: unknown;
-  };
+  kernel: { arguments: KernelRequest; answer: unknown };
 }
 
 export type RequestName = keyof Requests;

@@ -12,8 +12,20 @@
 
 import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
 import { messageOf, UserError } from "../errors.ts";
+import { required } from "../required.ts";
 import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
-import type { Argument, DeviceKind, Handlers, HostData, HostTensor, Requests, RunResult } from "./protocol.ts";
+import type {
+  Argument,
+  DeviceKind,
+  Handlers,
+  HostData,
+  HostTensor,
+  KernelRequest,
+  OutputInfo,
+  OutputKernelRequest,
+  Requests,
+  RunResult,
+} from "./protocol.ts";
 
 /** What is used of ONNX Runtime; `onnxruntime-node` and `onnxruntime-web` both give it. */
 export interface OnnxRuntime {
@@ -67,17 +79,18 @@ export class SessionHost implements Handlers {
     await session.release();
   }
 
-  async run({ program, inputs }: Requests["run"]["arguments"]): Promise<RunResult> {
+  async run({ program, inputs, kernel }: Requests["run"]["arguments"]): Promise<RunResult> {
     const { session, download } = this.#find(program);
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, this.#tensor(value)]));
-    const results = await this.#session(session, feeds);
+    const results = new Map(Object.entries(await this.#session(session, feeds)));
     const values: Record<string, HostTensor> = {};
-    const buffers: Record<string, { id: number; dtype: DataType; shape: readonly number[] }> = {};
-    for (const [name, tensor] of Object.entries(results)) {
+    const buffers: Record<string, OutputInfo> = {};
+    const answer = kernel === undefined ? undefined : await this.#takeOver(results, kernel);
+    for (const [name, tensor] of results) {
       if (download.has(name)) values[name] = hostTensor(tensor);
       else buffers[name] = { id: this.#keep(tensor), dtype: dataType(tensor), shape: tensor.dims };
     }
-    return { values, buffers };
+    return { values, buffers, answer };
   }
 
   async upload({ tensor }: Requests["upload"]["arguments"]): Promise<number> {
@@ -101,14 +114,19 @@ export class SessionHost implements Handlers {
     }
   }
 
-  async kernel({ module, name, buffers, parameters }: Requests["kernel"]["arguments"]): Promise<unknown> {
-    const exported: Record<string, unknown> = await import(module);
-    const kernel = exported[name];
-    if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
-    const arrays = Object.fromEntries(
-      Object.entries(buffers).map(([key, id]) => [key, hostTensor(this.#tensor(id)).data]),
+  async kernel({ buffers, ...call }: Requests["kernel"]["arguments"]): Promise<unknown> {
+    return called(
+      call,
+      Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)]),
     );
-    return kernel(arrays, parameters);
+  }
+
+  /** Runs a kernel on buffers and on outputs, which leave the results. */
+  async #takeOver(results: Map<string, Tensor>, { buffers, outputs, ...call }: OutputKernelRequest): Promise<unknown> {
+    const given = Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)] as const);
+    const taken = Object.entries(outputs).map(([key, name]) => [key, required(results, name)] as const);
+    for (const name of Object.values(outputs)) results.delete(name);
+    return called(call, [...given, ...taken]);
   }
 
   async #program(model: Uint8Array, outputs: readonly string[], download: readonly string[]): Promise<Program> {
@@ -179,6 +197,17 @@ export class SessionHost implements Handlers {
     if (program === undefined) throw new Error(`internal: program ${id} was released or never existed`);
     return program;
   }
+}
+
+/** What a kernel answers, given the arrays of tensors by name. */
+async function called(
+  { module, name, parameters }: Omit<KernelRequest, "buffers">,
+  tensors: readonly (readonly [string, Tensor])[],
+): Promise<unknown> {
+  const exported: Record<string, unknown> = await import(module);
+  const kernel = exported[name];
+  if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
+  return kernel(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
 }
 
 const remedies: Record<Exclude<DeviceKind, "cpu">, string> = {

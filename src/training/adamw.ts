@@ -9,7 +9,7 @@
 import type { Generation } from "../growth/index.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
-import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import type { Device, DeviceTensor, HostTensor, Kernel, OutputKernel, Program } from "../runtime/index.ts";
 import {
   add,
   constant,
@@ -60,6 +60,12 @@ export interface Optimizer {
    * nothing is updated.
    */
   update(state: OptimizerState, gradients: Tensors, step: UpdateStep): Promise<{ norm: number; state: OptimizerState }>;
+  /**
+   * The update of a state in place, right after the program that gives the gradients; its answer is the norm. `undefined`
+   * where the device has no kernels.
+   * @param outputOf the program's output with the gradient of a parameter
+   */
+  kernel(state: OptimizerState, step: UpdateStep, outputOf: (parameter: string) => string): OutputKernel | undefined;
   /** Frees its programs. */
   release(): Promise<void>;
 }
@@ -98,20 +104,27 @@ class KernelOptimizer implements Optimizer {
   }
 
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
-    const buffers = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
-    await this.#device.kernel(KERNELS, "accumulate", buffers, [...total.keys()]);
+    const tensors = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
+    await this.#device.kernel({ module: KERNELS, name: "accumulate", tensors, parameters: [...total.keys()] });
     await this.#device.dispose(gradients.values());
     return total;
   }
 
   async update(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
-    const { parameters, first, second } = state;
-    const buffers = {
-      ...prefixed(PREFIXES.parameter, parameters),
-      ...prefixed(PREFIXES.gradient, gradients),
-      ...prefixed(PREFIXES.first, first),
-      ...prefixed(PREFIXES.second, second),
-    };
+    const { tensors, ...kernel } = this.#stepKernel(state, step);
+    const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
+    const norm = await this.#device.kernel({ ...kernel, tensors: all });
+    await this.#device.dispose(gradients.values());
+    return { norm: normOf(norm), state };
+  }
+
+  kernel(state: OptimizerState, step: UpdateStep, outputOf: (parameter: string) => string): OutputKernel {
+    const outputs = this.#specs.map(({ name }) => [PREFIXES.gradient + name, outputOf(name)] as const);
+    return { ...this.#stepKernel(state, step), outputs: Object.fromEntries(outputs) };
+  }
+
+  /** The kernel without the gradients. */
+  #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep): Kernel {
     const given: AdamWParameters = {
       ...this.#options,
       clip: this.#options.clip === 0 ? Number.POSITIVE_INFINITY : this.#options.clip,
@@ -122,13 +135,21 @@ class KernelOptimizer implements Optimizer {
         rows: rowUpdates(required(parameters, spec.name).shape, step.generations(spec.name), step, this.#options),
       })),
     };
-    const norm = await this.#device.kernel(KERNELS, "adamwStep", buffers, given);
-    await this.#device.dispose(gradients.values());
-    if (typeof norm !== "number") throw new Error("internal: the AdamW kernel gave no norm");
-    return { norm, state };
+    const tensors = {
+      ...prefixed(PREFIXES.parameter, parameters),
+      ...prefixed(PREFIXES.first, first),
+      ...prefixed(PREFIXES.second, second),
+    };
+    return { module: KERNELS, name: "adamwStep", tensors, parameters: given };
   }
 
   async release(): Promise<void> {}
+}
+
+/** The kernel's answer. */
+export function normOf(answer: unknown): number {
+  if (typeof answer !== "number") throw new Error("internal: the AdamW kernel gave no norm");
+  return answer;
 }
 
 /** The rows of a parameter that are updated, each group with its own bias correction. */
@@ -219,6 +240,8 @@ class GraphOptimizer implements Optimizer {
     ]);
     return { norm, state: finite ? next : state };
   }
+
+  kernel(): undefined {}
 
   async release(): Promise<void> {
     await this.#update.release();

@@ -7,7 +7,14 @@ import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/index.ts";
 import { concreteShape, gradients, graph } from "../tensor/index.ts";
-import { type AdamWOptions, createOptimizer, type Optimizer, type OptimizerState } from "./adamw.ts";
+import {
+  type AdamWOptions,
+  createOptimizer,
+  normOf,
+  type Optimizer,
+  type OptimizerState,
+  type UpdateStep,
+} from "./adamw.ts";
 import {
   batchInputs,
   downloadArrays,
@@ -88,9 +95,8 @@ export class Trainer {
    * @param seed seeds dropout, together with the number of the step
    */
   async update(passes: readonly TokenBatch[], learningRate: number, seed: number): Promise<StepResult> {
-    const { loss, gradients: total } = await this.#accumulated(passes, seed);
     const { step, updates, lineage } = this.#counts;
-    const { norm, state } = await this.#optimizer.update(this.#state(), total, {
+    const { loss, norm, state } = await this.#updated(passes, seed, {
       learningRate,
       step: step + 1,
       updates,
@@ -135,17 +141,24 @@ export class Trainer {
     await disposeState(this.device, this.#state());
   }
 
+  /** Makes the update: in one request of the device where it can. */
+  async #updated(passes: readonly TokenBatch[], seed: number, step: UpdateStep) {
+    const state = this.#state();
+    const kernel = passes.length === 1 ? this.#optimizer.kernel(state, step, gradientName) : undefined;
+    if (kernel !== undefined) {
+      const [inputs = {}] = this.#inputs(passes, seed);
+      const { values, answer } = await this.#gradients.runThen(inputs, kernel);
+      return { loss: scalarOf(values, "loss"), norm: normOf(answer), state };
+    }
+    const { loss, gradients } = await this.#accumulated(passes, seed);
+    return { loss, ...(await this.#optimizer.update(state, gradients, step)) };
+  }
+
   async #accumulated(passes: readonly TokenBatch[], seed: number): Promise<{ loss: number; gradients: Tensors }> {
-    const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
     let loss = 0;
     let sum: Tensors | undefined;
-    for (const [pass, batch] of passes.entries()) {
-      const dropoutSeed = Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0;
-      const { tensors, values } = await this.#gradients.run({
-        ...this.inference.inputs(),
-        ...batchInputs(batch, 1 / total),
-        [DROPOUT_SEED]: scalar(dropoutSeed, "int32"),
-      });
+    for (const inputs of this.#inputs(passes, seed)) {
+      const { tensors, values } = await this.#gradients.run(inputs);
       loss += scalarOf(values, "loss");
       const outputs = new Map(Object.entries(tensors));
       const own = new Map(this.#specs.map(({ name }) => [name, required(outputs, gradientName(name))]));
@@ -153,6 +166,16 @@ export class Trainer {
     }
     if (sum === undefined) throw new Error("an update needs at least one batch");
     return { loss, gradients: sum };
+  }
+
+  /** The inputs of each pass. */
+  #inputs(passes: readonly TokenBatch[], seed: number) {
+    const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
+    return passes.map((batch, pass) => ({
+      ...this.inference.inputs(),
+      ...batchInputs(batch, 1 / total),
+      [DROPOUT_SEED]: scalar(Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0, "int32"),
+    }));
   }
 
   #state(): OptimizerState {
