@@ -50,6 +50,7 @@ import {
   where,
 } from "../../src/tensor/index.ts";
 import { type OperatorCase, operatorCase } from "./operator.ts";
+import { selectionCases } from "./selection-cases.ts";
 import { at, generate, integers, normal, read, size, uniform, type Values, values } from "./values.ts";
 
 const B = symbol("B");
@@ -765,4 +766,5 @@ export const operatorCases: readonly OperatorCase[] = [
   ...layout,
   ...products,
   ...neural,
+  ...selectionCases,
 ];

@@ -5,6 +5,7 @@ import { elementwise } from "./elementwise.ts";
 import { layout } from "./layout.ts";
 import { neural } from "./neural.ts";
 import { products } from "./products.ts";
+import { selection } from "./selection.ts";
 import { sources } from "./sources.ts";
 
 export {
@@ -42,9 +43,10 @@ export {
   softmax,
 } from "./neural.ts";
 export { type MatmulOptions, matmul, rowsOf } from "./products.ts";
+export { logSoftmax, pick, topK } from "./selection.ts";
 export { constant, extent, input, range } from "./sources.ts";
 
-const families = { ...sources, ...elementwise, ...layout, ...products, ...neural };
+const families = { ...sources, ...elementwise, ...layout, ...products, ...neural, ...selection };
 
 export type OperatorName = keyof typeof families;
 

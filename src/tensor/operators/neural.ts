@@ -206,7 +206,7 @@ export const neural = {
       ];
     },
     onnx: (emitter, [logits, targets]) => {
-      const logProbabilities = logSoftmax(emitter, logits);
+      const logProbabilities = emitLogSoftmax(emitter, logits);
       const column = emitter.node("Unsqueeze", [targets, emitter.integers([1])]);
       const picked = emitter.node("GatherElements", [logProbabilities, column], { axis: { int: 1 } });
       const loss = emitter.node("Neg", [emitter.node("Squeeze", [picked, emitter.integers([1])])]);
@@ -248,7 +248,7 @@ export const neural = {
 };
 
 /** ln softmax over the last axis of a matrix. */
-function logSoftmax(emitter: Emitter, logits: string): string {
+export function emitLogSoftmax(emitter: Emitter, logits: string): string {
   if (emitter.backend !== "webgpu") return emitter.node("LogSoftmax", [logits], { axis: { int: -1 } });
   // WebGPU has no LogSoftmax.
   const reduce = (type: string, x: string) => emitter.node(type, [x, emitter.integers([1])], { keepdims: { int: 1 } });
@@ -257,7 +257,7 @@ function logSoftmax(emitter: Emitter, logits: string): string {
   return emitter.node("Sub", [shifted, emitter.node("Log", [sums])]);
 }
 
-function checkIds(ids: TensorType): void {
+export function checkIds(ids: TensorType): void {
   if (ids.dtype !== "int32") throw new Error(`ids must be int32, got ${ids.dtype}`);
 }
 
@@ -266,7 +266,7 @@ function sameType(a: TensorType, b: TensorType): boolean {
 }
 
 /** The size of the last axis, which must be known. */
-function staticSize(shape: Shape): number {
+export function staticSize(shape: Shape): number {
   const size = at(shape, -1);
   if (typeof size !== "number") throw new Error(`the last axis must have a known size, got ${printDimension(size)}`);
   return size;
