@@ -6,6 +6,7 @@
  */
 
 export { messageOf, UserError } from "./errors.ts";
+export * from "./evaluation/index.ts";
 export {
   openSafetensors,
   readSafetensors,

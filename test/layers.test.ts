@@ -18,6 +18,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   text: ["formats"],
   training: ["tensor", "runtime", "nn", "model", "growth", "formats", "text"],
   published: ["nn", "model", "growth", "formats", "text", "training"],
+  evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "training"],
   generation: ["text"],
   report: [],
   cli: [
@@ -30,6 +31,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "text",
     "training",
     "published",
+    "evaluation",
     "generation",
     "report",
   ],

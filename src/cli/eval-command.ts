@@ -1,10 +1,13 @@
-/** `tokenformer eval`: the loss on a text. */
+/** `tokenformer eval`: the loss on a text, or the score on a task. */
 
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
+import { type TaskType, taskTypes } from "../evaluation/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
 import { chosenTokenizer, openCorpus } from "../training/index.ts";
+import { evaluateTaskFile } from "./eval-task.ts";
+import { wholeOption } from "./numbers.ts";
 import { dataOf, openRun, tokenizerOption, withModel } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
@@ -15,13 +18,18 @@ interface Options {
   readonly data?: string;
   readonly split: (typeof splits)[number];
   readonly tokenizer?: string;
+  readonly task?: string;
+  readonly taskType?: TaskType;
+  readonly longest?: number;
   readonly device: DeviceName;
   readonly json: boolean;
 }
 
 export const evalCommand = () =>
   new Command("eval")
-    .description("loss, perplexity and bits per byte on a text")
+    .description(
+      "loss, perplexity and bits per byte on a text; or accuracy on a task, as lm-evaluation-harness counts it",
+    )
     .argument("<run>", "folder of a run or checkpoint")
     .option("--data <file>", "a text or token file (default: what the run was trained on)")
     .addOption(
@@ -30,11 +38,32 @@ export const evalCommand = () =>
         .default("validation"),
     )
     .addOption(tokenizerOption())
+    .option("--task <file>", "a JSON Lines file in the layout of a known task, instead of a text")
+    .addOption(
+      new Option(
+        "--task-type <name>",
+        "its layout; text: whole texts {text}, as for WikiText (default: told by its keys)",
+      ).choices(taskTypes),
+    )
+    .option(
+      "--longest <tokens>",
+      "longest sequence of a task; what is longer loses its beginning (default: context + 1)",
+      wholeOption("--longest"),
+    )
     .addOption(deviceOption())
-    .option("--json", "print {loss, perplexity, bitsPerByte, tokens} as JSON", false)
+    .option("--json", "print the results as JSON", false)
     .action(runEval);
 
 async function runEval(run: string, options: Options): Promise<void> {
+  if (options.task === undefined) return evaluateText(run, options);
+  if (options.data !== undefined) throw new UserError("--task and --data: give one of them, a task or a text");
+  return evaluateTaskFile(run, options.task, options);
+}
+
+async function evaluateText(run: string, options: Options): Promise<void> {
+  if (options.taskType !== undefined || options.longest !== undefined) {
+    throw new UserError("--task-type and --longest: are for a task; name its file with --task");
+  }
   const checkpoint = await openRun(run);
   const data = dataOf(options.data, checkpoint);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);

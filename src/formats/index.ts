@@ -2,6 +2,7 @@ export { explainFileError, type FileData, fileExists, writeFileAtomic } from "./
 export { commitFiles, committedFile, recoverDirectory } from "./directory.ts";
 export type { StoredFloatType, StoredTensor } from "./elements.ts";
 export { readJson, writeJson } from "./json.ts";
+export { checkJsonLine, type JsonLine, parseJsonLines } from "./json-lines.ts";
 export { openPyTorch } from "./pytorch.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsType, TensorEntry } from "./safetensors-header.ts";

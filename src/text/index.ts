@@ -21,6 +21,7 @@ export {
   splitCorpus,
 } from "./corpus.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
+export { beginningOfText, endOfText, type SpecialToken } from "./special-tokens.ts";
 export {
   openTokenFile,
   type TokenFileExpectations,

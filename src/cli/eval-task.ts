@@ -1,0 +1,70 @@
+/** `tokenformer eval --task`: a model's score on a task in JSON Lines. */
+
+import { UserError } from "../errors.ts";
+import {
+  type Estimate,
+  evaluateTask,
+  metricNames,
+  readTask,
+  Scorer,
+  type TaskResult,
+  type TaskType,
+} from "../evaluation/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { chosenTokenizer } from "../training/index.ts";
+import { openRun, withModel } from "./open.ts";
+import { print, printJson, printTable } from "./output.ts";
+
+export interface TaskCommandOptions {
+  readonly taskType?: TaskType;
+  readonly longest?: number;
+  readonly tokenizer?: string;
+  readonly device: DeviceName;
+  readonly json: boolean;
+}
+
+export async function evaluateTaskFile(run: string, file: string, options: TaskCommandOptions): Promise<void> {
+  const checkpoint = await openRun(run);
+  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  const longest = longestOf(options.longest, checkpoint.state.config.context);
+  const task = await readTask(file, options.taskType);
+  const result = await withModel(checkpoint, options.device, async (inference) => {
+    const scorer = await Scorer.create(inference, { top: 1 });
+    return evaluateTask(scorer, tokenizer, file, task, { longest });
+  });
+  if (options.json) printJson({ ...jsonOf(result), task: file });
+  else show(file, result);
+}
+
+/** The last token of a sequence is only predicted, so that it may be one longer than the context. */
+function longestOf(given: number | undefined, context: number): number {
+  if (given === undefined) return context + 1;
+  if (given >= 2 && given <= context + 1) return given;
+  throw new UserError(
+    `--longest ${given}: expected 2 to ${context + 1}, the model's context of ${context} and one more`,
+  );
+}
+
+/** Each metric by its name, and `…StandardError` where there is one. */
+function jsonOf({ type, questions, metrics }: TaskResult): Record<string, unknown> {
+  const entries = Object.entries<Estimate>(metrics).flatMap(([name, { value, standardError }]) => [
+    [name, value] as const,
+    ...(Number.isNaN(standardError) ? [] : [[`${name}StandardError`, standardError] as const]),
+  ]);
+  return { ...Object.fromEntries(entries), taskType: type, questions };
+}
+
+function show(file: string, { type, questions, metrics }: TaskResult): void {
+  print(`${file}, ${questions} ${questions === 1 ? "question" : "questions"} in the layout of ${type}`);
+  const harness = new Map<string, string>(Object.entries(metricNames));
+  printTable(
+    Object.entries<Estimate>(metrics).map(([name, { value, standardError }]) => [
+      `${spelled(name)} (${harness.get(name)})`,
+      value.toFixed(4),
+      Number.isNaN(standardError) ? "" : `± ${standardError.toFixed(4)}`,
+    ]),
+  );
+}
+
+/** For example "byte normalised accuracy". */
+const spelled = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

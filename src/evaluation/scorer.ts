@@ -1,0 +1,156 @@
+/** How likely a model finds given tokens: what multiple-choice tasks, and clients that ask for `echo`, are answered from. */
+
+import type { Traced } from "../model/index.ts";
+import { required } from "../required.ts";
+import type { HostTensor, Program } from "../runtime/index.ts";
+import { at, elements, gather, input, logSoftmax, pick, reshape, rowsOf, type Tensor, topK } from "../tensor/index.ts";
+import type { Inference } from "../training/index.ts";
+
+/** What a model makes of a sequence of T tokens. */
+export interface SequenceScores {
+  /** ln p of tokens 1 … T - 1, each given all before it [T - 1]. */
+  readonly logProbabilities: Float32Array;
+  /** How many most likely tokens are given at each place. */
+  readonly top: number;
+  /** The most likely tokens at places 1 … T - 1, best first [T - 1, top]. */
+  readonly topIds: Int32Array;
+  readonly topLogProbabilities: Float32Array;
+  /** The logits of the token that would follow [V]. */
+  readonly next: Float32Array;
+}
+
+/** Sequences that go through the model together have at most this many logits, unless it is one alone. */
+const LOGITS_AT_ONCE = 2 ** 25;
+/** And this many tokens, as more of them make it no faster. */
+const TOKENS_AT_ONCE = 4096;
+
+export class Scorer {
+  readonly #inference: Inference;
+  readonly #program: Program;
+  readonly #vocabulary: number;
+  readonly #top: number;
+
+  private constructor(inference: Inference, program: Program, vocabulary: number, top: number) {
+    this.#inference = inference;
+    this.#program = program;
+    this.#vocabulary = vocabulary;
+    this.#top = top;
+  }
+
+  /** @param top how many most likely tokens to give at each place; fewer if the vocabulary has fewer */
+  static async create(inference: Inference, { top }: { readonly top: number }): Promise<Scorer> {
+    const program = await inference.program(`scores ${top}`, (traced) => scoresOf(traced, top));
+    const columns = (name: string) => staticColumns(required(program.graph.outputs, name));
+    return new Scorer(inference, program, columns("next"), columns("topIds"));
+  }
+
+  /**
+   * Scores sequences of one token or more. Those of like length go through the model together, padded at the end, where no
+   * token looks. The results are in the order of the sequences.
+   */
+  async score(sequences: readonly Int32Array[]): Promise<SequenceScores[]> {
+    const scores = new Map<number, SequenceScores>();
+    for (const batch of batchesOf(sequences, this.#vocabulary)) {
+      const scored = await this.#scoreBatch(batch.map((index) => sequences[index] ?? new Int32Array()));
+      batch.forEach((index, row) => {
+        const own = scored[row];
+        if (own !== undefined) scores.set(index, own);
+      });
+    }
+    return sequences.flatMap((_, index) => scores.get(index) ?? []);
+  }
+
+  async #scoreBatch(sequences: readonly Int32Array[]): Promise<SequenceScores[]> {
+    const inputs = { ...this.#inference.inputs(), ...scoreInputs(sequences) };
+    const { values } = await this.#program.run(inputs);
+    const [chosen, top, next] = [
+      floats(values, "logProbabilities"),
+      floats(values, "topLogProbabilities"),
+      floats(values, "next"),
+    ];
+    const ids = values["topIds"]?.data;
+    if (!(ids instanceof Int32Array)) throw new Error("internal: the ids are int32");
+    const time = longest(sequences);
+    const count = this.#top;
+    return sequences.map((tokens, row) => {
+      const [start, end] = [row * time, row * time + tokens.length - 1];
+      return {
+        logProbabilities: chosen.slice(start, end),
+        top: count,
+        topIds: ids.slice(start * count, end * count),
+        topLogProbabilities: top.slice(start * count, end * count),
+        next: next.slice(row * this.#vocabulary, (row + 1) * this.#vocabulary),
+      };
+    });
+  }
+}
+
+/**
+ * Whether the model finds the token of a place as likely as any: whether it has the log-probability of the best. Both are
+ * read from the same numbers, so that equal is equal.
+ * @param place from 0, for token 1
+ */
+export function isGreedy({ logProbabilities, topLogProbabilities, top }: SequenceScores, place: number): boolean {
+  return logProbabilities[place] === topLogProbabilities[place * top];
+}
+
+/** Only what is asked for of the logits [B, T, V] leaves the device. */
+function scoresOf({ tokens, logits }: Traced, top: number): Record<string, Tensor> {
+  const rows = rowsOf(logits); // [B T, V]
+  const all = logSoftmax(rows);
+  const targets = input("targets", tokens.shape, "int32");
+  const { values, columns } = topK(all, Math.min(top, staticColumns(all)));
+  return {
+    logProbabilities: pick(all, reshape(targets, [elements(targets.shape)])),
+    topLogProbabilities: values,
+    topIds: columns,
+    next: gather(rows, input("last", [at(tokens.shape, 0)], "int32")),
+  };
+}
+
+/** Tokens [B, T] with what follows each, and the row of each sequence's last token among all B T. */
+function scoreInputs(sequences: readonly Int32Array[]): Record<"tokens" | "targets" | "last", HostTensor> {
+  const time = longest(sequences);
+  const shape = [sequences.length, time];
+  const tokens = new Int32Array(sequences.length * time);
+  const targets = new Int32Array(tokens.length);
+  sequences.forEach((sequence, row) => {
+    tokens.set(sequence, row * time);
+    targets.set(sequence.subarray(1), row * time);
+  });
+  const last = Int32Array.from(sequences, (sequence, row) => row * time + sequence.length - 1);
+  return {
+    tokens: { dtype: "int32", shape, data: tokens },
+    targets: { dtype: "int32", shape, data: targets },
+    last: { dtype: "int32", shape: [last.length], data: last },
+  };
+}
+
+/** The sequences by their indices, in batches of like length, the longest first. */
+function batchesOf(sequences: readonly Int32Array[], vocabulary: number): number[][] {
+  const rows = Math.min(TOKENS_AT_ONCE, Math.floor(LOGITS_AT_ONCE / vocabulary));
+  const length = (index: number) => sequences[index]?.length ?? 0;
+  const order = [...sequences.keys()].sort((a, b) => length(b) - length(a) || a - b);
+  const batches: number[][] = [];
+  for (const index of order) {
+    const batch = batches.at(-1);
+    const time = length(batch?.[0] ?? index);
+    if (batch !== undefined && (batch.length + 1) * time <= rows) batch.push(index);
+    else batches.push([index]);
+  }
+  return batches;
+}
+
+const longest = (sequences: readonly Int32Array[]) => sequences.reduce((most, { length }) => Math.max(most, length), 0);
+
+function floats(values: Readonly<Record<string, HostTensor>>, name: string): Float32Array {
+  const data = values[name]?.data;
+  if (!(data instanceof Float32Array)) throw new Error(`internal: the program has no float32 output ${name}`);
+  return data;
+}
+
+function staticColumns({ shape }: Tensor): number {
+  const size = at(shape, -1);
+  if (typeof size !== "number") throw new Error("internal: the vocabulary has a known size");
+  return size;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { isGreedy, Scorer } from "../../src/evaluation/index.ts";
+import { givenOf, modelOf } from "../../src/model/index.ts";
+import { Inference, uploadArrays } from "../../src/training/index.ts";
+import { useDevice } from "../support/device.ts";
+import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
+import { integers } from "../support/values.ts";
+
+const device = useDevice();
+const V = tinyTokenFormer.vocabulary;
+
+async function open(top: number) {
+  const parameters = await uploadArrays(device(), drawnParameters(tinyTokenFormer));
+  const inference = new Inference(device(), modelOf(tinyTokenFormer), parameters, givenOf(tinyTokenFormer));
+  return { inference, scorer: await Scorer.create(inference, { top }) };
+}
+
+const drawn = (key: string, length: number) => Int32Array.from(integers(key, [length], V).data);
+
+/** ln softmax of a row of logits, in float64. */
+function logSoftmax(logits: Float32Array): number[] {
+  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+  return Array.from(logits, (logit) => logit - total);
+}
+
+describe("scores", () => {
+  it("are the log-probabilities of each next token and of the most likely ones, whatever the lengths", async () => {
+    const { inference, scorer } = await open(3);
+    const sequences = [3, 5, 1, 2, 5].map((length, index) => drawn(`scores ${index}`, length));
+    const scores = await scorer.score(sequences);
+    expect(scores).toHaveLength(sequences.length);
+    for (const [index, tokens] of sequences.entries()) {
+      const { data } = await inference.logits(tokens, [1, tokens.length]);
+      const own = scores[index];
+      expect(own?.logProbabilities).toHaveLength(tokens.length - 1);
+      for (let place = 0; place + 1 < tokens.length; place++) {
+        const expected = logSoftmax(data.slice(place * V, (place + 1) * V));
+        const ranked = [...expected.keys()].sort((a, b) => (expected[b] ?? 0) - (expected[a] ?? 0));
+        const token = tokens[place + 1] ?? -1;
+        expect(own?.logProbabilities[place]).toBeCloseTo(expected[token] ?? Number.NaN, 5);
+        expect([...(own?.topIds.slice(3 * place, 3 * place + 3) ?? [])]).toEqual(ranked.slice(0, 3));
+        const best = ranked[0] ?? -1;
+        expect(own?.topLogProbabilities[3 * place]).toBeCloseTo(expected[best] ?? Number.NaN, 5);
+        if (own !== undefined) expect(isGreedy(own, place)).toBe(token === best);
+      }
+      const next = data.slice(-V);
+      expect(own?.next).toHaveLength(V);
+      for (const [id, logit] of own?.next.entries() ?? []) expect(logit).toBeCloseTo(next[id] ?? Number.NaN, 4);
+    }
+  });
+
+  it("of a greedy continuation are, to the bit, those of the best tokens", async () => {
+    const { inference, scorer } = await open(1);
+    const tokens = [4];
+    while (tokens.length < 5) {
+      const logits = await inference.nextLogits(Int32Array.from(tokens));
+      tokens.push(logits.indexOf(Math.max(...logits)));
+    }
+    const [own] = await scorer.score([Int32Array.from(tokens)]);
+    expect(own?.logProbabilities).toEqual(own?.topLogProbabilities);
+    expect([...(own?.topIds ?? [])]).toEqual(tokens.slice(1));
+  });
+
+  it("are given for more sequences than go through the model at once", async () => {
+    const { scorer } = await open(1);
+    const sequences = Array.from({ length: 1500 }, (_, index) => drawn(`many ${index % 7}`, 1 + (index % 5)));
+    const scores = await scorer.score(sequences);
+    expect(scores.map(({ logProbabilities }) => logProbabilities.length)).toEqual(sequences.map((s) => s.length - 1));
+    expect(scores[0]?.next).toEqual(scores[35]?.next);
+  });
+
+  it("list no more tokens than there are", async () => {
+    const { scorer } = await open(99);
+    const [own] = await scorer.score([drawn("all", 2)]);
+    expect(own?.top).toBe(V);
+    expect([...(own?.topIds ?? [])].toSorted((a, b) => a - b)).toEqual([...new Array(V).keys()]);
+  });
+
+  it("of nothing are nothing", async () => {
+    const { scorer } = await open(1);
+    expect(await scorer.score([])).toEqual([]);
+  });
+});
