@@ -1,10 +1,12 @@
 /**
- * The training step (forward, backward, clipping, AdamW) beside eager PyTorch: the same model, weights and batches, blocks of
+ * The training step (forward, backward, clipping, AdamW) beside PyTorch: the same model, weights and batches, blocks of
  * steps in turn, medians over rounds. Writes a table, and JSON with `--json FILE`.
  *
- *     npm run bench -- --python PYTHON [--rounds 9] [--steps 30] [--model tokenformer|transformer] [--json FILE]
+ *     npm run bench -- --python PYTHON [--rounds 9] [--steps 30] [--model tokenformer|transformer] [--compile]
+ *         [--json FILE]
  *
  * PYTHON is an interpreter with PyTorch; bench/peers/pytorch/README.md says how to install one. Without it, ours runs alone.
+ * `--compile` is for torch.compile instead of eager PyTorch.
  */
 
 import { spawn } from "node:child_process";
@@ -36,6 +38,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "9" },
     steps: { type: "string", default: "30" },
     model: { type: "string", default: "tokenformer" },
+    compile: { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
@@ -129,14 +132,15 @@ async function pytorch(python: string): Promise<Side> {
   );
   const script = fileURLToPath(new URL("../bench/peers/pytorch/train_step.py", import.meta.url));
   const files = ["--weights", join(folder, "weights.safetensors"), "--batches", join(folder, "batches.safetensors")];
+  const compile = options.compile ? ["--compile"] : [];
   const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...environment } = process.env;
-  const child = spawn(python, [script, "--serve", "--model", model.type, ...files], {
+  const child = spawn(python, [script, "--serve", "--model", model.type, ...compile, ...files], {
     stdio: ["pipe", "pipe", "inherit"],
     env: environment,
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
-    name: "PyTorch, eager",
+    name: options.compile ? "PyTorch, torch.compile" : "PyTorch, eager",
     async steps(count) {
       child.stdin.write(`step ${count}\n`);
       const { value } = await lines.next();
