@@ -19,7 +19,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   training: ["tensor", "runtime", "nn", "model", "growth", "formats", "text"],
   published: ["nn", "model", "growth", "formats", "text", "training"],
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "training"],
-  generation: ["text"],
+  generation: ["tensor", "runtime", "nn", "model", "text"],
   report: [],
   cli: [
     "tensor",

@@ -4,9 +4,7 @@ import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { type SamplingOptions, sampleToken } from "./sample.ts";
-
-/** The logits [V] of the token that follows a window of token ids. */
-export type NextLogits = (window: Int32Array) => Promise<Float32Array>;
+import type { NextLogits } from "./sequences.ts";
 
 export interface GenerateOptions extends SamplingOptions {
   /** What the text begins with. Empty: a line break, or the first token of the vocabulary. */

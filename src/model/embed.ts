@@ -1,11 +1,11 @@
 /** What every model of blocks begins with. */
 
 import { embedding, positionEmbedding, type Scope } from "../nn/index.ts";
-import { add, at, type Tensor } from "../tensor/index.ts";
+import { add, type Tensor } from "../tensor/index.ts";
 import type { Complete, TokenFormerConfig, TransformerConfig } from "./config.ts";
 
 /** tokens [B, T] → [B, T, D]: their embeddings, with those of their positions where these are learned. */
 export function embed(table: Scope, tokens: Tensor, config: Complete<TransformerConfig | TokenFormerConfig>): Tensor {
   const x = embedding(table, tokens, config);
-  return config.positions === "rotary" ? x : add(x, positionEmbedding(table, at(tokens.shape, 1), config));
+  return config.positions === "rotary" ? x : add(x, positionEmbedding(table, tokens, config));
 }

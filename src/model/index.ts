@@ -12,5 +12,6 @@ export {
   type TransformerConfig,
 } from "./config.ts";
 export * from "./model.ts";
+export { type QuantizationName, quantizationNames, quantizationOf } from "./quantization.ts";
 export { type Site, sitePath, sitesOf, withSites } from "./sites.ts";
 export { valueDeviation } from "./tokenformer.ts";

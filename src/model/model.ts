@@ -1,7 +1,7 @@
 /** From a configuration to a model, its sizes, its parameters and its costs. */
 
-import { type Model, type ParameterSpec, Scope } from "../nn/index.ts";
-import { concreteShape, input, symbol, type Tensor } from "../tensor/index.ts";
+import { CacheTrace, type Model, type ParameterSpec, Scope } from "../nn/index.ts";
+import { concreteShape, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
 import { bigram } from "./bigram.ts";
 import type { Complete, ModelConfig } from "./config.ts";
 import { type Site, sitesOf } from "./sites.ts";
@@ -53,6 +53,18 @@ export function traceModel(model: Model, options: { readonly training: boolean }
   const scope = Scope.root(options);
   const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
   return { scope, tokens, logits: model(scope, tokens) };
+}
+
+/** A model traced on new tokens int32 [B, T] and a cache of earlier ones; the logits are those that are wanted, [W, V]. */
+export interface TracedWithCache extends Traced {
+  readonly cache: CacheTrace;
+}
+
+export function traceWithCache(model: Model): TracedWithCache {
+  const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
+  const cache = new CacheTrace(tokens);
+  const scope = Scope.root({ training: false, cache });
+  return { scope, cache, tokens, logits: rowsOf(cache.select(model(scope, tokens))) };
 }
 
 /** A parameter with its size. */

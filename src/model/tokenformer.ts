@@ -28,7 +28,9 @@ export const tokenformer =
     const table = scope.within("embedding");
     let x = embed(table, tokens, config); // [B, T, D]
     for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
-    const final = layerNorm(scope.within("finalNorm"), x, { parametric: config.finalNorm === "parametric" });
+    const final = layerNorm(scope.within("finalNorm"), scope.wanted(x), {
+      parametric: config.finalNorm === "parametric",
+    });
     if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
     return linear(scope.within("output"), final, { width: config.vocabulary, bias: false }); // [B, T, V]
   };

@@ -16,7 +16,7 @@ export const transformer =
     const table = scope.within("embedding");
     let x = embed(table, tokens, config); // [B, T, D]
     for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
-    const final = norm(scope, "finalNorm", x, config);
+    const final = norm(scope, "finalNorm", scope.wanted(x), config);
     if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
     return linear(scope.within("output"), final, { width: config.vocabulary, bias: config.biases }); // [B, T, V]
   };

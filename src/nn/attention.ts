@@ -12,6 +12,7 @@ import {
   constant,
   cos,
   type Dimension,
+  elements,
   greaterOrEqual,
   matmul,
   mul,
@@ -24,6 +25,7 @@ import {
   transpose,
   where,
 } from "../tensor/index.ts";
+import { cachedAttention } from "./cached-attention.ts";
 import { dropout } from "./dropout.ts";
 import type { Scope } from "./scope.ts";
 
@@ -49,10 +51,16 @@ export function causalAttention(
   { query, key, value }: { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor },
   options: AttentionOptions,
 ): Tensor {
+  const { cache } = scope;
+  if (cache !== undefined) {
+    const [q, k] = [query, key].map((x) => rotatedRows(x, cache.positions, options));
+    if (q === undefined || k === undefined) throw new Error("internal: two tensors");
+    return cachedAttention(cache, { query: q, key: k, value }, options.heads);
+  }
   const time = at(query.shape, 1);
   const width = staticWidth(query);
   const channels = width / options.heads;
-  const rotated = (x: Tensor) => (options.rotary === 0 ? x : rotary(x, time, options.rotary));
+  const rotated = (x: Tensor) => (options.rotary === 0 ? x : rotary(x, range(time), options.rotary));
   const q = rotated(splitHeads(query, options.heads)); // [B, H, T, C]
   const k = rotated(splitHeads(key, options.heads)); // [B, H, T, C]
   const v = splitHeads(value, options.heads); // [B, H, T, C]
@@ -77,14 +85,23 @@ function splitHeads(x: Tensor, heads: number): Tensor {
   return transpose(reshape(x, [batch, time, heads, staticWidth(x) / heads]), [0, 2, 1, 3]);
 }
 
-/** Rotates the first `channels` channels of each head by position · base^(-2c / channels): x [B, H, T, C]. */
-function rotary(x: Tensor, time: Dimension, channels: number): Tensor {
+/** x [B, T, D] rotated by positions int32 [B, T], which may differ between sequences. */
+function rotatedRows(x: Tensor, positions: Tensor, { heads, rotary: channels }: AttentionOptions): Tensor {
+  if (channels === 0) return x;
+  const rows = elements(positions.shape); // B · T, as one long sequence
+  const split = splitHeads(reshape(x, [1, rows, staticWidth(x)]), heads); // [1, H, B T, C]
+  const rotated = rotary(split, reshape(positions, [rows]), channels);
+  return reshape(transpose(rotated, [0, 2, 1, 3]), x.shape);
+}
+
+/** Rotates the first `channels` channels of each head by position · base^(-2c / channels): x [B, H, T, C], positions [T]. */
+function rotary(x: Tensor, positions: Tensor, channels: number): Tensor {
   const pairs = Array.from({ length: channels / 2 }, (_, pair) => ROTARY_BASE ** ((-2 * pair) / channels));
   const frequencies = concat(
     pairs.map((frequency) => reshape(constant(frequency), [1, 1])),
     1,
   ); // [1, channels / 2]
-  const angles = mul(cast(reshape(range(time), [time, 1]), "float32"), frequencies); // [T, channels / 2]
+  const angles = mul(cast(reshape(positions, [at(positions.shape, 0), 1]), "float32"), frequencies); // [T, channels / 2]
   return rotate(x, cos(angles), sin(angles));
 }
 

@@ -1,6 +1,7 @@
 /** Layers as functions over named parameters. */
 
 export { type AttentionOptions, causalAttention } from "./attention.ts";
+export { CacheTrace, type LayerCache } from "./cache.ts";
 export { DROPOUT_SEED, dropout } from "./dropout.ts";
 export {
   embedding,
@@ -20,4 +21,13 @@ export {
   pattentionActivations,
   tokensOf,
 } from "./pattention.ts";
-export { type Initial, type Model, normal, ones, type ParameterSpec, Scope, zeros } from "./scope.ts";
+export {
+  type Initial,
+  type Model,
+  normal,
+  ones,
+  type ParameterSpec,
+  Scope,
+  type ScopeOptions,
+  zeros,
+} from "./scope.ts";

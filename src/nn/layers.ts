@@ -4,7 +4,7 @@
  * Shapes: B batch, T time, D channels (the width), V vocabulary.
  */
 
-import { add, at, type Dimension, gather, matmul, mul, normalise, range, type Tensor } from "../tensor/index.ts";
+import { add, at, gather, matmul, mul, normalise, type Tensor } from "../tensor/index.ts";
 import { type Initial, normal, ones, type Scope, zeros } from "./scope.ts";
 
 /** ε of every normalisation, as in the lecture and in the published TokenFormer. */
@@ -59,7 +59,8 @@ export function embedding(scope: Scope, tokens: Tensor, options: { vocabulary: n
   return gather(tokenTable(scope, options.vocabulary, options.width), tokens);
 }
 
-/** Learned embeddings of the first T of `context` positions → [T, D]. */
-export function positionEmbedding(scope: Scope, time: Dimension, options: { context: number; width: number }): Tensor {
-  return gather(scope.parameter("positions", [options.context, options.width], normal(WEIGHT_DEVIATION)), range(time));
+/** Learned embeddings of the positions of tokens [B, T], of `context` at most → [T, D], or [B, T, D]. */
+export function positionEmbedding(scope: Scope, tokens: Tensor, options: { context: number; width: number }): Tensor {
+  const table = scope.parameter("positions", [options.context, options.width], normal(WEIGHT_DEVIATION));
+  return gather(table, scope.positions(tokens));
 }

@@ -5,7 +5,8 @@
  * initial distribution, so that a model is written once: the same trace tells which parameters there are, trains, evaluates.
  */
 
-import { type DataType, type Dimension, input, type Shape, type Tensor } from "../tensor/index.ts";
+import { at, type DataType, type Dimension, input, range, type Shape, type Tensor } from "../tensor/index.ts";
+import type { CacheTrace } from "./cache.ts";
 
 /** How a parameter starts. */
 export type Initial =
@@ -36,7 +37,15 @@ interface Trace {
   readonly inputs: Map<string, Tensor>;
   readonly records: Map<string, Tensor>;
   readonly training: boolean;
+  readonly cache: CacheTrace | undefined;
   sites: number;
+}
+
+export interface ScopeOptions {
+  /** Whether dropout is active. */
+  readonly training: boolean;
+  /** The cache of earlier tokens, for a trace that goes on from them. Default: none, the tokens are all there is. */
+  readonly cache?: CacheTrace;
 }
 
 export class Scope {
@@ -48,12 +57,24 @@ export class Scope {
     this.#path = path;
   }
 
-  /** A scope to trace a model in. While training, dropout is active. */
-  static root(options: { readonly training: boolean }): Scope {
-    return new Scope(
-      { parameters: new Map(), inputs: new Map(), records: new Map(), training: options.training, sites: 0 },
-      "",
-    );
+  /** A scope to trace a model in. */
+  static root({ training, cache }: ScopeOptions): Scope {
+    return new Scope({ parameters: new Map(), inputs: new Map(), records: new Map(), training, cache, sites: 0 }, "");
+  }
+
+  /** The cache of earlier tokens, if the trace has one: attention between tokens must use it. */
+  get cache(): CacheTrace | undefined {
+    return this.#trace.cache;
+  }
+
+  /** The positions of tokens [B, T] in their sequences, int32: [T], or [B, T] where sequences differ in their earlier tokens. */
+  positions(tokens: Tensor): Tensor {
+    return this.cache?.positions ?? range(at(tokens.shape, 1));
+  }
+
+  /** The rows of x [B, T, D] whose logits are wanted: all of them, unless the trace has a cache. For before the output layer. */
+  wanted(x: Tensor): Tensor {
+    return this.cache?.select(x) ?? x;
   }
 
   /** Whether the trace is one for training. */
@@ -89,7 +110,7 @@ export class Scope {
     const path = this.path(name);
     const existing = this.#trace.parameters.get(path);
     if (existing !== undefined) return existing.tensor;
-    if (RESERVED.has(path)) {
+    if (RESERVED.has(path) || path.startsWith("cache.")) {
       throw new Error(`parameter("${path}"): the programs of a model have an input of that name; choose another`);
     }
     const tensor = input(path, shape);

@@ -3,7 +3,8 @@
 import { availableParallelism, cpus } from "node:os";
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
-import { type DataType, emitOnnx, type Graph, inputName } from "../tensor/index.ts";
+import { required } from "../required.ts";
+import { type DataType, emitFrozen, type Graph, inputName, type Quantization } from "../tensor/index.ts";
 import type {
   AnswerMessage,
   Argument,
@@ -31,6 +32,8 @@ export interface DeviceTensor {
   readonly id: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
+  /** Where it is the beginning of a larger one: how many rows. */
+  readonly rows?: number;
 }
 
 /** What a run gives: tensors that stay on the device, and values that were asked for on the host. */
@@ -41,7 +44,7 @@ export interface RunOutputs {
 
 /**
  * A function `(arrays, parameters) => answer` on the arrays of some tensors, which it may change in place, in the device's
- * thread. Only the CPU has such arrays.
+ * thread. All tensors of the CPU have such arrays, elsewhere those of `allocate` and outputs that are downloaded.
  */
 export interface Kernel {
   /** The URL of the module that exports the function. */
@@ -55,6 +58,18 @@ export interface Kernel {
 /** A kernel that takes over outputs of a run, which are freed after it: names of arrays, and which output each is. */
 export interface OutputKernel extends Kernel {
   readonly outputs: Readonly<Record<string, string>>;
+}
+
+export interface CompileOptions {
+  /** Outputs that arrive on the host; the others stay on the device. Default: none. */
+  readonly download?: readonly string[];
+  /**
+   * Inputs that become part of the program, laid out for its kernels: a copy, the tensors can be disposed of. Only on the
+   * CPU. Default: none.
+   */
+  readonly frozen?: ReadonlyMap<string, DeviceTensor>;
+  /** How products with the frozen input of a name are computed. Default: in float32. */
+  readonly quantization?: (name: string) => Quantization | undefined;
 }
 
 /** A compiled graph. */
@@ -128,18 +143,22 @@ export class Device {
     return `cpu (${model}, ${this.threads} thread${this.threads === 1 ? "" : "s"})`;
   }
 
-  /** Compiles a graph. The outputs named by `download` arrive on the host, the others stay on the device. */
-  async compile(graph: Graph, options: { readonly download?: readonly string[] } = {}): Promise<Program> {
-    const program = await this.#request("compile", {
-      model: emitOnnx(graph, this.kind),
-      outputs: [...graph.outputs.keys()],
-      download: options.download ?? [],
-    });
+  /** Compiles a graph. */
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
+    const { download = [], frozen = new Map<string, DeviceTensor>(), quantization } = options;
+    if (frozen.size > 0 && this.kind !== "cpu") throw new Error(`internal: frozen inputs on ${this.kind}`);
+    const shapes = [...frozen].map(
+      ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
+    );
+    const { model, external } = emitFrozen(graph, this.kind, new Map(shapes));
+    const constants = external.map((constant) => ({ constant, buffer: required(frozen, constant.input).id }));
+    const program = await this.#request("compile", { model, outputs: [...graph.outputs.keys()], download, constants });
+    const expected = graph.inputs.map(inputName).filter((name) => !frozen.has(name));
     const run = async (inputs: Readonly<Record<string, DeviceTensor | HostTensor>>, kernel?: OutputKernel) => {
       const { values, buffers, answer } = await this.#request("run", {
         program,
-        inputs: argumentsOf(graph, inputs),
-        kernel: kernel && { ...this.#kernelRequest(kernel), outputs: kernel.outputs },
+        inputs: argumentsOf(graph.name, expected, inputs),
+        kernel: kernel && { ...kernelRequest(kernel), outputs: kernel.outputs },
       });
       return { values, tensors: buffers satisfies Record<string, OutputInfo>, answer };
     };
@@ -167,9 +186,15 @@ export class Device {
     await this.#request("dispose", { ids: [...tensors].map(({ id }) => id) });
   }
 
+  /** Zeros on the host, in the device's thread: an array for kernels, whose rows can be given to programs. */
+  async allocate(shape: readonly number[]): Promise<DeviceTensor> {
+    const length = shape.reduce((product, size) => product * size, 1);
+    return { id: await this.#request("allocate", { length, shape }), dtype: "float32", shape };
+  }
+
   /** Runs a kernel and returns its answer. */
   async kernel(kernel: Kernel): Promise<unknown> {
-    return this.#request("kernel", this.#kernelRequest(kernel));
+    return this.#request("kernel", kernelRequest(kernel));
   }
 
   /**
@@ -181,12 +206,6 @@ export class Device {
     this.#worker.ref();
     this.#worker.postMessage("close" satisfies Message);
     await this.#ended;
-  }
-
-  #kernelRequest({ module, name, tensors, parameters }: Kernel): KernelRequest {
-    if (this.kind !== "cpu") throw new Error(`internal: kernels run on the cpu, not on ${this.kind}`);
-    const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
-    return { module: module.href, name, buffers, parameters };
   }
 
   #request<Name extends RequestName>(
@@ -228,16 +247,33 @@ function closed(): Error {
 }
 
 /** What a run is sent. Throws if an input is missing. */
-function argumentsOf(graph: Graph, inputs: Readonly<Record<string, DeviceTensor | HostTensor>>) {
-  const expected = graph.inputs.map(inputName);
+function argumentsOf(
+  program: string,
+  expected: readonly string[],
+  inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
+) {
   const missing = expected.filter((name) => inputs[name] === undefined);
-  if (missing.length > 0) throw new Error(`${graph.name}: the input ${missing.join(", ")} is missing`);
+  if (missing.length > 0) throw new Error(`${program}: the input ${missing.join(", ")} is missing`);
   const given: Record<string, Argument> = {};
   for (const name of expected) {
     const value = inputs[name];
-    if (value !== undefined) given[name] = "id" in value ? value.id : compact(value);
+    if (value !== undefined) given[name] = "id" in value ? bufferOf(value) : compact(value);
   }
   return given;
+}
+
+function bufferOf({ id, rows }: DeviceTensor): Argument {
+  return rows === undefined ? id : { buffer: id, rows };
+}
+
+function kernelRequest({ module, name, tensors, parameters }: Kernel): KernelRequest {
+  const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
+  return { module: module.href, name, buffers, parameters };
+}
+
+/** The first rows of an allocated tensor, without a copy. */
+export function firstRows(tensor: DeviceTensor, rows: number): DeviceTensor {
+  return { ...tensor, shape: [rows, ...tensor.shape.slice(1)], rows };
 }
 
 /** A view would be sent with its whole buffer: a part of one is copied out. */

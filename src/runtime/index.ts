@@ -1,11 +1,13 @@
 /** Devices that run programs. */
 
 export {
+  type CompileOptions,
   Device,
   type DeviceName,
   type DeviceOptions,
   type DeviceTensor,
   deviceNames,
+  firstRows,
   type Kernel,
   type OutputKernel,
   openDevice,
@@ -13,3 +15,4 @@ export {
   type RunOutputs,
 } from "./device.ts";
 export type { DeviceKind, HostData, HostTensor } from "./protocol.ts";
+export { type MatrixLayout, type QuantizedMatrix, quantizeMatrix } from "./quantize.ts";

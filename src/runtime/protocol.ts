@@ -1,6 +1,6 @@
 /** The messages between a device and its worker. */
 
-import type { DataType } from "../tensor/index.ts";
+import type { DataType, ExternalConstant } from "../tensor/index.ts";
 
 export type HostData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
@@ -11,8 +11,8 @@ export interface HostTensor {
   readonly data: HostData;
 }
 
-/** A device buffer by its number, or a tensor that comes with the message. */
-export type Argument = number | HostTensor;
+/** A device buffer by its number, the first rows of one, or a tensor that comes with the message. */
+export type Argument = number | { readonly buffer: number; readonly rows: number } | HostTensor;
 
 export interface OutputInfo {
   readonly id: number;
@@ -46,7 +46,13 @@ export type DeviceKind = "cpu" | "webgpu" | "cuda";
 export interface Requests {
   open: { arguments: { device: DeviceKind; threads: number }; answer: undefined };
   compile: {
-    arguments: { model: Uint8Array; outputs: readonly string[]; download: readonly string[] };
+    arguments: {
+      model: Uint8Array;
+      outputs: readonly string[];
+      download: readonly string[];
+      /** Constants of the model, with the buffer that each is made of. */
+      constants: readonly { readonly constant: ExternalConstant; readonly buffer: number }[];
+    };
     answer: number;
   };
   release: { arguments: { program: number }; answer: undefined };
@@ -58,6 +64,7 @@ export interface Requests {
     };
     answer: RunResult;
   };
+  allocate: { arguments: { length: number; shape: readonly number[] }; answer: number };
   upload: { arguments: { tensor: HostTensor }; answer: number };
   download: { arguments: { id: number }; answer: HostTensor };
   dispose: { arguments: { ids: readonly number[] }; answer: undefined };

@@ -14,6 +14,7 @@ import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorCons
 import { messageOf, UserError } from "../errors.ts";
 import { required } from "../required.ts";
 import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
+import { constantsOf } from "./constants.ts";
 import type {
   Argument,
   DeviceKind,
@@ -67,9 +68,10 @@ export class SessionHost implements Handlers {
     }
   }
 
-  async compile({ model, outputs, download }: Requests["compile"]["arguments"]): Promise<number> {
+  async compile({ model, outputs, download, constants }: Requests["compile"]["arguments"]): Promise<number> {
     const id = this.#next++;
-    this.#programs.set(id, await this.#program(model, outputs, download));
+    const made = constantsOf(constants, (buffer) => hostTensor(this.#tensor(buffer)));
+    this.#programs.set(id, await this.#program(model, outputs, download, made));
     return id;
   }
 
@@ -91,6 +93,10 @@ export class SessionHost implements Handlers {
       else buffers[name] = { id: this.#keep(tensor), dtype: dataType(tensor), shape: tensor.dims };
     }
     return { values, buffers, answer };
+  }
+
+  allocate({ length, shape }: Requests["allocate"]["arguments"]): number {
+    return this.#keep(this.#tensor({ dtype: "float32", shape, data: new Float32Array(length) }));
   }
 
   async upload({ tensor }: Requests["upload"]["arguments"]): Promise<number> {
@@ -129,7 +135,12 @@ export class SessionHost implements Handlers {
     return called(call, [...given, ...taken]);
   }
 
-  async #program(model: Uint8Array, outputs: readonly string[], download: readonly string[]): Promise<Program> {
+  async #program(
+    model: Uint8Array,
+    outputs: readonly string[],
+    download: readonly string[],
+    externalData: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
+  ): Promise<Program> {
     const session = await this.#runtime.InferenceSession.create(model, {
       executionProviders: [this.#device],
       graphOptimizationLevel: "all",
@@ -137,6 +148,7 @@ export class SessionHost implements Handlers {
       interOpNumThreads: 1,
       enableMemPattern: false,
       logSeverityLevel: 4,
+      externalData,
       extra: { session: { force_spinning_stop: "1" } },
       ...(this.#device === "webgpu" && {
         preferredOutputLocation: Object.fromEntries(
@@ -182,8 +194,16 @@ export class SessionHost implements Handlers {
       if (tensor === undefined) throw new Error(`internal: buffer ${argument} was disposed or never existed`);
       return tensor;
     }
+    if ("buffer" in argument) return this.#rows(argument.buffer, argument.rows);
     const { dtype, data, shape } = argument;
     return new this.#runtime.Tensor(dtype, data, shape);
+  }
+
+  /** The first rows of a buffer on the host, without a copy. */
+  #rows(buffer: number, rows: number): Tensor {
+    const { dtype, data, shape } = hostTensor(this.#tensor(buffer));
+    const [first = 1, ...others] = shape;
+    return new this.#runtime.Tensor(dtype, data.subarray(0, (data.length / first) * rows), [rows, ...others]);
   }
 
   #keep(tensor: Tensor): number {

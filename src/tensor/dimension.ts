@@ -28,6 +28,10 @@ export function addDimensions(a: Dimension, b: Dimension): Dimension {
   return fromTerms(sum);
 }
 
+export function subtractDimensions(a: Dimension, b: Dimension): Dimension {
+  return addDimensions(a, multiplyDimensions(b, -1));
+}
+
 export function multiplyDimensions(a: Dimension, b: Dimension): Dimension {
   if (typeof a === "number" && typeof b === "number") return a * b;
   const product = new Map<string, number>();

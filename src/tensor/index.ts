@@ -1,9 +1,17 @@
 /** Symbolic tensors: trace a program, differentiate it, emit it as ONNX. */
 
-export { type Dimension, evaluateDimension, printDimension, type SymbolicDimension, symbol } from "./dimension.ts";
+export {
+  addDimensions,
+  type Dimension,
+  evaluateDimension,
+  printDimension,
+  type SymbolicDimension,
+  symbol,
+} from "./dimension.ts";
+export type { ExternalConstant, FrozenInput, Quantization } from "./frozen.ts";
 export { gradients } from "./gradients.ts";
 export { type Graph, graph, inputName, printGraph, verify } from "./graph.ts";
-export { emitOnnx } from "./onnx.ts";
+export { emitFrozen, emitOnnx } from "./onnx.ts";
 export * from "./operators/index.ts";
 export { at, concreteShape, type DataType, elements, printType, type Shape, type TensorType } from "./shape.ts";
 export type { Backend, Tensor } from "./tensor.ts";

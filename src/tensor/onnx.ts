@@ -19,6 +19,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
+import { type ExternalConstant, FrozenConstants, type FrozenInput } from "./frozen.ts";
 import { type Graph, inputName } from "./graph.ts";
 import { onnxDataType } from "./operators/elementwise.ts";
 import type { DataType, Shape, TensorType } from "./shape.ts";
@@ -37,7 +38,17 @@ const IR_VERSION = 10n;
  * Runtime moves to the CPU, with what they read and write, the operators that the back end lacks.
  */
 export function emitOnnx(graph: Graph, backend: Backend = "cpu"): Uint8Array {
-  const emitter = new GraphEmitter(graph, backend);
+  return emitFrozen(graph, backend, new Map()).model;
+}
+
+/** As `emitOnnx`, with some inputs as constants, whose bytes lie outside of the model. */
+export function emitFrozen(
+  graph: Graph,
+  backend: Backend,
+  inputs: ReadonlyMap<string, FrozenInput>,
+): { readonly model: Uint8Array; readonly external: readonly ExternalConstant[] } {
+  const frozen = new FrozenConstants(inputs);
+  const emitter = new GraphEmitter(graph, backend, frozen);
   const names = new Map<Tensor, string>();
   for (const node of graph.nodes) {
     const given = node.inputs.map((input) => known(names, input));
@@ -49,6 +60,8 @@ export function emitOnnx(graph: Graph, backend: Backend = "cpu"): Uint8Array {
     });
   }
   for (const [name, output] of graph.outputs) emitter.output(name, known(names, output));
+  for (const proto of emitter.protos) for (const name of proto.input) frozen.use(name);
+  const given = graph.inputs.filter((input) => !frozen.has(inputName(input)));
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: "tokenformer",
@@ -59,12 +72,12 @@ export function emitOnnx(graph: Graph, backend: Backend = "cpu"): Uint8Array {
     graph: create(GraphProtoSchema, {
       name: graph.name,
       node: emitter.protos,
-      initializer: [...emitter.constants.values()],
-      input: graph.inputs.map((input) => valueInfo(inputName(input), input)),
+      initializer: [...emitter.constants.values(), ...frozen.protos],
+      input: given.map((input) => valueInfo(inputName(input), input)),
       output: [...graph.outputs].map(([name, output]) => valueInfo(name, output)),
     }),
   });
-  return toBinary(ModelProtoSchema, model);
+  return { model: toBinary(ModelProtoSchema, model), external: frozen.constants };
 }
 
 class GraphEmitter implements Emitter {
@@ -72,13 +85,15 @@ class GraphEmitter implements Emitter {
   readonly protos: NodeProto[] = [];
   readonly constants = new Map<string, TensorProto>();
   readonly #inputs: readonly Tensor[];
+  readonly #frozen: FrozenConstants;
   readonly #dimensions = new Map<string, string>();
   readonly #shapes = new Map<string, string>();
   #count = 0;
 
-  constructor(graph: Graph, backend: Backend) {
+  constructor(graph: Graph, backend: Backend, frozen: FrozenConstants) {
     this.backend = backend;
     this.#inputs = graph.inputs;
+    this.#frozen = frozen;
   }
 
   node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, options: OnnxNodeOptions = {}) {
@@ -127,6 +142,10 @@ class GraphEmitter implements Emitter {
     });
     if (sizes.filter((size) => size === undefined).length > 1) return this.shape(to);
     return this.integers(sizes.map((size) => size ?? -1));
+  }
+
+  quantized(name: string, transposed: boolean) {
+    return this.#frozen.quantized(name, transposed);
   }
 
   /** Gives a graph output its name. */
@@ -189,6 +208,8 @@ class GraphEmitter implements Emitter {
     return this.#once(this.#dimensions, name, () => {
       for (const input of this.#inputs) {
         const axis = input.shape.findIndex((size) => printDimension(size) === name);
+        const size = axis < 0 ? undefined : this.#frozen.shape(inputName(input))?.[axis];
+        if (size !== undefined) return this.integers([size]);
         if (axis >= 0) return this.node("Shape", [inputName(input)], { start: { int: axis }, end: { int: axis + 1 } });
       }
       throw new Error(`internal: no input has the dimension ${name}`);

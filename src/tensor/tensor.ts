@@ -55,6 +55,21 @@ export interface Emitter {
   shape(shape: Shape): string;
   /** As `shape`, for the Reshape of a tensor of a known shape: "as in the input" and "the rest" need no computation. */
   reshape(from: Shape, to: Shape): string;
+  /**
+   * The quantised form of a product's weights [N, K], or of their transpose: names of constants. `undefined` where they are
+   * not to be quantised.
+   */
+  quantized(name: string, transposed: boolean): QuantizedWeights | undefined;
+}
+
+/** Weights [N, K] in few bits: see ONNX Runtime's MatMulNBits. */
+export interface QuantizedWeights {
+  readonly codes: string;
+  readonly scales: string;
+  readonly n: number;
+  readonly k: number;
+  readonly bits: number;
+  readonly block: number;
 }
 
 /** A number is a float; whole numbers are marked, as ONNX tells the two apart. A list is of whole numbers. */

@@ -19,7 +19,7 @@ export type Tensors = ReadonlyMap<string, DeviceTensor>;
 
 export class Inference {
   readonly device: Device;
-  readonly #model: Model;
+  readonly model: Model;
   readonly #programs = new Map<string, Promise<Program>>();
   #parameters: Tensors;
   #given: ReadonlyMap<string, number>;
@@ -30,7 +30,7 @@ export class Inference {
    */
   constructor(device: Device, model: Model, parameters: Tensors, given: ReadonlyMap<string, number> = new Map()) {
     this.device = device;
-    this.#model = model;
+    this.model = model;
     this.#parameters = parameters;
     this.#given = given;
   }
@@ -43,6 +43,10 @@ export class Inference {
 
   get parameters(): Tensors {
     return this.#parameters;
+  }
+
+  get given(): ReadonlyMap<string, number> {
+    return this.#given;
   }
 
   /** Weights and given values, as inputs of any program of this model. */
@@ -100,7 +104,7 @@ export class Inference {
   program(name: string, outputs: (traced: Traced) => Readonly<Record<string, Tensor>>): Promise<Program> {
     const existing = this.#programs.get(name);
     if (existing !== undefined) return existing;
-    const named = outputs(traceModel(this.#model, { training: false }));
+    const named = outputs(traceModel(this.model, { training: false }));
     const program = this.device.compile(graph(name, named), { download: Object.keys(named) });
     this.#programs.set(name, program);
     return program;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { embedding, layerNorm, linear, positionEmbedding, Scope } from "../../src/nn/index.ts";
-import { at, input, symbol } from "../../src/tensor/index.ts";
+import { input, symbol } from "../../src/tensor/index.ts";
 import { run, useDevice } from "../support/device.ts";
 import * as reference from "../support/reference.ts";
 import { expectClose, integers, normal, type Values, values } from "../support/values.ts";
@@ -49,7 +49,7 @@ it("embedding looks rows up, positionEmbedding takes the first rows", async () =
   const options = { vocabulary: 11, context: 13, width: 7 };
   const outputs = {
     looked: embedding(scope.within("table"), tokens, options),
-    positions: positionEmbedding(scope.within("table"), at(tokens.shape, 1), options),
+    positions: positionEmbedding(scope.within("table"), tokens, options),
   };
   const [table, positions] = [normal("table", [11, 7]), normal("positions", [13, 7])];
   const ids = integers("ids", [2, 3], 11);

@@ -6,6 +6,7 @@
 import {
   abs,
   add,
+  addDimensions,
   cast,
   concat,
   constant,
@@ -554,6 +555,14 @@ const layout: OperatorCase[] = [
   sliceCase([3, 7], -1, 5, 7),
   sliceCase([7, 3], 0, 2, 5),
   sliceCase([3, 7], 1, 0, 7),
+  operatorCase(
+    "slice",
+    "the part of a concatenation along a symbolic axis, as long as another input",
+    { x: normal("slice x", [3, 2]), z: normal("slice z", [3, 5]) },
+    ({ x, z }) => slice(concat([x, z], 1), 1, symbol("N"), addDimensions(symbol("N"), symbol("M"))),
+    ({ z }) => z,
+    { shapes: { x: [3, symbol("N")], z: [3, symbol("M")] } },
+  ),
   sliceCase([3, 7], 1, 4, 4),
   sliceCase([3, 0], 1, 0, 0),
 ];

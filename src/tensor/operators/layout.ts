@@ -1,6 +1,6 @@
 /** Operators that move, join, repeat or sum elements. */
 
-import { addDimensions, type Dimension, printDimension, sameDimension } from "../dimension.ts";
+import { addDimensions, type Dimension, printDimension, sameDimension, subtractDimensions } from "../dimension.ts";
 import { at, broadcast, elements, normaliseAxis, printType, type Shape, sameShape } from "../shape.ts";
 import { apply, type Operator, type Tensor } from "../tensor.ts";
 import { div } from "./elementwise.ts";
@@ -32,9 +32,9 @@ export function mean(x: Tensor): Tensor {
 /** The tensors one after the other along an axis. */
 export const concat = (tensors: readonly Tensor[], axis: number): Tensor => apply(layout.concat, { axis }, tensors);
 
-/** Elements `start` to `end` (exclusive) of an axis. */
-export const slice = (x: Tensor, axis: number, start: number, end: number): Tensor =>
-  apply(layout.slice, { axis: axisOf(x, axis, "slice"), start, end }, [x]);
+/** Elements `start` to `end` (exclusive) of an axis; where they are symbolic, they must lie in it when the program runs. */
+export const slice = (x: Tensor, axis: number, start: Dimension, end: Dimension): Tensor =>
+  apply(layout.slice, { axis: axisOf(x, axis, "slice"), range: [start, end] }, [x]);
 
 export const layout = {
   reshape: {
@@ -125,11 +125,11 @@ export const layout = {
     },
     onnx: (emitter, tensors, { axis }) => emitter.node("Concat", tensors, { axis: { int: axis } }),
     gradient: (g, { inputs, attributes: { axis } }) => {
-      let start = 0;
+      let end: Dimension = 0;
       return inputs.map((x) => {
-        const size = staticSize(at(x.shape, axis));
-        start += size;
-        return slice(g, axis, start - size, start);
+        const start = end;
+        end = addDimensions(start, at(x.shape, axis));
+        return slice(g, axis, start, end);
       });
     },
   } satisfies Operator<{ axis: number }, "any">,
@@ -138,34 +138,33 @@ export const layout = {
     name: "slice",
     doc: "a range of an axis",
     arity: 1,
-    infer: ([x], { axis, start, end }) => {
-      const size = staticSize(at(x.shape, axis));
-      if (!(0 <= start && start <= end && end <= size)) throw new Error(`${start}…${end} is not a range of 0…${size}`);
-      return [{ dtype: x.dtype, shape: x.shape.map((dimension, i) => (i === axis ? end - start : dimension)) }];
+    infer: ([x], { axis, range: [start, end] }) => {
+      const size = at(x.shape, axis);
+      const known = typeof size === "number" && typeof start === "number" && typeof end === "number";
+      if (known && !(0 <= start && start <= end && end <= size)) {
+        throw new Error(`${start}…${end} is not a range of 0…${size}`);
+      }
+      const length = subtractDimensions(end, start);
+      return [{ dtype: x.dtype, shape: x.shape.map((dimension, i) => (i === axis ? length : dimension)) }];
     },
-    onnx: (emitter, [x], { axis, start, end }) =>
-      emitter.node("Slice", [x, emitter.integers([start]), emitter.integers([end]), emitter.integers([axis])]),
+    onnx: (emitter, [x], { axis, range: [start, end] }) =>
+      emitter.node("Slice", [x, emitter.shape([start]), emitter.shape([end]), emitter.integers([axis])]),
     // Zeros before and after.
-    gradient: (g, { inputs: [x], attributes: { axis, start, end } }) => {
-      const zeros = (size: number) =>
+    gradient: (g, { inputs: [x], attributes: { axis, range } }) => {
+      const [start, end] = range;
+      const zeros = (size: Dimension) =>
         expand(
           constant(0),
           x.shape.map((dimension, i) => (i === axis ? size : dimension)),
         );
-      const parts = [zeros(start), g, zeros(staticSize(at(x.shape, axis)) - end)];
+      const parts = [zeros(start), g, zeros(subtractDimensions(at(x.shape, axis), end))];
       const filled = parts.filter((part) => at(part.shape, axis) !== 0);
       return [filled.length === 0 ? g : concat(filled, axis)];
     },
-  } satisfies Operator<{ axis: number; start: number; end: number }, 1>,
+  } satisfies Operator<{ axis: number; range: readonly [Dimension, Dimension] }, 1>,
 };
 
 /** An axis counted from 0. The error names the operator, as it is not yet applied. */
 function axisOf(x: Tensor, axis: number, operator: string): number {
   return normaliseAxis(axis, x.shape.length, `${operator}(${printType(x)}): `);
-}
-
-function staticSize(dimension: Dimension): number {
-  if (typeof dimension !== "number")
-    throw new Error(`the axis must have a known size, got ${printDimension(dimension)}`);
-  return dimension;
 }

@@ -2,7 +2,7 @@
 
 import { multiplyDimensions, sameDimension } from "../dimension.ts";
 import { at, broadcast, type Shape } from "../shape.ts";
-import { apply, type Emitter, type Operator, type Tensor } from "../tensor.ts";
+import { apply, type Emitter, type Operator, type QuantizedWeights, type Tensor } from "../tensor.ts";
 import { reshape } from "./layout.ts";
 
 export interface MatmulOptions {
@@ -39,6 +39,8 @@ export const products = {
     },
     onnx: (emitter, inputs, attributes, types) => {
       const { transposeA, transposeB, alpha } = attributes;
+      const quantized = transposeA ? undefined : emitter.quantized(inputs[1], !transposeB);
+      if (quantized !== undefined) return quantizedProduct(emitter, inputs[0], quantized, alpha);
       if (!transposeA && !transposeB && alpha === 1) return emitter.node("MatMul", inputs);
       const flags = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha };
       if (emitter.backend !== "webgpu") return emitter.node("FusedMatMul", inputs, flags, { domain: "com.microsoft" });
@@ -66,6 +68,16 @@ export const products = {
     },
   } satisfies Operator<{ transposeA: boolean; transposeB: boolean; alpha: number }, 2>,
 };
+
+/** α x Wᵀ with quantised weights W [N, K]. */
+function quantizedProduct(emitter: Emitter, x: string, weights: QuantizedWeights, alpha: number): string {
+  const { codes, scales, n, k, bits, block } = weights;
+  const sizes = { N: { int: n }, K: { int: k }, bits: { int: bits }, block_size: { int: block } };
+  // Level 4: x is rounded to 8 bits as well, block by block, so that the sums are of integers.
+  const attributes = { ...sizes, accuracy_level: { int: 4 } };
+  const product = emitter.node("MatMulNBits", [x, codes, scales], attributes, { domain: "com.microsoft" });
+  return alpha === 1 ? product : emitter.node("Mul", [product, emitter.scalar(alpha, "float32")]);
+}
 
 /** x [..., D] as a matrix [rows, D]. */
 export function rowsOf(x: Tensor): Tensor {

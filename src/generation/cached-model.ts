@@ -1,0 +1,144 @@
+/** A model compiled with a key–value cache: passes of new tokens through it. */
+
+import { type QuantizationName, quantizationOf, traceWithCache } from "../model/index.ts";
+import type { LayerCache, Model } from "../nn/index.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import { at, graph } from "../tensor/index.ts";
+import type { PassResult, RowTarget, StoreParameters } from "./cache-kernels.ts";
+import { CacheStore } from "./cache-store.ts";
+
+const KERNELS = new URL("./cache-kernels.js", import.meta.url);
+
+/** A model with its weights on a device, as `Inference` is. */
+export interface LoadedModel {
+  readonly device: Device;
+  readonly model: Model;
+  /** The weights, by name. They stay the caller's. */
+  readonly parameters: ReadonlyMap<string, DeviceTensor>;
+  /** Values that the model is given at each run, such as each site's τ. */
+  readonly given: ReadonlyMap<string, number>;
+}
+
+export interface CachedModelOptions {
+  /** Rounds the weights of products to fewer bits. Default: float32. Only on the CPU. */
+  readonly quantize?: QuantizationName | undefined;
+  /**
+   * Whether the program gets a copy of the weights, in the layout of its kernels: twice as fast, and the caller may dispose of
+   * the tensors. Otherwise it uses the tensors as they are at each pass. Default: true on the CPU, elsewhere it cannot.
+   */
+  readonly freeze?: boolean | undefined;
+}
+
+/** New tokens of some sequences of a store. */
+export interface Pass {
+  readonly store: CacheStore;
+  /** int32 [B, T], B the lanes of the store. */
+  readonly tokens: Int32Array;
+  /** The earlier tokens of each lane. */
+  readonly lengths: Int32Array;
+  /** The rows of `tokens`, as flat indices, whose logits are wanted: one at least. */
+  readonly wanted: Int32Array;
+  readonly targets: readonly RowTarget[];
+  readonly score?: StoreParameters["score"];
+}
+
+export class CachedModel {
+  readonly device: Device;
+  readonly vocabulary: number;
+  readonly #layers: readonly LayerCache[];
+  readonly #program: Program;
+  readonly #weights: Readonly<Record<string, DeviceTensor | HostTensor>>;
+
+  private constructor(
+    device: Device,
+    traced: { readonly vocabulary: number; readonly layers: readonly LayerCache[] },
+    program: Program,
+    weights: Readonly<Record<string, DeviceTensor | HostTensor>>,
+  ) {
+    this.device = device;
+    this.vocabulary = traced.vocabulary;
+    this.#layers = traced.layers;
+    this.#program = program;
+    this.#weights = weights;
+  }
+
+  static async compile(loaded: LoadedModel, options: CachedModelOptions): Promise<CachedModel> {
+    const { device, model, parameters } = loaded;
+    const { quantize, freeze = device.kind === "cpu" } = options;
+    const { cache, logits } = traceWithCache(model);
+    const vocabulary = at(logits.shape, 1);
+    if (typeof vocabulary !== "number") throw new Error("a model must have a known vocabulary");
+    const { rows, layers } = cache;
+    const download = rows === undefined ? ["logits"] : ["logits", "rows"];
+    const traced = graph("decode", { logits, ...(rows !== undefined && { rows }) });
+    const given = Object.fromEntries([...loaded.given].map(([name, value]) => [name, scalar(value)]));
+    if (!freeze) {
+      const program = await device.compile(traced, { download });
+      return new CachedModel(device, { vocabulary, layers }, program, { ...Object.fromEntries(parameters), ...given });
+    }
+    const frozen = new Map(parameters);
+    const uploaded: DeviceTensor[] = [];
+    for (const [name, value] of Object.entries(given)) {
+      const tensor = await device.upload(value);
+      uploaded.push(tensor);
+      frozen.set(name, tensor);
+    }
+    const quantization = quantize === undefined ? undefined : (name: string) => quantizationOf(quantize, name);
+    const program = await device.compile(traced, { download, frozen, ...(quantization && { quantization }) });
+    await device.dispose(uploaded);
+    return new CachedModel(device, { vocabulary, layers }, program, {});
+  }
+
+  /** Room for sequences of up to `time` tokens. */
+  store(time: number, lanes: number): Promise<CacheStore> {
+    return CacheStore.create(this.device, this.#layers, time, lanes);
+  }
+
+  /** Runs a pass and stores its rows. */
+  async pass({ store, tokens, lengths, wanted, targets, score }: Pass): Promise<PassResult> {
+    const { lanes } = store;
+    const time = tokens.length / lanes;
+    // Not none, as not every back end knows empty tensors: lengths hide the row.
+    const rows = Math.max(1, ...targets.map(({ lane }) => lengths[lane] ?? 0));
+    const parameters: StoreParameters = {
+      caches: [...store.tensors.keys()],
+      batch: lanes,
+      time,
+      width: this.#layers[0]?.width ?? 0,
+      lanes,
+      targets,
+      vocabulary: this.vocabulary,
+      score,
+    };
+    const { answer } = await this.#program.runThen(
+      {
+        ...this.#weights,
+        ...store.inputs(rows),
+        tokens: { dtype: "int32", shape: [lanes, time], data: tokens },
+        "cache.lengths": { dtype: "int32", shape: [lanes], data: lengths },
+        "cache.wanted": { dtype: "int32", shape: [wanted.length], data: wanted },
+      },
+      {
+        module: KERNELS,
+        name: "storeRows",
+        tensors: Object.fromEntries(store.tensors),
+        parameters,
+        outputs: this.#layers.length === 0 ? { logits: "logits" } : { logits: "logits", rows: "rows" },
+      },
+    );
+    if (!isPassResult(answer)) throw new Error("internal: the kernel gave no logits");
+    return answer;
+  }
+
+  async release(): Promise<void> {
+    await this.#program.release();
+  }
+}
+
+function scalar(value: number): HostTensor {
+  return { dtype: "float32", shape: [], data: Float32Array.of(value) };
+}
+
+function isPassResult(answer: unknown): answer is PassResult {
+  return typeof answer === "object" && answer !== null && "logits" in answer && "scores" in answer;
+}

@@ -1,0 +1,257 @@
+/** Decoding with a key–value cache: several sequences at once, each in a slot of its own. */
+
+import { UserError } from "../errors.ts";
+import type { CacheStore } from "./cache-store.ts";
+import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
+import type { TokenScore } from "./scores.ts";
+import type { Sequences, Started, StartOptions } from "./sequences.ts";
+
+export interface DecoderOptions extends CachedModelOptions {
+  /** The longest sequence, in tokens: the model's context. */
+  readonly context: number;
+  /** Sequences at once, at most. Default 1. */
+  readonly slots?: number;
+}
+
+/** A sequence under way; without a lane, its prompt is. */
+interface Sequence {
+  lane: number | undefined;
+  length: number;
+}
+
+/** Tokens of a prompt that go through the model at once: enough for full speed, and the scores between them stay small. */
+const PIECE = 256;
+
+/**
+ * Sequences of one model, with a key–value cache: a prompt goes through the model once, in pieces, and each further token
+ * alone, for all slots together. Slots may differ in length. Calls may overlap, they are served one after the other; between
+ * the pieces of a long prompt, steps get their turn. Attention between tokens must be `causalAttention`: a model whose
+ * attention is its own needs `windowed`.
+ *
+ * A sequence holds up to `context` tokens; `length(slot)` tells how many it has. What to do when it is full is the caller's
+ * choice: to stop, or to start anew from its last tokens.
+ */
+export class Decoder implements Sequences {
+  readonly context: number;
+  /** Sequences at once, at most. */
+  readonly slots: number;
+  readonly #model: CachedModel;
+  readonly #sequences = new Map<number, Sequence>();
+  /** The cache of the prompt under way; with one slot the same as that of the sequences. */
+  readonly #prompt: CacheStore;
+  #store: CacheStore;
+  #turn: Promise<unknown> = Promise.resolve();
+  #promptTurn: Promise<unknown> = Promise.resolve();
+
+  private constructor(model: CachedModel, store: CacheStore, prompt: CacheStore, context: number, slots: number) {
+    this.#model = model;
+    this.#store = store;
+    this.#prompt = prompt;
+    this.context = context;
+    this.slots = slots;
+  }
+
+  /**
+   * Compiles the model's program.
+   * @throws UserError if the device cannot quantise
+   */
+  static async open(loaded: LoadedModel, { context, slots = 1, ...options }: DecoderOptions): Promise<Decoder> {
+    if (options.quantize !== undefined && loaded.device.kind !== "cpu") {
+      throw new UserError(`${options.quantize}: quantised weights need the cpu, not ${loaded.device.kind}`);
+    }
+    const model = await CachedModel.compile(loaded, options);
+    const store = await model.store(context, 1);
+    const prompt = slots === 1 ? store : await model.store(context, 1);
+    return new Decoder(model, store, prompt, context, slots);
+  }
+
+  /** V, the number of logits: that of the tokenizer, or more where the model is padded. */
+  get vocabulary(): number {
+    return this.#model.vocabulary;
+  }
+
+  /** How many slots are free. */
+  get available(): number {
+    return this.slots - this.#sequences.size;
+  }
+
+  /** The tokens of a slot's sequence, prompt included. Throws an Error for a slot that is free. */
+  length(slot: number): number {
+    return this.#sequence(slot).length;
+  }
+
+  /**
+   * Begins a sequence in a free slot.
+   * @throws UserError if there are no ids, more than `context`, an id out of the vocabulary, or no slot is free
+   */
+  async start(ids: ArrayLike<number>, { scores, signal }: StartOptions = {}): Promise<Started> {
+    const tokens = Int32Array.from(ids);
+    this.#check(tokens);
+    const { slot, sequence } = this.#reserve();
+    try {
+      const begun = queue(this.#promptTurn, () => this.#read(sequence, tokens, scores, signal));
+      this.#promptTurn = begun.catch(() => undefined);
+      return { slot, ...(await begun) };
+    } catch (error) {
+      if (this.#sequences.get(slot) === sequence) this.free(slot);
+      throw error;
+    }
+  }
+
+  /**
+   * Appends a token to each of some sequences and gives the logits [V] of what follows. Slots that are not named stay as
+   * they are.
+   * @throws UserError if a sequence is full or a token is not in the vocabulary; Error for a slot that is free
+   */
+  async step(tokens: ReadonlyMap<number, number>): Promise<Map<number, Float32Array>> {
+    this.#check(Int32Array.from(tokens.values()), tokens.size);
+    return this.#exclusive(() => this.#append(tokens));
+  }
+
+  /** Ends a sequence: its slot can be used again at once. */
+  free(slot: number): void {
+    this.#sequences.delete(slot);
+  }
+
+  /** Frees the program and the cache, once what is under way has ended. The device stays open. */
+  async release(): Promise<void> {
+    await this.#promptTurn;
+    await this.#exclusive(async () => {
+      await this.#model.release();
+      await this.#store.dispose();
+      if (this.#prompt !== this.#store) await this.#prompt.dispose();
+    });
+  }
+
+  /** Reads a prompt, piece by piece. */
+  async #read(sequence: Sequence, tokens: Int32Array, top: number | undefined, signal: AbortSignal | undefined) {
+    const scores: TokenScore[] = [];
+    for (let start = 0; ; start += PIECE) {
+      signal?.throwIfAborted();
+      const end = Math.min(start + PIECE, tokens.length);
+      const result = await this.#exclusive(async () => {
+        const result = await this.#piece(tokens, start, end, top);
+        if (end === tokens.length) await this.#settle(sequence, end);
+        return result;
+      });
+      scores.push(...result.scores);
+      if (end === tokens.length) return { logits: result.logits, scores };
+    }
+  }
+
+  #piece(tokens: Int32Array, start: number, end: number, top: number | undefined) {
+    const count = end - start;
+    return this.#model.pass({
+      store: this.#prompt,
+      tokens: tokens.slice(start, end),
+      lengths: Int32Array.of(start),
+      wanted: top === undefined ? Int32Array.of(count - 1) : Int32Array.from({ length: count }, (_, index) => index),
+      targets: [{ from: 0, lane: 0, position: start, count }],
+      score: top === undefined ? undefined : { tokens: [...tokens.slice(start + 1, end + 1)], top },
+    });
+  }
+
+  /** Gives a sequence whose prompt was read a lane. */
+  async #settle(sequence: Sequence, length: number): Promise<void> {
+    const all = [...this.#sequences.values()];
+    if (!all.includes(sequence)) return; // freed meanwhile
+    sequence.length = length;
+    if (this.#prompt === this.#store) {
+      sequence.lane = 0;
+      return;
+    }
+    const taken = new Set(all.map(({ lane }) => lane));
+    const count = [...taken].filter((lane) => lane !== undefined).length + 1;
+    if (count > this.#store.lanes || 4 * count <= this.#store.lanes) {
+      await this.#resize(Math.min(this.slots, 2 ** Math.ceil(Math.log2(count))));
+      return this.#settle(sequence, length);
+    }
+    let lane = 0;
+    while (taken.has(lane)) lane++;
+    await this.#store.copy(this.#prompt, [{ from: 0, to: lane, length }]);
+    sequence.lane = lane;
+  }
+
+  /** Moves the sequences to a cache with another number of lanes. */
+  async #resize(lanes: number): Promise<void> {
+    const old = this.#store;
+    const store = await this.#model.store(this.context, lanes);
+    const settled = [...this.#sequences.values()].flatMap((sequence) =>
+      sequence.lane === undefined ? [] : [{ sequence, from: sequence.lane }],
+    );
+    const moves = settled.map(({ sequence, from }, to) => ({ from, to, length: sequence.length }));
+    await store.copy(old, moves);
+    for (const [lane, { sequence }] of settled.entries()) sequence.lane = lane;
+    this.#store = store;
+    await old.dispose();
+  }
+
+  async #append(tokens: ReadonlyMap<number, number>): Promise<Map<number, Float32Array>> {
+    const entries = [...tokens].map(([slot, token]) => ({ slot, token, ...this.#ready(slot) }));
+    if (entries.length === 0) return new Map();
+    const { lanes } = this.#store;
+    const [given, lengths] = [new Int32Array(lanes), new Int32Array(lanes)];
+    for (const { lane, length, token } of entries) {
+      given[lane] = token;
+      lengths[lane] = length;
+    }
+    const { logits } = await this.#model.pass({
+      store: this.#store,
+      tokens: given,
+      lengths,
+      wanted: Int32Array.from(entries, ({ lane }) => lane),
+      targets: entries.map(({ lane, length }) => ({ from: lane, lane, position: length, count: 1 })),
+    });
+    for (const { sequence } of entries) sequence.length++;
+    const { vocabulary } = this;
+    return new Map(
+      entries.map(({ slot }, row) => [slot, logits.subarray(row * vocabulary, (row + 1) * vocabulary)] as const),
+    );
+  }
+
+  /** A sequence that can take a token. */
+  #ready(slot: number) {
+    const sequence = this.#sequence(slot);
+    const { lane, length } = sequence;
+    if (lane === undefined) throw new Error(`slot ${slot}: its prompt is being read`);
+    if (length >= this.context) {
+      throw new UserError(`the sequence is full: it has the ${this.context} tokens of the model's context`);
+    }
+    return { sequence, lane, length };
+  }
+
+  #sequence(slot: number): Sequence {
+    const sequence = this.#sequences.get(slot);
+    if (sequence === undefined) throw new Error(`slot ${slot} is free`);
+    return sequence;
+  }
+
+  #reserve() {
+    let slot = 0;
+    while (this.#sequences.has(slot)) slot++;
+    if (slot >= this.slots) throw new UserError(`all ${this.slots} slots are taken; free one first`);
+    const sequence: Sequence = { lane: undefined, length: 0 };
+    this.#sequences.set(slot, sequence);
+    return { slot, sequence };
+  }
+
+  #check(ids: Int32Array, most = this.context): void {
+    if (ids.length === 0 && most > 0) throw new UserError("a sequence begins with one token at least, got none");
+    if (ids.length > most) {
+      throw new UserError(`the prompt has ${ids.length} tokens, the model's context ${most}; shorten it`);
+    }
+    const wrong = ids.find((id) => id < 0 || id >= this.vocabulary);
+    if (wrong !== undefined) throw new UserError(`token ${wrong} is not one of 0 to ${this.vocabulary - 1}`);
+  }
+
+  #exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = queue(this.#turn, work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+async function queue<Result>(before: Promise<unknown>, work: () => Promise<Result>): Promise<Result> {
+  await before;
+  return work();
+}
