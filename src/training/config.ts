@@ -41,10 +41,14 @@ export const trainingSchema = z.strictObject({
   seed: natural.default(1),
   /** Updates between two evaluations on the validation split; 0: only at the end. */
   evaluateEvery: natural.default(250),
+  /** More updates after which to evaluate. */
+  evaluateAt: z.array(count).default([]),
   /** Validation tokens of such an evaluation, from the beginning of the split; 0: all. */
   evaluationTokens: natural.default(65_536),
   /** Updates between two checkpoints; 0: only at the end. */
   checkpointEvery: natural.default(500),
+  /** Whether the weights of the lowest validation loss are kept too, in the folder `best` of the run. */
+  keepBest: z.boolean().default(true),
 });
 
 export const tokenizerSchema = z

@@ -24,6 +24,7 @@ export {
   scheduledGrowthSchema,
   scheduleOf,
   type TrainingConfig,
+  tokenizerSchema,
   trainingSchema,
 } from "./config.ts";
 export { EMBEDDED, openCorpus, tokenizerFor } from "./data.ts";
@@ -34,6 +35,6 @@ export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export { type MetricRecord, readMetrics } from "./metrics.ts";
 export { type Preset, type PresetName, presetNames, presets } from "./presets.ts";
 export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
-export { Run, type TrainOptions, train } from "./train.ts";
+export { DivergenceError, Run, type TrainOptions, train } from "./train.ts";
 export { initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";
 export { measureUsage, type TokenUse, tokenGradientNorms, type Usage } from "./usage.ts";

@@ -23,6 +23,9 @@ export interface TrainOptions extends BeginningOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The loss or the gradients were not finite: what stopped, and what may help. */
+export class DivergenceError extends UserError {}
+
 /** Steps between two writes of the metrics. */
 const FLUSH_EVERY = 20;
 
@@ -137,14 +140,16 @@ export class Run {
   }
 
   async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
-    const { steps, evaluateEvery, checkpointEvery } = this.#config.training;
+    const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
+    const isEvaluated = (step: number) =>
+      step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step);
     if (this.trainer.step === this.#progress.start) yield* this.#evaluateAndKeep();
     let saved = this.trainer.step;
     while (this.trainer.step < steps && signal?.aborted !== true) {
       yield* this.#growths();
       yield await this.#step();
       const { step } = this.trainer;
-      if (step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0)) yield* this.#evaluateAndKeep();
+      if (isEvaluated(step)) yield* this.#evaluateAndKeep();
       if (this.#out !== undefined && (step === steps || (checkpointEvery > 0 && step % checkpointEvery === 0))) {
         yield await this.#save(this.#out, false);
         saved = step;
@@ -289,7 +294,8 @@ export class Run {
       await this.#diverged(`step ${step}: the validation loss is ${validationLoss}`);
     if (validationLoss >= (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) return;
     this.#progress = { ...this.#progress, best: { step, validationLoss } };
-    if (this.#out !== undefined && step > 0) yield await this.#save(join(this.#out, "best"), true);
+    if (this.#out === undefined || step === 0 || !this.#config.training.keepBest) return;
+    yield await this.#save(join(this.#out, "best"), true);
   }
 
   async #validationLoss(): Promise<number> {
@@ -325,7 +331,7 @@ export class Run {
     const norms = [...(await this.trainer.parameterNorms())].toSorted(([, a], [, b]) => b - a);
     const largest = norms.slice(0, 3).map(([name, norm]) => `${name} ${norm.toPrecision(3)}`);
     const kept = this.#out === undefined ? "" : ` The last checkpoint in ${this.#out} is kept.`;
-    throw new UserError(
+    throw new DivergenceError(
       `${what}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate, or limit the gradients with training.clip.`,
     );
   }
