@@ -35,9 +35,8 @@ export function changed(
   { set = [], growAt = [], tokenizer }: ConfigurationOptions,
   where: string,
 ): Config {
-  const value = structuredClone(start);
+  const value = assignAll(start, set);
   if (tokenizer !== undefined) assignPath(value, ["tokenizer"], tokenizer, "--tokenizer");
-  for (const assignment of set) assign(value, assignment);
   if (growAt.length > 0) assignPath(value, ["growth"], growAt.map(parseGrowAt), "--grow-at");
   return parseConfig(value, where);
 }
@@ -54,10 +53,23 @@ export function presetOf(name: string): (typeof presets)[PresetName] {
 }
 
 export function parseConfig(value: unknown, where: string): Config {
-  const result = configSchema.safeParse(value);
+  return parseBy(configSchema, value, where, "see `tokenformer presets --json` for examples");
+}
+
+/** Checks a value by a schema. Throws a `UserError` that names the key, and the near one if it is unknown. */
+export function parseBy<Value>(schema: z.ZodType<Value>, value: unknown, where: string, examples: string): Value {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new UserError(`${where}: ${issue === undefined ? "it is not a configuration" : explain(issue)}`);
+  const fault = issue === undefined ? "it is not a configuration" : explain(issue, schema, examples);
+  throw new UserError(`${where}: ${fault}`);
+}
+
+/** A copy of a value, with changes such as `training.learningRate=1e-3`. */
+export function assignAll(start: unknown, assignments: readonly string[]): unknown {
+  const value = structuredClone(start);
+  for (const assignment of assignments) assign(value, assignment);
+  return value;
 }
 
 async function startingPoint(
@@ -75,14 +87,14 @@ async function startingPoint(
   return { value: presetOf(preset ?? "mini").config, where: "the configuration" };
 }
 
-function explain(issue: z.core.$ZodIssue): string {
+function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): string {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const full = [...path, key].join(".");
-    return `unknown key "${full}"${suggestion(full, knownKeys())} See \`tokenformer presets --json\` for examples`;
+    return `unknown key "${full}"${suggestion(full, knownKeys(schema))} Or ${examples}`;
   }
-  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`tokenformer presets --json\` for examples`;
+  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or ${examples}`;
 }
 
 /** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */
@@ -93,23 +105,23 @@ function explanation(issue: z.core.$ZodIssue): string {
 }
 
 /** Ends a sentence, with the known name that is near to a wrong one, if there is one. */
-function suggestion(wrong: string, known: readonly string[]): string {
+export function suggestion(wrong: string, known: readonly string[]): string {
   const near = closest(wrong, [...known]);
   return distance(wrong, near) <= Math.max(2, wrong.length / 3) ? `; did you mean "${near}"?` : ".";
 }
 
-/** The paths of all keys that a configuration can have. */
-function knownKeys(): string[] {
+/** The paths of all keys that a value of a schema can have. */
+function knownKeys(schema: z.ZodType): string[] {
   const found = new Set<string>();
-  const visit = (schema: unknown, path: string): void => {
-    const node = jsonSchema.safeParse(schema);
+  const visit = (description: unknown, path: string): void => {
+    const node = jsonSchema.safeParse(description);
     if (!node.success) return;
     if (path !== "") found.add(path);
     for (const option of [...(node.data.anyOf ?? []), ...(node.data.oneOf ?? [])]) visit(option, path);
     for (const [key, child] of Object.entries(node.data.properties ?? {}))
       visit(child, path === "" ? key : `${path}.${key}`);
   };
-  visit(z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }), "");
+  visit(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), "");
   return [...found];
 }
 

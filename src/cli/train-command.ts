@@ -5,6 +5,7 @@ import { UserError } from "../errors.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
 import { type CheckpointSummary, type Config, EMBEDDED, hasCheckpoint, loadSummary, train } from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
+import { withInterrupt } from "./interrupt.ts";
 import { dataOf, noCheckpoint } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -52,26 +53,11 @@ export const trainCommand = () =>
 
 async function runTrain(options: Options): Promise<void> {
   const { config, data } = await whatToTrain(options);
-  const abort = new AbortController();
-  const stop = (signal: NodeJS.Signals) => {
-    if (abort.signal.aborted) {
-      // Without its handler the signal ends the process at once. `process.exit` would abort in the midst of a step.
-      process.off(signal, stop);
-      process.kill(process.pid, signal);
-      return;
-    }
-    abort.abort();
-    note("\nstopping after this step; press Ctrl-C again to stop at once");
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
   const progress = new Progress();
   try {
-    await follow(options, config, data, progress, abort.signal);
+    await withInterrupt("stopping after this step", (signal) => follow(options, config, data, progress, signal));
   } finally {
     progress.stop();
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
   }
 }
 
