@@ -56,12 +56,25 @@ export function pixelY({ height, top, bottom, y: [low, high] }: Frame, y: number
   return height - bottom - ((y - low) / (high - low)) * (height - top - bottom);
 }
 
+/** An axis other than that of steps. */
+export interface Axis {
+  /** What it measures, with its unit. */
+  readonly label: string;
+  /** The values to mark, in the units of the frame, or about how many. */
+  readonly ticks: number | readonly number[];
+  readonly format: (value: number) => string;
+}
+
 export interface Drawing {
   readonly frame: Frame;
   /** What the plot shows, for those who cannot see it. */
   readonly description: string;
+  /** Default: whole steps. */
+  readonly xAxis?: Axis;
   readonly yLabel: string;
   readonly yFormat: (value: number) => string;
+  /** About how many values of y to mark. Default: one in 50 pixels. */
+  readonly yTicks?: number;
   readonly marks: readonly Markish[];
 }
 
@@ -73,8 +86,8 @@ interface Drawn {
   querySelectorAll(selector: string): Iterable<{ remove(): void }>;
 }
 
-/** The plot over steps, as an `<svg>`. */
-export function draw({ frame, description, yLabel, yFormat, marks }: Drawing): Markup {
+/** The plot, as an `<svg>`. */
+export function draw({ frame, description, marks, ...rest }: Drawing): Markup {
   const { document } = parseHTML("<!doctype html><html></html>");
   const { width, height, left, right, top, bottom, x, y } = frame;
   const svg: Drawn = plot({
@@ -84,7 +97,7 @@ export function draw({ frame, description, yLabel, yFormat, marks }: Drawing): M
     ariaLabel: description,
     x: { domain: x, type: "linear" },
     y: { domain: y, type: "linear" },
-    marks: [...axes(frame, yLabel, yFormat), ...marks],
+    marks: [...axes(frame, rest), ...marks],
   });
   svg.setAttribute("role", "img");
   svg.removeAttribute("font-family"); // the page's own is better
@@ -92,16 +105,22 @@ export function draw({ frame, description, yLabel, yFormat, marks }: Drawing): M
   return new Markup(svg.outerHTML);
 }
 
-function axes({ width, height, left, right, top, bottom, x }: Frame, yLabel: string, yFormat: Drawing["yFormat"]) {
+function stepAxis({ width, left, right, x: [low, high] }: Frame): Axis {
+  const ticks = Math.min(high - low, Math.max(2, Math.round((width - left - right) / 90))); // whole steps
+  return { label: "step", ticks, format: formatInteger };
+}
+
+function axes(frame: Frame, drawing: Omit<Drawing, "frame" | "description" | "marks">) {
+  const { height, left, top, bottom } = frame;
+  const { xAxis = stepAxis(frame), yLabel, yFormat } = drawing;
+  const yTicks = drawing.yTicks ?? Math.max(2, Math.round((height - top - bottom) / 50));
   const muted = { fill: "var(--muted)", label: null, fontSize };
-  const xTicks = Math.min(x[1] - x[0], Math.max(2, Math.round((width - left - right) / 90))); // whole steps
-  const yTicks = Math.max(2, Math.round((height - top - bottom) / 50));
   const title = { fill: "var(--muted)", fontSize, frameAnchor: "top-left", textAnchor: "start" } as const;
   return [
     gridY({ ticks: yTicks, stroke: "var(--rule)", strokeOpacity: 1 }),
     axisY({ ...muted, ticks: yTicks, tickSize: 0, tickPadding: 8, tickFormat: yFormat }),
-    axisX({ ...muted, ticks: xTicks, tickSize: 5, tickFormat: formatInteger, stroke: "var(--muted)" }),
+    axisX({ ...muted, ticks: xAxis.ticks, tickSize: 5, tickFormat: xAxis.format, stroke: "var(--muted)" }),
     text([yLabel], { ...title, dx: -left, dy: 4 - top }), // above all else, where no label of a growth can be
-    text(["step"], { ...title, frameAnchor: "bottom", textAnchor: "middle", dy: bottom - 8 }),
+    text([xAxis.label], { ...title, frameAnchor: "bottom", textAnchor: "middle", dy: bottom - 8 }),
   ];
 }

@@ -83,7 +83,7 @@ function labels({ smoothed, validation }: Losses, frame: Frame): Markish[] {
 }
 
 /** Decimals as the range needs them; scientific where losses are huge. */
-function tickFormat([low, high]: Range): (value: number) => string {
+export function tickFormat([low, high]: Range): (value: number) => string {
   if (Math.max(Math.abs(low), Math.abs(high)) >= 1e5) return formatScientific;
   const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10((high - low) / 10))));
   return (value) => value.toFixed(decimals).replace("-", "−");

@@ -1,6 +1,7 @@
-/** The looks of the page. Blue and orange are of Okabe and Ito's palette, which the colour-blind can tell apart. */
+/** The looks of the page. */
 
-export const style = `
+/** Blue and orange are of Okabe and Ito's palette, which the colour-blind can tell apart. */
+export const colours = `
 :root {
   color-scheme: light dark;
   --page: #fff; --card: #f6f7f8; --ink: #1b1f24; --muted: #5b6570; --rule: #e3e6e9;
@@ -12,6 +13,9 @@ export const style = `
     --blue: #56b4e9; --blue-text: #7cc5ee; --orange: #e69f00; --orange-text: #f0b436;
   }
 }
+`;
+
+export const style = `${colours}
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {

@@ -1,38 +1,10 @@
-import { parseHTML } from "linkedom";
 import { describe, expect, test } from "vitest";
 import { renderReport } from "../../src/report/index.ts";
+import { expectWellFormed, parse, texts } from "../support/page.ts";
 import { type Options, sampleReport } from "./sample-report.ts";
-
-/** What we use of a parsed element; the project is typed without the browser's DOM. */
-interface Parsed {
-  readonly textContent: string;
-  readonly localName: string;
-  getAttribute(name: string): string | null;
-  querySelectorAll(selector: string): Iterable<Parsed>;
-}
-
-function parse(page: string): Parsed {
-  const { document }: { document: { documentElement: Parsed } } = parseHTML(page);
-  return document.documentElement;
-}
-
-const texts = (root: Parsed, selector: string) =>
-  Array.from(root.querySelectorAll(selector), ({ textContent }) => textContent);
 
 const page = renderReport(sampleReport());
 const root = parse(page);
-
-/** Every element closed, in order: stricter than HTML, and what a browser never has to mend. */
-function expectWellFormed(source: string): void {
-  const open: string[] = [];
-  const body = source.replace(/<style>[\s\S]*?<\/style>/, "");
-  for (const [, close, name = "", empty] of body.matchAll(/<(\/?)([a-z][a-zA-Z0-9]*)(?:\s[^<>]*?)?(\/?)>/g)) {
-    if (close === "/") expect(open.pop()).toBe(name);
-    else if (empty === "" && name !== "meta") open.push(name);
-  }
-  expect(open).toEqual([]);
-  expect(body.replace(/<\/?[a-z][^<>]*>|<!doctype html>/g, "")).not.toMatch(/[<>]/);
-}
 
 describe("the page", () => {
   test("tells the title, the facts, the command and the date", () => {
