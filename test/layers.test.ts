@@ -21,6 +21,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "training"],
   generation: ["tensor", "runtime", "nn", "model", "text"],
   report: [],
+  study: ["tensor", "runtime", "nn", "model", "growth", "formats", "text", "training", "report"],
   cli: [
     "tensor",
     "runtime",
@@ -34,6 +35,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "evaluation",
     "generation",
     "report",
+    "study",
   ],
 };
 

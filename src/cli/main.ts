@@ -12,6 +12,7 @@ import { logitsCommand } from "./logits-command.ts";
 import { note } from "./output.ts";
 import { presetsCommand } from "./presets-command.ts";
 import { sampleCommand } from "./sample-command.ts";
+import { studyCommand } from "./study-command.ts";
 import { tokenizeCommand } from "./tokenize-command.ts";
 import { trainCommand } from "./train-command.ts";
 import { version } from "./version.ts";
@@ -31,6 +32,7 @@ const commands = [
   importCommand,
   logitsCommand,
   tokenizeCommand,
+  studyCommand,
   presetsCommand,
   demoCommand,
 ];

@@ -1,0 +1,158 @@
+/** `tokenformer study`: plans, runs and reports a comparison of growing with its alternatives. */
+
+import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { Command } from "commander";
+import { UserError } from "../errors.ts";
+import { explainFileError, fileExists, readJson, writeJson } from "../formats/index.ts";
+import { formatDuration } from "../report/format.ts";
+import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
+import {
+  assemble,
+  type CompleteStudy,
+  measureSpeed,
+  planStudy,
+  runStudy,
+  type StudyConfig,
+  type StudyPlan,
+  studyPresets,
+  writeStudyReport,
+} from "../study/index.ts";
+import type { Corpus } from "../text/index.ts";
+import { EMBEDDED, openCorpus } from "../training/index.ts";
+import { machine, software, today } from "./circumstances.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { wholeOption } from "./numbers.ts";
+import { note, print, printJson } from "./output.ts";
+import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
+import { notePlan, planSummary } from "./study-plan.ts";
+import { StudyProgress } from "./study-progress.ts";
+import { collect, deviceOption } from "./train-command.ts";
+
+interface Options extends StudyConfigurationOptions {
+  readonly data?: string;
+  readonly out?: string;
+  readonly device: DeviceName;
+  readonly parallel?: number;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export const studyCommand = () =>
+  new Command("study")
+    .description("does growing pay? Plan, run and report a comparison with its alternatives")
+    .addCommand(progressiveCommand())
+    .addCommand(presetsCommand());
+
+const progressiveCommand = () =>
+  new Command("progressive")
+    .description("a ladder of sizes: growing, training from scratch, Transformers, Net2Net, and ways to grow")
+    .option("--preset <name>", `a named study: ${Object.keys(studyPresets).join(", ")} (default: mini)`)
+    .option("--config <file>", "a JSON file with a study, instead of a preset")
+    .option("--set <key=value>", "change the study, for example training.batch=8", collect, [])
+    .option("--seeds <n>", "runs of each recipe", wholeOption("--seeds"))
+    .option("--arms <names>", "only these arms, separated by commas")
+    .option("--data <file>", `a text, a token file .bin, or a folder with train.bin and val.bin (default: ${EMBEDDED})`)
+    .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
+    .addOption(deviceOption())
+    .option("--parallel <n>", "runs at a time; default: one for each core on the cpu", wholeOption("--parallel"))
+    .option("--dry-run", "print the plan and its cost, and do nothing", false)
+    .option("--json", "print the plan, or the results, as JSON", false)
+    .action(runProgressive);
+
+const presetsCommand = () =>
+  new Command("presets")
+    .description("the named studies")
+    .option("--json", "print them as JSON", false)
+    .action(({ json }: { readonly json: boolean }) => {
+      if (json) printJson(studyPresets);
+      else for (const { name, doc } of Object.values(studyPresets)) print(`  ${name.padEnd(10)} ${doc}`);
+    });
+
+async function runProgressive(options: Options): Promise<void> {
+  const config = await studyConfigOf(options);
+  if (options.out === undefined && !options.dryRun) {
+    throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
+  }
+  const corpus = await openCorpus(options.data ?? EMBEDDED, config.tokenizer);
+  const plan = planStudy(withVocabulary(config, corpus));
+  const devices = await openDevices(options);
+  try {
+    const [device] = devices;
+    if (device === undefined) throw new UserError("--parallel 0: expected at least 1");
+    const speed = await measureSpeed(device, corpus);
+    if (!options.dryRun || !options.json) notePlan(plan, speed, devices.length);
+    if (options.dryRun && options.json) printJson(planSummary(plan, speed, devices.length));
+    if (options.dryRun || options.out === undefined) return;
+    await claim(options.out, plan.study, corpus);
+    await run(plan, corpus, devices, options.out, options, new StudyProgress(plan, speed));
+  } finally {
+    for (const device of devices) await device.close();
+  }
+}
+
+async function run(
+  plan: StudyPlan,
+  corpus: Corpus,
+  devices: readonly Device[],
+  out: string,
+  { json }: Options,
+  progress: StudyProgress,
+): Promise<void> {
+  const begun = performance.now();
+  const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
+    runStudy({ plan, corpus, devices, directory: out, signal, onEvent: (event) => progress.show(event) }),
+  ).finally(() => progress.stop());
+  const results = assemble(plan, outcome, corpus, {
+    ...{ date: today(), machine: machine(), software: await software(), command: commandOf(process.argv) },
+  });
+  await writeStudyReport(results, out);
+  if (json) printJson(results);
+  if (outcome.interrupted) {
+    note(`stopped; the same command goes on. What is done so far: ${join(out, "report.html")}`);
+    process.exitCode = 130;
+    return;
+  }
+  note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
+  if (!json) print(`report: ${join(out, "report.html")}`);
+}
+
+function withVocabulary(study: StudyConfig, { tokenizer, name }: Corpus): CompleteStudy {
+  const vocabulary = study.model.vocabulary ?? tokenizer.vocabularySize;
+  if (vocabulary >= tokenizer.vocabularySize) return { ...study, model: { ...study.model, vocabulary } };
+  throw new UserError(
+    `model.vocabulary is ${vocabulary}, but the tokenizer of ${name} has ${tokenizer.vocabularySize} tokens; leave it out, or raise it`,
+  );
+}
+
+/** Small models are fastest one to a core. */
+async function openDevices({ device, parallel }: Options): Promise<Device[]> {
+  const cores = availableParallelism();
+  const count = parallel ?? (device === "cpu" ? cores : 1);
+  const threads = Math.max(1, Math.floor(cores / Math.max(1, count)));
+  return Promise.all(Array.from({ length: count }, () => openDevice(device, { threads })));
+}
+
+/** Notes in the folder which study it holds. Throws a `UserError` if it holds another. */
+async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promise<void> {
+  const file = join(out, "study.json");
+  await mkdir(out, { recursive: true }).catch((error: unknown) => {
+    throw explainFileError(error, "write", out);
+  });
+  const own: unknown = JSON.parse(JSON.stringify({ data: name, study }));
+  if (await fileExists(file)) {
+    if (isDeepStrictEqual(await readJson(file), own)) return;
+    throw new UserError(
+      `${out}: holds another study (see ${file}); go on with its own options, or choose another folder`,
+    );
+  }
+  await writeJson(file, own);
+}
+
+/** The command as a user types it. */
+function commandOf([, , ...words]: readonly string[]): string {
+  const quoted = words.map((word) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return `npx tokenformer ${quoted.join(" ")}`;
+}

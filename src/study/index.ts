@@ -1,0 +1,13 @@
+/** Studies: does training by sequentially adding key–value parameter tokens pay? */
+
+export { assemble, type Circumstances } from "./assemble.ts";
+export { type Cell, configOf } from "./cells.ts";
+export { type ArmId, armIds, type QuestionId, questionIds, type StudyConfig, studySchema } from "./config.ts";
+export { type Cost, costOf, measureSpeed, plannedRuns, runCost, type Speed, secondsOf } from "./estimate.ts";
+export type { CompleteStudy } from "./models.ts";
+export { cellsOf, planStudy, type StudyPlan } from "./plan.ts";
+export { type StudyPresetName, studyPresets } from "./presets.ts";
+export { writeStudyReport } from "./report/index.ts";
+export type * from "./results.ts";
+export { describeStages } from "./sizes.ts";
+export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome, TUNING_SEED } from "./study.ts";

@@ -1,0 +1,104 @@
+/** Named studies: what two cores can do in an afternoon or a night, and the paper's own ladder. */
+
+import type { z } from "zod";
+import type { studySchema } from "./config.ts";
+
+type StudyInput = z.input<typeof studySchema>;
+
+/** The GPT-NeoX-20B tokenizer's vocabulary, padded to a multiple of 128. */
+const NEOX_VOCABULARY = 50_304;
+
+/** The paper's recipe: AdamW β 0.9 / 0.95, weight decay 0.1, clip 1, 2000 warm-up updates of half a million tokens. */
+const paperTraining = { batch: 512, warmup: 2000, beta2: 0.95, evaluationTokens: 1_048_576, checkpointEvery: 500 };
+
+export const studyPresets = {
+  mini: {
+    name: "mini",
+    doc: "0.1M → 0.2M → 0.4M → 0.8M parameters, characters of one book; about an hour on two cores",
+    model: { layers: 4, heads: 8, width: 128, context: 64 },
+    ladder: [
+      { attention: 12, feedForward: 48, steps: 400 },
+      { attention: 24, feedForward: 96, steps: 400 },
+      { attention: 48, feedForward: 192, steps: 400 },
+      { attention: 96, feedForward: 384, steps: 400 },
+    ],
+    training: { batch: 12, warmup: 40, evaluationTokens: 16_384 },
+    learningRates: [1e-3, 2e-3, 4e-3],
+    ablation: { stage: 3 },
+  },
+  small: {
+    name: "small",
+    doc: "1M → 2M → 4M → 8M parameters of blocks, byte pairs of several books; a night on two cores",
+    model: { layers: 6, heads: 8, width: 256, context: 128 },
+    ladder: [
+      { attention: 40, feedForward: 160, steps: 1000 },
+      { attention: 80, feedForward: 320, steps: 1000 },
+      { attention: 160, feedForward: 640, steps: 1000 },
+      { attention: 320, feedForward: 1280, steps: 1000 },
+    ],
+    training: { batch: 16, warmup: 100, evaluationTokens: 32_768 },
+    tokenizer: "bpe:2048",
+    learningRates: [1e-3, 2e-3],
+    extensions: 1,
+    seeds: 2,
+    arms: [
+      "grown",
+      "scratch-tokens",
+      "scratch-flops",
+      "transformer-tokens",
+      "transformer-flops",
+      "rotary-flops",
+      "net2net",
+    ],
+  },
+  paper: {
+    name: "paper",
+    doc: "the paper's ladder: 124M → 354M → 757M → 1.4B, 12 layers of width 768, 30 billion tokens a size",
+    model: { layers: 12, heads: 12, width: 768, context: 1024, vocabulary: NEOX_VOCABULARY },
+    ladder: [
+      { attention: 576, feedForward: 2304, steps: 60_000 },
+      { attention: 2140, feedForward: 8560, steps: 60_000 },
+      { attention: 4850, feedForward: 19_400, steps: 60_000 },
+      { attention: 8620, feedForward: 34_480, steps: 60_000 },
+    ],
+    growth: { rampSteps: 2000 },
+    training: paperTraining,
+    learningRates: [6e-4],
+    extensions: 0,
+    arms: [
+      "grown",
+      "scratch-tokens",
+      "scratch-flops",
+      "transformer-tokens",
+      "transformer-flops",
+      "rotary-flops",
+      "net2net",
+    ],
+    ablation: { stage: 1, questions: ["init", "tau"] },
+  },
+  "paper-24": {
+    name: "paper-24",
+    doc: "the public reproduction's ladder: 354M → 757M, 24 layers of width 1024",
+    model: { layers: 24, heads: 16, width: 1024, context: 1024, vocabulary: NEOX_VOCABULARY },
+    ladder: [
+      { attention: 768, feedForward: 3072, steps: 60_000 },
+      { attention: 1792, feedForward: 7168, steps: 60_000 },
+    ],
+    growth: { rampSteps: 2000 },
+    training: paperTraining,
+    learningRates: [6e-4],
+    extensions: 0,
+    arms: [
+      "grown",
+      "scratch-tokens",
+      "scratch-flops",
+      "transformer-tokens",
+      "transformer-flops",
+      "rotary-flops",
+      "net2net",
+    ],
+    ablation: { stage: 1, questions: ["init", "tau"] },
+  },
+} satisfies Record<string, StudyInput>;
+
+export type StudyPresetName = keyof typeof studyPresets;

@@ -1,0 +1,92 @@
+/** The questions of a study on how to grow: one growth, in ways that differ from a reference in one thing each. */
+
+import { type Cell, cellOf, type Phase } from "./cells.ts";
+import type { QuestionId } from "./config.ts";
+import { type CompleteStudy, flopsPerStep, sizeOf, type TokenCounts, tokenFormerOf } from "./models.ts";
+import { added, type Sizes, scratchOf } from "./sizes.ts";
+import { questionTexts, REFERENCE, type Variant, variantsOf } from "./variants.ts";
+
+export interface PlannedVariant extends Pick<Variant, "id" | "label" | "doc"> {
+  readonly cell: Cell;
+}
+
+export interface PlannedQuestion {
+  readonly id: QuestionId;
+  readonly question: string;
+  readonly variants: readonly PlannedVariant[];
+}
+
+export function questionsOf(
+  sizes: Sizes,
+  { stage, questions }: NonNullable<CompleteStudy["ablation"]>,
+): PlannedQuestion[] {
+  return questions.map((id): PlannedQuestion => {
+    const variants = [REFERENCE, ...variantsOf(id, sizes.steps(stage))];
+    return {
+      id,
+      question: questionTexts[id],
+      variants: variants.map((variant) => ({
+        id: variant.id,
+        label: variant.label,
+        doc: variant.doc,
+        cell: variantCell(sizes, stage, variant),
+      })),
+    };
+  });
+}
+
+/** One growth to a size: the small model for its stage, then the large one, for as many FLOPs as the reference. */
+function variantCell(sizes: Sizes, stage: number, variant: Variant): Cell {
+  const { id, share = 1, plan = {}, training = {}, restart = true } = variant;
+  const { study } = sizes;
+  const small = { model: sizes.tokenFormer(stage - 1), steps: Math.round(share * sizes.steps(stage - 1)) };
+  const cost = ({ model, steps }: Pick<Phase, "model" | "steps">) => steps * flopsPerStep(study, model);
+  const whole = { model: sizes.tokenFormer(stage), steps: sizes.steps(stage) };
+  const budget = cost(whole) + cost({ ...small, steps: sizes.steps(stage - 1) }) - cost(small);
+  const grown = grownPhases(sizes, stage, variant, budget).map(
+    (phase, index): Phase => ({
+      ...phase,
+      growth: { ...study.growth, ...plan, ...phase.growth, restart: restart && index === 0 },
+    }),
+  );
+  // The base is another arm's run where nothing about it differs, and it is run anew where it does.
+  const shared = share === 1 && restart;
+  const [first] = grown;
+  const phases =
+    small.steps === 0 && first !== undefined ? [{ model: first.model, steps: first.steps }] : [small, ...grown];
+  return cellOf(study, {
+    id: `how/${id}`,
+    stage,
+    phases,
+    training,
+    ...(shared && { from: scratchOf(sizes, stage - 1).id }),
+  });
+}
+
+/** What comes after the small model, for a budget of floating-point operations. */
+function grownPhases(sizes: Sizes, stage: number, { where, pieces = 1 }: Variant, budget: number): Phase[] {
+  const old = sizeOf(sizes.study, stage - 1);
+  const more = extraTokens(sizes, stage, where);
+  const models = Array.from({ length: pieces }, (_, piece) => {
+    const at = (count: number, extra: number) => count + Math.round((extra * (piece + 1)) / pieces);
+    return { attention: at(old.attention, more.attention), feedForward: at(old.feedForward, more.feedForward) };
+  });
+  const cost = models.reduce((sum, counts) => sum + flopsPerStep(sizes.study, tokenFormerOf(sizes.study, counts)), 0);
+  const steps = Math.max(1, Math.round(budget / cost));
+  return models.map((counts, piece): Phase => {
+    const before: TokenCounts = models[piece - 1] ?? old;
+    const add = added(counts.attention - before.attention, counts.feedForward - before.feedForward);
+    return { model: tokenFormerOf(sizes.study, counts), steps, growth: { add } };
+  });
+}
+
+/** The tokens to append; those of one kind of site alone are as many parameters as those of all. */
+function extraTokens(sizes: Sizes, stage: number, where: Variant["where"]): TokenCounts {
+  const [old, now] = [sizeOf(sizes.study, stage - 1), sizeOf(sizes.study, stage)];
+  const attention = now.attention - old.attention;
+  const feedForward = now.feedForward - old.feedForward;
+  const all = 4 * attention + feedForward;
+  if (where === "attention") return { attention: Math.round(all / 4), feedForward: 0 };
+  if (where === "feedForward") return { attention: 0, feedForward: all };
+  return { attention, feedForward };
+}
