@@ -53,10 +53,14 @@ export function presetOf(name: string): (typeof presets)[PresetName] {
 }
 
 export function parseConfig(value: unknown, where: string): Config {
-  return parseBy(configSchema, value, where, "see `tokenformer presets --json` for examples");
+  return parseBy(configSchema, value, where, "tokenformer presets --json");
 }
 
-/** Checks a value by a schema. Throws a `UserError` that names the key, and the near one if it is unknown. */
+/**
+ * Checks a value by a schema.
+ * @param examples the command that shows some
+ * @throws UserError that names the key, and the near one if it is unknown
+ */
 export function parseBy<Value>(schema: z.ZodType<Value>, value: unknown, where: string, examples: string): Value {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -92,9 +96,9 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): 
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const full = [...path, key].join(".");
-    return `unknown key "${full}"${suggestion(full, knownKeys(schema))} Or ${examples}`;
+    return `unknown key "${full}"${suggestion(full, knownKeys(schema))} See \`${examples}\` for examples`;
   }
-  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or ${examples}`;
+  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`${examples}\` for examples`;
 }
 
 /** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */

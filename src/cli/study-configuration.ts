@@ -24,7 +24,7 @@ export async function studyConfigOf(options: StudyConfigurationOptions): Promise
     ...(options.seeds === undefined ? [] : [`seeds=${options.seeds}`]),
     ...(options.arms === undefined ? [] : [`arms=${JSON.stringify(armsOf(options.arms))}`]),
   ]);
-  return parseBy(studySchema, changed, where, "see `tokenformer study presets --json` for examples");
+  return parseBy(studySchema, changed, where, "tokenformer study presets --json");
 }
 
 async function startingPoint({ preset, config }: StudyConfigurationOptions) {
