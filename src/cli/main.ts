@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { demoCommand } from "./demo-command.ts";
 import { evalCommand } from "./eval-command.ts";
+import { exportCommand } from "./export-command.ts";
 import { growCommand } from "./grow-command.ts";
 import { importCommand } from "./import-command.ts";
 import { inspectCommand } from "./inspect-command.ts";
@@ -30,6 +31,7 @@ const commands = [
   evalCommand,
   inspectCommand,
   importCommand,
+  exportCommand,
   logitsCommand,
   tokenizeCommand,
   studyCommand,

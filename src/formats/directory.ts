@@ -29,14 +29,14 @@ const COMMIT = ".commit";
  *
  * @param files for each plain file name, a function that writes the file at the path it is given.
  * @throws UserError where the disk is full, the folder cannot be written or a folder is in the way; then the old files
- * are still in effect, and nothing half written is left.
+ * are still in effect, and nothing half written is left, nor a folder that was made for them.
  */
 export async function commitFiles(
   directory: string,
   files: Readonly<Record<string, (path: string) => Promise<void>>>,
 ): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    const created = await mkdir(directory, { recursive: true });
     await recoverDirectory(directory);
     for (const name of Object.keys(files)) await checkTarget(directory, name);
     const writing = path.join(directory, temporaryName());
@@ -47,12 +47,25 @@ export async function commitFiles(
       await publish(writing, directory);
     } catch (error) {
       await rm(writing, { recursive: true, force: true });
+      if (created !== undefined) await removeEmpty(directory, created);
       throw inPlace(error, writing, directory);
     }
     await syncFolder(directory);
     await moveCommitted(directory);
   } catch (error) {
     throw explainFileError(error, "write", directory);
+  }
+}
+
+/** Removes a folder, then those around it up to `last`, as far as they are empty. */
+async function removeEmpty(folder: string, last: string): Promise<void> {
+  try {
+    for (let current = path.resolve(folder); ; current = path.dirname(current)) {
+      await rmdir(current);
+      if (current === path.resolve(last)) return;
+    }
+  } catch (error) {
+    if (!hasCode(error, "ENOTEMPTY", "EEXIST", "ENOENT")) throw error;
   }
 }
 

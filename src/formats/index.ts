@@ -4,6 +4,7 @@ export type { StoredFloatType, StoredTensor } from "./elements.ts";
 export { readJson, writeJson } from "./json.ts";
 export { checkJsonLine, type JsonLine, parseJsonLines } from "./json-lines.ts";
 export { openPyTorch } from "./pytorch.ts";
+export { writePyTorch } from "./pytorch-write.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsType, TensorEntry } from "./safetensors-header.ts";
 export { type LazyTensor, type WriteSafetensorsOptions, writeSafetensors } from "./safetensors-write.ts";

@@ -1,3 +1,4 @@
 /** Published checkpoints of TokenFormer: their names, configurations and files. */
 
+export { type Exported, type ExportOptions, exportCheckpoint } from "./export.ts";
 export { type Imported, type ImportOptions, importCheckpoint } from "./import.ts";

@@ -12,17 +12,38 @@ export async function* readTensors(
   file: string,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): AsyncGenerator<readonly [string, HostArray]> {
+  const tensors = await openTensors(file, shapes);
+  try {
+    for (const name of shapes.keys()) yield [name, await tensors.read(name)];
+  } finally {
+    await tensors.close();
+  }
+}
+
+/** Tensors on disk, read by name. Close them after use. */
+export interface OpenedTensors {
+  read(name: string): Promise<HostArray>;
+  close(): Promise<void>;
+}
+
+/** Opens a file of tensors. Throws a `UserError` as `readTensors` does. */
+export async function openTensors(
+  file: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Promise<OpenedTensors> {
   const stored = await openSafetensors(file);
   try {
     checkNames(file, stored.entries, shapes);
-    for (const [name, shape] of shapes) {
-      const { data } = await stored.read(name);
-      if (!(data instanceof Float32Array)) throw new Error("internal: the type of a tensor was checked");
-      yield [name, { shape, data }];
-    }
-  } finally {
+  } catch (error) {
     await stored.close();
+    throw error;
   }
+  const read = async (name: string): Promise<HostArray> => {
+    const { shape, data } = await stored.read(name);
+    if (!(data instanceof Float32Array)) throw new Error("internal: the type of a tensor was checked");
+    return { shape, data };
+  };
+  return { read, close: () => stored.close() };
 }
 
 /** Whether a file of tensors has none. Throws a `UserError` where it cannot be read. */

@@ -25,7 +25,7 @@ import type { HostArray, ModelState } from "../growth/index.ts";
 import { type Complete, type ModelConfig, parametersOf, sites } from "../model/index.ts";
 import { required } from "../required.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
-import { holdsNothing, readTensors } from "./checkpoint-tensors.ts";
+import { holdsNothing, type OpenedTensors, openTensors, readTensors } from "./checkpoint-tensors.ts";
 import { type Config, configSchema, FORMAT_VERSION } from "./config.ts";
 
 const natural = z.int().nonnegative();
@@ -164,6 +164,11 @@ export async function* readParameters(
   model: Complete,
 ): AsyncGenerator<readonly [string, HostArray]> {
   yield* readTensors(await committedFile(directory, "model.safetensors"), shapesOf(model));
+}
+
+/** Opens the weights of a checkpoint, to read them by name. Throws a `UserError` as `loadCheckpoint` does. */
+export async function openParameters(directory: string, model: Complete): Promise<OpenedTensors> {
+  return openTensors(await committedFile(directory, "model.safetensors"), shapesOf(model));
 }
 
 function shapesOf(model: Complete): Map<string, readonly number[]> {

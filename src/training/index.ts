@@ -10,11 +10,13 @@ export {
   loadCheckpoint,
   loadConfig,
   loadSummary,
+  openParameters,
   type Progress,
   readParameters,
   saveCheckpoint,
   saveWeights,
 } from "./checkpoint.ts";
+export type { OpenedTensors } from "./checkpoint-tensors.ts";
 export {
   type Config,
   configSchema,

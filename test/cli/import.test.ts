@@ -77,6 +77,43 @@ it("trains on from an imported model, and grows it", async () => {
   expect(await answer("sample", "on", "--tokens", "2")).toMatch(/^.{2}\n/s);
 });
 
+it("exports, for the published code and as safetensors, what imports again", async () => {
+  expect(await answer("export", "model", "--format", "neox", "--to", "neox")).toBe(
+    "neox/pytorch_model.bin\nneox/config.yml\n",
+  );
+  const written = await answer(
+    "export",
+    "model",
+    "--format",
+    "safetensors",
+    "--to",
+    "st",
+    "--dtype",
+    "bfloat16",
+    "--json",
+  );
+  expect(json(written)).toEqual({ files: ["st/model.safetensors", "st/config.json"] });
+  await answer("import", "neox", "--to", "back");
+  expect(await readFile(at("back", "model.safetensors"))).toEqual(await readFile(at("model", "model.safetensors")));
+  await answer(
+    "grow",
+    "model",
+    "--to",
+    "wider",
+    "--add",
+    "ffn=16",
+    "--data",
+    "text.txt",
+    "--tokenizer",
+    "tokenizer.json",
+  );
+  const refused = await run("export", "wider", "--format", "neox", "--to", "no");
+  expect(refused.stderr).toBe(
+    "tokenformer: wider: blocks.0.feedForward has τ 6.9282 with 64 parameter tokens, but the published layout has τ = √n = 8; add --convert to append tokens that change nothing until it fits\n",
+  );
+  expect(await answer("export", "wider", "--format", "neox", "--to", "yes", "--convert")).toContain("yes/config.yml");
+});
+
 describe("answers mistakes in a line", () => {
   const tokens = (content: string) => async () => {
     await writeFile(at("wrong.json"), content);

@@ -1,0 +1,64 @@
+/** `tokenformer export`: a run in a format that other programs read. */
+
+import { Command, Option } from "commander";
+import { exportCheckpoint } from "../published/index.ts";
+import { hasCheckpoint } from "../training/index.ts";
+import { noCheckpoint } from "./open.ts";
+import { print, printJson } from "./output.ts";
+
+const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
+
+export interface ExportCommandOptions {
+  readonly format: string;
+  readonly to: string;
+  readonly dtype?: keyof typeof dtypes;
+  readonly convert: boolean;
+  readonly json: boolean;
+}
+
+/** Writes a run to `options.to`, and gives the files that it wrote. */
+type Exporter = (run: string, options: ExportCommandOptions) => Promise<readonly string[]>;
+
+/** The formats, by name: what `--help` says of each, and what writes it. */
+const formats: ReadonlyMap<string, { readonly description: string; readonly write: Exporter }> = new Map([
+  [
+    "safetensors",
+    { description: "the published layout as model.safetensors and config.json", write: published("safetensors") },
+  ],
+  ["neox", { description: "pytorch_model.bin and config.yml, for the published code", write: published("neox") }],
+]);
+
+export const exportCommand = () =>
+  new Command("export")
+    .description("write a model for other programs")
+    .argument("<run>", "folder of a run or checkpoint")
+    .addOption(
+      new Option("--format <name>", [...formats].map(([name, { description }]) => `${name}: ${description}`).join("; "))
+        .choices([...formats.keys()])
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--to <folder>", "where the files go")
+    .addOption(new Option("--dtype <type>", "how to store the weights (default: float32)").choices(Object.keys(dtypes)))
+    .option(
+      "--convert",
+      "append tokens that change nothing where a grown model does not fit the published layout",
+      false,
+    )
+    .option("--json", "print the written files as JSON", false)
+    .action(runExport);
+
+async function runExport(run: string, options: ExportCommandOptions): Promise<void> {
+  const format = formats.get(options.format);
+  if (format === undefined) throw new Error(`internal: there is no format ${options.format}`);
+  if (!(await hasCheckpoint(run))) throw noCheckpoint(run);
+  const files = await format.write(run, options);
+  if (options.json) printJson({ files });
+  else for (const file of files) print(file);
+}
+
+function published(layout: "neox" | "safetensors"): Exporter {
+  return async (from, { to, convert, dtype = "float32" }) => {
+    const { files } = await exportCheckpoint({ from, to, layout, convert, dtype: dtypes[dtype] });
+    return files;
+  };
+}

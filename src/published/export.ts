@@ -1,0 +1,180 @@
+/** A run in the published layout: PyTorch's file with a .yml as the published code reads it, or safetensors. */
+
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { UserError } from "../errors.ts";
+import {
+  commitFiles,
+  fileExists,
+  type LazyTensor,
+  type StoredFloatType,
+  writeFileAtomic,
+  writeJson,
+  writePyTorch,
+  writeSafetensors,
+} from "../formats/index.ts";
+import {
+  type Complete,
+  parametersOf,
+  rotaryChannels,
+  type SiteKind,
+  sites,
+  type TokenFormerConfig,
+} from "../model/index.ts";
+import type { Tokenizer } from "../text/index.ts";
+import { loadSummary, type OpenedTensors, openParameters } from "../training/index.ts";
+import { convertedSite, publishable } from "./convert.ts";
+import { publishedName } from "./names.ts";
+
+export interface ExportOptions {
+  /** The folder of a run or checkpoint. */
+  readonly from: string;
+  /** The folder to write. */
+  readonly to: string;
+  /** `neox`: pytorch_model.bin and config.yml; `safetensors`: model.safetensors and config.json. */
+  readonly layout: "neox" | "safetensors";
+  /** How to store floats. Default F32, exactly. */
+  readonly dtype?: StoredFloatType;
+  /** Appends tokens that change nothing where τ is not √n or the numbers of tokens differ. Default false. */
+  readonly convert?: boolean;
+}
+
+export interface Exported {
+  readonly files: readonly string[];
+  readonly model: Complete<TokenFormerConfig>;
+}
+
+/**
+ * Writes the model of a checkpoint in the published layout, one tensor in memory at a time, with its tokenizer where that is
+ * one that others can read.
+ * @throws UserError where the layout cannot hold the model, or a file is already there
+ */
+export async function exportCheckpoint({ from, to, layout, ...options }: ExportOptions): Promise<Exported> {
+  const { dtype = "F32", convert = false } = options;
+  const { state, tokenizer } = await loadSummary(from);
+  const config = published(state.config, convert, from);
+  const stored = await openParameters(from, state.config);
+  try {
+    const tensors = new Map(publishedTensors(state.config, config, stored, dtype));
+    const files = { ...filesOf(layout, config, tokenizer, tensors, dtype), ...tokenizerFile(tokenizer) };
+    for (const name of Object.keys(files)) {
+      if (!(await fileExists(join(to, name)))) continue;
+      throw new UserError(`${to}: already holds a ${name}; choose another folder`);
+    }
+    await commitFiles(to, files);
+    return { files: Object.keys(files).map((name) => join(to, name)), model: config };
+  } finally {
+    await stored.close();
+  }
+}
+
+function published(config: Complete, convert: boolean, where: string): Complete<TokenFormerConfig> {
+  if (config.type === "tokenformer") return publishable(config, convert, where);
+  throw new UserError(
+    `${where}: is a ${config.type}, which the published layout has no place for; export a tokenformer`,
+  );
+}
+
+function filesOf(
+  layout: ExportOptions["layout"],
+  config: Complete<TokenFormerConfig>,
+  tokenizer: Tokenizer | undefined,
+  tensors: ReadonlyMap<string, LazyTensor>,
+  dtype: StoredFloatType,
+): Record<string, (path: string) => Promise<void>> {
+  const keys = publishedKeys(config, tokenizer);
+  switch (layout) {
+    case "neox":
+      return {
+        "pytorch_model.bin": (path) => writePyTorch(path, tensors, dtype),
+        "config.yml": (path) => writeFileAtomic(path, stringify(keys)),
+      };
+    case "safetensors":
+      return {
+        "model.safetensors": (path) => writeSafetensors(path, tensors, { dtype, metadata: { format: "pt" } }),
+        "config.json": (path) => writeJson(path, keys),
+      };
+  }
+}
+
+/** The tokenizer of characters is this program's own. */
+function tokenizerFile(tokenizer: Tokenizer | undefined) {
+  if (tokenizer === undefined || tokenizer.kind !== "json") return {};
+  return { "tokenizer.json": (path: string) => writeJson(path, tokenizer.toJSON()) };
+}
+
+/** The configuration by the keys of the published code. */
+function publishedKeys(config: Complete<TokenFormerConfig>, tokenizer: Tokenizer | undefined) {
+  const tokens = (kind: SiteKind) => sites(config).find((site) => site.kind === kind)?.tokens;
+  const norm = (parametric: TokenFormerConfig["blockNorm"]) =>
+    parametric === "parametric" ? "layernorm" : "layernorm_nonparam";
+  return {
+    num_layers: config.layers,
+    hidden_size: config.width,
+    num_attention_heads: config.heads,
+    qkv_slot_num: tokens("query"),
+    proj_slot_num: tokens("projection"),
+    ffn_slot_num: tokens("feedForward"),
+    seq_length: config.context,
+    max_position_embeddings: config.context,
+    pos_emb: config.positions,
+    rotary_pct: rotaryShare(config),
+    no_weight_tying: !config.tied,
+    norm: norm(config.blockNorm),
+    final_norm: norm(config.finalNorm),
+    norm_activation_type: config.activation,
+    attention_config: [[["tokenformer"], config.layers]],
+    make_vocab_size_divisible_by: config.vocabulary % 128 === 0 ? 128 : 1,
+    ...(tokenizer?.kind === "json" && { tokenizer_type: "HFTokenizer", vocab_file: "tokenizer.json" }),
+  };
+}
+
+/** The published code does not round the rotated channels down to an even number: a share that comes out as even. */
+function rotaryShare(config: Complete<TokenFormerConfig>): number {
+  const channels = config.width / config.heads;
+  const isEven = Math.floor(channels * config.rotaryFraction) % 2 === 0;
+  return config.positions === "learned" || isEven ? config.rotaryFraction : rotaryChannels(config) / channels;
+}
+
+/** Tensors by published name, in the order in which the model uses them. */
+function* publishedTensors(
+  config: Complete,
+  target: Complete<TokenFormerConfig>,
+  stored: OpenedTensors,
+  dtype: StoredFloatType,
+): Generator<readonly [string, LazyTensor]> {
+  const converted = new Map<string, LazyTensor>();
+  for (const [index, { tokens, path }] of sites(target).entries()) {
+    const site = sites(config)[index];
+    if (site === undefined) throw new Error("internal: converting keeps the sites");
+    const read = (name: string) => async () => stored.read(`${path}.${name}`);
+    const tensors = convertedSite(site, { keys: read("keys"), values: read("values") }, [tokens, target.width]);
+    converted.set(`${path}.keys`, tensors.keys).set(`${path}.values`, tensors.values);
+  }
+  for (const { name, size } of parametersOf(target)) {
+    const tensor = converted.get(name) ?? { shape: size, pieces: () => wholeTensor(stored, name) };
+    const publicName = publishedName(name, target.layers);
+    yield [publicName, dtype === "F16" ? withinFloat16(publicName, tensor) : tensor];
+  }
+}
+
+async function* wholeTensor(stored: OpenedTensors, name: string): AsyncGenerator<Float32Array> {
+  yield (await stored.read(name)).data;
+}
+
+/** The least number that a 16-bit float rounds to infinity. */
+const FLOAT16_LIMIT = 65_520;
+
+function withinFloat16(name: string, { shape, pieces }: LazyTensor): LazyTensor {
+  return {
+    shape,
+    pieces: async function* () {
+      for await (const data of pieces()) {
+        if (data.some((value) => Math.abs(value) >= FLOAT16_LIMIT)) {
+          throw new UserError(`the tensor "${name}" has numbers beyond float16, which ends at 65504; use bfloat16`);
+        }
+        yield data;
+      }
+    },
+  };
+}

@@ -1,0 +1,261 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/formats/half.ts";
+import type { StoredFloatType } from "../../src/formats/index.ts";
+import type { HostArray } from "../../src/growth/index.ts";
+import { type Complete, rotaryChannels, type TokenFormerConfig } from "../../src/model/index.ts";
+import { importCheckpoint } from "../../src/published/index.ts";
+import { loadCheckpoint } from "../../src/training/index.ts";
+import { referenceLogits } from "../model/reference-models.ts";
+import { useDevice } from "../support/device.ts";
+import { useSharedFolder } from "../support/folder.ts";
+import { drawnBatch, drawnParameters, logitsOf, tinyTokenFormer } from "../support/models.ts";
+import {
+  type PublishedOptions,
+  publishedKeys,
+  publishedTensors,
+  type Tensors,
+  writePublished,
+} from "../support/published.ts";
+import { expectClose, values } from "../support/values.ts";
+
+const device = useDevice();
+const at = useSharedFolder();
+
+/** With the same number of tokens for query, key and value, as the published layout has it. */
+const tiny: Complete<TokenFormerConfig> = {
+  ...tinyTokenFormer,
+  tokens: { query: 7, key: 7, value: 7, projection: 8, feedForward: 11 },
+};
+
+let folders = 0;
+const freshFolder = () => at(`model-${folders++}`);
+
+/** Imports the tensors of a model, after a change, and gives what was loaded. */
+async function imported(
+  config: Complete<TokenFormerConfig>,
+  change: (tensors: Tensors, keys: Record<string, unknown>) => void = () => undefined,
+  options: PublishedOptions = {},
+) {
+  const from = freshFolder();
+  const tensors = publishedTensors(drawnParameters(config), config.layers);
+  const keys = publishedKeys(config);
+  change(tensors, keys);
+  await writePublished(from, tensors, keys, options);
+  await importCheckpoint({ from, to: `${from}-run` });
+  return (await loadCheckpoint(`${from}-run`)).state;
+}
+
+/** The numbers that a file of narrow floats holds. */
+function rounded({ shape, data }: HostArray, dtype: StoredFloatType): HostArray {
+  if (dtype === "F32") return { shape, data };
+  const widened = new Float32Array(data.length);
+  if (dtype === "F16") widenFloat16(narrowToFloat16(data), widened);
+  else widenBfloat16(narrowToBfloat16(data), widened);
+  return { shape, data: widened };
+}
+
+/** Compares an imported model's logits with those of the float64 reference on the weights that the file holds. */
+async function expectReferenceLogits(
+  config: Complete<TokenFormerConfig>,
+  state: Awaited<ReturnType<typeof imported>>,
+  dtype: StoredFloatType = "F32",
+) {
+  const batch = drawnBatch("imported", [2, config.context], config.vocabulary);
+  const parameters = new Map([...drawnParameters(config)].map(([name, tensor]) => [name, rounded(tensor, dtype)]));
+  const expected = [0, 1].flatMap((row) => {
+    const tokens = [...batch.tokens.slice(row * config.context, (row + 1) * config.context)];
+    return referenceLogits(config, parameters, tokens, { rotary: rotaryChannels(config) }).flat();
+  });
+  const shape = [2, config.context, config.vocabulary];
+  expectClose(await logitsOf(device(), state, batch), values(shape, expected), 1e-5);
+}
+
+describe("logits are those of the reference", () => {
+  const variants: readonly (readonly [string, Partial<TokenFormerConfig>, PublishedOptions])[] = [
+    ["l2_norm_gelu", {}, {}],
+    ["gelu_l2_norm", { activation: "gelu_l2_norm" }, { format: "pytorch" }],
+    ["softmax", { activation: "softmax" }, { format: "shards" }],
+    ["float16", {}, { dtype: "F16" }],
+    ["float16 in PyTorch's file", { activation: "softmax" }, { dtype: "F16", format: "pytorch" }],
+    ["bfloat16", { activation: "gelu_l2_norm" }, { dtype: "BF16", format: "shards" }],
+    ["one head, wholly rotated", { heads: 1, rotaryFraction: 1 }, {}],
+    ["many heads, a third rotated", { width: 30, heads: 5, rotaryFraction: 0.34 }, { format: "pytorch" }],
+    ["an output of its own", { tied: false, layers: 3 }, {}],
+    ["learned positions", { positions: "learned" }, { format: "pytorch" }],
+    ["norms with parameters in each block", { blockNorm: "parametric" }, {}],
+    ["norms without parameters", { finalNorm: "nonparametric" }, {}],
+  ];
+
+  it.each(variants)("%s", async (_, changes, options) => {
+    const config: typeof tiny = { ...tiny, ...changes, vocabulary: tiny.vocabulary };
+    await expectReferenceLogits(config, await imported(config, undefined, options), options.dtype);
+  });
+});
+
+describe("names and keys of other writers", () => {
+  const renamed = (rename: (name: string) => string) => (tensors: Tensors) => {
+    const entries = [...tensors].map(([name, tensor]) => [rename(name), tensor] as const);
+    tensors.clear();
+    for (const [name, tensor] of entries) tensors.set(name, tensor);
+  };
+
+  it.each([
+    ["data parallelism", renamed((name) => `module.${name}`)],
+    ["compilation", renamed((name) => `module._orig_mod.${name}`)],
+    [
+      "a pipeline",
+      renamed((name) => name.replace(/^sequential\.0\./, "tied_modules.embed.").replace(/^sequential\./, "")),
+    ],
+  ])("of %s", async (_, change) => {
+    await expectReferenceLogits(tiny, await imported(tiny, change));
+  });
+
+  it("of an output called embed_out", async () => {
+    const untied = { ...tiny, tied: false };
+    const change = renamed((name) => name.replace("sequential.6.final_linear", "embed_out"));
+    await expectReferenceLogits(untied, await imported(untied, change));
+  });
+
+  it("with buffers, a tied output stored twice, keys with dashes and fewer keys", async () => {
+    const state = await imported(tiny, (tensors, keys) => {
+      const zeros = { shape: [2], data: new Float32Array(2) };
+      tensors.set("sequential.2.attention.rotary_emb.inv_freq", zeros);
+      tensors.set("sequential.3.attention.masked_bias", zeros);
+      const embedding = tensors.get("sequential.0.word_embeddings.weight");
+      if (embedding !== undefined) tensors.set("sequential.6.word_embeddings.weight", embedding);
+      if (embedding !== undefined) tensors.set("lm_head.weight", embedding);
+      for (const [key, value] of Object.entries(keys)) {
+        delete keys[key];
+        keys[key.replaceAll("_", "-")] = value;
+      }
+      for (const key of ["num-layers", "hidden-size", "qkv-slot-num", "norm", "final-norm"]) delete keys[key];
+    });
+    await expectReferenceLogits(tiny, state);
+  });
+
+  it("with other numbers of tokens in each layer, where no key says otherwise", async () => {
+    const config: typeof tiny = { ...tiny, tokens: { ...tiny.tokens, value: [5, 9], feedForward: [11, 4] } };
+    const state = await imported(config, (_, keys) => {
+      for (const key of ["qkv_slot_num", "ffn_slot_num"]) delete keys[key];
+    });
+    expect(state.config).toMatchObject({ tokens: config.tokens, tau: { feedForward: [Math.sqrt(11), 2] } });
+    await expectReferenceLogits(config, state);
+  });
+});
+
+describe("refuses by name", () => {
+  const KEYS = "sequential.2.attention.query.key_param_tokens";
+  const EMBEDDING = "sequential.0.word_embeddings.weight";
+  const zeros = (...shape: number[]) => ({
+    shape,
+    data: new Float32Array(shape.reduce((product, n) => product * n, 1)),
+  });
+  const set = (name: string, tensor: HostArray) => (tensors: Tensors) => void tensors.set(name, tensor);
+  const without = (name: string) => (tensors: Tensors) => void tensors.delete(name);
+  const key = (name: string, value: unknown) => (_: Tensors, keys: Record<string, unknown>) => {
+    if (value === undefined) delete keys[name];
+    else keys[name] = value;
+  };
+  const spoilt = (name: string, value: number) => (tensors: Tensors) => {
+    const { shape, data } = tensors.get(name) ?? zeros(0);
+    tensors.set(name, { shape, data: data.with(3, value) });
+  };
+  const weights = (message: string) => `model.safetensors: ${message}`;
+  const config = (message: string) => `config.json: ${message}`;
+
+  it.each([
+    ["a missing tensor", without(KEYS), weights(`the tensor "${KEYS}" is missing`)],
+    ["a missing norm", without("sequential.5.norm.bias"), weights('the tensor "sequential.5.norm.bias" is missing')],
+    [
+      "a tensor too many",
+      set("sequential.2.attention.dense.weight", zeros(10, 10)),
+      weights('the tensor "sequential.2.attention.dense.weight" has no place in the model'),
+    ],
+    [
+      "keys of another width",
+      set(KEYS, zeros(7, 12)),
+      weights(`the tensor "${KEYS}" is [7, 12], expected [7, 10] by <folder>/config.json`),
+    ],
+    [
+      "fewer tokens than the configuration has",
+      set(KEYS, zeros(6, 10)),
+      weights(`the tensor "${KEYS}" is [6, 10], expected [7, 10] by qkv_slot_num in <folder>/config.json`),
+    ],
+    [
+      "values that do not fit their keys",
+      set("sequential.3.mlp.value_param_tokens", zeros(12, 10)),
+      weights('the tensor "sequential.3.mlp.value_param_tokens" is [12, 10], expected [11, 10] by'),
+    ],
+    [
+      "an embedding that is no table",
+      set(EMBEDDING, zeros(130)),
+      weights(`the tensor "${EMBEDDING}" is [130], expected`),
+    ],
+    ["a number that is none", spoilt(KEYS, Number.NaN), weights(`the tensor "${KEYS}" holds NaN at element 3`)],
+    ["an infinity", spoilt(EMBEDDING, -1 / 0), weights(`the tensor "${EMBEDDING}" holds -Infinity at element 3`)],
+    [
+      "whole numbers",
+      (tensors: Map<string, unknown>) => void tensors.set(KEYS, { shape: [7, 10], data: new Int32Array(70) }),
+      weights(`the tensor "${KEYS}" is I32, expected F32, F16 or BF16`),
+    ],
+    [
+      "an output that is not the embedding it is tied to",
+      set("lm_head.weight", zeros(13, 10)),
+      weights(`the tensors "${EMBEDDING}" and "lm_head.weight" differ`),
+    ],
+    ["more layers than there are", key("num_layers", 3), weights('the tensor "sequential.4.attention.query.key_param')],
+    ["fewer layers than there are", key("num_layers", 1), weights('the tensor "sequential.4.norm.weight" is missing')],
+    [
+      "an output that is missing",
+      key("no_weight_tying", true),
+      weights('the tensor "sequential.6.final_linear.weight"'),
+    ],
+    ["no heads", key("num_attention_heads", undefined), config("num_attention_heads: ")],
+    ["heads that do not divide the width", key("num_attention_heads", 3), config("makes no model: heads: width 10")],
+    ["an unknown Θ", key("norm_activation_type", "relu"), config("norm_activation_type: ")],
+    ["another norm", key("norm", "rmsnorm"), config('norm: is "rmsnorm", expected "layernorm"')],
+    ["another epsilon", key("layernorm_epsilon", 1e-6), config("layernorm_epsilon: is 0.000001, expected 0.00001")],
+    ["another base", key("rotary_emb_base", 500_000), config("rotary_emb_base: is 500000, expected 10000")],
+    ["other positions", key("pos_emb", "alibi"), config('pos_emb: is "alibi", expected "rotary" or "learned"')],
+    ["a rotation of an odd number", key("rotary_pct", 0.7), config("rotary_pct: 0.7 of 5 channels a head are 3")],
+    [
+      "layers of another kind",
+      key("attention_config", [[["flash"], 2]]),
+      config('attention_config: has layers of type "flash"'),
+    ],
+    ["shared heads", key("num_kv_heads", 1), config("num_kv_heads: is 1, expected 2")],
+    ["μP", key("use_mup", true), config("use_mup: is true, expected false")],
+    [
+      "no context",
+      (_: Tensors, keys: Record<string, unknown>) => {
+        delete keys["seq_length"];
+        delete keys["max_position_embeddings"];
+      },
+      config("says no seq_length"),
+    ],
+  ] as const)("%s", async (_, change, message) => {
+    const from = freshFolder();
+    const tensors = publishedTensors(drawnParameters(tiny), tiny.layers);
+    const keys = publishedKeys(tiny);
+    change(tensors, keys);
+    await writePublished(from, tensors, keys);
+    const failure = await importCheckpoint({ from, to: `${from}-run` }).then(() => "nothing", String);
+    expect(failure.replaceAll(from, "<folder>")).toContain(`UserError: <folder>/${message}`);
+    expect(failure).not.toContain("\n");
+    expect(await readdir(at())).not.toContain(`${from.split("/").at(-1)}-run`);
+  });
+
+  it("shards that do not hold what their index says", async () => {
+    const from = freshFolder();
+    await writePublished(from, publishedTensors(drawnParameters(tiny), 2), publishedKeys(tiny), { format: "shards" });
+    const index = at(from.split("/").at(-1) ?? "", "pytorch_model.bin.index.json");
+    const refused = async (map: Record<string, string>) => {
+      await writeFile(index, JSON.stringify({ weight_map: map }));
+      return importCheckpoint({ from, to: `${from}-run` }).then(() => "nothing", String);
+    };
+    expect(await refused({ x: "pytorch_model-00001-of-00002.bin" })).toContain('holds the tensor "x", but it does not');
+    expect(await refused({ x: "../x.bin" })).toContain('names the file "../x.bin", expected one beside it');
+    expect(await refused({ x: "gone.bin" })).toContain("gone.bin: there is no such file");
+  });
+});
