@@ -153,6 +153,10 @@ function parseValue(text: string): unknown {
 
 function assignPath(target: unknown, path: readonly string[], value: unknown, where: string): void {
   const [key, ...rest] = path;
+  if (Array.isArray(target)) {
+    assignElement(target, path, value, where);
+    return;
+  }
   if (key === undefined || !isRecord(target)) throw new UserError(`${where}: there is nothing to set at that path`);
   // Own keys only: a path such as __proto__.x would reach into every object.
   if (key === "__proto__") throw new UserError(`${where}: "__proto__" is no key of a configuration`);
@@ -160,8 +164,19 @@ function assignPath(target: unknown, path: readonly string[], value: unknown, wh
     target[key] = value;
     return;
   }
-  if (!isRecord(target[key])) target[key] = {};
+  if (!isRecord(target[key]) && !Array.isArray(target[key])) target[key] = {};
   assignPath(target[key], rest, value, where);
+}
+
+/** As `assignPath`, for an element of a list that is there. */
+function assignElement(target: unknown[], [key = "", ...rest]: readonly string[], value: unknown, where: string): void {
+  if (!/^\d+$/.test(key) || Number(key) >= target.length) {
+    throw new UserError(
+      `${where}: the list has ${target.length} elements, expected a number from 0 below that, not "${key}"`,
+    );
+  }
+  if (rest.length === 0) target[Number(key)] = value;
+  else assignPath(target[Number(key)], rest, value, where);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

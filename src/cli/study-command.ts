@@ -78,6 +78,7 @@ async function runProgressive(options: Options): Promise<void> {
   }
   const corpus = await openCorpus(options.data ?? EMBEDDED, config.tokenizer);
   const plan = planStudy(withVocabulary(config, corpus));
+  if (options.out !== undefined && !options.dryRun) await claim(options.out, plan.study, corpus);
   const devices = await openDevices(options);
   try {
     const [device] = devices;
@@ -86,7 +87,6 @@ async function runProgressive(options: Options): Promise<void> {
     if (!options.dryRun || !options.json) notePlan(plan, speed, devices.length);
     if (options.dryRun && options.json) printJson(planSummary(plan, speed, devices.length));
     if (options.dryRun || options.out === undefined) return;
-    await claim(options.out, plan.study, corpus);
     await run(plan, corpus, devices, options.out, options, new StudyProgress(plan, speed));
   } finally {
     for (const device of devices) await device.close();
@@ -135,20 +135,22 @@ async function openDevices({ device, parallel }: Options): Promise<Device[]> {
   return Promise.all(Array.from({ length: count }, () => openDevice(device, { threads })));
 }
 
-/** Notes in the folder which study it holds. Throws a `UserError` if it holds another. */
+/**
+ * Notes in the folder which study it holds. Seeds, arms and questions may be added to one later.
+ * @throws UserError if the folder holds another study
+ */
 async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promise<void> {
-  const file = join(out, "study.json");
   await mkdir(out, { recursive: true }).catch((error: unknown) => {
     throw explainFileError(error, "write", out);
   });
-  const own: unknown = JSON.parse(JSON.stringify({ data: name, study }));
-  if (await fileExists(file)) {
-    if (isDeepStrictEqual(await readJson(file), own)) return;
-    throw new UserError(
-      `${out}: holds another study (see ${file}); go on with its own options, or choose another folder`,
-    );
-  }
-  await writeJson(file, own);
+  const file = join(out, "study.json");
+  const { seeds, arms, ablation, ...fixed } = study;
+  const own: unknown = JSON.parse(JSON.stringify({ data: name, study: { ...fixed, stage: ablation?.stage } }));
+  if (!(await fileExists(file))) return writeJson(file, own);
+  if (isDeepStrictEqual(await readJson(file), own)) return;
+  throw new UserError(
+    `${out}: holds another study (see ${file}); go on with its own options, or choose another folder`,
+  );
 }
 
 /** The command as a user types it. */

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { tokenPlanSchema } from "../growth/index.ts";
+import { modelSchema } from "../model/index.ts";
 import { tokenizerSchema, trainingSchema } from "../training/index.ts";
 
 const count = z.int().positive();
@@ -26,7 +27,7 @@ export const questionIds = ["init", "tau", "optimizer", "freeze", "schedule", "w
 
 export type QuestionId = (typeof questionIds)[number];
 
-export const studySchema = z.strictObject({
+const studyObject = z.strictObject({
   name: z.string(),
   /** One line for people. */
   doc: z.string(),
@@ -80,7 +81,36 @@ export const studySchema = z.strictObject({
     .optional(),
 });
 
+export const studySchema = studyObject.check(({ value, issues }) => {
+  for (const { path, message } of inconsistencies(value)) {
+    issues.push({ code: "custom", path, message, input: value });
+  }
+});
+
 export type StudyConfig = z.infer<typeof studySchema>;
+
+/** What a schema of single fields cannot see. */
+function inconsistencies({ model, ladder, ablation }: z.infer<typeof studyObject>) {
+  const found: { path: (string | number)[]; message: string }[] = [];
+  const tokens = { query: 1, key: 1, value: 1, projection: 1, feedForward: 1 };
+  const block = modelSchema.safeParse({ type: "tokenformer", ...model, tied: true, tokens });
+  for (const { path, message } of block.error?.issues ?? [])
+    found.push({ path: ["model", ...path.map(String)], message });
+  for (const [index, { attention, feedForward }] of ladder.entries()) {
+    const before = ladder[index - 1];
+    if (before === undefined) continue;
+    const [more, less] = [Math.max, Math.min].map((pick) =>
+      pick(attention - before.attention, feedForward - before.feedForward),
+    );
+    if ((less ?? 0) >= 0 && (more ?? 0) > 0) continue;
+    found.push({ path: ["ladder", index], message: "is not larger than the size before it; sizes ascend" });
+  }
+  if (ablation !== undefined && ablation.stage >= ladder.length) {
+    const message = `is ${ablation.stage}, but the sizes are 0 to ${ladder.length - 1}; it is the size that is grown to`;
+    found.push({ path: ["ablation", "stage"], message });
+  }
+  return found;
+}
 
 function growthOptions() {
   const { init, tau, rampSteps, optimizer, freeze, rewarm } = tokenPlanSchema.shape;

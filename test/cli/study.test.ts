@@ -1,0 +1,94 @@
+/** `tokenformer study` as a user meets it. */
+
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { json, useCommandLine } from "../support/command-line.ts";
+
+const { at, answer, run } = useCommandLine();
+
+const progressive = (...options: string[]) => ["study", "progressive", "--data", "text.txt", ...options];
+
+const set = (...changes: string[]) => changes.flatMap((change) => ["--set", change]);
+
+const ladder = [
+  { attention: 4, feedForward: 6, steps: 5 },
+  { attention: 24, feedForward: 48, steps: 4 },
+];
+
+/** A study of seconds. */
+const tiny = [
+  ...["--seeds", "1", "--arms", "grown,net2net"],
+  ...set(`ladder=${JSON.stringify(ladder)}`, 'ablation={"stage":1,"questions":[]}', "learningRates=[0.01]"),
+  ...set('model={"layers":1,"heads":2,"width":16,"context":8}', "training.evaluationTokens=64"),
+];
+
+it("plans, runs, goes on with more arms and reports", { timeout: 60_000 }, async () => {
+  const plan = json(await answer(...progressive(...tiny, "--dry-run", "--json")));
+  expect(plan).toMatchObject({
+    stages: [
+      { attention: 4, feedForward: 6, width: 8 },
+      { attention: 24, feedForward: 48, width: 16 },
+    ],
+    rows: [
+      { id: "grown", runs: 1, steps: 9 },
+      { id: "net2net", runs: 1, steps: 9 },
+    ],
+    total: { runs: 2, steps: 18 },
+  });
+
+  const first = json(await answer(...progressive(...tiny, "--out", "study", "--json")));
+  expect(first).toMatchObject({
+    seeds: [1],
+    spent: { runs: 2 },
+    command: expect.stringContaining("study progressive"),
+  });
+  const more = await run(...progressive(...tiny, "--out", "study", "--arms", "grown,net2net,no-growth"));
+  expect(more).toMatchObject({ code: 0, stdout: "report: study/report.html\n" });
+  expect(more.stderr.match(/ rate 0\.01 /g)).toHaveLength(1); // only the new arm
+  expect(await readFile(at("study", "report.html"), "utf8")).toContain("never grown");
+  expect(existsSync(at("study", "report.md"))).toBe(true);
+
+  const other = await run(...progressive(...tiny, "--out", "study", ...set("training.batch=3")));
+  expect(other).toMatchObject({ code: 1, stdout: "" });
+  expect(other.stderr).toMatch(/^tokenformer: study: holds another study \(see study\/study\.json\)/);
+});
+
+describe.concurrent("one line says what is wrong and how to mend it", () => {
+  it.each([
+    ["no folder", progressive(), /^tokenformer: study: needs --out, a folder/],
+    [
+      "an unknown preset",
+      progressive("--preset", "midi", "--dry-run"),
+      /there is no such study; did you mean "mini"\?/,
+    ],
+    ["an unknown arm", progressive("--arms", "grow", "--dry-run"), /--arms grow: .* did you mean "grown"\?/],
+    [
+      "an unknown key",
+      progressive("--dry-run", ...set("ladder.0.step=3")),
+      /unknown key "ladder.0.step".*study presets/,
+    ],
+    ["a size that is not there", progressive("--dry-run", ...set("ladder.7.steps=3")), /the list has 4 elements/],
+    [
+      "sizes that do not ascend",
+      progressive("--dry-run", ...set("ladder.1.attention=3")),
+      /ladder\.1: is not larger than the size before it/,
+    ],
+    [
+      "heads that do not divide the width",
+      progressive("--dry-run", ...set("model.heads=7")),
+      /model\.heads: width 128/,
+    ],
+    [
+      "a growth to no size",
+      progressive("--dry-run", ...set("ablation.stage=4")),
+      /ablation\.stage: is 4, but the sizes/,
+    ],
+    ["no runs at a time", progressive("--dry-run", "--parallel", "0"), /--parallel 0: expected at least 1/],
+  ])("%s", async (_, args, message) => {
+    const { code, stdout, stderr } = await run(...args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+});
