@@ -20,6 +20,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   published: ["nn", "model", "growth", "formats", "text", "training"],
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "training"],
   generation: ["tensor", "runtime", "nn", "model", "text"],
+  server: ["evaluation", "generation", "text"],
   report: [],
   study: ["tensor", "runtime", "nn", "model", "growth", "formats", "text", "training", "report"],
   cli: [
@@ -34,6 +35,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "published",
     "evaluation",
     "generation",
+    "server",
     "report",
     "study",
   ],

@@ -1,0 +1,82 @@
+/** One text that is being written for a client. */
+
+import { type SamplingOptions, sampleToken, scoreToken } from "../generation/index.ts";
+import type { Random } from "../random.ts";
+import { StreamDecoder, type Tokenizer } from "../text/index.ts";
+import { addLogProbability, type LogProbabilities, noLogProbabilities } from "./log-probabilities.ts";
+import { StopStrings } from "./stop-strings.ts";
+
+export interface ChoiceOptions {
+  readonly sampling: SamplingOptions;
+  readonly random: Random;
+  /** Tokens to write, at most; from 1. */
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  /** The token that ends a text. */
+  readonly end: number | undefined;
+  /** How many alternatives to list for each token. Default: no log-probabilities. */
+  readonly logprobs: number | undefined;
+  /** Characters before what is written, in `text_offset`. */
+  readonly offset: number;
+}
+
+/** Why a text ended: at a stop string or the token that ends a text, or at its longest. */
+export type FinishReason = "stop" | "length";
+
+/** What is new since the last piece. */
+export interface Piece {
+  readonly text: string;
+  readonly logprobs: LogProbabilities | null;
+  readonly finishReason: FinishReason | null;
+}
+
+export class Choice {
+  readonly #tokenizer: Tokenizer;
+  readonly #options: ChoiceOptions;
+  readonly #emit: (piece: Piece) => void;
+  readonly #decoder: StreamDecoder;
+  readonly #stops: StopStrings;
+  #offset: number;
+  #tokens = 0;
+
+  /** @param emit called with each piece, the last of which has a reason */
+  constructor(tokenizer: Tokenizer, options: ChoiceOptions, emit: (piece: Piece) => void) {
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+    this.#emit = emit;
+    this.#decoder = new StreamDecoder(tokenizer);
+    this.#stops = new StopStrings(options.stop);
+    this.#offset = options.offset;
+  }
+
+  /** How many tokens were written, with the one that ended the text. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /** Draws the next token from its logits, and gives it, or nothing where the text ends with it. */
+  next(logits: Float32Array): number | undefined {
+    const { sampling, random, end, maxTokens } = this.#options;
+    const id = sampleToken(logits.subarray(0, this.#tokenizer.vocabularySize), sampling, random);
+    this.#tokens++;
+    const logprobs = this.#logProbabilities(logits, id);
+    const ended = id === end;
+    const piece = ended ? "" : this.#decoder.push(id);
+    this.#offset += [...piece].length;
+    let text = this.#stops.push(piece);
+    const finishReason = ended || this.#stops.stopped ? "stop" : this.#tokens >= maxTokens ? "length" : null;
+    if (finishReason !== null && !this.#stops.stopped)
+      text += this.#stops.push(this.#decoder.end()) + this.#stops.end();
+    if (text !== "" || logprobs !== null || finishReason !== null) this.#emit({ text, logprobs, finishReason });
+    return finishReason === null ? id : undefined;
+  }
+
+  #logProbabilities(logits: Float32Array, id: number): LogProbabilities | null {
+    const { logprobs } = this.#options;
+    if (logprobs === undefined) return null;
+    const found = noLogProbabilities();
+    const score = scoreToken(logits, id, logprobs);
+    addLogProbability(found, this.#tokenizer, { id, offset: this.#offset, score });
+    return found;
+  }
+}

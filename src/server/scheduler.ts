@@ -1,0 +1,189 @@
+/** Shares one model among many requests: continuous batching. */
+
+import { setImmediate } from "node:timers/promises";
+import type { Scorer, SequenceScores } from "../evaluation/index.ts";
+import type { Sequences } from "../generation/index.ts";
+
+/** What the scheduler shares. */
+export interface Shared {
+  readonly sequences: Pick<Sequences, "start" | "step" | "free">;
+  /** Sequences that are written at once, at most. */
+  readonly slots: number;
+  readonly scorer: Pick<Scorer, "score">;
+}
+
+/** Takes the logits [V] of what follows a sequence, and gives the token to append, or nothing where the sequence ends. */
+export type NextToken = (logits: Float32Array) => number | undefined;
+
+interface Job<Result> {
+  readonly ids: Int32Array;
+  readonly signal: AbortSignal;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+interface WritingJob extends Job<void> {
+  readonly next: NextToken;
+}
+
+/** Tokens of prompts that are scored in one pass, so that sequences that are being written need not wait for long. */
+const SCORED_AT_ONCE = 2048;
+
+/**
+ * Sequences are written in slots, one token each at every step of the model; a sequence that ends makes room for the next at
+ * once. Prompts that are only scored need no slot, and go through the model many at a time.
+ */
+export class Scheduler {
+  readonly #shared: Shared;
+  readonly #waiting = new Set<WritingJob>();
+  readonly #scoring = new Set<Job<SequenceScores>>();
+  /** What is being written: the token that comes next, by slot. */
+  readonly #active = new Map<number, { readonly job: WritingJob; readonly token: number }>();
+  #starting = 0;
+  #stepping = false;
+  #scorerBusy = false;
+
+  constructor(shared: Shared) {
+    this.#shared = shared;
+  }
+
+  /** Sequences and prompts that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.size + this.#scoring.size;
+  }
+
+  /** Slots that are in use. */
+  get active(): number {
+    return this.#active.size + this.#starting;
+  }
+
+  /** Writes a sequence after a prompt, until `next` gives no token. Rejects with the signal's reason once it is aborted. */
+  write(ids: Int32Array, next: NextToken, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const job: WritingJob = { ids, next, signal, resolve, reject };
+      this.#enqueue(this.#waiting, job);
+      this.#fill();
+    });
+  }
+
+  /** Scores a prompt. Rejects with the signal's reason once it is aborted. */
+  score(ids: Int32Array, signal: AbortSignal): Promise<SequenceScores> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue(this.#scoring, { ids, signal, resolve, reject });
+      void this.#scoreAll();
+    });
+  }
+
+  #enqueue<Kind extends Job<never>>(queue: Set<Kind>, job: Kind): void {
+    if (job.signal.aborted) {
+      job.reject(job.signal.reason);
+      return;
+    }
+    queue.add(job);
+    // A job that is no longer queued settles itself.
+    const leave = () => {
+      if (queue.delete(job)) job.reject(job.signal.reason);
+    };
+    job.signal.addEventListener("abort", leave, { once: true });
+  }
+
+  #fill(): void {
+    for (const job of this.#waiting) {
+      if (this.active >= this.#shared.slots) return;
+      this.#waiting.delete(job);
+      void this.#begin(job);
+    }
+  }
+
+  async #begin(job: WritingJob): Promise<void> {
+    this.#starting++;
+    try {
+      const { slot, logits } = await this.#shared.sequences.start(job.ids, { signal: job.signal });
+      this.#advance(slot, job, logits);
+    } catch (error) {
+      job.reject(error);
+    }
+    this.#starting--;
+    this.#fill();
+    void this.#stepAll();
+  }
+
+  async #stepAll(): Promise<void> {
+    if (this.#stepping) return;
+    this.#stepping = true;
+    while (this.#active.size > 0) {
+      for (const [slot, { job }] of this.#active) if (job.signal.aborted) this.#end(slot, job, job.signal.reason);
+      await this.#step();
+      this.#fill();
+    }
+    this.#stepping = false;
+  }
+
+  async #step(): Promise<void> {
+    const stepped = new Map(this.#active);
+    if (stepped.size === 0) return;
+    try {
+      const results = await this.#shared.sequences.step(
+        new Map([...stepped].map(([slot, { token }]) => [slot, token])),
+      );
+      for (const [slot, { job }] of stepped) {
+        const logits = results.get(slot);
+        if (logits === undefined) throw new Error(`internal: nothing was computed for slot ${slot}`);
+        this.#advance(slot, job, logits);
+      }
+    } catch (error) {
+      for (const [slot, { job }] of stepped) if (this.#active.get(slot)?.job === job) this.#end(slot, job, error);
+    }
+  }
+
+  /** Asks a sequence for its next token. */
+  #advance(slot: number, job: WritingJob, logits: Float32Array): void {
+    try {
+      job.signal.throwIfAborted();
+      const token = job.next(logits);
+      if (token === undefined) this.#end(slot, job);
+      else this.#active.set(slot, { job, token });
+    } catch (error) {
+      this.#end(slot, job, error);
+    }
+  }
+
+  #end(slot: number, job: WritingJob, error?: unknown): void {
+    this.#active.delete(slot);
+    this.#shared.sequences.free(slot);
+    if (error === undefined) job.resolve();
+    else job.reject(error);
+  }
+
+  async #scoreAll(): Promise<void> {
+    if (this.#scorerBusy) return;
+    this.#scorerBusy = true;
+    await setImmediate(); // what arrives together is scored together
+    while (this.#scoring.size > 0) {
+      const jobs = this.#scoringBatch();
+      try {
+        const scores = await this.#shared.scorer.score(jobs.map(({ ids }) => ids));
+        for (const [index, job] of jobs.entries()) {
+          const own = scores[index];
+          if (own === undefined) throw new Error("internal: a prompt was not scored");
+          job.resolve(own);
+        }
+      } catch (error) {
+        for (const job of jobs) job.reject(error);
+      }
+    }
+    this.#scorerBusy = false;
+  }
+
+  #scoringBatch(): Job<SequenceScores>[] {
+    const jobs: Job<SequenceScores>[] = [];
+    let tokens = 0;
+    for (const job of this.#scoring) {
+      tokens += job.ids.length;
+      if (jobs.length > 0 && tokens > SCORED_AT_ONCE) break;
+      this.#scoring.delete(job);
+      jobs.push(job);
+    }
+    return jobs;
+  }
+}

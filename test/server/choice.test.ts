@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { Random } from "../../src/random.ts";
+import { Choice, type ChoiceOptions, type Piece } from "../../src/server/choice.ts";
+import { loadTokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
+
+const tokenizer = loadTokenizer(
+  trainBytePairEncoding("größer, größer", { vocabularySize: 262, specialTokens: ["<|endoftext|>"] }),
+  "test",
+);
+const END = tokenizer.vocabularySize - 1;
+
+/** What a choice gives if the model is sure of some tokens, one after the other. */
+function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}) {
+  const pieces: Piece[] = [];
+  const sampling = { temperature: 0 };
+  const random = Random.from("choice");
+  const choice = new Choice(
+    tokenizer,
+    { sampling, random, maxTokens: 99, stop: [], end: END, logprobs: undefined, offset: 0, ...options },
+    (piece) => pieces.push(piece),
+  );
+  const taken: number[] = [];
+  for (const id of ids) {
+    const next = choice.next(new Float32Array(tokenizer.vocabularySize + 3).fill(9, id, id + 1));
+    if (next === undefined) break;
+    taken.push(next);
+  }
+  return { pieces, taken, tokens: choice.tokens, text: pieces.map(({ text }) => text).join("") };
+}
+
+const reason = ({ pieces }: { readonly pieces: readonly Piece[] }) => pieces.at(-1)?.finishReason;
+
+describe("a text", () => {
+  it("comes in whole characters, and ends with the token that ends a text, which is counted but not shown", () => {
+    const ids = [...tokenizer.encode("groß 🙂"), END];
+    const result = written([...ids, 5]);
+    expect(result).toMatchObject({ text: "groß 🙂", taken: ids.slice(0, -1), tokens: ids.length });
+    expect(reason(result)).toBe("stop");
+    expect(result.pieces.every(({ text }) => !text.includes("\uFFFD"))).toBe(true);
+    expect(result.pieces.length).toBeLessThan(ids.length); // "🙂" takes several tokens
+  });
+
+  it("ends at its longest, with what was held back of a character and of a stop string", () => {
+    const ids = [...tokenizer.encode("größ🙂")].slice(0, -1);
+    const result = written(ids, { maxTokens: ids.length, stop: ["ß\uFFFD\uFFFD"] });
+    expect(result.text).toBe("größ\uFFFD");
+    expect(reason(result)).toBe("length");
+  });
+
+  it("ends before a stop string that reaches over tokens", () => {
+    const result = written(tokenizer.encode("größer, größer"), { stop: ["r, g"] });
+    expect(result.text).toBe("größe");
+    expect(reason(result)).toBe("stop");
+  });
+});
+
+describe("log-probabilities", () => {
+  it("are given for every token, where it begins, the one that ends a text included", () => {
+    const ids = [...tokenizer.encode("ö🙂a"), END];
+    const { pieces, tokens } = written(ids, { logprobs: 1, offset: 7 });
+    const entries = pieces.flatMap(({ logprobs }) => logprobs ?? []);
+    const joined = <Item>(pick: (entry: (typeof entries)[number]) => readonly Item[]) => entries.flatMap(pick);
+    expect(joined(({ tokens }) => tokens)).toHaveLength(tokens);
+    expect(joined(({ tokens }) => tokens).at(-1)).toBe("<|endoftext|>");
+    const parts = joined(({ tokens }) => tokens).filter((token) => token.startsWith("token_id:"));
+    expect(parts).toHaveLength(tokenizer.encode("ö🙂").length);
+    const offsets = joined(({ text_offset }) => text_offset);
+    expect(offsets[0]).toBe(7);
+    expect(offsets.slice(-2)).toEqual([9, 10]);
+    for (const [index, alternatives] of joined(({ top_logprobs }) => top_logprobs).entries()) {
+      expect(Object.values(alternatives ?? {})).toEqual([joined(({ token_logprobs }) => token_logprobs)[index]]);
+    }
+  });
+});
