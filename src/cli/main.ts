@@ -13,6 +13,7 @@ import { logitsCommand } from "./logits-command.ts";
 import { note } from "./output.ts";
 import { presetsCommand } from "./presets-command.ts";
 import { sampleCommand } from "./sample-command.ts";
+import { serveCommand } from "./serve-command.ts";
 import { studyCommand } from "./study-command.ts";
 import { tokenizeCommand } from "./tokenize-command.ts";
 import { trainCommand } from "./train-command.ts";
@@ -29,6 +30,7 @@ const commands = [
   growCommand,
   sampleCommand,
   evalCommand,
+  serveCommand,
   inspectCommand,
   importCommand,
   exportCommand,

@@ -22,6 +22,8 @@ export interface Outcome {
 export interface Running {
   /** Waits until it has written something that matches to stderr. */
   shown(pattern: RegExp): Promise<void>;
+  /** What it has written to stdout so far. */
+  stdout(): string;
   signal(name: NodeJS.Signals): void;
   readonly outcome: Promise<Outcome>;
 }
@@ -89,7 +91,7 @@ export function startProcess(args: readonly string[], cwd: string): Running {
       child.on("close", () => reject(new Error(`it ended without showing ${pattern}: ${stderr}`)));
       look();
     });
-  return { shown, outcome, signal: (name) => child.kill(name) };
+  return { shown, outcome, stdout: () => stdout, signal: (name) => child.kill(name) };
 }
 
 /** The one line of JSON that a command answers with `--json`. */

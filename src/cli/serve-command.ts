@@ -1,0 +1,97 @@
+/** `tokenformer serve`: a model as a server with OpenAI's completions. */
+
+import { once } from "node:events";
+import { basename, resolve } from "node:path";
+import { Command } from "commander";
+import { UserError } from "../errors.ts";
+import { Scorer } from "../evaluation/index.ts";
+import { Decoder } from "../generation/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { MOST_ALTERNATIVES, type RunningServer, startServer } from "../server/index.ts";
+import { chosenTokenizer } from "../training/index.ts";
+import { wholeOption } from "./numbers.ts";
+import { openRun, tokenizerOption, withModel } from "./open.ts";
+import { note, print } from "./output.ts";
+import { deviceOption } from "./train-command.ts";
+
+interface Options {
+  readonly port: number;
+  readonly host: string;
+  readonly apiKey?: string;
+  readonly tokenizer?: string;
+  readonly slots: number;
+  readonly queue: number;
+  readonly maxBody: number;
+  readonly timeout: number;
+  readonly device: DeviceName;
+}
+
+/** Answers under way may take so long after SIGTERM. */
+const DRAIN_SECONDS = 30;
+
+export const serveCommand = () =>
+  new Command("serve")
+    .description("serve a model with OpenAI's completions API, until SIGTERM or Ctrl-C")
+    .argument("<run>", "folder of a run or checkpoint")
+    .option("--port <n>", "0 for any that is free", wholeOption("--port"), 8000)
+    .option("--host <address>", "where to listen; others can reach 0.0.0.0", "127.0.0.1")
+    .option("--api-key <key>", "clients must send it as bearer token (or set TOKENFORMER_API_KEY; default: none)")
+    .addOption(tokenizerOption())
+    .option("--slots <n>", "texts written at once", wholeOption("--slots"), 8)
+    .option("--queue <n>", "texts that may wait; more are refused with 429", wholeOption("--queue"), 256)
+    .option("--max-body <bytes>", "largest request", wholeOption("--max-body"), 2 ** 20)
+    .option("--timeout <s>", "longest time for an answer", wholeOption("--timeout"), 300)
+    .addOption(deviceOption())
+    .action(runServe);
+
+async function runServe(run: string, options: Options): Promise<void> {
+  checkNumbers(options);
+  const checkpoint = await openRun(run);
+  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  const { context, vocabulary } = checkpoint.state.config;
+  await withModel(checkpoint, options.device, async (inference) => {
+    const [sequences, scorer] = await Promise.all([
+      Decoder.open(inference, { context, slots: options.slots }),
+      Scorer.create(inference, { top: MOST_ALTERNATIVES }),
+    ]);
+    const name = basename(resolve(run));
+    const model = { name, tokenizer, context, vocabulary, sequences, scorer, slots: options.slots };
+    const apiKey = options.apiKey ?? process.env["TOKENFORMER_API_KEY"];
+    const server = await startServer(model, {
+      port: options.port,
+      host: options.host,
+      limits: { bytes: options.maxBody, queue: options.queue, seconds: options.timeout },
+      note,
+      ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
+    });
+    announce(server, name, options.host, apiKey);
+    await untilStopped(server);
+    await sequences.release();
+  });
+}
+
+function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {
+  if (port > 65_535) throw new UserError(`--port ${port}: expected 0 to 65535`);
+  for (const [name, value] of Object.entries({ slots, queue, "max-body": maxBody, timeout })) {
+    if (value < 1) throw new UserError(`--${name} ${value}: expected a whole number from 1`);
+  }
+}
+
+function announce({ port }: RunningServer, name: string, host: string, apiKey: string | undefined): void {
+  const address = host.includes(":") ? `[${host}]` : host;
+  print(`serving ${name} at http://${address}:${port}/v1`);
+  const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
+  if (!loopback && (apiKey ?? "") === "")
+    note("anyone who reaches this address can use the model; --api-key asks for a key");
+}
+
+/** Waits for a signal, then until what is under way is answered. */
+async function untilStopped(server: RunningServer): Promise<void> {
+  const stop = new AbortController();
+  const signals = ["SIGTERM", "SIGINT"] as const;
+  await Promise.race(signals.map((signal) => once(process, signal, { signal: stop.signal }).catch(() => undefined)));
+  // From here on a second signal ends the process at once.
+  stop.abort();
+  note("answering what is under way; once more to stop at once");
+  await server.drain(DRAIN_SECONDS);
+}
