@@ -71,9 +71,7 @@ async function evaluateText(run: string, options: Options): Promise<void> {
   const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
   const { context } = checkpoint.state.config;
   const { loss, tokens } = await withModel(checkpoint, options.device, async (inference) => {
-    const batches = parts.flatMap((part) => [
-      ...consecutiveBatches(part, { sequences: Math.max(1, Math.floor(4096 / context)), context }),
-    ]);
+    const batches = parts.flatMap((part) => [...consecutiveBatches(part, { context })]);
     if (batches.length === 0)
       throw new UserError(
         `${data}: the ${options.split} split has no token to predict; give a longer text or --split all`,

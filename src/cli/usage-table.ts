@@ -42,8 +42,7 @@ export async function usageOf(
   const corpus = await openCorpus(data, tokenizer);
   const { context } = state.config;
   const maxTokens = config.training.evaluationTokens || Number.POSITIVE_INFINITY;
-  const sequences = Math.max(1, Math.floor(4096 / context));
-  const batches = [...consecutiveBatches(corpus.validation, { sequences, context, maxTokens })];
+  const batches = [...consecutiveBatches(corpus.validation, { context, maxTokens })];
   const [first] = batches;
   if (first === undefined) {
     throw new UserError(`${data}: the validation split is too short, expected at least 2 tokens; give a longer text`);

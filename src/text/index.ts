@@ -7,6 +7,7 @@ export {
   consecutiveBatches,
   type RandomBatchOptions,
   randomBatch,
+  sequencesPerPass,
 } from "./batches.ts";
 export { type Book, embeddedBook } from "./book.ts";
 export { type BytePairOptions, trainBytePairEncoding } from "./byte-pair-encoding.ts";

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { modelSchema } from "../model/index.ts";
+import { sequencesPerPass } from "../text/index.ts";
 import { type ScheduleOptions, scheduleSchema } from "./schedule.ts";
 
 /** Version of the files of a checkpoint. A program reads its own and older ones. */
@@ -18,7 +19,7 @@ export const trainingSchema = z.strictObject({
   batch: count.default(12),
   /**
    * Sequences of one pass; the gradients of the passes of an update add up to those of the whole batch. Default: as many as
-   * make 4096 tokens, at least one: more cost memory and are not faster.
+   * make 4096 tokens, at least one.
    */
   microBatch: count.optional(),
   /** The highest learning rate. */
@@ -118,5 +119,5 @@ export function scheduleOf(config: Config): ScheduleOptions {
 
 /** Sequences of one pass. */
 export function microBatchOf({ training, model }: Config): number {
-  return Math.min(training.batch, training.microBatch ?? Math.max(1, Math.floor(4096 / model.context)));
+  return Math.min(training.batch, training.microBatch ?? sequencesPerPass(model.context));
 }

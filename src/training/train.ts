@@ -303,7 +303,6 @@ export class Run {
     const { context } = model;
     const whole = Math.max(1, Math.floor(training.evaluationTokens / context)) * context;
     const batches = consecutiveBatches(this.corpus.validation, {
-      sequences: Math.max(1, Math.floor(4096 / context)),
       context,
       ...(training.evaluationTokens > 0 && { maxTokens: whole }),
     });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
-import { consecutiveBatches, randomBatch } from "../../src/text/batches.ts";
+import { consecutiveBatches, randomBatch, sequencesPerPass } from "../../src/text/batches.ts";
 import { memoryTokens } from "../../src/text/token-file.ts";
 
 /** Tokens whose id is their position. */
@@ -98,6 +98,12 @@ describe("randomBatch", () => {
 });
 
 describe("consecutiveBatches", () => {
+  it("is of 4096 tokens a pass, at least one sequence, where nothing else is asked for", () => {
+    expect([1, 64, 1000, 4096, 5000].map(sequencesPerPass)).toEqual([4096, 64, 4, 1, 1]);
+    const sizes = [...consecutiveBatches(counting(9002), { context: 1000 })].map((batch) => batch.sequences);
+    expect(sizes).toEqual([4, 4, 1, 1]);
+  });
+
   it("covers the text once: whole batches, then fewer rows, then what is left", () => {
     const batches = [...consecutiveBatches(counting(25), { sequences: 3, context: 5 })];
     expect(batches.map(({ sequences, context }) => [sequences, context])).toEqual([
