@@ -1,8 +1,10 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
-import { endianness } from "node:os";
+import { closeSync, existsSync, fstatSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { explainFileError, hasCode, writeFileAtomic } from "../formats/atomic.ts";
+import { megatronIndexName, readMegatronIndex } from "./megatron.ts";
+import { decodeIds, encodeIds, openForReading, readBytes, type TokenType, tokenBytes } from "./token-bytes.ts";
 import { checkRange, type TokenSource } from "./token-source.ts";
 
 export { memoryTokens, type TokenSource } from "./token-source.ts";
@@ -44,6 +46,14 @@ export interface TokenFileExpectations {
   readonly tokenizerHash?: string;
 }
 
+/** What is known of a file of ids before it is opened. */
+interface Layout {
+  readonly dtype: TokenType;
+  /** What says how many tokens there are; a file without any is as long as it is. */
+  readonly said?: { readonly by: string; readonly tokens: number };
+  readonly header?: TokenFileHeader;
+}
+
 /** The name of the header of a token file. */
 function headerName(file: string): string {
   return `${file}.json`;
@@ -52,23 +62,24 @@ function headerName(file: string): string {
 /**
  * Opens a file of token ids for reading by range, so that it may be larger than memory.
  *
- * The format is told by the header beside it, `<file>.json`; a file without one is read as uint16, as nanoGPT's
- * `train.bin`. A range with an id outside the vocabulary throws a UserError when it is read.
+ * The format is told by what lies beside it: by our header, `<file>.json`, or by the index of Megatron-LM and GPT-NeoX,
+ * `<file without .bin>.idx`. A file without either is read as uint16, as nanoGPT's `train.bin`. Megatron's documents follow one
+ * another. A range with an id outside the vocabulary throws a UserError when it is read.
  *
- * @throws UserError for a file that cannot be read, that its header does not fit or that another tokenizer made.
+ * @throws UserError for a file that cannot be read, that its header or index does not fit or that another tokenizer made.
  */
 export function openTokenFile(file: string, options: TokenFileExpectations = {}): TokenSource {
-  const header = readHeader(file);
+  const layout = layoutOf(file);
+  const { dtype, header } = layout;
   checkTokenizer(file, header, options.tokenizerHash);
-  const width = header?.dtype === "uint32" ? 4 : 2;
-  const vocabularySize = options.vocabularySize ?? header?.vocabularySize ?? 2 ** (8 * width);
-  let descriptor: number | undefined = openFile(file);
+  const vocabularySize = options.vocabularySize ?? header?.vocabularySize ?? 2 ** (8 * tokenBytes[dtype]);
+  let descriptor: number | undefined = openForReading(file);
   try {
     const stats = fstatSync(descriptor);
     if (stats.isDirectory()) {
       throw new UserError(`cannot read ${file}: it is a folder, not a file; check the path`);
     }
-    const length = checkSize(file, stats.size, width, header);
+    const length = checkSize(file, stats.size, layout);
     return {
       length,
       ...(header?.textBytes !== undefined && length > 0 && { bytesPerToken: header.textBytes / length }),
@@ -77,7 +88,8 @@ export function openTokenFile(file: string, options: TokenFileExpectations = {})
         if (descriptor === undefined) {
           throw new Error(`${file} is read after it was closed`);
         }
-        const ids = readIds(file, descriptor, start, count, width);
+        const width = tokenBytes[dtype];
+        const ids = decodeIds(readBytes(file, descriptor, start * width, count * width), dtype);
         checkIds(file, ids, start, vocabularySize);
         return ids;
       },
@@ -92,6 +104,19 @@ export function openTokenFile(file: string, options: TokenFileExpectations = {})
     closeSync(descriptor);
     throw error;
   }
+}
+
+function layoutOf(file: string): Layout {
+  const header = readHeader(file);
+  if (header !== undefined) return { dtype: header.dtype, said: { by: "header", tokens: header.tokens }, header };
+  if (!existsSync(megatronIndexName(file))) {
+    if (/_document\.bin$/.test(file)) {
+      throw new UserError(`${file}: has no index, expected ${megatronIndexName(file)} beside it; copy both files`);
+    }
+    return { dtype: "uint16" };
+  }
+  const { dtype, tokens, file: index } = readMegatronIndex(file);
+  return { dtype, said: { by: `index ${basename(index)}`, tokens } };
 }
 
 /**
@@ -111,10 +136,7 @@ export async function writeTokenFile(
     for await (const ids of chunks) {
       checkIds(file, ids, tokens, options.vocabularySize);
       tokens += ids.length;
-      const stored = dtype === "uint16" ? new Uint16Array(ids) : new Uint32Array(ids);
-      const bytes = Buffer.from(stored.buffer);
-      swapUnlessLittleEndian(bytes, stored.BYTES_PER_ELEMENT);
-      yield bytes;
+      yield encodeIds(ids, dtype);
     }
   }
   await writeFileAtomic(file, encode());
@@ -156,11 +178,12 @@ function checkTokenizer(file: string, header: TokenFileHeader | undefined, token
 }
 
 /** The number of tokens of a file of this size, in bytes. */
-function checkSize(file: string, size: number, width: number, header: TokenFileHeader | undefined): number {
-  if (header !== undefined && size !== header.tokens * width) {
+function checkSize(file: string, size: number, { dtype, said }: Layout): number {
+  const width = tokenBytes[dtype];
+  if (said !== undefined && size !== said.tokens * width) {
     throw new UserError(
-      `${file}: has ${size} bytes, expected ${header.tokens * width} for the ${header.tokens} ${header.dtype} tokens of ` +
-        "its header; make the token file again",
+      `${file}: has ${size} bytes, expected ${said.tokens * width} for the ${said.tokens} ${dtype} tokens of ` +
+        `its ${said.by}; make the token file again`,
     );
   }
   if (size % width !== 0) {
@@ -180,34 +203,5 @@ function checkIds(file: string, ids: Uint32Array, start: number, vocabularySize:
       `${file}: token ${start + index} has id ${ids[index]}, expected ids below the vocabulary size ${vocabularySize}; ` +
         "use the tokenizer that made these tokens",
     );
-  }
-}
-
-function openFile(file: string): number {
-  try {
-    return openSync(file, "r");
-  } catch (error) {
-    throw explainFileError(error, "read", file);
-  }
-}
-
-/** Reads a range of ids of `width` bytes each. */
-function readIds(file: string, descriptor: number, start: number, count: number, width: number): Uint32Array {
-  const bytes = Buffer.from(new ArrayBuffer(count * width));
-  for (let done = 0; done < bytes.length; ) {
-    const read = readSync(descriptor, bytes, done, bytes.length - done, start * width + done);
-    if (read === 0) {
-      throw new UserError(`${file}: became shorter while it was read, expected it to stay as it was; start again`);
-    }
-    done += read;
-  }
-  swapUnlessLittleEndian(bytes, width);
-  return width === 4 ? new Uint32Array(bytes.buffer) : new Uint32Array(new Uint16Array(bytes.buffer));
-}
-
-/** Turns numbers of `width` bytes from little-endian to the order of this machine, or back. */
-function swapUnlessLittleEndian(bytes: Buffer, width: number): void {
-  if (endianness() !== "LE") {
-    width === 4 ? bytes.swap32() : bytes.swap16();
   }
 }

@@ -41,6 +41,35 @@ export function sliceTokens(source: TokenSource, from: number, to: number): Toke
   };
 }
 
+/** Sources one after the other, as one. Closing the whole closes each. */
+export function joinTokens(sources: readonly TokenSource[]): TokenSource {
+  const starts: number[] = [];
+  let length = 0;
+  for (const source of sources) {
+    starts.push(length);
+    length += source.length;
+  }
+  const bytes = sources.reduce((sum, { bytesPerToken = Number.NaN, length: n }) => sum + bytesPerToken * n, 0);
+  return {
+    length,
+    ...(length > 0 && !Number.isNaN(bytes) && { bytesPerToken: bytes / length }),
+    read(start, count) {
+      checkRange(length, start, count);
+      const ids = new Uint32Array(count);
+      sources.forEach((source, index) => {
+        const offset = starts[index] ?? 0;
+        const from = Math.max(start, offset);
+        const to = Math.min(start + count, offset + source.length);
+        if (from < to) ids.set(source.read(from - offset, to - from), from - start);
+      });
+      return ids;
+    },
+    close() {
+      for (const source of sources) source.close();
+    },
+  };
+}
+
 /**
  * Checks that a range lies within a sequence.
  *

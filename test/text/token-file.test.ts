@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { memoryTokens, openTokenFile, writeTokenFile } from "../../src/text/token-file.ts";
+import { joinTokens } from "../../src/text/token-source.ts";
 
 let folder = "";
 let file = "";
@@ -76,6 +77,26 @@ describe("a token file", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it("is a part of a whole, like tokens in memory", () => {
+    const ids = fc.array(fc.uint32Array({ max: 99, maxLength: 7 }), { maxLength: 5 });
+    fc.assert(
+      fc.property(ids, fc.nat(30), fc.nat(30), (parts, from, to) => {
+        const whole = parts.flatMap((part) => [...part]);
+        fc.pre(from <= to && to <= whole.length);
+        const joined = joinTokens(parts.map(memoryTokens));
+        expect(joined.length).toBe(whole.length);
+        expect([...joined.read(from, to - from)]).toEqual(whole.slice(from, to));
+        expect(() => joined.read(whole.length, 1)).toThrow(RangeError);
+      }),
+    );
+    const known = (length: number, bytesPerToken: number) => ({
+      ...memoryTokens(new Uint32Array(length)),
+      bytesPerToken,
+    });
+    expect(joinTokens([known(3, 2), known(1, 6)]).bytesPerToken).toBe(3);
+    expect(joinTokens([known(3, 2), memoryTokens(new Uint32Array(1))]).bytesPerToken).toBeUndefined();
   });
 
   it("is read as nanoGPT's where there is no header", async () => {
