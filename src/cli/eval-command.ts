@@ -65,28 +65,27 @@ async function evaluateText(run: string, options: Options): Promise<void> {
     throw new UserError("--task-type and --longest: are for a task; name its file with --task");
   }
   const checkpoint = await openRun(run);
-  const data = dataOf(options.data, checkpoint);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
-  const corpus = await openCorpus(data, tokenizer);
+  const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
   const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
   const { context } = checkpoint.state.config;
   const { loss, tokens } = await withModel(checkpoint, options.device, async (inference) => {
     const batches = parts.flatMap((part) => [...consecutiveBatches(part, { context })]);
     if (batches.length === 0)
       throw new UserError(
-        `${data}: the ${options.split} split has no token to predict; give a longer text or --split all`,
+        `${corpus.name}: the ${options.split} split has no token to predict; give a longer text or --split all`,
       );
     return inference.evaluate(batches);
   });
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(tokenizer, part), 0);
   const bitsPerByte = (loss / Math.LN2) * (length / bytes);
-  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data };
+  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data: corpus.name };
   if (options.json) {
     printJson(result);
     return;
   }
-  print(`${data}, ${options.split} split, ${tokens} tokens`);
+  print(`${corpus.name}, ${options.split} split, ${tokens} tokens`);
   print(
     `loss ${loss.toFixed(4)} nats per token, perplexity ${result.perplexity.toFixed(3)}, ${bitsPerByte.toFixed(4)} bits per byte`,
   );

@@ -80,13 +80,12 @@ async function runGrow(run: string, options: Options): Promise<void> {
   if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
     throw new UserError(`--to ${to}: already holds a run; choose another folder`);
   }
-  const data = dataOf(named, checkpoint);
   const tokenizer = await chosenTokenizer(checkpoint, run, tokenizerFile);
-  const corpus = await openCorpus(data, tokenizer);
+  const corpus = await openCorpus(dataOf(named, checkpoint), tokenizer);
   const [batch] = consecutiveBatches(corpus.validation, { sequences: 8, context: checkpoint.state.config.context });
   if (batch === undefined)
     throw new UserError(
-      `${data}: too short for the preservation check, expected at least 20 tokens; give a longer text`,
+      `${corpus.name}: too short for the preservation check, expected at least 20 tokens; give a longer text`,
     );
   const { state, report } = await withModel(checkpoint, device, (inference) =>
     growMeasured(inference, checkpoint.state, plan, seed ?? checkpoint.config.training.seed, batch),

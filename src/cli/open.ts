@@ -7,6 +7,7 @@ import { type DeviceName, openDevice } from "../runtime/index.ts";
 import {
   type Checkpoint,
   type CheckpointSummary,
+  type DataSource,
   EMBEDDED,
   hasCheckpoint,
   Inference,
@@ -62,6 +63,9 @@ export async function withModel<Result>(
 }
 
 /** The data to use: what was named, else what the checkpoint was trained on. */
-export function dataOf(named: string | undefined, { dataName }: Pick<CheckpointSummary, "dataName">): string {
-  return named ?? (dataName === "" ? EMBEDDED : dataName);
+export function dataOf(
+  named: DataSource | undefined,
+  { data, dataName }: Pick<CheckpointSummary, "data" | "dataName">,
+): DataSource {
+  return named ?? data ?? (dataName === "" ? EMBEDDED : dataName);
 }

@@ -1,15 +1,25 @@
-/** `tokenformer tokenize`: a text as a token file. */
+/** `tokenformer tokenize`: texts as token files. */
 
-import { basename, dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { writeJson } from "../formats/index.ts";
-import { embeddedBook, hashTokenizer, readText, writeTokenFile } from "../text/index.ts";
-import { configSchema, EMBEDDED, tokenizerFor } from "../training/index.ts";
+import { hashTokenizer, type Tokenizer, writeTokenFile } from "../text/index.ts";
+import {
+  configSchema,
+  EMBEDDED,
+  embeddedNames,
+  openTexts,
+  type TextReader,
+  type Texts,
+  tokenizerForTexts,
+} from "../training/index.ts";
 import { print, printJson } from "./output.ts";
 
 interface Options {
-  readonly data?: string;
+  readonly data: string[];
+  readonly validation?: string[];
   readonly to: string;
   readonly tokenizer: string;
   readonly json: boolean;
@@ -17,9 +27,13 @@ interface Options {
 
 export const tokenizeCommand = () =>
   new Command("tokenize")
-    .description("turn a text into a token file .bin, with its tokenizer.json beside it")
-    .option("--data <file>", `a text (default: ${EMBEDDED})`)
-    .requiredOption("--to <file>", "the token file to write, ending in .bin")
+    .description("turn texts into a token file .bin, or a folder of two, with the tokenizer.json beside it")
+    .option("--data <files...>", `texts, folders of texts .txt, ${embeddedNames.join(" or ")}`, [EMBEDDED])
+    .option("--validation <files...>", "texts to hold out: they go to a token file of their own")
+    .requiredOption(
+      "--to <file>",
+      "where the tokens go: NAME.bin, or with held-out texts a folder for train.bin and val.bin",
+    )
     .option(
       "--tokenizer <choice>",
       '"character", "bpe:1024" to train a byte-pair encoding, or a tokenizer.json',
@@ -28,31 +42,62 @@ export const tokenizeCommand = () =>
     .option("--json", "print what was written as JSON", false)
     .action(runTokenize);
 
-async function runTokenize({ data, to, tokenizer: choice, json }: Options): Promise<void> {
-  if (!to.endsWith(".bin"))
-    throw new UserError(`--to ${to}: expected a name that ends in .bin, such as ${basename(to)}.bin`);
+async function runTokenize({ data, validation, to, tokenizer: choice, json }: Options): Promise<void> {
   const choices = configSchema.shape.tokenizer.safeParse(choice);
   if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
-  const text = data === undefined ? (await embeddedBook()).text : await readText(data);
-  const tokenizer = await tokenizerFor(choice, text);
-  const ids = tokenizer.encode(text);
-  const textBytes = Buffer.byteLength(text);
-  await writeTokenFile(to, [ids], {
+  const texts = await openTexts({ train: data, validation });
+  const files = targets(to, texts);
+  const tokenizer = await tokenizerForTexts(choice, texts);
+  const folder = to.endsWith(".bin") ? dirname(to) : to;
+  if (folder === to) await mkdir(to, { recursive: true });
+  const beside = join(folder, "tokenizer.json");
+  for (const { file, readers } of files) {
+    const { tokens, textBytes } = await tokenizeTo(file, readers, tokenizer);
+    const vocabulary = tokenizer.vocabularySize;
+    const bytesPerToken = textBytes / tokens;
+    if (json) printJson({ file, tokenizer: beside, tokens, vocabulary, bytesPerToken });
+    else {
+      print(
+        `${file}: ${tokens} tokens of a vocabulary of ${vocabulary}, ${bytesPerToken.toFixed(2)} bytes each; ${beside} has the tokenizer`,
+      );
+    }
+  }
+  await writeJson(beside, tokenizer.toJSON());
+}
+
+/** The files to write, and what goes into each. */
+function targets(to: string, { name, train, validation }: Texts): { file: string; readers: readonly TextReader[] }[] {
+  if (validation.length === 0) {
+    if (to.endsWith(".bin")) return [{ file: to, readers: train }];
+    throw new UserError(`--to ${to}: expected a name that ends in .bin, or --validation with texts for a second file`);
+  }
+  if (to.endsWith(".bin")) {
+    throw new UserError(`--to ${to}: ${name} has texts to hold out, expected a folder for train.bin and val.bin`);
+  }
+  return [
+    { file: join(to, "train.bin"), readers: train },
+    { file: join(to, "val.bin"), readers: validation },
+  ];
+}
+
+/** Tokenises texts one by one, so that together they may be larger than memory. */
+async function tokenizeTo(file: string, readers: readonly TextReader[], tokenizer: Tokenizer) {
+  let textBytes = 0;
+  // The file's header needs the length; and a text that cannot be read is found before anything is written.
+  for await (const text of broken(readers)) textBytes += Buffer.byteLength(text);
+  const { tokens } = await writeTokenFile(file, encoded(readers, tokenizer), {
     vocabularySize: tokenizer.vocabularySize,
     tokenizerHash: hashTokenizer(tokenizer),
     textBytes,
   });
-  const beside = join(dirname(to), "tokenizer.json");
-  await writeJson(beside, tokenizer.toJSON());
-  const written = {
-    file: to,
-    tokenizer: beside,
-    tokens: ids.length,
-    vocabulary: tokenizer.vocabularySize,
-    bytesPerToken: textBytes / ids.length,
-  };
-  if (json) return printJson(written);
-  print(
-    `${to}: ${ids.length} tokens of a vocabulary of ${tokenizer.vocabularySize}, ${written.bytesPerToken.toFixed(2)} bytes each; ${beside} has the tokenizer`,
-  );
+  return { tokens, textBytes };
+}
+
+async function* encoded(readers: readonly TextReader[], tokenizer: Tokenizer): AsyncGenerator<Uint32Array> {
+  for await (const text of broken(readers)) yield tokenizer.encode(text);
+}
+
+/** The texts, each but the first after a line break. */
+async function* broken(readers: readonly TextReader[]): AsyncGenerator<string> {
+  for (const [index, read] of readers.entries()) yield (index === 0 ? "" : "\n") + (await read());
 }

@@ -3,7 +3,17 @@
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
-import { type CheckpointSummary, type Config, EMBEDDED, hasCheckpoint, loadSummary, train } from "../training/index.ts";
+import {
+  type CheckpointSummary,
+  type Config,
+  type DataSource,
+  dataFilesOf,
+  EMBEDDED,
+  embeddedNames,
+  hasCheckpoint,
+  loadSummary,
+  train,
+} from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { dataOf, noCheckpoint } from "./open.ts";
@@ -15,7 +25,8 @@ interface Options {
   readonly config?: string;
   readonly set: string[];
   readonly growAt: string[];
-  readonly data?: string;
+  readonly data?: string[];
+  readonly validation?: string[];
   readonly out?: string;
   readonly device: DeviceName;
   readonly resume: boolean;
@@ -41,7 +52,11 @@ export const trainCommand = () =>
       collect,
       [],
     )
-    .option("--data <file>", `a text, a token file .bin, or a folder with train.bin and val.bin (default: ${EMBEDDED})`)
+    .option(
+      "--data <files...>",
+      `texts, token files .bin, folders of either, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`,
+    )
+    .option("--validation <files...>", "what to hold out, instead of the last tenth of the data")
     .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
     .addOption(deviceOption())
     .option("--resume", "go on from the checkpoint in --out, if there is one", false)
@@ -61,7 +76,7 @@ async function runTrain(options: Options): Promise<void> {
   }
 }
 
-async function follow(options: Options, config: Config, data: string, progress: Progress, signal: AbortSignal) {
+async function follow(options: Options, config: Config, data: DataSource, progress: Progress, signal: AbortSignal) {
   const { out, resume, device, json, from, restart } = options;
   let summary: Record<string, unknown> = {};
   const places = { ...(out !== undefined && { out }), ...(from !== undefined && { from }) };
@@ -91,21 +106,27 @@ async function follow(options: Options, config: Config, data: string, progress: 
 }
 
 /** The configuration and data: of the checkpoint where one is gone on from, with the changes asked for. */
-async function whatToTrain(options: Options): Promise<{ config: Config; data: string }> {
-  const { out, resume, from, restart, data } = options;
+async function whatToTrain(options: Options): Promise<{ config: Config; data: DataSource }> {
+  const { out, resume, from, restart } = options;
   if (resume && out === undefined)
     throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
   if (restart && from === undefined)
     throw new UserError("--restart: needs --from, the run whose weights to start from");
   if (resume && out !== undefined && (await hasCheckpoint(out))) {
     const summary = await tokenizerChecked(options, out);
-    return { config: changed(summary.config, options, out), data: dataOf(data, summary) };
+    return { config: changed(summary.config, options, out), data: dataFrom(options, summary) };
   }
-  if (from === undefined) return { config: await configurationOf(options), data: data ?? EMBEDDED };
+  if (from === undefined) return { config: await configurationOf(options), data: dataFrom(options, { dataName: "" }) };
   if (!(await hasCheckpoint(from))) throw noCheckpoint(from);
   const summary = await tokenizerChecked(options, from);
   const start = restart ? { ...summary.config, growth: [] } : summary.config;
-  return { config: await configurationOf(options, start), data: dataOf(data, summary) };
+  return { config: await configurationOf(options, start), data: dataFrom(options, summary) };
+}
+
+/** The data named, else what the checkpoint was trained on, with other validation data where that is named. */
+function dataFrom({ data, validation }: Options, summary: Pick<CheckpointSummary, "data" | "dataName">): DataSource {
+  const source = dataOf(data && { train: data }, summary);
+  return validation === undefined ? source : { ...dataFilesOf(source), validation };
 }
 
 /** What is gone on from, where no tokenizer is named that would take the place of its own. */

@@ -37,15 +37,16 @@ export async function usageOf(
   if (state.config.type !== "tokenformer") {
     throw new UserError(`--usage: a ${state.config.type} has no parameter tokens; leave the option out`);
   }
-  const data = dataOf(options.data, checkpoint);
   const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
-  const corpus = await openCorpus(data, tokenizer);
+  const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
   const { context } = state.config;
   const maxTokens = config.training.evaluationTokens || Number.POSITIVE_INFINITY;
   const batches = [...consecutiveBatches(corpus.validation, { context, maxTokens })];
   const [first] = batches;
   if (first === undefined) {
-    throw new UserError(`${data}: the validation split is too short, expected at least 2 tokens; give a longer text`);
+    throw new UserError(
+      `${corpus.name}: the validation split is too short, expected at least 2 tokens; give a longer text`,
+    );
   }
   const usage = await withModel(checkpoint, options.device, async (inference) =>
     usageByGeneration(
@@ -56,7 +57,7 @@ export async function usageOf(
     ),
   );
   const tokens = batches.reduce((sum, batch) => sum + batch.sequences * batch.context, 0);
-  return { data, tokens, usage };
+  return { data: corpus.name, tokens, usage };
 }
 
 /** The use as plain JSON. */

@@ -2,6 +2,8 @@
 export interface Book {
   readonly name: string;
   readonly text: string;
+  /** What is meant for validation, apart from the text. Default: nothing, so that the end of the text is. */
+  readonly heldOut?: string;
 }
 
 /**

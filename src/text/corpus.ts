@@ -107,6 +107,22 @@ export async function readText(file: string): Promise<string> {
   return text;
 }
 
+/**
+ * Texts as one, with a line break between them.
+ *
+ * @param name what to call them, in a message.
+ * @throws UserError where they are longer together than a string can be.
+ */
+export function joinTexts(name: string, texts: readonly string[]): string {
+  const length = texts.reduce((sum, text) => sum + text.length + 1, 0);
+  if (length > LONGEST_TEXT) {
+    throw new UserError(
+      `${name}: the texts have ${length} characters together, expected at most ${LONGEST_TEXT}; make token files of them`,
+    );
+  }
+  return texts.join("\n");
+}
+
 /** The offset of the first byte that no UTF-8 text could have there; the length where the text ends too early. */
 function invalidByte(bytes: Uint8Array): number {
   // Whether a prefix has such a byte is monotone in its length, so that halving finds the shortest.

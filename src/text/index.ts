@@ -1,6 +1,7 @@
 /** Texts as tokens: tokenizers, corpora, token files and batches. */
 
 export { Random } from "../random.ts";
+export { embeddedAddresses } from "./addresses.ts";
 export {
   type Batch,
   type ConsecutiveBatchOptions,
@@ -16,6 +17,7 @@ export {
   type Corpus,
   checkCorpus,
   createCorpus,
+  joinTexts,
   measureBytesPerToken,
   readText,
   type Split,
@@ -30,5 +32,5 @@ export {
   type TokenFileOptions,
   writeTokenFile,
 } from "./token-file.ts";
-export { memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
+export { joinTokens, memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
 export { hashTokenizer, loadTokenizer, readTokenizer, StreamDecoder, type Tokenizer } from "./tokenizer.ts";

@@ -15,14 +15,15 @@ import {
   type Progress,
 } from "./checkpoint.ts";
 import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
-import { openCorpus } from "./data.ts";
+import { isCorpus, openCorpus } from "./data.ts";
+import type { DataSource } from "./data-files.ts";
 import { initialState } from "./trainer.ts";
 
 /** What to train, and where it goes on from. */
 export interface BeginningOptions {
   readonly config: Config;
-  /** A text file, a token file, a folder of both splits, or an opened corpus. Default: the embedded book. */
-  readonly data: string | Corpus;
+  /** Texts or token files by their names, or an opened corpus. */
+  readonly data: DataSource | Corpus;
   /** Where checkpoints and `metrics.jsonl` go. Default: nowhere. */
   readonly out?: string;
   /**
@@ -99,7 +100,7 @@ async function wentOn(
   const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
   const config = { ...wanted, growth, tokenizer, model: state.config };
   checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
-  const corpus = typeof data === "string" ? await openCorpus(data, await tokenizerOf(checkpoint, where, wanted)) : data;
+  const corpus = isCorpus(data) ? data : await openCorpus(data, await tokenizerOf(checkpoint, where, wanted));
   return { config, corpus, state, progress };
 }
 
@@ -111,7 +112,7 @@ async function tokenizerOf(checkpoint: Checkpoint, where: string, { tokenizer }:
 
 async function fresh({ config, data }: BeginningOptions): Promise<Beginning> {
   checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
-  const corpus = typeof data === "string" ? await openCorpus(data, config.tokenizer) : data;
+  const corpus = isCorpus(data) ? data : await openCorpus(data, config.tokenizer);
   const chosen = completed(config.model, corpus.tokenizer, "the configuration");
   // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
   const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;

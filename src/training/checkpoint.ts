@@ -27,6 +27,7 @@ import { required } from "../required.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
 import { holdsNothing, type OpenedTensors, openTensors, readTensors } from "./checkpoint-tensors.ts";
 import { type Config, configSchema, FORMAT_VERSION } from "./config.ts";
+import { type DataFiles, dataFilesSchema } from "./data-files.ts";
 
 const natural = z.int().nonnegative();
 
@@ -50,7 +51,12 @@ const trainingFileSchema = z.strictObject({
   formatVersion: z.literal(FORMAT_VERSION),
   step: natural,
   /** Where the data goes on: batches are drawn from the seed and the step alone. */
-  data: z.strictObject({ name: z.string(), seed: natural, nextStep: natural }),
+  data: z.strictObject({
+    name: z.string(),
+    files: dataFilesSchema.optional(),
+    seed: natural,
+    nextStep: natural,
+  }),
   updates: natural,
   lineage: z.record(
     z.string(),
@@ -77,8 +83,10 @@ export interface CheckpointSummary {
   readonly state: Omit<ModelState, "parameters" | "moments">;
   /** Absent where a model came without one. */
   readonly tokenizer: Tokenizer | undefined;
-  /** The text that it was trained on: the path of a file, or a name; empty for a model from elsewhere. */
+  /** What to call the text that it was trained on; empty for a model from elsewhere. */
   readonly dataName: string;
+  /** Where that text is. Absent where the caller opened it; then its name may be a path. */
+  readonly data?: DataFiles | undefined;
   readonly progress: Progress;
 }
 
@@ -106,7 +114,7 @@ export async function saveWeights(
 
 /** The files of a checkpoint but for the optimiser's. */
 function summaryFiles(
-  { state, tokenizer, progress, dataName, ...checkpoint }: CheckpointSummary,
+  { state, tokenizer, progress, dataName, data, ...checkpoint }: CheckpointSummary,
   tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
 ) {
   const config: Config = { ...checkpoint.config, model: state.config };
@@ -114,7 +122,7 @@ function summaryFiles(
   const training: z.input<typeof trainingFileSchema> = {
     formatVersion: FORMAT_VERSION,
     step,
-    data: { name: dataName, seed: config.training.seed, nextStep: step },
+    data: { name: dataName, ...(data !== undefined && { files: data }), seed: config.training.seed, nextStep: step },
     updates,
     lineage: Object.fromEntries([...state.lineage].map(([site, generations]) => [site, [...generations]])),
     ramps: [...ramps],
@@ -152,7 +160,8 @@ export async function loadSummary(directory: string): Promise<CheckpointSummary>
   const lineage = new Map(Object.entries(training.lineage));
   const { step, updates, ramps, rewarm, progress } = training;
   const state = { config: model, step, updates, lineage, ramps, rewarm };
-  return { config, state, tokenizer, progress, dataName: training.data.name };
+  const { name: dataName, files: data } = training.data;
+  return { config, state, tokenizer, progress, dataName, ...(data !== undefined && { data }) };
 }
 
 /**

@@ -1,6 +1,5 @@
-/** From what a user names to a corpus: the embedded book, a text, token files. */
+/** From what a user names to a corpus. */
 
-import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UserError } from "../errors.ts";
 import { fileExists } from "../formats/index.ts";
@@ -8,81 +7,142 @@ import {
   CharacterTokenizer,
   type Corpus,
   createCorpus,
-  embeddedBook,
   hashTokenizer,
+  joinTexts,
+  joinTokens,
   loadTokenizer,
   memoryTokens,
   openTokenFile,
-  readText,
   readTokenizer,
   type Tokenizer,
   trainBytePairEncoding,
 } from "../text/index.ts";
+import { type DataPart, type DataSource, dataFilesOf, dataPartOf, nameOfData, type TextReader } from "./data-files.ts";
 
-/** The name that stands for the book that comes with the package. */
-export const EMBEDDED = "Moby-Dick";
+/** Readers of what to train on and of what to hold out; where that is nothing, the end of the first is. */
+export interface Texts {
+  readonly name: string;
+  readonly train: readonly TextReader[];
+  readonly validation: readonly TextReader[];
+}
 
 /**
  * Opens a corpus.
- * @param source a text file, a token file `.bin`, a folder with `train.bin` and `val.bin`, or `EMBEDDED`
+ * @param source names of texts or token files
  * @param tokenizer how to tokenise: a tokenizer, or a configuration's choice of one
- * @throws UserError if the source cannot be read, or has no tokenizer
+ * @throws UserError if the source cannot be read, is of both kinds, or has no tokenizer
  */
-export async function openCorpus(source: string, tokenizer: Tokenizer | string): Promise<Corpus> {
-  const files = source === EMBEDDED ? undefined : await tokenFiles(source);
-  if (files !== undefined) return openTokenCorpus(source, files, tokenizer);
-  const text = source === EMBEDDED ? (await embeddedBook()).text : await readText(source);
-  const chosen = typeof tokenizer === "string" ? await tokenizerFor(tokenizer, text) : tokenizer;
-  return createCorpus(source, chosen, memoryTokens(chosen.encode(text)));
+export async function openCorpus(source: DataSource, tokenizer: Tokenizer | string): Promise<Corpus> {
+  const { name, train, validation } = await namedParts(source);
+  const texts = textsOf(name, train, validation);
+  if (texts !== undefined) return openTextCorpus(texts, tokenizer);
+  const tokens = (parts: readonly DataPart[]) => parts.filter((part) => part.kind === "tokens");
+  return openTokenCorpus(name, tokens(train), tokens(validation), tokenizer);
 }
 
-async function tokenFiles(source: string): Promise<{ train: string; validation: string } | string | undefined> {
-  if (source.endsWith(".bin")) {
-    if (!(await fileExists(source)))
-      throw new UserError(`cannot read ${source}: there is no such file; check the path`);
-    return source;
-  }
-  const isFolder = await stat(source)
-    .then((stats) => stats.isDirectory())
-    .catch(() => false);
-  if (!isFolder) return undefined;
-  const pair = { train: join(source, "train.bin"), validation: join(source, "val.bin") };
-  for (const file of Object.values(pair)) {
-    if (!(await fileExists(file)))
-      throw new UserError(
-        `${source}: is a folder, expected token files train.bin and val.bin in it, but there is no ${file}; name a text file instead`,
-      );
-  }
-  return pair;
+/** The texts that a source names. Throws a `UserError` if it cannot be read, or names token files. */
+export async function openTexts(source: DataSource): Promise<Texts> {
+  const { name, train, validation } = await namedParts(source);
+  const texts = textsOf(name, train, validation);
+  if (texts !== undefined) return texts;
+  throw new UserError(`${name}: is made of tokens already, expected a text`);
 }
+
+/** Whether data is a corpus that is open, not the names of one. */
+export function isCorpus(data: DataSource | Corpus): data is Corpus {
+  return typeof data === "object" && "tokenizer" in data;
+}
+
+async function namedParts(source: DataSource) {
+  const { train, validation = [] } = dataFilesOf(source);
+  const parts = async (names: readonly string[]) => {
+    const found: DataPart[] = [];
+    for (const name of names) found.push(await dataPartOf(name));
+    return found;
+  };
+  const [trained, held] = [await parts(train), await parts(validation)];
+  const own = train.find((_, index) => (trained[index]?.heldOut.length ?? 0) > 0);
+  if (own !== undefined && held.length > 0) {
+    throw new UserError(`${own}: has a part of its own to hold out, so that no other can be; name no validation data`);
+  }
+  return { name: nameOfData(source), train: trained, validation: held };
+}
+
+/** The texts of parts; nothing where the parts are token files. */
+function textsOf(name: string, train: readonly DataPart[], validation: readonly DataPart[]): Texts | undefined {
+  const texts = (parts: readonly DataPart[]) => parts.filter((part) => part.kind === "texts");
+  const [trained, held] = [texts(train), texts(validation)];
+  const count = trained.length + held.length;
+  if (count === 0) return undefined;
+  if (count < train.length + validation.length) {
+    throw new UserError(
+      `${name}: are texts and token files, expected one or the other; make token files of the texts with: tokenformer tokenize`,
+    );
+  }
+  return {
+    name,
+    train: trained.flatMap((part) => part.texts),
+    validation: [
+      ...trained.flatMap((part) => part.heldOut),
+      ...held.flatMap((part) => [...part.texts, ...part.heldOut]),
+    ],
+  };
+}
+
+async function openTextCorpus({ name, train, validation }: Texts, choice: Tokenizer | string): Promise<Corpus> {
+  const text = await readJoined(name, train);
+  const heldOut = validation.length === 0 ? undefined : await readJoined(name, validation);
+  const tokenizer = typeof choice === "string" ? await tokenizerFor(choice, text, heldOut) : choice;
+  const tokens = (part: string) => memoryTokens(tokenizer.encode(part));
+  const whole = tokens(text);
+  return createCorpus(name, tokenizer, heldOut === undefined ? whole : { train: whole, validation: tokens(heldOut) });
+}
+
+async function readJoined(name: string, readers: readonly TextReader[]): Promise<string> {
+  return joinTexts(name, await Promise.all(readers.map((text) => text())));
+}
+
+type TokenPart = Extract<DataPart, { kind: "tokens" }>;
 
 async function openTokenCorpus(
-  source: string,
-  files: { train: string; validation: string } | string,
+  name: string,
+  train: readonly TokenPart[],
+  validation: readonly TokenPart[],
   choice: Tokenizer | string,
 ): Promise<Corpus> {
-  const tokenizer = typeof choice === "string" ? await tokenizerBeside(source, files, choice) : choice;
+  const tokenizer = typeof choice === "string" ? await tokenizerBeside(name, train, choice) : choice;
   const expected = { vocabularySize: tokenizer.vocabularySize, tokenizerHash: hashTokenizer(tokenizer) };
-  const open = (file: string) => openTokenFile(file, expected);
-  if (typeof files === "string") return createCorpus(source, tokenizer, open(files));
-  return createCorpus(source, tokenizer, { train: open(files.train), validation: open(files.validation) });
+  const open = (files: readonly string[]) => joinTokens(files.map((file) => openTokenFile(file, expected)));
+  const held = [
+    ...train.flatMap((part) => part.heldOut),
+    ...validation.flatMap((part) => [part.tokens, ...part.heldOut]),
+  ];
+  const tokens = open(train.map((part) => part.tokens));
+  return createCorpus(name, tokenizer, held.length === 0 ? tokens : { train: tokens, validation: open(held) });
 }
 
 /** The tokenizer of token files: the one that is named, else a `tokenizer.json` beside them. */
-async function tokenizerBeside(source: string, files: { train: string } | string, choice: string): Promise<Tokenizer> {
+async function tokenizerBeside(name: string, [first]: readonly TokenPart[], choice: string): Promise<Tokenizer> {
   if (choice.endsWith(".json")) return readTokenizer(choice);
-  const beside = join(dirname(typeof files === "string" ? files : files.train), "tokenizer.json");
+  const beside = join(dirname(first?.tokens ?? ""), "tokenizer.json");
   if (await fileExists(beside)) return readTokenizer(beside);
   throw new UserError(
-    `${source}: token files need their tokenizer, expected ${beside}; put it there or name it with --set tokenizer=FILE.json`,
+    `${name}: token files need their tokenizer, expected ${beside}; put it there or name it with --tokenizer FILE.json`,
   );
 }
 
-/** The tokenizer of a choice: characters of the text, a byte-pair encoding trained on it, or a file. */
-export async function tokenizerFor(choice: string, text: string): Promise<Tokenizer> {
-  if (choice === "none")
-    throw new UserError("tokenizer: is none, expected a way to turn text into tokens; name a file");
-  if (choice === "character") return CharacterTokenizer.fromText(text);
+/** The tokenizer of a choice for texts, which are read if it has to be made from them. */
+export async function tokenizerForTexts(choice: string, { name, train, validation }: Texts): Promise<Tokenizer> {
+  if (choice.endsWith(".json")) return readTokenizer(choice);
+  return tokenizerFor(choice, await readJoined(name, train), await readJoined(name, validation));
+}
+
+/**
+ * The tokenizer of a choice: characters of the text, a byte-pair encoding trained on it, or a file.
+ * @param heldOut a text that has to be written in the characters too
+ */
+export async function tokenizerFor(choice: string, text: string, heldOut = ""): Promise<Tokenizer> {
+  if (choice === "character") return CharacterTokenizer.fromText(text + heldOut);
   if (choice.endsWith(".json")) return readTokenizer(choice);
   const vocabularySize = Number(choice.replace("bpe:", ""));
   return loadTokenizer(trainBytePairEncoding(text, { vocabularySize }), choice);

@@ -29,7 +29,17 @@ export {
   tokenizerSchema,
   trainingSchema,
 } from "./config.ts";
-export { EMBEDDED, openCorpus, tokenizerFor } from "./data.ts";
+export { isCorpus, openCorpus, openTexts, type Texts, tokenizerFor, tokenizerForTexts } from "./data.ts";
+export {
+  absoluteData,
+  type DataFiles,
+  type DataSource,
+  dataFilesOf,
+  EMBEDDED,
+  embeddedNames,
+  nameOfData,
+  type TextReader,
+} from "./data-files.ts";
 export type * from "./events.ts";
 export { type GenerationUsage, type GenerationUse, usageByGeneration } from "./generations.ts";
 export { growMeasured } from "./growing.ts";

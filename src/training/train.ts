@@ -1,15 +1,16 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { UserError } from "../errors.ts";
 import { advanceRamps, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/index.ts";
 import { type BeginningOptions, beginning } from "./beginning.ts";
-import { type Progress, saveCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, type Progress, saveCheckpoint } from "./checkpoint.ts";
 import { type Config, growthPlansOf, microBatchOf, scheduleOf } from "./config.ts";
-import { EMBEDDED } from "./data.ts";
+import { isCorpus } from "./data.ts";
+import { absoluteData, nameOfData } from "./data-files.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growMeasured } from "./growing.ts";
 import { MetricsFile } from "./metrics.ts";
@@ -45,7 +46,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainingEven
 /** A run under way. `train` is its public face; the run itself is for callers that want to look inside between events. */
 export class Run {
   readonly corpus: Corpus;
-  readonly #dataName: string;
+  readonly #data: Pick<Checkpoint, "dataName" | "data">;
   readonly #config: Config;
   readonly #out: string | undefined;
   readonly #owns: { readonly device: boolean; readonly corpus: boolean };
@@ -60,7 +61,7 @@ export class Run {
     parts: {
       trainer: Trainer;
       corpus: Corpus;
-      dataName: string;
+      data: Pick<Checkpoint, "dataName" | "data">;
       config: Config;
       metrics: MetricsFile | undefined;
       owns: { device: boolean; corpus: boolean };
@@ -71,7 +72,7 @@ export class Run {
   ) {
     this.#trainer = parts.trainer;
     this.corpus = parts.corpus;
-    this.#dataName = parts.dataName;
+    this.#data = parts.data;
     this.#config = parts.config;
     this.#metrics = parts.metrics;
     this.#owns = parts.owns;
@@ -85,26 +86,21 @@ export class Run {
     const { config, corpus, state, progress } = await beginning(options);
     checkCorpus(corpus, config.model.context);
     const { device: wanted = "cpu", out } = options;
-    const dataName = dataNameOf(options.data, corpus);
+    const data = whereabouts(options.data);
     const ownsDevice = typeof wanted === "string";
     const device = ownsDevice ? await openDevice(wanted) : wanted;
     try {
       const given = givenOf(state.config);
       const trainer = await Trainer.create(device, modelOf(state.config), state, { ...config.training, given });
       if (out !== undefined && state.step === progress.start)
-        await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, dataName, progress });
+        await saveCheckpoint(out, { config, state, tokenizer: corpus.tokenizer, ...data, progress });
       const metrics =
         out === undefined
           ? undefined
           : await MetricsFile.open(join(out, "metrics.jsonl"), originOf(config, state, progress));
       const { config: model, ramps, rewarm } = state;
-      const owns = { device: ownsDevice, corpus: typeof options.data === "string" };
-      return new Run(
-        { trainer, corpus, dataName, config, metrics, owns },
-        out,
-        { config: model, ramps, rewarm },
-        progress,
-      );
+      const owns = { device: ownsDevice, corpus: !isCorpus(options.data) };
+      return new Run({ trainer, corpus, data, config, metrics, owns }, out, { config: model, ramps, rewarm }, progress);
     } catch (error) {
       if (ownsDevice) await device.close();
       throw error;
@@ -315,7 +311,7 @@ export class Run {
       config: this.#config,
       state: await this.state(),
       tokenizer: this.corpus.tokenizer,
-      dataName: this.#dataName,
+      ...this.#data,
       progress: this.#progress,
     });
     return { type: "checkpoint", step: this.trainer.step, directory, best };
@@ -337,8 +333,10 @@ export class Run {
 }
 
 /** How a checkpoint names its data, so that the run can go on from another folder. */
-function dataNameOf(data: string | Corpus, corpus: Corpus): string {
-  return typeof data === "string" && data !== EMBEDDED ? resolve(data) : corpus.name;
+function whereabouts(data: TrainOptions["data"]): Pick<Checkpoint, "dataName" | "data"> {
+  if (isCorpus(data)) return { dataName: data.name };
+  const absolute = absoluteData(data);
+  return { dataName: nameOfData(absolute), data: absolute };
 }
 
 /** What the metrics have to know of the checkpoint that a run goes on from. */

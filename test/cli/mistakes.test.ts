@@ -48,6 +48,7 @@ beforeAll(async () => {
 afterAll(async () => expect(await listing()).toEqual(before));
 
 const train = (...more: string[]) => ["train", ...TINY, "--data", "text.txt", "--out", "new", ...more];
+const trainOn = (data: string) => ["train", ...TINY, "--data", data, "--out", "new"];
 const set = (assignment: string) => train("--set", assignment);
 const growAt = (plan: string) => train("--grow-at", plan);
 const grow = (add: string, ...more: string[]) => ["grow", "run", "--to", "new", "--add", add, ...more];
@@ -57,26 +58,32 @@ const examples = "see `tokenformer presets --json` for examples";
 
 /** What is typed, and the line that answers it, without its "tokenformer: ". */
 const mistakes: readonly (readonly [name: string, args: readonly string[], message: string])[] = [
-  ["missing data", train("--data", "gone.txt"), "cannot read gone.txt: there is no such file; check the path"],
-  [
-    "empty data",
-    train("--data", "empty.txt"),
-    "empty.txt: is empty, expected a text to train on; name a file with text",
-  ],
+  ["missing data", trainOn("gone.txt"), "cannot read gone.txt: there is no such file; check the path"],
+  ["empty data", trainOn("empty.txt"), "empty.txt: is empty, expected a text to train on; name a file with text"],
   [
     "data shorter than the context",
-    train("--data", "short.txt"),
+    trainOn("short.txt"),
     "short.txt: the training part has 11 tokens, expected at least 17 for a context of 16; give a longer text or a smaller context",
   ],
   [
     "data that is no text",
-    train("--data", "latin.txt"),
+    trainOn("latin.txt"),
     "latin.txt: is not UTF-8 at byte 8, expected a text file in UTF-8; convert it to UTF-8",
   ],
   [
     "a folder as data",
-    train("--data", "run"),
-    "run: is a folder, expected token files train.bin and val.bin in it, but there is no run/train.bin; name a text file instead",
+    trainOn("run"),
+    "run: is a folder, expected texts .txt or token files train.bin and val.bin in it; name a text file instead",
+  ],
+  [
+    "data that holds out a part, with other data to hold out",
+    ["train", ...TINY, "--data", "SOTU", "--validation", "text.txt"],
+    "SOTU: has a part of its own to hold out, so that no other can be; name no validation data",
+  ],
+  [
+    "tokens for one file of a text that holds out a part",
+    ["tokenize", "--data", "text.txt", "--validation", "short.txt", "--to", "new.bin"],
+    "--to new.bin: text.txt (held out: short.txt) has texts to hold out, expected a folder for train.bin and val.bin",
   ],
   [
     "a width that the heads do not divide",
@@ -303,7 +310,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a token file of another name",
     ["tokenize", "--data", "text.txt", "--to", "new.tokens"],
-    "--to new.tokens: expected a name that ends in .bin, such as new.tokens.bin",
+    "--to new.tokens: expected a name that ends in .bin, or --validation with texts for a second file",
   ],
 ];
 

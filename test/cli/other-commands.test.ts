@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
@@ -24,6 +24,25 @@ it("turns a text into tokens, on which a model trains with the tokenizer beside 
   const trained = await answer("train", ...TINY, "--data", "text.bin", "--out", "run", "--json");
   expect(json(trained)).toMatchObject({ step: 6, interrupted: false });
   expect(await answer("sample", "run", "--prompt", "the €", "--tokens", "5")).toMatch(/^the €/);
+});
+
+it("turns several texts into a folder of tokens, with what is held out apart", async () => {
+  await writeFile(at("held.txt"), "the sea ".repeat(30));
+  const data = ["--data", "text.txt", "text.txt", "--validation", "held.txt"];
+  const text = await answer("tokenize", ...data, "--to", "parts", "--tokenizer", "bpe:300");
+  expect(text).toMatch(/^parts\/train\.bin: \d+ tokens of a vocabulary of 300, .*\nparts\/val\.bin: \d+ tokens/);
+  expect(await readdir(at("parts"))).toEqual([
+    "tokenizer.json",
+    "train.bin",
+    "train.bin.json",
+    "val.bin",
+    "val.bin.json",
+  ]);
+  const { code, stderr } = await run("train", ...TINY, "--data", "parts", "--out", "of-parts");
+  expect(code, stderr).toBe(0);
+  const header = JSON.parse(await readFile(at("parts", "train.bin.json"), "utf8"));
+  const length = (await readFile(at("text.txt"))).length;
+  expect(header).toMatchObject({ textBytes: 2 * length + 1, vocabularySize: 300 });
 });
 
 it("demonstrates: trains on the book, grows twice, writes text and a report", async () => {

@@ -43,6 +43,17 @@ describe("train", () => {
     expect(await readFile(at("parts", "model.safetensors"))).toEqual(await readFile(at("whole", "model.safetensors")));
   });
 
+  it("takes several texts and one to hold out, and knows them again", async () => {
+    await writeFile(at("more.txt"), "the white whale in the deep blue sea\n".repeat(20));
+    const data = ["--data", "text.txt", "more.txt", "--validation", "more.txt"];
+    const { stderr } = await run("train", ...data, "--out", "several", ...TINY);
+    expect(stderr).toContain("text.txt, more.txt (held out: more.txt): 4.74 k tokens to train on, 740 held out");
+    const { code, stderr: again } = await run("train", "--resume", "--out", "several", "--set", "training.steps=7");
+    expect(code, again).toBe(0);
+    expect(again).toContain(`${at("text.txt")}, ${at("more.txt")} (held out: ${at("more.txt")}): 4.74 k tokens`);
+    expect(await answer("eval", "several")).toMatch(/, validation split, 739 tokens\n/);
+  });
+
   it("starts from another run, and from its weights alone", async () => {
     const branch = ["train", "--from", "run", "--out"];
     const { code, stderr } = await run(...branch, "branch", "--set", "training.steps=8");

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
+import { embeddedAddresses } from "../../src/text/addresses.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import {
   checkCorpus,
   createCorpus,
   embeddedBook,
+  joinTexts,
   measureBytesPerToken,
   readText,
   splitCorpus,
@@ -85,6 +87,40 @@ describe("embeddedBook", () => {
     expect(text.match(/^CHAPTER \d+\. /gm)).toHaveLength(135);
     expect(text).not.toContain("\r");
     expect([text.length, new Set(text).size]).toEqual([1_212_979, 89]);
+  });
+});
+
+describe("embeddedAddresses", () => {
+  it("are the State of the Union addresses, every tenth held out", async () => {
+    const { name, text, heldOut = "" } = await embeddedAddresses();
+    expect(name).toBe("SOTU");
+    expect(text.startsWith("Fellow-Citizens of the Senate and House of Representatives: ")).toBe(true);
+    expect(text.trimEnd().split("\n").length).toBeGreaterThanOrEqual(210);
+    expect([text.length, heldOut.length]).toEqual([9_708_014, 1_052_006]);
+    const lines = new Set(text.split("\n"));
+    expect(
+      heldOut
+        .trimEnd()
+        .split("\n")
+        .filter((line) => lines.has(line)),
+    ).toEqual([]);
+  });
+});
+
+describe("joinTexts", () => {
+  it("puts a line break between texts", () => {
+    expect(joinTexts("books", ["a\n", "b", "c"])).toBe("a\n\nb\nc");
+    expect(joinTexts("books", ["a"])).toBe("a");
+    expect(joinTexts("books", [])).toBe("");
+  });
+
+  it("says that texts are too long together", () => {
+    const half = "x".repeat(2 ** 28);
+    expect(() => joinTexts("books", [half, half])).toThrow(
+      new UserError(
+        "books: the texts have 536870914 characters together, expected at most 536870888; make token files of them",
+      ),
+    );
   });
 });
 

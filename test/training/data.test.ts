@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   CharacterTokenizer,
@@ -7,7 +8,7 @@ import {
   type TokenSource,
   writeTokenFile,
 } from "../../src/text/index.ts";
-import { EMBEDDED, openCorpus } from "../../src/training/index.ts";
+import { absoluteData, EMBEDDED, nameOfData, openCorpus, openTexts } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { text, tokenizer, writeText } from "./support.ts";
 
@@ -66,6 +67,90 @@ describe("a text", () => {
   });
 });
 
+describe("several texts", () => {
+  const write = (name: string, contents: string) => writeFile(folder.at(name), contents);
+  const names = (...files: string[]) => files.map((file) => folder.at(file));
+
+  it("are one, with a line break between them", async () => {
+    await write("a.txt", "the cat\n");
+    await write("b.txt", "a dog");
+    const {
+      name,
+      train,
+      validation,
+      tokenizer: chosen,
+    } = await openCorpus({ train: names("b.txt", "a.txt") }, "character");
+    expect(name).toBe(`${folder.at("b.txt")}, ${folder.at("a.txt")}`);
+    expect(chosen.decode([...all(train), ...all(validation)])).toBe("a dog\nthe cat\n");
+    expect([train.length, validation.length]).toEqual([12, 2]);
+  });
+
+  it("of a folder are in the order of their names", async () => {
+    await write("b.txt", "2");
+    await write("a.TXT", "1");
+    await write("notes.md", "x");
+    await mkdir(folder.at("c.txt.d"));
+    const { train, validation, tokenizer: chosen } = await openCorpus(folder.at(), "character");
+    expect(chosen.decode([...all(train), ...all(validation)])).toBe("1\n2");
+  });
+
+  it("may be held out whole", async () => {
+    await write("a.txt", "the cat");
+    await write("b.txt", "a dog");
+    await write("held.txt", "an owl €");
+    const source = { train: names("a.txt", "b.txt"), validation: names("held.txt") };
+    const {
+      name,
+      train,
+      validation,
+      tokenizer: chosen,
+      validationBytesPerToken,
+    } = await openCorpus(source, "character");
+    expect(name).toBe(`${folder.at("a.txt")}, ${folder.at("b.txt")} (held out: ${folder.at("held.txt")})`);
+    expect(chosen.decode(all(train))).toBe("the cat\na dog");
+    expect(chosen.decode(all(validation))).toBe("an owl €");
+    expect(validationBytesPerToken).toBe(10 / 8);
+    const bytes = await openCorpus(source, "bpe:257");
+    expect(bytes.tokenizer.decode(all(bytes.validation))).toBe("an owl €");
+  });
+
+  it("do not mix with token files, nor with a part that is held out already", async () => {
+    await write("a.txt", "the cat");
+    await writeIds("cats.bin", ids);
+    const complaint = async (train: string[], validation?: string[]) =>
+      (await failure(openCorpus({ train, validation }, "character"))).replaceAll(folder.at(), "<folder>");
+    expect(await complaint(names("a.txt", "cats.bin"))).toMatchInlineSnapshot(
+      `"UserError: <folder>/a.txt, <folder>/cats.bin: are texts and token files, expected one or the other; make token files of the texts with: tokenformer tokenize"`,
+    );
+    expect(await complaint(["SOTU"], names("a.txt"))).toMatchInlineSnapshot(
+      `"UserError: SOTU: has a part of its own to hold out, so that no other can be; name no validation data"`,
+    );
+    expect((await failure(openTexts(folder.at("cats.bin")))).replaceAll(folder.at(), "<folder>")).toMatchInlineSnapshot(
+      `"UserError: <folder>/cats.bin: is made of tokens already, expected a text"`,
+    );
+  });
+
+  it("have names, which may be absolute", () => {
+    const many = ["a", "b", "c", "d", "e"].map((name) => `${name}.txt`);
+    expect(nameOfData({ train: many })).toBe("a.txt, b.txt, c.txt and 2 more");
+    expect(nameOfData({ train: many.slice(1), validation: ["f.txt"] })).toBe(
+      "b.txt, c.txt, d.txt, e.txt (held out: f.txt)",
+    );
+    expect(absoluteData({ train: ["SOTU", "a.txt"], validation: ["/b.txt"] })).toEqual({
+      train: ["SOTU", resolve("a.txt")],
+      validation: ["/b.txt"],
+    });
+    expect(absoluteData("a.txt")).toEqual({ train: [resolve("a.txt")] });
+  });
+
+  it("of the State of the Union come with what is held out", async () => {
+    const chosen = CharacterTokenizer.fromText((await openTexts("SOTU").then(async ({ train }) => train[0]?.())) ?? "");
+    expect(chosen.vocabularySize).toBeGreaterThan(80);
+    const { train, validation } = await openTexts("SOTU");
+    expect([train.length, validation.length]).toEqual([1, 1]);
+  });
+});
+
 describe("token files", () => {
   it("are read with the tokenizer.json beside them", async () => {
     await writeIds("cats.bin", ids);
@@ -96,6 +181,42 @@ describe("token files", () => {
     await writeTokenizer();
     const { name, train, validation } = await openCorpus(folder.at(), "character");
     expect(name).toBe(folder.at());
+    expect(all(train)).toEqual(ids.slice(0, 500));
+    expect(all(validation)).toEqual(ids.slice(500, 600));
+    train.close();
+    validation.close();
+  });
+
+  it("of several names are one, and others are held out", async () => {
+    await writeIds("a.bin", ids.slice(0, 300));
+    await writeIds("b.bin", ids.slice(300, 500));
+    await writeIds("held.bin", ids.slice(500, 600));
+    await writeTokenizer();
+    const train = [folder.at("a.bin"), folder.at("b.bin")];
+    const whole = await openCorpus({ train }, "character");
+    expect(all(whole.train)).toEqual(ids.slice(0, 450));
+    expect(all(whole.validation)).toEqual(ids.slice(450, 500));
+    const held = await openCorpus({ train, validation: [folder.at("held.bin")] }, "character");
+    expect(all(held.train)).toEqual(ids.slice(0, 500));
+    expect(all(held.validation)).toEqual(ids.slice(500, 600));
+    for (const { close } of [whole.train, held.train, held.validation]) close();
+  });
+
+  it("of Megatron in a folder are the two parts", async () => {
+    for (const [name, part] of [["train", ids.slice(0, 500)] as const, ["valid", ids.slice(500, 600)] as const]) {
+      await writeFile(folder.at(`${name}_text_document.bin`), Int32Array.from(part));
+      const head = Buffer.alloc(34 + 12 + 16);
+      head.write("MMIDIDX");
+      head.writeUInt8(1, 9);
+      head.writeUInt8(4, 17);
+      head.writeUInt8(1, 18);
+      head.writeUInt8(2, 26);
+      head.writeInt32LE(part.length, 34);
+      head.writeUInt8(1, 54);
+      await writeFile(folder.at(`${name}_text_document.idx`), head);
+    }
+    await writeTokenizer();
+    const { train, validation } = await openCorpus(folder.at(), "character");
     expect(all(train)).toEqual(ids.slice(0, 500));
     expect(all(validation)).toEqual(ids.slice(500, 600));
     train.close();
@@ -134,7 +255,7 @@ describe("errors", () => {
     );
     await mkdir(folder.at("empty"));
     expect(await message(folder.at("empty"), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>/empty: is a folder, expected token files train.bin and val.bin in it, but there is no <folder>/empty/train.bin; name a text file instead"`,
+      `"UserError: <folder>/empty: is a folder, expected texts .txt or token files train.bin and val.bin in it; name a text file instead"`,
     );
   });
 
@@ -142,14 +263,14 @@ describe("errors", () => {
     await writeIds("train.bin", ids);
     await writeTokenizer();
     expect(await message(folder.at(), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>: is a folder, expected token files train.bin and val.bin in it, but there is no <folder>/val.bin; name a text file instead"`,
+      `"UserError: <folder>: has train.bin but no val.bin, expected both; to hold out the end of one token file, name the file"`,
     );
   });
 
   it("say how to name a tokenizer", async () => {
     await writeIds("cats.bin", ids);
     expect(await message(folder.at("cats.bin"), "bpe:300")).toMatchInlineSnapshot(
-      `"UserError: <folder>/cats.bin: token files need their tokenizer, expected <folder>/tokenizer.json; put it there or name it with --set tokenizer=FILE.json"`,
+      `"UserError: <folder>/cats.bin: token files need their tokenizer, expected <folder>/tokenizer.json; put it there or name it with --tokenizer FILE.json"`,
     );
     expect(await message(folder.at("cats.bin"), folder.at("none.json"))).toMatchInlineSnapshot(
       `"UserError: cannot read <folder>/none.json: there is no such file; check the path"`,
