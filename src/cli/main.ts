@@ -12,6 +12,7 @@ import { inspectCommand } from "./inspect-command.ts";
 import { logitsCommand } from "./logits-command.ts";
 import { note } from "./output.ts";
 import { presetsCommand } from "./presets-command.ts";
+import { pruneCommand } from "./prune-command.ts";
 import { sampleCommand } from "./sample-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import { studyCommand } from "./study-command.ts";
@@ -28,6 +29,7 @@ const program = new Command("tokenformer")
 const commands = [
   trainCommand,
   growCommand,
+  pruneCommand,
   sampleCommand,
   evalCommand,
   serveCommand,

@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { UserError } from "../errors.ts";
 import { givenOf, modelOf } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
+import { type Batch, type Corpus, consecutiveBatches } from "../text/index.ts";
 import {
   type Checkpoint,
   type CheckpointSummary,
@@ -68,4 +69,16 @@ export function dataOf(
   { data, dataName }: Pick<CheckpointSummary, "data" | "dataName">,
 ): DataSource {
   return named ?? data ?? (dataName === "" ? EMBEDDED : dataName);
+}
+
+/**
+ * The beginning of a corpus's validation split, as long as that of the run's evaluations; at least one batch.
+ * @throws UserError for a split without a token to predict
+ */
+export function validationOf({ validation, name }: Corpus, { state, config }: CheckpointSummary): [Batch, ...Batch[]] {
+  const { context } = state.config;
+  const maxTokens = config.training.evaluationTokens || Number.POSITIVE_INFINITY;
+  const [first, ...others] = consecutiveBatches(validation, { context, maxTokens });
+  if (first !== undefined) return [first, ...others];
+  throw new UserError(`${name}: the validation split is too short, expected at least 2 tokens; give a longer text`);
 }

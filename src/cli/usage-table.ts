@@ -4,7 +4,6 @@ import { UserError } from "../errors.ts";
 import { sites } from "../model/index.ts";
 import { formatShare } from "../report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { consecutiveBatches } from "../text/index.ts";
 import {
   chosenTokenizer,
   type GenerationUsage,
@@ -14,7 +13,7 @@ import {
   tokenGradientNorms,
   usageByGeneration,
 } from "../training/index.ts";
-import { dataOf, type OpenedRun, withModel } from "./open.ts";
+import { dataOf, type OpenedRun, validationOf, withModel } from "./open.ts";
 import { print, printTable } from "./output.ts";
 
 /** What was measured, and on what. */
@@ -33,27 +32,19 @@ export async function usageOf(
   checkpoint: OpenedRun,
   options: { readonly data?: string; readonly tokenizer?: string; readonly device: DeviceName },
 ): Promise<MeasuredUsage> {
-  const { state, config } = checkpoint;
+  const { state } = checkpoint;
   if (state.config.type !== "tokenformer") {
     throw new UserError(`--usage: a ${state.config.type} has no parameter tokens; leave the option out`);
   }
   const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
   const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
-  const { context } = state.config;
-  const maxTokens = config.training.evaluationTokens || Number.POSITIVE_INFINITY;
-  const batches = [...consecutiveBatches(corpus.validation, { context, maxTokens })];
-  const [first] = batches;
-  if (first === undefined) {
-    throw new UserError(
-      `${corpus.name}: the validation split is too short, expected at least 2 tokens; give a longer text`,
-    );
-  }
+  const batches = validationOf(corpus, checkpoint);
   const usage = await withModel(checkpoint, options.device, async (inference) =>
     usageByGeneration(
       sites(state.config),
       state.lineage,
       await measureUsage(inference, batches),
-      await tokenGradientNorms(inference, first),
+      await tokenGradientNorms(inference, batches[0]),
     ),
   );
   const tokens = batches.reduce((sum, batch) => sum + batch.sequences * batch.context, 0);

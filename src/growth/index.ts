@@ -1,4 +1,4 @@
-/** Growing: appending parameter tokens to a model's weights and optimiser state, or widening it. */
+/** Growing: appending parameter tokens to a model's weights and optimiser state, widening it; dropping tokens. */
 
 export { tauOf } from "./append.ts";
 export { checkPlans, grow, mismatch } from "./grow.ts";
@@ -14,6 +14,7 @@ export {
   type WidthPlan,
   widthPlanSchema,
 } from "./plan.ts";
+export { type PruneOptions, prune, type TokenWorth } from "./prune.ts";
 export {
   advanceRamps,
   type Generation,

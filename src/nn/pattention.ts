@@ -7,6 +7,7 @@
 
 import {
   at,
+  constant,
   type Dimension,
   erfGate,
   extent,
@@ -38,7 +39,8 @@ export const KEY_DEVIATION = 0.02;
 
 /**
  * Y = Θ(X Kᵀ) V. The number of parameter tokens is the symbol `tokensOf(path)` of the scope's path, and τ the given value
- * `tau` there, so that one compiled program serves every stage of growth. Records Θ(X Kᵀ) as `weights`.
+ * `tau` there, so that one compiled program serves every stage of growth. Records Θ(X Kᵀ) as `weights`,
+ * and as `shares` each token's share of what Θ divides by: of the squared L2 norm, or of the sum of exponentials.
  * @param x [B, T, D]
  * @returns [B, T, width]
  */
@@ -47,8 +49,9 @@ export function pattention(scope: Scope, x: Tensor, { width, activation, valueDe
   const keys = scope.parameter("keys", [tokens, at(x.shape, -1)], normal(KEY_DEVIATION)); // K [P, D]
   const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
-  const { weights, factor } = weigh(scope, scores, activation, tokens); // Θ(A) / factor [B, T, P]
+  const { weights, factor, shares } = weigh(scope, scores, activation, tokens); // Θ(A) / factor [B, T, P]
   scope.record("weights", mul(weights, factor)); // Θ(A) [B, T, P]
+  scope.record("shares", shares); // [B, T, P]
   return matmul(weights, values, { alpha: factor }); // Θ(A) V [B, T, width]
 }
 
@@ -66,11 +69,21 @@ function weigh(scope: Scope, scores: Tensor, activation: PattentionActivation, t
     case "l2_norm_gelu": {
       // GELU(τ A / ‖A‖) = √½ u (1 + erf u) with u = √½ τ A / ‖A‖
       const u = l2Normalise(scores, mul(scope.given("tau"), Math.SQRT1_2));
-      return { weights: erfGate(u), factor: Math.SQRT1_2 };
+      return { weights: erfGate(u), factor: Math.SQRT1_2, shares: squaresOfUnit(scores) };
     }
-    case "gelu_l2_norm":
-      return { weights: l2Normalise(gelu(scores), scope.given("tau")), factor: 1 }; // τ GELU(A) / ‖GELU(A)‖
-    case "softmax":
-      return { weights: mul(softmax(scores), extent(tokens)), factor: 1 }; // n exp(A) / Σ exp(A)
+    case "gelu_l2_norm": {
+      const bent = gelu(scores);
+      return { weights: l2Normalise(bent, scope.given("tau")), factor: 1, shares: squaresOfUnit(bent) }; // τ GELU(A) / ‖GELU(A)‖
+    }
+    case "softmax": {
+      const shares = softmax(scores);
+      return { weights: mul(shares, extent(tokens)), factor: 1, shares }; // n exp(A) / Σ exp(A)
+    }
   }
+}
+
+/** x² / ‖x‖² over the last axis. */
+function squaresOfUnit(x: Tensor): Tensor {
+  const unit = l2Normalise(x, constant(1));
+  return mul(unit, unit);
 }

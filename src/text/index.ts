@@ -8,6 +8,7 @@ export {
   consecutiveBatches,
   type RandomBatchOptions,
   randomBatch,
+  requireTokens,
   sequencesPerPass,
 } from "./batches.ts";
 export { type Book, embeddedBook } from "./book.ts";

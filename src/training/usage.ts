@@ -18,6 +18,8 @@ export interface TokenUse {
   readonly mass: Float64Array;
   /** Mean of |Θ(A)_p| ‖V_p‖ over the text: the length of what the token brings to the output. */
   readonly contribution: Float64Array;
+  /** Mean share of the token in what Θ divides by: of the squared L2 norm of the scores, or of the sum of exponentials. */
+  readonly normaliserShare: Float64Array;
 }
 
 /** By the path of the site. Empty for a model without sites. */
@@ -41,7 +43,14 @@ export async function measureUsage(inference: Inference, batches: Iterable<Token
   }
   const mean = (name: string) => required(sums, name).map((total) => total / textTokens);
   return new Map(
-    sites.map((site) => [site, { mass: mean(`${site}.mass`), contribution: mean(`${site}.contribution`) }]),
+    sites.map((site) => [
+      site,
+      {
+        mass: mean(`${site}.mass`),
+        contribution: mean(`${site}.contribution`),
+        normaliserShare: mean(`${site}.normaliserShare`),
+      },
+    ]),
   );
 }
 
@@ -61,10 +70,11 @@ export async function tokenGradientNorms(inference: Inference, batch: TokenBatch
 
 function usageOutputs(traced: Traced): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = {};
-  for (const [site, { values, weights }] of siteTensors(traced)) {
+  for (const [site, { values, weights, shares }] of siteTensors(traced)) {
     const mass = sum(abs(weights), [0, 1]); // Σ |Θ(A)| [P]
     outputs[`${site}.mass`] = mass;
     outputs[`${site}.contribution`] = mul(mass, sqrt(rowSquares(values)));
+    outputs[`${site}.normaliserShare`] = sum(shares, [0, 1]);
   }
   return outputs;
 }
@@ -78,15 +88,16 @@ function gradientOutputs(traced: Traced): Record<string, Tensor> {
   return Object.fromEntries([...sites].map(([site, { keys, values }]) => [`${site}.gradient`, norm(keys, values)]));
 }
 
-/** The tensors of each site in a trace: K [P, D], V [P, D], Θ(A) [B, T, P]. */
+/** The tensors of each site in a trace: K [P, D], V [P, D], Θ(A) and the normaliser's shares [B, T, P]. */
 function siteTensors({ scope }: Traced) {
   const tensors = new Map(scope.parameters.map(({ name }, index) => [name, scope.parameterTensors[index]]));
-  const sites = new Map<string, { keys: Tensor; values: Tensor; weights: Tensor }>();
+  const sites = new Map<string, { keys: Tensor; values: Tensor; weights: Tensor; shares: Tensor }>();
   for (const site of sitePaths(tensors.keys())) {
     const keys = tensors.get(`${site}.keys`);
     const values = tensors.get(`${site}.values`);
     const weights = scope.records.get(`${site}.weights`);
-    if (keys && values && weights) sites.set(site, { keys, values, weights });
+    const shares = scope.records.get(`${site}.shares`);
+    if (keys && values && weights && shares) sites.set(site, { keys, values, weights, shares });
   }
   return sites;
 }

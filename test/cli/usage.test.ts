@@ -1,9 +1,9 @@
-/** How a user sees what parameter tokens are used for. */
+/** How a user sees what parameter tokens are used for, and drops those that are not. */
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
-const { answer, run } = useCommandLine();
+const { answer, metrics, run } = useCommandLine();
 const number = expect.any(Number);
 
 beforeAll(async () => {
@@ -49,6 +49,52 @@ describe("inspect --usage", () => {
       code: 1,
       stdout: "",
       stderr: "tokenformer: --usage: a bigram has no parameter tokens; leave the option out\n",
+    });
+  });
+});
+
+describe("prune", () => {
+  const KEYS = ["parametersBefore", "parametersAfter", "tokensBefore", "tokensAfter"];
+
+  it("drops what is not used without a change of the loss, and tells the costs", async () => {
+    // 3 of 75 tokens have no weight at all.
+    const command = ["prune", "grown", "--keep", "0.96", "--to", "pruned", "--calibrate", "text.txt", "--json"];
+    const report = json(await answer(...command)) as Record<string, number>;
+    expect(KEYS.map((key) => report[key])).toEqual([2784, 2688, 75, 72]);
+    expect(report).toMatchObject({ keep: 0.96, by: "model", tau: "corrected", step: 7, to: "pruned" });
+    expect(report["lossAfter"]).toBeCloseTo(report["lossBefore"] ?? Number.NaN, 6);
+    expect(report["tokensPerSecondAfter"]).toBeGreaterThan(0);
+    const generations = json(await answer("inspect", "pruned", "--json"));
+    expect(generations).toMatchObject({ lineage: { "blocks.0.feedForward": [{ tokens: 16 }, { tokens: 8 }] } });
+  });
+
+  it("leaves a model that evaluates, samples, grows and trains on", async () => {
+    const told = await answer("prune", "grown", "--keep", "0.5", "--by", "site", "--tau", "fixed", "--to", "half");
+    expect(told).toMatch(/^pruned by site to 0\.5 of the parameter tokens, τ fixed: 75 → 38\n/);
+    expect(told).toMatch(/^ {2}perplexity \d+\.\d{3} → \d+\.\d{3}$/m);
+    expect(json(await answer("eval", "half", "--json"))).toMatchObject({ loss: number });
+    expect(await answer("sample", "half", "--prompt", "the", "--tokens", "5")).toMatch(/^the.{5}\n$/s);
+    await answer("grow", "half", "--to", "half-grown", "--add", "ffn=2");
+    const more = ["train", "--resume", "--out", "half", "--set", "training.steps=9", "--json"];
+    expect(json(await answer(...more))).toMatchObject({ step: 9, validationLoss: number });
+    const steps = (await metrics("half")).map((record) => ("pruning" in record ? "pruning" : record["step"]));
+    expect(steps.slice(-4)).toEqual(["pruning", 8, 9, 9]);
+  });
+
+  it.each([
+    ["0", "--keep 0: expected a share above 0 and up to 1, such as 0.7 for 70 % of the tokens"],
+    ["1.5", "--keep 1.5: expected a share above 0 and up to 1, such as 0.7 for 70 % of the tokens"],
+    ["half", "--keep half: expected a number"],
+  ])("refuses to keep %s", async (keep, message) => {
+    const stderr = `tokenformer: ${message}\n`;
+    expect(await run("prune", "grown", "--keep", keep, "--to", "new")).toEqual({ code: 1, stdout: "", stderr });
+  });
+
+  it("refuses a folder that holds a run", async () => {
+    const { code, stderr } = await run("prune", "grown", "--keep", "0.5", "--to", "grown");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "tokenformer: --to grown: already holds a run; choose another folder\n",
     });
   });
 });

@@ -33,6 +33,7 @@ const lineage = new Map([
 const use = (mass: number[]) => ({
   mass: Float64Array.from(mass),
   contribution: Float64Array.from(mass, (x) => x * x),
+  normaliserShare: new Float64Array(mass.length),
 });
 
 const usage = new Map([

@@ -77,6 +77,10 @@ describe.each(pattentionActivations)("with %s", (activation) => {
       expectClose(flat(use.mass), flat(mass), 2e-6, `mass of ${path}`);
       const contribution = mass.map((value, token) => value * (lengths[token] ?? 0));
       expectClose(flat(use.contribution), flat(contribution), 2e-6, `contribution of ${path}`);
+      expect(reference.total([...use.normaliserShare])).toBeCloseTo(1, 5);
+      // Of softmax, the mass is the share of the sum of exponentials, n times.
+      if (activation !== "softmax") continue;
+      expectClose(flat(use.normaliserShare), flat(mass.map((value) => value / mass.length)), 2e-6, `share of ${path}`);
     }
   });
 

@@ -1,0 +1,120 @@
+/** `tokenformer prune`: drops the parameter tokens that a text uses least. */
+
+import { join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/index.ts";
+import type { PruneOptions } from "../growth/index.ts";
+import { formatCount, formatRate } from "../report/format.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import {
+  type Batch,
+  type Corpus,
+  randomBatch,
+  requireTokens,
+  sequencesPerPass,
+  type Tokenizer,
+} from "../text/index.ts";
+import {
+  type Checkpoint,
+  chosenTokenizer,
+  hasCheckpoint,
+  openCorpus,
+  type PruneReport,
+  pruneMeasured,
+  readMetrics,
+  saveCheckpoint,
+} from "../training/index.ts";
+import { numberOption } from "./numbers.ts";
+import { checkpointOf, dataOf, tokenizerOption, validationOf, withModel } from "./open.ts";
+import { note, print, printJson } from "./output.ts";
+import { deviceOption } from "./train-command.ts";
+
+interface Options extends PruneOptions {
+  readonly to: string;
+  readonly calibrate?: string;
+  readonly data?: string;
+  readonly tokenizer?: string;
+  readonly device: DeviceName;
+  readonly json: boolean;
+}
+
+/** Passes that the use of the tokens is measured on. */
+const CALIBRATION_PASSES = 8;
+
+export const pruneCommand = () =>
+  new Command("prune")
+    .description("drop the parameter tokens of a TokenFormer that a text uses least")
+    .argument("<run>", "folder of a run or checkpoint")
+    .requiredOption("--to <folder>", "where the pruned checkpoint goes")
+    .requiredOption("--keep <share>", "share of the parameter tokens that stay, such as 0.7", numberOption("--keep"))
+    .option("--calibrate <file>", "text whose training part tells which tokens are used (default: that of --data)")
+    .option("--data <file>", "text whose validation part compares both models (default: what the run was trained on)")
+    .addOption(
+      new Option("--by <what>", "rank all tokens of the model together, or keep the share of each site")
+        .choices(["model", "site"])
+        .default("model"),
+    )
+    .addOption(
+      new Option("--tau <how>", "make up for what the norm loses with the dropped tokens, or leave τ fixed")
+        .choices(["corrected", "fixed"])
+        .default("corrected"),
+    )
+    .addOption(tokenizerOption())
+    .addOption(deviceOption())
+    .option("--json", "print what changed as JSON", false)
+    .action(runPrune);
+
+async function runPrune(run: string, options: Options): Promise<void> {
+  const { to, keep, by, tau, tokenizer: tokenizerFile, device, json } = options;
+  if (!(keep > 0 && keep <= 1)) {
+    throw new UserError(`--keep ${keep}: expected a share above 0 and up to 1, such as 0.7 for 70 % of the tokens`);
+  }
+  const checkpoint = await checkpointOf(run);
+  if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
+    throw new UserError(`--to ${to}: already holds a run; choose another folder`);
+  }
+  const tokenizer = await chosenTokenizer(checkpoint, run, tokenizerFile);
+  const texts = await textsOf(checkpoint, tokenizer, options);
+  const { state, report } = await withModel(checkpoint, device, (inference) =>
+    pruneMeasured(inference, checkpoint.state, { keep, by, tau }, texts),
+  );
+  // The lowest loss so far was another model's.
+  const { best: _, ...progress } = checkpoint.progress;
+  const records = await readMetrics(join(run, "metrics.jsonl"));
+  await saveCheckpoint(to, { ...checkpoint, state, progress, tokenizer });
+  const lines = [...records, { step: state.step, pruning: report }].map((record) => `${JSON.stringify(record)}\n`);
+  await writeFileAtomic(join(to, "metrics.jsonl"), lines.join(""));
+  if (json) printJson({ ...report, step: state.step, to });
+  else printReport(report, to);
+}
+
+/** The texts of both purposes: random windows of the one's training part, the other's validation part. */
+async function textsOf(checkpoint: Checkpoint, tokenizer: Tokenizer, { calibrate, data }: Options) {
+  const corpus = await openCorpus(dataOf(data, checkpoint), tokenizer);
+  const other = calibrate === undefined ? corpus : await openCorpus(calibrate, tokenizer);
+  const { context } = checkpoint.state.config;
+  return { calibration: calibrationBatches(other, context), validation: validationOf(corpus, checkpoint) };
+}
+
+function calibrationBatches({ train, name }: Corpus, context: number): Batch[] {
+  requireTokens(train, context, `${name}: the training part`);
+  const sequences = sequencesPerPass(context);
+  return Array.from({ length: CALIBRATION_PASSES }, (_, step) =>
+    randomBatch(train, { seed: 1, step, sequences, context, stream: "calibration" }),
+  );
+}
+
+function printReport(report: PruneReport, to: string): void {
+  const { keep, by, tau, lossBefore, lossAfter } = report;
+  const perplexity = (loss: number) => Math.exp(loss).toFixed(3);
+  const speeds = [report.tokensPerSecondBefore, report.tokensPerSecondAfter];
+  const [before, after] = speeds.map((speed) => formatRate(speed, "tokens"));
+  const faster = report.tokensPerSecondAfter / report.tokensPerSecondBefore;
+  print(`pruned by ${by} to ${keep} of the parameter tokens, τ ${tau}: ${report.tokensBefore} → ${report.tokensAfter}`);
+  print(`  parameters ${formatCount(report.parametersBefore)} → ${formatCount(report.parametersAfter)}`);
+  print(`  validation loss ${lossBefore.toFixed(4)} → ${lossAfter.toFixed(4)}`);
+  print(`  perplexity ${perplexity(lossBefore)} → ${perplexity(lossAfter)}`);
+  print(`  evaluation ${before} → ${after}, ${faster.toFixed(2)} times as fast`);
+  note(`saved to ${to}; it samples, evaluates and trains on like any run`);
+}
