@@ -20,6 +20,7 @@ import {
   splitCorpus,
   type TokenSource,
   Trainer,
+  windowed,
 } from "tokenformer";
 
 // Hyperparameters.
@@ -74,7 +75,7 @@ for (let step = 0; step <= steps; step++) {
 
 // Write: draw a token from the model's probabilities, append it, and again.
 const next = (window: Int32Array) => trainer.inference.nextLogits(window); // (T) → (V)
-for await (const piece of generate(next, tokenizer, context, { prompt: "\n", tokens: 500, seed })) {
+for await (const piece of generate(windowed(next, context), tokenizer, { prompt: "\n", tokens: 500, seed })) {
   process.stdout.write(piece);
 }
 console.log();

@@ -36,6 +36,7 @@ import {
   type TokenSource,
   Trainer,
   where,
+  windowed,
   zeros,
 } from "tokenformer";
 
@@ -140,7 +141,7 @@ for (let step = 0; step <= steps; step++) {
 }
 
 const next = (window: Int32Array) => trainer.inference.nextLogits(window); // (T) → (V)
-for await (const piece of generate(next, tokenizer, context, { prompt: "\n", tokens: 500, seed })) {
+for await (const piece of generate(windowed(next, context), tokenizer, { prompt: "\n", tokens: 500, seed })) {
   process.stdout.write(piece);
 }
 console.log();

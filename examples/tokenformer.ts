@@ -38,6 +38,7 @@ import {
   type TrainerState,
   transpose,
   where,
+  windowed,
 } from "tokenformer";
 
 // Hyperparameters.
@@ -163,7 +164,7 @@ for (let step = 0; step <= steps; step++) {
 }
 
 const next = (window: Int32Array) => trainer.inference.nextLogits(window); // (T) → (V)
-for await (const piece of generate(next, tokenizer, context, { prompt: "\n", tokens: 500, seed })) {
+for await (const piece of generate(windowed(next, context), tokenizer, { prompt: "\n", tokens: 500, seed })) {
   process.stdout.write(piece);
 }
 console.log();

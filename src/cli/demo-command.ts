@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { writeFileAtomic } from "../formats/index.ts";
-import { generate } from "../generation/index.ts";
+import { Decoder, generate } from "../generation/index.ts";
 import { countParameters } from "../model/index.ts";
 import { formatCount, formatDuration, formatRate } from "../report/format.ts";
 import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord } from "../report/index.ts";
@@ -80,9 +80,9 @@ async function gather(collected: Collected, event: TrainingEvent, run: Run, prog
   const { steps, validations, growths, samples } = collected;
   const sample = async (step: number, label: string) => {
     let text = "";
-    const next = (window: Int32Array) => run.nextLogits(window);
-    const { tokenizer } = run.corpus;
-    for await (const piece of generate(next, tokenizer, run.context, { ...SAMPLE, tokens: 240 })) text += piece;
+    const decoder = await Decoder.open(run.trainer.inference, { context: run.context });
+    for await (const piece of generate(decoder, run.corpus.tokenizer, { ...SAMPLE, tokens: 240 })) text += piece;
+    await decoder.release();
     samples.push({ step, label, prompt: PROMPT, text });
     progress.line(`  ${label}: ${JSON.stringify(PROMPT + text).slice(0, 100)}…`);
   };

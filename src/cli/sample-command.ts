@@ -1,21 +1,30 @@
 /** `tokenformer sample`: writes text. */
 
-import { Command } from "commander";
-import { generate } from "../generation/index.ts";
+import { Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import { contextModes, Decoder, type GenerateOptions, write } from "../generation/index.ts";
+import { type QuantizationName, quantizationNames } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
+import type { Tokenizer } from "../text/index.ts";
 import { chosenTokenizer } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
 import { openRun, tokenizerOption, withModel } from "./open.ts";
 import { printJson } from "./output.ts";
-import { deviceOption } from "./train-command.ts";
+import { collect, deviceOption } from "./train-command.ts";
 
 interface Options {
-  readonly prompt: string;
+  readonly prompt: readonly string[];
   readonly tokens: number;
   readonly temperature: number;
   readonly topK?: number;
   readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly stop: readonly string[];
+  readonly context: NonNullable<GenerateOptions["atContext"]>;
   readonly seed: number;
+  readonly logprobs?: number;
+  readonly quantize?: QuantizationName;
   readonly tokenizer?: string;
   readonly device: DeviceName;
   readonly json: boolean;
@@ -25,33 +34,109 @@ export const sampleCommand = () =>
   new Command("sample")
     .description("write text that goes on from a prompt: the text on stdout, all else on stderr")
     .argument("<run>", "folder of a run or checkpoint")
-    .option("--prompt <text>", "what the text begins with", "")
+    .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
     .option("--tokens <n>", "tokens to write", numberOption("--tokens"), 200)
     .option("--temperature <t>", "below 1 is bolder, 0 takes the most likely token", numberOption("--temperature"), 1)
     .option("--top-k <k>", "draw among the k most likely tokens", numberOption("--top-k"))
     .option("--top-p <p>", "draw among the most likely tokens of this probability in all", numberOption("--top-p"), 1)
+    .option(
+      "--min-p <p>",
+      "draw among tokens with this share of the likeliest one's chance",
+      numberOption("--min-p"),
+      0,
+    )
+    .option(
+      "--repetition-penalty <r>",
+      "above 1, tokens that occurred before become less likely",
+      numberOption("--repetition-penalty"),
+      1,
+    )
+    .option("--stop <text>", "end before this text; given again, before any of them", collect, [])
+    .addOption(
+      new Option("--context <mode>", "when the model's context is full: go on from its later half, or stop")
+        .choices(contextModes)
+        .default("slide"),
+    )
     .option("--seed <n>", "the same seed writes the same text", numberOption("--seed"), 1)
+    .option(
+      "--logprobs <n>",
+      "with --json: score each token, and list the n likeliest in its place",
+      numberOption("--logprobs"),
+    )
+    .addOption(quantizeOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
-    .option("--json", "print prompt and text as JSON", false)
+    .option("--json", "print prompt and text as JSON, a list for several prompts", false)
     .action(runSample);
 
+export const quantizeOption = () =>
+  new Option("--quantize <bits>", "round the weights of matrix products to 8 or 4 bits (default: float32)").choices(
+    quantizationNames,
+  );
+
 async function runSample(run: string, options: Options): Promise<void> {
+  if (options.logprobs !== undefined && !options.json) throw new UserError("--logprobs needs --json");
   const checkpoint = await openRun(run);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  const prompts = options.prompt.length === 0 ? [""] : options.prompt;
   const { context } = checkpoint.state.config;
   await withModel(checkpoint, options.device, async (inference) => {
-    const next = (window: Int32Array) => inference.nextLogits(window);
-    const pieces = generate(next, tokenizer, context, options);
-    // Prompt and options are checked with the first piece, before anything is printed.
-    const first = await pieces.next();
-    let text = first.done === true ? "" : first.value;
-    if (!options.json) process.stdout.write(options.prompt + text);
-    for await (const piece of pieces) {
-      text += piece;
-      if (!options.json) process.stdout.write(piece);
-    }
-    if (options.json) printJson({ prompt: options.prompt, text });
-    else process.stdout.write("\n");
+    const { quantize } = options;
+    const decoder = await Decoder.open(inference, { context, slots: prompts.length, quantize });
+    // The program has a copy of the weights.
+    if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());
+    const writing = prompts.map((prompt) => ({
+      prompt,
+      pieces: write(decoder, tokenizer, optionsOf(prompt, options)),
+    }));
+    if (options.json) {
+      const texts = await Promise.all(writing.map(({ prompt, pieces }) => textOf(prompt, pieces, tokenizer)));
+      printJson(texts.length === 1 ? texts[0] : texts);
+    } else await printTexts(writing);
   });
+}
+
+function optionsOf(prompt: string, { context, logprobs, ...options }: Options): GenerateOptions {
+  return { ...options, prompt, atContext: context, scores: logprobs };
+}
+
+/** A prompt, and what is being written after it. */
+interface Writing {
+  readonly prompt: string;
+  readonly pieces: ReturnType<typeof write>;
+}
+
+/** Streams the first text; the others, which are written meanwhile, follow when it is done. */
+async function printTexts(writing: readonly Writing[]): Promise<void> {
+  const [first, ...others] = writing;
+  if (first === undefined) return;
+  const rest = others.map(async ({ prompt, pieces }) => {
+    let text = prompt;
+    for await (const piece of pieces) text += piece.text;
+    return text;
+  });
+  const streamed = (async () => {
+    // Prompt and options are checked with the first piece, before anything is printed.
+    const begun = await first.pieces.next();
+    process.stdout.write(first.prompt + (begun.done === true ? "" : begun.value.text));
+    for await (const { text } of first.pieces) process.stdout.write(text);
+    process.stdout.write("\n");
+  })();
+  const [, ...texts] = await Promise.all([streamed, ...rest]);
+  for (const text of texts) process.stdout.write(`\n${String(text)}\n`);
+}
+
+/** A text as `--json` prints it. */
+async function textOf(prompt: string, pieces: Writing["pieces"], tokenizer: Tokenizer) {
+  const [tokens, named] = [[] as object[], (id: number) => tokenizer.decode([id])];
+  let [text, finish] = ["", ""];
+  for await (const piece of pieces) {
+    text += piece.text;
+    finish = piece.finish ?? finish;
+    if (piece.score === undefined) continue;
+    const { token, logProbability, top } = piece.score;
+    const likeliest = top.map((other) => ({ ...other, text: named(other.token) }));
+    tokens.push({ token, text: named(token), logProbability, top: likeliest });
+  }
+  return { prompt, text, finish, ...(tokens.length > 0 && { tokens }) };
 }

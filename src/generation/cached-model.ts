@@ -89,6 +89,11 @@ export class CachedModel {
     return new CachedModel(device, { vocabulary, layers }, program, {});
   }
 
+  /** Whether the program has a copy of the weights. */
+  get holdsWeights(): boolean {
+    return Object.keys(this.#weights).length === 0;
+  }
+
   /** Room for sequences of up to `time` tokens. */
   store(time: number, lanes: number): Promise<CacheStore> {
     return CacheStore.create(this.device, this.#layers, time, lanes);

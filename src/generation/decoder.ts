@@ -1,6 +1,8 @@
 /** Decoding with a key–value cache: several sequences at once, each in a slot of its own. */
 
+import { setImmediate as immediate } from "node:timers/promises";
 import { UserError } from "../errors.ts";
+import { required } from "../required.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
 import type { TokenScore } from "./scores.ts";
@@ -19,13 +21,20 @@ interface Sequence {
   length: number;
 }
 
+/** Tokens to append, and whom to tell. */
+interface WaitingStep {
+  readonly tokens: ReadonlyMap<number, number>;
+  readonly resolve: (logits: Map<number, Float32Array>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Tokens of a prompt that go through the model at once: enough for full speed, and the scores between them stay small. */
 const PIECE = 256;
 
 /**
  * Sequences of one model, with a key–value cache: a prompt goes through the model once, in pieces, and each further token
- * alone, for all slots together. Slots may differ in length. Calls may overlap, they are served one after the other; between
- * the pieces of a long prompt, steps get their turn. Attention between tokens must be `causalAttention`: a model whose
+ * alone, for all slots together. Slots may differ in length. Calls may overlap: steps that
+ * wait are made in one pass, and between the pieces of a long prompt they get their turn. Attention between tokens must be `causalAttention`: a model whose
  * attention is its own needs `windowed`.
  *
  * A sequence holds up to `context` tokens; `length(slot)` tells how many it has. What to do when it is full is the caller's
@@ -40,6 +49,8 @@ export class Decoder implements Sequences {
   /** The cache of the prompt under way; with one slot the same as that of the sequences. */
   readonly #prompt: CacheStore;
   #store: CacheStore;
+  /** Tokens that wait for a pass. */
+  #waiting: WaitingStep[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #promptTurn: Promise<unknown> = Promise.resolve();
 
@@ -68,6 +79,16 @@ export class Decoder implements Sequences {
   /** V, the number of logits: that of the tokenizer, or more where the model is padded. */
   get vocabulary(): number {
     return this.#model.vocabulary;
+  }
+
+  /** Whether the program has a copy of the weights, so that the tensors it was made of may be disposed of. */
+  get holdsWeights(): boolean {
+    return this.#model.holdsWeights;
+  }
+
+  /** Half of the context: a full sequence goes on from these, and need not be read again for as many tokens. */
+  get kept(): number {
+    return Math.ceil(this.context / 2);
   }
 
   /** How many slots are free. */
@@ -105,7 +126,11 @@ export class Decoder implements Sequences {
    */
   async step(tokens: ReadonlyMap<number, number>): Promise<Map<number, Float32Array>> {
     this.#check(Int32Array.from(tokens.values()), tokens.size);
-    return this.#exclusive(() => this.#append(tokens));
+    const stepped = new Promise<Map<number, Float32Array>>((resolve, reject) => {
+      this.#waiting.push({ tokens, resolve, reject });
+    });
+    void this.#exclusive(() => this.#appendWaiting());
+    return stepped;
   }
 
   /** Ends a sequence: its slot can be used again at once. */
@@ -184,6 +209,36 @@ export class Decoder implements Sequences {
     for (const [lane, { sequence }] of settled.entries()) sequence.lane = lane;
     this.#store = store;
     await old.dispose();
+  }
+
+  /** One pass for the steps that wait. */
+  async #appendWaiting(): Promise<void> {
+    // What was just told its logits can ask for the next step first.
+    if (this.#sequences.size > 1) await immediate();
+    const taken = new Map<number, number>();
+    const steps: WaitingStep[] = [];
+    const later: WaitingStep[] = [];
+    for (const step of this.#waiting) {
+      const slots = [...step.tokens.keys()];
+      try {
+        if (slots.some((slot) => taken.has(slot))) later.push(step);
+        else {
+          for (const slot of slots) this.#ready(slot);
+          for (const [slot, token] of step.tokens) taken.set(slot, token);
+          steps.push(step);
+        }
+      } catch (error) {
+        step.reject(error);
+      }
+    }
+    this.#waiting = later;
+    try {
+      const logits = await this.#append(taken);
+      for (const { tokens, resolve } of steps)
+        resolve(new Map([...tokens.keys()].map((slot) => [slot, required(logits, slot)])));
+    } catch (error) {
+      for (const { reject } of steps) reject(error);
+    }
   }
 
   async #append(tokens: ReadonlyMap<number, number>): Promise<Map<number, Float32Array>> {

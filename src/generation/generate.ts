@@ -1,45 +1,150 @@
-/** Writing text, token by token, as the lecture does: the whole window goes through the model for each new token. */
+/** Writing text that goes on from a prompt. */
 
 import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { type SamplingOptions, sampleToken } from "./sample.ts";
-import type { NextLogits } from "./sequences.ts";
+import { scoreToken, type TokenScore } from "./scores.ts";
+import type { Sequences } from "./sequences.ts";
+import { StopStrings } from "./stop-strings.ts";
+
+/** What to do when a sequence has all the tokens of the context. */
+export const contextModes = ["slide", "stop"] as const;
 
 export interface GenerateOptions extends SamplingOptions {
   /** What the text begins with. Empty: a line break, or the first token of the vocabulary. */
   readonly prompt: string;
-  /** Tokens to write. */
+  /** Tokens to write, at most. */
   readonly tokens: number;
   /** Default 1. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
+  /** The text ends before the first of these strings. Default: none. */
+  readonly stop?: readonly string[] | undefined;
+  /**
+   * When the context is full: `slide` goes on from the last tokens alone (see `Sequences.kept`), and takes the end of a prompt
+   * that is too long; `stop` ends the text, and refuses such a prompt. Default `slide`.
+   */
+  readonly atContext?: (typeof contextModes)[number] | undefined;
+  /** Scores each token, with this many of the most likely ones in its place. Default: no scores. */
+  readonly scores?: number | undefined;
+  /** Ends the text early: the signal's reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Why a text ended: it has the tokens that were asked for, a stop string came, or the context is full. */
+export type Finish = "length" | "stop" | "context";
+
+/** A step of writing: a token and the text that became complete with it, or at last the rest of the text and why it ends. */
+export interface Written {
+  /** Whole characters; empty while one is unfinished, or while a stop string may be coming. */
+  readonly text: string;
+  readonly token?: number;
+  /** Of the token, if scores were asked for: by the model's own probabilities, before any sampling option. */
+  readonly score?: TokenScore;
+  readonly finish?: Finish;
 }
 
 /**
  * Streams the text that follows the prompt, in pieces of whole characters. Ids beyond the tokenizer's vocabulary, to which
  * that of a model may be padded, are not drawn.
- * @param context the longest window of the model; beyond it the oldest tokens are left out
+ * @param sequences a `Decoder`, or `windowed` for a model without a cache
  * @throws UserError for options out of range, and for a prompt that the tokenizer cannot encode
  */
 export async function* generate(
-  next: NextLogits,
+  sequences: Sequences,
   tokenizer: Tokenizer,
-  context: number,
   options: GenerateOptions,
 ): AsyncGenerator<string> {
+  for await (const { text } of write(sequences, tokenizer, options)) if (text !== "") yield text;
+}
+
+/**
+ * As `generate`, token by token with scores, and why the text ended. Several at once on one `Decoder` go through the model
+ * together.
+ */
+export async function* write(
+  sequences: Sequences,
+  tokenizer: Tokenizer,
+  options: GenerateOptions,
+): AsyncGenerator<Written> {
   checkOptions(options);
   const random = Random.from("sample", options.seed ?? 1);
-  const ids = startOf(tokenizer, options.prompt);
+  const stops = new StopStrings(options.stop ?? []);
   const decoder = new StreamDecoder(tokenizer);
-  for (let count = 0; count < options.tokens; count++) {
-    const logits = await next(Int32Array.from(ids.slice(-context)));
-    const id = sampleToken(logits.subarray(0, tokenizer.vocabularySize), options, random);
-    ids.push(id);
-    const text = decoder.push(id);
-    if (text !== "") yield text;
+  const ids = startOf(tokenizer, options.prompt);
+  const logits = new NextLogitsOf(sequences, ids, options);
+  let finish: Finish = "length";
+  try {
+    for (let count = 0; count < options.tokens && finish === "length"; count++) {
+      const all = await logits.next();
+      if (all === undefined) {
+        finish = "context";
+        break;
+      }
+      const known = all.subarray(0, tokenizer.vocabularySize);
+      const token = sampleToken(known, options, random, ids);
+      ids.push(token);
+      const { text, stopped } = stops.push(decoder.push(token));
+      if (stopped) finish = "stop";
+      yield { text, token, ...(options.scores !== undefined && { score: scoreToken(known, token, options.scores) }) };
+    }
+  } finally {
+    logits.free();
   }
-  const rest = decoder.end();
-  if (rest !== "") yield rest;
+  if (finish === "stop") {
+    yield { text: "", finish };
+    return;
+  }
+  const { text, stopped } = stops.push(decoder.end());
+  yield { text: stopped ? text : text + stops.end(), finish: stopped ? "stop" : finish };
+}
+
+/** The logits that follow a growing list of ids. */
+class NextLogitsOf {
+  readonly #sequences: Sequences;
+  readonly #ids: readonly number[];
+  readonly #options: GenerateOptions;
+  #slot: number | undefined;
+  /** Tokens in the slot. */
+  #length = 0;
+
+  constructor(sequences: Sequences, ids: readonly number[], options: GenerateOptions) {
+    this.#sequences = sequences;
+    this.#ids = ids;
+    this.#options = options;
+  }
+
+  /** Of the ids as they are now, one more than before. `undefined` if the context is full. */
+  async next(): Promise<Float32Array | undefined> {
+    const { context, kept } = this.#sequences;
+    const { signal, atContext = "slide" } = this.#options;
+    signal?.throwIfAborted();
+    if (this.#slot === undefined) return this.#start(atContext === "slide" ? context : this.#ids.length);
+    if (this.#length < context) return this.#step(this.#slot);
+    if (atContext === "stop") return;
+    this.free();
+    return this.#start(kept);
+  }
+
+  free(): void {
+    if (this.#slot !== undefined) this.#sequences.free(this.#slot);
+    this.#slot = undefined;
+  }
+
+  async #start(last: number): Promise<Float32Array> {
+    const ids = this.#ids.slice(-last);
+    const { slot, logits } = await this.#sequences.start(ids, { signal: this.#options.signal });
+    this.#slot = slot;
+    this.#length = ids.length;
+    return logits;
+  }
+
+  async #step(slot: number): Promise<Float32Array> {
+    const logits = (await this.#sequences.step(new Map([[slot, this.#ids.at(-1) ?? 0]]))).get(slot);
+    if (logits === undefined) throw new Error(`internal: no logits of slot ${slot}`);
+    this.#length++;
+    return logits;
+  }
 }
 
 /** The ids of the prompt. Without one the model needs some token to begin with: a line break where there is one. */
@@ -56,12 +161,27 @@ function lineBreak(tokenizer: Tokenizer): Iterable<number> & ArrayLike<number> {
   }
 }
 
-function checkOptions({ temperature = 1, topK = 1, topP = 1, tokens }: GenerateOptions): void {
+function checkOptions(options: GenerateOptions): void {
+  const {
+    temperature = 1,
+    topK = 1,
+    topP = 1,
+    minP = 0,
+    repetitionPenalty = 1,
+    tokens,
+    stop = [],
+    scores = 0,
+  } = options;
   const check = (valid: boolean, name: string, value: number, expected: string) => {
     if (!valid) throw new UserError(`${name} is ${value}, expected ${expected}`);
   };
   check(Number.isFinite(temperature) && temperature >= 0, "temperature", temperature, "a number from 0");
   check(Number.isInteger(topK) && topK >= 1, "top-k", topK, "a whole number from 1");
   check(topP > 0 && topP <= 1, "top-p", topP, "a number above 0 and up to 1");
+  check(minP >= 0 && minP <= 1, "min-p", minP, "a number from 0 to 1");
+  const penalty = "repetition-penalty";
+  check(Number.isFinite(repetitionPenalty) && repetitionPenalty > 0, penalty, repetitionPenalty, "a number above 0");
   check(Number.isInteger(tokens) && tokens >= 0, "tokens", tokens, "a whole number from 0");
+  check(Number.isInteger(scores) && scores >= 0, "scores", scores, "a whole number from 0");
+  if (stop.includes("")) throw new UserError("a stop string is empty, expected some text at which to stop");
 }

@@ -1,47 +1,98 @@
 /** Choosing the next token from logits. */
 
 import type { Random } from "../random.ts";
+import { mostLikely } from "./scores.ts";
 
+/**
+ * What may be drawn, and how likely it is. The options apply in this order: the repetition penalty, the temperature, top-k,
+ * top-p of what top-k left, min-p.
+ */
 export interface SamplingOptions {
   /** Logits are divided by it before the softmax: below 1 is bolder, 0 takes the most likely token. Default 1. */
-  readonly temperature?: number;
+  readonly temperature?: number | undefined;
   /** Only the k most likely tokens can be drawn. Default: all. */
-  readonly topK?: number;
+  readonly topK?: number | undefined;
   /** Only the most likely tokens that together have this probability can be drawn. Default 1: all. */
-  readonly topP?: number;
+  readonly topP?: number | undefined;
+  /** Only tokens with this share of the most likely one's probability can be drawn. Default 0: all. */
+  readonly minP?: number | undefined;
+  /**
+   * Above 1, tokens that occurred before become less likely: a positive logit is divided by it, a negative one multiplied
+   * (CTRL, arXiv 1909.05858, section 4.1). Default 1: none.
+   */
+  readonly repetitionPenalty?: number | undefined;
 }
 
-/** Draws a token id from the logits [V] of the next token. The first of equally likely ones counts as more likely. */
-export function sampleToken(logits: Float32Array, options: SamplingOptions, random: Random): number {
-  const { temperature = 1, topK = logits.length, topP = 1 } = options;
-  if (temperature === 0 || topK === 1) return mostLikely(logits);
-  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  let candidates = Array.from(logits, (logit, id) => ({ id, weight: Math.exp((logit - highest) / temperature) }));
-  if (topK < logits.length || topP < 1) {
-    candidates.sort((a, b) => b.weight - a.weight || a.id - b.id);
-    candidates = nucleus(candidates.slice(0, topK), topP);
-  }
-  let left = random.uniform() * candidates.reduce((sum, { weight }) => sum + weight, 0);
-  for (const { id, weight } of candidates) {
-    left -= weight;
-    if (left < 0) return id;
-  }
-  return candidates.at(-1)?.id ?? 0;
+/**
+ * Draws a token id from the logits [V] of the next token. The first of equally likely ones counts as more likely.
+ * @param before the tokens that occurred, for the repetition penalty
+ */
+export function sampleToken(
+  logits: Float32Array,
+  options: SamplingOptions,
+  random: Random,
+  before: Iterable<number> = [],
+): number {
+  const { temperature = 1, topK = logits.length, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
+  const penalised = repetitionPenalty === 1 ? logits : penalise(logits, repetitionPenalty, before);
+  if (temperature === 0 || topK === 1) return mostLikely(penalised, 1)[0] ?? 0;
+  const highest = penalised.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const weights = Float64Array.from(penalised, (logit) => Math.exp((logit - highest) / temperature));
+  if (topK >= logits.length && topP === 1 && minP === 0) return draw(weights, undefined, random);
+  return draw(weights, candidates(penalised, weights, { topK, topP, minP }), random);
 }
 
-/** The shortest beginning of the sorted candidates with at least the share `topP` of their weight. */
-function nucleus<Candidate extends { readonly weight: number }>(sorted: Candidate[], topP: number): Candidate[] {
-  const total = sorted.reduce((sum, { weight }) => sum + weight, 0);
+/** Logits with those of some tokens made less likely. */
+function penalise(logits: Float32Array, penalty: number, tokens: Iterable<number>): Float32Array {
+  const result = logits.slice();
+  for (const token of new Set(tokens)) {
+    const logit = result[token] ?? 0;
+    result[token] = logit > 0 ? logit / penalty : logit * penalty;
+  }
+  return result;
+}
+
+/** Ids that can be drawn, the most likely first. The highest weight is 1. */
+function candidates(
+  logits: Float32Array,
+  weights: Float64Array,
+  options: { topK: number; topP: number; minP: number },
+) {
+  const { topK, topP, minP } = options;
+  const weight = (id: number) => weights[id] ?? 0;
+  const sum = (ids: readonly number[]) => ids.reduce((total, id) => total + weight(id), 0);
+  const limited = topK < logits.length ? mostLikely(logits, topK) : undefined;
+  const total = limited === undefined ? weights.reduce((a, b) => a + b, 0) : sum(limited);
+  // Mostly few tokens have most of the probability, and finding these takes far less than ordering all.
+  for (let count = 64; ; count *= 8) {
+    const ids = limited ?? mostLikely(logits, count);
+    const end = shareEnd(ids, weight, topP * total);
+    const complete = limited !== undefined || end !== undefined || count >= logits.length;
+    if (complete) return ids.slice(0, topP === 1 ? undefined : end).filter((id) => weight(id) >= minP);
+    if (weight(ids.at(-1) ?? 0) < minP) return ids.filter((id) => weight(id) >= minP);
+  }
+}
+
+/** How many of the first ids have a share of the weight. `undefined`: all of them do not. */
+function shareEnd(ids: readonly number[], weight: (id: number) => number, share: number): number | undefined {
   let sum = 0;
-  const end = sorted.findIndex(({ weight }) => {
-    sum += weight;
-    return sum >= topP * total;
+  const last = ids.findIndex((id) => {
+    sum += weight(id);
+    return sum >= share;
   });
-  return end < 0 ? sorted : sorted.slice(0, end + 1);
+  return last < 0 ? undefined : last + 1;
 }
 
-function mostLikely(logits: Float32Array): number {
-  let best = 0;
-  for (let id = 1; id < logits.length; id++) if ((logits[id] ?? 0) > (logits[best] ?? 0)) best = id;
-  return best;
+/** Draws one of some ids, or of all, by their weights. */
+function draw(weights: Float64Array, ids: readonly number[] | undefined, random: Random): number {
+  const count = ids?.length ?? weights.length;
+  const idAt = (index: number) => (ids === undefined ? index : (ids[index] ?? 0));
+  let total = 0;
+  for (let index = 0; index < count; index++) total += weights[idAt(index)] ?? 0;
+  let left = random.uniform() * total;
+  for (let index = 0; index < count; index++) {
+    left -= weights[idAt(index)] ?? 0;
+    if (left < 0) return idAt(index);
+  }
+  return idAt(count - 1);
 }

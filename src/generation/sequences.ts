@@ -24,6 +24,8 @@ export interface Started {
 export interface Sequences {
   /** The longest sequence, in tokens. */
   readonly context: number;
+  /** How many of its last tokens a full sequence should be begun anew with, to go on. */
+  readonly kept: number;
   /** Begins a sequence in a free slot. */
   start(ids: ArrayLike<number>, options?: StartOptions): Promise<Started>;
   /** Appends a token to some sequences, by slot, and gives the logits [V] of what follows each. */
@@ -46,6 +48,7 @@ export function windowed(next: NextLogits, context: number): Sequences {
   const after = (ids: readonly number[]) => next(Int32Array.from(ids));
   return {
     context,
+    kept: context, // as each window is new anyway
     async start(ids) {
       const slot = slots++;
       sequences.set(slot, [...Array.from(ids)]);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Decoder, type DecoderOptions } from "../../src/generation/index.ts";
+import { Decoder, type DecoderOptions, generate, mostLikely, scoreToken } from "../../src/generation/index.ts";
 import { type Complete, givenOf, modelOf } from "../../src/model/index.ts";
+import { CharacterTokenizer } from "../../src/text/index.ts";
 import { Inference, uploadArrays } from "../../src/training/inference.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
@@ -126,4 +127,98 @@ describe.each(configs)("%s", (_, config) => {
     );
     await close();
   });
+});
+
+const tiny: Complete = { ...tinyTokenFormer, context };
+
+it("makes steps that wait in one pass, and tells each its own", async () => {
+  const { decoder, plain, close } = await opened(tiny, { slots: 3 });
+  const prompts = [[1, 2], [3], [4, 5, 6, 7]];
+  const started = await Promise.all(prompts.map((ids) => decoder.start(ids)));
+  const steps = started.flatMap(({ slot }, index) => [
+    decoder.step(new Map([[slot, index]])),
+    decoder.step(new Map([[slot, index + 5]])),
+  ]);
+  const refused = decoder.step(new Map([[77, 1]]));
+  await expect(refused).rejects.toThrow("slot 77 is free");
+  const results = await Promise.all(steps);
+  for (const [index, { slot }] of started.entries()) {
+    expectAgreement(results[2 * index]?.get(slot), await plain([...(prompts[index] ?? []), index]));
+    expectAgreement(results[2 * index + 1]?.get(slot), await plain([...(prompts[index] ?? []), index, index + 5]));
+  }
+  await close();
+});
+
+it("scores the tokens of a prompt, whichever piece they are in", async () => {
+  const long: Complete = { ...tinyTokenFormer, context: 600 };
+  const { decoder, inference, close } = await opened(long);
+  const ids = drawn("long", 530, long.vocabulary);
+  const { scores, logits } = await decoder.start(ids, { scores: 3 });
+  const { data } = await inference.logits(Int32Array.from(ids), [1, ids.length]);
+  expect(scores).toHaveLength(ids.length - 1);
+  for (const [index, score] of scores.entries()) {
+    const row = data.subarray(index * long.vocabulary, (index + 1) * long.vocabulary);
+    const expected = scoreToken(row, ids[index + 1] ?? 0, 3);
+    expect(score.token).toBe(ids[index + 1]);
+    expect(score.logProbability).toBeCloseTo(expected.logProbability, 3);
+    expect(score.top).toHaveLength(3);
+    expect(score.top[0]?.logProbability).toBeCloseTo(expected.top[0]?.logProbability ?? 0, 3);
+  }
+  expectAgreement(logits, data.subarray(-long.vocabulary));
+  await close();
+});
+
+it("goes on from the later half of the context when it is full", async () => {
+  const { decoder, plain, close } = await opened(tiny);
+  const tokenizer = CharacterTokenizer.fromText("abcdefghijklm");
+  let text = "";
+  for await (const piece of generate(decoder, tokenizer, { prompt: "abc", tokens: 40, temperature: 0 })) text += piece;
+  const ids = [...tokenizer.encode("abc")];
+  let from = 0;
+  for (let count = 0; count < 40; count++) {
+    if (ids.length - from > context) from = ids.length - Math.ceil(context / 2);
+    ids.push(mostLikely(await plain(ids.slice(from)), 1)[0] ?? 0);
+  }
+  expect(text).toBe(tokenizer.decode(ids.slice(3)));
+  await close();
+});
+
+it("refuses what it cannot do", async () => {
+  const { decoder, close } = await opened(tiny, { slots: 2 });
+  await expect(decoder.start([])).rejects.toThrow("a sequence begins with one token at least, got none");
+  await expect(decoder.start(Array(18).fill(0))).rejects.toThrow(
+    "the prompt has 18 tokens, the model's context 17; shorten it",
+  );
+  await expect(decoder.start([13])).rejects.toThrow("token 13 is not one of 0 to 12");
+  const { slot } = await decoder.start(Array(17).fill(0));
+  await expect(decoder.step(new Map([[slot, 1]]))).rejects.toThrow("the sequence is full");
+  await decoder.start([1]);
+  expect(decoder.available).toBe(0);
+  await expect(decoder.start([1])).rejects.toThrow("all 2 slots are taken; free one first");
+  decoder.free(slot);
+  expect(() => decoder.length(slot)).toThrow("is free");
+  const abort = new AbortController();
+  abort.abort(new Error("gone"));
+  await expect(decoder.start([1], { signal: abort.signal })).rejects.toThrow("gone");
+  expect(decoder.available).toBe(1);
+  await close();
+});
+
+it.each(["int8", "int4"] as const)("rounds weights to %s", async (quantize) => {
+  const wide: Complete = {
+    ...tinyTokenFormer,
+    context,
+    width: 64,
+    heads: 4,
+    tokens: { query: 64, key: 64, value: 48, projection: 80, feedForward: 96 },
+  };
+  const { decoder, plain, close } = await opened(wide, { quantize });
+  const ids = drawn("ids", 9, wide.vocabulary);
+  const expected = await plain(ids);
+  const { logits } = await decoder.start(ids);
+  const norm = (x: Float32Array) => Math.hypot(...x);
+  const error = norm(logits.map((value, index) => value - (expected[index] ?? 0))) / norm(expected);
+  expect(error).toBeLessThan(quantize === "int8" ? 0.06 : 0.6);
+  expect(error).toBeGreaterThan(quantize === "int8" ? 1e-4 : 1e-2);
+  await close();
 });

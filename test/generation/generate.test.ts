@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
-import { type GenerateOptions, generate, type NextLogits } from "../../src/generation/index.ts";
+import {
+  type GenerateOptions,
+  generate,
+  type NextLogits,
+  StopStrings,
+  type Written,
+  windowed,
+  write,
+} from "../../src/generation/index.ts";
 import { CharacterTokenizer, loadTokenizer, type Tokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
 
 const letters = CharacterTokenizer.fromText("\nabcdefgh");
@@ -39,7 +47,7 @@ async function piecesOf(
   context = 5,
 ): Promise<string[]> {
   const pieces: string[] = [];
-  for await (const piece of generate(next, tokenizer, context, { prompt: "a", tokens: 20, ...options })) {
+  for await (const piece of generate(windowed(next, context), tokenizer, { prompt: "a", tokens: 20, ...options })) {
     pieces.push(piece);
   }
   return pieces;
@@ -155,6 +163,12 @@ describe("generate", () => {
     { topP: 0 },
     { topP: 1.5 },
     { topP: Number.NaN },
+    { minP: -0.1 },
+    { minP: 1.5 },
+    { repetitionPenalty: 0 },
+    { repetitionPenalty: Number.NaN },
+    { scores: 0.5 },
+    { stop: ["a", ""] },
     { tokens: -1 },
     { tokens: 0.5 },
   ])("refuses %o", async (options) => {
@@ -168,6 +182,100 @@ describe("generate", () => {
   it("refuses a prompt that the tokenizer cannot encode", async () => {
     await expect(piecesOf(indifferent(9), letters, { prompt: "az" })).rejects.toThrow(UserError);
   });
+});
+
+async function written(next: NextLogits, options: Partial<GenerateOptions>, context = 5): Promise<Written[]> {
+  const steps: Written[] = [];
+  for await (const step of write(windowed(next, context), letters, { prompt: "a", tokens: 20, ...options })) {
+    steps.push(step);
+  }
+  return steps;
+}
+
+const textOf = (steps: readonly Written[]) => steps.map(({ text }) => text).join("");
+
+describe("write", () => {
+  it("gives the tokens, and says that all were written", async () => {
+    const steps = await written(sure(following, 9).next, { prompt: "cab", tokens: 2 });
+    expect(steps).toEqual([
+      { text: "c", token: 3 },
+      { text: "d", token: 4 },
+      { text: "", finish: "length" },
+    ]);
+  });
+
+  it("stops before a stop string, and never shows a part of it", async () => {
+    const steps = await written(sure(following, 9).next, { stop: ["zz", "fg"], tokens: 20 });
+    expect(textOf(steps)).toBe("bcde");
+    expect(steps.map(({ text }) => text)).toEqual(["b", "c", "d", "e", "", "", ""]);
+    expect(steps.at(-1)).toEqual({ text: "", finish: "stop" });
+  });
+
+  it("shows what looked like a stop string once it is none", async () => {
+    const steps = await written(sure(following, 9).next, { stop: ["fx", "cdx"], tokens: 6 });
+    expect(steps.map(({ text }) => text)).toEqual(["b", "", "", "cde", "", "fg", ""]);
+    expect(textOf(await written(sure(following, 9).next, { stop: ["gh"], tokens: 6 }))).toBe("bcdefg");
+  });
+
+  it("ends at the context where that is asked for, and refuses a longer prompt", async () => {
+    const steps = await written(sure(following, 9).next, { atContext: "stop", prompt: "ab" });
+    // The last token follows a full context and is not read again.
+    expect(textOf(steps)).toBe("cdef");
+    expect(steps.at(-1)).toEqual({ text: "", finish: "context" });
+  });
+
+  it("scores tokens by the model's probabilities, whatever is drawn", async () => {
+    const flat: NextLogits = async () => Float32Array.from({ length: 9 }, (_, id) => (id === 3 ? Math.log(4) : 0));
+    const steps = await written(flat, { scores: 2, tokens: 30, temperature: 2 });
+    for (const { token, score } of steps.slice(0, -1)) {
+      expect(score?.token).toBe(token);
+      expect(score?.logProbability).toBeCloseTo(Math.log((token === 3 ? 4 : 1) / 12), 6);
+      expect(score?.top.map((other) => other.token)).toEqual([3, 0]);
+      if (token === 3) expect(score?.logProbability).toBe(score?.top[0]?.logProbability);
+    }
+  });
+
+  it("makes tokens that occurred less likely", async () => {
+    const steady: NextLogits = async () => Float32Array.of(-1, 2, 1.5, -9, -9, -9, -9, -9, -9);
+    const first = async (repetitionPenalty: number) =>
+      textOf(await written(steady, { temperature: 0, tokens: 3, repetitionPenalty }));
+    expect(await first(1)).toBe("aaa");
+    expect(await first(1.2)).toBe("aaa"); // 2 / 1.2 > 1.5
+    expect(await first(2)).toBe("baa"); // 2 / 2 < 1.5, then 1.5 / 2 < 1
+    expect(await first(5)).toBe("baa");
+  });
+
+  it("ends with the signal's reason", async () => {
+    const abort = new AbortController();
+    abort.abort(new Error("enough"));
+    await expect(written(sure(following, 9).next, { signal: abort.signal })).rejects.toThrow("enough");
+  });
+});
+
+it("StopStrings lets all through up to the first stop string, however the text is cut", () => {
+  const unit = fc.constantFrom("a", "b", "c");
+  const stops = fc.array(fc.string({ unit, minLength: 1, maxLength: 4 }), { maxLength: 3 });
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit, maxLength: 5 })), stops, (pieces, given) => {
+      const text = pieces.join("");
+      // What ends first counts: with that piece, and of those the one that begins first.
+      const finder = new StopStrings(given);
+      let [shown, seen] = ["", ""];
+      for (const piece of pieces) {
+        seen += piece;
+        const result = finder.push(piece);
+        shown += result.text;
+        const starts = given.map((stop) => seen.indexOf(stop)).filter((index) => index >= 0);
+        expect(result.stopped).toBe(starts.length > 0);
+        if (result.stopped) {
+          expect(shown).toBe(seen.slice(0, Math.min(...starts)));
+          return;
+        }
+        expect(given.some((stop) => shown.includes(stop))).toBe(false);
+      }
+      expect(shown + finder.end()).toBe(text);
+    }),
+  );
 });
 
 /** A tokenizer as a plain object, of which parts can be replaced. */

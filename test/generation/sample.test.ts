@@ -94,6 +94,52 @@ describe("sampleToken", () => {
     }
   });
 
+  it.each([
+    [0.1, [2, 5, 0, 3, 6]],
+    [0.16, [2, 5, 0, 3]],
+    [0.5, [2, 5]],
+    [1, [2]],
+  ])("draws those with %f of the likeliest one's probability", (minP, ids) => {
+    const likeliest = at(softmaxAt(1), 2);
+    for (const id of ids) expect(at(softmaxAt(1), id)).toBeGreaterThanOrEqual(minP * likeliest - 1e-9);
+    expectDistribution(counts({ minP }), only(softmaxAt(1), ids));
+  });
+
+  it("finds the candidates of a large vocabulary as it does in a small one", () => {
+    const many = Array.from({ length: 5000 }, (_, id) => Math.sin(id) / 50);
+    const order = many.map((_, id) => id).sort((a, b) => at(many, b) - at(many, a));
+    for (const options of [{ topK: 700 }, { topP: 0.6 }, { topP: 0.01 }, { minP: 0.97 }, { topK: 40, minP: 0.999 }]) {
+      const { topK = 5000, topP = 1, minP = 0 } = options;
+      const best = order.slice(0, topK).map((id) => ({ id, weight: Math.exp(at(many, id)) }));
+      const total = reference.total(best.map(({ weight }) => weight));
+      const threshold = minP * Math.max(...best.map(({ weight }) => weight));
+      let sum = 0;
+      const allowed = new Set<number>();
+      for (const { id, weight } of best) {
+        if (sum < topP * total && weight >= threshold) allowed.add(id);
+        sum += weight;
+      }
+      const random = Random.from("large");
+      const drawn = new Set<number>();
+      for (let draw = 0; draw < 300; draw++) drawn.add(sampleToken(Float32Array.from(many), options, random));
+      expect([...drawn].filter((id) => !allowed.has(id))).toEqual([]);
+      expect(drawn.size).toBeGreaterThan(Math.min(allowed.size, 100) / 2);
+    }
+  });
+
+  it("divides positive logits of tokens that occurred, and multiplies negative ones", () => {
+    const penalised = logits.map((logit, id) =>
+      id === 2 || id === 1 ? (logit > 0 ? logit / 1.5 : logit * 1.5) : logit,
+    );
+    const random = Random.from("test", "sample");
+    const found = logits.map(() => 0);
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const id = sampleToken(Float32Array.from(logits), { repetitionPenalty: 1.5 }, random, [1, 2, 2]);
+      found[id] = at(found, id) + 1;
+    }
+    expectDistribution(found, reference.softmax(penalised));
+  });
+
   it("draws equally likely tokens alike", () => {
     expectDistribution(counts({}, [5, 5, 5, 5, 5]), [1, 1, 1, 1, 1]);
   });
