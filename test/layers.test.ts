@@ -17,7 +17,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   formats: [],
   text: ["formats"],
   training: ["tensor", "runtime", "nn", "model", "growth", "formats", "text"],
-  published: ["nn", "model", "growth", "formats", "text", "training"],
+  published: ["tensor", "nn", "model", "growth", "formats", "text", "training"],
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "training"],
   generation: ["tensor", "runtime", "nn", "model", "text"],
   server: ["evaluation", "generation", "text"],

@@ -1,7 +1,8 @@
 /** `tokenformer export`: a run in a format that other programs read. */
 
 import { Command, Option } from "commander";
-import { exportCheckpoint } from "../published/index.ts";
+import { UserError } from "../errors.ts";
+import { exportCheckpoint, exportOnnx } from "../published/index.ts";
 import { hasCheckpoint } from "../training/index.ts";
 import { noCheckpoint } from "./open.ts";
 import { print, printJson } from "./output.ts";
@@ -26,6 +27,7 @@ const formats: ReadonlyMap<string, { readonly description: string; readonly writ
     { description: "the published layout as model.safetensors and config.json", write: published("safetensors") },
   ],
   ["neox", { description: "pytorch_model.bin and config.yml, for the published code", write: published("neox") }],
+  ["onnx", { description: "model.onnx with key–value cache, for any ONNX Runtime", write: onnx }],
 ]);
 
 export const exportCommand = () =>
@@ -54,6 +56,12 @@ async function runExport(run: string, options: ExportCommandOptions): Promise<vo
   const files = await format.write(run, options);
   if (options.json) printJson({ files });
   else for (const file of files) print(file);
+}
+
+async function onnx(from: string, { to, dtype, convert }: ExportCommandOptions): Promise<readonly string[]> {
+  if (convert) throw new UserError("--convert is for the published layout: ONNX holds any grown model as it is");
+  if (dtype !== undefined && dtype !== "float32") throw new UserError(`--dtype ${dtype}: ONNX models are float32`);
+  return exportOnnx({ from, to });
 }
 
 function published(layout: "neox" | "safetensors"): Exporter {

@@ -1,6 +1,6 @@
 /** From a configuration to a model, its sizes, its parameters and its costs. */
 
-import { CacheTrace, type Model, type ParameterSpec, Scope } from "../nn/index.ts";
+import { CacheTrace, type Model, type ParameterSpec, PresentCache, Scope } from "../nn/index.ts";
 import { concreteShape, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
 import { bigram } from "./bigram.ts";
 import type { Complete, ModelConfig } from "./config.ts";
@@ -65,6 +65,16 @@ export function traceWithCache(model: Model): TracedWithCache {
   const cache = new CacheTrace(tokens);
   const scope = Scope.root({ training: false, cache });
   return { scope, cache, tokens, logits: rowsOf(cache.select(model(scope, tokens))) };
+}
+
+/**
+ * A model as other programs run it: tokens int32 [B, T] and `past.*` → logits [B, T, V] and `present.*`, the outputs by name.
+ */
+export function traceWithPresent(model: Model): Readonly<Record<string, Tensor>> {
+  const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
+  const cache = new PresentCache(tokens);
+  const logits = model(Scope.root({ training: false, cache }), tokens);
+  return { logits, ...Object.fromEntries(cache.present) };
 }
 
 /** A parameter with its size. */

@@ -25,7 +25,6 @@ import {
   transpose,
   where,
 } from "../tensor/index.ts";
-import { cachedAttention } from "./cached-attention.ts";
 import { dropout } from "./dropout.ts";
 import type { Scope } from "./scope.ts";
 
@@ -55,7 +54,7 @@ export function causalAttention(
   if (cache !== undefined) {
     const [q, k] = [query, key].map((x) => rotatedRows(x, cache.positions, options));
     if (q === undefined || k === undefined) throw new Error("internal: two tensors");
-    return cachedAttention(cache, { query: q, key: k, value }, options.heads);
+    return cache.attend({ query: q, key: k, value }, options.heads);
   }
   const time = at(query.shape, 1);
   const width = staticWidth(query);

@@ -1,25 +1,33 @@
 /**
  * The key–value cache of a trace: how a model's attention meets the tokens that went through it before.
  *
- * Shapes: B sequences, T new tokens of each, S earlier ones (of the longest sequence), D channels, W wanted positions.
+ * Shapes: B sequences, T new tokens of each, S earlier ones (of the longest sequence), D channels, H heads, C = D / H channels
+ * of a head, W wanted positions.
  */
 
 import {
   add,
+  addDimensions,
   at,
   concat,
   constant,
+  expand,
   gather,
   greater,
   greaterOrEqual,
   input,
+  matmul,
   range,
   reshape,
   rowsOf,
+  slice,
+  softmax,
   symbol,
   type Tensor,
+  transpose,
   where,
 } from "../tensor/index.ts";
+import { joinedAttention, type NewTokens } from "./joined-attention.ts";
 
 /** Far below any score. */
 const NEVER = -1e9;
@@ -32,14 +40,27 @@ export interface LayerCache {
   readonly width: number;
 }
 
-/** What a trace with a cache is given beside tokens and parameters, and what it gives beside logits. */
-export class CacheTrace {
+/** What a model needs of a cache. */
+export interface Cache {
+  /** The positions of the new tokens: int32 [B, T]. */
+  readonly positions: Tensor;
+  /** Attention of new tokens to earlier ones and to themselves: softmax(Q Kᵀ / √C) V for each head, [B, T, D]. */
+  attend(layer: NewTokens, heads: number): Tensor;
+  /** The rows of x [B, T, D] whose logits are wanted. */
+  select(x: Tensor): Tensor;
+}
+
+/**
+ * A cache that is kept between runs by whoever runs the program: rows of earlier tokens are inputs, rows of new ones an output.
+ * Sequences may differ in length.
+ */
+export class CacheTrace implements Cache {
   /** int32 [B]: the earlier tokens of each sequence; rows from there on are not looked at. */
   readonly lengths: Tensor;
-  /** float32 [B, 1, 1, S]: 0 where a sequence has an earlier token, far below any score elsewhere. */
-  readonly earlierMask: Tensor;
-  /** float32 [T, T]: 0 where a new token may look at a new one, far below any score elsewhere. */
-  readonly newMask: Tensor;
+  /** [B, 1, 1, S]: 0 where a sequence has an earlier token, far below any score elsewhere. */
+  readonly #earlierMask: Tensor;
+  /** [T, T]: 0 where a new token may look at a new one, far below any score elsewhere. */
+  readonly #newMask: Tensor;
   readonly #tokens: Tensor;
   readonly #layers: LayerCache[] = [];
   readonly #rows: Tensor[] = [];
@@ -52,9 +73,9 @@ export class CacheTrace {
     this.#tokens = tokens;
     this.lengths = input("cache.lengths", [batch], "int32");
     const seen = greater(reshape(this.lengths, [batch, 1, 1, 1]), reshape(range(past), [1, 1, 1, past]));
-    this.earlierMask = where(seen, constant(0), NEVER);
+    this.#earlierMask = where(seen, constant(0), NEVER);
     const visible = greaterOrEqual(reshape(range(time), [time, 1]), reshape(range(time), [1, time]));
-    this.newMask = where(visible, constant(0), NEVER);
+    this.#newMask = where(visible, constant(0), NEVER);
   }
 
   /** The attention layers so far, in the order of the model. */
@@ -67,20 +88,23 @@ export class CacheTrace {
     return this.#rows.length === 0 ? undefined : concat(this.#rows, 0);
   }
 
-  /** The positions of the new tokens: int32 [B, T]. */
   get positions(): Tensor {
     const [batch, time] = [at(this.#tokens.shape, 0), at(this.#tokens.shape, 1)];
     return add(reshape(this.lengths, [batch, 1]), reshape(range(time), [1, time]));
   }
 
-  /** Takes the new keys and values of a layer, [B, T, D] each, and gives the earlier ones, [S, B, D] each. */
-  extend({ keys, values }: { readonly keys: Tensor; readonly values: Tensor }) {
-    const [batch, width] = [at(keys.shape, 0), at(keys.shape, -1)];
-    if (typeof width !== "number") throw new Error("a cache needs a known width");
+  attend(layer: NewTokens, heads: number): Tensor {
+    const { keys, values } = this.#extend(layer);
+    return joinedAttention(layer, { keys, values, mask: this.#earlierMask }, this.#newMask, heads);
+  }
+
+  /** Takes the new keys and values of a layer and gives the earlier ones, [S, B, D] each. */
+  #extend({ key, value }: NewTokens) {
+    const [batch, width] = [at(key.shape, 0), knownWidth(key)];
     const path = `cache.${this.#layers.length}`;
     const layer: LayerCache = { keys: `${path}.keys`, values: `${path}.values`, width };
     this.#layers.push(layer);
-    this.#rows.push(...[keys, values].map((x) => reshape(x, [1, ...x.shape])));
+    this.#rows.push(...[key, value].map((x) => reshape(x, [1, ...x.shape])));
     const earlier = (name: string) => input(name, [symbol("S"), batch, width]);
     return { keys: earlier(layer.keys), values: earlier(layer.values) };
   }
@@ -96,4 +120,66 @@ export class CacheTrace {
     const rows = gather(rowsOf(x), input("cache.wanted", [wanted], "int32"));
     return reshape(rows, [1, wanted, at(x.shape, -1)]);
   }
+}
+
+/**
+ * A cache as other programs keep it: the keys and values of all tokens so far are outputs, and the next run's inputs. All
+ * sequences have as many earlier tokens, none at first.
+ */
+export class PresentCache implements Cache {
+  readonly positions: Tensor;
+  /** [T, S + T] */
+  readonly #mask: Tensor;
+  readonly #present = new Map<string, Tensor>();
+
+  /** @param tokens int32 [B, T]: the new tokens */
+  constructor(tokens: Tensor) {
+    const [batch, time] = [at(tokens.shape, 0), at(tokens.shape, 1)];
+    const past = symbol("S");
+    const end = addDimensions(past, time);
+    const positions = slice(range(end), 0, past, end); // [T]
+    this.positions = expand(reshape(positions, [1, time]), [batch, time]);
+    const visible = greaterOrEqual(reshape(positions, [time, 1]), reshape(range(end), [1, end]));
+    this.#mask = where(visible, constant(0), NEVER);
+  }
+
+  /** Outputs [B, H, S + T, C]: `present.<layer>.keys` and `present.<layer>.values`. */
+  get present(): ReadonlyMap<string, Tensor> {
+    return this.#present;
+  }
+
+  /** The earlier ones are inputs [B, H, S, C]: `past.<layer>.keys` and `past.<layer>.values`. */
+  attend({ query, key, value }: NewTokens, heads: number): Tensor {
+    const layer = this.#present.size / 2;
+    // All tokens are joined, which costs no copy more, as they are outputs: an empty past alone makes ONNX Runtime's fused
+    // products divide by zero.
+    const keys = this.#extend(`${layer}.keys`, key, heads);
+    const values = this.#extend(`${layer}.values`, value, heads);
+    const channels = knownWidth(query) / heads;
+    const scores = matmul(splitHeads(query, heads), keys, { transposeB: true, alpha: 1 / Math.sqrt(channels) });
+    const weights = softmax(add(scores, this.#mask)); // [B, H, T, S + T]
+    return reshape(transpose(matmul(weights, values), [0, 2, 1, 3]), query.shape);
+  }
+
+  select(x: Tensor): Tensor {
+    return x;
+  }
+
+  #extend(name: string, rows: Tensor, heads: number): Tensor {
+    const earlier = input(`past.${name}`, [at(rows.shape, 0), heads, symbol("S"), knownWidth(rows) / heads]);
+    const all = concat([earlier, splitHeads(rows, heads)], 2);
+    this.#present.set(`present.${name}`, all);
+    return all;
+  }
+}
+
+/** [B, T, D] → [B, H, T, C] */
+function splitHeads(x: Tensor, heads: number): Tensor {
+  return transpose(reshape(x, [at(x.shape, 0), at(x.shape, 1), heads, knownWidth(x) / heads]), [0, 2, 1, 3]);
+}
+
+function knownWidth(x: Tensor): number {
+  const width = at(x.shape, -1);
+  if (typeof width !== "number") throw new Error("a cache needs a known width");
+  return width;
 }

@@ -1,7 +1,7 @@
 /** Layers as functions over named parameters. */
 
 export { type AttentionOptions, causalAttention } from "./attention.ts";
-export { CacheTrace, type LayerCache } from "./cache.ts";
+export { type Cache, CacheTrace, type LayerCache, PresentCache } from "./cache.ts";
 export { DROPOUT_SEED, dropout } from "./dropout.ts";
 export {
   embedding,

@@ -6,7 +6,7 @@
  */
 
 import { at, type DataType, type Dimension, input, range, type Shape, type Tensor } from "../tensor/index.ts";
-import type { CacheTrace } from "./cache.ts";
+import type { Cache } from "./cache.ts";
 
 /** How a parameter starts. */
 export type Initial =
@@ -37,7 +37,7 @@ interface Trace {
   readonly inputs: Map<string, Tensor>;
   readonly records: Map<string, Tensor>;
   readonly training: boolean;
-  readonly cache: CacheTrace | undefined;
+  readonly cache: Cache | undefined;
   sites: number;
 }
 
@@ -45,7 +45,7 @@ export interface ScopeOptions {
   /** Whether dropout is active. */
   readonly training: boolean;
   /** The cache of earlier tokens, for a trace that goes on from them. Default: none, the tokens are all there is. */
-  readonly cache?: CacheTrace;
+  readonly cache?: Cache;
 }
 
 export class Scope {
@@ -63,7 +63,7 @@ export class Scope {
   }
 
   /** The cache of earlier tokens, if the trace has one: attention between tokens must use it. */
-  get cache(): CacheTrace | undefined {
+  get cache(): Cache | undefined {
     return this.#trace.cache;
   }
 

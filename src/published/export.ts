@@ -98,7 +98,7 @@ function filesOf(
 }
 
 /** The tokenizer of characters is this program's own. */
-function tokenizerFile(tokenizer: Tokenizer | undefined) {
+export function tokenizerFile(tokenizer: Tokenizer | undefined) {
   if (tokenizer === undefined || tokenizer.kind !== "json") return {};
   return { "tokenizer.json": (path: string) => writeJson(path, tokenizer.toJSON()) };
 }

@@ -2,3 +2,4 @@
 
 export { type Exported, type ExportOptions, exportCheckpoint } from "./export.ts";
 export { type Imported, type ImportOptions, importCheckpoint } from "./import.ts";
+export { exportOnnx, type OnnxExportOptions } from "./onnx.ts";

@@ -32,6 +32,12 @@ export type ExternalConstant =
       readonly transposed: boolean;
     };
 
+/** The place of a constant of some bytes: a file beside the model, and the offset in it. */
+export type Placement = (
+  constant: ExternalConstant,
+  bytes: number,
+) => { readonly location: string; readonly offset: number };
+
 /** Elements of ONNX's TensorProto.DataType. */
 const FLOAT = 1;
 const UINT8 = 2;
@@ -39,10 +45,12 @@ const UINT8 = 2;
 /** The constants that an emission has used so far. */
 export class FrozenConstants {
   readonly #inputs: ReadonlyMap<string, FrozenInput>;
+  readonly #place: Placement;
   readonly #used = new Map<string, { readonly proto: TensorProto; readonly constant: ExternalConstant }>();
 
-  constructor(inputs: ReadonlyMap<string, FrozenInput>) {
+  constructor(inputs: ReadonlyMap<string, FrozenInput>, place: Placement) {
     this.#inputs = inputs;
+    this.#place = place;
   }
 
   has(name: string): boolean {
@@ -91,7 +99,8 @@ export class FrozenConstants {
     const { path } = constant;
     if (this.#used.has(path)) return;
     const length = dims.reduce((product, size) => product * size, dataType === FLOAT ? 4 : 1);
-    const entries = { location: path, offset: "0", length: String(length) };
+    const { location, offset } = this.#place(constant, length);
+    const entries = { location, offset: String(offset), length: String(length) };
     const proto = create(TensorProtoSchema, {
       name: path,
       dataType,

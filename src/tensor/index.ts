@@ -8,7 +8,7 @@ export {
   type SymbolicDimension,
   symbol,
 } from "./dimension.ts";
-export type { ExternalConstant, FrozenInput, Quantization } from "./frozen.ts";
+export type { ExternalConstant, FrozenInput, Placement, Quantization } from "./frozen.ts";
 export { gradients } from "./gradients.ts";
 export { type Graph, graph, inputName, printGraph, verify } from "./graph.ts";
 export { emitFrozen, emitOnnx } from "./onnx.ts";

@@ -19,7 +19,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
-import { type ExternalConstant, FrozenConstants, type FrozenInput } from "./frozen.ts";
+import { type ExternalConstant, FrozenConstants, type FrozenInput, type Placement } from "./frozen.ts";
 import { type Graph, inputName } from "./graph.ts";
 import { onnxDataType } from "./operators/elementwise.ts";
 import type { DataType, Shape, TensorType } from "./shape.ts";
@@ -41,13 +41,17 @@ export function emitOnnx(graph: Graph, backend: Backend = "cpu"): Uint8Array {
   return emitFrozen(graph, backend, new Map()).model;
 }
 
-/** As `emitOnnx`, with some inputs as constants, whose bytes lie outside of the model. */
+/**
+ * As `emitOnnx`, with some inputs as constants, whose bytes lie outside of the model.
+ * @param place where each lies. Default: in a file of its own, named as its path
+ */
 export function emitFrozen(
   graph: Graph,
   backend: Backend,
   inputs: ReadonlyMap<string, FrozenInput>,
+  place: Placement = ({ path }) => ({ location: path, offset: 0 }),
 ): { readonly model: Uint8Array; readonly external: readonly ExternalConstant[] } {
-  const frozen = new FrozenConstants(inputs);
+  const frozen = new FrozenConstants(inputs, place);
   const emitter = new GraphEmitter(graph, backend, frozen);
   const names = new Map<Tensor, string>();
   for (const node of graph.nodes) {

@@ -1,0 +1,51 @@
+/** What stands beside an exported ONNX model: how to run it. */
+
+import type { Complete } from "../model/index.ts";
+
+export function onnxReadme(config: Complete, files: { readonly model: string; readonly weights: string }): string {
+  const { vocabulary, context } = config;
+  const head = `# A ${config.type} as an ONNX model
+
+\`${files.model}\` (its weights are in \`${files.weights}\`, which must stay beside it) takes token ids and gives the logits of what
+follows each. ${context} tokens is the longest sequence it was trained on${positionsOf(config)}.
+
+| input | type | shape |
+| ----- | ---- | ----- |
+| \`tokens\` | int32 | [B, T] |`;
+  const outputs = `
+| output | type | shape |
+| ------ | ---- | ----- |
+| \`logits\` | float32 | [B, T, ${vocabulary}] |`;
+  if (config.type === "bigram") return `${head}\n${outputs}\n\nB sequences of T tokens each.\n`;
+  const { heads, layers, width } = config;
+  const [first, last] = [0, layers - 1];
+  const names = (kind: string) =>
+    ["keys", "values"].map((name) => `\`${kind}.${first}.${name}\` … \`${kind}.${last}.${name}\``);
+  const rows = (kind: string, time: string) =>
+    names(kind)
+      .map((name) => `\n| ${name} | float32 | [B, ${heads}, ${time}, ${width / heads}] |`)
+      .join("");
+  return `${head}${rows("past", "S")}
+${outputs}${rows("present", "S + T")}
+
+B sequences of T new tokens each, after S earlier ones: at first S is 0 (empty tensors) and T the length of the prompt, after that
+the \`present\` of one run is the \`past\` of the next, and T is 1.
+
+\`\`\`python
+import numpy as np, onnxruntime
+session = onnxruntime.InferenceSession("${files.model}")
+state = {i.name: np.zeros((1, ${heads}, 0, ${width / heads}), np.float32) for i in session.get_inputs() if i.name != "tokens"}
+tokens = np.array([[1, 2, 3]], np.int32)  # the prompt
+for _ in range(20):
+    logits, *present = session.run(None, {"tokens": tokens, **state})
+    names = [o.name.replace("present", "past") for o in session.get_outputs()[1:]]
+    state = dict(zip(names, present))
+    tokens = logits[:, -1:].argmax(-1).astype(np.int32)
+    print(tokens[0, 0])
+\`\`\`
+`;
+}
+
+function positionsOf(config: Complete): string {
+  return config.type !== "bigram" && config.positions === "learned" ? ", and the longest it can take" : "";
+}

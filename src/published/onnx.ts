@@ -1,0 +1,95 @@
+/** A run as an ONNX model with a key–value cache, which any ONNX Runtime runs without this package. */
+
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+import { commitFiles, fileExists, writeFileAtomic } from "../formats/index.ts";
+import { type Complete, givenOf, modelOf, parametersOf, traceWithPresent } from "../model/index.ts";
+import { required } from "../required.ts";
+import { type ExternalConstant, emitFrozen, type FrozenInput, graph } from "../tensor/index.ts";
+import { loadSummary, type OpenedTensors, openParameters } from "../training/index.ts";
+import { tokenizerFile } from "./export.ts";
+import { onnxReadme } from "./onnx-readme.ts";
+
+export interface OnnxExportOptions {
+  /** The folder of a run or checkpoint. */
+  readonly from: string;
+  /** The folder to write. */
+  readonly to: string;
+}
+
+const MODEL = "model.onnx";
+const WEIGHTS = "model.onnx.data";
+
+/** Constants begin at multiples of it, so that they can be mapped into memory. */
+const ALIGNMENT = 4096;
+
+/**
+ * Writes model.onnx, its weights beside it in model.onnx.data (so that no size limit is near), a README.md with the names of
+ * inputs and outputs, and the tokenizer where that is one that others can read. One tensor is in memory at a time.
+ * @returns the files
+ * @throws UserError where a file is already there
+ */
+export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<readonly string[]> {
+  const { state, tokenizer } = await loadSummary(from);
+  const { config } = state;
+  const { model, weights } = onnxModel(config);
+  const stored = await openParameters(from, config);
+  try {
+    const files = {
+      [MODEL]: (path: string) => writeFileAtomic(path, model),
+      [WEIGHTS]: (path: string) => writeFileAtomic(path, bytesOf(weights, stored, givenOf(config))),
+      "README.md": (path: string) => writeFileAtomic(path, onnxReadme(config, { model: MODEL, weights: WEIGHTS })),
+      ...tokenizerFile(tokenizer),
+    };
+    for (const name of Object.keys(files)) {
+      if (!(await fileExists(join(to, name)))) continue;
+      throw new UserError(`${to}: already holds a ${name}; choose another folder`);
+    }
+    await commitFiles(to, files);
+    return Object.keys(files).map((name) => join(to, name));
+  } finally {
+    await stored.close();
+  }
+}
+
+/** A constant and where it begins in the file of weights. */
+interface PlacedConstant {
+  readonly constant: ExternalConstant;
+  readonly offset: number;
+}
+
+/** The bytes of the model, and its constants in the order of the file. */
+function onnxModel(config: Complete): { readonly model: Uint8Array; readonly weights: readonly PlacedConstant[] } {
+  const scalars = [...givenOf(config).keys()].map((name) => [name, { shape: [] }] as const);
+  const inputs = parametersOf(config).map(({ name, size }) => [name, { shape: size }] as const);
+  const weights: PlacedConstant[] = [];
+  let end = 0;
+  // Operators that every execution provider has; ONNX Runtime fuses them again where it can.
+  const { model } = emitFrozen(
+    graph("tokenformer", traceWithPresent(modelOf(config))),
+    "webgpu",
+    new Map<string, FrozenInput>([...inputs, ...scalars]),
+    (constant, bytes) => {
+      const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+      weights.push({ constant, offset });
+      end = offset + bytes;
+      return { location: WEIGHTS, offset };
+    },
+  );
+  return { model, weights };
+}
+
+async function* bytesOf(
+  weights: readonly PlacedConstant[],
+  stored: OpenedTensors,
+  given: ReadonlyMap<string, number>,
+): AsyncGenerator<Uint8Array> {
+  let end = 0;
+  for (const { constant, offset } of weights) {
+    if (offset > end) yield new Uint8Array(offset - end);
+    const { input } = constant;
+    const data = given.has(input) ? Float32Array.of(required(given, input)) : (await stored.read(input)).data;
+    yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    end = offset + data.byteLength;
+  }
+}
