@@ -84,19 +84,15 @@ export async function* write(
       const known = all.subarray(0, tokenizer.vocabularySize);
       const token = sampleToken(known, options, random, ids);
       ids.push(token);
-      const { text, stopped } = stops.push(decoder.push(token));
-      if (stopped) finish = "stop";
+      const text = stops.push(decoder.push(token));
+      if (stops.stopped) finish = "stop";
       yield { text, token, ...(options.scores !== undefined && { score: scoreToken(known, token, options.scores) }) };
     }
   } finally {
     logits.free();
   }
-  if (finish === "stop") {
-    yield { text: "", finish };
-    return;
-  }
-  const { text, stopped } = stops.push(decoder.end());
-  yield { text: stopped ? text : text + stops.end(), finish: stopped ? "stop" : finish };
+  const text = stops.push(decoder.end()) + stops.end();
+  yield { text, finish: stops.stopped ? "stop" : finish };
 }
 
 /** The logits that follow a growing list of ids. */

@@ -1,29 +1,34 @@
-/** Finding stop strings in a text that arrives in pieces. */
-
-/** Lets a text through up to the first stop string. What may yet become one is held back. */
+/** Ends a text where one of some strings begins, although it comes in pieces. */
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = "";
+  #stopped = false;
 
-  /** @param stops not empty strings */
   constructor(stops: readonly string[]) {
     this.#stops = stops;
   }
 
-  /** Takes the next piece and returns what can be let through, and whether a stop string has come. */
-  push(piece: string): { readonly text: string; readonly stopped: boolean } {
+  /** Whether one of the strings was found. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Takes the next piece and gives what is certain to come before a stop string; what may begin one is held back. */
+  push(piece: string): string {
+    if (this.#stopped) return "";
     const text = this.#held + piece;
     const found = this.#stops.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
     if (found.length > 0) {
+      this.#stopped = true;
       this.#held = "";
-      return { text: text.slice(0, Math.min(...found)), stopped: true };
+      return text.slice(0, Math.min(...found));
     }
-    const end = text.length - Math.max(0, ...this.#stops.map((stop) => overlap(text, stop)));
-    this.#held = text.slice(end);
-    return { text: text.slice(0, end), stopped: false };
+    const held = Math.max(0, ...this.#stops.map((stop) => overlap(text, stop)));
+    this.#held = text.slice(text.length - held);
+    return text.slice(0, text.length - held);
   }
 
-  /** Ends the text and returns what was held back. */
+  /** Ends the text, and gives what was held back. */
   end(): string {
     const rest = this.#held;
     this.#held = "";
@@ -31,9 +36,10 @@ export class StopStrings {
   }
 }
 
-/** The length of the longest end of a text that is a beginning of a stop string. */
+/** How much of the end of a text is the beginning of a stop string, which is not in the text as a whole. */
 function overlap(text: string, stop: string): number {
-  let length = Math.min(text.length, stop.length - 1);
-  while (length > 0 && !text.endsWith(stop.slice(0, length))) length--;
-  return length;
+  for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(stop.slice(0, length))) return length;
+  }
+  return 0;
 }

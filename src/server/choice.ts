@@ -1,10 +1,9 @@
 /** One text that is being written for a client. */
 
-import { type SamplingOptions, sampleToken, scoreToken } from "../generation/index.ts";
+import { type SamplingOptions, StopStrings, sampleToken, scoreToken } from "../generation/index.ts";
 import type { Random } from "../random.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { addLogProbability, type LogProbabilities, noLogProbabilities } from "./log-probabilities.ts";
-import { StopStrings } from "./stop-strings.ts";
 
 export interface ChoiceOptions {
   readonly sampling: SamplingOptions;

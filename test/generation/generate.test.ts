@@ -5,7 +5,6 @@ import {
   type GenerateOptions,
   generate,
   type NextLogits,
-  StopStrings,
   type Written,
   windowed,
   write,
@@ -250,32 +249,6 @@ describe("write", () => {
     abort.abort(new Error("enough"));
     await expect(written(sure(following, 9).next, { signal: abort.signal })).rejects.toThrow("enough");
   });
-});
-
-it("StopStrings lets all through up to the first stop string, however the text is cut", () => {
-  const unit = fc.constantFrom("a", "b", "c");
-  const stops = fc.array(fc.string({ unit, minLength: 1, maxLength: 4 }), { maxLength: 3 });
-  fc.assert(
-    fc.property(fc.array(fc.string({ unit, maxLength: 5 })), stops, (pieces, given) => {
-      const text = pieces.join("");
-      // What ends first counts: with that piece, and of those the one that begins first.
-      const finder = new StopStrings(given);
-      let [shown, seen] = ["", ""];
-      for (const piece of pieces) {
-        seen += piece;
-        const result = finder.push(piece);
-        shown += result.text;
-        const starts = given.map((stop) => seen.indexOf(stop)).filter((index) => index >= 0);
-        expect(result.stopped).toBe(starts.length > 0);
-        if (result.stopped) {
-          expect(shown).toBe(seen.slice(0, Math.min(...starts)));
-          return;
-        }
-        expect(given.some((stop) => shown.includes(stop))).toBe(false);
-      }
-      expect(shown + finder.end()).toBe(text);
-    }),
-  );
 });
 
 /** A tokenizer as a plain object, of which parts can be replaced. */

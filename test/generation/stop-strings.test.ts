@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { StopStrings } from "../../src/server/stop-strings.ts";
+import { StopStrings } from "../../src/generation/stop-strings.ts";
 
 function shown(pieces: readonly string[], stops: readonly string[]) {
   const strings = new StopStrings(stops);
