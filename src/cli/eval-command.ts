@@ -3,12 +3,13 @@
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { type TaskType, taskTypes } from "../evaluation/index.ts";
+import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
-import { chosenTokenizer, openCorpus } from "../training/index.ts";
+import { chosenTokenizer, Inference, openCorpus } from "../training/index.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
-import { dataOf, openRun, tokenizerOption, withModel } from "./open.ts";
+import { dataOf, openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -21,6 +22,7 @@ interface Options {
   readonly task?: string;
   readonly taskType?: TaskType;
   readonly longest?: number;
+  readonly quantize?: QuantizationName;
   readonly device: DeviceName;
   readonly json: boolean;
 }
@@ -50,6 +52,7 @@ export const evalCommand = () =>
       "longest sequence of a task; what is longer loses its beginning (default: context + 1)",
       wholeOption("--longest"),
     )
+    .addOption(quantizeOption())
     .addOption(deviceOption())
     .option("--json", "print the results as JSON", false)
     .action(runEval);
@@ -69,24 +72,47 @@ async function evaluateText(run: string, options: Options): Promise<void> {
   const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
   const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
   const { context } = checkpoint.state.config;
-  const { loss, tokens } = await withModel(checkpoint, options.device, async (inference) => {
+  const { quantize } = options;
+  const { loss, tokens, rounded } = await withModel(checkpoint, options.device, async (inference) => {
     const batches = parts.flatMap((part) => [...consecutiveBatches(part, { context })]);
     if (batches.length === 0)
       throw new UserError(
         `${corpus.name}: the ${options.split} split has no token to predict; give a longer text or --split all`,
       );
-    return inference.evaluate(batches);
+    const { device, model, parameters, given } = inference;
+    const rounded = quantize && new Inference(device, model, parameters, given, quantize);
+    return { ...(await inference.evaluate(batches)), rounded: await rounded?.evaluate(batches) };
   });
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(tokenizer, part), 0);
   const bitsPerByte = (loss / Math.LN2) * (length / bytes);
-  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data: corpus.name };
-  if (options.json) {
-    printJson(result);
-    return;
-  }
-  print(`${corpus.name}, ${options.split} split, ${tokens} tokens`);
+  const quantized = rounded && { bits: quantize, loss: rounded.loss, perplexity: Math.exp(rounded.loss) };
+  const { name: data } = corpus;
+  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data, quantized };
+  if (options.json) printJson(result);
+  else printText(result);
+}
+
+interface TextResult {
+  readonly data: string;
+  readonly split: string;
+  readonly tokens: number;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly bitsPerByte: number;
+  /** The same with rounded weights, if that was asked for. */
+  readonly quantized: { readonly bits: string | undefined; readonly loss: number; readonly perplexity: number } | undefined;
+}
+
+function printText({ data, split, tokens, loss, perplexity, bitsPerByte, quantized }: TextResult): void {
+  print(`${data}, ${split} split, ${tokens} tokens`);
   print(
-    `loss ${loss.toFixed(4)} nats per token, perplexity ${result.perplexity.toFixed(3)}, ${bitsPerByte.toFixed(4)} bits per byte`,
+    `loss ${loss.toFixed(4)} nats per token, perplexity ${perplexity.toFixed(3)}, ${bitsPerByte.toFixed(4)} bits per byte`,
+  );
+  if (quantized === undefined) return;
+  const more = 100 * (quantized.perplexity / perplexity - 1);
+  const change = `${more < 0 ? "" : "+"}${more.toFixed(2)} %`;
+  print(
+    `with weights in ${quantized.bits}: loss ${quantized.loss.toFixed(4)}, perplexity ${quantized.perplexity.toFixed(3)} (${change})`,
   );
 }

@@ -10,8 +10,9 @@ import {
   type TaskResult,
   type TaskType,
 } from "../evaluation/index.ts";
+import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { chosenTokenizer } from "../training/index.ts";
+import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { openRun, withModel } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 
@@ -19,6 +20,7 @@ export interface TaskCommandOptions {
   readonly taskType?: TaskType;
   readonly longest?: number;
   readonly tokenizer?: string;
+  readonly quantize?: QuantizationName;
   readonly device: DeviceName;
   readonly json: boolean;
 }
@@ -28,10 +30,11 @@ export async function evaluateTaskFile(run: string, file: string, options: TaskC
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
   const longest = longestOf(options.longest, checkpoint.state.config.context);
   const task = await readTask(file, options.taskType);
-  const result = await withModel(checkpoint, options.device, async (inference) => {
+  const score = async (inference: Inference) => {
     const scorer = await Scorer.create(inference, { top: 1 });
     return evaluateTask(scorer, tokenizer, file, task, { longest });
-  });
+  };
+  const result = await withModel(checkpoint, options.device, score, options.quantize);
   if (options.json) printJson({ ...jsonOf(result), task: file });
   else show(file, result);
 }

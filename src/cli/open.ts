@@ -2,7 +2,7 @@
 
 import { Option } from "commander";
 import { UserError } from "../errors.ts";
-import { givenOf, modelOf } from "../model/index.ts";
+import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Batch, type Corpus, consecutiveBatches } from "../text/index.ts";
 import {
@@ -20,6 +20,11 @@ import {
 
 export const tokenizerOption = () =>
   new Option("--tokenizer <file>", "a tokenizer.json for the text (default: that of the checkpoint)");
+
+export const quantizeOption = () =>
+  new Option("--quantize <bits>", "round the weights of matrix products to 8 or 4 bits (default: float32)").choices(
+    quantizationNames,
+  );
 
 /** A checkpoint whose weights are still on disk, with its folder. */
 export interface OpenedRun extends CheckpointSummary {
@@ -53,11 +58,12 @@ export async function withModel<Result>(
   { state, directory }: OpenedRun,
   device: DeviceName,
   use: (inference: Inference) => Promise<Result>,
+  quantize?: QuantizationName,
 ): Promise<Result> {
   const opened = await openDevice(device);
   try {
     const parameters = await uploadArrays(opened, readParameters(directory, state.config));
-    return await use(new Inference(opened, modelOf(state.config), parameters, givenOf(state.config)));
+    return await use(new Inference(opened, modelOf(state.config), parameters, givenOf(state.config), quantize));
   } finally {
     await opened.close();
   }

@@ -3,12 +3,12 @@
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { contextModes, Decoder, type GenerateOptions, write } from "../generation/index.ts";
-import { type QuantizationName, quantizationNames } from "../model/index.ts";
+import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { Tokenizer } from "../text/index.ts";
-import { chosenTokenizer } from "../training/index.ts";
+import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { openRun, tokenizerOption, withModel } from "./open.ts";
+import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
 import { printJson } from "./output.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
@@ -69,20 +69,14 @@ export const sampleCommand = () =>
     .option("--json", "print prompt and text as JSON, a list for several prompts", false)
     .action(runSample);
 
-export const quantizeOption = () =>
-  new Option("--quantize <bits>", "round the weights of matrix products to 8 or 4 bits (default: float32)").choices(
-    quantizationNames,
-  );
-
 async function runSample(run: string, options: Options): Promise<void> {
   if (options.logprobs !== undefined && !options.json) throw new UserError("--logprobs needs --json");
   const checkpoint = await openRun(run);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
   const prompts = options.prompt.length === 0 ? [""] : options.prompt;
   const { context } = checkpoint.state.config;
-  await withModel(checkpoint, options.device, async (inference) => {
-    const { quantize } = options;
-    const decoder = await Decoder.open(inference, { context, slots: prompts.length, quantize });
+  const use = async (inference: Inference) => {
+    const decoder = await Decoder.open(inference, { context, slots: prompts.length });
     // The program has a copy of the weights.
     if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());
     const writing = prompts.map((prompt) => ({
@@ -93,7 +87,8 @@ async function runSample(run: string, options: Options): Promise<void> {
       const texts = await Promise.all(writing.map(({ prompt, pieces }) => textOf(prompt, pieces, tokenizer)));
       printJson(texts.length === 1 ? texts[0] : texts);
     } else await printTexts(writing);
-  });
+  };
+  await withModel(checkpoint, options.device, use, options.quantize);
 }
 
 function optionsOf(prompt: string, { context, logprobs, ...options }: Options): GenerateOptions {

@@ -6,11 +6,12 @@ import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
 import { Decoder } from "../generation/index.ts";
+import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { MOST_ALTERNATIVES, type RunningServer, startServer } from "../server/index.ts";
-import { chosenTokenizer } from "../training/index.ts";
+import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { wholeOption } from "./numbers.ts";
-import { openRun, tokenizerOption, withModel } from "./open.ts";
+import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
 import { note, print } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -23,6 +24,7 @@ interface Options {
   readonly queue: number;
   readonly maxBody: number;
   readonly timeout: number;
+  readonly quantize?: QuantizationName;
   readonly device: DeviceName;
 }
 
@@ -41,6 +43,7 @@ export const serveCommand = () =>
     .option("--queue <n>", "texts that may wait; more are refused with 429", wholeOption("--queue"), 256)
     .option("--max-body <bytes>", "largest request", wholeOption("--max-body"), 2 ** 20)
     .option("--timeout <s>", "longest time for an answer", wholeOption("--timeout"), 300)
+    .addOption(quantizeOption())
     .addOption(deviceOption())
     .action(runServe);
 
@@ -49,7 +52,7 @@ async function runServe(run: string, options: Options): Promise<void> {
   const checkpoint = await openRun(run);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
   const { context, vocabulary } = checkpoint.state.config;
-  await withModel(checkpoint, options.device, async (inference) => {
+  const serve = async (inference: Inference) => {
     const [sequences, scorer] = await Promise.all([
       Decoder.open(inference, { context, slots: options.slots }),
       Scorer.create(inference, { top: MOST_ALTERNATIVES }),
@@ -67,7 +70,8 @@ async function runServe(run: string, options: Options): Promise<void> {
     announce(server, name, options.host, apiKey);
     await untilStopped(server);
     await sequences.release();
-  });
+  };
+  await withModel(checkpoint, options.device, serve, options.quantize);
 }
 
 function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {

@@ -17,11 +17,11 @@ export interface LoadedModel {
   readonly parameters: ReadonlyMap<string, DeviceTensor>;
   /** Values that the model is given at each run, such as each site's τ. */
   readonly given: ReadonlyMap<string, number>;
+  /** Rounds the weights of products to fewer bits. Default: float32. Only on the CPU. */
+  readonly quantize?: QuantizationName | undefined;
 }
 
 export interface CachedModelOptions {
-  /** Rounds the weights of products to fewer bits. Default: float32. Only on the CPU. */
-  readonly quantize?: QuantizationName | undefined;
   /**
    * Whether the program gets a copy of the weights, in the layout of its kernels: twice as fast, and the caller may dispose of
    * the tensors. Otherwise it uses the tensors as they are at each pass. Default: true on the CPU, elsewhere it cannot.
@@ -63,8 +63,8 @@ export class CachedModel {
   }
 
   static async compile(loaded: LoadedModel, options: CachedModelOptions): Promise<CachedModel> {
-    const { device, model, parameters } = loaded;
-    const { quantize, freeze = device.kind === "cpu" } = options;
+    const { device, model, parameters, quantize } = loaded;
+    const { freeze = device.kind === "cpu" || quantize !== undefined } = options;
     const { cache, logits } = traceWithCache(model);
     const vocabulary = at(logits.shape, 1);
     if (typeof vocabulary !== "number") throw new Error("a model must have a known vocabulary");

@@ -67,9 +67,6 @@ export class Decoder implements Sequences {
    * @throws UserError if the device cannot quantise
    */
   static async open(loaded: LoadedModel, { context, slots = 1, ...options }: DecoderOptions): Promise<Decoder> {
-    if (options.quantize !== undefined && loaded.device.kind !== "cpu") {
-      throw new UserError(`${options.quantize}: quantised weights need the cpu, not ${loaded.device.kind}`);
-    }
     const model = await CachedModel.compile(loaded, options);
     const store = await model.store(context, 1);
     const prompt = slots === 1 ? store : await model.store(context, 1);

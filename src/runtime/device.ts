@@ -146,7 +146,9 @@ export class Device {
   /** Compiles a graph. */
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
     const { download = [], frozen = new Map<string, DeviceTensor>(), quantization } = options;
-    if (frozen.size > 0 && this.kind !== "cpu") throw new Error(`internal: frozen inputs on ${this.kind}`);
+    if (frozen.size > 0 && this.kind !== "cpu") {
+      throw new UserError(`quantised weights need the cpu, not ${this.kind}; use --device cpu`);
+    }
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );

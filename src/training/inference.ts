@@ -1,7 +1,7 @@
 /** A model with its weights on a device: losses and logits. Programs are compiled when they are first used. */
 
 import type { HostArray } from "../growth/index.ts";
-import { type Traced, traceModel } from "../model/index.ts";
+import { type QuantizationName, quantizationOf, type Traced, traceModel } from "../model/index.ts";
 import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
@@ -20,6 +20,8 @@ export type Tensors = ReadonlyMap<string, DeviceTensor>;
 export class Inference {
   readonly device: Device;
   readonly model: Model;
+  /** How the weights of products are rounded; `undefined`: they are not. */
+  readonly quantize: QuantizationName | undefined;
   readonly #programs = new Map<string, Promise<Program>>();
   #parameters: Tensors;
   #given: ReadonlyMap<string, number>;
@@ -27,8 +29,16 @@ export class Inference {
   /**
    * @param parameters the weights on the device, by name; whoever uploaded them disposes of them
    * @param given values that the model is given at each run, such as each site's τ
+   * @param quantize rounds the weights of products to fewer bits, as they are when a program is compiled. Only on the CPU.
    */
-  constructor(device: Device, model: Model, parameters: Tensors, given: ReadonlyMap<string, number> = new Map()) {
+  constructor(
+    device: Device,
+    model: Model,
+    parameters: Tensors,
+    given: ReadonlyMap<string, number> = new Map(),
+    quantize?: QuantizationName,
+  ) {
+    this.quantize = quantize;
     this.device = device;
     this.model = model;
     this.#parameters = parameters;
@@ -105,7 +115,14 @@ export class Inference {
     const existing = this.#programs.get(name);
     if (existing !== undefined) return existing;
     const named = outputs(traceModel(this.model, { training: false }));
-    const program = this.device.compile(graph(name, named), { download: Object.keys(named) });
+    const { quantize } = this;
+    const program = this.device.compile(graph(name, named), {
+      download: Object.keys(named),
+      ...(quantize !== undefined && {
+        frozen: this.#parameters,
+        quantization: (parameter: string) => quantizationOf(quantize, parameter),
+      }),
+    });
     this.#programs.set(name, program);
     return program;
   }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Decoder, type DecoderOptions, generate, mostLikely, scoreToken } from "../../src/generation/index.ts";
-import { type Complete, givenOf, modelOf } from "../../src/model/index.ts";
+import { type Complete, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { Inference, uploadArrays } from "../../src/training/inference.ts";
 import { useDevice } from "../support/device.ts";
@@ -42,10 +42,10 @@ const configs: readonly (readonly [string, Complete])[] = [
 ];
 
 /** A decoder of a model with drawn weights, and its logits [V] without a cache, after a window. */
-async function opened(config: Complete, options: Partial<DecoderOptions> = {}) {
+async function opened(config: Complete, options: Partial<DecoderOptions> = {}, quantize?: QuantizationName) {
   const parameters = await uploadArrays(device(), drawnParameters(config));
   const inference = new Inference(device(), modelOf(config), parameters, givenOf(config));
-  const decoder = await Decoder.open(inference, { context: config.context, ...options });
+  const decoder = await Decoder.open({ ...loadedOf(inference), quantize }, { context: config.context, ...options });
   const close = async () => {
     await decoder.release();
     await inference.release();
@@ -53,6 +53,8 @@ async function opened(config: Complete, options: Partial<DecoderOptions> = {}) {
   };
   return { decoder, inference, plain: (ids: readonly number[]) => inference.nextLogits(Int32Array.from(ids)), close };
 }
+
+const loadedOf = ({ device, model, parameters, given }: Inference) => ({ device, model, parameters, given });
 
 /** Differences to 1e-4 of the largest logit. */
 function expectAgreement(found: Float32Array | undefined, expected: Float32Array): void {
@@ -212,7 +214,7 @@ it.each(["int8", "int4"] as const)("rounds weights to %s", async (quantize) => {
     heads: 4,
     tokens: { query: 64, key: 64, value: 48, projection: 80, feedForward: 96 },
   };
-  const { decoder, plain, close } = await opened(wide, { quantize });
+  const { decoder, plain, close } = await opened(wide, {}, quantize);
   const ids = drawn("ids", 9, wide.vocabulary);
   const expected = await plain(ids);
   const { logits } = await decoder.start(ids);

@@ -1,0 +1,310 @@
+/**
+ * Writing token by token with a key–value cache, at the size of the preset 150m with random weights: tokens per second at a short
+ * and at a long context, beside the read bandwidth of the machine (all weights and the cache are read for each token), the same
+ * model in PyTorch, and the exported ONNX model in a plain loop of ONNX Runtime, which hands the whole cache out and in again, as
+ * Transformers.js does. Then the prompt pass beside the forward pass of training. Sides take turns; medians over rounds.
+ *
+ *     npm run bench:decode -- [--python PYTHON] [--rounds 7] [--tokens 8] [--contexts 64,1960] [--only float32,int8] [--json FILE]
+ */
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import * as onnxRuntime from "onnxruntime-node";
+import {
+  CharacterTokenizer,
+  configSchema,
+  Decoder,
+  exportOnnx,
+  forwardFlops,
+  givenOf,
+  Inference,
+  initialState,
+  modelOf,
+  openDevice,
+  parametersOf,
+  presets,
+  Random,
+  saveCheckpoint,
+  sizesOf,
+  uploadArrays,
+} from "tokenformer";
+import { openReadBandwidth } from "./read-bandwidth.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    python: { type: "string" },
+    rounds: { type: "string", default: "7" },
+    tokens: { type: "string", default: "8" },
+    contexts: { type: "string", default: "64,1960" },
+    prompt: { type: "string", default: "1024" },
+    only: { type: "string" },
+    json: { type: "string" },
+  },
+});
+
+/** A way of decoding. */
+interface Side {
+  readonly name: string;
+  /** Bytes of weights that are read for each token. */
+  readonly weightBytes: number;
+  /** Begins a sequence of so many tokens. */
+  begin(length: number): Promise<void>;
+  /** Seconds of each of some further tokens. */
+  decode(tokens: number): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+const VOCABULARY = 50304;
+const parsed = configSchema.parse(presets["150m"].config);
+const model = { ...parsed.model, vocabulary: VOCABULARY };
+if (model.type !== "tokenformer") throw new Error("the preset is a tokenformer");
+const { layers, width, heads } = model;
+const state = initialState(modelOf(model), 1, sizesOf(model));
+const weights = parametersOf(model).reduce((sum, { size }) => sum + size.reduce((product, n) => product * n, 1), 0);
+const threads = availableParallelism();
+const random = Random.from("bench");
+const drawn = (length: number) => Int32Array.from({ length }, () => random.integer(VOCABULARY));
+const folder = mkdtempSync(join(tmpdir(), "bench-decoding-"));
+
+async function ours(name: string, quantize?: "int8" | "int4"): Promise<Side> {
+  const device = await openDevice("cpu");
+  const parameters = await uploadArrays(device, state.parameters);
+  const loaded = { device, model: modelOf(model), parameters, given: givenOf(model), quantize };
+  const decoder = await Decoder.open(loaded, { context: model.context });
+  await device.dispose(parameters.values());
+  const table = VOCABULARY * width;
+  const scales = 1 / 8; // bytes of a weight's share in its block's scale
+  const bytes =
+    quantize === undefined
+      ? 4 * weights
+      : (weights - table) * ((quantize === "int8" ? 1 : 0.5) + scales) + table * (1 + scales);
+  let slot: number | undefined;
+  return {
+    name,
+    weightBytes: bytes,
+    async begin(length) {
+      if (slot !== undefined) decoder.free(slot);
+      ({ slot } = await decoder.start(drawn(length)));
+    },
+    async decode(tokens) {
+      const seconds: number[] = [];
+      for (let count = 0; count < tokens; count++) {
+        const begun = performance.now();
+        await decoder.step(new Map([[slot ?? 0, random.integer(VOCABULARY)]]));
+        seconds.push((performance.now() - begun) / 1000);
+      }
+      return seconds;
+    },
+    close: () => device.close(),
+  };
+}
+
+/** The exported model in ONNX Runtime alone. */
+async function plainLoop(): Promise<Side> {
+  const [from, to] = [join(folder, "run"), join(folder, "onnx")];
+  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+  const tokenizer = CharacterTokenizer.fromText("abc");
+  const whole = { ...state, config: model, ramps: [], rewarm: undefined };
+  const { moments: _, ...weightsAlone } = whole;
+  await saveCheckpoint(from, {
+    config: { ...parsed, model },
+    state: { ...weightsAlone, moments: undefined },
+    tokenizer,
+    dataName: "",
+    progress,
+  });
+  await exportOnnx({ from, to });
+  const session = await onnxRuntime.InferenceSession.create(join(to, "model.onnx"), {
+    intraOpNumThreads: threads,
+    logSeverityLevel: 4,
+    extra: { session: { force_spinning_stop: "1" } },
+  });
+  const past = session.inputNames.filter((name) => name !== "tokens");
+  let cache = new Map<string, onnxRuntime.Tensor>();
+  const run = async (tokens: Int32Array) => {
+    const given = new onnxRuntime.Tensor("int32", tokens, [1, tokens.length]);
+    const results = await session.run({ tokens: given, ...Object.fromEntries(cache) });
+    cache = new Map(
+      past.flatMap((name) => {
+        const present = results[name.replace("past", "present")];
+        return present === undefined ? [] : [[name, present] as const];
+      }),
+    );
+  };
+  return {
+    name: "exported ONNX, plain loop",
+    weightBytes: 4 * weights,
+    async begin(length) {
+      // What is in the cache makes no difference to the time.
+      const channels = width / heads;
+      const shape = [1, heads, length, channels];
+      cache = new Map(
+        past.map((name) => [name, new onnxRuntime.Tensor("float32", new Float32Array(width * length), shape)]),
+      );
+      await run(drawn(1));
+    },
+    async decode(tokens) {
+      const seconds: number[] = [];
+      for (let count = 0; count < tokens; count++) {
+        const begun = performance.now();
+        await run(drawn(1));
+        seconds.push((performance.now() - begun) / 1000);
+      }
+      return seconds;
+    },
+    close: () => session.release(),
+  };
+}
+
+function pytorch(python: string): Side {
+  const script = fileURLToPath(new URL("../bench/peers/pytorch/decode.py", import.meta.url));
+  const child = spawn(python, [script, "--threads", String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ask = async (line: string): Promise<number[]> => {
+    child.stdin.write(`${line}\n`);
+    const { value } = await lines.next();
+    const answer: unknown = JSON.parse(String(value));
+    if (!Array.isArray(answer)) throw new Error(`PyTorch answered ${String(value)}`);
+    return answer.map(Number);
+  };
+  return {
+    name: "PyTorch, eager",
+    weightBytes: 4 * weights,
+    async begin(length) {
+      await ask(`begin ${length}`);
+    },
+    decode: (tokens) => ask(`decode ${tokens}`),
+    async close() {
+      child.stdin.end("quit\n");
+    },
+  };
+}
+
+const median = (numbers: readonly number[]) =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+const makers: Readonly<Record<string, () => Promise<Side> | Side>> = {
+  float32: () => ours("float32"),
+  int8: () => ours("int8", "int8"),
+  int4: () => ours("int4", "int4"),
+  onnx: plainLoop,
+  ...(options.python !== undefined && { pytorch: () => pytorch(options.python ?? "") }),
+};
+const wanted = options.only?.split(",") ?? Object.keys(makers);
+const sides: Side[] = [];
+for (const name of wanted) {
+  const make = makers[name];
+  if (make === undefined) throw new Error(`--only ${name}: there is ${Object.keys(makers).join(", ")}`);
+  sides.push(await make());
+}
+const bandwidth = await openReadBandwidth(threads);
+
+interface Row {
+  readonly context: number;
+  readonly name: string;
+  readonly medianMs: number;
+  readonly minMs: number;
+  readonly tokensPerSecond: number;
+  readonly gigabytesPerSecond: number;
+  /** By round: bytes read in a second, over the bandwidth measured in that round. */
+  readonly shareOfBandwidth: { readonly median: number; readonly best: number };
+  /** By round: the time of the first side over that of this one. */
+  readonly speedOfFirst: number;
+}
+
+const rows: Row[] = [];
+for (const context of options.contexts.split(",").map(Number)) {
+  for (const side of sides) {
+    await side.begin(context);
+    await side.decode(2);
+  }
+  const rounds: { readonly bandwidth: number; readonly seconds: readonly (readonly number[])[] }[] = [];
+  for (let round = 0; round < Number(options.rounds); round++) {
+    const before = await bandwidth.measure();
+    const seconds: number[][] = [];
+    for (const side of sides) seconds.push(await side.decode(Number(options.tokens)));
+    rounds.push({ bandwidth: Math.max(before, await bandwidth.measure()), seconds });
+  }
+  for (const [index, { name, weightBytes }] of sides.entries()) {
+    const all = rounds.flatMap(({ seconds }) => seconds[index] ?? []);
+    const bytes = weightBytes + 2 * layers * context * width * 4;
+    const shares = rounds.map((round) => bytes / median(round.seconds[index] ?? []) / round.bandwidth);
+    rows.push({
+      context,
+      name,
+      medianMs: 1000 * median(all),
+      minMs: 1000 * Math.min(...all),
+      tokensPerSecond: 1 / median(all),
+      gigabytesPerSecond: bytes / median(all) / 1e9,
+      shareOfBandwidth: { median: median(shares), best: Math.max(...shares) },
+      speedOfFirst: median(rounds.map(({ seconds }) => median(seconds[index] ?? []) / median(seconds[0] ?? []))),
+    });
+  }
+  const measured = rounds.map((round) => round.bandwidth);
+  console.log(
+    `context ${context}: read bandwidth ${(median(measured) / 1e9).toFixed(1)} GB/s (most ${(Math.max(...measured) / 1e9).toFixed(1)})`,
+  );
+}
+for (const side of sides) await side.close();
+await bandwidth.close();
+
+/** Seconds of a prompt, and of the forward pass of training on as many tokens. */
+async function prompts() {
+  const time = Number(options.prompt);
+  const device = await openDevice("cpu");
+  const parameters = await uploadArrays(device, state.parameters);
+  const inference = new Inference(device, modelOf(model), parameters, givenOf(model));
+  const decoder = await Decoder.open(inference, { context: model.context });
+  const [prompt, forward]: [number[], number[]] = [[], []];
+  const batch = () => ({ tokens: drawn(time), targets: drawn(time), sequences: 1, context: time });
+  for (let round = 0; round < 4; round++) {
+    let begun = performance.now();
+    const { slot } = await decoder.start(drawn(time));
+    decoder.free(slot);
+    if (round > 0) prompt.push((performance.now() - begun) / 1000);
+    begun = performance.now();
+    await inference.evaluate([batch()]);
+    if (round > 0) forward.push((performance.now() - begun) / 1000);
+  }
+  await device.close();
+  const flops = forwardFlops(model, time);
+  return {
+    tokens: time,
+    promptTokensPerSecond: time / median(prompt),
+    forwardTokensPerSecond: time / median(forward),
+    forwardGigaflopsPerSecond: flops / median(forward) / 1e9,
+    ratioByRound: prompt.map((seconds, round) => (forward[round] ?? Number.NaN) / seconds),
+  };
+}
+
+const promptResult = await prompts();
+rmSync(folder, { recursive: true, force: true });
+const result = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`,
+  model: `tokenformer 150m, ${(weights / 1e6).toFixed(0)} M parameters, vocabulary ${VOCABULARY}, random weights`,
+  rounds: Number(options.rounds),
+  tokensEach: Number(options.tokens),
+  rows,
+  prompt: promptResult,
+};
+console.log(`${result.model}; ${result.machine}; ${result.date}`);
+console.log(
+  "| context | | median ms | min ms | tokens/s | GB/s | of the bandwidth | time over ours |\n|---|---|---|---|---|---|---|---|",
+);
+for (const row of rows) {
+  const share = `${(100 * row.shareOfBandwidth.median).toFixed(0)} % (best ${(100 * row.shareOfBandwidth.best).toFixed(0)} %)`;
+  console.log(
+    `| ${row.context} | ${row.name} | ${row.medianMs.toFixed(1)} | ${row.minMs.toFixed(1)} | ${row.tokensPerSecond.toFixed(1)} | ${row.gigabytesPerSecond.toFixed(1)} | ${share} | ${row.speedOfFirst.toFixed(2)} |`,
+  );
+}
+console.log(
+  `a prompt of ${promptResult.tokens} tokens: ${promptResult.promptTokensPerSecond.toFixed(0)} tokens/s, training's forward pass ${promptResult.forwardTokensPerSecond.toFixed(0)}; ratio by round ${promptResult.ratioByRound.map((ratio) => ratio.toFixed(2)).join(", ")}`,
+);
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
