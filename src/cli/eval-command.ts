@@ -101,7 +101,9 @@ interface TextResult {
   readonly perplexity: number;
   readonly bitsPerByte: number;
   /** The same with rounded weights, if that was asked for. */
-  readonly quantized: { readonly bits: string | undefined; readonly loss: number; readonly perplexity: number } | undefined;
+  readonly quantized:
+    | { readonly bits: string | undefined; readonly loss: number; readonly perplexity: number }
+    | undefined;
 }
 
 function printText({ data, split, tokens, loss, perplexity, bitsPerByte, quantized }: TextResult): void {

@@ -301,6 +301,23 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     'Character "€" (U+20AC) at 1:5 is not in the vocabulary, expected only characters of the text it was made from; remove it, or train with an unknown token or byte pairs',
   ],
   ["a temperature below 0", sample("--temperature", "-1"), "temperature is -1, expected a number from 0"],
+  ["an empty stop string", sample("--stop", ""), "a stop string is empty, expected some text at which to stop"],
+  ["scores without a place for them", sample("--logprobs", "2"), "--logprobs needs --json"],
+  [
+    "a prompt longer than the context where writing stops there",
+    sample("--prompt", "the whale and the sea", "--context", "stop"),
+    "the prompt has 21 tokens, the model's context 16; shorten it",
+  ],
+  [
+    "a conversion for ONNX",
+    ["export", "run", "--format", "onnx", "--to", "new", "--convert"],
+    "--convert is for the published layout: ONNX holds any grown model as it is",
+  ],
+  [
+    "an ONNX model in few bits",
+    ["export", "run", "--format", "onnx", "--to", "new", "--dtype", "float16"],
+    "--dtype float16: ONNX models are float32",
+  ],
   ["a number that is none", sample("--tokens", "abc"), "--tokens abc: expected a number"],
   [
     "an unknown tokenizer",

@@ -155,7 +155,45 @@ describe("sample", () => {
     expect(stdout).toMatch(/^the whale.{30}\n$/s);
     expect(await answer(...command, "1")).toBe(stdout);
     expect(await answer(...command, "2")).not.toBe(stdout);
-    expect(json(await answer(...command, "1", "--json"))).toEqual({ prompt: "the whale", text: stdout.slice(9, -1) });
+    expect(json(await answer(...command, "1", "--json"))).toEqual({
+      prompt: "the whale",
+      text: stdout.slice(9, -1),
+      finish: "length",
+    });
+  });
+
+  it("writes several texts at once, each as it would be alone, and scores them", async () => {
+    const one = async (prompt: string) => json(await answer("sample", "run", "--prompt", prompt, ...options));
+    const options = ["--tokens", "12", "--min-p", "0.1", "--repetition-penalty", "1.2", "--logprobs", "2", "--json"];
+    const both = json(await answer("sample", "run", "--prompt", "the", "--prompt", "whale", ...options));
+    expect(both).toMatchObject([{ prompt: "the" }, { prompt: "whale" }]);
+    for (const [index, prompt] of ["the", "whale"].entries()) {
+      const alone = await one(prompt);
+      const { text, tokens } = (both as Record<string, unknown>[])[index] ?? {};
+      expect(alone).toMatchObject({ text });
+      expect(tokens).toHaveLength(12);
+    }
+    const plain = await answer("sample", "run", "--prompt", "the", "--prompt", "whale", "--tokens", "5");
+    expect(plain).toMatch(/^the.{5}\n\nwhale.{5}\n$/s);
+  });
+
+  it("ends before a stop string", async () => {
+    const written = await answer("sample", "run", "--prompt", "the", "--tokens", "200", "--stop", "e", "--stop", "a");
+    expect(written.slice(3)).not.toMatch(/[ea]/);
+  });
+
+  it("writes with rounded weights, whose cost eval tells", async () => {
+    expect(await answer("sample", "run", "--prompt", "the", "--tokens", "5", "--quantize", "int4")).toMatch(
+      /^the.{5}\n$/s,
+    );
+    const result = json(await answer("eval", "run", "--data", "text.txt", "--quantize", "int8", "--json"));
+    const { loss, quantized } = result as { loss: number; quantized: { bits: string; loss: number } };
+    expect(quantized.bits).toBe("int8");
+    expect(Math.abs(quantized.loss / loss - 1)).toBeLessThan(0.01);
+    expect(quantized.loss).not.toBe(loss);
+    expect(await answer("eval", "run", "--data", "text.txt", "--quantize", "int8")).toMatch(
+      /with weights in int8: loss \d\.\d{4}, perplexity [\d.]+ \([+-][\d.]+ %\)\n$/,
+    );
   });
 
   it("writes the prompt alone if no token is asked for", async () => {

@@ -6,9 +6,12 @@ import { apply, type Operator, type Tensor } from "../tensor.ts";
 import { div } from "./elementwise.ts";
 import { constant, extent } from "./sources.ts";
 
-/** The same elements in another shape of equal size. */
-export const reshape = (x: Tensor, shape: Shape): Tensor =>
-  sameShape(x.shape, shape) ? x : apply(layout.reshape, { shape }, [x]);
+/** The same elements in another shape of equal size. Of a reshaped tensor, one node leads to the new shape. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const source = x.node.operator.name === "reshape" ? x.node.inputs[0] : undefined;
+  return source === undefined ? apply(layout.reshape, { shape }, [x]) : reshape(source, shape);
+}
 
 /** The axes in another order: axis i of the result is axis `axes[i]` of x. */
 export const transpose = (x: Tensor, axes: readonly number[]): Tensor => apply(layout.transpose, { axes }, [x]);
