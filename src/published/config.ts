@@ -30,7 +30,7 @@ const norm = z
 const publishedSchema = z.object({
   num_layers: count.optional(),
   hidden_size: count.optional(),
-  num_attention_heads: count,
+  num_attention_heads: z.int("expected the number of attention heads").positive(),
   /** Parameter tokens of query, key and value, of the projection and of the feed-forward layer. */
   qkv_slot_num: count.optional(),
   proj_slot_num: count.optional(),

@@ -7,7 +7,13 @@ import { explainFileError, fileExists, type LazyTensor, openWeights, type Weight
 import type { Generation } from "../growth/index.ts";
 import { type Complete, sites, withSites } from "../model/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
-import { type CheckpointSummary, completed, configSchema, hasCheckpoint, saveWeights } from "../training/index.ts";
+import {
+  type CheckpointSummary,
+  checkVocabulary,
+  configSchema,
+  hasCheckpoint,
+  saveWeights,
+} from "../training/index.ts";
 import { readPublishedConfig } from "./config.ts";
 import { type PublishedModel, publishedModel, type Source } from "./model.ts";
 
@@ -43,8 +49,7 @@ export async function importCheckpoint({ from, to, ...options }: ImportOptions):
     const configFile = options.config ?? (await configBeside(beside));
     const origin = { weights: weights.file, config: configFile };
     const published = publishedModel(weights, await readPublishedConfig(configFile), origin);
-    const tokenizer = await tokenizerOf(beside, options.tokenizer);
-    if (tokenizer !== undefined) completed(published.config, tokenizer, configFile);
+    const tokenizer = await tokenizerOf(beside, options.tokenizer, published.config);
     const checkpoint = newRun(published, tokenizer);
     const tensors = published.sources.map(({ parameter, names }): [string, LazyTensor] => [
       parameter.name,
@@ -118,8 +123,11 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-async function tokenizerOf(folder: string, named: string | undefined): Promise<Tokenizer | undefined> {
-  if (named !== undefined) return readTokenizer(named);
-  const beside = join(folder, "tokenizer.json");
-  return (await fileExists(beside)) ? readTokenizer(beside) : undefined;
+/** The tokenizer that is named, else the one in a folder, if any. */
+async function tokenizerOf(folder: string, named: string | undefined, model: Complete): Promise<Tokenizer | undefined> {
+  const file = named ?? join(folder, "tokenizer.json");
+  if (named === undefined && !(await fileExists(file))) return undefined;
+  const tokenizer = await readTokenizer(file);
+  checkVocabulary(tokenizer, model, file);
+  return tokenizer;
 }

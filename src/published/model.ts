@@ -41,7 +41,7 @@ export function publishedModel(file: WeightFile, published: PublishedConfig, ori
   const config = modelConfig(published, found, origin);
   const parameters = parametersOf(config);
   const sources = parameters.map((parameter): Source => {
-    const names = found.tensors(publishedName(parameter.name, config.layers));
+    const names = found.tensors(publishedName(parameter.name, config.layers), parameter.size);
     for (const name of names) found.check(name, parameter.size, origin.config);
     return { parameter, names };
   });
@@ -67,11 +67,12 @@ class Found {
   }
 
   /** The names in the file of a tensor with a published name, which must be there. */
-  tensors(published: string): readonly [string, ...string[]] {
+  tensors(published: string, expected?: readonly number[]): readonly [string, ...string[]] {
     const names = this.#names.get(canonical(published));
     if (names !== undefined) return names;
+    const size = expected === undefined ? "" : `, expected [${expected.join(", ")}]`;
     throw new UserError(
-      `${this.#file}: the tensor "${published}" is missing; the file is no whole checkpoint of a TokenFormer`,
+      `${this.#file}: the tensor "${published}" is missing${size}; the file is no whole checkpoint of a TokenFormer`,
     );
   }
 

@@ -225,12 +225,19 @@ export async function chosenTokenizer(
       `${where}: has no tokenizer, which turns text into the model's tokens; name one with --tokenizer FILE.json`,
     );
   }
-  if (chosen.vocabularySize > state.config.vocabulary) {
-    throw new UserError(
-      `${named ?? where}: the tokenizer has ${chosen.vocabularySize} tokens, but the model ${state.config.vocabulary}; name the tokenizer that the model was trained with`,
-    );
-  }
+  checkVocabulary(chosen, state.config, named ?? where);
   return chosen;
+}
+
+/**
+ * Checks that a model has all the tokens of a tokenizer; it may have more, as published ones have.
+ * @throws UserError where it has fewer
+ */
+export function checkVocabulary({ vocabularySize }: Tokenizer, { vocabulary }: Complete, where: string): void {
+  if (vocabularySize <= vocabulary) return;
+  throw new UserError(
+    `${where}: the tokenizer has ${vocabularySize} tokens, but the model ${vocabulary}; name the tokenizer that the model was trained with`,
+  );
 }
 
 /** As `readJson`, but a newer version is told from a damaged file. */

@@ -4,6 +4,7 @@ export type { AdamWOptions } from "./adamw.ts";
 export {
   type Checkpoint,
   type CheckpointSummary,
+  checkVocabulary,
   chosenTokenizer,
   completed,
   hasCheckpoint,

@@ -166,7 +166,11 @@ describe("refuses by name", () => {
 
   it.each([
     ["a missing tensor", without(KEYS), weights(`the tensor "${KEYS}" is missing`)],
-    ["a missing norm", without("sequential.5.norm.bias"), weights('the tensor "sequential.5.norm.bias" is missing')],
+    [
+      "a missing norm",
+      without("sequential.5.norm.bias"),
+      weights('the tensor "sequential.5.norm.bias" is missing, expected [10]; the file'),
+    ],
     [
       "a tensor too many",
       set("sequential.2.attention.dense.weight", zeros(10, 10)),
@@ -211,7 +215,11 @@ describe("refuses by name", () => {
       key("no_weight_tying", true),
       weights('the tensor "sequential.6.final_linear.weight"'),
     ],
-    ["no heads", key("num_attention_heads", undefined), config("num_attention_heads: ")],
+    [
+      "no heads",
+      key("num_attention_heads", undefined),
+      config("num_attention_heads: expected the number of attention heads; correct the file"),
+    ],
     ["heads that do not divide the width", key("num_attention_heads", 3), config("makes no model: heads: width 10")],
     ["an unknown Θ", key("norm_activation_type", "relu"), config("norm_activation_type: ")],
     ["another norm", key("norm", "rmsnorm"), config('norm: is "rmsnorm", expected "layernorm"')],
