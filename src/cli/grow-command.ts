@@ -50,6 +50,7 @@ export const growCommand = () =>
         "fixed",
         "sqrt-n",
         "ramp",
+        "learned",
       ]),
     )
     .option("--ramp-steps <n>", "steps of the ramp (default: 100)", wholeOption("--ramp-steps"))

@@ -17,23 +17,22 @@ import { KEY_DEVIATION } from "../nn/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, padded, rampedTau, type TauRamp } from "./state.ts";
+import { type Generation, type HostArray, type ModelState, padded } from "./state.ts";
+import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
 
 /** A site that grows, and by how much. */
 interface Change {
   readonly site: Site;
   /** Tokens to append. */
   readonly added: number;
-  /** The τ that preserves the function, and the square root of the new number of tokens. */
-  readonly exactTau: number;
-  readonly newTau: number;
+  readonly tau: TauChange;
 }
 
 /**
  * The state with tokens appended. Draws depend on `seed`, the step, the site and its number of tokens alone; on the last, so
  * that growing twice after one step does not append the same tokens twice.
  * @param config that of the state
- * @throws UserError if a layer does not exist, or `split` is no whole multiple
+ * @throws UserError if a layer does not exist, `split` is no whole multiple, or τ cannot become what the plan says
  */
 export function append(
   state: ModelState,
@@ -41,7 +40,8 @@ export function append(
   plan: TokenPlan,
   seed: number,
 ): ModelState {
-  const changes = changesOf(config, plan);
+  const current = withLearnedTau(config, state.parameters);
+  const changes = changesOf(current, plan);
   const parameters = new Map(state.parameters);
   const first = new Map(state.moments?.first);
   const second = new Map(state.moments?.second);
@@ -59,13 +59,17 @@ export function append(
       }
     }
   }
-  return {
+  const grown = resized(current, plan, changes);
+  const taus = changes.map(({ tau }) => tau);
+  const appendedState: ModelState = {
     ...state,
-    ...grownTau(state, config, plan, changes),
+    config: grown,
+    ramps: grownRamps(state, current, plan, taus),
     parameters,
     lineage: grownLineage(state, plan, changes),
     moments: state.moments === undefined ? undefined : { first, second },
   };
+  return grown.learnedTau ? learningTau(appendedState, grown) : appendedState;
 }
 
 /** The configuration with the tokens of a plan. Throws a `UserError` as `append` does. */
@@ -74,6 +78,7 @@ export function withTokens<Config extends TokenFormerConfig>(config: Config, pla
 }
 
 function changesOf(config: TokenFormerConfig, plan: TokenPlan): Change[] {
+  checkTau(plan, config);
   const layers = plan.layers ?? Array.from({ length: config.layers }, (_, layer) => layer);
   for (const layer of layers) {
     if (layer >= config.layers) {
@@ -97,8 +102,9 @@ function changesOf(config: TokenFormerConfig, plan: TokenPlan): Change[] {
     }
     const total = site.tokens + added;
     // Copies of all keys multiply the norm of the scores by √(total / n), so τ has to follow.
-    const exactTau = plan.init === "split" ? site.tau * Math.sqrt(total / site.tokens) : site.tau;
-    return [{ site, added, exactTau, newTau: Math.sqrt(total) }];
+    const scaled = site.tau * Math.sqrt(total / site.tokens);
+    const exact = plan.init === "split" ? scaled : site.tau;
+    return [{ site, added, tau: { path: site.path, exact, grown: config.learnedTau ? scaled : Math.sqrt(total) } }];
   });
 }
 
@@ -138,18 +144,6 @@ function split(keys: HostArray, values: HostArray, copies: number, random: Rando
   return [newKeys, newValues];
 }
 
-function grownTau(state: ModelState, config: Complete<TokenFormerConfig>, plan: TokenPlan, changes: readonly Change[]) {
-  const changed = new Set(changes.map(({ site }) => site.path));
-  const started = changes.flatMap(({ site, exactTau, newTau }): TauRamp[] =>
-    tauOf(plan) === "ramp" && Math.abs(newTau - exactTau) > 1e-9 * newTau
-      ? [{ site: site.path, from: exactTau, to: newTau, start: state.step, steps: plan.rampSteps }]
-      : [],
-  );
-  // A site that grows again leaves its old ramp where it was.
-  const continued = state.ramps.filter((ramp) => !changed.has(ramp.site) && rampedTau(ramp, state.step) !== ramp.to);
-  return { config: resized(config, plan, changes), ramps: [...continued, ...started] };
-}
-
 /** The configuration with the new numbers of tokens, and each τ as it is just after growing. */
 function resized<Config extends TokenFormerConfig>(
   config: Config,
@@ -160,16 +154,10 @@ function resized<Config extends TokenFormerConfig>(
   const sites = sitesOf(config).map((site): Site => {
     const change = changed.get(site.path);
     if (change === undefined) return site;
-    const tau = tauOf(plan) === "sqrt-n" ? change.newTau : change.exactTau;
+    const tau = tauOf(plan, config) === "sqrt-n" ? change.tau.grown : change.tau.exact;
     return { ...site, tokens: site.tokens + change.added, tau };
   });
-  return withSites(config, sites);
-}
-
-/** What becomes of τ by a plan. A ramp over no steps is at its end at once. */
-export function tauOf({ tau, init, rampSteps }: TokenPlan): "fixed" | "sqrt-n" | "ramp" {
-  const policy = tau ?? (init === "random" ? "sqrt-n" : "ramp");
-  return policy === "ramp" && rampSteps === 0 ? "sqrt-n" : policy;
+  return withSites({ ...config, learnedTau: config.learnedTau || plan.tau === "learned" }, sites);
 }
 
 function grownLineage(state: ModelState, plan: TokenPlan, changes: readonly Change[]) {

@@ -1,6 +1,5 @@
 /** Growing: appending parameter tokens to a model's weights and optimiser state, widening it; dropping tokens. */
 
-export { tauOf } from "./append.ts";
 export { checkPlans, grow, mismatch } from "./grow.ts";
 export {
   type GrowthPlan,
@@ -25,3 +24,4 @@ export {
   type TauRamp,
   type TrainerState,
 } from "./state.ts";
+export { tauOf } from "./tau.ts";

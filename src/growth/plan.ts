@@ -28,9 +28,13 @@ export const tokenPlanSchema = z.strictObject({
   init: z.enum(["zero-key", "split", "random"]).default("zero-key"),
   /**
    * What becomes of τ. `fixed`: what preserves the function, for ever. `sqrt-n`: the square root of the new number of tokens,
-   * at once. `ramp`: from the one to the other in equal parts over `rampSteps` steps. Default: `sqrt-n` for `random`, else `ramp`.
+   * at once. `ramp`: from the one to the other in equal parts over `rampSteps` steps. `learned`: what preserves the function,
+   * and from there on a parameter of each site, in the whole model. Default: `sqrt-n` for `random`, else `ramp`.
+   *
+   * Where τ is learned already, `fixed` (there the default, but for `random`) and `learned` give it the value that preserves
+   * the function, `sqrt-n` multiplies it by √((n + m) / n), and there is no ramp.
    */
-  tau: z.enum(["fixed", "sqrt-n", "ramp"]).optional(),
+  tau: z.enum(["fixed", "sqrt-n", "ramp", "learned"]).optional(),
   rampSteps: steps.default(100),
   /**
    * The optimiser's moments of new tokens are zero. `new-only`: they count their own steps for Adam's bias correction, the

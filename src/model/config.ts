@@ -75,8 +75,13 @@ const tokenformer = z.strictObject({
   ...blocks,
   /** Parameter tokens of each site. */
   tokens: perSite(count),
-  /** The scale τ of each site's weights. Default: the square root of its number of tokens. */
+  /**
+   * The scale τ of each site's weights. Default: the square root of its number of tokens. Where τ is learned, what it starts
+   * from, or was when the model last grew.
+   */
   tau: perSite(z.number().positive()).optional(),
+  /** Whether each site's τ is a parameter, `<site>.tau`, that is trained with the others, without weight decay. */
+  learnedTau: z.boolean().default(false),
   /** The function Θ from scores to weights. */
   activation: z.enum(pattentionActivations).default("l2_norm_gelu"),
   positions: positions.default("rotary"),
@@ -121,6 +126,10 @@ function inconsistencies(model: ModelConfig): { path: string[]; message: string 
     found.push({ path: ["rotaryFraction"], message });
   }
   if (model.type === "transformer") return found;
+  if (model.learnedTau && model.activation === "softmax") {
+    const message = "there is no τ to learn with activation softmax; leave it out, or use another activation";
+    found.push({ path: ["learnedTau"], message });
+  }
   for (const [field, sites] of [["tokens", model.tokens] as const, ["tau", model.tau] as const]) {
     for (const [site, value] of Object.entries(sites ?? {})) {
       if (!Array.isArray(value) || value.length === layers) continue;

@@ -4,7 +4,7 @@ import { CacheTrace, type Model, type ParameterSpec, PresentCache, Scope } from 
 import { concreteShape, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
 import { bigram } from "./bigram.ts";
 import type { Complete, ModelConfig } from "./config.ts";
-import { type Site, sitesOf } from "./sites.ts";
+import { type Site, sitesOf, tausOf } from "./sites.ts";
 import { tokenformer } from "./tokenformer.ts";
 import { transformer } from "./transformer.ts";
 
@@ -30,10 +30,10 @@ export function sizesOf(config: ModelConfig): Map<string, number> {
   return new Map(sites(config).map(({ path, tokens }) => [`${path}.tokens`, tokens]));
 }
 
-/** The values that the model is given at each run: each site's τ. Empty for a Θ without one. */
+/** The values that the model is given at each run: each site's τ. Empty for a Θ without one, and where τ is learned. */
 export function givenOf(config: ModelConfig): Map<string, number> {
-  if (config.type !== "tokenformer" || config.activation === "softmax") return new Map();
-  return new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, tau]));
+  if (config.type !== "tokenformer" || config.activation === "softmax" || config.learnedTau) return new Map();
+  return tausOf(config);
 }
 
 /** Whether one compiled program serves both models: whether they differ in numbers of tokens and τ alone. */

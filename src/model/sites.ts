@@ -27,6 +27,11 @@ export function sitesOf(config: TokenFormerConfig): Site[] {
   ).flat();
 }
 
+/** The τ of a configuration by its name in a model, `<site>.tau`. */
+export function tausOf(config: TokenFormerConfig): Map<string, number> {
+  return new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, tau]));
+}
+
 /** The configuration with the sites' numbers of tokens and τ. */
 export function withSites<Config extends TokenFormerConfig>(config: Config, sites: readonly Site[]): Config {
   const collect = (pick: (site: Site) => number) => {

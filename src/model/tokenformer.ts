@@ -4,7 +4,7 @@
  * Shapes: B batch, T time, D channels (the width), V vocabulary; the paper's n is the number of parameter tokens of a site.
  *
  * Initial distributions (as in the published code): keys, embeddings and output N(0, 0.02); values N(0, 2 / (layers √D));
- * scales 1, biases 0.
+ * scales 1, biases 0; a τ that is learned, that of the configuration.
  */
 
 import {
@@ -20,6 +20,7 @@ import {
 import { add, matmul, type Tensor } from "../tensor/index.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
+import { tausOf } from "./sites.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const tokenformer =
@@ -54,8 +55,10 @@ function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
 }
 
 /** The Pattention of a site, from the residual stream's width to the same width. */
-function attendParameters(scope: Scope, x: Tensor, { width, layers, activation }: TokenFormerConfig): Tensor {
-  return pattention(scope, x, { width, activation, valueDeviation: valueDeviation({ width, layers }) });
+function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
+  const { width, activation, learnedTau } = config;
+  const tau = learnedTau ? tausOf(config).get(scope.path("tau")) : undefined;
+  return pattention(scope, x, { width, activation, valueDeviation: valueDeviation(config), learnedTau: tau });
 }
 
 /** The standard deviation of new values. */

@@ -22,6 +22,7 @@ export {
   tokensOf,
 } from "./pattention.ts";
 export {
+  filled,
   type Initial,
   type Model,
   normal,

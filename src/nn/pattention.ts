@@ -20,7 +20,7 @@ import {
   symbol,
   type Tensor,
 } from "../tensor/index.ts";
-import { normal, type Scope } from "./scope.ts";
+import { filled, normal, type Scope } from "./scope.ts";
 
 /** The functions Θ from scores to weights, under the names of the published code. */
 export const pattentionActivations = ["l2_norm_gelu", "gelu_l2_norm", "softmax"] as const;
@@ -33,23 +33,27 @@ export interface PattentionOptions {
   readonly activation: PattentionActivation;
   /** Standard deviation of new values; that of keys is 0.02. */
   readonly valueDeviation: number;
+  /** Makes τ a parameter that starts from this value. Default: τ is given at each run. */
+  readonly learnedTau?: number | undefined;
 }
 
 export const KEY_DEVIATION = 0.02;
 
 /**
  * Y = Θ(X Kᵀ) V. The number of parameter tokens is the symbol `tokensOf(path)` of the scope's path, and τ the given value
- * `tau` there, so that one compiled program serves every stage of growth. Records Θ(X Kᵀ) as `weights`,
- * and as `shares` each token's share of what Θ divides by: of the squared L2 norm, or of the sum of exponentials.
+ * `tau` there, so that one compiled program serves every stage of growth; or τ is a parameter of that name. Records Θ(X Kᵀ)
+ * as `weights`, and as `shares` each token's share of what Θ divides by: of the squared L2 norm, or of the sum of exponentials.
  * @param x [B, T, D]
  * @returns [B, T, width]
  */
-export function pattention(scope: Scope, x: Tensor, { width, activation, valueDeviation }: PattentionOptions): Tensor {
+export function pattention(scope: Scope, x: Tensor, options: PattentionOptions): Tensor {
+  const { width, activation, valueDeviation, learnedTau } = options;
   const tokens = tokensOf(scope.path("tokens"));
   const keys = scope.parameter("keys", [tokens, at(x.shape, -1)], normal(KEY_DEVIATION)); // K [P, D]
   const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
-  const { weights, factor, shares } = weigh(scope, scores, activation, tokens); // Θ(A) / factor [B, T, P]
+  const tau = () => (learnedTau === undefined ? scope.given("tau") : scope.parameter("tau", [], filled(learnedTau)));
+  const { weights, factor, shares } = weigh(scores, activation, tokens, tau); // Θ(A) / factor [B, T, P]
   scope.record("weights", mul(weights, factor)); // Θ(A) [B, T, P]
   scope.record("shares", shares); // [B, T, P]
   return matmul(weights, values, { alpha: factor }); // Θ(A) V [B, T, width]
@@ -64,16 +68,16 @@ export function tokensOf(path: string): SymbolicDimension {
  * Θ(A) as weights and a constant factor, which costs nothing in the product that follows. A zero row of scores gives zeros for
  * the two that normalise by the L2 norm.
  */
-function weigh(scope: Scope, scores: Tensor, activation: PattentionActivation, tokens: Dimension) {
+function weigh(scores: Tensor, activation: PattentionActivation, tokens: Dimension, tau: () => Tensor) {
   switch (activation) {
     case "l2_norm_gelu": {
       // GELU(τ A / ‖A‖) = √½ u (1 + erf u) with u = √½ τ A / ‖A‖
-      const u = l2Normalise(scores, mul(scope.given("tau"), Math.SQRT1_2));
+      const u = l2Normalise(scores, mul(tau(), Math.SQRT1_2));
       return { weights: erfGate(u), factor: Math.SQRT1_2, shares: squaresOfUnit(scores) };
     }
     case "gelu_l2_norm": {
       const bent = gelu(scores);
-      return { weights: l2Normalise(bent, scope.given("tau")), factor: 1, shares: squaresOfUnit(bent) }; // τ GELU(A) / ‖GELU(A)‖
+      return { weights: l2Normalise(bent, tau()), factor: 1, shares: squaresOfUnit(bent) }; // τ GELU(A) / ‖GELU(A)‖
     }
     case "softmax": {
       const shares = softmax(scores);

@@ -11,12 +11,12 @@ import type { Cache } from "./cache.ts";
 /** How a parameter starts. */
 export type Initial =
   | { readonly kind: "normal"; readonly deviation: number }
-  | { readonly kind: "zeros" }
-  | { readonly kind: "ones" };
+  | { readonly kind: "constant"; readonly value: number };
 
 export const normal = (deviation: number): Initial => ({ kind: "normal", deviation });
-export const zeros: Initial = { kind: "zeros" };
-export const ones: Initial = { kind: "ones" };
+export const filled = (value: number): Initial => ({ kind: "constant", value });
+export const zeros: Initial = filled(0);
+export const ones: Initial = filled(1);
 
 export interface ParameterSpec {
   /** Path of the parameter, for example `blocks.0.attention.query.keys`. */

@@ -20,6 +20,7 @@ import {
   type SiteKind,
   sites,
   type TokenFormerConfig,
+  withSites,
 } from "../model/index.ts";
 import type { Tokenizer } from "../text/index.ts";
 import { loadSummary, type OpenedTensors, openParameters } from "../training/index.ts";
@@ -52,10 +53,11 @@ export interface Exported {
 export async function exportCheckpoint({ from, to, layout, ...options }: ExportOptions): Promise<Exported> {
   const { dtype = "F32", convert = false } = options;
   const { state, tokenizer } = await loadSummary(from);
-  const config = published(state.config, convert, from);
   const stored = await openParameters(from, state.config);
   try {
-    const tensors = new Map(publishedTensors(state.config, config, stored, dtype));
+    const own = await withGivenTau(state.config, stored);
+    const config = published(own, convert, from);
+    const tensors = new Map(publishedTensors(own, config, stored, dtype));
     const files = { ...filesOf(layout, config, tokenizer, tensors, dtype), ...tokenizerFile(tokenizer) };
     for (const name of Object.keys(files)) {
       if (!(await fileExists(join(to, name)))) continue;
@@ -66,6 +68,16 @@ export async function exportCheckpoint({ from, to, layout, ...options }: ExportO
   } finally {
     await stored.close();
   }
+}
+
+/** The configuration of the same model with a τ that is learned as one that is given, as in the published layout. */
+async function withGivenTau(config: Complete, stored: OpenedTensors): Promise<Complete> {
+  if (config.type !== "tokenformer" || !config.learnedTau) return config;
+  const learned = sites(config).map(async (site) => {
+    const [tau = site.tau] = (await stored.read(`${site.path}.tau`)).data;
+    return { ...site, tau };
+  });
+  return withSites({ ...config, learnedTau: false }, await Promise.all(learned));
 }
 
 function published(config: Complete, convert: boolean, where: string): Complete<TokenFormerConfig> {

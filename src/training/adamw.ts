@@ -258,7 +258,7 @@ function rowInputs(name: string, shape: readonly number[], step: UpdateStep, opt
     correction1.fill(group.correction1, group.start / columns, group.end / columns);
     correction2.fill(group.correction2, group.start / columns, group.end / columns);
   }
-  const columnShape = [rows, ...rest.map(() => 1)];
+  const columnShape = shape.map((size, axis) => (axis === 0 ? size : 1));
   return {
     [`correction1:${name}`]: { dtype: "float32" as const, shape: columnShape, data: correction1 },
     [`correction2:${name}`]: { dtype: "float32" as const, shape: columnShape, data: correction2 },

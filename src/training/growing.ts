@@ -36,7 +36,7 @@ export async function growMeasured(
     ...costs(state.config, grown.config),
     ...difference(before.data, after.data),
     init: plan.init,
-    ...(!isWidthPlan(plan) && { tau: tauOf(plan) }),
+    ...(!isWidthPlan(plan) && state.config.type === "tokenformer" && { tau: tauOf(plan, state.config) }),
     summary: summarise(state.config, grown.config),
   };
   return { state: grown, report };

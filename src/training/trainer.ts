@@ -224,7 +224,7 @@ function initialArray(
   sizes: ReadonlyMap<string, number>,
 ): HostArray {
   const { shape, data } = zerosOf(concreteShape(symbolic, sizes));
-  if (initial.kind === "ones") data.fill(1);
+  if (initial.kind === "constant") data.fill(initial.value);
   if (initial.kind === "normal") {
     const random = Random.from("initial", seed, name);
     for (let index = 0; index < data.length; index++) data[index] = initial.deviation * random.normal();

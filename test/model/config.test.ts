@@ -45,6 +45,7 @@ it("gives a transformer learned positions, or rotary ones where there is somethi
 it.each([
   ["a width that the heads do not divide", { heads: 3 }],
   ["a width that is no multiple of many heads", { heads: 7 }],
+  ["a learned τ where there is none", { learnedTau: true, activation: "softmax" }],
   ["nothing to rotate", { rotaryFraction: 0.3 }],
   ["too few values for the layers", { tokens: { ...tokens, key: [6] } }],
   ["too many values for the layers", { tau: { ...tokens, feedForward: [1, 2, 3] } }],

@@ -66,6 +66,11 @@ describe("countParameters", () => {
     expect(
       countParameters({ ...tinyTokenFormer, tied: false, positions: "learned", blockNorm: "parametric" }),
     ).toMatchObject({ embedding: 130 + 5 * 10, norms: 20 + 2 * 40, output: 130, attention });
+    expect(countParameters({ ...tinyTokenFormer, learnedTau: true })).toMatchObject({
+      attention: attention + 2 * 4,
+      feedForward: feedForward + 2,
+      total: total + 10,
+    });
     const perLayer = { ...tinyTokenFormer, tokens: { ...tinyTokenFormer.tokens, key: [3, 5] } };
     expect(countParameters(perLayer).attention).toBe(attention + (3 + 5 - 6 - 6) * 20);
   });

@@ -53,6 +53,20 @@ function expected(config: Complete, name: string): number | "zeros" | "ones" {
   return name.endsWith(".values") ? 1 / 12 : 0.02;
 }
 
+it("starts a learned τ from the configuration's", () => {
+  const tau = { query: 3, key: 4.5, value: 5, projection: 6, feedForward: [7, 8, 9] as [number, number, number] };
+  const parameters = draw({ ...tokenformer, learnedTau: true, tau }, 5);
+  for (const [name, value] of [
+    ["blocks.0.attention.key.tau", 4.5],
+    ["blocks.2.feedForward.tau", 9],
+  ] as const) {
+    const { shape, data } = required(parameters, name);
+    expect([shape, ...data]).toEqual([[], value]);
+  }
+  const rooted = required(draw({ ...tokenformer, learnedTau: true }, 5), "blocks.1.attention.query.tau");
+  expect(rooted.data[0]).toBe(Math.fround(Math.sqrt(101)));
+});
+
 describe.each<Complete>([tokenformer, transformer, { type: "bigram", vocabulary: 101, context: 8 }])(
   "a new $type",
   (config) => {

@@ -69,7 +69,8 @@ function tokenformer(config: TokenFormerConfig, named: Named, tokens: reference.
   const site = (x: reference.Matrix, path: string) => {
     onSite?.(path, x);
     const keys = named(`${path}.keys`);
-    const scale = tau?.get(path) ?? Math.sqrt(keys.length);
+    const given = config.learnedTau ? named(`${path}.tau`)[0]?.[0] : tau?.get(path);
+    const scale = given ?? Math.sqrt(keys.length);
     return reference.pattention(x, keys, named(`${path}.values`), config.activation, scale);
   };
   const norm = (x: reference.Matrix, name: string, parametric: boolean) =>

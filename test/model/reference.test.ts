@@ -77,6 +77,12 @@ const cases: readonly (readonly [string, Complete, Extra])[] = [
   ["tokenformer with parametric norms", tokenFormer({ layers: 1, blockNorm: "parametric" }), ROTATED],
   ["tokenformer without parametric norms", tokenFormer({ layers: 1, finalNorm: "nonparametric" }), ROTATED],
   ["tokenformer with other τ", tokenFormer({ tau: taus }), { ...ROTATED, tau: tauBySite }],
+  ["tokenformer with a learned τ", tokenFormer({ layers: 1, learnedTau: true }), ROTATED],
+  [
+    "tokenformer with a learned τ and gelu_l2_norm",
+    tokenFormer({ layers: 1, learnedTau: true, activation: "gelu_l2_norm" }),
+    ROTATED,
+  ],
   ["tokenformer with tokens of each layer", tokenFormer({ tokens: perLayer }), ROTATED],
 ];
 
@@ -117,6 +123,7 @@ it("gives τ to each site by its layer", () => {
   expect(given.size).toBe(10);
   expect(givenOf(tokenFormer({})).get("blocks.0.attention.key.tau")).toBe(Math.sqrt(6));
   expect(givenOf(tokenFormer({ activation: "softmax" })).size).toBe(0);
+  expect(givenOf(tokenFormer({ learnedTau: true })).size).toBe(0);
 });
 
 it.each(cases.slice(1))("%s: a later token changes no earlier logits", async (_, config) => {

@@ -9,7 +9,7 @@ it("names parameters by their path, in the order in which they are asked for", (
   root.parameter("scale", [5], zeros);
   expect(root.parameters).toEqual([
     { name: "blocks.0.query.keys", shape: [7, 5], initial: { kind: "normal", deviation: 0.02 } },
-    { name: "scale", shape: [5], initial: { kind: "zeros" } },
+    { name: "scale", shape: [5], initial: { kind: "constant", value: 0 } },
   ]);
   expect(root.parameterTensors).toHaveLength(2);
   expect([root.path("x"), block.path("x")]).toEqual(["x", "blocks.0.x"]);

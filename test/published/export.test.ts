@@ -138,6 +138,7 @@ it("tells why a model does not fit the layout", async () => {
 it.each([
   ["fixed τ below √n", grow(drawn(tiny), plan({ tau: "fixed" }), 1), 24],
   ["a ramp of τ that has begun", grow(drawn(tiny), plan({ rampSteps: 50 }), 1), 24],
+  ["a learned τ", drawn({ ...tiny, learnedTau: true }), 14],
   ["growth in one layer alone", grow(drawn(tiny), plan({ layers: [1], tau: "fixed" }), 1), 24],
   ["different numbers of tokens", drawn(tinyTokenFormer), 18],
   [

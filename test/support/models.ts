@@ -27,6 +27,7 @@ export const tinyTokenFormer: Complete<TokenFormerConfig> = {
   dropout: 0,
   tied: true,
   tokens: { query: 7, key: 6, value: 9, projection: 8, feedForward: 11 },
+  learnedTau: false,
   activation: "l2_norm_gelu",
   positions: "rotary",
   rotaryFraction: 0.8,
@@ -45,7 +46,10 @@ export function drawnParameters(config: Complete, deviation = 0.5): Map<string, 
   return new Map(
     parametersOf(config).map(({ name, size, initial }) => {
       const data = Float32Array.from(normal(name, size, deviation).data);
-      return [name, { shape: size, data: initial.kind === "ones" ? data.map((value) => 1 + value) : data }];
+      return [
+        name,
+        { shape: size, data: initial.kind === "constant" ? data.map((value) => initial.value + value) : data },
+      ];
     }),
   );
 }

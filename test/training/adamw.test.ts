@@ -21,6 +21,7 @@ const specs: readonly ParameterSpec[] = [
   { name: "site.keys", shape: [7, 3], initial },
   { name: "table", shape: [5, 2], initial },
   { name: "scale", shape: [11], initial },
+  { name: "site.tau", shape: [], initial },
 ];
 
 /** Up to this step the first three rows of `site.keys` are frozen; the other four have a generation of their own. */
@@ -48,8 +49,9 @@ function updateStep(step: number): UpdateStep {
 const isFrozen = (step: number) => (parameter: number, row: number) =>
   parameter === 0 && row < 3 && step <= FROZEN_UNTIL;
 
-const sizes = (spec: ParameterSpec) => spec.shape.map(Number) as [number, number?];
-const length = (spec: ParameterSpec) => sizes(spec).reduce<number>((product, n = 1) => product * n, 1);
+/** Rows and columns; a scalar is one row of one. */
+const sizes = ({ shape: [rows = 1, columns = 1] }: ParameterSpec) => [Number(rows), Number(columns)] as const;
+const length = (spec: ParameterSpec) => sizes(spec)[0] * sizes(spec)[1];
 
 function draw(key: string, spec: ParameterSpec, step = 0, deviation = 1): Float32Array {
   const random = Random.from(key, spec.name, step);
@@ -87,7 +89,7 @@ function kernelParameters(step: UpdateStep, { clip, ...others }: AdamWOptions = 
 }
 
 function rowsOf(spec: ParameterSpec, data: Float32Array): number[][] {
-  const [rows, columns = 1] = sizes(spec);
+  const [rows, columns] = sizes(spec);
   return Array.from({ length: rows }, (_, row) => [...data.subarray(row * columns, (row + 1) * columns)]);
 }
 
@@ -266,8 +268,8 @@ describe("the graph", () => {
 
   /** The corrections of a parameter's rows, by hand: 0 in frozen rows. */
   function corrections(spec: ParameterSpec, step: UpdateStep): Record<string, HostTensor> {
-    const [rows, columns = 1] = sizes(spec);
-    const shape = [rows, ...spec.shape.slice(1).map(() => 1)];
+    const [rows, columns] = sizes(spec);
+    const shape = spec.shape.map((_, axis) => (axis === 0 ? rows : 1));
     const [one, two] = [new Float32Array(rows), new Float32Array(rows)];
     for (const update of rowUpdates(spec.shape.map(Number), step.generations(spec.name), step, options)) {
       one.fill(update.correction1, update.start / columns, update.end / columns);

@@ -155,6 +155,28 @@ describe("widening", () => {
   });
 });
 
+it("may make τ learned, and from then on trains it", async () => {
+  const growth = [
+    { step: 4, add: { query: 2 }, rampSteps: 6 },
+    { step: 6, add: { feedForward: "x2" }, tau: "learned" as const },
+    { step: 9, add: { feedForward: "x2" }, init: "split" as const },
+  ];
+  const run = await Run.start({ config: tinyConfig({}, { growth }), data: corpus, device: device() });
+  const events: TrainingEvent[] = [];
+  for await (const event of run.events()) events.push(event);
+  const { parameters, config, ramps } = await run.state();
+  await run.close();
+  const growths = ofType(events, "growth");
+  for (const event of growths) expectPreserved(event);
+  expect(growths.map(({ tau }) => tau)).toEqual(["ramp", "learned", "fixed"]);
+  expect(growths[1]?.parametersAfter).toBe((growths[1]?.parametersBefore ?? 0) + 2 * 11 * 24 + 10);
+  expect([config, ramps]).toMatchObject([{ learnedTau: true }, []]);
+  // The ramp was a third of its way, or it would be √7.
+  const tau = parameters.get("blocks.0.attention.query.tau")?.data[0];
+  expect(Math.abs(Number(tau) - (Math.sqrt(5) + (Math.sqrt(7) - Math.sqrt(5)) / 3))).toBeLessThan(0.1);
+  expect(lossesOf(events).at(-1)).toBeLessThan(Number(lossesOf(events).at(5)));
+});
+
 it.each([
   ["a transformer takes no tokens", transformerModel, { step: 3, add: { key: 2 } }],
   ["a tokenformer takes no width", undefined, { step: 3, width: 24 }],

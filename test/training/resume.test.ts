@@ -146,6 +146,30 @@ describe("a transformer that is widened twice", () => {
   });
 });
 
+describe("a run that makes τ learned", () => {
+  const growth = [
+    { step: 4, add: { query: 2 }, tau: "learned" as const },
+    { step: 7, add: { feedForward: 5 }, tau: "sqrt-n" as const },
+  ];
+  const config = tinyConfig({ steps: 10, evaluateEvery: 4, checkpointEvery: 3 }, { growth });
+
+  it.each([
+    ["growth", 4],
+    ["step", 6],
+    ["growth", 7],
+    ["step", 9],
+  ] as const)("and ended after the %s of step %d goes on bit for bit", async (type, last) => {
+    const data = await writeText(folder.at("cats.txt"));
+    const expected = await uninterrupted(config, data);
+    const out = folder.at("ended");
+    for await (const event of train({ config, data, out })) {
+      if (event.type === type && event.step === last) break;
+    }
+    await trained({ config, data, out, resume: true });
+    expect(await traces(out)).toEqual(expected);
+  });
+});
+
 /** Trains, or goes on, and says so once the run is under way. */
 const SCRIPT = `
   import { readFile } from "node:fs/promises";

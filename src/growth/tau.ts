@@ -1,0 +1,87 @@
+/** What becomes of τ when parameter tokens are appended. */
+
+import { UserError } from "../errors.ts";
+import { type Complete, parametersOf, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
+import { required } from "../required.ts";
+import type { TokenPlan } from "./plan.ts";
+import { type HostArray, type ModelState, rampedTau, type TauRamp } from "./state.ts";
+
+/** A site's τ just before and just after growing. */
+export interface TauChange {
+  readonly path: string;
+  /** The τ that preserves the function. */
+  readonly exact: number;
+  /** √(n + m) for n + m tokens; where τ is learned, √((n + m) / n) times what it was. */
+  readonly grown: number;
+}
+
+/** What becomes of τ by a plan for a model. A ramp over no steps is at its end at once. */
+export function tauOf(
+  { tau, init, rampSteps }: TokenPlan,
+  { learnedTau }: Pick<TokenFormerConfig, "learnedTau">,
+): "fixed" | "sqrt-n" | "ramp" | "learned" {
+  const policy = tau ?? (init === "random" ? "sqrt-n" : learnedTau ? "fixed" : "ramp");
+  return policy === "ramp" && rampSteps === 0 ? "sqrt-n" : policy;
+}
+
+/** Throws a `UserError` where a model's τ cannot become what the plan says. */
+export function checkTau({ tau }: TokenPlan, { learnedTau, activation }: TokenFormerConfig): void {
+  if (tau === "ramp" && learnedTau) {
+    throw new UserError("growth plan: the model learns τ, which no ramp can lead; use tau fixed or sqrt-n");
+  }
+  if (tau === "learned" && activation === "softmax") {
+    throw new UserError("growth plan: with activation softmax there is no τ to learn; leave tau out");
+  }
+}
+
+/** The ramps after growing at the state's step: those that go on at other sites, and new ones. None where τ is learned. */
+export function grownRamps(
+  { ramps, step }: Pick<ModelState, "ramps" | "step">,
+  config: TokenFormerConfig,
+  plan: TokenPlan,
+  changes: readonly TauChange[],
+): TauRamp[] {
+  const policy = tauOf(plan, config);
+  if (policy === "learned") return [];
+  const started = changes.flatMap(({ path, exact, grown }): TauRamp[] =>
+    policy === "ramp" && Math.abs(grown - exact) > 1e-9 * grown
+      ? [{ site: path, from: exact, to: grown, start: step, steps: plan.rampSteps }]
+      : [],
+  );
+  // A site that grows again leaves its old ramp where it was.
+  const changed = new Set(changes.map(({ path }) => path));
+  return [...ramps.filter((ramp) => !changed.has(ramp.site) && rampedTau(ramp, step) !== ramp.to), ...started];
+}
+
+/** The configuration with each τ as the model has learned it by now. */
+export function withLearnedTau<Config extends TokenFormerConfig>(
+  config: Config,
+  parameters: ModelState["parameters"],
+): Config {
+  if (!config.learnedTau) return config;
+  const learned = (path: string) => required(parameters, `${path}.tau`).data[0];
+  return withSites(
+    config,
+    sitesOf(config).map((site) => ({ ...site, tau: learned(site.path) ?? site.tau })),
+  );
+}
+
+/** The state with each τ of its configuration as a parameter; one that was none before has moments of zero. */
+export function learningTau(state: ModelState, config: Complete<TokenFormerConfig>): ModelState {
+  const taus = new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
+  const zeros = new Map([...taus.keys()].map((name) => [name, scalar(0)]));
+  // In the order of a model's parameters, in which they are saved.
+  const names = parametersOf(config).map(({ name }) => name);
+  const merged = (...maps: ReadonlyMap<string, HostArray>[]) => {
+    const all = new Map(maps.flatMap((map) => [...map]));
+    return new Map(names.map((name) => [name, required(all, name)]));
+  };
+  const { parameters, moments } = state;
+  return {
+    ...state,
+    parameters: merged(parameters, taus),
+    moments: moments && { first: merged(zeros, moments.first), second: merged(zeros, moments.second) },
+  };
+}
+
+const scalar = (value: number): HostArray => ({ shape: [], data: Float32Array.of(value) });
