@@ -9,6 +9,7 @@ import { UserError } from "../errors.ts";
 import { type Complete, type Site, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { Generation, HostArray, ModelState, Moments } from "./state.ts";
+import { learningTau, withLearnedTau } from "./tau.ts";
 
 /** What a text tells of a site's tokens, one number a token: [P]. */
 export interface TokenWorth {
@@ -41,7 +42,7 @@ export interface PruneOptions {
  * @throws UserError if the model has no sites, `keep` is out of range, or a site would be left without a token
  */
 export function prune(state: ModelState, worth: ReadonlyMap<string, TokenWorth>, options: PruneOptions): ModelState {
-  const config = prunable(state.config);
+  const config = withLearnedTau(prunable(state.config), state.parameters);
   const { keep } = options;
   if (!(keep > 0 && keep <= 1)) {
     throw new UserError(`keep is ${keep}, expected a share above 0 and up to 1, such as 0.7 for 70 % of the tokens`);
@@ -56,7 +57,7 @@ export function prune(state: ModelState, worth: ReadonlyMap<string, TokenWorth>,
     tokens: tokens.get(site.path) ?? site.tokens,
     tau: site.tau * scale(site.path),
   }));
-  return {
+  const pruned = {
     ...state,
     config: withSites(config, sites),
     parameters: prunedParameters(state.parameters, config, cuts, options),
@@ -68,6 +69,7 @@ export function prune(state: ModelState, worth: ReadonlyMap<string, TokenWorth>,
       to: ramp.to * scale(ramp.site),
     })),
   };
+  return config.learnedTau ? learningTau(pruned, pruned.config) : pruned;
 }
 
 function prunable(config: Complete): Complete<TokenFormerConfig> {

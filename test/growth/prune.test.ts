@@ -196,6 +196,20 @@ describe("what is computed", () => {
   });
 });
 
+it("computes the same from a τ that is learned as from one that is given", async () => {
+  const given = grownState();
+  const learned = grow(given, growthPlanSchema.parse({ add: { feedForward: 3 }, tau: "learned" }), 3);
+  const fixed = grow(given, growthPlanSchema.parse({ add: { feedForward: 3 }, tau: "fixed" }), 3);
+  const worth = worthOf(learned, (path, index) => path.length + ((7 * index) % 5));
+  const [one, other] = [learned, fixed].map((state) => prune(state, worth, options()));
+  if (one === undefined || other === undefined) throw new Error("two states");
+  const scaled = required(one.parameters, `${SITE}.tau`).data[0] ?? Number.NaN;
+  expect(scaled / (required(learned.parameters, `${SITE}.tau`).data[0] ?? 0)).toBeLessThan(0.95);
+  expect(one.moments?.first.get(`${SITE}.tau`)).toEqual(learned.moments?.first.get(`${SITE}.tau`));
+  const [a, b] = [await logitsOf(device(), one, batch), await logitsOf(device(), other, batch)];
+  expect(relativeDifference(a, b)).toBeLessThan(1e-6);
+});
+
 it("drops the right number of rows everywhere, and leaves the old state as it is", () => {
   const state = grownState();
   const before = structuredClone(state);
