@@ -79,6 +79,12 @@ const variants: Readonly<Record<QuestionId, (steps: number) => readonly Variant[
       doc: "τ reaches √n after a fiftieth of the stage.",
       plan: { tau: "ramp", rampSteps: part(0.02, steps) },
     },
+    {
+      id: "tau-learned",
+      label: "learned",
+      doc: "τ becomes a learned number at the growth, from its old value on.",
+      plan: { tau: "learned" },
+    },
   ],
   optimizer: () => [
     {
