@@ -8,7 +8,7 @@ import { Scorer } from "../evaluation/index.ts";
 import { Decoder } from "../generation/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { MOST_ALTERNATIVES, type RunningServer, startServer } from "../server/index.ts";
+import type { RunningServer } from "../server/index.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { wholeOption } from "./numbers.ts";
 import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
@@ -49,6 +49,8 @@ export const serveCommand = () =>
 
 async function runServe(run: string, options: Options): Promise<void> {
   checkNumbers(options);
+  // Loaded only when asked for: other commands need no server.
+  const { MOST_ALTERNATIVES, startServer } = await import("../server/index.ts");
   const checkpoint = await openRun(run);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
   const { context, vocabulary } = checkpoint.state.config;

@@ -18,7 +18,6 @@ import {
   type StudyConfig,
   type StudyPlan,
   studyPresets,
-  writeStudyReport,
 } from "../study/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { EMBEDDED, openCorpus } from "../training/index.ts";
@@ -108,6 +107,8 @@ async function run(
   const results = assemble(plan, outcome, corpus, {
     ...{ date: today(), machine: machine(), software: await software(), command: commandOf(process.argv) },
   });
+  // Loaded only when asked for: plots take time to load.
+  const { writeStudyReport } = await import("../study/report/index.ts");
   await writeStudyReport(results, out);
   if (json) printJson(results);
   if (outcome.interrupted) {

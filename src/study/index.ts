@@ -7,7 +7,6 @@ export { type Cost, costOf, measureSpeed, plannedRuns, runCost, type Speed, seco
 export type { CompleteStudy } from "./models.ts";
 export { cellsOf, planStudy, type StudyPlan } from "./plan.ts";
 export { type StudyPresetName, studyPresets } from "./presets.ts";
-export { writeStudyReport } from "./report/index.ts";
 export type * from "./results.ts";
 export { describeStages } from "./sizes.ts";
 export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome, TUNING_SEED } from "./study.ts";
