@@ -1,13 +1,11 @@
 /** The report as a page of HTML that needs nothing else: no script, no network. */
 
-import { html, Markup } from "../../report/html.ts";
-import { style } from "../../report/style.ts";
+import { html, type Markup } from "../../report/html.ts";
+import { renderShell } from "../../report/shell.ts";
 import type { Verdict } from "../verdicts.ts";
 import type { Answer, Block, Cell, JudgedSentence, Section, StudyDocument, Table } from "./document.ts";
 import { moreColours } from "./palette.ts";
 import type { Panel } from "./panel.ts";
-
-const policy = "default-src 'none'; style-src 'unsafe-inline'";
 
 const moreStyle = `
 h1 { text-wrap: balance; }
@@ -38,30 +36,10 @@ tbody td:first-child, tbody th:first-child { min-width: 9rem; }
 `;
 
 export function renderPage({ title, subtitle, facts, sections }: StudyDocument): string {
-  const items = facts.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`);
-  const page = html`<!doctype html>
-<html lang="en-GB">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<title>${title}</title>
-<style>${new Markup(style + moreColours + moreStyle)}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${title}</h1>
-<p class="subtitle">${subtitle}</p>
-</header>
-<dl class="facts">${items}</dl>
-${sections.map(renderSection)}
-</main>
-</body>
-</html>
-`;
-  return page.source;
+  return renderShell({
+    ...{ title, subtitle, facts, moreStyle: moreColours + moreStyle },
+    sections: html`${sections.map(renderSection)}`,
+  });
 }
 
 function renderSection({ title, blocks }: Section): Markup {
