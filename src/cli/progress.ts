@@ -1,6 +1,5 @@
 /** How a training run looks in a terminal, and in a file. */
 
-import ora, { type Ora } from "ora";
 import {
   formatBytes,
   formatCount,
@@ -10,6 +9,7 @@ import {
   formatScientific,
 } from "../report/format.ts";
 import type { GrowthEvent, GrowthReport, StartEvent, StepEvent, TrainingEvent } from "../training/index.ts";
+import { Bar } from "./bar.ts";
 import { note } from "./output.ts";
 
 /** Seconds between two lines about steps where no terminal watches. */
@@ -17,14 +17,14 @@ const SECONDS_BETWEEN_LINES = 10;
 
 /** Shows events: a bar that is redrawn where a terminal watches, plain lines otherwise. */
 export class Progress {
-  readonly #bar: Ora | undefined;
+  readonly #bar: Bar;
   #total = 0;
   #first = 0;
   #begun = performance.now();
   #lastLine = performance.now();
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
-    this.#bar = stream.isTTY ? ora({ stream, discardStdin: false }) : undefined;
+    this.#bar = new Bar(stream);
   }
 
   show(event: TrainingEvent): void {
@@ -48,19 +48,17 @@ export class Progress {
         if (!event.best) this.line(`step ${event.step}  saved to ${event.directory}`);
         break;
       case "end":
-        this.#bar?.stop();
+        this.#bar.stop();
     }
   }
 
   /** A line above the bar. */
   line(text: string): void {
-    this.#bar?.clear();
-    note(text);
-    this.#bar?.render();
+    this.#bar.line(text);
   }
 
   stop(): void {
-    this.#bar?.stop();
+    this.#bar.stop();
   }
 
   #start({ config, step, parameters, flopsPerToken, device, data }: StartEvent): void {
@@ -73,7 +71,7 @@ export class Progress {
     );
     if (step > 0) note(`going on from step ${step}`);
     this.#begun = performance.now();
-    this.#bar?.start("compiling");
+    this.#bar.start("compiling");
   }
 
   #step(event: StepEvent): void {
@@ -82,9 +80,9 @@ export class Progress {
     const left = ((now - this.#begun) / 1000 / done) * (this.#total - event.step);
     const rates = `${formatRate(event.tokensPerSecond, "tokens")}  ${formatFlops(event.flopsPerSecond)}/s`;
     const text = `step ${event.step}/${this.#total}  loss ${event.loss.toFixed(4)}  ${rates}  ${formatDuration(left)} left`;
-    if (this.#bar !== undefined) {
+    if (this.#bar.isShown) {
       const filled = Math.round((20 * event.step) / this.#total);
-      this.#bar.text = `${"█".repeat(filled)}${"░".repeat(20 - filled)} ${text}`;
+      this.#bar.show(`${"█".repeat(filled)}${"░".repeat(20 - filled)} ${text}`);
     } else if (event.step === this.#total || now - this.#lastLine >= 1000 * SECONDS_BETWEEN_LINES) {
       this.#lastLine = now;
       note(text);

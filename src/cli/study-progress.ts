@@ -1,6 +1,5 @@
 /** How a running study looks in a terminal, and in a file. */
 
-import ora, { type Ora } from "ora";
 import { formatDuration } from "../report/format.ts";
 import {
   cellsOf,
@@ -12,11 +11,11 @@ import {
   type StudyPlan,
   secondsOf,
 } from "../study/index.ts";
-import { note } from "./output.ts";
+import { Bar } from "./bar.ts";
 
 /** Shows each run that is done on a line, and where a terminal watches, a bar for all of them. */
 export class StudyProgress {
-  readonly #bar: Ora | undefined;
+  readonly #bar: Bar;
   readonly #speed: Speed;
   readonly #begun = performance.now();
   /** Expected seconds of work: in all, done, done before this process, and of each run under way. */
@@ -28,7 +27,8 @@ export class StudyProgress {
   #planned: number;
 
   constructor(plan: StudyPlan, speed: Speed, stream: NodeJS.WriteStream = process.stderr) {
-    this.#bar = stream.isTTY ? ora({ stream, discardStdin: false }).start("starting") : undefined;
+    this.#bar = new Bar(stream);
+    this.#bar.start("starting");
     this.#speed = speed;
     this.#total = secondsOf(costOf(plan), speed);
     this.#planned = plannedRuns(plan) * cellsOf(plan).length;
@@ -53,21 +53,15 @@ export class StudyProgress {
     if (!event.made) return;
     const { result } = event;
     const loss = result.diverged === undefined ? `loss ${result.curve.at(-1)?.loss.toFixed(4)}` : "diverged";
-    this.#line(`${this.#counter()}  ${cell.id}  rate ${learningRate}  seed ${seed}  ${loss}  ${this.#left()}`);
+    this.#bar.line(`${this.#counter()}  ${cell.id}  rate ${learningRate}  seed ${seed}  ${loss}  ${this.#left()}`);
   }
 
   stop(): void {
-    this.#bar?.stop();
-  }
-
-  #line(text: string): void {
-    this.#bar?.clear();
-    note(text);
-    this.#bar?.render();
+    this.#bar.stop();
   }
 
   #redraw(): void {
-    if (this.#bar !== undefined) this.#bar.text = `${this.#counter()} runs  ${this.#left()}`;
+    this.#bar.show(`${this.#counter()} runs  ${this.#left()}`);
   }
 
   #counter(): string {
