@@ -10,7 +10,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -34,6 +34,7 @@ import {
   sizesOf,
   uploadArrays,
 } from "tokenformer";
+import { machine, median } from "./measure.ts";
 import { openReadBandwidth } from "./read-bandwidth.ts";
 
 const { values: options } = parseArgs({
@@ -186,9 +187,6 @@ function pytorch(python: string): Side {
   };
 }
 
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-
 const makers: Readonly<Record<string, () => Promise<Side> | Side>> = {
   float32: () => ours("float32"),
   int8: () => ours("int8", "int8"),
@@ -287,7 +285,7 @@ const promptResult = await prompts();
 rmSync(folder, { recursive: true, force: true });
 const result = {
   date: new Date().toISOString().slice(0, 10),
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`,
+  machine,
   model: `tokenformer 150m, ${(weights / 1e6).toFixed(0)} M parameters, vocabulary ${VOCABULARY}, random weights`,
   rounds: Number(options.rounds),
   tokensEach: Number(options.tokens),

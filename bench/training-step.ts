@@ -12,7 +12,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -31,6 +31,7 @@ import {
   trainingFlopsPerToken,
   writeSafetensors,
 } from "tokenformer";
+import { machine, median } from "./measure.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -159,9 +160,6 @@ function isResult(value: unknown): value is { seconds: number[]; losses: number[
   return typeof value === "object" && value !== null && "seconds" in value && "losses" in value;
 }
 
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-
 const sides = [await ours(), ...(options.python === undefined ? [] : [await pytorch(options.python)])];
 const steps = Number(options.steps);
 const warm: Awaited<ReturnType<Side["steps"]>>[] = [];
@@ -195,7 +193,7 @@ const rows = sides.map(({ name }, index) => {
 });
 const result = {
   date: new Date().toISOString().slice(0, 10),
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`,
+  machine,
   model: `${model.type} nanogpt-cpu, batch ${batch} × ${context}`,
   rounds: ratios.length,
   stepsEach: steps,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { writeFileAtomic } from "../formats/index.ts";
 import { Decoder, generate } from "../generation/index.ts";
+import { median } from "../median.ts";
 import { countParameters } from "../model/index.ts";
 import { formatCount, formatDuration, formatRate } from "../report/format.ts";
 import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord } from "../report/index.ts";
@@ -101,7 +102,7 @@ async function gather(collected: Collected, event: TrainingEvent, run: Run, prog
 function reportOf(collected: Collected, config: Config, run: Run, date: Date): Report {
   const { steps, validations, growths } = collected;
   const last = steps.at(-1);
-  const rates = steps.map(({ tokensPerSecond = 0 }) => tokensPerSecond).toSorted((a, b) => a - b);
+  const rate = median(steps.map(({ tokensPerSecond = 0 }) => tokensPerSecond));
   const parameters = growths.at(-1)?.parametersAfter ?? countParameters(run.model).total;
   const first = growths[0]?.parametersBefore ?? parameters;
   return {
@@ -112,7 +113,7 @@ function reportOf(collected: Collected, config: Config, run: Run, date: Date): R
       { name: "Bits per byte", value: validations.at(-1)?.bitsPerByte.toFixed(3) ?? "–" },
       { name: "Parameters", value: formatCount(parameters) },
       { name: "Training time", value: formatDuration(last?.seconds ?? 0) },
-      { name: "Speed, median", value: formatRate(rates[Math.floor(rates.length / 2)] ?? 0, "tokens") },
+      { name: "Speed, median", value: formatRate(rate, "tokens") },
       { name: "Device", value: run.trainer.device.description },
     ],
     ...collected,

@@ -1,5 +1,6 @@
 /** What a study costs: runs, updates, tokens, floating-point operations, and hours at a measured speed. */
 
+import { median } from "../median.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { type Config, configSchema, train } from "../training/index.ts";
@@ -84,5 +85,5 @@ async function timeOf(device: Device, corpus: Corpus, config: Config) {
     flops = event.flops / event.step;
     seconds.push(flops / event.flopsPerSecond);
   }
-  return { seconds: seconds.toSorted((a, b) => a - b)[Math.floor(seconds.length / 2)] ?? 0, flops };
+  return { seconds: median(seconds), flops };
 }

@@ -1,6 +1,7 @@
 /** Pruning a model that is on a device, and measuring what that did. */
 
 import { type ModelState, type PruneOptions, prune } from "../growth/index.ts";
+import { median } from "../median.ts";
 import { countParameters, givenOf, sites } from "../model/index.ts";
 import { type Inference, type Tensors, type TokenBatch, uploadArrays } from "./inference.ts";
 import { measureUsage } from "./usage.ts";
@@ -98,10 +99,6 @@ async function speedsOf(
     tokensPerSecondBefore: median(counted.map((round) => round.before)),
     tokensPerSecondAfter: median(counted.map((round) => round.after)),
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function parameterTokens({ config }: ModelState): number {
