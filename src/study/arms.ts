@@ -1,6 +1,7 @@
 /** The arms of a study: ways to get a model of each size, as cells. */
 
 import { UserError } from "../errors.ts";
+import type { Complete } from "../model/index.ts";
 import { type Cell, cellOf, type Phase } from "./cells.ts";
 import type { ArmId } from "./config.ts";
 import { type CompleteStudy, sizeOf } from "./models.ts";
@@ -58,22 +59,15 @@ const armTexts: Readonly<Record<ArmId, { readonly label: string; readonly doc: s
 
 const armCells: Readonly<Record<ArmId, (sizes: Sizes) => readonly Cell[]>> = {
   grown: (sizes) => [
-    cellOf(sizes.study, {
-      id: "grown",
-      stage: sizes.last,
-      everyStage: true,
-      phases: sizes.stages.map((stage): Phase => {
-        const own = { model: sizes.tokenFormer(stage), steps: sizes.steps(stage) };
-        return stage === 0 ? own : { ...own, growth: { ...growthOf(sizes.study, stage), restart: true } };
-      }),
-    }),
+    climbing(
+      sizes,
+      "grown",
+      (stage) => sizes.tokenFormer(stage),
+      (stage) => growthOf(sizes.study, stage),
+    ),
   ],
   "scratch-tokens": (sizes) => sizes.each((stage) => scratchOf(sizes, stage)),
-  "scratch-flops": (sizes) =>
-    sizes.each((stage) => {
-      const model = sizes.tokenFormer(stage);
-      return sizes.single(`scratch-flops/${stage}`, stage, model, sizes.stepsFor(model, sizes.flops(stage)));
-    }),
+  "scratch-flops": (sizes) => withEqualFlops(sizes, "scratch-flops", (stage) => sizes.tokenFormer(stage)),
   "scratch-total": (sizes) => {
     const steps = sizes.stages.reduce((sum, stage) => sum + sizes.steps(stage), 0);
     return [sizes.single(`scratch-total/${sizes.last}`, sizes.last, sizes.tokenFormer(sizes.last), steps)];
@@ -82,32 +76,43 @@ const armCells: Readonly<Record<ArmId, (sizes: Sizes) => readonly Cell[]>> = {
     sizes.each((stage) =>
       sizes.single(`transformer-tokens/${stage}`, stage, sizes.transformer(stage), sizes.steps(stage)),
     ),
-  "transformer-flops": (sizes) =>
-    sizes.each((stage) => {
-      const model = sizes.transformer(stage);
-      return sizes.single(`transformer-flops/${stage}`, stage, model, sizes.stepsFor(model, sizes.flops(stage)));
-    }),
-  "rotary-flops": (sizes) =>
-    sizes.each((stage) => {
-      const model = sizes.transformer(stage, "rotary");
-      return sizes.single(`rotary-flops/${stage}`, stage, model, sizes.stepsFor(model, sizes.flops(stage)));
-    }),
+  "transformer-flops": (sizes) => withEqualFlops(sizes, "transformer-flops", (stage) => sizes.transformer(stage)),
+  "rotary-flops": (sizes) => withEqualFlops(sizes, "rotary-flops", (stage) => sizes.transformer(stage, "rotary")),
   net2net: (sizes) => [
-    cellOf(sizes.study, {
-      id: "net2net",
-      stage: sizes.last,
-      everyStage: true,
-      phases: sizes.stages.map((stage): Phase => {
-        const own = { model: sizes.transformer(stage), steps: sizes.steps(stage) };
-        return stage === 0 ? own : { ...own, growth: { width: widened(sizes, stage), restart: true } };
-      }),
-    }),
+    climbing(
+      sizes,
+      "net2net",
+      (stage) => sizes.transformer(stage),
+      (stage) => ({ width: widened(sizes, stage) }),
+    ),
   ],
   "no-growth": (sizes) => {
     const model = sizes.tokenFormer(0);
     return [sizes.single("no-growth", sizes.last, model, sizes.stepsFor(model, sizes.flops(sizes.last)))];
   },
 };
+
+/** One cell that passes through all sizes, for each as many updates as the ladder says. */
+function climbing(
+  sizes: Sizes,
+  id: ArmId,
+  modelOf: (stage: number) => Complete,
+  growth: (stage: number) => object,
+): Cell {
+  const phases = sizes.stages.map((stage): Phase => {
+    const own = { model: modelOf(stage), steps: sizes.steps(stage) };
+    return stage === 0 ? own : { ...own, growth: { ...growth(stage), restart: true } };
+  });
+  return cellOf(sizes.study, { id, stage: sizes.last, everyStage: true, phases });
+}
+
+/** A model of each size from scratch, for what the grown arm has spent up to the end of that stage. */
+function withEqualFlops(sizes: Sizes, id: ArmId, modelOf: (stage: number) => Complete): Cell[] {
+  return sizes.each((stage) => {
+    const model = modelOf(stage);
+    return sizes.single(`${id}/${stage}`, stage, model, sizes.stepsFor(model, sizes.flops(stage)));
+  });
+}
 
 function widened(sizes: Sizes, stage: number): number {
   const [before, width] = [sizes.width(stage - 1), sizes.width(stage)];

@@ -1,15 +1,33 @@
 /** Named studies: what two cores can do in an afternoon or a night, and the paper's own ladder. */
 
 import type { z } from "zod";
+import { NEOX_VOCABULARY, paperRecipe } from "../training/index.ts";
 import type { studySchema } from "./config.ts";
 
 type StudyInput = z.input<typeof studySchema>;
 
-/** The GPT-NeoX-20B tokenizer's vocabulary, padded to a multiple of 128. */
-const NEOX_VOCABULARY = 50_304;
+/** Growing, and what it is compared with at each size. */
+const mainArms: StudyInput["arms"] = [
+  "grown",
+  "scratch-tokens",
+  "scratch-flops",
+  "transformer-tokens",
+  "transformer-flops",
+  "rotary-flops",
+  "net2net",
+];
 
-/** The paper's recipe: AdamW β 0.9 / 0.95, weight decay 0.1, clip 1, 2000 warm-up updates of half a million tokens. */
-const paperTraining = { batch: 512, warmup: 2000, beta2: 0.95, evaluationTokens: 1_048_576, checkpointEvery: 500 };
+const { batch, warmup, beta2 } = paperRecipe;
+
+/** With the paper's recipe, whose learning rate is not tuned again. */
+const paperStudy = {
+  growth: { rampSteps: 2000 },
+  training: { batch, warmup, beta2, evaluationTokens: 1_048_576, checkpointEvery: 500 },
+  learningRates: [paperRecipe.learningRate],
+  extensions: 0,
+  arms: mainArms,
+  ablation: { stage: 1, questions: ["init", "tau"] },
+} satisfies Partial<StudyInput>;
 
 export const studyPresets = {
   mini: {
@@ -41,15 +59,7 @@ export const studyPresets = {
     learningRates: [1e-3, 2e-3],
     extensions: 1,
     seeds: 2,
-    arms: [
-      "grown",
-      "scratch-tokens",
-      "scratch-flops",
-      "transformer-tokens",
-      "transformer-flops",
-      "rotary-flops",
-      "net2net",
-    ],
+    arms: mainArms,
   },
   paper: {
     name: "paper",
@@ -61,20 +71,7 @@ export const studyPresets = {
       { attention: 4850, feedForward: 19_400, steps: 60_000 },
       { attention: 8620, feedForward: 34_480, steps: 60_000 },
     ],
-    growth: { rampSteps: 2000 },
-    training: paperTraining,
-    learningRates: [6e-4],
-    extensions: 0,
-    arms: [
-      "grown",
-      "scratch-tokens",
-      "scratch-flops",
-      "transformer-tokens",
-      "transformer-flops",
-      "rotary-flops",
-      "net2net",
-    ],
-    ablation: { stage: 1, questions: ["init", "tau"] },
+    ...paperStudy,
   },
   "paper-24": {
     name: "paper-24",
@@ -84,20 +81,7 @@ export const studyPresets = {
       { attention: 768, feedForward: 3072, steps: 60_000 },
       { attention: 1792, feedForward: 7168, steps: 60_000 },
     ],
-    growth: { rampSteps: 2000 },
-    training: paperTraining,
-    learningRates: [6e-4],
-    extensions: 0,
-    arms: [
-      "grown",
-      "scratch-tokens",
-      "scratch-flops",
-      "transformer-tokens",
-      "transformer-flops",
-      "rotary-flops",
-      "net2net",
-    ],
-    ablation: { stage: 1, questions: ["init", "tau"] },
+    ...paperStudy,
   },
 } satisfies Record<string, StudyInput>;
 

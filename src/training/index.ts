@@ -46,7 +46,7 @@ export { type GenerationUsage, type GenerationUse, usageByGeneration } from "./g
 export { growMeasured } from "./growing.ts";
 export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export { type MetricRecord, readMetrics } from "./metrics.ts";
-export { type Preset, type PresetName, presetNames, presets } from "./presets.ts";
+export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
 export { type PruneReport, pruneMeasured } from "./pruning.ts";
 export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
 export { DivergenceError, Run, type TrainOptions, train } from "./train.ts";

@@ -13,7 +13,7 @@ export interface Preset {
 }
 
 /** The vocabulary of the GPT-NeoX-20B tokenizer, padded to a multiple of 128. */
-const NEOX_VOCABULARY = 50_304;
+export const NEOX_VOCABULARY = 50_304;
 
 interface Sizes {
   readonly layers: number;
@@ -34,7 +34,7 @@ function tokenformer(
 }
 
 /** The paper's recipe (arXiv 2410.23168, section 4.1 and appendix; published configurations). */
-const paperRecipe = {
+export const paperRecipe = {
   steps: 60_000,
   batch: 512,
   learningRate: 6e-4,
