@@ -97,6 +97,18 @@ describe("a run that a signal stopped", () => {
   });
 });
 
+/** Ends a run without a word after an event, and compares what it does when it goes on with a run that did not end. */
+async function expectResumed(config: Config, type: TrainingEvent["type"], last: number): Promise<void> {
+  const data = await writeText(folder.at("cats.txt"));
+  const expected = await uninterrupted(config, data);
+  const out = folder.at("ended");
+  for await (const event of train({ config, data, out })) {
+    if (event.type === type && event.step === last) break;
+  }
+  await trained({ config, data, out, resume: true });
+  expect(await traces(out)).toEqual(expected);
+}
+
 describe("a run that ended without a word", () => {
   // The checkpoint of step 9 is from before the growths; of step 0, from before the validation.
   it.each([
@@ -106,14 +118,7 @@ describe("a run that ended without a word", () => {
     ["step", 11],
   ] as const)("after the %s of step %d goes on bit for bit", async (type, last) => {
     const config = eventfulConfig(17);
-    const data = await writeText(folder.at("cats.txt"));
-    const expected = await uninterrupted(config, data);
-    const out = folder.at("ended");
-    for await (const event of train({ config, data, out })) {
-      if (event.type === type && event.step === last) break;
-    }
-    await trained({ config, data, out, resume: true });
-    expect(await traces(out)).toEqual(expected);
+    await expectResumed(config, type, last);
   });
 });
 
@@ -135,14 +140,7 @@ describe("a transformer that is widened twice", () => {
     ["growth", 6],
     ["step", 8],
   ] as const)("and ended after the %s of step %d goes on bit for bit", async (type, last) => {
-    const data = await writeText(folder.at("cats.txt"));
-    const expected = await uninterrupted(config, data);
-    const out = folder.at("ended");
-    for await (const event of train({ config, data, out })) {
-      if (event.type === type && event.step === last) break;
-    }
-    await trained({ config, data, out, resume: true });
-    expect(await traces(out)).toEqual(expected);
+    await expectResumed(config, type, last);
   });
 });
 
@@ -159,14 +157,7 @@ describe("a run that makes τ learned", () => {
     ["growth", 7],
     ["step", 9],
   ] as const)("and ended after the %s of step %d goes on bit for bit", async (type, last) => {
-    const data = await writeText(folder.at("cats.txt"));
-    const expected = await uninterrupted(config, data);
-    const out = folder.at("ended");
-    for await (const event of train({ config, data, out })) {
-      if (event.type === type && event.step === last) break;
-    }
-    await trained({ config, data, out, resume: true });
-    expect(await traces(out)).toEqual(expected);
+    await expectResumed(config, type, last);
   });
 });
 
