@@ -88,20 +88,22 @@ function splitHeads(x: Tensor, heads: number): Tensor {
 function rotatedRows(x: Tensor, positions: Tensor, { heads, rotary: channels }: AttentionOptions): Tensor {
   if (channels === 0) return x;
   const rows = elements(positions.shape); // B · T, as one long sequence
-  const split = splitHeads(reshape(x, [1, rows, staticWidth(x)]), heads); // [1, H, B T, C]
-  const rotated = rotary(split, reshape(positions, [rows]), channels);
-  return reshape(transpose(rotated, [0, 2, 1, 3]), x.shape);
+  const long = reshape(x, [1, rows, staticWidth(x)]);
+  return reshape(rotary(long, reshape(positions, [rows]), channels, heads), x.shape);
 }
 
-/** Rotates the first `channels` channels of each head by position · base^(-2c / channels): x [B, H, T, C], positions [T]. */
-function rotary(x: Tensor, positions: Tensor, channels: number): Tensor {
+/**
+ * Rotates the first `channels` channels of each head by position · base^(-2c / channels): x [B, H, T, C], or with heads
+ * [B, T, D]; positions [T].
+ */
+function rotary(x: Tensor, positions: Tensor, channels: number, heads?: number): Tensor {
   const pairs = Array.from({ length: channels / 2 }, (_, pair) => ROTARY_BASE ** ((-2 * pair) / channels));
   const frequencies = concat(
     pairs.map((frequency) => reshape(constant(frequency), [1, 1])),
     1,
   ); // [1, channels / 2]
   const angles = mul(cast(reshape(positions, [at(positions.shape, 0), 1]), "float32"), frequencies); // [T, channels / 2]
-  return rotate(x, cos(angles), sin(angles));
+  return rotate(x, cos(angles), sin(angles), heads);
 }
 
 function staticWidth(x: Tensor): number {

@@ -39,7 +39,7 @@ export function joinedAttention(
   const split = (x: Tensor, axes: readonly number[]) =>
     transpose(reshape(x, [at(x.shape, 0), at(x.shape, 1), heads, channels]), axes);
   // No constant factor in the products: ONNX Runtime's kernel for a single row has none.
-  const q = split(mul(query, 1 / Math.sqrt(channels)), [0, 2, 1, 3]); // [B, H, T, C]
+  const q = mul(split(query, [0, 2, 1, 3]), 1 / Math.sqrt(channels)); // [B, H, T, C]
   const scores = concat(
     [
       add(matmul(q, split(earlier.keys, [1, 2, 3, 0])), earlier.mask), // [B, H, T, S]

@@ -53,7 +53,7 @@ export function pattention(scope: Scope, x: Tensor, options: PattentionOptions):
   const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
   const tau = () => (learnedTau === undefined ? scope.given("tau") : scope.parameter("tau", [], filled(learnedTau)));
-  const { weights, factor, shares } = weigh(scores, activation, tokens, tau); // Θ(A) / factor [B, T, P]
+  const { weights, factor, shares } = weigh(scores, { activation, tokens, training: scope.training }, tau); // Θ(A) / factor [B, T, P]
   scope.record("weights", mul(weights, factor)); // Θ(A) [B, T, P]
   scope.record("shares", shares); // [B, T, P]
   return matmul(weights, values, { alpha: factor }); // Θ(A) V [B, T, width]
@@ -68,9 +68,14 @@ export function tokensOf(path: string): SymbolicDimension {
  * Θ(A) as weights and a constant factor, which costs nothing in the product that follows. A zero row of scores gives zeros for
  * the two that normalise by the L2 norm.
  */
-function weigh(scores: Tensor, activation: PattentionActivation, tokens: Dimension, tau: () => Tensor) {
+function weigh(
+  scores: Tensor,
+  { activation, tokens, training }: { activation: PattentionActivation; tokens: Dimension; training: boolean },
+  tau: () => Tensor,
+) {
   switch (activation) {
     case "l2_norm_gelu": {
+      if (!training) return { weights: gelu(l2Normalise(scores, tau())), factor: 1, shares: squaresOfUnit(scores) };
       // GELU(τ A / ‖A‖) = √½ u (1 + erf u) with u = √½ τ A / ‖A‖
       const u = l2Normalise(scores, mul(tau(), Math.SQRT1_2));
       return { weights: erfGate(u), factor: Math.SQRT1_2, shares: squaresOfUnit(scores) };

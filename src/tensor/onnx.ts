@@ -90,6 +90,7 @@ class GraphEmitter implements Emitter {
   readonly constants = new Map<string, TensorProto>();
   readonly #inputs: readonly Tensor[];
   readonly #frozen: FrozenConstants;
+  readonly #needed: ReadonlySet<Tensor>;
   readonly #dimensions = new Map<string, string>();
   readonly #shapes = new Map<string, string>();
   #count = 0;
@@ -98,6 +99,7 @@ class GraphEmitter implements Emitter {
     this.backend = backend;
     this.#inputs = graph.inputs;
     this.#frozen = frozen;
+    this.#needed = new Set([...graph.outputs.values(), ...graph.nodes.flatMap(({ inputs }) => inputs)]);
   }
 
   node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, options: OnnxNodeOptions = {}) {
@@ -146,6 +148,10 @@ class GraphEmitter implements Emitter {
     });
     if (sizes.filter((size) => size === undefined).length > 1) return this.shape(to);
     return this.integers(sizes.map((size) => size ?? -1));
+  }
+
+  needs(tensor: Tensor) {
+    return this.#needed.has(tensor);
   }
 
   quantized(name: string, transposed: boolean) {

@@ -41,6 +41,8 @@ export type Backend = "cpu" | "webgpu" | "cuda";
 /** Writes ONNX nodes; implemented in `onnx.ts`. Values are named by strings. */
 export interface Emitter {
   readonly backend: Backend;
+  /** Whether the graph uses a tensor; if not, its name may be empty. */
+  needs(tensor: Tensor): boolean;
   /** Adds a node with one output and returns its name. */
   node(type: string, inputs: readonly string[], attributes?: OnnxAttributes, options?: OnnxNodeOptions): string;
   /** Adds a node with several outputs and returns their names. */
@@ -93,7 +95,7 @@ export interface Operator<Attrs extends Attributes = Attributes, Count extends A
     emitter: Emitter,
     inputs: Inputs<string, Count>,
     attributes: Attrs,
-    types: { readonly inputs: Inputs<Tensor, Count>; readonly output: Tensor },
+    types: { readonly inputs: Inputs<Tensor, Count>; readonly output: Tensor; readonly saved: readonly Tensor[] },
   ): string | readonly string[];
   /**
    * The gradient of each input from that of the output, built of public operators; `undefined` where there is none. It has
@@ -153,7 +155,11 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
     infer,
     emit: (emitter, names) => {
       // The graph hands over one name an input, so the tuple has the operator's arity.
-      const emitted = operator.onnx(emitter, names as Inputs<string, Count>, attributes, { inputs, output: output(0) });
+      const emitted = operator.onnx(emitter, names as Inputs<string, Count>, attributes, {
+        inputs,
+        output: output(0),
+        saved: outputs.slice(1),
+      });
       return typeof emitted === "string" ? [emitted] : emitted;
     },
     gradient: (gradient) => {

@@ -691,6 +691,34 @@ function rotateCase(shape: readonly number[], half: number): OperatorCase {
   );
 }
 
+/** Heads as parts of the last axis: the same rotation of each. */
+function rotateRowsCase([batch, time, heads, channels]: readonly [number, number, number, number], half: number) {
+  const apart = rotateCase([batch * heads, 1, time, channels], half);
+  const shape = [batch, time, heads * channels];
+  const inputs = { ...apart.inputs, x: normal("rotate", shape) };
+  const split = (x: Values) =>
+    generate([batch * heads, 1, time, channels], ([row = 0, , t = 0, c = 0]) =>
+      read(x, [Math.floor(row / heads), t, (row % heads) * channels + c]),
+    );
+  return {
+    ...apart,
+    title: `[${shape}] of ${heads} heads, ${2 * half} channels`,
+    inputs,
+    program: ({ x, cosine, sine }: Readonly<Record<string, Tensor>>) => {
+      if (x === undefined || cosine === undefined || sine === undefined) throw new Error("three inputs");
+      return rotate(x, cosine, sine, heads);
+    },
+    reference: (given: Readonly<Record<string, Values>>) => {
+      const { x } = given;
+      if (x === undefined) throw new Error("an input x");
+      const rotated = apart.reference({ ...given, x: split(x) });
+      return generate(shape, ([b = 0, t = 0, c = 0]) =>
+        read(rotated, [b * heads + Math.floor(c / channels), 0, t, c % channels]),
+      );
+    },
+  };
+}
+
 const neural: OperatorCase[] = [
   operatorCase(
     "softmax",
@@ -765,6 +793,8 @@ const neural: OperatorCase[] = [
   rotateCase([2, 3, 5, 14], 3),
   rotateCase([1, 1, 7, 6], 2),
   rotateCase([2, 1, 1, 16], 1),
+  rotateRowsCase([2, 5, 3, 8], 4),
+  rotateRowsCase([1, 7, 2, 14], 3),
 ];
 
 export const operatorCases: readonly OperatorCase[] = [

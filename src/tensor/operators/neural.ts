@@ -38,15 +38,20 @@ export const crossEntropy = (logits: Tensor, targets: Tensor): Tensor =>
 
 /**
  * Rotates the first channels of each head by an angle a position: with R = 2 · (columns of cos), channel c < R/2 and channel
- * c + R/2 are one pair (the half-split convention). x [B, H, T, D], cos and sin [T, R/2] → [B, H, T, D].
+ * c + R/2 are one pair (the half-split convention). x [B, H, T, C], cos and sin [T, R/2] → [B, H, T, C]. With a number of heads,
+ * which are parts of the last axis then, x [B, T, H · C] → [B, T, H · C].
  */
-export const rotate = (x: Tensor, cosine: Tensor, sine: Tensor): Tensor => apply(neural.rotate, {}, [x, cosine, sine]);
+export const rotate = (x: Tensor, cosine: Tensor, sine: Tensor, heads?: number): Tensor =>
+  apply(neural.rotate, { heads }, [x, cosine, sine]);
 
 /**
  * Up to this many rows, a table's gradient is a product with one-hot rows; above, rows are added one by one, which then
  * costs less. `ScatterND` with `reduction=add` would do for both but loses additions when it runs on several threads.
  */
 const ONE_HOT_ROWS = 4096;
+
+/** Its square is a float32 yet. */
+const SMALLEST_NORM = 1e-18;
 
 export const neural = {
   softmax: {
@@ -89,11 +94,16 @@ export const neural = {
         { dtype, shape: [...shape.slice(0, -1), 1] },
       ];
     },
-    onnx: (emitter, [x, scale], _, { inputs: [input] }) => {
+    onnx: (emitter, [x, scale], _, { inputs: [input], saved: [factorTensor] }) => {
       const zero = emitter.scalar(0, "float32");
-      const squares = emitter.node("ReduceSumSquare", [x, emitter.integers([input.shape.length - 1])], {
-        keepdims: { int: 1 },
-      });
+      const axes = emitter.integers([input.shape.length - 1]);
+      if (emitter.backend !== "webgpu" && factorTensor !== undefined && !emitter.needs(factorTensor)) {
+        // Fewer nodes, where no gradient wants to see zeros: a norm of zero divides as the smallest one does.
+        const norms = emitter.node("ReduceL2", [x, axes], { keepdims: { int: 1 } });
+        const divisor = emitter.node("Max", [norms, emitter.scalar(SMALLEST_NORM, "float32")]);
+        return [emitter.node("Mul", [x, emitter.node("Div", [scale, divisor])]), ""];
+      }
+      const squares = emitter.node("ReduceSumSquare", [x, axes], { keepdims: { int: 1 } });
       const inverse = emitter.node("Div", [scale, emitter.node("Sqrt", [squares])]);
       const factor = emitter.node("Where", [emitter.node("Greater", [squares, zero]), inverse, zero]);
       return [emitter.node("Mul", [x, factor]), factor];
@@ -223,19 +233,22 @@ export const neural = {
     name: "rotate",
     doc: "rotary positions, half-split pairs",
     arity: 3,
-    infer: ([x, cosine, sine]) => {
+    infer: ([x, cosine, sine], { heads }) => {
       const half = staticSize(cosine.shape);
-      const fits = x.shape.length === 4 && cosine.shape.length === 2 && 2 * half <= staticSize(x.shape);
-      if (!fits || !sameDimension(at(x.shape, 2), at(cosine.shape, 0)) || !sameType(cosine, sine)) {
-        throw new Error("x must be [B, H, T, D], cos and sin [T, R/2] with R ≤ D");
+      const rank = heads === undefined ? 4 : 3;
+      const fits = x.shape.length === rank && cosine.shape.length === 2;
+      const channels = staticSize(x.shape) / (heads ?? 1);
+      const inHead = Number.isInteger(channels) && 2 * half <= channels;
+      if (!fits || !inHead || !sameDimension(at(x.shape, -2), at(cosine.shape, 0)) || !sameType(cosine, sine)) {
+        throw new Error("x must be [B, H, T, C] or [B, T, H · C], cos and sin [T, R/2] with R ≤ C");
       }
       return [{ dtype: x.dtype, shape: x.shape }];
     },
     // The rows of cos and sin are already those of the positions, so the operator's own positions are 0, 1, …
-    onnx: (emitter, [x, cosine, sine], _, { inputs: [input, table] }) => {
+    onnx: (emitter, [x, cosine, sine], { heads }, { inputs: [input, table] }) => {
       const attributes = {
         interleaved: { int: 0 },
-        num_heads: { int: staticSize([at(input.shape, 1)]) },
+        num_heads: { int: heads ?? staticSize([at(input.shape, 1)]) },
         rotary_embedding_dim: { int: 2 * staticSize(table.shape) },
       };
       return emitter.node("RotaryEmbedding", [x, emitter.integers([0]), cosine, sine], attributes, {
@@ -243,8 +256,12 @@ export const neural = {
       });
     },
     // A rotation's gradient is the rotation back. Positions are not learned through it.
-    gradient: (g, { inputs: [_, cosine, sine] }) => [rotate(g, cosine, neg(sine)), undefined, undefined],
-  } satisfies Operator<NoAttributes, 3>,
+    gradient: (g, { inputs: [_, cosine, sine], attributes: { heads } }) => [
+      rotate(g, cosine, neg(sine), heads),
+      undefined,
+      undefined,
+    ],
+  } satisfies Operator<{ heads: number | undefined }, 3>,
 };
 
 /** ln softmax over the last axis of a matrix. */
