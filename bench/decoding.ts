@@ -4,7 +4,7 @@
  * model in PyTorch, and the exported ONNX model in a plain loop of ONNX Runtime, which hands the whole cache out and in again, as
  * Transformers.js does. Then the prompt pass beside the forward pass of training. Sides take turns; medians over rounds.
  *
- *     npm run bench:decode -- [--python PYTHON] [--rounds 7] [--tokens 8] [--contexts 64,1960] [--only float32,int8] [--json FILE]
+ *     npm run bench:decode -- [--python PYTHON] [--rounds 7] [--tokens 8] [--contexts 64,1920] [--only float32,int8] [--json FILE]
  */
 
 import { spawn } from "node:child_process";
@@ -35,14 +35,14 @@ import {
   uploadArrays,
 } from "tokenformer";
 import { machine, median } from "./measure.ts";
-import { openReadBandwidth } from "./read-bandwidth.ts";
+import { type Bandwidth, openReadBandwidth } from "./read-bandwidth.ts";
 
 const { values: options } = parseArgs({
   options: {
     python: { type: "string" },
     rounds: { type: "string", default: "7" },
     tokens: { type: "string", default: "8" },
-    contexts: { type: "string", default: "64,1960" },
+    contexts: { type: "string", default: "64,1920" },
     prompt: { type: "string", default: "1024" },
     only: { type: "string" },
     json: { type: "string" },
@@ -210,8 +210,9 @@ interface Row {
   readonly minMs: number;
   readonly tokensPerSecond: number;
   readonly gigabytesPerSecond: number;
-  /** By round: bytes read in a second, over the bandwidth measured in that round. */
-  readonly shareOfBandwidth: { readonly median: number; readonly best: number };
+  /** By round: bytes read in a second, over the bandwidth measured around it. */
+  readonly shareOfOneStream: { readonly median: number; readonly best: number };
+  readonly shareOfTwoStreams: { readonly median: number; readonly best: number };
   /** By round: the time of the first side over that of this one. */
   readonly speedOfFirst: number;
 }
@@ -222,17 +223,27 @@ for (const context of options.contexts.split(",").map(Number)) {
     await side.begin(context);
     await side.decode(2);
   }
-  const rounds: { readonly bandwidth: number; readonly seconds: readonly (readonly number[])[] }[] = [];
+  const rounds: { readonly measured: readonly Bandwidth[]; readonly seconds: readonly (readonly number[])[] }[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {
-    const before = await bandwidth.measure();
+    // The bandwidth of a shared machine changes from second to second: each side is set beside what was measured around it.
+    const measured = [await bandwidth.measure()];
     const seconds: number[][] = [];
-    for (const side of sides) seconds.push(await side.decode(Number(options.tokens)));
-    rounds.push({ bandwidth: Math.max(before, await bandwidth.measure()), seconds });
+    for (const side of sides) {
+      seconds.push(await side.decode(Number(options.tokens)));
+      measured.push(await bandwidth.measure());
+    }
+    rounds.push({ measured, seconds });
   }
   for (const [index, { name, weightBytes }] of sides.entries()) {
     const all = rounds.flatMap(({ seconds }) => seconds[index] ?? []);
     const bytes = weightBytes + 2 * layers * context * width * 4;
-    const shares = rounds.map((round) => bytes / median(round.seconds[index] ?? []) / round.bandwidth);
+    const shares = (pick: (bandwidth: Bandwidth) => number) => {
+      const all = rounds.map(({ measured, seconds }) => {
+        const around = measured.slice(index, index + 2).map(pick);
+        return (2 * bytes) / median(seconds[index] ?? []) / around.reduce((sum, rate) => sum + rate, 0);
+      });
+      return { median: median(all), best: Math.max(...all) };
+    };
     rows.push({
       context,
       name,
@@ -240,13 +251,17 @@ for (const context of options.contexts.split(",").map(Number)) {
       minMs: 1000 * Math.min(...all),
       tokensPerSecond: 1 / median(all),
       gigabytesPerSecond: bytes / median(all) / 1e9,
-      shareOfBandwidth: { median: median(shares), best: Math.max(...shares) },
+      shareOfOneStream: shares(({ oneStream }) => oneStream),
+      shareOfTwoStreams: shares(({ twoStreams }) => twoStreams),
       speedOfFirst: median(rounds.map(({ seconds }) => median(seconds[index] ?? []) / median(seconds[0] ?? []))),
     });
   }
-  const measured = rounds.map((round) => round.bandwidth);
+  const gigabytes = (pick: (bandwidth: Bandwidth) => number) => {
+    const all = rounds.flatMap(({ measured }) => measured.map(pick));
+    return `${(median(all) / 1e9).toFixed(1)} GB/s (most ${(Math.max(...all) / 1e9).toFixed(1)})`;
+  };
   console.log(
-    `context ${context}: read bandwidth ${(median(measured) / 1e9).toFixed(1)} GB/s (most ${(Math.max(...measured) / 1e9).toFixed(1)})`,
+    `context ${context}: read bandwidth with one stream a thread ${gigabytes(({ oneStream }) => oneStream)}, with two ${gigabytes(({ twoStreams }) => twoStreams)}`,
   );
 }
 for (const side of sides) await side.close();
@@ -294,12 +309,13 @@ const result = {
 };
 console.log(`${result.model}; ${result.machine}; ${result.date}`);
 console.log(
-  "| context | | median ms | min ms | tokens/s | GB/s | of the bandwidth | time over ours |\n|---|---|---|---|---|---|---|---|",
+  "| context | | median ms | min ms | tokens/s | GB/s | of one stream | of two streams | time over ours |\n|---|---|---|---|---|---|---|---|---|",
 );
 for (const row of rows) {
-  const share = `${(100 * row.shareOfBandwidth.median).toFixed(0)} % (best ${(100 * row.shareOfBandwidth.best).toFixed(0)} %)`;
+  const share = ({ median, best }: Row["shareOfOneStream"]) =>
+    `${(100 * median).toFixed(0)} % (best ${(100 * best).toFixed(0)} %)`;
   console.log(
-    `| ${row.context} | ${row.name} | ${row.medianMs.toFixed(1)} | ${row.minMs.toFixed(1)} | ${row.tokensPerSecond.toFixed(1)} | ${row.gigabytesPerSecond.toFixed(1)} | ${share} | ${row.speedOfFirst.toFixed(2)} |`,
+    `| ${row.context} | ${row.name} | ${row.medianMs.toFixed(1)} | ${row.minMs.toFixed(1)} | ${row.tokensPerSecond.toFixed(1)} | ${row.gigabytesPerSecond.toFixed(1)} | ${share(row.shareOfOneStream)} | ${share(row.shareOfTwoStreams)} | ${row.speedOfFirst.toFixed(2)} |`,
   );
 }
 console.log(
