@@ -1,45 +1,38 @@
 /**
  * Writing token by token with a key–value cache, at the size of the preset 150m with random weights: tokens per second at a short
  * and at a long context, beside the read bandwidth of the machine (all weights and the cache are read for each token), the same
- * model in PyTorch, and the exported ONNX model in a plain loop of ONNX Runtime, which hands the whole cache out and in again, as
- * Transformers.js does. Then the prompt pass beside the forward pass of training. Sides take turns; medians over rounds.
+ * model in PyTorch, and the exported ONNX model in Transformers.js and in a plain loop of ONNX Runtime, which hand the whole cache
+ * out and in again. Then the prompt pass beside the forward pass of training. Sides take turns; medians over rounds.
  *
- *     npm run bench:decode -- [--python PYTHON] [--rounds 7] [--tokens 8] [--contexts 64,1920] [--only float32,int8] [--json FILE]
+ *     npm run bench:decode -- [--python PYTHON] [--transformers-js] [--rounds 7] [--tokens 8] [--contexts 64,1920] [--only float32,int8] [--json FILE]
  */
 
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import * as onnxRuntime from "onnxruntime-node";
+import { Decoder, forwardFlops, givenOf, Inference, modelOf, openDevice, uploadArrays } from "tokenformer";
 import {
-  CharacterTokenizer,
-  configSchema,
-  Decoder,
-  exportOnnx,
-  forwardFlops,
-  givenOf,
-  Inference,
-  initialState,
-  modelOf,
-  openDevice,
-  parametersOf,
-  presets,
-  Random,
-  saveCheckpoint,
-  sizesOf,
-  uploadArrays,
-} from "tokenformer";
+  cacheBytes,
+  drawn,
+  folder,
+  model,
+  ours,
+  plainLoop,
+  pytorch,
+  type Side,
+  state,
+  threads,
+  transformersJs,
+  VOCABULARY,
+  weights,
+} from "./decoding-sides.ts";
 import { machine, median } from "./measure.ts";
 import { type Bandwidth, openReadBandwidth } from "./read-bandwidth.ts";
 
 const { values: options } = parseArgs({
   options: {
     python: { type: "string" },
+    "transformers-js": { type: "boolean", default: false },
     rounds: { type: "string", default: "7" },
     tokens: { type: "string", default: "8" },
     contexts: { type: "string", default: "64,1920" },
@@ -49,150 +42,13 @@ const { values: options } = parseArgs({
   },
 });
 
-/** A way of decoding. */
-interface Side {
-  readonly name: string;
-  /** Bytes of weights that are read for each token. */
-  readonly weightBytes: number;
-  /** Begins a sequence of so many tokens. */
-  begin(length: number): Promise<void>;
-  /** Seconds of each of some further tokens. */
-  decode(tokens: number): Promise<number[]>;
-  close(): Promise<void>;
-}
-
-const VOCABULARY = 50304;
-const parsed = configSchema.parse(presets["150m"].config);
-const model = { ...parsed.model, vocabulary: VOCABULARY };
-if (model.type !== "tokenformer") throw new Error("the preset is a tokenformer");
-const { layers, width, heads } = model;
-const state = initialState(modelOf(model), 1, sizesOf(model));
-const weights = parametersOf(model).reduce((sum, { size }) => sum + size.reduce((product, n) => product * n, 1), 0);
-const threads = availableParallelism();
-const random = Random.from("bench");
-const drawn = (length: number) => Int32Array.from({ length }, () => random.integer(VOCABULARY));
-const folder = mkdtempSync(join(tmpdir(), "bench-decoding-"));
-
-async function ours(name: string, quantize?: "int8" | "int4"): Promise<Side> {
-  const device = await openDevice("cpu");
-  const parameters = await uploadArrays(device, state.parameters);
-  const loaded = { device, model: modelOf(model), parameters, given: givenOf(model), quantize };
-  const decoder = await Decoder.open(loaded, { context: model.context });
-  await device.dispose(parameters.values());
-  const table = VOCABULARY * width;
-  const scales = 1 / 8; // bytes of a weight's share in its block's scale
-  const bytes =
-    quantize === undefined
-      ? 4 * weights
-      : (weights - table) * ((quantize === "int8" ? 1 : 0.5) + scales) + table * (1 + scales);
-  let slot: number | undefined;
-  return {
-    name,
-    weightBytes: bytes,
-    async begin(length) {
-      if (slot !== undefined) decoder.free(slot);
-      ({ slot } = await decoder.start(drawn(length)));
-    },
-    async decode(tokens) {
-      const seconds: number[] = [];
-      for (let count = 0; count < tokens; count++) {
-        const begun = performance.now();
-        await decoder.step(new Map([[slot ?? 0, random.integer(VOCABULARY)]]));
-        seconds.push((performance.now() - begun) / 1000);
-      }
-      return seconds;
-    },
-    close: () => device.close(),
-  };
-}
-
-/** The exported model in ONNX Runtime alone. */
-async function plainLoop(): Promise<Side> {
-  const [from, to] = [join(folder, "run"), join(folder, "onnx")];
-  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
-  const tokenizer = CharacterTokenizer.fromText("abc");
-  const whole = { ...state, config: model, ramps: [], rewarm: undefined };
-  const { moments: _, ...weightsAlone } = whole;
-  await saveCheckpoint(from, {
-    config: { ...parsed, model },
-    state: { ...weightsAlone, moments: undefined },
-    tokenizer,
-    dataName: "",
-    progress,
-  });
-  await exportOnnx({ from, to });
-  const session = await onnxRuntime.InferenceSession.create(join(to, "model.onnx"), {
-    intraOpNumThreads: threads,
-    logSeverityLevel: 4,
-    extra: { session: { force_spinning_stop: "1" } },
-  });
-  const past = session.inputNames.filter((name) => name !== "tokens");
-  let cache = new Map<string, onnxRuntime.Tensor>();
-  const run = async (tokens: Int32Array) => {
-    const given = new onnxRuntime.Tensor("int32", tokens, [1, tokens.length]);
-    const results = await session.run({ tokens: given, ...Object.fromEntries(cache) });
-    cache = new Map(
-      past.flatMap((name) => {
-        const present = results[name.replace("past", "present")];
-        return present === undefined ? [] : [[name, present] as const];
-      }),
-    );
-  };
-  return {
-    name: "exported ONNX, plain loop",
-    weightBytes: 4 * weights,
-    async begin(length) {
-      // What is in the cache makes no difference to the time.
-      const channels = width / heads;
-      const shape = [1, heads, length, channels];
-      cache = new Map(
-        past.map((name) => [name, new onnxRuntime.Tensor("float32", new Float32Array(width * length), shape)]),
-      );
-      await run(drawn(1));
-    },
-    async decode(tokens) {
-      const seconds: number[] = [];
-      for (let count = 0; count < tokens; count++) {
-        const begun = performance.now();
-        await run(drawn(1));
-        seconds.push((performance.now() - begun) / 1000);
-      }
-      return seconds;
-    },
-    close: () => session.release(),
-  };
-}
-
-function pytorch(python: string): Side {
-  const script = fileURLToPath(new URL("../bench/peers/pytorch/decode.py", import.meta.url));
-  const child = spawn(python, [script, "--threads", String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const ask = async (line: string): Promise<number[]> => {
-    child.stdin.write(`${line}\n`);
-    const { value } = await lines.next();
-    const answer: unknown = JSON.parse(String(value));
-    if (!Array.isArray(answer)) throw new Error(`PyTorch answered ${String(value)}`);
-    return answer.map(Number);
-  };
-  return {
-    name: "PyTorch, eager",
-    weightBytes: 4 * weights,
-    async begin(length) {
-      await ask(`begin ${length}`);
-    },
-    decode: (tokens) => ask(`decode ${tokens}`),
-    async close() {
-      child.stdin.end("quit\n");
-    },
-  };
-}
-
 const makers: Readonly<Record<string, () => Promise<Side> | Side>> = {
   float32: () => ours("float32"),
   int8: () => ours("int8", "int8"),
   int4: () => ours("int4", "int4"),
   onnx: plainLoop,
   ...(options.python !== undefined && { pytorch: () => pytorch(options.python ?? "") }),
+  ...(options["transformers-js"] && { "transformers-js": transformersJs }),
 };
 const wanted = options.only?.split(",") ?? Object.keys(makers);
 const sides: Side[] = [];
@@ -236,7 +92,7 @@ for (const context of options.contexts.split(",").map(Number)) {
   }
   for (const [index, { name, weightBytes }] of sides.entries()) {
     const all = rounds.flatMap(({ seconds }) => seconds[index] ?? []);
-    const bytes = weightBytes + 2 * layers * context * width * 4;
+    const bytes = weightBytes + cacheBytes(context);
     const shares = (pick: (bandwidth: Bandwidth) => number) => {
       const all = rounds.map(({ measured, seconds }) => {
         const around = measured.slice(index, index + 2).map(pick);

@@ -1,0 +1,170 @@
+/** Ways of decoding the same model: ours, ONNX Runtime alone, PyTorch and Transformers.js. */
+
+import { mkdtempSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as onnxRuntime from "onnxruntime-node";
+import {
+  CharacterTokenizer,
+  configSchema,
+  Decoder,
+  exportOnnx,
+  givenOf,
+  initialState,
+  modelOf,
+  openDevice,
+  parametersOf,
+  presets,
+  Random,
+  saveCheckpoint,
+  sizesOf,
+  uploadArrays,
+} from "tokenformer";
+import { openPeer } from "./peer.ts";
+import { toTransformersJs } from "./transformers-js-layout.ts";
+
+/** A way of decoding. */
+export interface Side {
+  readonly name: string;
+  /** Bytes of weights that are read for each token. */
+  readonly weightBytes: number;
+  /** Begins a sequence of so many tokens. */
+  begin(length: number): Promise<void>;
+  /** Seconds of each of some further tokens. */
+  decode(tokens: number): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+export const VOCABULARY = 50304;
+const parsed = configSchema.parse(presets["150m"].config);
+export const model = { ...parsed.model, vocabulary: VOCABULARY };
+if (model.type !== "tokenformer") throw new Error("the preset is a tokenformer");
+const { layers, width, heads } = model;
+const size = { layers, width, heads, vocabulary: VOCABULARY };
+export const state = initialState(modelOf(model), 1, sizesOf(model));
+export const weights = parametersOf(model).reduce(
+  (sum, { size }) => sum + size.reduce((product, n) => product * n, 1),
+  0,
+);
+/** Bytes of the keys and values of so many tokens. */
+export const cacheBytes = (tokens: number) => 2 * layers * tokens * width * 4;
+
+export const threads = availableParallelism();
+const random = Random.from("bench");
+export const drawn = (length: number) => Int32Array.from({ length }, () => random.integer(VOCABULARY));
+export const folder = mkdtempSync(join(tmpdir(), "bench-decoding-"));
+
+export async function ours(name: string, quantize?: "int8" | "int4"): Promise<Side> {
+  const device = await openDevice("cpu");
+  const parameters = await uploadArrays(device, state.parameters);
+  const loaded = { device, model: modelOf(model), parameters, given: givenOf(model), quantize };
+  const decoder = await Decoder.open(loaded, { context: model.context });
+  await device.dispose(parameters.values());
+  const table = VOCABULARY * width;
+  const scales = 1 / 8; // bytes of a weight's share in its block's scale
+  const bytes =
+    quantize === undefined
+      ? 4 * weights
+      : (weights - table) * ((quantize === "int8" ? 1 : 0.5) + scales) + table * (1 + scales);
+  let slot: number | undefined;
+  return {
+    name,
+    weightBytes: bytes,
+    async begin(length) {
+      if (slot !== undefined) decoder.free(slot);
+      ({ slot } = await decoder.start(drawn(length)));
+    },
+    decode: (tokens) => timed(tokens, () => decoder.step(new Map([[slot ?? 0, random.integer(VOCABULARY)]]))),
+    close: () => device.close(),
+  };
+}
+
+/** The model as an ONNX file, in a folder of its own. */
+async function exported(): Promise<string> {
+  const parent = mkdtempSync(join(folder, "export-"));
+  const [from, to] = [join(parent, "run"), join(parent, "onnx")];
+  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+  const whole = { ...state, config: model, ramps: [], rewarm: undefined, moments: undefined };
+  const tokenizer = CharacterTokenizer.fromText("abc");
+  await saveCheckpoint(from, { config: { ...parsed, model }, state: whole, tokenizer, dataName: "", progress });
+  await exportOnnx({ from, to });
+  return to;
+}
+
+/** The exported model in ONNX Runtime alone. */
+export async function plainLoop(): Promise<Side> {
+  const session = await onnxRuntime.InferenceSession.create(join(await exported(), "model.onnx"), {
+    intraOpNumThreads: threads,
+    logSeverityLevel: 4,
+    extra: { session: { force_spinning_stop: "1" } },
+  });
+  const past = session.inputNames.filter((name) => name !== "tokens");
+  let cache = new Map<string, onnxRuntime.Tensor>();
+  const run = async (tokens: Int32Array) => {
+    const given = new onnxRuntime.Tensor("int32", tokens, [1, tokens.length]);
+    const results = await session.run({ tokens: given, ...Object.fromEntries(cache) });
+    cache = new Map(
+      past.flatMap((name) => {
+        const present = results[name.replace("past", "present")];
+        return present === undefined ? [] : [[name, present] as const];
+      }),
+    );
+  };
+  return {
+    name: "exported ONNX, plain loop",
+    weightBytes: 4 * weights,
+    async begin(length) {
+      // What is in the cache makes no difference to the time.
+      const shape = [1, heads, length, width / heads];
+      cache = new Map(
+        past.map((name) => [name, new onnxRuntime.Tensor("float32", new Float32Array(width * length), shape)]),
+      );
+      await run(drawn(1));
+    },
+    decode: (tokens) => timed(tokens, () => run(drawn(1))),
+    close: () => session.release(),
+  };
+}
+
+/** Seconds of each of some calls, one after the other. */
+async function timed(count: number, call: () => Promise<unknown>): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const begun = performance.now();
+    await call();
+    seconds.push((performance.now() - begun) / 1000);
+  }
+  return seconds;
+}
+
+export const pytorch = (python: string) =>
+  peerSide("PyTorch, eager", python, [peerFile("pytorch/decode.py"), "--threads", String(threads)]);
+
+/** The exported model in Transformers.js, of which an installation stands beside the script. */
+export async function transformersJs(): Promise<Side> {
+  const layout = await toTransformersJs(await exported(), size);
+  return peerSide("Transformers.js", process.execPath, [peerFile("transformers-js/decode.js"), layout]);
+}
+
+const peerFile = (path: string) => fileURLToPath(new URL(`../bench/peers/${path}`, import.meta.url));
+
+function peerSide(name: string, command: string, given: readonly string[]): Side {
+  const peer = openPeer(command, given);
+  const ask = async (line: string): Promise<number[]> => {
+    const answer = await peer.ask(line);
+    if (!Array.isArray(answer)) throw new Error(`${name} answered ${JSON.stringify(answer)}`);
+    return answer.map(Number);
+  };
+  return {
+    name,
+    weightBytes: 4 * weights,
+    async begin(length) {
+      await ask(`begin ${length}`);
+    },
+    decode: (tokens) => ask(`decode ${tokens}`),
+    async close() {
+      peer.quit();
+    },
+  };
+}
