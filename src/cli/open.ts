@@ -10,6 +10,7 @@ import {
   type CheckpointSummary,
   type DataSource,
   EMBEDDED,
+  embeddedNames,
   hasCheckpoint,
   Inference,
   loadCheckpoint,
@@ -20,6 +21,16 @@ import {
 
 export const tokenizerOption = () =>
   new Option("--tokenizer <file>", "a tokenizer.json for the text (default: that of the checkpoint)");
+
+/** What to train on, and what to hold out. */
+export const dataOption = () =>
+  new Option(
+    "--data <files...>",
+    `texts, token files .bin, folders of either, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`,
+  );
+
+export const validationOption = () =>
+  new Option("--validation <files...>", "what to hold out, instead of the last tenth of the data");
 
 export const quantizeOption = () =>
   new Option("--quantize <bits>", "round the weights of matrix products to 8 or 4 bits (default: float32)").choices(

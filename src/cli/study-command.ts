@@ -24,6 +24,7 @@ import { EMBEDDED, openCorpus } from "../training/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
+import { dataOption, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
 import { notePlan, planSummary } from "./study-plan.ts";
@@ -31,7 +32,8 @@ import { StudyProgress } from "./study-progress.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
 interface Options extends StudyConfigurationOptions {
-  readonly data?: string;
+  readonly data?: string[];
+  readonly validation?: string[];
   readonly out?: string;
   readonly device: DeviceName;
   readonly parallel?: number;
@@ -53,7 +55,8 @@ const progressiveCommand = () =>
     .option("--set <key=value>", "change the study, for example training.batch=8", collect, [])
     .option("--seeds <n>", "runs of each recipe", wholeOption("--seeds"))
     .option("--arms <names>", "only these arms, separated by commas")
-    .option("--data <file>", `a text, a token file .bin, or a folder with train.bin and val.bin (default: ${EMBEDDED})`)
+    .addOption(dataOption())
+    .addOption(validationOption())
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
     .addOption(deviceOption())
     .option("--parallel <n>", "runs at a time; default: one for each core on the cpu", wholeOption("--parallel"))
@@ -75,7 +78,8 @@ async function runProgressive(options: Options): Promise<void> {
   if (options.out === undefined && !options.dryRun) {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
   }
-  const corpus = await openCorpus(options.data ?? EMBEDDED, config.tokenizer);
+  const { data: train = [EMBEDDED], validation } = options;
+  const corpus = await openCorpus({ train, ...(validation !== undefined && { validation }) }, config.tokenizer);
   const plan = planStudy(withVocabulary(config, corpus));
   if (options.out !== undefined && !options.dryRun) await claim(options.out, plan.study, corpus);
   const devices = await openDevices(options);

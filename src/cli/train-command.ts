@@ -8,15 +8,13 @@ import {
   type Config,
   type DataSource,
   dataFilesOf,
-  EMBEDDED,
-  embeddedNames,
   hasCheckpoint,
   loadSummary,
   train,
 } from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { dataOf, noCheckpoint } from "./open.ts";
+import { dataOf, dataOption, noCheckpoint, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 
@@ -52,11 +50,8 @@ export const trainCommand = () =>
       collect,
       [],
     )
-    .option(
-      "--data <files...>",
-      `texts, token files .bin, folders of either, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`,
-    )
-    .option("--validation <files...>", "what to hold out, instead of the last tenth of the data")
+    .addOption(dataOption())
+    .addOption(validationOption())
     .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
     .addOption(deviceOption())
     .option("--resume", "go on from the checkpoint in --out, if there is one", false)

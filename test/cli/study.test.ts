@@ -37,6 +37,10 @@ it("plans, runs, goes on with more arms and reports", { timeout: 60_000 }, async
     total: { runs: 2, steps: 18 },
   });
 
+  const data = ["--data", "text.txt", "text.txt", "--validation", "text.txt"];
+  const held = json(await answer("study", "progressive", ...data, ...tiny, "--out", "held", "--json"));
+  expect(held).toMatchObject({ data: { name: "text.txt, text.txt (held out: text.txt)" } });
+
   const first = json(await answer(...progressive(...tiny, "--out", "study", "--json")));
   expect(first).toMatchObject({
     seeds: [1],
@@ -83,6 +87,11 @@ describe.concurrent("one line says what is wrong and how to mend it", () => {
       "a growth to no size",
       progressive("--dry-run", ...set("ablation.stage=4")),
       /ablation\.stage: is 4, but the sizes/,
+    ],
+    [
+      "a text to hold out that is not there",
+      progressive("--dry-run", "--validation", "gone.txt"),
+      /gone\.txt: there is no/,
     ],
     ["no runs at a time", progressive("--dry-run", "--parallel", "0"), /--parallel 0: expected at least 1/],
   ])("%s", async (_, args, message) => {
