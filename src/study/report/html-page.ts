@@ -16,7 +16,7 @@ thead th { white-space: normal; vertical-align: bottom; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 2rem 2.25rem; }
 .panels > svg { max-width: 30rem; }
 .verdicts { list-style: none; margin: 0; padding: 0; }
-.verdicts li { display: grid; grid-template-columns: 6.25rem 1fr; gap: 0.15rem 1rem; padding: 0.75rem 0; border-bottom: 1px solid var(--rule); }
+.verdicts li { display: grid; grid-template-columns: 7.75rem 1fr; gap: 0.15rem 1rem; padding: 0.75rem 0; border-bottom: 1px solid var(--rule); }
 .verdicts li:first-child { border-top: 1px solid var(--rule); }
 .verdicts p { margin: 0; max-width: 46rem; text-wrap: pretty; }
 .tag { font-size: 0.875rem; font-weight: 600; line-height: 1.75; white-space: nowrap; }
