@@ -4,23 +4,29 @@ import { armOf, type PlannedArm } from "./arms.ts";
 import type { Cell } from "./cells.ts";
 import type { CompleteStudy } from "./models.ts";
 import { type PlannedQuestion, questionsOf } from "./questions.ts";
-import { Sizes } from "./sizes.ts";
+import { Sizes, scratchOf } from "./sizes.ts";
 
 /** Everything that a study trains. */
 export interface StudyPlan {
   readonly study: CompleteStudy;
   readonly arms: readonly PlannedArm[];
   readonly questions: readonly PlannedQuestion[];
+  /** The small models that the questions start from; an arm may have them too. */
+  readonly bases: readonly Cell[];
 }
 
 export function planStudy(study: CompleteStudy): StudyPlan {
   const sizes = new Sizes(study);
   const arms = study.arms.map((id) => armOf(sizes, id));
-  return { study, arms, questions: study.ablation === undefined ? [] : questionsOf(sizes, study.ablation) };
+  const { ablation } = study;
+  if (ablation === undefined || ablation.questions.length === 0) return { study, arms, questions: [], bases: [] };
+  const bases = [scratchOf(sizes, ablation.stage - 1)];
+  return { study, arms, questions: questionsOf(sizes, ablation), bases };
 }
 
 /** All cells, each once. */
-export function cellsOf({ arms, questions }: StudyPlan): Cell[] {
-  const all = [...arms.flatMap(({ cells }) => cells), ...questions.flatMap((q) => q.variants.map(({ cell }) => cell))];
+export function cellsOf({ arms, questions, bases }: StudyPlan): Cell[] {
+  const variants = questions.flatMap((question) => question.variants.map(({ cell }) => cell));
+  const all = [...arms.flatMap(({ cells }) => cells), ...bases, ...variants];
   return [...new Map(all.map((cell) => [cell.id, cell])).values()];
 }

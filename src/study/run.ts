@@ -113,15 +113,15 @@ async function trained(run: StudyRun, context: RunContext): Promise<Pick<RunResu
   }
 }
 
-/** Validation windows on which the use of parameter tokens is measured. */
+/** Validation windows on which the use of parameter tokens is measured; their gradient, on those of one pass. */
 const USAGE_WINDOWS = 64;
 
 /** How much the tokens of each generation are used; nothing for a model without parameter tokens. */
 async function usageOf(run: Run): Promise<GenerationUse[]> {
   const { trainer, corpus } = run;
   const { config, lineage } = await run.state();
-  const options = { sequences: USAGE_WINDOWS, context: config.context, maxTokens: USAGE_WINDOWS * config.context };
-  const batches = [...consecutiveBatches(corpus.validation, options)];
+  const { context } = config;
+  const batches = [...consecutiveBatches(corpus.validation, { context, maxTokens: USAGE_WINDOWS * context })];
   const [batch] = batches;
   if (config.type !== "tokenformer" || batch === undefined) return [];
   const usage = await measureUsage(trainer.inference, batches);

@@ -140,3 +140,13 @@ it("has the paper's ladder, which costs what the formula says", () => {
   if (first?.vocabulary === undefined) throw new Error("no vocabulary");
   expect(trainingFlopsPerToken({ ...first, vocabulary: first.vocabulary }) / 1e9).toBeCloseTo(0.86, 1);
 });
+
+it("has the small model that the questions start from, whatever the arms", () => {
+  const alone = planStudy(withVocabulary({ ...study, arms: ["grown"] }));
+  const cells = cellsOf(alone);
+  const ids = new Set(cells.map(({ id }) => id));
+  for (const { from } of cells) if (from !== undefined) expect(ids).toContain(from);
+  expect(alone.bases.map(({ id }) => id)).toEqual(["scratch-tokens/1"]);
+  const without = planStudy(withVocabulary({ ...study, ablation: { stage: 2, questions: [] } }));
+  expect(without.bases).toEqual([]);
+});
