@@ -5,7 +5,7 @@ import { required } from "../required.ts";
 import { type Device, type DeviceTensor, firstRows } from "../runtime/index.ts";
 import type { MoveParameters } from "./cache-kernels.ts";
 
-const KERNELS = new URL("./cache-kernels.js", import.meta.url);
+const KERNELS = "generation/cache-kernels.js";
 
 /**
  * Lies in the memory of the device's thread, so that the first rows can be given to the program without a copy on the CPU. The

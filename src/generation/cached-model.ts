@@ -7,7 +7,7 @@ import { at, graph } from "../tensor/index.ts";
 import type { PassResult, RowTarget, StoreParameters } from "./cache-kernels.ts";
 import { CacheStore } from "./cache-store.ts";
 
-const KERNELS = new URL("./cache-kernels.js", import.meta.url);
+const KERNELS = "generation/cache-kernels.js";
 
 /** A model with its weights on a device, as `Inference` is. */
 export interface LoadedModel {

@@ -1,7 +1,7 @@
 /** Decoding with a key–value cache: several sequences at once, each in a slot of its own. */
 
-import { setImmediate as immediate } from "node:timers/promises";
 import { UserError } from "../errors.ts";
+import { eventLoopTurn } from "../event-loop.ts";
 import { required } from "../required.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
@@ -211,7 +211,7 @@ export class Decoder implements Sequences {
   /** One pass for the steps that wait. */
   async #appendWaiting(): Promise<void> {
     // What was just told its logits can ask for the next step first.
-    if (this.#sequences.size > 1) await immediate();
+    if (this.#sequences.size > 1) await eventLoopTurn();
     const taken = new Map<number, number>();
     const steps: WaitingStep[] = [];
     const later: WaitingStep[] = [];

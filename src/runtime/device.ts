@@ -1,31 +1,10 @@
 /** Devices: compile programs, keep buffers, run. */
 
-import { availableParallelism, cpus } from "node:os";
-import { Worker } from "node:worker_threads";
-import { messageOf, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
 import { type DataType, emitFrozen, type Graph, inputName, type Quantization } from "../tensor/index.ts";
-import type {
-  AnswerMessage,
-  Argument,
-  DeviceKind,
-  HostTensor,
-  KernelRequest,
-  Message,
-  OutputInfo,
-  RequestName,
-  Requests,
-} from "./protocol.ts";
-
-export const deviceNames = ["cpu", "webgpu", "cuda", "auto"] as const;
-
-/** `auto` is the first of cuda, webgpu and cpu that works. */
-export type DeviceName = (typeof deviceNames)[number];
-
-export interface DeviceOptions {
-  /** Threads of one operator on the CPU. Default: the number of cores. */
-  readonly threads?: number;
-}
+import type { Connection } from "./connection.ts";
+import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
 
 /** A tensor that lives on a device until it is disposed. */
 export interface DeviceTensor {
@@ -47,8 +26,8 @@ export interface RunOutputs {
  * thread. All tensors of the CPU have such arrays, elsewhere those of `allocate` and outputs that are downloaded.
  */
 export interface Kernel {
-  /** The URL of the module that exports the function. */
-  readonly module: URL;
+  /** The module that exports the function: its path in this library, such as "training/adamw-kernel.js", or in Node its URL. */
+  readonly module: string;
   readonly name: string;
   /** Tensors by the names of their arrays. */
   readonly tensors: Readonly<Record<string, DeviceTensor>>;
@@ -85,62 +64,26 @@ export interface Program {
   release(): Promise<void>;
 }
 
-/**
- * Opens a device. Work runs in a thread of its own, so that the caller's event loop stays free; the thread does not keep the
- * process alive while it is idle. Throws a `UserError` if the device cannot be had.
- */
-export async function openDevice(name: DeviceName = "cpu", options: DeviceOptions = {}): Promise<Device> {
-  if (name !== "auto") return Device.open(name, options);
-  for (const kind of ["cuda", "webgpu"] as const) {
-    try {
-      return await Device.open(kind, options);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-    }
-  }
-  return Device.open("cpu", options);
-}
-
-interface Pending {
-  readonly resolve: (answer: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
-
 export class Device {
-  readonly kind: DeviceKind;
-  readonly threads: number;
-  readonly #worker: Worker;
-  readonly #ended: Promise<void>;
-  readonly #pending = new Map<number, Pending>();
-  #calls = 0;
-  #failure: Error | undefined;
+  readonly #connection: Connection;
 
-  private constructor(kind: DeviceKind, threads: number) {
-    this.kind = kind;
-    this.threads = threads;
-    this.#worker = new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
-    this.#worker.on("message", (message: AnswerMessage) => this.#settle(message));
-    this.#worker.on("error", (error) => this.#fail(new Error(`the device's thread failed: ${messageOf(error)}`)));
-    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve)).then(() => this.#fail(closed()));
-    this.#worker.unref();
+  /** @param connection what answers its requests; `openDevice` opens one */
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
-  static async open(kind: DeviceKind, { threads = availableParallelism() }: DeviceOptions): Promise<Device> {
-    const device = new Device(kind, threads);
-    try {
-      await device.#request("open", { device: kind, threads });
-    } catch (error) {
-      await device.close();
-      throw error;
-    }
-    return device;
+  get kind(): DeviceKind {
+    return this.#connection.kind;
+  }
+
+  /** Threads of one operator on the CPU. */
+  get threads(): number {
+    return this.#connection.threads;
   }
 
   /** For people: what the device is. */
   get description(): string {
-    if (this.kind !== "cpu") return this.kind;
-    const model = cpus()[0]?.model.trim() ?? "unknown";
-    return `cpu (${model}, ${this.threads} thread${this.threads === 1 ? "" : "s"})`;
+    return this.#connection.description;
   }
 
   /** Compiles a graph. */
@@ -154,10 +97,15 @@ export class Device {
     );
     const { model, external } = emitFrozen(graph, this.kind, new Map(shapes));
     const constants = external.map((constant) => ({ constant, buffer: required(frozen, constant.input).id }));
-    const program = await this.#request("compile", { model, outputs: [...graph.outputs.keys()], download, constants });
+    const program = await this.#connection.request("compile", {
+      model,
+      outputs: [...graph.outputs.keys()],
+      download,
+      constants,
+    });
     const expected = graph.inputs.map(inputName).filter((name) => !frozen.has(name));
     const run = async (inputs: Readonly<Record<string, DeviceTensor | HostTensor>>, kernel?: OutputKernel) => {
-      const { values, buffers, answer } = await this.#request("run", {
+      const { values, buffers, answer } = await this.#connection.request("run", {
         program,
         inputs: argumentsOf(graph.name, expected, inputs),
         kernel: kernel && { ...kernelRequest(kernel), outputs: kernel.outputs },
@@ -168,84 +116,44 @@ export class Device {
       graph,
       run: async (inputs) => run(inputs),
       runThen: run,
-      release: async () => this.#request("release", { program }),
+      release: async () => this.#connection.request("release", { program }),
     };
   }
 
   /** Copies a tensor to the device. */
   async upload(tensor: HostTensor): Promise<DeviceTensor> {
     const { dtype, shape } = tensor;
-    return { id: await this.#request("upload", { tensor: compact(tensor) }), dtype, shape };
+    return { id: await this.#connection.request("upload", { tensor: compact(tensor) }), dtype, shape };
   }
 
   /** Copies a tensor from the device. */
   async download({ id }: DeviceTensor): Promise<HostTensor> {
-    return this.#request("download", { id });
+    return this.#connection.request("download", { id });
   }
 
   /** Frees tensors. */
   async dispose(tensors: Iterable<DeviceTensor>): Promise<void> {
-    await this.#request("dispose", { ids: [...tensors].map(({ id }) => id) });
+    await this.#connection.request("dispose", { ids: [...tensors].map(({ id }) => id) });
   }
 
   /** Zeros on the host, in the device's thread: an array for kernels, whose rows can be given to programs. */
   async allocate(shape: readonly number[]): Promise<DeviceTensor> {
     const length = shape.reduce((product, size) => product * size, 1);
-    return { id: await this.#request("allocate", { length, shape }), dtype: "float32", shape };
+    return { id: await this.#connection.request("allocate", { length, shape }), dtype: "float32", shape };
   }
 
   /** Runs a kernel and returns its answer. */
   async kernel(kernel: Kernel): Promise<unknown> {
-    return this.#request("kernel", kernelRequest(kernel));
+    return this.#connection.request("kernel", kernelRequest(kernel));
   }
 
   /**
-   * Ends the device's thread, once it has done what it is doing, and frees all it holds. What is pending is rejected at once.
-   * ONNX Runtime aborts the process if its thread is terminated during a run: close the device before `process.exit()`.
+   * Ends the device, once it has done what it is doing, and frees all it holds. What is pending is rejected at once.
+   * In Node: close it before `process.exit()`, as ONNX Runtime aborts the process if its thread is terminated during a run.
    */
   async close(): Promise<void> {
-    this.#fail(closed());
-    this.#worker.ref();
-    this.#worker.postMessage("close" satisfies Message);
-    await this.#ended;
+    await this.#connection.close();
   }
-
-  #request<Name extends RequestName>(
-    name: Name,
-    given: Requests[Name]["arguments"],
-  ): Promise<Requests[Name]["answer"]> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const call = this.#calls++;
-    return new Promise((resolve, reject) => {
-      // The protocol's types pair each request with its answer.
-      const settle = (answer: unknown) => resolve(answer as Requests[Name]["answer"]);
-      // First, as it throws for what cannot be sent, and nothing must wait for that.
-      this.#worker.postMessage({ call, name, arguments: given });
-      this.#pending.set(call, { resolve: settle, reject });
-      this.#worker.ref();
-    });
-  }
-
-  #settle(message: AnswerMessage): void {
-    const pending = this.#pending.get(message.call);
-    this.#pending.delete(message.call);
-    // Unknown are those that closing has rejected.
-    if (pending === undefined) return;
-    if (this.#pending.size === 0) this.#worker.unref();
-    if ("answer" in message) pending.resolve(message.answer);
-    else
-      pending.reject(message.user ? new UserError(message.error) : new Error(message.error, { cause: message.stack }));
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
-    this.#pending.clear();
-  }
-}
-
-function closed(): Error {
-  return new Error("the device is closed");
 }
 
 /** What a run is sent. Throws if an input is missing. */
@@ -270,7 +178,7 @@ function bufferOf({ id, rows }: DeviceTensor): Argument {
 
 function kernelRequest({ module, name, tensors, parameters }: Kernel): KernelRequest {
   const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
-  return { module: module.href, name, buffers, parameters };
+  return { module, name, buffers, parameters };
 }
 
 /** The first rows of an allocated tensor, without a copy. */

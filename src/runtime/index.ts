@@ -1,18 +1,4 @@
 /** Devices that run programs. */
 
-export {
-  type CompileOptions,
-  Device,
-  type DeviceName,
-  type DeviceOptions,
-  type DeviceTensor,
-  deviceNames,
-  firstRows,
-  type Kernel,
-  type OutputKernel,
-  openDevice,
-  type Program,
-  type RunOutputs,
-} from "./device.ts";
-export type { DeviceKind, HostData, HostTensor } from "./protocol.ts";
-export { type MatrixLayout, type QuantizedMatrix, quantizeMatrix } from "./quantize.ts";
+export { type DeviceName, type DeviceOptions, deviceNames, openDevice } from "./node-device.ts";
+export * from "./portable.ts";

@@ -1,5 +1,5 @@
 /**
- * The one place that touches ONNX Runtime. Runs in a worker, because `session.run` blocks its thread for the whole step.
+ * The one place that runs ONNX Runtime. It lives in a worker, because `session.run` blocks its thread for the whole step.
  *
  * What ONNX Runtime's binding for Node does (1.30), and what follows here:
  * - Inputs are taken without a copy and every output is copied into a fresh buffer. So state that changes each step is not
@@ -35,6 +35,19 @@ export interface OnnxRuntime {
   readonly Tensor: TensorConstructor;
 }
 
+/** What differs between Node and browsers. */
+export interface Platform {
+  readonly runtime: OnnxRuntime;
+  /** Whether the CPU needs no trial. */
+  readonly cpuIsCertain: boolean;
+  /** What ONNX Runtime calls a device. */
+  provider(kind: DeviceKind): string;
+  /** How to get a device that is missing. */
+  remedy(kind: DeviceKind): string;
+  /** The exports of a kernel's module. */
+  kernels(module: string): Promise<Readonly<Record<string, unknown>>>;
+}
+
 interface Program {
   readonly session: InferenceSession;
   /** Names of the outputs that are wanted on the host. */
@@ -42,6 +55,7 @@ interface Program {
 }
 
 export class SessionHost implements Handlers {
+  readonly #platform: Platform;
   readonly #runtime: OnnxRuntime;
   readonly #programs = new Map<number, Program>();
   readonly #tensors = new Map<number, Tensor>();
@@ -50,21 +64,24 @@ export class SessionHost implements Handlers {
   #threads = 1;
   #next = 1;
 
-  constructor(runtime: OnnxRuntime) {
-    this.#runtime = runtime;
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    this.#runtime = platform.runtime;
     // What fails is thrown, and need not be printed as well.
-    runtime.env.logLevel = "fatal";
+    this.#runtime.env.logLevel = "fatal";
   }
 
   /** Chooses the device. Throws a `UserError` if it cannot be had. */
   async open({ device, threads }: Requests["open"]["arguments"]): Promise<undefined> {
     this.#device = device;
     this.#threads = threads;
-    if (device === "cpu") return;
+    if (device === "cpu" && this.#platform.cpuIsCertain) return;
     try {
       await this.#transferred({ dtype: "float32", shape: [1], data: new Float32Array(1) }, "download");
     } catch (error) {
-      throw new UserError(`the device "${device}" is not available here: ${firstLine(error)} ${remedies[device]}`);
+      throw new UserError(
+        `the device "${device}" is not available here: ${firstLine(error)} ${this.#platform.remedy(device)}`,
+      );
     }
   }
 
@@ -120,8 +137,18 @@ export class SessionHost implements Handlers {
     }
   }
 
+  /** Frees all that is held. */
+  async close(): Promise<void> {
+    for (const program of [...this.#programs.values(), ...(await Promise.all(this.#transfers.values()))]) {
+      await program.session.release();
+    }
+    this.dispose({ ids: [...this.#tensors.keys()] });
+    this.#programs.clear();
+    this.#transfers.clear();
+  }
+
   async kernel({ buffers, ...call }: Requests["kernel"]["arguments"]): Promise<unknown> {
-    return called(
+    return this.#call(
       call,
       Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)]),
     );
@@ -132,7 +159,7 @@ export class SessionHost implements Handlers {
     const given = Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)] as const);
     const taken = Object.entries(outputs).map(([key, name]) => [key, required(results, name)] as const);
     for (const name of Object.values(outputs)) results.delete(name);
-    return called(call, [...given, ...taken]);
+    return this.#call(call, [...given, ...taken]);
   }
 
   async #program(
@@ -142,7 +169,7 @@ export class SessionHost implements Handlers {
     externalData: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
   ): Promise<Program> {
     const session = await this.#runtime.InferenceSession.create(model, {
-      executionProviders: [this.#device],
+      executionProviders: [this.#platform.provider(this.#device)],
       graphOptimizationLevel: "all",
       intraOpNumThreads: this.#threads,
       interOpNumThreads: 1,
@@ -206,6 +233,16 @@ export class SessionHost implements Handlers {
     return new this.#runtime.Tensor(dtype, data.subarray(0, (data.length / first) * rows), [rows, ...others]);
   }
 
+  /** What a kernel answers, given the arrays of tensors by name. */
+  async #call(
+    { module, name, parameters }: Omit<KernelRequest, "buffers">,
+    tensors: readonly (readonly [string, Tensor])[],
+  ): Promise<unknown> {
+    const kernel = (await this.#platform.kernels(module))[name];
+    if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
+    return kernel(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
+  }
+
   #keep(tensor: Tensor): number {
     const id = this.#next++;
     this.#tensors.set(id, tensor);
@@ -218,22 +255,6 @@ export class SessionHost implements Handlers {
     return program;
   }
 }
-
-/** What a kernel answers, given the arrays of tensors by name. */
-async function called(
-  { module, name, parameters }: Omit<KernelRequest, "buffers">,
-  tensors: readonly (readonly [string, Tensor])[],
-): Promise<unknown> {
-  const exported: Record<string, unknown> = await import(module);
-  const kernel = exported[name];
-  if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
-  return kernel(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
-}
-
-const remedies: Record<Exclude<DeviceKind, "cpu">, string> = {
-  webgpu: "A GPU with a Vulkan, Metal or Direct3D 12 driver is needed; use --device cpu.",
-  cuda: "Install its provider with `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node`, or use --device cpu.",
-};
 
 function identity(dtype: DataType, rank: number): Uint8Array {
   const shape = Array.from({ length: rank }, (_, axis) => symbol(`d${axis}`));

@@ -90,7 +90,7 @@ export async function createOptimizer(
 /** Weight decay is for matrices: parameter tokens, weights and embeddings, not scales and biases. */
 const decays = ({ shape }: ParameterSpec) => shape.length >= 2;
 
-const KERNELS = new URL("./adamw-kernel.js", import.meta.url);
+const KERNELS = "training/adamw-kernel.js";
 
 class KernelOptimizer implements Optimizer {
   readonly #device: Device;

@@ -102,11 +102,11 @@ describe("tensors", () => {
 
 describe("kernels", () => {
   let folder = "";
-  let module = new URL("file:///");
+  let module = "";
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "tokenformer-kernel-"));
     const file = join(folder, "kernel.mjs");
-    module = pathToFileURL(file);
+    module = pathToFileURL(file).href;
     await writeFile(
       file,
       `export function scale({ x }, factor) { for (let i = 0; i < x.length; i++) x[i] *= factor; return x.length; }

@@ -1,0 +1,15 @@
+/** Devices that run programs: what Node and browsers have in common. */
+
+export type { Connection } from "./connection.ts";
+export {
+  type CompileOptions,
+  Device,
+  type DeviceTensor,
+  firstRows,
+  type Kernel,
+  type OutputKernel,
+  type Program,
+  type RunOutputs,
+} from "./device.ts";
+export type { DeviceKind, HostData, HostTensor } from "./protocol.ts";
+export { type MatrixLayout, type QuantizedMatrix, quantizeMatrix } from "./quantize.ts";

@@ -1,0 +1,75 @@
+/** A device in a thread of Node, which does not keep the process alive while it is idle. */
+
+import { cpus } from "node:os";
+import { Worker } from "node:worker_threads";
+import { messageOf, UserError } from "../errors.ts";
+import { type Connection, closed, PendingRequests } from "./connection.ts";
+import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "./protocol.ts";
+
+export class ThreadConnection implements Connection {
+  readonly kind: DeviceKind;
+  readonly threads: number;
+  readonly #worker = new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
+  readonly #pending = new PendingRequests();
+  readonly #ended: Promise<void>;
+
+  private constructor(kind: DeviceKind, threads: number) {
+    this.kind = kind;
+    this.threads = threads;
+    this.#worker.on("message", (message: AnswerMessage) => this.#settle(message));
+    this.#worker.on("error", (error) => {
+      this.#pending.fail(new Error(`the device's thread failed: ${messageOf(error)}`));
+    });
+    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve)).then(() => this.#pending.fail(closed()));
+    this.#worker.unref();
+  }
+
+  /** Throws a `UserError` if the device cannot be had. */
+  static async open(kind: DeviceKind, threads: number): Promise<ThreadConnection> {
+    const connection = new ThreadConnection(kind, threads);
+    try {
+      await connection.request("open", { device: kind, threads });
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  get description(): string {
+    if (this.kind !== "cpu") return this.kind;
+    const model = cpus()[0]?.model.trim() ?? "unknown";
+    return `cpu (${model}, ${this.threads} thread${this.threads === 1 ? "" : "s"})`;
+  }
+
+  async request<Name extends RequestName>(
+    name: Name,
+    given: Requests[Name]["arguments"],
+  ): Promise<Requests[Name]["answer"]> {
+    const answer = await this.#pending.add((call) => {
+      this.#worker.postMessage({ call, name, arguments: given });
+      this.#worker.ref();
+    });
+    // The protocol's types pair each request with its answer.
+    return answer as Requests[Name]["answer"];
+  }
+
+  /** ONNX Runtime aborts the process if its thread is terminated during a run, so the thread ends itself. */
+  async close(): Promise<void> {
+    this.#pending.fail(closed());
+    this.#worker.ref();
+    this.#worker.postMessage("close" satisfies Message);
+    await this.#ended;
+  }
+
+  #settle(message: AnswerMessage): void {
+    if ("answer" in message) this.#pending.settle(message.call, message);
+    else this.#pending.settle(message.call, { error: errorOf(message) });
+    // After closing, the worker's end is waited for.
+    if (this.#pending.idle && !this.#pending.failed) this.#worker.unref();
+  }
+}
+
+function errorOf({ error, user, stack }: Extract<AnswerMessage, { error: string }>): Error {
+  return user ? new UserError(error) : new Error(error, { cause: stack });
+}

@@ -1,0 +1,128 @@
+/** Devices of browsers. They work in the caller's thread: open them in a web worker. */
+
+import { UserError } from "../errors.ts";
+import { Device } from "./device.ts";
+import { LocalConnection } from "./local-connection.ts";
+import type { DeviceKind } from "./protocol.ts";
+import { type OnnxRuntime, type Platform, SessionHost } from "./session-host.ts";
+
+export const webDeviceNames = ["cpu", "wasm", "webgpu", "auto"] as const;
+
+/** `cpu` and `wasm` are the same: WebAssembly. `auto` is webgpu where it works, else cpu. */
+export type WebDeviceName = (typeof webDeviceNames)[number];
+
+export interface WebDeviceOptions {
+  /**
+   * Threads of one operator on the CPU. Default: half of the logical cores, up to 4, where the page is cross-origin isolated,
+   * without which a browser has one. The first device of a worker decides for all that it opens.
+   */
+  readonly threads?: number;
+  /**
+   * Where ONNX Runtime's files are: a folder, ending in "/", or the files `ort-wasm-simd-threaded.mjs` and `.wasm` (for WebGPU
+   * `….jspi.mjs` or `….asyncify.mjs`). Default: where the bundler has put them.
+   */
+  readonly wasmPaths?: string | { readonly mjs?: string; readonly wasm?: string };
+}
+
+// TypeScript declares these only together with a page's whole interface.
+interface GpuDevice {
+  readonly lost: Promise<{ readonly message: string }>;
+}
+interface GpuAdapter {
+  readonly info?: { readonly vendor: string; readonly architecture: string };
+}
+declare const navigator: {
+  readonly hardwareConcurrency: number;
+  readonly gpu?: { requestAdapter(): Promise<GpuAdapter | null> };
+};
+declare const crossOriginIsolated: boolean;
+declare const WebAssembly: object;
+
+/**
+ * Opens a device of the browser. Throws a `UserError` if it cannot be had.
+ * @param kernels modules of kernels, by their paths in this library
+ */
+export async function openWebDevice(
+  name: WebDeviceName,
+  options: WebDeviceOptions,
+  kernels: Platform["kernels"],
+): Promise<Device> {
+  if (name === "cpu" || name === "wasm") return openWasm(options, kernels);
+  try {
+    return await openWebGpu(options, kernels);
+  } catch (error) {
+    if (name === "auto" && error instanceof UserError) return openWasm(options, kernels);
+    throw error;
+  }
+}
+
+async function openWasm(options: WebDeviceOptions, kernels: Platform["kernels"]): Promise<Device> {
+  const runtime = await import("onnxruntime-web/wasm");
+  const host = await openHost("cpu", runtime, options, kernels);
+  const threads = runtime.env.wasm.numThreads ?? 1;
+  const description = `WebAssembly, ${threads} thread${threads === 1 ? "" : "s"}`;
+  return new Device(new LocalConnection(host, { kind: "cpu", threads, description }));
+}
+
+async function openWebGpu(options: WebDeviceOptions, kernels: Platform["kernels"]): Promise<Device> {
+  // Asked for first, as ONNX Runtime's files for it are large.
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (adapter === null || adapter === undefined) {
+    throw new UserError('the device "webgpu" is not available: this browser offers no GPU; take the device "cpu"');
+  }
+  // Where the engine can suspend WebAssembly, half of the code and faster.
+  const runtime =
+    "Suspending" in WebAssembly ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/webgpu");
+  const host = await openHost("webgpu", runtime, options, kernels);
+  const connection = new LocalConnection(host, { kind: "webgpu", threads: 1, description: describe(adapter) });
+  const device = await runtime.env.webgpu.device;
+  if (isGpuDevice(device)) void device.lost.then((info) => connection.fail(lost(info)));
+  return new Device(connection);
+}
+
+async function openHost(
+  device: DeviceKind,
+  runtime: OnnxRuntime,
+  { threads, wasmPaths }: WebDeviceOptions,
+  kernels: Platform["kernels"],
+): Promise<SessionHost> {
+  const { wasm } = runtime.env;
+  if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths;
+  wasm.numThreads ??= device === "webgpu" ? 1 : chosenThreads(threads);
+  const host = new SessionHost({
+    runtime,
+    cpuIsCertain: false,
+    provider: (kind) => (kind === "cpu" ? "wasm" : kind),
+    remedy: (kind) => remedies[kind],
+    kernels,
+  });
+  await host.open({ device, threads: wasm.numThreads });
+  return host;
+}
+
+const REACHABLE = "check that ONNX Runtime's files are served where wasmPaths says";
+
+const remedies: Readonly<Record<DeviceKind, string>> = {
+  cpu: `A browser with WebAssembly SIMD is needed; ${REACHABLE}.`,
+  webgpu: `A GPU with a driver that the browser trusts is needed, else take the device "cpu"; ${REACHABLE}.`,
+  cuda: "",
+};
+
+function chosenThreads(wanted: number | undefined): number {
+  if (!crossOriginIsolated) return 1;
+  return wanted ?? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2));
+}
+
+function describe({ info }: GpuAdapter): string {
+  const known = [info?.vendor, info?.architecture].filter((part) => part !== undefined && part !== "");
+  return known.length === 0 ? "WebGPU" : `WebGPU (${known.join(" ")})`;
+}
+
+function isGpuDevice(device: unknown): device is GpuDevice {
+  return typeof device === "object" && device !== null && "lost" in device && device.lost instanceof Promise;
+}
+
+function lost({ message }: { readonly message: string }): UserError {
+  const reason = message === "" ? "" : ` (${message})`;
+  return new UserError(`the GPU was lost${reason}, and with it what was on it; open the device again, or take "cpu"`);
+}
