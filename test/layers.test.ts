@@ -66,7 +66,43 @@ it("lets a folder use only those above it", () => {
   expect(wrong).toEqual([]);
 });
 
+/** What the browser's entry loads, files and packages; types alone are not loaded. */
+function loadedBy(entry: string): { files: Set<string>; packages: Set<string> } {
+  const loaded = { files: new Set<string>(), packages: new Set<string>() };
+  const visit = (file: string) => {
+    if (loaded.files.has(file)) return;
+    loaded.files.add(file);
+    const text = readFileSync(join(source, file), "utf8");
+    const imports = text.matchAll(
+      /^(?:(?:import|export) (?!type\b)[^;]*?from |import )"([^"]+)"|import\("([^"]+)"\)/gm,
+    );
+    for (const [, statement, call] of imports) {
+      const name = statement ?? call ?? "";
+      if (name.startsWith(".")) visit(relative(source, resolve(dirname(join(source, file)), name)));
+      else loaded.packages.add(name);
+    }
+  };
+  visit(entry);
+  return loaded;
+}
+
+it("loads nothing of Node in a browser", () => {
+  const { files: loaded, packages } = loadedBy("browser.ts");
+  expect(loaded).toContain("training/run.ts");
+  expect([...packages].toSorted()).toEqual([
+    "@bufbuild/protobuf",
+    "@huggingface/tokenizers",
+    "dequal/lite",
+    "onnx-buf",
+    "onnxruntime-web/jspi",
+    "onnxruntime-web/wasm",
+    "onnxruntime-web/webgpu",
+    "watr/compile",
+    "zod",
+  ]);
+});
+
 it("has ONNX Runtime in one folder alone", () => {
-  const others = files.filter((file) => /from "onnxruntime/.test(readFileSync(join(source, file), "utf8")));
+  const others = files.filter((file) => /(from |import\()"onnxruntime/.test(readFileSync(join(source, file), "utf8")));
   expect(others.filter((file) => !file.startsWith("runtime/"))).toEqual([]);
 });

@@ -5,9 +5,7 @@ import type { Stats } from "node:fs";
 import { open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../errors.ts";
-
-/** What can be written to a file: text (as UTF-8), bytes, or bytes piece by piece. */
-export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+import type { FileContents } from "./byte-source.ts";
 
 /**
  * Writes `data` to a temporary name in the folder of `file`, syncs it, renames it to `file` and syncs the folder, so
@@ -20,7 +18,7 @@ export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterabl
  *
  * @throws UserError where the disk is full, the folder is missing or read-only, or `file` is a folder.
  */
-export async function writeFileAtomic(file: string, data: FileData): Promise<void> {
+export async function writeFileAtomic(file: string, data: FileContents): Promise<void> {
   try {
     const present = await statIfPresent(file);
     if (present === undefined) {
@@ -37,7 +35,7 @@ export async function writeFileAtomic(file: string, data: FileData): Promise<voi
   }
 }
 
-async function replaceFile(file: string, data: FileData, mode: number): Promise<void> {
+async function replaceFile(file: string, data: FileContents, mode: number): Promise<void> {
   const temporary = path.join(path.dirname(file), temporaryName());
   const handle = await open(temporary, "wx", mode);
   try {

@@ -1,7 +1,6 @@
-/** The elements of stored tensors: read from a file, with the 16-bit floats widened. */
+/** The elements of stored tensors: read from bytes, with the 16-bit floats widened. */
 
-import type { FileHandle } from "node:fs/promises";
-import { readAt } from "./file-range.ts";
+import type { ReadBytes } from "./byte-source.ts";
 import { widenBfloat16, widenFloat16 } from "./half.ts";
 import { bytesPerElement, type SafetensorsType } from "./safetensors-header.ts";
 
@@ -26,18 +25,18 @@ export function isReadable(dtype: SafetensorsType): dtype is ReadableType {
 }
 
 /**
- * Reads `length` elements from byte `position` of a file on; F16 and BF16 become 32-bit floats. `found` is how many of
+ * Reads `length` elements from byte `position` of a source on; F16 and BF16 become 32-bit floats. `found` is how many of
  * the bytes there were.
  */
 export async function readElements(
-  handle: FileHandle,
+  read: ReadBytes,
   { dtype, position, length }: { readonly dtype: ReadableType; readonly position: number; readonly length: number },
 ): Promise<{ readonly data: StoredTensor["data"]; readonly found: number }> {
   const data = allocate(dtype, length);
   // 16-bit floats go to the upper half of the floats' own memory and are widened in place, front to back: element i
   // of n is read at byte 2n + 2i and written at byte 4i, which is never ahead of what is still to be read.
   const bytes = bytesOf(data).subarray(data.byteLength - length * bytesPerElement(dtype));
-  const found = await readAt(handle, bytes, position);
+  const found = await read(bytes, position);
   if (data instanceof Float32Array && dtype !== "F32") {
     const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, length);
     if (dtype === "F16") widenFloat16(halves, data);
@@ -46,7 +45,7 @@ export async function readElements(
   return { data, found };
 }
 
-/** The memory of elements. It is taken as it is: Node's platforms with ONNX Runtime are little-endian. */
+/** The memory of elements. It is taken as it is: all platforms with ONNX Runtime are little-endian. */
 export function bytesOf(data: StoredTensor["data"] | Uint16Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

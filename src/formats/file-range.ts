@@ -1,6 +1,8 @@
 /** Reading parts of files. */
 
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { explainFileError } from "./atomic.ts";
+import type { ByteSource } from "./byte-source.ts";
 
 /** Bytes per read: one system call moves less than 2 GiB. */
 const PIECE_BYTES = 2 ** 26;
@@ -15,4 +17,25 @@ export async function readAt(handle: FileHandle, target: Uint8Array, position: n
     done += bytesRead;
   }
   return done;
+}
+
+/** Opens a file to be read by range. Throws a `UserError` where that cannot be, and so do its reads. */
+export async function openFile(file: string): Promise<ByteSource> {
+  const handle = await explained(file, () => open(file, "r"));
+  try {
+    const { size } = await explained(file, () => handle.stat());
+    const read: ByteSource["read"] = (target, position) => explained(file, () => readAt(handle, target, position));
+    return { name: file, size, read, close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function explained<Result>(file: string, action: () => Promise<Result>): Promise<Result> {
+  try {
+    return await action();
+  } catch (error) {
+    throw explainFileError(error, "read", file);
+  }
 }

@@ -1,12 +1,10 @@
-export { explainFileError, type FileData, fileExists, writeFileAtomic } from "./atomic.ts";
+export { explainFileError, fileExists, writeFileAtomic } from "./atomic.ts";
 export { commitFiles, committedFile, recoverDirectory } from "./directory.ts";
-export type { StoredFloatType, StoredTensor } from "./elements.ts";
+export { openFile } from "./file-range.ts";
 export { readJson, writeJson } from "./json.ts";
-export { checkJsonLine, type JsonLine, parseJsonLines } from "./json-lines.ts";
+export * from "./portable.ts";
 export { openPyTorch } from "./pytorch.ts";
 export { writePyTorch } from "./pytorch-write.ts";
-export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
-export type { SafetensorsType, TensorEntry } from "./safetensors-header.ts";
-export { type LazyTensor, type WriteSafetensorsOptions, writeSafetensors } from "./safetensors-write.ts";
-export type { WeightEntry, WeightFile } from "./weight-file.ts";
+export { openSafetensors, readSafetensors } from "./safetensors.ts";
+export { writeSafetensors } from "./safetensors-write.ts";
 export { openWeights } from "./weights.ts";

@@ -6,7 +6,7 @@ import { writeFileAtomic } from "./atomic.ts";
 import type { StoredFloatType } from "./elements.ts";
 import { type PickleCode, pickledCall, pickledGlobal, pickledReference, writePickle } from "./pickle-write.ts";
 import { bytesPerElement, elementCount } from "./safetensors-header.ts";
-import { type LazyTensor, storedBytes } from "./safetensors-write.ts";
+import { type LazyTensor, storedBytes } from "./safetensors-pieces.ts";
 
 const STORAGES: Readonly<Record<StoredFloatType, string>> = {
   F32: "torch.FloatStorage",

@@ -137,7 +137,7 @@ async function readTensor(
   }
   const position = entry.start + offset * bytesPerElement(dtype);
   const length = isContiguous(tensor) ? elementCount(shape) : spanOf(tensor);
-  const { data, found } = await readElements(handle, { dtype, position, length });
+  const { data, found } = await readElements((target, at) => readAt(handle, target, at), { dtype, position, length });
   if (found < length * bytesPerElement(dtype)) throw endsEarly(file, tensorName(name));
   if (!(data instanceof Float32Array)) throw new Error("internal: floats are read as floats");
   return { shape, data: isContiguous(tensor) ? data : gather(data, tensor) };

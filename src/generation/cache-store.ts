@@ -2,7 +2,7 @@
 
 import type { LayerCache } from "../nn/index.ts";
 import { required } from "../required.ts";
-import { type Device, type DeviceTensor, firstRows } from "../runtime/index.ts";
+import { type Device, type DeviceTensor, firstRows } from "../runtime/portable.ts";
 import type { MoveParameters } from "./cache-kernels.ts";
 
 const KERNELS = "generation/cache-kernels.js";

@@ -2,7 +2,7 @@
 
 import { type QuantizationName, quantizationOf, traceWithCache } from "../model/index.ts";
 import type { LayerCache, Model } from "../nn/index.ts";
-import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
 import { at, graph } from "../tensor/index.ts";
 import type { PassResult, RowTarget, StoreParameters } from "./cache-kernels.ts";
 import { CacheStore } from "./cache-store.ts";

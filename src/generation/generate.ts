@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
-import { StreamDecoder, type Tokenizer } from "../text/index.ts";
+import { StreamDecoder, type Tokenizer } from "../text/portable.ts";
 import { type SamplingOptions, sampleToken } from "./sample.ts";
 import { scoreToken, type TokenScore } from "./scores.ts";
 import type { Sequences } from "./sequences.ts";

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { readJson } from "../formats/json.ts";
 import { CharacterTokenizer } from "./character-tokenizer.ts";
 import { JsonTokenizer } from "./json-tokenizer.ts";
 
@@ -29,20 +27,6 @@ export interface Tokenizer {
  */
 export function loadTokenizer(json: unknown, where: string): Tokenizer {
   return CharacterTokenizer.fromJSON(json) ?? new JsonTokenizer(json, where);
-}
-
-/**
- * Reads a tokenizer.json.
- *
- * @throws UserError where the file cannot be read or describes no tokenizer.
- */
-export async function readTokenizer(file: string): Promise<Tokenizer> {
-  return loadTokenizer(await readJson(file), file);
-}
-
-/** A hash of all that a tokenizer is, in hexadecimal: token files carry it, so that no other tokenizer reads them. */
-export function hashTokenizer(tokenizer: Tokenizer): string {
-  return createHash("sha256").update(JSON.stringify(tokenizer.toJSON())).digest("hex");
 }
 
 /** What a decoder writes for bytes that are no character, or not yet. */

@@ -4,7 +4,7 @@
  * A loop over arrays because ONNX Runtime's binding copies every output, and parameters and moments are three times the model.
  */
 
-import type { HostData } from "../runtime/index.ts";
+import type { HostData } from "../runtime/portable.ts";
 import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
 import { updateRange } from "./adamw-simd.ts";
 

@@ -9,7 +9,7 @@
 import type { Generation } from "../growth/index.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
-import type { Device, DeviceTensor, HostTensor, Kernel, OutputKernel, Program } from "../runtime/index.ts";
+import type { Device, DeviceTensor, HostTensor, Kernel, OutputKernel, Program } from "../runtime/portable.ts";
 import {
   add,
   constant,

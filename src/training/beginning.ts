@@ -1,45 +1,31 @@
 /** What a run begins with: a new model, or a checkpoint. */
 
-import { isDeepStrictEqual } from "node:util";
+import { dequal } from "dequal/lite";
 import { UserError } from "../errors.ts";
-import { recoverDirectory } from "../formats/index.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
 import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
-import type { Corpus, Tokenizer } from "../text/index.ts";
-import {
-  type Checkpoint,
-  chosenTokenizer,
-  completed,
-  hasCheckpoint,
-  loadCheckpoint,
-  type Progress,
-} from "./checkpoint.ts";
+import type { Corpus, Tokenizer } from "../text/portable.ts";
+import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
 import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
-import { isCorpus, openCorpus } from "./data.ts";
-import type { DataSource } from "./data-files.ts";
 import { initialState } from "./trainer.ts";
+import { checkVocabulary, completed } from "./vocabulary.ts";
 
-/** What to train, and where it goes on from. */
+/** A configuration and what to train on. */
 export interface BeginningOptions {
   readonly config: Config;
-  /** Texts or token files by their names, or an opened corpus. */
-  readonly data: DataSource | Corpus;
-  /** Where checkpoints and `metrics.jsonl` go. Default: nowhere. */
-  readonly out?: string;
   /**
-   * Goes on from the checkpoint in `out`, if there is one, with its weights, tokenizer and model, and with the growth that it
-   * has applied: plans that repeat it are not applied again. Default false.
+   * An opened corpus, or what opens one, given the tokenizer of the checkpoint that is gone on from, or else the choice of the
+   * configuration.
    */
-  readonly resume?: boolean;
-  /**
-   * The folder of a run, or a checkpoint, that a new run goes on from, with its weights, optimiser state, tokenizer, model and
-   * applied growth, but with the training and the growth to come of `config`. Steps, and with them the data and the schedule,
-   * count from the beginning of the first run, so `training.steps` has to be more than it has made. Of `config.model`, the
-   * dropout may differ. Where `resume` finds a checkpoint in `out`, that one is gone on from instead.
-   */
-  readonly from?: string | Checkpoint;
-  /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
-  readonly restart?: boolean;
+  readonly corpus: Corpus | ((tokenizer: Tokenizer | string) => Corpus | Promise<Corpus>);
+}
+
+/** For what goes on from a checkpoint. */
+export interface ContinuationOptions extends Omit<BeginningOptions, "config"> {
+  /** Default: that of the checkpoint. */
+  readonly config?: Config;
+  /** What messages call the checkpoint. Default "the checkpoint". */
+  readonly where?: string;
 }
 
 export interface Beginning {
@@ -49,70 +35,10 @@ export interface Beginning {
   readonly progress: Progress;
 }
 
-/** Reads what is there to go on from, or makes a new model. Throws a `UserError` as `train` does. */
-export async function beginning(options: BeginningOptions): Promise<Beginning> {
-  const { out, resume = false, from } = options;
-  if (out !== undefined && (await hasCheckpoint(out))) {
-    if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
-    return resumed(out, options);
-  }
-  return from === undefined ? fresh(options) : startedFrom(from, options);
-}
-
-async function resumed(out: string, options: BeginningOptions): Promise<Beginning> {
-  const checkpoint = await loadCheckpoint(out);
-  const { state, progress } = checkpoint;
-  const continued = await wentOn(checkpoint, out, { state, progress }, options);
-  await recoverDirectory(out);
-  return continued;
-}
-
-async function startedFrom(from: string | Checkpoint, options: BeginningOptions): Promise<Beginning> {
-  const checkpoint = typeof from === "string" ? await loadCheckpoint(from) : from;
-  const where = typeof from === "string" ? from : "the checkpoint";
-  const model = sameModel(checkpoint.state.config, options.config.model, where);
-  const { restart = false, config } = options;
-  if (restart) {
-    const state = rewound({ ...checkpoint.state, config: model });
-    return wentOn(checkpoint, where, { state, progress: NO_PROGRESS }, options);
-  }
-  const { step } = checkpoint.state;
-  const { steps } = config.training;
-  if (steps <= step) {
-    throw new UserError(
-      `${where}: is at step ${step}, and training ends after ${steps} steps, counted from the beginning of the first run; raise training.steps, or restart from step 0`,
-    );
-  }
-  const { best: _, ...progress } = checkpoint.progress;
-  const going = { state: { ...checkpoint.state, config: model }, progress: { ...progress, start: step } };
-  return wentOn(checkpoint, where, going, options);
-}
-
-/** What goes on from a checkpoint, by its tokenizer. */
-async function wentOn(
-  checkpoint: Checkpoint,
-  where: string,
-  { state, progress }: Pick<Beginning, "state" | "progress">,
-  { config: wanted, data }: BeginningOptions,
-): Promise<Beginning> {
-  const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
-  const growth = continuedGrowth(applied, growthPlansOf(wanted));
-  const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
-  const config = { ...wanted, growth, tokenizer, model: state.config };
-  checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
-  const corpus = isCorpus(data) ? data : await openCorpus(data, await tokenizerOf(checkpoint, where, wanted));
-  return { config, corpus, state, progress };
-}
-
-/** The checkpoint's tokenizer; for a model that came without one, that of the configuration where it names a file. */
-async function tokenizerOf(checkpoint: Checkpoint, where: string, { tokenizer }: Config): Promise<Tokenizer> {
-  const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
-  return chosenTokenizer(checkpoint, where, named ? tokenizer : undefined);
-}
-
-async function fresh({ config, data }: BeginningOptions): Promise<Beginning> {
+/** A new model. Throws a `UserError` for growth that cannot be, or a model that the tokenizer does not fit. */
+export async function newBeginning({ config, corpus: given }: BeginningOptions): Promise<Beginning> {
   checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
-  const corpus = isCorpus(data) ? data : await openCorpus(data, config.tokenizer);
+  const corpus = await opened(given, config.tokenizer);
   const chosen = completed(config.model, corpus.tokenizer, "the configuration");
   // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
   const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;
@@ -125,11 +51,69 @@ async function fresh({ config, data }: BeginningOptions): Promise<Beginning> {
   return { config: { ...config, model }, corpus, state, progress: NO_PROGRESS };
 }
 
+/**
+ * The run of a checkpoint, as it was: with its weights, tokenizer and model, and with the growth that it has applied; plans
+ * that repeat it are not applied again. Throws a `UserError` for growth that cannot be, or another tokenizer.
+ */
+export async function resumedBeginning(checkpoint: Checkpoint, options: ContinuationOptions): Promise<Beginning> {
+  const { state, progress } = checkpoint;
+  return goingOn(checkpoint, { state, progress }, options);
+}
+
+/**
+ * Another run from the weights of a checkpoint: see `from` of `TrainOptions`. Throws a `UserError` as `resumedBeginning` does,
+ * for another model, and where nothing is left to train.
+ * @param restart takes the weights, tokenizer and model alone; steps count from 0
+ */
+export async function startedBeginning(
+  checkpoint: Checkpoint,
+  { restart = false, ...options }: ContinuationOptions & { readonly restart?: boolean },
+): Promise<Beginning> {
+  const { config = checkpoint.config, where = CHECKPOINT } = options;
+  const model = sameModel(checkpoint.state.config, config.model, where);
+  if (restart) {
+    const state = rewound({ ...checkpoint.state, config: model });
+    return goingOn(checkpoint, { state, progress: NO_PROGRESS }, options);
+  }
+  const { step } = checkpoint.state;
+  const { steps } = config.training;
+  if (steps <= step) {
+    throw new UserError(
+      `${where}: is at step ${step}, and training ends after ${steps} steps, counted from the beginning of the first run; raise training.steps, or restart from step 0`,
+    );
+  }
+  const { best: _, ...progress } = checkpoint.progress;
+  const going = { state: { ...checkpoint.state, config: model }, progress: { ...progress, start: step } };
+  return goingOn(checkpoint, going, options);
+}
+
+const CHECKPOINT = "the checkpoint";
+
+/** What goes on from a checkpoint, by its tokenizer. */
+async function goingOn(
+  checkpoint: Checkpoint,
+  { state, progress }: Pick<Beginning, "state" | "progress">,
+  { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT }: ContinuationOptions,
+): Promise<Beginning> {
+  const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
+  const growth = continuedGrowth(applied, growthPlansOf(wanted));
+  const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
+  const config = { ...wanted, growth, tokenizer, model: state.config };
+  checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
+  const corpus = await opened(given, checkpoint.tokenizer ?? wanted.tokenizer);
+  checkVocabulary(corpus.tokenizer, state.config, where);
+  return { config, corpus, state, progress };
+}
+
+async function opened(corpus: BeginningOptions["corpus"], tokenizer: Tokenizer | string): Promise<Corpus> {
+  return typeof corpus === "function" ? corpus(tokenizer) : corpus;
+}
+
 const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
 
 /** The growth of a run that goes on: what has been applied, then what is asked for beside that. */
 function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly ScheduledGrowth[]): ScheduledGrowth[] {
-  const isRepeated = isDeepStrictEqual(asJson(plans.slice(0, applied.length)), asJson(applied));
+  const isRepeated = dequal(asJson(plans.slice(0, applied.length)), asJson(applied));
   return [...applied, ...(isRepeated ? plans.slice(applied.length) : plans)];
 }
 
@@ -140,7 +124,7 @@ function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly Sc
 function sameModel(model: Complete, wanted: ModelConfig, where: string): Complete {
   const { dropout: _, ...known }: Record<string, unknown> = { ...model };
   for (const [key, value] of Object.entries({ ...wanted, dropout: undefined })) {
-    if (value === undefined || isDeepStrictEqual(value, known[key])) continue;
+    if (value === undefined || dequal(value, known[key])) continue;
     throw new UserError(
       `${where}: its model.${key} is ${JSON.stringify(known[key])}, not ${JSON.stringify(value)}; going on from there keeps its model: leave the model out, or give that of its config.json`,
     );
@@ -176,7 +160,7 @@ function asJson(value: unknown): unknown {
 }
 
 /** Checks growth that is to come, before any time is spent on it. Throws a `UserError`. */
-function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
+export function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
   for (const plan of plans) {
     if (plan.step < step)
       throw new UserError(

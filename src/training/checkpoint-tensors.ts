@@ -1,15 +1,15 @@
 /** The tensors of a checkpoint's files, checked against the shapes that its model has. */
 
 import { UserError } from "../errors.ts";
-import { openSafetensors, type WeightEntry } from "../formats/index.ts";
+import { type ByteSource, openSafetensorsIn, type WeightEntry } from "../formats/portable.ts";
 import type { HostArray } from "../growth/index.ts";
 
 /**
- * The tensors of a file, which must be float32 of the expected names and shapes, in the order of `shapes`.
+ * The tensors of a file, which is closed at the end. They must be float32 of the expected names and shapes, in the order of `shapes`.
  * @throws UserError naming the file and the tensor; before the first one where names or shapes are wrong
  */
 export async function* readTensors(
-  file: string,
+  file: ByteSource,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): AsyncGenerator<readonly [string, HostArray]> {
   const tensors = await openTensors(file, shapes);
@@ -20,7 +20,7 @@ export async function* readTensors(
   }
 }
 
-/** Tensors on disk, read by name. Close them after use. */
+/** Tensors in a file, read by name. Close them after use. */
 export interface OpenedTensors {
   read(name: string): Promise<HostArray>;
   close(): Promise<void>;
@@ -28,12 +28,12 @@ export interface OpenedTensors {
 
 /** Opens a file of tensors. Throws a `UserError` as `readTensors` does. */
 export async function openTensors(
-  file: string,
+  file: ByteSource,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Promise<OpenedTensors> {
-  const stored = await openSafetensors(file);
+  const stored = await openSafetensorsIn(file);
   try {
-    checkNames(file, stored.entries, shapes);
+    checkNames(file.name, stored.entries, shapes);
   } catch (error) {
     await stored.close();
     throw error;
@@ -47,8 +47,8 @@ export async function openTensors(
 }
 
 /** Whether a file of tensors has none. Throws a `UserError` where it cannot be read. */
-export async function holdsNothing(file: string): Promise<boolean> {
-  const stored = await openSafetensors(file);
+export async function holdsNothing(file: ByteSource): Promise<boolean> {
+  const stored = await openSafetensorsIn(file);
   await stored.close();
   return stored.entries.size === 0;
 }

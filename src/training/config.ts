@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { modelSchema } from "../model/index.ts";
-import { sequencesPerPass } from "../text/index.ts";
+import { sequencesPerPass } from "../text/portable.ts";
 import { type ScheduleOptions, scheduleSchema } from "./schedule.ts";
 
 /** Version of the files of a checkpoint. A program reads its own and older ones. */

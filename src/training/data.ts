@@ -17,7 +17,8 @@ import {
   type Tokenizer,
   trainBytePairEncoding,
 } from "../text/index.ts";
-import { type DataPart, type DataSource, dataFilesOf, dataPartOf, nameOfData, type TextReader } from "./data-files.ts";
+import { type DataPart, dataPartOf, type TextReader } from "./data-files.ts";
+import { type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
 
 /** Readers of what to train on and of what to hold out; where that is nothing, the end of the first is. */
 export interface Texts {

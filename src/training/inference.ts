@@ -4,7 +4,7 @@ import type { HostArray } from "../growth/index.ts";
 import { type QuantizationName, quantizationOf, type Traced, traceModel } from "../model/index.ts";
 import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
-import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/index.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
 import { crossEntropy, elements, graph, input, mul, reshape, rowsOf, sum, type Tensor } from "../tensor/index.ts";
 
 /** Windows of tokens and what follows each: both int32 [sequences, context], row by row. */

@@ -1,13 +1,9 @@
 /** `metrics.jsonl`: what was measured, a JSON object a line. */
 
 import { appendFile, readFile } from "node:fs/promises";
-import { z } from "zod";
 import { explainFileError, fileExists, writeFileAtomic } from "../formats/index.ts";
 import type { TrainingEvent } from "./events.ts";
-
-const lineSchema = z.looseObject({ step: z.number() });
-
-export type MetricRecord = z.infer<typeof lineSchema>;
+import { type MetricRecord, metricRecord, metricSchema } from "./metric-records.ts";
 
 /** The checkpoint that a run goes on from. */
 interface Origin {
@@ -39,7 +35,7 @@ export class MetricsFile {
 
   /** Records an event; written by `flush`, so that a step does not wait for the disk. */
   add(event: TrainingEvent): void {
-    const record = recordOf(event);
+    const record = metricRecord(event);
     if (record !== undefined) this.#pending.push(`${JSON.stringify(record)}\n`);
   }
 
@@ -65,7 +61,7 @@ export async function readMetrics(file: string): Promise<MetricRecord[]> {
   const text = await readFile(file, "utf8");
   return text.split("\n").flatMap((line) => {
     try {
-      const parsed = lineSchema.safeParse(JSON.parse(line));
+      const parsed = metricSchema.safeParse(JSON.parse(line));
       return parsed.success ? [parsed.data] : [];
     } catch {
       return [];
@@ -78,21 +74,4 @@ function precedes(record: MetricRecord, { step, start, grown }: Origin): boolean
   if (record.step !== step) return record.step < step;
   const isGrowth = "growth" in record;
   return grown ? step > start || isGrowth : step > start && !isGrowth;
-}
-
-/** Growth, steps and validations are recorded; what happens to files is not. */
-function recordOf(event: TrainingEvent): MetricRecord | undefined {
-  switch (event.type) {
-    case "step":
-    case "validation": {
-      const { type: _, ...record } = event;
-      return record;
-    }
-    case "growth": {
-      const { type: _, step, ...growth } = event;
-      return { step, growth };
-    }
-    default:
-      return undefined;
-  }
 }

@@ -5,7 +5,7 @@ import { traceModel } from "../model/index.ts";
 import { DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
-import type { Device, Program } from "../runtime/index.ts";
+import type { Device, Program } from "../runtime/portable.ts";
 import { concreteShape, gradients, graph } from "../tensor/index.ts";
 import {
   type AdamWOptions,

@@ -7,7 +7,7 @@
 
 import type { Traced } from "../model/index.ts";
 import { required } from "../required.ts";
-import type { HostTensor } from "../runtime/index.ts";
+import type { HostTensor } from "../runtime/portable.ts";
 import { abs, add, gradients, mul, sqrt, sum, type Tensor } from "../tensor/index.ts";
 import { batchInputs, floatArray, type Inference, lossOf, type TokenBatch } from "./inference.ts";
 import { siteOf } from "./trainer.ts";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
+import { embeddedBook } from "../../src/text/book.ts";
 import { byteCharacters } from "../../src/text/byte-alphabet.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
-import { embeddedBook } from "../../src/text/corpus.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
 
 interface Trained {

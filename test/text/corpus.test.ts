@@ -4,18 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { embeddedAddresses } from "../../src/text/addresses.ts";
+import { embeddedBook } from "../../src/text/book.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
-import {
-  checkCorpus,
-  createCorpus,
-  embeddedBook,
-  joinTexts,
-  measureBytesPerToken,
-  readText,
-  splitCorpus,
-} from "../../src/text/corpus.ts";
+import { checkCorpus, createCorpus, joinTexts, measureBytesPerToken, splitCorpus } from "../../src/text/corpus.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
+import { readText } from "../../src/text/text-file.ts";
 import { memoryTokens, openTokenFile, writeTokenFile } from "../../src/text/token-file.ts";
 
 let folder = "";

@@ -7,7 +7,8 @@ import { UserError } from "../../src/errors.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import { JsonTokenizer, piecesOf } from "../../src/text/json-tokenizer.ts";
-import { hashTokenizer, loadTokenizer, readTokenizer, StreamDecoder } from "../../src/text/tokenizer.ts";
+import { loadTokenizer, StreamDecoder } from "../../src/text/tokenizer.ts";
+import { hashTokenizer, readTokenizer } from "../../src/text/tokenizer-file.ts";
 
 /** A byte-pair encoding of a few words, with the parts that a tokenizer like GPT-NeoX's has besides. */
 function neoxLike(): Record<string, unknown> {

@@ -6,10 +6,10 @@ import { givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { DROPOUT_SEED } from "../../src/nn/index.ts";
 import type { Device, HostTensor } from "../../src/runtime/index.ts";
 import { CharacterTokenizer, createCorpus, embeddedBook, memoryTokens, randomBatch } from "../../src/text/index.ts";
-import { completed } from "../../src/training/checkpoint.ts";
 import { configSchema, initialState, presets, uploadArrays } from "../../src/training/index.ts";
 import { batchInputs, scalar } from "../../src/training/inference.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
+import { completed } from "../../src/training/vocabulary.ts";
 import { entry, fromHost, useDevice } from "../support/device.ts";
 import { expectClose } from "../support/values.ts";
 

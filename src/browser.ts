@@ -1,0 +1,41 @@
+/**
+ * Train, grow and run TokenFormer language models in a browser, on ONNX Runtime's WebAssembly or WebGPU: what of the package
+ * needs no Node. For a web worker, as training would stop a page.
+ *
+ * The same names as in Node, but for what has to do with files: corpora come from texts in memory, checkpoints are files in
+ * memory, and a run begins from what `newBeginning` or `resumedBeginning` gives.
+ */
+
+import { type Device, openWebDevice, type WebDeviceName, type WebDeviceOptions } from "./runtime/web.ts";
+
+export { messageOf, UserError } from "./errors.ts";
+export * from "./generation/index.ts";
+export * from "./growth/index.ts";
+export * from "./model/index.ts";
+export * from "./nn/index.ts";
+export { Random } from "./random.ts";
+export * from "./runtime/web.ts";
+export * from "./tensor/index.ts";
+export * from "./text/portable.ts";
+export * from "./training/portable.ts";
+
+/**
+ * Opens a device in the thread of the caller, which should be a web worker's. Its event loop gets a turn after requests, so
+ * that messages arrive while a model trains. Throws a `UserError` if the device cannot be had; so do requests once the GPU is
+ * lost.
+ * @param name default `auto`: webgpu where it works, else cpu
+ */
+export function openDevice(name: WebDeviceName = "auto", options: WebDeviceOptions = {}): Promise<Device> {
+  return openWebDevice(name, options, kernels);
+}
+
+async function kernels(module: string): Promise<Readonly<Record<string, unknown>>> {
+  switch (module) {
+    case "training/adamw-kernel.js":
+      return import("./training/adamw-kernel.ts");
+    case "generation/cache-kernels.js":
+      return import("./generation/cache-kernels.ts");
+    default:
+      throw new Error(`internal: there are no kernels in ${module}`);
+  }
+}

@@ -1,0 +1,45 @@
+/** JSON texts, with errors that point at the fault. */
+
+import type { ZodType } from "zod";
+import { UserError } from "../errors.ts";
+import { findJsonFault } from "./json-fault.ts";
+
+/**
+ * Parses the text of the JSON file `file` and, where a `schema` is given, checks it and returns what the schema makes
+ * of it.
+ *
+ * @throws UserError where it is not JSON (with line and column) or fails the schema (with the path of the first value
+ * that does).
+ */
+export function parseJson(text: string, file: string): unknown;
+export function parseJson<Value>(text: string, file: string, schema: ZodType<Value>): Value;
+export function parseJson(text: string, file: string, schema?: ZodType): unknown {
+  const value = parsed(text, file);
+  if (schema === undefined) return value;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [first] = result.error.issues;
+  const place = first === undefined || first.path.length === 0 ? "the whole" : first.path.map(String).join(".");
+  const others = result.error.issues.length - 1;
+  const more = others > 0 ? ` (and ${others} more)` : "";
+  const reason = (first?.message ?? "invalid").replaceAll("\n", " ");
+  throw new UserError(`${file}: ${place}: ${reason}${more}; correct the file`);
+}
+
+/** JSON indented by two spaces, with a newline at the end. Numbers that JSON lacks (NaN, infinities) become null. */
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function parsed(content: string, file: string): unknown {
+  // Some editors begin a file with a byte order mark, which is no part of JSON.
+  const text = content.replace(/^\uFEFF/, "");
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const before = text.slice(0, findJsonFault(text)).split("\n");
+    const column = (before.at(-1) ?? "").length + 1;
+    const fault = text.trim() === "" ? "the file is empty" : "this is not JSON";
+    throw new UserError(`${file}:${before.length}:${column}: ${fault}; correct the file or write it again`, { cause });
+  }
+}

@@ -1,0 +1,27 @@
+/** Texts as tokens: what Node and browsers have in common. */
+
+export { Random } from "../random.ts";
+export {
+  type Batch,
+  type ConsecutiveBatchOptions,
+  consecutiveBatches,
+  type RandomBatchOptions,
+  randomBatch,
+  requireTokens,
+  sequencesPerPass,
+} from "./batches.ts";
+export { type BytePairOptions, trainBytePairEncoding } from "./byte-pair-encoding.ts";
+export { type CharacterOptions, CharacterTokenizer } from "./character-tokenizer.ts";
+export {
+  type Corpus,
+  checkCorpus,
+  createCorpus,
+  joinTexts,
+  measureBytesPerToken,
+  type Split,
+  splitCorpus,
+} from "./corpus.ts";
+export { JsonTokenizer } from "./json-tokenizer.ts";
+export { beginningOfText, endOfText, type SpecialToken } from "./special-tokens.ts";
+export { joinTokens, memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
+export { loadTokenizer, StreamDecoder, type Tokenizer } from "./tokenizer.ts";

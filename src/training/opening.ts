@@ -1,0 +1,64 @@
+/** What a run begins with, from folders and names. */
+
+import { UserError } from "../errors.ts";
+import { recoverDirectory } from "../formats/index.ts";
+import type { Corpus } from "../text/index.ts";
+import { type Beginning, newBeginning, resumedBeginning, startedBeginning } from "./beginning.ts";
+import { chosenTokenizer, hasCheckpoint, loadCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint-schema.ts";
+import type { Config } from "./config.ts";
+import { isCorpus, openCorpus } from "./data.ts";
+import type { DataSource } from "./data-names.ts";
+
+/** What to train, and where it goes on from. */
+export interface OpeningOptions {
+  readonly config: Config;
+  /** Texts or token files by their names, or an opened corpus. */
+  readonly data: DataSource | Corpus;
+  /** Where checkpoints and `metrics.jsonl` go. Default: nowhere. */
+  readonly out?: string;
+  /**
+   * Goes on from the checkpoint in `out`, if there is one, with its weights, tokenizer and model, and with the growth that it
+   * has applied: plans that repeat it are not applied again. Default false.
+   */
+  readonly resume?: boolean;
+  /**
+   * The folder of a run, or a checkpoint, that a new run goes on from, with its weights, optimiser state, tokenizer, model and
+   * applied growth, but with the training and the growth to come of `config`. Steps, and with them the data and the schedule,
+   * count from the beginning of the first run, so `training.steps` has to be more than it has made. Of `config.model`, the
+   * dropout may differ. Where `resume` finds a checkpoint in `out`, that one is gone on from instead.
+   */
+  readonly from?: string | Checkpoint;
+  /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
+  readonly restart?: boolean;
+}
+
+/** Reads what is there to go on from, or makes a new model. Throws a `UserError` as `train` does. */
+export async function opening(options: OpeningOptions): Promise<Beginning> {
+  const { out, resume = false, from, config, data, restart = false } = options;
+  if (out !== undefined && (await hasCheckpoint(out))) {
+    if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
+    const checkpoint = await loadCheckpoint(out);
+    const corpus = corpusAfter(checkpoint, out, options);
+    const continued = await resumedBeginning(checkpoint, { config, corpus, where: out });
+    await recoverDirectory(out);
+    return continued;
+  }
+  if (from === undefined) {
+    const corpus = isCorpus(data) ? data : () => openCorpus(data, config.tokenizer);
+    return newBeginning({ config, corpus });
+  }
+  const checkpoint = typeof from === "string" ? await loadCheckpoint(from) : from;
+  const where = typeof from === "string" ? from : "the checkpoint";
+  return startedBeginning(checkpoint, { config, corpus: corpusAfter(checkpoint, where, options), restart, where });
+}
+
+/**
+ * The corpus of a run that goes on: by the tokenizer of the checkpoint; for a model that came without one, by that of the
+ * configuration where it names a file.
+ */
+function corpusAfter(checkpoint: Checkpoint, where: string, { data, config: { tokenizer } }: OpeningOptions) {
+  if (isCorpus(data)) return data;
+  const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
+  return async () => openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined));
+}

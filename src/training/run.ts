@@ -1,0 +1,368 @@
+/** The training loop: one generator of typed events, for the command line, tests and pages alike. */
+
+import type { z } from "zod";
+import { UserError } from "../errors.ts";
+import { advanceRamps, type ModelState } from "../growth/index.ts";
+import { countParameters, givenOf, modelOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
+import type { Device } from "../runtime/portable.ts";
+import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/portable.ts";
+import { type Beginning, checkGrowth } from "./beginning.ts";
+import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
+import {
+  type Config,
+  growthPlansOf,
+  microBatchOf,
+  type ScheduledGrowth,
+  scheduledGrowthSchema,
+  scheduleOf,
+} from "./config.ts";
+import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
+import { growMeasured } from "./growing.ts";
+import { learningRateAt } from "./schedule.ts";
+import { Trainer } from "./trainer.ts";
+
+/** The loss or the gradients were not finite: what stopped, and what may help. */
+export class DivergenceError extends UserError {}
+
+/** Where a run puts what is to last. */
+export interface RunSink {
+  /** What messages call it. */
+  readonly place: string;
+  /**
+   * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end.
+   * @param best whether it is kept for its validation loss, the lowest so far, beside the last one
+   */
+  save(checkpoint: Checkpoint, best: boolean): Promise<string>;
+  /** Takes note of an event, before it is told to anyone else. */
+  record(event: TrainingEvent): Promise<void>;
+}
+
+/** A growth plan for now. */
+export type ImmediateGrowth = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;
+
+type DistributiveOmit<Type, Key extends PropertyKey> = Type extends unknown ? Omit<Type, Key> : never;
+
+export interface RunOptions {
+  /** Stays open, and so does the corpus. */
+  readonly device: Device;
+  /** Default: nothing is kept. */
+  readonly sink?: RunSink | undefined;
+  /** How checkpoints name the data. Default: by the name of the corpus. */
+  readonly data?: Pick<Checkpoint, "dataName" | "data"> | undefined;
+}
+
+/** What a run is made of. */
+export interface RunParts extends RunOptions, Beginning {
+  readonly trainer: Trainer;
+}
+
+/** Puts what a run begins with on a device, and keeps it if the run is new. Throws a `UserError` for too short a corpus. */
+export async function assemble(begun: Beginning, options: RunOptions): Promise<RunParts> {
+  const { config, corpus, state, progress } = begun;
+  checkCorpus(corpus, config.model.context);
+  const given = givenOf(state.config);
+  const training = { ...config.training, given };
+  const trainer = await Trainer.create(options.device, modelOf(state.config), state, training);
+  const { data = { dataName: corpus.name }, sink } = options;
+  if (sink !== undefined && state.step === progress.start)
+    await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
+  return { ...begun, ...options, data, trainer };
+}
+
+/** A run under way. Between its events it can be looked into, grown and copied. */
+export class Run {
+  readonly corpus: Corpus;
+  readonly #data: Pick<Checkpoint, "dataName" | "data">;
+  readonly #sink: RunSink | undefined;
+  #config: Config;
+  #trainer: Trainer;
+  #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
+  #progress: Progress;
+  /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
+  #flopsPerToken: number;
+  #underWay = false;
+
+  protected constructor({ trainer, corpus, config, state, progress, sink, data }: RunParts) {
+    this.corpus = corpus;
+    this.#data = data ?? { dataName: corpus.name };
+    this.#sink = sink;
+    this.#config = config;
+    this.#trainer = trainer;
+    this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
+    this.#progress = progress;
+    this.#flopsPerToken = trainingFlopsPerToken(state.config);
+  }
+
+  /** Throws a `UserError` for a corpus that is too short. */
+  static async begin(begun: Beginning, options: RunOptions): Promise<Run> {
+    return new Run(await assemble(begun, options));
+  }
+
+  #startEvent(): TrainingEvent {
+    const { config } = this.#model;
+    const { train: training, validation, name, tokenizer } = this.corpus;
+    return {
+      type: "start",
+      config: { ...this.#config, model: config },
+      step: this.trainer.step,
+      parameters: countParameters(config),
+      flopsPerToken: this.#flopsPerToken,
+      device: this.trainer.device.description,
+      data: {
+        name,
+        trainTokens: training.length,
+        validationTokens: validation.length,
+        vocabulary: tokenizer.vocabularySize,
+      },
+    };
+  }
+
+  /** All events from here to the end, each recorded by the sink before it is yielded. Nothing goes on while one is looked at. */
+  async *events(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
+    yield this.#startEvent();
+    const loop = this.#loop(signal);
+    for (;;) {
+      const { done, value: event } = await this.#alone(() => loop.next());
+      if (done === true) return;
+      await this.#sink?.record(event);
+      yield event;
+    }
+  }
+
+  /** Does what must not be done twice at a time. */
+  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#underWay) throw new Error("the run is at work; it can be changed and copied between its events");
+    this.#underWay = true;
+    try {
+      return await work();
+    } finally {
+      this.#underWay = false;
+    }
+  }
+
+  async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
+    const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
+    const isEvaluated = (step: number) =>
+      step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step);
+    if (this.trainer.step === this.#progress.start) yield* this.#evaluateAndKeep();
+    let saved = this.trainer.step;
+    while (this.trainer.step < steps && signal?.aborted !== true) {
+      yield* this.#growths();
+      yield await this.#step();
+      const { step } = this.trainer;
+      if (isEvaluated(step)) yield* this.#evaluateAndKeep();
+      if (this.#sink !== undefined && (step === steps || (checkpointEvery > 0 && step % checkpointEvery === 0))) {
+        yield await this.#save(this.#sink, false);
+        saved = step;
+      }
+    }
+    const { step } = this.trainer;
+    if (this.#sink !== undefined && saved !== step) yield await this.#save(this.#sink, false);
+    yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
+  }
+
+  /** What learns. Another one once the model has grown in more than its numbers of tokens. */
+  get trainer(): Trainer {
+    return this.#trainer;
+  }
+
+  /** The logits [V] of the token that follows a window, by the weights as they are now. */
+  async nextLogits(window: Int32Array): Promise<Float32Array> {
+    return this.trainer.inference.nextLogits(window);
+  }
+
+  /** The longest window of the model, in tokens. */
+  get context(): number {
+    return this.#config.model.context;
+  }
+
+  /** The model's configuration as it is now. */
+  get model(): ModelState["config"] {
+    return this.#model.config;
+  }
+
+  /** Whether the model is to grow after a step. */
+  growsAt(step: number): boolean {
+    return this.#config.growth.some((plan) => plan.step === step);
+  }
+
+  /** Everything as it is now, on the host. */
+  async state(): Promise<ModelState> {
+    return { ...this.#model, ...(await this.trainer.download()) };
+  }
+
+  /**
+   * Everything that another run needs to go on from here, bitwise: `resumedBeginning` takes it.
+   * @throws Error while the run is at work
+   */
+  async checkpoint(): Promise<Checkpoint> {
+    return this.#alone(() => this.#checkpoint());
+  }
+
+  /**
+   * Grows at once. The plan becomes part of the configuration, as one for the current step, so that a run that goes on from a
+   * checkpoint knows of it.
+   * @param plan as in the configuration, without its step
+   * @throws UserError for a plan that cannot be, now or with those that are to come; Error while the run is at work
+   */
+  async grow(plan: ImmediateGrowth): Promise<GrowthEvent> {
+    return this.#alone(async () => {
+      const { step } = this.trainer;
+      const scheduled = parsedPlan({ ...plan, step });
+      const plans = growthPlansOf(this.#config);
+      const done = this.#progress.growthsDone;
+      const growth = [...plans.slice(0, done), scheduled, ...plans.slice(done)];
+      checkGrowth(this.#model.config, growth.slice(done), step, this.#config.training.steps);
+      this.#config = { ...this.#config, growth };
+      const event = await this.#grow(scheduled);
+      await this.#sink?.record(event);
+      return event;
+    });
+  }
+
+  /** Frees what it has on the device. */
+  async close(): Promise<void> {
+    await this.#trainer.close();
+  }
+
+  async #step(): Promise<StepEvent> {
+    const { training, model } = this.#config;
+    const { step } = this.trainer;
+    const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#model.rewarm);
+    const begun = performance.now();
+    const { loss, gradientNorm } = await this.trainer.update(this.#passes(step), learningRate, training.seed);
+    const seconds = (performance.now() - begun) / 1000;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);
+    }
+    const tokens = training.batch * model.context;
+    const flops = tokens * this.#flopsPerToken;
+    this.#progress = {
+      ...this.#progress,
+      tokens: this.#progress.tokens + tokens,
+      flops: this.#progress.flops + flops,
+      seconds: this.#progress.seconds + seconds,
+    };
+    // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
+    this.#model = { ...this.#model, ...advanceRamps(this.#model, step + 1) };
+    this.trainer.inference.use({ given: givenOf(this.#model.config) });
+    const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
+    return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
+  }
+
+  /** The batch of a step, in passes that fit the memory. */
+  #passes(step: number) {
+    const { training, model } = this.#config;
+    const size = microBatchOf(this.#config);
+    return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) =>
+      randomBatch(this.corpus.train, {
+        seed: training.seed,
+        step,
+        sequences: training.batch,
+        context: model.context,
+        rows: { from: pass * size, to: Math.min(training.batch, (pass + 1) * size) },
+      }),
+    );
+  }
+
+  async *#growths(): AsyncGenerator<GrowthEvent> {
+    for (;;) {
+      const plan = growthPlansOf(this.#config)[this.#progress.growthsDone];
+      if (plan === undefined || plan.step > this.trainer.step) return;
+      yield await this.#grow(plan);
+    }
+  }
+
+  /** Carries out the plan that is next. */
+  async #grow({ step: _, ...plan }: ScheduledGrowth): Promise<GrowthEvent> {
+    const lossBefore = await this.#validationLoss();
+    const batch = this.#passes(this.trainer.step)[0];
+    if (batch === undefined) throw new Error("internal: a step without a pass");
+    const state = await this.state();
+    const grown = await growMeasured(this.trainer.inference, state, plan, this.#config.training.seed, batch);
+    await this.#take(grown.state);
+    this.#flopsPerToken = grown.report.flopsPerTokenAfter;
+    this.#progress = { ...this.#progress, growthsDone: this.#progress.growthsDone + 1 };
+    const lossAfter = await this.#validationLoss();
+    return { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter, ...this.#totals() };
+  }
+
+  /** Goes on with a grown state; what is compiled stays where it serves that too. */
+  async #take(state: ModelState): Promise<void> {
+    const { config, ramps, rewarm } = state;
+    const given = givenOf(config);
+    if (sameProgram(this.#model.config, config)) {
+      await this.#trainer.replace(state);
+      this.#trainer.inference.use({ given });
+    } else {
+      const { device } = this.#trainer;
+      await this.#trainer.close();
+      this.#trainer = await Trainer.create(device, modelOf(config), state, { ...this.#config.training, given });
+    }
+    this.#model = { config, ramps, rewarm };
+  }
+
+  async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {
+    const validationLoss = await this.#validationLoss();
+    const bitsPerByte = validationLoss / Math.LN2 / this.corpus.validationBytesPerToken;
+    const { step } = this.trainer;
+    const event: ValidationEvent = {
+      type: "validation",
+      step,
+      validationLoss,
+      perplexity: Math.exp(validationLoss),
+      bitsPerByte,
+      ...this.#totals(),
+    };
+    yield event;
+    if (!Number.isFinite(validationLoss))
+      await this.#diverged(`step ${step}: the validation loss is ${validationLoss}`);
+    if (validationLoss >= (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) return;
+    this.#progress = { ...this.#progress, best: { step, validationLoss } };
+    if (this.#sink === undefined || step === 0 || !this.#config.training.keepBest) return;
+    yield await this.#save(this.#sink, true);
+  }
+
+  async #validationLoss(): Promise<number> {
+    const { training, model } = this.#config;
+    const { context } = model;
+    const whole = Math.max(1, Math.floor(training.evaluationTokens / context)) * context;
+    const batches = consecutiveBatches(this.corpus.validation, {
+      context,
+      ...(training.evaluationTokens > 0 && { maxTokens: whole }),
+    });
+    return (await this.trainer.inference.evaluate(batches)).loss;
+  }
+
+  async #checkpoint(): Promise<Checkpoint> {
+    const config = { ...this.#config, model: this.#model.config };
+    const { tokenizer } = this.corpus;
+    return { config, state: await this.state(), tokenizer, ...this.#data, progress: this.#progress };
+  }
+
+  async #save(sink: RunSink, best: boolean): Promise<TrainingEvent> {
+    const directory = await sink.save(await this.#checkpoint(), best);
+    return { type: "checkpoint", step: this.trainer.step, directory, best };
+  }
+
+  #totals() {
+    const { tokens, flops, seconds } = this.#progress;
+    return { tokens, flops, seconds };
+  }
+
+  async #diverged(what: string): Promise<never> {
+    const norms = [...(await this.trainer.parameterNorms())].toSorted(([, a], [, b]) => b - a);
+    const largest = norms.slice(0, 3).map(([name, norm]) => `${name} ${norm.toPrecision(3)}`);
+    const kept = this.#sink === undefined ? "" : ` The last checkpoint in ${this.#sink.place} is kept.`;
+    throw new DivergenceError(
+      `${what}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate, or limit the gradients with training.clip.`,
+    );
+  }
+}
+
+function parsedPlan(plan: object): ScheduledGrowth {
+  const parsed = scheduledGrowthSchema.safeParse(plan);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(`growth: ${[...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ")}`);
+}

@@ -1,0 +1,162 @@
+/** Runs that are steered while they go, and checkpoints in memory. */
+
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import {
+  type Checkpoint,
+  type Config,
+  checkpointFiles,
+  loadCheckpoint,
+  newBeginning,
+  parseCheckpoint,
+  resumedBeginning,
+  saveCheckpoint,
+  startedBeginning,
+  type TrainingEvent,
+} from "../../src/training/index.ts";
+import { Run } from "../../src/training/run.ts";
+import { failure, useFolder } from "../formats/helpers.ts";
+import { useDevice } from "../support/device.ts";
+import { corpus, lossesOf, ofType, only, tinyConfig, tokenformerModel, told } from "./support.ts";
+
+const device = useDevice("cpu", { threads: 1 });
+const folder = useFolder();
+
+const model = { ...tokenformerModel, dropout: 0.1 };
+const plan = { add: { feedForward: 5, query: 2 }, rampSteps: 6, freeze: 3 };
+
+const begun = async (config: Config) => Run.begin(await newBeginning({ config, corpus }), { device: device() });
+
+const resumed = async (checkpoint: Checkpoint) =>
+  Run.begin(await resumedBeginning(checkpoint, { corpus }), { device: device() });
+
+/** The events of a run to its end, with something done after a step. */
+async function eventsOf(run: Run, at = -1, action: (run: Run) => Promise<unknown> = async () => {}) {
+  const events: TrainingEvent[] = [];
+  for await (const event of run.events()) {
+    events.push(event);
+    if (event.type === "step" && event.step === at) await action(run);
+  }
+  await run.close();
+  return events;
+}
+
+describe("growing between two events", () => {
+  it("is the growth of a plan for that step", async () => {
+    const later = { step: 9, add: { value: 3 } };
+    const planned = await eventsOf(await begun(tinyConfig({}, { growth: [{ step: 5, ...plan }, later] }, model)));
+    const grown: TrainingEvent[] = [];
+    let checkpoint: Checkpoint | undefined;
+    const live = await eventsOf(await begun(tinyConfig({}, { growth: [later] }, model)), 5, async (run) => {
+      grown.push(await run.grow(plan));
+      checkpoint = await run.checkpoint();
+    });
+    expect(lossesOf(live)).toEqual(lossesOf(planned));
+    const { seconds: _, ...event } = only(ofType(grown, "growth"));
+    expect(ofType(planned, "growth")[0]).toMatchObject(event);
+    expect(checkpoint?.config.growth).toMatchObject([{ step: 5, add: plan.add }, later]);
+    expect(checkpoint?.progress.growthsDone).toBe(1);
+  });
+
+  it("refuses what a configuration would, and the run goes on", async () => {
+    const refusals: string[] = [];
+    const events = await eventsOf(await begun(tinyConfig({ steps: 3 })), 2, async (run) => {
+      refusals.push(await failure(run.grow({ width: 24 })), await failure(run.grow({ add: { query: -1 } })));
+      refusals.push(await failure(run.grow({ add: { query: "x1" } })));
+    });
+    expect(refusals).toMatchInlineSnapshot(`
+      [
+        "UserError: a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }",
+        "UserError: growth: add: query: Too small: expected number to be >0",
+        "UserError: growth plan: x1 at blocks.0.attention.query appends no tokens; growing cannot shrink, use x2 or more",
+      ]
+    `);
+    expect(lossesOf(events)).toHaveLength(3);
+    await expect((await begun(tinyConfig({ steps: 3 }))).grow({ add: {} })).rejects.toThrow();
+  });
+
+  it("is refused while the run is at work", async () => {
+    const run = await begun(tinyConfig({ steps: 2 }));
+    const events = run.events();
+    await events.next();
+    const working = events.next();
+    await expect(run.grow(plan)).rejects.toThrow("the run is at work");
+    await expect(run.checkpoint()).rejects.toThrow("the run is at work");
+    await working;
+    await expect(run.checkpoint()).resolves.toMatchObject({ state: { step: 0 } });
+    await run.close();
+  });
+});
+
+describe("a checkpoint in memory", () => {
+  it("goes on bit for bit, also after the run that it is of, and by way of its files", async () => {
+    let [before, after]: (Checkpoint | undefined)[] = [];
+    const whole = await eventsOf(await begun(tinyConfig({ evaluateEvery: 4 }, {}, model)), 5, async (run) => {
+      before = await run.checkpoint();
+      await run.grow(plan);
+      after = await run.checkpoint();
+    });
+    if (before === undefined || after === undefined) throw new Error("the run has no step 5");
+    const losses = lossesOf(whole).slice(5);
+    expect(lossesOf(await eventsOf(await resumed(after)))).toEqual(losses);
+    expect(lossesOf(await eventsOf(await resumed(await parseCheckpoint(await checkpointFiles(after)))))).toEqual(
+      losses,
+    );
+    const undone = await eventsOf(await resumed(before), 5);
+    expect(ofType(undone, "growth")).toEqual([]);
+    expect(lossesOf(undone)[0]).toBeCloseTo(losses[0] ?? 0, 4);
+    expect(told(undone)).toBe(
+      "start 5, step 6, step 7, step 8, validation 8, step 9, step 10, step 11, step 12, validation 12, end 12",
+    );
+  });
+
+  it("is the one that a folder holds", async () => {
+    const run = await begun(tinyConfig({ steps: 6 }, {}, model));
+    let made: Checkpoint | undefined;
+    await eventsOf(run, 4, async () => {
+      await run.grow(plan);
+      made = await run.checkpoint();
+    });
+    if (made === undefined) throw new Error("the run has no step 4");
+    await saveCheckpoint(folder.at("run"), made);
+    const files = await checkpointFiles(made);
+    expect([...files.keys()].toSorted()).toEqual([
+      "config.json",
+      "model.safetensors",
+      "optimizer.safetensors",
+      "tokenizer.json",
+      "training.json",
+    ]);
+    for (const [name, bytes] of files) expect([...(await readFile(folder.at(`run/${name}`)))]).toEqual([...bytes]);
+    const { tokenizer: _, ...parsed } = await parseCheckpoint(files);
+    const { tokenizer: __, ...loaded } = await loadCheckpoint(folder.at("run"));
+    expect(parsed).toEqual(loaded);
+    const other = await startedBeginning(made, { corpus, config: { ...made.config, training: tinyConfig().training } });
+    expect(other.progress).toMatchObject({ start: 4, growthsDone: 1 });
+  });
+
+  it("tells what is missing or damaged by the name of the file", async () => {
+    const run = await begun(tinyConfig({ steps: 1 }));
+    const files = await checkpointFiles(await run.checkpoint());
+    await run.close();
+    const without = (name: string) => new Map([...files].filter(([other]) => other !== name));
+    const changed = (name: string, change: (bytes: Uint8Array) => Uint8Array) =>
+      new Map([...files].map(([other, bytes]) => [other, other === name ? change(bytes) : bytes]));
+    const weights = "model.safetensors";
+    const faults = [
+      without("config.json"),
+      without(weights),
+      changed("training.json", () => new TextEncoder().encode("{")),
+      changed(weights, (bytes) => bytes.subarray(0, bytes.length - 4)),
+    ];
+    expect(await Promise.all(faults.map((fault) => failure(parseCheckpoint(fault))))).toMatchInlineSnapshot(`
+      [
+        "UserError: cannot read config.json: there is no such file; check the path",
+        "UserError: cannot read model.safetensors: there is no such file; check the path",
+        "UserError: training.json:1:2: this is not JSON; correct the file or write it again",
+        "UserError: model.safetensors: tensor "finalNorm.scale": expected data up to byte 6768, found 6764 bytes in all; the file is damaged or no safetensors file: copy or write it again",
+      ]
+    `);
+    expect((await parseCheckpoint(without("optimizer.safetensors"))).state.moments).toBeUndefined();
+  });
+});
