@@ -42,9 +42,11 @@ export class LocalConnection implements Connection {
   }
 
   async close(): Promise<void> {
+    const isLost = this.#pending.failed;
     this.#pending.fail(closed());
-    this.#last = this.#last.then(() => this.#host.close());
-    await this.#last;
+    const freed = this.#last.then(() => this.#host.close());
+    this.#last = freed.catch(() => undefined);
+    await (isLost ? this.#last : freed);
   }
 
   async #answer(call: number, handler: () => unknown): Promise<void> {
@@ -52,6 +54,8 @@ export class LocalConnection implements Connection {
     try {
       this.#pending.settle(call, { answer: await handler() });
     } catch (error) {
+      // What comes of the loss of a GPU may be thrown just before the loss is told, which then settles the request.
+      await eventLoopTurn();
       this.#pending.settle(call, { error });
     }
     if (performance.now() - this.#turned < LONGEST_WITHOUT_TURN) return;

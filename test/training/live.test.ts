@@ -120,13 +120,9 @@ describe("a checkpoint in memory", () => {
     if (made === undefined) throw new Error("the run has no step 4");
     await saveCheckpoint(folder.at("run"), made);
     const files = await checkpointFiles(made);
-    expect([...files.keys()].toSorted()).toEqual([
-      "config.json",
-      "model.safetensors",
-      "optimizer.safetensors",
-      "tokenizer.json",
-      "training.json",
-    ]);
+    expect(new Set(files.keys())).toEqual(
+      new Set(["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "training.json"]),
+    );
     for (const [name, bytes] of files) expect([...(await readFile(folder.at(`run/${name}`)))]).toEqual([...bytes]);
     const { tokenizer: _, ...parsed } = await parseCheckpoint(files);
     const { tokenizer: __, ...loaded } = await loadCheckpoint(folder.at("run"));

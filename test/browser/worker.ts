@@ -1,0 +1,186 @@
+/** What the tests do in a browser: the scenarios of a web worker, asked for by name. */
+
+import {
+  type Checkpoint,
+  checkpointFiles,
+  Decoder,
+  type Device,
+  generate,
+  newBeginning,
+  openDevice,
+  parseCheckpoint,
+  Run,
+  resumedBeginning,
+} from "../../src/browser.ts";
+import { lossesOf, type Training, tinyRun } from "./tiny-run.ts";
+
+// TypeScript declares these only together with a page's whole interface.
+declare const self: {
+  onmessage: (event: { readonly data: Request }) => void;
+  postMessage(answer: Answer): void;
+};
+declare const WebAssembly: { Memory: new (size: object) => { readonly buffer: ArrayBufferLike } };
+declare const GPUAdapter: { readonly prototype: { requestDevice(...given: unknown[]): Promise<GpuDevice> } };
+declare const GPUDevice: { readonly prototype: { createBuffer(given: unknown): object } };
+declare const GPUBuffer: { readonly prototype: { destroy(): void } };
+interface GpuDevice {
+  destroy(): void;
+}
+
+export interface Trained {
+  readonly device: string;
+  readonly losses: readonly number[];
+  readonly text: string;
+}
+
+/** Files by name, as numbers, which survive any way between processes. */
+export type Files = Readonly<Record<string, readonly number[]>>;
+
+const begin = async (training: Training, device: Device) =>
+  Run.begin(await newBeginning(tinyRun(training)), { device });
+
+async function opened<Result>(training: Training, use: (device: Device) => Promise<Result>): Promise<Result> {
+  const device = await openDevice(training.device, training);
+  try {
+    return await use(device);
+  } finally {
+    await device.close();
+  }
+}
+
+const scenarios = {
+  /** Trains to the end, then writes. */
+  train: (training: Training): Promise<Trained> =>
+    opened(training, async (device) => {
+      const run = await begin(training, device);
+      const losses = await lossesOf(run);
+      const decoder = await Decoder.open(run.trainer.inference, { context: run.context });
+      let text = "";
+      const options = { prompt: "the ", tokens: 12, temperature: 0 };
+      for await (const piece of generate(decoder, run.corpus.tokenizer, options)) text += piece;
+      await decoder.release();
+      await run.close();
+      return { device: device.description, losses, text };
+    }),
+
+  /** Keeps a checkpoint after a step, trains to the end, and once more from the checkpoint's files. */
+  resume: ({ at, ...training }: Training & { readonly at: number }) =>
+    opened(training, async (device) => {
+      const run = await begin(training, device);
+      let checkpoint: Checkpoint | undefined;
+      const losses = await lossesOf(run, async (_, step) => {
+        if (step === at) checkpoint = await run.checkpoint();
+      });
+      if (checkpoint === undefined) throw new Error(`the run has no step ${at}`);
+      const files = await checkpointFiles(checkpoint);
+      const { corpus } = run;
+      await run.close();
+      const again = await Run.begin(await resumedBeginning(await parseCheckpoint(files), { corpus }), { device });
+      const resumed = await lossesOf(again);
+      await again.close();
+      return { losses, resumed, files: Object.fromEntries([...files].map(([name, bytes]) => [name, [...bytes]])) };
+    }),
+
+  /** The size of WebAssembly's memory, and the number of GPU buffers that live, every some steps. */
+  memory: ({ every, ...training }: Training & { readonly every: number }) => {
+    const heaps = recordedHeaps();
+    const buffers = training.device === "webgpu" ? countedBuffers() : () => 0;
+    return opened(training, async (device) => {
+      const sizes: { heap: number; buffers: number }[] = [];
+      await lossesOf(await begin(training, device), async (_, step) => {
+        if (step % every !== 0) return;
+        const heap = heaps.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+        sizes.push({ heap, buffers: buffers() });
+      });
+      return sizes;
+    });
+  },
+
+  /** Loses the GPU in the middle of a run. */
+  loseGpu: (training: Training) => {
+    const gpu = requestedGpu();
+    return opened(training, async (device) => {
+      const run = await begin(training, device);
+      return lossesOf(run, async (_, step) => {
+        if (step === 2) gpu()?.destroy();
+      });
+    });
+  },
+
+  ping: async () => "pong",
+};
+
+export type Scenarios = typeof scenarios;
+
+type Request = {
+  readonly [Name in keyof Scenarios]: {
+    readonly call: number;
+    readonly name: Name;
+    readonly given: Parameters<Scenarios[Name]>[0];
+  };
+}[keyof Scenarios];
+
+/** What a scenario gives, or the name and message of what it threw. */
+export type Answer = { readonly call: number } & ({ readonly answer: unknown } | { readonly error: string });
+
+self.onmessage = async ({ data }) => {
+  const { call } = data;
+  try {
+    self.postMessage({ call, answer: await answer(data) });
+  } catch (error) {
+    self.postMessage({ call, error: String(error) });
+  }
+};
+
+function answer(request: Request): Promise<unknown> {
+  switch (request.name) {
+    case "train":
+      return scenarios.train(request.given);
+    case "resume":
+      return scenarios.resume(request.given);
+    case "memory":
+      return scenarios.memory(request.given);
+    case "loseGpu":
+      return scenarios.loseGpu(request.given);
+    case "ping":
+      return scenarios.ping();
+  }
+}
+
+/** The memories that WebAssembly makes from now on. */
+function recordedHeaps() {
+  const made: { readonly buffer: ArrayBufferLike }[] = [];
+  WebAssembly.Memory = new Proxy(WebAssembly.Memory, {
+    construct(target, given) {
+      const memory = Reflect.construct(target, given);
+      made.push(memory);
+      return memory;
+    },
+  });
+  return made;
+}
+
+function countedBuffers(): () => number {
+  let count = 0;
+  const { createBuffer } = GPUDevice.prototype;
+  const { destroy } = GPUBuffer.prototype;
+  GPUDevice.prototype.createBuffer = function (given) {
+    count++;
+    return createBuffer.call(this, given);
+  };
+  GPUBuffer.prototype.destroy = function () {
+    count--;
+    destroy.call(this);
+  };
+  return () => count;
+}
+
+function requestedGpu(): () => GpuDevice | undefined {
+  let requested: GpuDevice | undefined;
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...given) {
+    requested = await requestDevice.apply(this, given);
+    return requested;
+  };
+  return () => requested;
+}
