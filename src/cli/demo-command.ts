@@ -28,7 +28,6 @@ const SAMPLE = { prompt: PROMPT, temperature: 0.8, seed: 1 } as const;
 
 export const demoCommand = () =>
   new Command("demo")
-    .description(`train mini on ${EMBEDDED}, grow it twice on the way, write text and a report`)
     .option("--set <key=value>", "change the configuration, for example training.steps=300", collect, [])
     .option("--out <folder>", "where the run goes (default: a new folder in runs)")
     .addOption(deviceOption())

@@ -29,9 +29,6 @@ interface Options {
 
 export const evalCommand = () =>
   new Command("eval")
-    .description(
-      "loss, perplexity and bits per byte on a text; or accuracy on a task, as lm-evaluation-harness counts it",
-    )
     .argument("<run>", "folder of a run or checkpoint")
     .option("--data <file>", "a text or token file (default: what the run was trained on)")
     .addOption(

@@ -32,7 +32,6 @@ const formats: ReadonlyMap<string, { readonly description: string; readonly writ
 
 export const exportCommand = () =>
   new Command("export")
-    .description("write a model for other programs")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(
       new Option("--format <name>", [...formats].map(([name, { description }]) => `${name}: ${description}`).join("; "))

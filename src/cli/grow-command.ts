@@ -35,9 +35,6 @@ interface Options extends PlanOptions {
 
 export const growCommand = () =>
   new Command("grow")
-    .description(
-      "append parameter tokens to a TokenFormer, or widen a Transformer; train the result with `train --resume --out`",
-    )
     .argument("<run>", "folder of a run or checkpoint")
     .requiredOption("--to <folder>", "where the grown checkpoint goes")
     .option("--add <sites>", "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or all=x2 for twice as many")

@@ -15,7 +15,6 @@ interface Options {
 
 export const importCommand = () =>
   new Command("import")
-    .description("turn a published TokenFormer checkpoint (PyTorch or safetensors) into one of this program")
     .argument("<weights>", "folder or file with the weights: .bin, .pt, .safetensors, or the index of several")
     .requiredOption("--to <folder>", "where the checkpoint goes")
     .option("--config <file>", "the model's .yml or config.json (default: the one beside the weights)")

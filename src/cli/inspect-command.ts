@@ -13,7 +13,6 @@ import { printUsage, usageJson, usageOf } from "./usage-table.ts";
 
 export const inspectCommand = () =>
   new Command("inspect")
-    .description("configuration, parameters by group, costs, and what was born when it grew")
     .argument("<run>", "folder of a run or checkpoint")
     .option("--usage", "measure how much old and new parameter tokens are used, and their gradients", false)
     .option("--data <file>", "the text for --usage (default: what the run was trained on)")

@@ -18,7 +18,6 @@ interface Options {
 
 export const logitsCommand = () =>
   new Command("logits")
-    .description("write the logits of token ids to a safetensors file: one F32 tensor [batch, time, vocabulary]")
     .argument("<run>", "folder of a run or checkpoint")
     .requiredOption("--tokens <file>", "a JSON file: a list of lists of token ids, all of one length")
     .requiredOption("--to <file>", "the safetensors file to write, with the tensor `logits`")

@@ -11,10 +11,7 @@ import { print, printJson, printTable } from "./output.ts";
 const CHARACTERS = 65;
 
 export const presetsCommand = () =>
-  new Command("presets")
-    .description("the named configurations")
-    .option("--json", "print them as JSON", false)
-    .action(runPresets);
+  new Command("presets").option("--json", "print them as JSON", false).action(runPresets);
 
 function runPresets({ json }: { readonly json: boolean }): void {
   const rows = presetNames.map((name) => {

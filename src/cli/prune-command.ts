@@ -44,7 +44,6 @@ const CALIBRATION_PASSES = 8;
 
 export const pruneCommand = () =>
   new Command("prune")
-    .description("drop the parameter tokens of a TokenFormer that a text uses least")
     .argument("<run>", "folder of a run or checkpoint")
     .requiredOption("--to <folder>", "where the pruned checkpoint goes")
     .requiredOption("--keep <share>", "share of the parameter tokens that stay, such as 0.7", numberOption("--keep"))

@@ -32,7 +32,6 @@ interface Options {
 
 export const sampleCommand = () =>
   new Command("sample")
-    .description("write text that goes on from a prompt: the text on stdout, all else on stderr")
     .argument("<run>", "folder of a run or checkpoint")
     .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
     .option("--tokens <n>", "tokens to write", numberOption("--tokens"), 200)

@@ -33,7 +33,6 @@ const DRAIN_SECONDS = 30;
 
 export const serveCommand = () =>
   new Command("serve")
-    .description("serve a model with OpenAI's completions API, until SIGTERM or Ctrl-C")
     .argument("<run>", "folder of a run or checkpoint")
     .option("--port <n>", "0 for any that is free", wholeOption("--port"), 8000)
     .option("--host <address>", "where to listen; others can reach 0.0.0.0", "127.0.0.1")

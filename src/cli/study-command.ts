@@ -41,11 +41,7 @@ interface Options extends StudyConfigurationOptions {
   readonly json: boolean;
 }
 
-export const studyCommand = () =>
-  new Command("study")
-    .description("does growing pay? Plan, run and report a comparison with its alternatives")
-    .addCommand(progressiveCommand())
-    .addCommand(presetsCommand());
+export const studyCommand = () => new Command("study").addCommand(progressiveCommand()).addCommand(presetsCommand());
 
 const progressiveCommand = () =>
   new Command("progressive")

@@ -27,7 +27,6 @@ interface Options {
 
 export const tokenizeCommand = () =>
   new Command("tokenize")
-    .description("turn texts into a token file .bin, or a folder of two, with the tokenizer.json beside it")
     .option("--data <files...>", `texts, folders of texts .txt, ${embeddedNames.join(" or ")}`, [EMBEDDED])
     .option("--validation <files...>", "texts to hold out: they go to a token file of their own")
     .requiredOption(

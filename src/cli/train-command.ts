@@ -40,7 +40,6 @@ export const deviceOption = () => new Option("--device <name>", "where to comput
 
 export const trainCommand = () =>
   new Command("train")
-    .description("train a model; with --grow-at, append parameter tokens on the way")
     .option("--preset <name>", "a named configuration, see `tokenformer presets` (default: mini)")
     .option("--config <file>", "a JSON file with a configuration, instead of a preset")
     .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collect, [])

@@ -1,8 +1,13 @@
 /** The version of the package. */
 
 import { readFileSync } from "node:fs";
-import { z } from "zod";
 
 const file = new URL("../../package.json", import.meta.url);
 
-export const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, "utf8")));
+export const version = versionOf(JSON.parse(readFileSync(file, "utf8")));
+
+function versionOf(description: unknown): string {
+  if (typeof description === "object" && description !== null && "version" in description)
+    return String(description.version);
+  throw new Error(`${file.pathname} has no version`);
+}

@@ -52,6 +52,7 @@ export function useCommandLine() {
   afterAll(async () => rm(folder, { recursive: true }));
   return {
     at,
+    main: MAIN,
     start,
     run: async (...args: readonly string[]) => start(...args).outcome,
     /** The standard output of a command that succeeds. */
