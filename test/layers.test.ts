@@ -23,6 +23,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   server: ["evaluation", "generation", "text"],
   report: [],
   study: ["tensor", "runtime", "nn", "model", "growth", "formats", "text", "training", "report"],
+  benchmark: ["tensor", "runtime", "nn", "model", "growth", "formats", "training", "report"],
   cli: [
     "tensor",
     "runtime",
@@ -38,6 +39,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "server",
     "report",
     "study",
+    "benchmark",
   ],
 };
 

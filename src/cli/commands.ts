@@ -61,6 +61,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "does growing pay? Plan, run and report a comparison with its alternatives",
     load: async () => (await import("./study-command.ts")).studyCommand(),
   },
+  bench: {
+    description: "how fast this machine trains: steps, their limit, growth, start-up, scaling",
+    load: async () => (await import("./bench-command.ts")).benchCommand(),
+  },
   presets: {
     description: "the named configurations",
     load: async () => (await import("./presets-command.ts")).presetsCommand(),

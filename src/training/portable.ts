@@ -35,6 +35,6 @@ export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames
 export { type PruneReport, pruneMeasured } from "./pruning.ts";
 export { DivergenceError, type ImmediateGrowth, Run, type RunOptions, type RunSink } from "./run.ts";
 export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
-export { initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";
+export { gradientsOf, initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";
 export { measureUsage, type TokenUse, tokenGradientNorms, type Usage } from "./usage.ts";
 export { checkVocabulary, completed } from "./vocabulary.ts";

@@ -1,9 +1,10 @@
 /** The report as Markdown, with its figures as files beside it. */
 
+import { standalone } from "../../report/standalone.ts";
 import type { Block, Cell, Section, StudyDocument, Table } from "./document.ts";
 import { tags } from "./html-page.ts";
+import { moreColours } from "./palette.ts";
 import { type Panel, panelWidth } from "./panel.ts";
-import { standalone } from "./standalone.ts";
 
 export const figureFile = ({ name }: Panel): string => `figures/${name}.svg`;
 
@@ -16,7 +17,7 @@ export function renderMarkdown({ title, subtitle, facts, sections }: StudyDocume
 /** All figures by the name of their file, drawn for a desk. */
 export function figuresOf({ sections }: StudyDocument): Map<string, string> {
   const panels = sections.flatMap(({ blocks }) => blocks.flatMap(panelsOf));
-  return new Map(panels.map((panel) => [figureFile(panel), standalone(panel.plot)]));
+  return new Map(panels.map((panel) => [figureFile(panel), standalone(panel.plot, moreColours)]));
 }
 
 function panelsOf(block: Block): readonly Panel[] {

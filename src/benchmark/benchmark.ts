@@ -1,0 +1,92 @@
+/** The benchmark as a whole: what is measured, in which order. */
+
+import { compareSteps, type StepComparison, sidesOf } from "./compare.ts";
+import { type GrowthRow, largeStages, measureGrowth, miniStage } from "./growth.ts";
+import { type Limits, type Multiplier, measureLimits, ownMultiplier } from "./limits.ts";
+import { measureScaling, type Scaling } from "./scaling.ts";
+import type { Side } from "./sides.ts";
+import { measureStartUp, type StartUp } from "./start-up.ts";
+import { type Work, type WorkName, workModels, workOf } from "./work.ts";
+
+export const benchmarkParts = ["steps", "limits", "growth", "start-up", "scaling"] as const;
+export type BenchmarkPart = (typeof benchmarkParts)[number];
+
+export interface BenchmarkOptions {
+  readonly parts: readonly BenchmarkPart[];
+  readonly sizes: readonly WorkName[];
+  /** Whether growth goes on beyond `mini`, up to 1.4B parameters. */
+  readonly large: boolean;
+  readonly rounds: number;
+  /** The file of the command line, for start-up. */
+  readonly program: string;
+  /** Told what is under way. */
+  note(line: string): void;
+  /** Others that make the steps. Default: none. */
+  peers?(work: Work): Promise<readonly Side[]>;
+  /** Others that multiply matrices. Default: none. */
+  multipliers?(): Promise<readonly Multiplier[]>;
+}
+
+/** What was measured; parts that were not asked for are missing. */
+export interface Measurements {
+  readonly steps?: readonly StepComparison[];
+  readonly limits?: readonly Limits[];
+  readonly growth?: readonly GrowthRow[];
+  readonly startUp?: StartUp;
+  readonly scaling?: readonly Scaling[];
+}
+
+/** Steps of a turn, so that each turn takes a second or a few. */
+const stepsOfTurn: Readonly<Record<WorkName, number>> = { "nanogpt-cpu": 30, lecture: 3, "124m": 1 };
+
+/** Measures one part after the other. Others should rest meanwhile. */
+export async function runBenchmark(options: BenchmarkOptions): Promise<Measurements> {
+  const asked = (part: BenchmarkPart) => options.parts.includes(part);
+  return {
+    ...(asked("start-up") && { startUp: await startUp(options) }),
+    ...(asked("limits") && { limits: await limits(options) }),
+    ...(asked("steps") && { steps: await steps(options) }),
+    ...(asked("growth") && { growth: await growth(options) }),
+    ...(asked("scaling") && { scaling: await measureScaling(options.rounds, (line) => options.note(line)) }),
+  };
+}
+
+async function startUp({ program, rounds, note }: BenchmarkOptions): Promise<StartUp> {
+  note("start-up");
+  return measureStartUp(program, rounds);
+}
+
+async function limits({ sizes, rounds, note, multipliers }: BenchmarkOptions): Promise<Limits[]> {
+  const all = [await ownMultiplier(), ...((await multipliers?.()) ?? [])];
+  const measured: Limits[] = [];
+  for (const size of sizes) {
+    note(`matrix products of ${size}`);
+    measured.push(await measureLimits(workOf(size, "tokenformer"), all, { rounds, runs: 3 }));
+  }
+  await Promise.all(all.map((multiplier) => multiplier.close()));
+  return measured;
+}
+
+async function steps({ sizes, rounds, note, peers }: BenchmarkOptions): Promise<StepComparison[]> {
+  const comparisons: StepComparison[] = [];
+  for (const size of sizes) {
+    for (const type of workModels) {
+      note(`training steps of ${type} at ${size}`);
+      const work = workOf(size, type);
+      const others = (await peers?.(work)) ?? [];
+      // With others, enough steps before the first turn to compare 20 losses.
+      const [turn, warm] = [stepsOfTurn[size], others.length > 0 ? 20 : 2];
+      comparisons.push(await compareSteps(work, sidesOf(work, others), { rounds, steps: turn, warm }));
+    }
+  }
+  return comparisons;
+}
+
+async function growth({ large, note }: BenchmarkOptions): Promise<GrowthRow[]> {
+  const rows: GrowthRow[] = [];
+  for (const stage of [miniStage, ...(large ? largeStages : [])]) {
+    note(`growth: ${stage.name}`);
+    rows.push(await measureGrowth(stage));
+  }
+  return rows;
+}

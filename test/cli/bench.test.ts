@@ -1,0 +1,24 @@
+import { readdir, readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { json, useCommandLine } from "../support/command-line.ts";
+
+const { answer, at, run } = useCommandLine();
+
+it("measures what is asked for, and writes it to a folder", async () => {
+  const text = await answer("bench", "--only", "growth", "--out", "bench");
+  expect(text).toContain("| mini, twice the tokens | 1.06 M → 2.11 M |");
+  expect(await readdir(at("bench"))).toEqual(["benchmark.json", "benchmark.md"]);
+  expect(await readFile(at("bench", "benchmark.md"), "utf8")).toBe(text);
+});
+
+it("prints numbers as JSON", async () => {
+  const growth = { name: "mini, twice the tokens", parametersAfter: 2_105_728, moments: true };
+  expect(json(await answer("bench", "--only", "growth", "--json"))).toMatchObject({ growth: [growth] });
+});
+
+it("refuses what it does not know, and no rounds", async () => {
+  expect(await run("bench", "--only", "speed")).toMatchObject({ code: 1, stderr: expect.stringContaining("limits") });
+  expect(await run("bench", "--rounds", "0")).toMatchObject({
+    ...{ code: 1, stderr: "tokenformer: --rounds 0: expected at least 1\n", stdout: "" },
+  });
+});
