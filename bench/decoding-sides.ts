@@ -21,7 +21,7 @@ import {
   sizesOf,
   uploadArrays,
 } from "tokenformer";
-import { openPeer } from "./peer.ts";
+import { openPeer } from "tokenformer/benchmark";
 import { toTransformersJs } from "./transformers-js-layout.ts";
 
 /** A way of decoding. */
@@ -163,8 +163,6 @@ function peerSide(name: string, command: string, given: readonly string[]): Side
       await ask(`begin ${length}`);
     },
     decode: (tokens) => ask(`decode ${tokens}`),
-    async close() {
-      peer.quit();
-    },
+    close: () => peer.quit(),
   };
 }

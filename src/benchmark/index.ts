@@ -14,3 +14,4 @@ export { openPeer, type Peer } from "./peer.ts";
 export type { CountedProduct } from "./products.ts";
 export { peerSide, type Side } from "./sides.ts";
 export { batchesOf, stateOf, type Work, type WorkModel, type WorkName, workModels, workNames, workOf } from "./work.ts";
+export { writeBenchmark } from "./write.ts";

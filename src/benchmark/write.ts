@@ -3,12 +3,13 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic, writeJson } from "../formats/index.ts";
-import { scalingFigures } from "./figures.ts";
 import { type BenchmarkReport, benchmarkMarkdown } from "./markdown.ts";
 
 /** benchmark.md with its figures, and benchmark.json with all numbers. */
 export async function writeBenchmark(report: BenchmarkReport, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
+  // Loaded when it is needed: the plotting library takes a while.
+  const { scalingFigures } = await import("./figures.ts");
   const figures = scalingFigures(report.scaling ?? []);
   for (const [name, svg] of figures) await writeFileAtomic(join(folder, name), svg);
   await writeFileAtomic(join(folder, "benchmark.md"), benchmarkMarkdown(report, [...figures.keys()]));

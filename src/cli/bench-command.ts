@@ -8,6 +8,7 @@ import {
   runBenchmark,
   type WorkName,
   workNames,
+  writeBenchmark,
 } from "../benchmark/index.ts";
 import { UserError } from "../errors.ts";
 import { machine, software, today } from "./circumstances.ts";
@@ -44,11 +45,7 @@ async function runBench({ only, sizes, large, rounds, out, json }: Options): Pro
   const [, program = ""] = process.argv;
   const measured = await runBenchmark({ parts: only, sizes, large, rounds, program, note });
   const report = { date: today(), machine: machine(), software: await software(), ...measured };
-  if (out !== undefined) {
-    // Loaded when it is needed: the plotting library takes a while.
-    const { writeBenchmark } = await import("../benchmark/write.ts");
-    await writeBenchmark(report, out);
-  }
+  if (out !== undefined) await writeBenchmark(report, out);
   if (json) printJson(report);
   else print(benchmarkMarkdown(report).trimEnd());
 }

@@ -346,13 +346,16 @@ def summary(trainer, options):
 
 
 def serve(trainer):
-    """Answers each line `step K` with the times and losses of K steps, until `quit`."""
+    """Answers `step K` with the times and losses of K steps, and `memory` with the peak of memory, until `quit`."""
     for line in sys.stdin:
         command, *arguments = line.split()
         if command == "quit":
             return
+        if command == "memory":
+            print(json.dumps({"peakBytes": round(peak_memory() * 2**20)}), flush=True)
+            continue
         if command != "step" or len(arguments) != 1:
-            sys.exit(f'expected "step K" or "quit", not {line.strip()!r}')
+            sys.exit(f'expected "step K", "memory" or "quit", not {line.strip()!r}')
         seconds, losses = trainer.steps(int(arguments[0]))
         print(json.dumps({"seconds": seconds, "losses": losses}), flush=True)
 
@@ -393,7 +396,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1, help="of the weights and the random tokens")
     parser.add_argument("--weights", metavar="FILE", help=".safetensors to start from")
     parser.add_argument("--batches", metavar="FILE", help=".safetensors with int32 tokens and targets [steps, B, T]")
-    parser.add_argument("--serve", action="store_true", help='read lines "step K" and "quit"; no warm-up of its own')
+    parser.add_argument("--serve", action="store_true", help='read lines "step K", "memory" and "quit"; no warm-up of its own')
     return parser.parse_args()
 
 

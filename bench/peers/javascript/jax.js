@@ -1,0 +1,74 @@
+/** The training step in jax-js, on its WASM backend, as one compiled function: see README.md. */
+
+globalThis.navigator ??= { hardwareConcurrency: 1 }; // what it looks at before it knows that there is no browser
+const { defaultDevice, init, jit, nn, lax, numpy: np, valueAndGrad } = await import("@jax-js/jax");
+
+import { adamw, lossOf } from "./models.js";
+import { oneHotBatch, readWork, serve } from "./serve.js";
+
+await init("wasm");
+defaultDevice("wasm");
+
+// An operation takes what it is given away; all that is here is used again, so each gets a reference of its own.
+const ops = {
+  constant: (_, data, shape) => np.array(data()).reshape(shape),
+  matmul: (a, b, transposeA = false, transposeB = false) =>
+    np.matmul(transposeA ? swapped(a) : a.ref, transposeB ? swapped(b) : b.ref),
+  add: (a, b) => np.add(a.ref, b.ref),
+  sub: (a, b) => np.subtract(a.ref, b.ref),
+  mul: (a, b) => np.multiply(a.ref, b.ref),
+  div: (a, b) => np.divide(a.ref, b.ref),
+  scale: (x, factor) => x.ref.mul(factor),
+  shift: (x, by) => x.ref.add(by),
+  sqrt: (x) => np.sqrt(x.ref),
+  erf: (x) => lax.erf(x.ref),
+  sum: (x) => np.sum(x.ref),
+  sumLast: (x) => np.sum(x.ref, -1, { keepdims: true }),
+  atLeastOne: (x) => np.maximum(x.ref, 1),
+  softmax: (x) => nn.softmax(x.ref),
+  logSoftmax: (x) => nn.logSoftmax(x.ref),
+  reshape: (x, shape) => np.reshape(x.ref, shape),
+  transpose: (x, axes) => np.transpose(x.ref, axes),
+  sliceLast: (x, from, to) => x.ref.slice(...x.shape.slice(0, -1).map(() => []), [from, to]),
+  concatLast: (parts) =>
+    np.concatenate(
+      parts.map((part) => part.ref),
+      -1,
+    ),
+};
+
+const swapped = (x) => np.swapaxes(x.ref, -1, -2);
+
+const { config, weights, batches } = await readWork();
+const names = Object.keys(weights);
+const byName = (make) => Object.fromEntries(names.map((name) => [name, make(name)]));
+let state = {
+  parameters: byName((name) => np.array(weights[name].data).reshape(weights[name].shape)),
+  first: byName((name) => np.zeros(weights[name].shape)),
+  second: byName((name) => np.zeros(weights[name].shape)),
+};
+let updates = 0;
+
+const update = jit((before, given) => {
+  const loss = (parameters) => lossOf(ops, config, parameters, given.tokens, given.targets);
+  const [value, gradients] = valueAndGrad(loss)(byName((name) => before.parameters[name].ref));
+  return { value, ...adamw(ops, names, { ...before, gradients }, given) };
+});
+
+await serve(() => ({
+  prepare: () => {
+    const { tokens, targets, shape } = oneHotBatch(batches, updates++, config.vocabulary);
+    return {
+      tokens: np.array(tokens).reshape(shape),
+      targets: np.array(targets).reshape(shape),
+      firstCorrection: np.array(1 / (1 - 0.9 ** updates)),
+      secondCorrection: np.array(1 / (1 - 0.99 ** updates)),
+    };
+  },
+  run: async (given) => {
+    const { value, ...next } = update(state, given);
+    state = next;
+    const [loss] = await value.data();
+    return loss;
+  },
+}));
