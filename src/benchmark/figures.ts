@@ -3,7 +3,7 @@
 import { dot, lineY } from "@observablehq/plot";
 import { extent, padded } from "../report/curve.ts";
 import { draw, type Frame } from "../report/figure.ts";
-import { formatCount, formatDuration } from "../report/format.ts";
+import { formatDuration, formatInteger } from "../report/format.ts";
 import { endLabels } from "../report/marks.ts";
 import { standalone } from "../report/standalone.ts";
 import type { Scaling } from "./scaling.ts";
@@ -31,7 +31,7 @@ function scalingFigure({ what, points }: Scaling): string {
   const plot = draw({
     frame,
     description: `Time of a training step against ${what}, beside the operations that the formula counts`,
-    xAxis: { label: what, ticks: measured.map(({ x }) => x), format: (log) => formatCount(Math.round(2 ** log)) },
+    xAxis: { label: what, ticks: measured.map(({ x }) => x), format: (log) => formatInteger(2 ** log) },
     yLabel: "time of a step",
     yFormat: format,
     marks: [
