@@ -24,7 +24,8 @@ export interface LoadedModel {
 export interface CachedModelOptions {
   /**
    * Whether the program gets a copy of the weights, in the layout of its kernels: twice as fast, and the caller may dispose of
-   * the tensors. Otherwise it uses the tensors as they are at each pass. Default: true on the CPU, elsewhere it cannot.
+   * the tensors. Otherwise it uses the weights as they are at each pass, also while they train and grow by tokens. Default: true
+   * on the CPU, elsewhere it cannot.
    */
   readonly freeze?: boolean | undefined;
 }
@@ -47,13 +48,14 @@ export class CachedModel {
   readonly vocabulary: number;
   readonly #layers: readonly LayerCache[];
   readonly #program: Program;
-  readonly #weights: Readonly<Record<string, DeviceTensor | HostTensor>>;
+  /** What the program is given at each pass; nothing where it has a copy of it. */
+  readonly #weights: LoadedModel | undefined;
 
   private constructor(
     device: Device,
     traced: { readonly vocabulary: number; readonly layers: readonly LayerCache[] },
     program: Program,
-    weights: Readonly<Record<string, DeviceTensor | HostTensor>>,
+    weights: LoadedModel | undefined,
   ) {
     this.device = device;
     this.vocabulary = traced.vocabulary;
@@ -71,27 +73,26 @@ export class CachedModel {
     const { rows, layers } = cache;
     const download = rows === undefined ? ["logits"] : ["logits", "rows"];
     const traced = graph("decode", { logits, ...(rows !== undefined && { rows }) });
-    const given = Object.fromEntries([...loaded.given].map(([name, value]) => [name, scalar(value)]));
     if (!freeze) {
       const program = await device.compile(traced, { download });
-      return new CachedModel(device, { vocabulary, layers }, program, { ...Object.fromEntries(parameters), ...given });
+      return new CachedModel(device, { vocabulary, layers }, program, loaded);
     }
     const frozen = new Map(parameters);
     const uploaded: DeviceTensor[] = [];
-    for (const [name, value] of Object.entries(given)) {
-      const tensor = await device.upload(value);
+    for (const [name, value] of loaded.given) {
+      const tensor = await device.upload(scalar(value));
       uploaded.push(tensor);
       frozen.set(name, tensor);
     }
     const quantization = quantize === undefined ? undefined : (name: string) => quantizationOf(quantize, name);
     const program = await device.compile(traced, { download, frozen, ...(quantization && { quantization }) });
     await device.dispose(uploaded);
-    return new CachedModel(device, { vocabulary, layers }, program, {});
+    return new CachedModel(device, { vocabulary, layers }, program, undefined);
   }
 
   /** Whether the program has a copy of the weights. */
   get holdsWeights(): boolean {
-    return Object.keys(this.#weights).length === 0;
+    return this.#weights === undefined;
   }
 
   /** Room for sequences of up to `time` tokens. */
@@ -117,7 +118,7 @@ export class CachedModel {
     };
     const { answer } = await this.#program.runThen(
       {
-        ...this.#weights,
+        ...(this.#weights && inputsOf(this.#weights)),
         ...store.inputs(rows),
         tokens: { dtype: "int32", shape: [lanes, time], data: tokens },
         "cache.lengths": { dtype: "int32", shape: [lanes], data: lengths },
@@ -138,6 +139,14 @@ export class CachedModel {
   async release(): Promise<void> {
     await this.#program.release();
   }
+}
+
+/** The weights and given values as they are now: training may have changed or replaced them. */
+function inputsOf({ parameters, given }: LoadedModel): Record<string, DeviceTensor | HostTensor> {
+  return {
+    ...Object.fromEntries(parameters),
+    ...Object.fromEntries([...given].map(([name, value]) => [name, scalar(value)])),
+  };
 }
 
 function scalar(value: number): HostTensor {

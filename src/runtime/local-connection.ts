@@ -2,6 +2,7 @@
 
 import { eventLoopTurn } from "../event-loop.ts";
 import { type Connection, closed, PendingRequests } from "./connection.ts";
+import { BreakdownError } from "./failures.ts";
 import type { DeviceKind, Handlers, RequestName, Requests } from "./protocol.ts";
 import type { SessionHost } from "./session-host.ts";
 
@@ -57,6 +58,7 @@ export class LocalConnection implements Connection {
       // What comes of the loss of a GPU may be thrown just before the loss is told, which then settles the request.
       await eventLoopTurn();
       this.#pending.settle(call, { error });
+      if (error instanceof BreakdownError) this.#pending.fail(error);
     }
     if (performance.now() - this.#turned < LONGEST_WITHOUT_TURN) return;
     await eventLoopTurn();

@@ -20,6 +20,7 @@ const remedies: Readonly<Record<DeviceKind, string>> = {
 const host: Handlers = new SessionHost({
   runtime: onnxRuntime,
   cpuIsCertain: true,
+  isBreakdown: () => false,
   provider: (kind) => kind,
   remedy: (kind) => remedies[kind],
   kernels: (module) => import(new URL(module, library).href),

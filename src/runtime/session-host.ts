@@ -11,10 +11,11 @@
  */
 
 import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
-import { messageOf, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
 import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
 import { constantsOf } from "./constants.ts";
+import { explain, reasonOf } from "./failures.ts";
 import type {
   Argument,
   DeviceKind,
@@ -40,6 +41,8 @@ export interface Platform {
   readonly runtime: OnnxRuntime;
   /** Whether the CPU needs no trial. */
   readonly cpuIsCertain: boolean;
+  /** Whether ONNX Runtime threw what leaves it unusable. */
+  isBreakdown(error: unknown): boolean;
   /** What ONNX Runtime calls a device. */
   provider(kind: DeviceKind): string;
   /** How to get a device that is missing. */
@@ -52,6 +55,8 @@ interface Program {
   readonly session: InferenceSession;
   /** Names of the outputs that are wanted on the host. */
   readonly download: ReadonlySet<string>;
+  /** Why it can run no more. */
+  failure: Error | undefined;
 }
 
 export class SessionHost implements Handlers {
@@ -80,7 +85,7 @@ export class SessionHost implements Handlers {
       await this.#transferred({ dtype: "float32", shape: [1], data: new Float32Array(1) }, "download");
     } catch (error) {
       throw new UserError(
-        `the device "${device}" is not available here: ${firstLine(error)} ${this.#platform.remedy(device)}`,
+        `the device "${device}" is not available here: ${reasonOf(error)} ${this.#platform.remedy(device)}`,
       );
     }
   }
@@ -99,14 +104,14 @@ export class SessionHost implements Handlers {
   }
 
   async run({ program, inputs, kernel }: Requests["run"]["arguments"]): Promise<RunResult> {
-    const { session, download } = this.#find(program);
+    const found = this.#find(program);
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, this.#tensor(value)]));
-    const results = new Map(Object.entries(await this.#session(session, feeds)));
+    const results = new Map(Object.entries(await this.#run(found, feeds)));
     const values: Record<string, HostTensor> = {};
     const buffers: Record<string, OutputInfo> = {};
     const answer = kernel === undefined ? undefined : await this.#takeOver(results, kernel);
     for (const [name, tensor] of results) {
-      if (download.has(name)) values[name] = hostTensor(tensor);
+      if (found.download.has(name)) values[name] = hostTensor(tensor);
       else buffers[name] = { id: this.#keep(tensor), dtype: dataType(tensor), shape: tensor.dims };
     }
     return { values, buffers, answer };
@@ -182,15 +187,18 @@ export class SessionHost implements Handlers {
         ),
       }),
     });
-    return { session, download: new Set(download) };
+    return { session, download: new Set(download), failure: undefined };
   }
 
-  async #session(session: InferenceSession, feeds: Record<string, Tensor>) {
+  async #run(program: Program, feeds: Record<string, Tensor>) {
+    if (program.failure !== undefined) throw program.failure;
     try {
-      return await session.run(feeds);
+      return await program.session.run(feeds);
     } catch (error) {
-      const given = Object.entries(feeds).map(([name, t]) => `${name}: ${t.type}[${t.dims}] on ${t.location}`);
-      throw new Error(`ONNX Runtime failed: ${messageOf(error)}\n  inputs: ${given.join(", ")}`);
+      const failure = explain(error, feeds, this.#platform.isBreakdown(error));
+      // With outputs that stay on a GPU, ONNX Runtime in browsers (1.30) would run it again on the inputs of this time.
+      if (this.#device === "webgpu") program.failure = failure;
+      throw failure;
     }
   }
 
@@ -209,7 +217,7 @@ export class SessionHost implements Handlers {
       this.#program(identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []);
     this.#transfers.set(key, program);
     const x = "tensor" in source ? source.tensor : this.#tensor({ dtype, shape, data: source.data });
-    const { y } = await this.#session((await program).session, { x });
+    const { y } = await this.#run(await program, { x });
     if (y === undefined) throw new Error("internal: the identity program gave no output");
     return y;
   }
@@ -274,11 +282,4 @@ function hostTensor(tensor: Tensor): HostTensor {
 function dataType({ type }: Tensor): DataType {
   if (type === "float32" || type === "int32" || type === "int64" || type === "bool") return type;
   throw new Error(`internal: a tensor of type ${type} is not known`);
-}
-
-/** The reason that an error gives, as one sentence. */
-function firstLine(error: unknown): string {
-  // ONNX Runtime puts the place in its source first: "…file.cc:136 function(…) condition was false. Reason."
-  const line = messageOf(error).split("\n")[0] ?? "";
-  return line.replace(/^.*was false\. /, "").replace(/\.?$/, ".");
 }

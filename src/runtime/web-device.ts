@@ -64,7 +64,11 @@ async function openWasm(options: WebDeviceOptions, kernels: Platform["kernels"])
   return new Device(new LocalConnection(host, { kind: "cpu", threads, description }));
 }
 
+/** ONNX Runtime keeps to one GPU device for ever, so that a lost one is lost for the thread. */
+let lostGpu: UserError | undefined;
+
 async function openWebGpu(options: WebDeviceOptions, kernels: Platform["kernels"]): Promise<Device> {
+  if (lostGpu !== undefined) throw lostGpu;
   // Asked for first, as ONNX Runtime's files for it are large.
   const adapter = await navigator.gpu?.requestAdapter();
   if (adapter === null || adapter === undefined) {
@@ -76,7 +80,12 @@ async function openWebGpu(options: WebDeviceOptions, kernels: Platform["kernels"
   const host = await openHost("webgpu", runtime, options, kernels);
   const connection = new LocalConnection(host, { kind: "webgpu", threads: 1, description: describe(adapter) });
   const device = await runtime.env.webgpu.device;
-  if (isGpuDevice(device)) void device.lost.then((info) => connection.fail(lost(info)));
+  if (isGpuDevice(device)) {
+    void device.lost.then((info) => {
+      lostGpu = lost(info);
+      connection.fail(lostGpu);
+    });
+  }
   return new Device(connection);
 }
 
@@ -92,6 +101,8 @@ async function openHost(
   const host = new SessionHost({
     runtime,
     cpuIsCertain: false,
+    // What it reports is an Error; others are of its own JavaScript and of WebAssembly, whose memory was damaged or full.
+    isBreakdown: (error) => error instanceof Error && error.constructor !== Error,
     provider: (kind) => (kind === "cpu" ? "wasm" : kind),
     remedy: (kind) => remedies[kind],
     kernels,
@@ -124,5 +135,7 @@ function isGpuDevice(device: unknown): device is GpuDevice {
 
 function lost({ message }: { readonly message: string }): UserError {
   const reason = message === "" ? "" : ` (${message})`;
-  return new UserError(`the GPU was lost${reason}, and with it what was on it; open the device again, or take "cpu"`);
+  return new UserError(
+    `the GPU was lost${reason}, and with it what was on it; take the device "cpu", or open it in a new worker`,
+  );
 }

@@ -95,6 +95,15 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
       expect(sizes.at(-1)).toBe(sizes[2]);
     });
 
+    it("says in one line that there is no memory for what is asked, and goes on", async () => {
+      const training = { device: "cpu", dropout: 0, layers: 1, steps: 1, lengths: [7, 40_000, 5] } as const;
+      expect(await ask(page(), "outer", training)).toEqual([
+        "7,7",
+        "UserError: there is not enough memory on the device (Integer overflow); take a smaller model, batch or training.microBatch",
+        "5,5",
+      ]);
+    });
+
     it("says in one line that ONNX Runtime's files are missing", async () => {
       const training = { device: "cpu", dropout: 0, layers: 1, steps: 2, wasmPaths: "/nowhere/" } as const;
       await expect(ask(page(), "train", training, "lost")).rejects.toThrow(
@@ -121,10 +130,19 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
       expect(counts[3]).toBe(counts[2]);
     });
 
+    it("gives up a program that failed, which would run on old inputs", async () => {
+      const training = { device: "webgpu", dropout: 0, layers: 1, steps: 1, lengths: [7, 40_000, 5] } as const;
+      const [first, ...others] = await ask(page(), "outer", training);
+      expect(first).toBe("7,7");
+      const failure =
+        /^UserError: there is not enough memory on the device \(Calculation for Tensor storage size overflowed\)/;
+      for (const outcome of others) expect(outcome).toMatch(failure);
+    });
+
     it("says in one line that the GPU was lost", async () => {
       const training = { device: "webgpu", dropout: 0, layers: 1, steps: 20 } as const;
       await expect(ask(page(), "loseGpu", training)).rejects.toThrow(
-        /^UserError: the GPU was lost.*, and with it what was on it; open the device again, or take "cpu"$/,
+        /^UserError: the GPU was lost.*, and with it what was on it; take the device "cpu", or open it in a new worker$/,
       );
     });
   });

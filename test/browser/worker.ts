@@ -6,11 +6,15 @@ import {
   Decoder,
   type Device,
   generate,
+  graph,
+  input,
+  matmul,
   newBeginning,
   openDevice,
   parseCheckpoint,
   Run,
   resumedBeginning,
+  symbol,
 } from "../../src/browser.ts";
 import { lossesOf, type Training, tinyRun } from "./tiny-run.ts";
 
@@ -53,8 +57,8 @@ const scenarios = {
   train: (training: Training): Promise<Trained> =>
     opened(training, async (device) => {
       const run = await begin(training, device);
+      const decoder = await Decoder.open(run.trainer.inference, { context: run.context, freeze: false });
       const losses = await lossesOf(run);
-      const decoder = await Decoder.open(run.trainer.inference, { context: run.context });
       let text = "";
       const options = { prompt: "the ", tokens: 12, temperature: 0 };
       for await (const piece of generate(decoder, run.corpus.tokenizer, options)) text += piece;
@@ -95,6 +99,20 @@ const scenarios = {
       return sizes;
     });
   },
+
+  /** Multiplies vectors of some lengths, column by row. */
+  outer: ({ lengths, ...training }: Training & { readonly lengths: readonly number[] }) =>
+    opened(training, async (device) => {
+      const x = input("x", [symbol("N"), 1]);
+      const program = await device.compile(graph("outer", { y: matmul(x, x, { transposeB: true }) }));
+      const outcomes: string[] = [];
+      for (const length of lengths) {
+        const vector = { dtype: "float32", shape: [length, 1], data: new Float32Array(length) } as const;
+        const outcome = program.run({ x: vector }).then(({ tensors }) => String(tensors["y"]?.shape), String);
+        outcomes.push(await outcome);
+      }
+      return outcomes;
+    }),
 
   /** Loses the GPU in the middle of a run. */
   loseGpu: (training: Training) => {
@@ -140,6 +158,8 @@ function answer(request: Request): Promise<unknown> {
       return scenarios.resume(request.given);
     case "memory":
       return scenarios.memory(request.given);
+    case "outer":
+      return scenarios.outer(request.given);
     case "loseGpu":
       return scenarios.loseGpu(request.given);
     case "ping":

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { Decoder, write } from "../../src/generation/index.ts";
 import {
   type Checkpoint,
   type Config,
@@ -87,6 +88,27 @@ describe("growing between two events", () => {
     await run.close();
   });
 });
+
+it("is written with as it is, by one decoder that stays open while it trains and grows", async () => {
+  const run = await begun(tinyConfig({}, { growth: [{ step: 4, ...plan }] }, model));
+  const decoder = await Decoder.open(run.trainer.inference, { context: run.context, freeze: false });
+  const written: string[] = [];
+  const texts: string[] = [];
+  await eventsOf(run, 8, async () => {
+    const fresh = await Decoder.open(run.trainer.inference, { context: run.context, freeze: false });
+    for (const [from, to] of [[decoder, written] as const, [fresh, texts] as const]) {
+      for await (const { text, score } of write(from, run.corpus.tokenizer, { ...options, scores: 1 })) {
+        to.push(`${text} ${score?.logProbability}`);
+      }
+    }
+    await fresh.release();
+    await decoder.release();
+  });
+  expect(written).toHaveLength(10);
+  expect(written).toEqual(texts);
+});
+
+const options = { prompt: "the c", tokens: 9, temperature: 0 };
 
 describe("a checkpoint in memory", () => {
   it("goes on bit for bit, also after the run that it is of, and by way of its files", async () => {
