@@ -11,5 +11,6 @@ export {
   type Program,
   type RunOutputs,
 } from "./device.ts";
+export { BreakdownError } from "./failures.ts";
 export type { DeviceKind, HostData, HostTensor } from "./protocol.ts";
 export { type MatrixLayout, type QuantizedMatrix, quantizeMatrix } from "./quantize.ts";

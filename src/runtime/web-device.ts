@@ -65,7 +65,7 @@ async function openWasm(options: WebDeviceOptions, kernels: Platform["kernels"])
 }
 
 /** ONNX Runtime keeps to one GPU device for ever, so that a lost one is lost for the thread. */
-let lostGpu: UserError | undefined;
+let lostGpu: DeviceLostError | undefined;
 
 async function openWebGpu(options: WebDeviceOptions, kernels: Platform["kernels"]): Promise<Device> {
   if (lostGpu !== undefined) throw lostGpu;
@@ -133,9 +133,12 @@ function isGpuDevice(device: unknown): device is GpuDevice {
   return typeof device === "object" && device !== null && "lost" in device && device.lost instanceof Promise;
 }
 
-function lost({ message }: { readonly message: string }): UserError {
+/** The GPU is gone, and with it what was on it. */
+export class DeviceLostError extends UserError {}
+
+function lost({ message }: { readonly message: string }): DeviceLostError {
   const reason = message === "" ? "" : ` (${message})`;
-  return new UserError(
+  return new DeviceLostError(
     `the GPU was lost${reason}, and with it what was on it; take the device "cpu", or open it in a new worker`,
   );
 }

@@ -1,4 +1,10 @@
 /** Devices of browsers. */
 
 export * from "./portable.ts";
-export { openWebDevice, type WebDeviceName, type WebDeviceOptions, webDeviceNames } from "./web-device.ts";
+export {
+  DeviceLostError,
+  openWebDevice,
+  type WebDeviceName,
+  type WebDeviceOptions,
+  webDeviceNames,
+} from "./web-device.ts";

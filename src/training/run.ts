@@ -176,6 +176,16 @@ export class Run {
     return this.#config.model.context;
   }
 
+  /** With the growth that was asked for since it began. Its model is that of the beginning. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** What it has done so far. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
   /** The model's configuration as it is now. */
   get model(): ModelState["config"] {
     return this.#model.config;

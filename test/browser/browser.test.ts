@@ -10,7 +10,7 @@ import type { Trained } from "./worker.ts";
 
 const node = useDevice("cpu");
 
-async function inNode(training: Omit<Training, "device">): Promise<Omit<Trained, "device">> {
+async function inNode(training: Omit<Training, "device">): Promise<Pick<Trained, "losses" | "text">> {
   const run = await Run.begin(await newBeginning(tinyRun(training)), { device: node() });
   const losses = await lossesOf(run);
   const decoder = await Decoder.open(run.trainer.inference, { context: run.context });
@@ -90,8 +90,9 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
 
     it("holds no memory over many steps", async () => {
       const training = { device: "cpu", dropout: 0.1, layers: 2, steps: 600, every: 100 } as const;
-      const sizes = (await ask(page(), "memory", training)).map(({ heap }) => heap);
+      const sizes = (await ask(page(), "train", training, "memory")).memory.map(({ heap }) => heap);
       console.info(`WebAssembly memory: ${sizes.map((size) => (size / 2 ** 20).toFixed(0)).join(", ")} MB`);
+      expect(sizes[0]).toBeGreaterThan(2 ** 20);
       expect(sizes.at(-1)).toBe(sizes[2]);
     });
 
@@ -112,22 +113,20 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
     });
   });
 
-  describe("on WebGPU", () => {
-    it("trains, grows and writes as Node does", async () => {
+  // The software driver compiles for a long time on a busy machine.
+  describe("on WebGPU", { timeout: 600_000 }, () => {
+    it("trains, grows and writes as Node does, and holds no buffers", async () => {
       const training = { dropout: 0.1, layers: 1, steps: 20 };
       const expected = await inNode(training);
-      const { device, losses, text } = await ask(page(), "train", { device: "webgpu", ...training });
+      const { device, losses, text, memory } = await ask(page(), "train", { device: "webgpu", ...training });
       expect(device).toMatch(/^WebGPU \(.*swiftshader.*\)$/);
       expect(losses).toHaveLength(20);
       expect(largestDifference(losses, expected.losses)).toBeLessThan(1e-4);
       expect(text).toBe(expected.text);
-    });
-
-    it("holds no GPU buffers over many steps", async () => {
-      const training = { device: "webgpu", dropout: 0, layers: 1, steps: 24, every: 6 } as const;
-      const counts = (await ask(page(), "memory", training)).map(({ buffers }) => buffers);
-      console.info(`GPU buffers: ${counts.join(", ")}`);
-      expect(counts[3]).toBe(counts[2]);
+      const buffers = memory.map((at) => at.buffers);
+      console.info(`GPU buffers: ${buffers.join(", ")}`);
+      expect(buffers[0]).toBeGreaterThan(10);
+      expect(buffers[3]).toBe(buffers[2]);
     });
 
     it("gives up a program that failed, which would run on old inputs", async () => {
@@ -140,9 +139,9 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
     });
 
     it("says in one line that the GPU was lost", async () => {
-      const training = { device: "webgpu", dropout: 0, layers: 1, steps: 20 } as const;
+      const training = { device: "webgpu", dropout: 0, layers: 1, steps: 1 } as const;
       await expect(ask(page(), "loseGpu", training)).rejects.toThrow(
-        /^UserError: the GPU was lost.*, and with it what was on it; take the device "cpu", or open it in a new worker$/,
+        /^lost: UserError: the GPU was lost.*, and with it what was on it; take the device "cpu", or open it in a new worker$/,
       );
     });
   });

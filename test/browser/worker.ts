@@ -1,10 +1,12 @@
 /** What the tests do in a browser: the scenarios of a web worker, asked for by name. */
 
 import {
+  add,
   type Checkpoint,
   checkpointFiles,
   Decoder,
   type Device,
+  DeviceLostError,
   generate,
   graph,
   input,
@@ -35,6 +37,13 @@ export interface Trained {
   readonly device: string;
   readonly losses: readonly number[];
   readonly text: string;
+  readonly memory: readonly Memory[];
+}
+
+/** The bytes of WebAssembly's memory, and the GPU buffers that live. */
+export interface Memory {
+  readonly heap: number;
+  readonly buffers: number;
 }
 
 /** Files by name, as numbers, which survive any way between processes. */
@@ -53,19 +62,27 @@ async function opened<Result>(training: Training, use: (device: Device) => Promi
 }
 
 const scenarios = {
-  /** Trains to the end, then writes. */
-  train: (training: Training): Promise<Trained> =>
-    opened(training, async (device) => {
+  /** Trains to the end, then writes. Memory is looked at after every some steps. */
+  train: ({ every = 5, ...training }: Training & { readonly every?: number }): Promise<Trained> => {
+    const heaps = recordedHeaps();
+    const buffers = training.device === "webgpu" ? countedBuffers() : () => 0;
+    return opened(training, async (device) => {
       const run = await begin(training, device);
       const decoder = await Decoder.open(run.trainer.inference, { context: run.context, freeze: false });
-      const losses = await lossesOf(run);
+      const memory: Memory[] = [];
+      const losses = await lossesOf(run, async (_, step) => {
+        if (step % every !== 0) return;
+        const heap = heaps.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+        memory.push({ heap, buffers: buffers() });
+      });
       let text = "";
       const options = { prompt: "the ", tokens: 12, temperature: 0 };
       for await (const piece of generate(decoder, run.corpus.tokenizer, options)) text += piece;
       await decoder.release();
       await run.close();
-      return { device: device.description, losses, text };
-    }),
+      return { device: device.description, losses, text, memory };
+    });
+  },
 
   /** Keeps a checkpoint after a step, trains to the end, and once more from the checkpoint's files. */
   resume: ({ at, ...training }: Training & { readonly at: number }) =>
@@ -85,21 +102,6 @@ const scenarios = {
       return { losses, resumed, files: Object.fromEntries([...files].map(([name, bytes]) => [name, [...bytes]])) };
     }),
 
-  /** The size of WebAssembly's memory, and the number of GPU buffers that live, every some steps. */
-  memory: ({ every, ...training }: Training & { readonly every: number }) => {
-    const heaps = recordedHeaps();
-    const buffers = training.device === "webgpu" ? countedBuffers() : () => 0;
-    return opened(training, async (device) => {
-      const sizes: { heap: number; buffers: number }[] = [];
-      await lossesOf(await begin(training, device), async (_, step) => {
-        if (step % every !== 0) return;
-        const heap = heaps.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
-        sizes.push({ heap, buffers: buffers() });
-      });
-      return sizes;
-    });
-  },
-
   /** Multiplies vectors of some lengths, column by row. */
   outer: ({ lengths, ...training }: Training & { readonly lengths: readonly number[] }) =>
     opened(training, async (device) => {
@@ -114,14 +116,15 @@ const scenarios = {
       return outcomes;
     }),
 
-  /** Loses the GPU in the middle of a run. */
+  /** Loses the GPU between two runs of a program. */
   loseGpu: (training: Training) => {
     const gpu = requestedGpu();
     return opened(training, async (device) => {
-      const run = await begin(training, device);
-      return lossesOf(run, async (_, step) => {
-        if (step === 2) gpu()?.destroy();
-      });
+      const program = await device.compile(graph("next", { y: add(input("x", [1]), 1) }));
+      const run = () => program.run({ x: { dtype: "float32", shape: [1], data: new Float32Array(1) } });
+      await run();
+      gpu()?.destroy();
+      await run();
     });
   },
 
@@ -146,7 +149,7 @@ self.onmessage = async ({ data }) => {
   try {
     self.postMessage({ call, answer: await answer(data) });
   } catch (error) {
-    self.postMessage({ call, error: String(error) });
+    self.postMessage({ call, error: `${error instanceof DeviceLostError ? "lost: " : ""}${error}` });
   }
 };
 
@@ -156,8 +159,6 @@ function answer(request: Request): Promise<unknown> {
       return scenarios.train(request.given);
     case "resume":
       return scenarios.resume(request.given);
-    case "memory":
-      return scenarios.memory(request.given);
     case "outer":
       return scenarios.outer(request.given);
     case "loseGpu":

@@ -20,7 +20,8 @@ const DRIVER = `${CHROMIUM}/vk_swiftshader_icd.json`;
 
 if (process.env["VK_ICD_FILENAMES"] === DRIVER) describe("WebGPU", webgpuTests);
 else {
-  it("works on a software driver", async ({ skip }) => {
+  // It compiles for a long time on a busy machine.
+  it("works on a software driver", { timeout: 600_000 }, async ({ skip }) => {
     if (!existsSync(DRIVER)) return skip(`there is no ${DRIVER}: install Debian's chromium package`);
     const vitest = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url));
     // Its error shows the tests that failed.

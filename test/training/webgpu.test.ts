@@ -33,7 +33,8 @@ describe.skipIf(!existsSync(DRIVER))(`WebGPU (needs ${DRIVER}, Debian's chromium
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it("gives the losses of the cpu", async () => {
+  // The software driver compiles for a long time on a busy machine.
+  it("gives the losses of the cpu", { timeout: 600_000 }, async () => {
     const plan = ["--grow-at", "9:q=3,proj=2,ffn=4;tau=ramp;rampSteps=4;freeze=2"];
     const [cpu, webgpu] = [await losses(folder, "cpu", plan), await losses(folder, "webgpu", plan)];
     expect(cpu).toHaveLength(20);
