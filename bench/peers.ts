@@ -43,9 +43,18 @@ export function pytorch(python: string, work: Work, { weights, batches }: WorkFi
   if (type === "bigram") throw new Error("PyTorch's side has no bigram");
   const { layers, heads, width } = work.config;
   const sizes = { layers, heads, width, context, vocabulary, batch: work.batch, ...tokensOf(work) };
+  const rate = ["--learning-rate", String(work.training.learningRate)];
   const given = Object.entries(sizes).flatMap(([option, value]) => [`--${option}`, String(value)]);
   return peerSide(name, python, [
-    ...[file("pytorch/train_step.py"), "--serve", "--model", type, ...(compile ? ["--compile"] : []), ...given],
+    ...[
+      file("pytorch/train_step.py"),
+      "--serve",
+      "--model",
+      type,
+      ...(compile ? ["--compile"] : []),
+      ...given,
+      ...rate,
+    ],
     ...["--weights", weights, "--batches", batches],
   ]);
 }

@@ -233,7 +233,7 @@ class Trainer:
         if options.weights is not None:
             load_weights(model, read_safetensors(options.weights))
         self.parameters = list(model.parameters())
-        self.optimiser = adamw(self.parameters, options.adamw)
+        self.optimiser = adamw(self.parameters, options)
         self.batches = batches(options)
         self.loss = loss_of(model)
         if options.compile is not None:
@@ -266,13 +266,13 @@ def loss_of(model):
     return loss
 
 
-def adamw(parameters, variant):
+def adamw(parameters, options):
     """AdamW with weight decay on matrices, not on scales and biases."""
     matrices = [parameter for parameter in parameters if parameter.dim() >= 2]
     vectors = [parameter for parameter in parameters if parameter.dim() < 2]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    implementation = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}[variant]
-    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), **implementation)
+    implementation = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}[options.adamw]
+    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99), **implementation)
 
 
 def batches(options):
@@ -393,6 +393,7 @@ def arguments():
     parser.add_argument("--threads", type=threads, default="all", help='a number, or "all" (default)')
     parser.add_argument("--compile", nargs="?", const="default", metavar="MODE", help="use torch.compile")
     parser.add_argument("--adamw", choices=["fused", "foreach", "loop"], default="fused", help="implementation")
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1, help="of the weights and the random tokens")
     parser.add_argument("--weights", metavar="FILE", help=".safetensors to start from")
     parser.add_argument("--batches", metavar="FILE", help=".safetensors with int32 tokens and targets [steps, B, T]")
