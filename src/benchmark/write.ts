@@ -1,13 +1,12 @@
 /** Writes a report as files. */
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomic, writeJson } from "../formats/index.ts";
+import { makeFolder, writeFileAtomic, writeJson } from "../formats/index.ts";
 import { type BenchmarkReport, benchmarkMarkdown } from "./markdown.ts";
 
 /** benchmark.md with its figures, and benchmark.json with all numbers. */
 export async function writeBenchmark(report: BenchmarkReport, folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   // Loaded when it is needed: the plotting library takes a while.
   const { scalingFigures } = await import("./figures.ts");
   const figures = scalingFigures(report.scaling ?? []);

@@ -11,6 +11,7 @@ import {
   writeBenchmark,
 } from "../benchmark/index.ts";
 import { UserError } from "../errors.ts";
+import { makeFolder } from "../formats/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { wholeOption } from "./numbers.ts";
 import { note, print, printJson } from "./output.ts";
@@ -42,6 +43,7 @@ export const benchCommand = () =>
 
 async function runBench({ only, sizes, large, rounds, out, json }: Options): Promise<void> {
   if (rounds === 0) throw new UserError("--rounds 0: expected at least 1");
+  if (out !== undefined) await makeFolder(out); // before the minutes of measuring
   const [, program = ""] = process.argv;
   const measured = await runBenchmark({ parts: only, sizes, large, rounds, program, note });
   const report = { date: today(), machine: machine(), software: await software(), ...measured };

@@ -1,12 +1,11 @@
 /** `tokenformer study`: plans, runs and reports a comparison of growing with its alternatives. */
 
-import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
-import { explainFileError, fileExists, readJson, writeJson } from "../formats/index.ts";
+import { fileExists, makeFolder, readJson, writeJson } from "../formats/index.ts";
 import { formatDuration } from "../report/format.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import {
@@ -141,9 +140,7 @@ async function openDevices({ device, parallel }: Options): Promise<Device[]> {
  * @throws UserError if the folder holds another study
  */
 async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promise<void> {
-  await mkdir(out, { recursive: true }).catch((error: unknown) => {
-    throw explainFileError(error, "write", out);
-  });
+  await makeFolder(out);
   const file = join(out, "study.json");
   const { seeds, arms, ablation, ...fixed } = study;
   const own: unknown = JSON.parse(JSON.stringify({ data: name, study: { ...fixed, stage: ablation?.stage } }));

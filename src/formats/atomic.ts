@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../errors.ts";
 import type { FileContents } from "./byte-source.ts";
@@ -129,6 +129,13 @@ export function explainFileError(error: unknown, doing: "read" | "write", file: 
   const reason = REASONS[error.code];
   if (reason === undefined) return error;
   return new UserError(`cannot ${doing} ${file}: ${reason(doing, path.dirname(file))}`, { cause: error });
+}
+
+/** Makes a folder, with those above it, if it is not there. Throws a {@link UserError} of one line where it cannot. */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw explainFileError(error, "write", folder);
+  });
 }
 
 /** Whether there is something of that name. Throws where the file system does not tell. */

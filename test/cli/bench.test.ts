@@ -16,6 +16,14 @@ it("prints numbers as JSON", async () => {
   expect(json(await answer("bench", "--only", "growth", "--json"))).toMatchObject({ growth: [growth] });
 });
 
+it("refuses a folder that cannot be, before it measures anything", async () => {
+  const { code, stderr } = await run("bench", "--out", "text.txt/bench");
+  expect({ code, lines: stderr.trim().split("\n") }).toEqual({
+    code: 1,
+    lines: [expect.stringMatching(/^tokenformer: .*text\.txt\/bench/)],
+  });
+});
+
 it("refuses what it does not know, and no rounds", async () => {
   expect(await run("bench", "--only", "speed")).toMatchObject({ code: 1, stderr: expect.stringContaining("limits") });
   expect(await run("bench", "--rounds", "0")).toMatchObject({

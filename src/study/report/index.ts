@@ -1,8 +1,7 @@
 /** The report of a study, written to a folder. */
 
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { explainFileError, writeFileAtomic } from "../../formats/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../../formats/atomic.ts";
 import { writeJson } from "../../formats/json.ts";
 import type { StudyResults } from "../results.ts";
 import { renderPage } from "./html-page.ts";
@@ -19,9 +18,7 @@ import { studyDocument } from "./study-document.ts";
 export async function writeStudyReport(results: StudyResults, directory: string): Promise<void> {
   const document = studyDocument(results);
   const figures = path.join(directory, "figures");
-  await mkdir(figures, { recursive: true }).catch((error: unknown) => {
-    throw explainFileError(error, "write", figures);
-  });
+  await makeFolder(figures);
   for (const [file, source] of figuresOf(document)) await writeFileAtomic(path.join(directory, file), source);
   await writeFileAtomic(path.join(directory, "report.md"), renderMarkdown(document));
   await writeFileAtomic(path.join(directory, "report.html"), renderPage(document));
