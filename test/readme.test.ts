@@ -30,7 +30,7 @@ it("shows a program that trains, grows and writes", async () => {
 });
 
 it("lists the folders of the source", () => {
-  const listed = [...readme.matchAll(/^\| `(\w+)\/`\s*\|/gm)].map(([, folder]) => folder);
+  const listed = [...readme.matchAll(/^\| `([\w-]+)\/`\s*\|/gm)].map(([, folder]) => folder);
   const folders = readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(new Set(listed)).toEqual(new Set(folders.map(({ name }) => name)));
 });

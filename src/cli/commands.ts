@@ -37,6 +37,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "serve a model with OpenAI's completions API, until SIGTERM or Ctrl-C",
     load: async () => (await import("./serve-command.ts")).serveCommand(),
   },
+  studio: {
+    description: "open the studio: a page to train, grow and look into models, with the runs below this folder",
+    load: async () => (await import("./studio-command.ts")).studioCommand(),
+  },
   inspect: {
     description: "configuration, parameters by group, costs, and what was born when it grew",
     load: async () => (await import("./inspect-command.ts")).inspectCommand(),

@@ -1,11 +1,11 @@
 /** `tokenformer serve`: a model as a server with OpenAI's completions. */
 
-import { once } from "node:events";
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
 import { Decoder } from "../generation/index.ts";
+import { isLoopback, urlOf } from "../http/address.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
@@ -13,6 +13,7 @@ import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { wholeOption } from "./numbers.ts";
 import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
 import { note, print } from "./output.ts";
+import { untilStopped } from "./serving.ts";
 import { deviceOption } from "./train-command.ts";
 
 interface Options {
@@ -69,7 +70,9 @@ async function runServe(run: string, options: Options): Promise<void> {
       ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
     });
     announce(server, name, options.host, apiKey);
-    await untilStopped(server);
+    await untilStopped();
+    note("answering what is under way; once more to stop at once");
+    await server.drain(DRAIN_SECONDS);
     await sequences.release();
   };
   await withModel(checkpoint, options.device, serve, options.quantize);
@@ -83,20 +86,7 @@ function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {
 }
 
 function announce({ port }: RunningServer, name: string, host: string, apiKey: string | undefined): void {
-  const address = host.includes(":") ? `[${host}]` : host;
-  print(`serving ${name} at http://${address}:${port}/v1`);
-  const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
-  if (!loopback && (apiKey ?? "") === "")
+  print(`serving ${name} at ${urlOf(host, port)}/v1`);
+  if (!isLoopback(host) && (apiKey ?? "") === "")
     note("anyone who reaches this address can use the model; --api-key asks for a key");
-}
-
-/** Waits for a signal, then until what is under way is answered. */
-async function untilStopped(server: RunningServer): Promise<void> {
-  const stop = new AbortController();
-  const signals = ["SIGTERM", "SIGINT"] as const;
-  await Promise.race(signals.map((signal) => once(process, signal, { signal: stop.signal }).catch(() => undefined)));
-  // From here on a second signal ends the process at once.
-  stop.abort();
-  note("answering what is under way; once more to stop at once");
-  await server.drain(DRAIN_SECONDS);
 }

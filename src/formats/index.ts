@@ -1,4 +1,4 @@
-export { explainFileError, fileExists, makeFolder, writeFileAtomic } from "./atomic.ts";
+export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./atomic.ts";
 export { commitFiles, committedFile, recoverDirectory } from "./directory.ts";
 export { openFile } from "./file-range.ts";
 export { readJson, writeJson } from "./json.ts";

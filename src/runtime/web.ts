@@ -1,5 +1,6 @@
 /** Devices of browsers. */
 
+export { BreakdownError } from "./failures.ts";
 export * from "./portable.ts";
 export {
   DeviceLostError,

@@ -1,11 +1,6 @@
 /** The server: routes on a port, until it is drained. */
 
-import { once } from "node:events";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { setTimeout } from "node:timers/promises";
-import { createAdaptorServer } from "@hono/node-server";
-import { messageOf, UserError } from "../errors.ts";
+import { listen } from "../http/index.ts";
 import { ClientGone } from "./api-error.ts";
 import type { ServedModel } from "./completion.ts";
 import { Metrics } from "./metrics.ts";
@@ -31,11 +26,6 @@ export interface RunningServer {
   drain(seconds: number): Promise<void>;
 }
 
-/** A connection on which nothing moves for so long is closed. */
-const IDLE_SECONDS = 120;
-/** A request must have arrived after so long. */
-const ARRIVAL_SECONDS = 60;
-
 /** @throws UserError if the port cannot be had */
 export async function startServer(model: ServedModel & Shared, options: ServerOptions): Promise<RunningServer> {
   const scheduler = new Scheduler(model);
@@ -52,40 +42,10 @@ export async function startServer(model: ServedModel & Shared, options: ServerOp
       return failureOf(error, options.note);
     },
   };
-  const server = createAdaptorServer({ fetch: routes(service, options.apiKey).fetch, overrideGlobalObjects: false });
-  if (!("closeIdleConnections" in server)) throw new Error("internal: the server is one of HTTP/1.1");
-  server.requestTimeout = 1000 * ARRIVAL_SECONDS;
-  server.timeout = 1000 * IDLE_SECONDS;
-  const port = await listen(server, options);
+  const listening = await listen(routes(service, options.apiKey).fetch, options);
   const drain = async (seconds: number) => {
     draining = true;
-    await close(server, seconds);
+    await listening.close(seconds);
   };
-  return { port, scheduler, drain };
-}
-
-async function listen(server: Server, { port, host }: ServerOptions): Promise<number> {
-  try {
-    server.listen(port, host);
-    await once(server, "listening");
-  } catch (error) {
-    throw new UserError(`cannot listen on ${host}, port ${port}: ${messageOf(error)}; choose another --port or --host`);
-  }
-  const address: AddressInfo | string | null = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
-}
-
-async function close(server: Server, seconds: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const deadline = performance.now() + 1000 * seconds;
-  let open = true;
-  void closed.then(() => {
-    open = false;
-  });
-  while (open) {
-    // A connection that was kept alive is idle once its answer is written.
-    if (performance.now() < deadline) server.closeIdleConnections();
-    else server.closeAllConnections();
-    await Promise.race([closed, setTimeout(50)]);
-  }
+  return { port: listening.port, scheduler, drain };
 }

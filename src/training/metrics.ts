@@ -58,7 +58,11 @@ export class MetricsFile {
 /** All whole records of a file; none if there is no file. A line that a crash cut short is left out. */
 export async function readMetrics(file: string): Promise<MetricRecord[]> {
   if (!(await fileExists(file))) return [];
-  const text = await readFile(file, "utf8");
+  return parseMetrics(await readFile(file, "utf8"));
+}
+
+/** The records of a part of such a file. Lines that are not whole are left out. */
+export function parseMetrics(text: string): MetricRecord[] {
   return text.split("\n").flatMap((line) => {
     try {
       const parsed = metricSchema.safeParse(JSON.parse(line));

@@ -224,3 +224,26 @@ it.each(["int8", "int4"] as const)("rounds weights to %s", async (quantize) => {
   expect(error).toBeGreaterThan(quantize === "int8" ? 1e-4 : 1e-2);
   await close();
 });
+
+it("uses the weights as they are at each pass where it has no copy of them", async () => {
+  const config = { ...tinyTokenFormer, context };
+  const { decoder, inference, plain, close } = await opened(config);
+  const live = await Decoder.open(inference, { context, freeze: false });
+  const changed = await uploadArrays(
+    device(),
+    [...drawnParameters(config)].map(
+      ([name, { shape, data }]) => [name, { shape, data: data.map((x) => 1.5 * x) }] as const,
+    ),
+  );
+  const old = inference.parameters;
+  inference.use({ parameters: changed });
+  const { slot, logits } = await live.start([3, 5, 2]);
+  expectAgreement(logits, await plain([3, 5, 2]));
+  live.free(slot);
+  inference.use({ parameters: old });
+  const again = await live.start([3, 5, 2]);
+  expectAgreement(again.logits, (await decoder.start([3, 5, 2])).logits);
+  await live.release();
+  await device().dispose(changed.values());
+  await close();
+});

@@ -1,0 +1,85 @@
+/** The routes of the page's API: runs of this computer, their files, and their metrics as they come. */
+
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { type Context, Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import { follow } from "./follow.ts";
+import type { Library } from "./library.ts";
+import { filesOf, openRunFile, type RunFile, versionOf } from "./run-files.ts";
+
+/** Milliseconds between two signs of life on a stream on which nothing else happens. */
+const HEARTBEAT = 20_000;
+
+export function apiRoutes(library: Library): Hono {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    context.header("Cache-Control", "no-store");
+  });
+  app.get("/open", (context) => context.json({ run: library.named }));
+  app.get("/runs", async (context) => context.json({ runs: await library.list() }));
+  app.get("/runs/:id/metrics", async (context) => {
+    const file = join(await directoryOf(library, context), "metrics.jsonl");
+    return streamSSE(context, (stream) => tellMetrics(stream, file));
+  });
+  app.get("/runs/:id/files", async (context) => context.json(await filesOf(await directoryOf(library, context))));
+  app.get("/runs/:id/files/:name", async (context) => fileOf(await directoryOf(library, context), context));
+  app.all("*", () => {
+    throw new HTTPException(404, { message: "there is no such route" });
+  });
+  return app;
+}
+
+async function directoryOf(library: Library, context: Context): Promise<string> {
+  const directory = await library.directory(context.req.param("id") ?? "");
+  if (directory === undefined)
+    throw new HTTPException(404, { message: "there is no such run; it may have been moved" });
+  return directory;
+}
+
+/** A "reset" says that nothing told before counts any more, as at the beginning, and when a run is resumed. */
+async function tellMetrics(stream: SSEStreamingApi, file: string): Promise<void> {
+  const gone = new AbortController();
+  stream.onAbort(() => gone.abort());
+  const heartbeat = setInterval(() => void stream.write(": still here\n\n"), HEARTBEAT);
+  try {
+    for await (const { anew, records } of follow(file, gone.signal)) {
+      if (anew) await stream.writeSSE({ event: "reset", data: "[]" });
+      await stream.writeSSE({ event: "metrics", data: JSON.stringify(records) });
+    }
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+/**
+ * A file. With `?version=`, that of this version of the checkpoint, or an error 409: then the run has saved another one, and its
+ * files have to be asked for anew.
+ */
+async function fileOf(directory: string, context: Context): Promise<Response> {
+  const name = context.req.param("name") ?? "";
+  const file = await openRunFile(directory, name);
+  if (file === undefined) throw new HTTPException(404, { message: "the run has no such file" });
+  const version = context.req.query("version");
+  if (version !== undefined && version !== (await versionOf(directory))) {
+    if ("handle" in file) await file.handle.close();
+    throw new HTTPException(409, { message: "the run was saved meanwhile; ask for its files again" });
+  }
+  return bodyOf(file, name);
+}
+
+function bodyOf(file: RunFile, name: string): Response {
+  const headers = { "Content-Type": typeOf(name) };
+  if ("text" in file) return new Response(file.text, { headers });
+  const { handle, size } = file;
+  // A file of metrics may grow while it is read.
+  const stream = handle.createReadStream({ start: 0, end: Math.max(0, size - 1) });
+  return new Response(Readable.toWeb(stream), { headers: { ...headers, "Content-Length": String(size) } });
+}
+
+function typeOf(name: string): string {
+  if (name.endsWith(".json")) return "application/json";
+  return name.endsWith(".safetensors") ? "application/octet-stream" : "text/plain; charset=utf-8";
+}

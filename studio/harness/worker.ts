@@ -1,0 +1,25 @@
+/** The engine's worker, with a way to lose the GPU. */
+
+import { expose } from "comlink";
+import { StudioEngine } from "../src/engine/engine.ts";
+
+const opened: GPUDevice[] = [];
+
+if ("gpu" in navigator) {
+  const requestDevice = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await requestDevice.apply(this, args);
+    opened.push(device);
+    return device;
+  };
+}
+
+export class HarnessEngine extends StudioEngine {
+  /** As when a driver is updated, or crashes. */
+  async loseGpu(): Promise<number> {
+    for (const device of opened) device.destroy();
+    return opened.length;
+  }
+}
+
+expose(new HarnessEngine());

@@ -1,0 +1,326 @@
+/**
+ * What the page asks of its engine, which trains in a worker. All of it can be cloned between threads.
+ *
+ * The worker offers an `Engine` through comlink: methods return promises, and what a visitor did wrong rejects with an error
+ * whose message is one sentence that says so and how to mend it.
+ */
+
+export type Backend = "webgpu" | "wasm";
+
+/** Where the engine runs. */
+export interface Environment {
+  readonly backend: Backend;
+  /** For people: "WebGPU (Apple, metal-3)" or "WebAssembly, 8 threads". */
+  readonly device: string;
+  /** What the visitor should know, each a sentence with what to do: one thread only, storage that may be cleared. */
+  readonly notices: readonly string[];
+}
+
+// ---- runs -------------------------------------------------------------------------------------------------------------
+
+/** The text of a run: the page's own book, or the visitor's. */
+export type TextChoice =
+  | { readonly kind: "default" }
+  | { readonly kind: "own"; readonly name: string; readonly text: string };
+
+export type Architecture = "tokenformer" | "transformer";
+
+/** What a new run is made of. */
+export interface Choices {
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly text: TextChoice;
+  readonly layers: number;
+  readonly heads: number;
+  readonly width: number;
+  readonly context: number;
+  /** Parameter tokens of each attention projection, and of the feed-forward layer. Without effect for a Transformer. */
+  readonly attentionTokens: number;
+  readonly feedForwardTokens: number;
+  /** Sequences of an update. */
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly seed: number;
+}
+
+/** A field of the choices that is wrong, and why. */
+export interface Complaint {
+  readonly field: keyof Choices;
+  readonly message: string;
+}
+
+/** What choices come to, before a run is made of them. */
+export interface Estimate {
+  readonly complaints: readonly Complaint[];
+  /** Absent where there are complaints. */
+  readonly parameters?: number;
+  readonly flopsPerUpdate?: number;
+  /** Bytes of weights, gradients and moments. */
+  readonly memory?: number;
+}
+
+export type RunStatus =
+  | { readonly kind: "paused" }
+  | { readonly kind: "starting" }
+  | { readonly kind: "training" }
+  /** It stopped by itself; the last saved state is kept. The message says what to do. */
+  | { readonly kind: "failed"; readonly message: string };
+
+/** A run as a list shows it. */
+export interface RunSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly architecture: Architecture;
+  /** The run that this one was started beside, for comparison. */
+  readonly besides?: string;
+  readonly textName: string;
+  readonly parameters: number;
+  readonly step: number;
+  /** The last one, in nats per token. */
+  readonly validationLoss?: number;
+  /** Milliseconds since 1970. */
+  readonly changed: number;
+  readonly status: RunStatus;
+}
+
+/** Where a run is on its axes. */
+export interface Position {
+  readonly step: number;
+  /** Of training, so far. */
+  readonly tokens: number;
+  readonly flops: number;
+  readonly seconds: number;
+}
+
+/** Losses of training, in nats per token: the mean over the updates since the point before. */
+export interface TrainingPoint extends Position {
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly gradientNorm: number;
+  readonly tokensPerSecond: number;
+}
+
+export interface ValidationPoint extends Position {
+  readonly loss: number;
+  readonly bitsPerByte: number;
+}
+
+/** What growing did. */
+export interface Growth extends Position {
+  /** "query 128 → 256, feedForward 512 → 1024 tokens". */
+  readonly summary: string;
+  readonly init: GrowthInit;
+  readonly parametersBefore: number;
+  readonly parametersAfter: number;
+  /** The largest absolute difference of a logit before and after, beside the largest absolute logit: the preservation check. */
+  readonly maxLogitDifference: number;
+  readonly logitScale: number;
+  readonly lossBefore: number;
+  readonly lossAfter: number;
+}
+
+/** Text that the model wrote on its own at a step. */
+export interface Sample {
+  readonly step: number;
+  readonly text: string;
+}
+
+/** Parameter tokens that were born together, over all sites. */
+export interface GenerationShare {
+  /** The step at which they were born. */
+  readonly born: number;
+  readonly init: string;
+  readonly tokens: number;
+  /** Share of all parameter tokens, of the weight Θ(A) that they get, and of what they bring to the outputs. */
+  readonly tokenShare: number;
+  readonly massShare: number;
+  readonly contributionShare: number;
+}
+
+/** How much the generations are used, on held-out text. */
+export interface UsagePoint {
+  readonly step: number;
+  /** Oldest first. */
+  readonly generations: readonly GenerationShare[];
+}
+
+/** A projection of a block. */
+export interface SiteView {
+  /** "blocks.0.attention.query". */
+  readonly path: string;
+  readonly layer: number;
+  readonly kind: "query" | "key" | "value" | "projection" | "feedForward";
+  readonly tokens: number;
+  readonly tau: number;
+  /** Its tokens in order: how many, and the step at which they were born. */
+  readonly generations: readonly { readonly tokens: number; readonly born: number; readonly init: string }[];
+}
+
+/** A run with all that is drawn of it. */
+export interface RunView {
+  readonly summary: RunSummary;
+  readonly choices: Omit<Choices, "text">;
+  readonly vocabulary: number;
+  readonly trainTokens: number;
+  readonly validationTokens: number;
+  readonly flopsPerUpdate: number;
+  readonly memory: number;
+  /** Empty for a Transformer. */
+  readonly sites: readonly SiteView[];
+  readonly training: readonly TrainingPoint[];
+  readonly validation: readonly ValidationPoint[];
+  readonly growths: readonly Growth[];
+  readonly samples: readonly Sample[];
+  readonly usage: readonly UsagePoint[];
+  /** Whether the last growth can be undone. */
+  readonly undoable: boolean;
+}
+
+// ---- growing ----------------------------------------------------------------------------------------------------------
+
+export type GrowthInit = "zero-key" | "split" | "random";
+
+export interface GrowthRequest {
+  /** Tokens to add at each site, by kind. */
+  readonly add: Partial<Record<SiteView["kind"], number>>;
+  /** The blocks that grow. Default: all. */
+  readonly layers?: readonly number[];
+  readonly init: GrowthInit;
+}
+
+/** What a growth would come to. */
+export interface GrowthPreview {
+  /** Why it cannot be done, if so. */
+  readonly complaint?: string;
+  readonly parametersBefore: number;
+  readonly parametersAfter: number;
+  readonly flopsBefore: number;
+  readonly flopsAfter: number;
+  readonly memoryAfter: number;
+}
+
+/** A run to compare a grown one with, on the same text, beside which it trains. */
+export type Comparison =
+  /** A TokenFormer of the run's present size, from scratch. */
+  | "scratch"
+  /** A plain GPT with about as many parameters, from scratch. */
+  | "transformer";
+
+// ---- looking inside ---------------------------------------------------------------------------------------------------
+
+/** What a model does with a text. Shapes: T tokens of the text, P parameter tokens of a site, H heads. */
+export interface Inspection {
+  readonly step: number;
+  /** The text, token by token [T]: at most the model's context, the last ones. */
+  readonly tokens: readonly string[];
+  /** The likeliest next tokens after each token [T][k], likeliest first. */
+  readonly next: readonly (readonly { readonly text: string; readonly probability: number }[])[];
+  /** The blocks, whose weights are asked for one by one. */
+  readonly layers: number;
+  readonly heads: number;
+  readonly sites: readonly SiteView[];
+}
+
+/** The weights of one site on the inspected text. */
+export interface SiteWeights {
+  readonly path: string;
+  /** Θ(A) [T, P], row by row. */
+  readonly weights: Float32Array;
+  readonly parameterTokens: number;
+  /** The step at which each parameter token was born [P]. */
+  readonly born: Int32Array;
+}
+
+/** Attention between the tokens of the inspected text, of one block: [H, T, T], row by row; zero for what comes later. */
+export interface AttentionWeights {
+  readonly layer: number;
+  readonly heads: number;
+  readonly weights: Float32Array;
+}
+
+// ---- writing ----------------------------------------------------------------------------------------------------------
+
+export interface WritingOptions {
+  readonly prompt: string;
+  /** Tokens to write. */
+  readonly length: number;
+  /** 0: always the likeliest token. */
+  readonly temperature: number;
+  /** 0: no limit. */
+  readonly topK: number;
+  /** 1: no limit. */
+  readonly topP: number;
+  readonly seed?: number;
+}
+
+// ---- runs of this computer ----------------------------------------------------------------------------------------------
+
+/** A file of a checkpoint directory. */
+export interface NamedFile {
+  readonly name: string;
+  readonly data: Blob;
+}
+
+// ---- the engine -------------------------------------------------------------------------------------------------------
+
+/** What happens, told to all listeners. */
+export type EngineEvent =
+  /** Several points since the last such event, at most some ten events a second. */
+  | { readonly type: "training"; readonly run: string; readonly points: readonly TrainingPoint[] }
+  | { readonly type: "validation"; readonly run: string; readonly point: ValidationPoint }
+  | { readonly type: "sample"; readonly run: string; readonly sample: Sample }
+  | { readonly type: "usage"; readonly run: string; readonly usage: UsagePoint }
+  /** After growing, undoing, importing or going back: everything of the run may have changed. */
+  | { readonly type: "changed"; readonly view: RunView }
+  | { readonly type: "summary"; readonly summary: RunSummary }
+  | { readonly type: "deleted"; readonly run: string }
+  /** Something the visitor should know: storage is full, the GPU was lost and training went on elsewhere. */
+  | { readonly type: "notice"; readonly message: string };
+
+export interface Engine {
+  /**
+   * Opens the device, and reads what is kept. To be called first.
+   * @param backend "auto": WebGPU where there is one, else WebAssembly
+   */
+  open(backend: Backend | "auto"): Promise<Environment>;
+  /** Tells events from now on. Called once, by the page, with a comlink proxy. */
+  listen(listener: (event: EngineEvent) => void): Promise<void>;
+
+  runs(): Promise<readonly RunSummary[]>;
+  estimate(choices: Choices): Promise<Estimate>;
+  create(choices: Choices): Promise<RunView>;
+  view(run: string): Promise<RunView>;
+  rename(run: string, name: string): Promise<void>;
+  remove(run: string): Promise<void>;
+
+  /** Trains until paused. Several runs train in turns, so that they have had the same floating-point operations. */
+  start(run: string): Promise<void>;
+  pause(run: string): Promise<void>;
+  /** Saves what trains, as when the page is hidden. */
+  save(): Promise<void>;
+
+  previewGrowth(run: string, request: GrowthRequest): Promise<GrowthPreview>;
+  grow(run: string, request: GrowthRequest): Promise<RunView>;
+  /** Goes back to the state just before the last growth. */
+  undoGrowth(run: string): Promise<RunView>;
+  /** Makes a run beside another one; it is not started. */
+  compare(run: string, with_: Comparison): Promise<RunView>;
+
+  inspect(run: string, text: string): Promise<Inspection>;
+  /** Of the text inspected last. */
+  siteWeights(run: string, path: string): Promise<SiteWeights>;
+  attentionWeights(run: string, layer: number): Promise<AttentionWeights>;
+
+  /** Writes on; each piece of text is told to the listener as it is made. Ends early with `stopWriting`. */
+  write(run: string, options: WritingOptions, onText: (text: string) => void): Promise<void>;
+  stopWriting(): Promise<void>;
+
+  /** A zip of the checkpoint directory that the command line reads, with the text. */
+  exportRun(run: string): Promise<Blob>;
+  /**
+   * A run from such a zip, or from the files of such a directory.
+   * @param text what to train it on; default: the text in the zip, else the page's own. Rejects, and asks for the text, where
+   * the run knows too few characters for that.
+   */
+  importRun(name: string, files: Blob | readonly NamedFile[], text?: TextChoice): Promise<RunView>;
+}

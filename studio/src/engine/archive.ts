@@ -1,0 +1,77 @@
+/** A run as a zip: the checkpoint directory that the command line reads, with its text. */
+
+import { unzip, zip } from "fflate";
+import { UserError } from "tokenformer/browser";
+import type { NamedFile } from "./api.ts";
+import type { Files } from "./store.ts";
+
+/** The text of a run, beside its checkpoint. */
+export const TEXT_FILE = "text.txt";
+export const METRICS_FILE = "metrics.jsonl";
+
+/** The files of a checkpoint directory that mean something here. */
+const KNOWN = new Set([
+  "config.json",
+  "model.safetensors",
+  "optimizer.safetensors",
+  "tokenizer.json",
+  "training.json",
+  METRICS_FILE,
+  TEXT_FILE,
+]);
+
+/** Packs files without compressing them: weights hardly get smaller. */
+export function packed(files: ReadonlyMap<string, Uint8Array>): Promise<Blob> {
+  return new Promise((resolve, reject) => {
+    zip(Object.fromEntries(files), { level: 0 }, (error, data) => {
+      if (error === null) resolve(new Blob([data.slice()], { type: "application/zip" }));
+      else reject(error);
+    });
+  });
+}
+
+/**
+ * The files of a zip, or of a directory: those of the folder that holds a `config.json`.
+ * @throws UserError where there is none
+ */
+export async function unpacked(source: Blob | readonly NamedFile[]): Promise<Files> {
+  const all = source instanceof Blob ? await unzipped(source) : await read(source);
+  const config = [...all.keys()]
+    .filter((name) => baseOf(name) === "config.json")
+    .toSorted((a, b) => a.length - b.length)[0];
+  if (config === undefined) {
+    throw new UserError(
+      "there is no config.json in it; choose the zip of a run, or the folder that `tokenformer train --out` made",
+    );
+  }
+  const folder = config.slice(0, -"config.json".length);
+  const own = [...all].filter(([name]) => name.startsWith(folder) && KNOWN.has(name.slice(folder.length)));
+  return new Map(own.map(([name, data]) => [name.slice(folder.length), data]));
+}
+
+function baseOf(name: string): string {
+  return name.split("/").at(-1) ?? "";
+}
+
+async function unzipped(blob: Blob): Promise<Files> {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return new Promise((resolve, reject) => {
+    const filter = ({ name }: { readonly name: string }) => KNOWN.has(baseOf(name));
+    unzip(bytes, { filter }, (error, files) => {
+      if (error === null) resolve(new Map(Object.entries(files).map(([name, data]) => [name, data.slice()])));
+      else
+        reject(
+          new UserError(
+            `this is not a zip that can be read (${error.message}); download the run again, or choose its folder`,
+          ),
+        );
+    });
+  });
+}
+
+async function read(files: readonly NamedFile[]): Promise<Files> {
+  const known = files.filter(({ name }) => KNOWN.has(baseOf(name)));
+  return new Map(
+    await Promise.all(known.map(async ({ name, data }) => [name, new Uint8Array(await data.arrayBuffer())] as const)),
+  );
+}

@@ -1,0 +1,172 @@
+/** From a visitor's choices to the configuration of a run, and back. */
+
+import {
+  type Complete,
+  type Config,
+  configSchema,
+  countParameters,
+  learningRateAt,
+  type ModelConfig,
+  modelSchema,
+  scheduleOf,
+  sites,
+  trainingFlopsPerToken,
+  UserError,
+} from "tokenformer/browser";
+import type { z } from "zod";
+import type { Choices, Complaint, Estimate } from "./api.ts";
+
+/** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
+const BYTES_PER_PARAMETER = 16;
+
+/** More than a tab can count on: WebAssembly ends at 4 GiB, and the heap holds inputs and outputs of a pass beside the state. */
+const MEMORY_LIMIT = 1.5 * 2 ** 30;
+
+/** A page's run has no end of its own: after its warm-up the learning rate stays. */
+export const ENDLESS = { steps: 1_000_000, schedule: "constant" } as const;
+
+/** Updates between two looks at held-out text, and its tokens: some hundredths of the time. */
+const EVALUATION = { evaluateEvery: 50, evaluationTokens: 4096 };
+
+const WARMUP = 20;
+
+type ConfigInput = z.input<typeof configSchema>;
+
+/** The configuration that choices stand for, not checked. */
+export function configInputOf(choices: Choices): ConfigInput {
+  const { batch, learningRate, seed } = choices;
+  return {
+    model: modelInputOf(choices),
+    training: {
+      ...ENDLESS,
+      ...EVALUATION,
+      batch,
+      learningRate,
+      seed,
+      warmup: WARMUP,
+      checkpointEvery: 0,
+      keepBest: false,
+    },
+  };
+}
+
+function modelInputOf({ architecture, layers, heads, width, context, ...choices }: Choices): ConfigInput["model"] {
+  const blocks = { layers, heads, width, context, tied: true };
+  if (architecture === "transformer") return { type: "transformer", ...blocks, activation: "gelu", biases: true };
+  const { attentionTokens: attention, feedForwardTokens: feedForward } = choices;
+  const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
+  return { type: "tokenformer", ...blocks, tokens };
+}
+
+/** Which choice a place in the configuration comes from. */
+const FIELDS: readonly (readonly [place: RegExp, field: keyof Choices])[] = [
+  [/^model\.tokens\.feedForward/, "feedForwardTokens"],
+  [/^model\.tokens/, "attentionTokens"],
+  [/^model\.heads|^model\.rotaryFraction/, "heads"],
+  [/^model\.layers/, "layers"],
+  [/^model\.width/, "width"],
+  [/^model\.context/, "context"],
+  [/^training\.batch/, "batch"],
+  [/^training\.learningRate/, "learningRate"],
+  [/^training\.seed/, "seed"],
+];
+
+/** The configuration of choices, or what is wrong with them. */
+export function configOf(choices: Choices): { config: Config } | { complaints: Complaint[] } {
+  const parsed = configSchema.safeParse(configInputOf(choices));
+  if (parsed.success) return { config: parsed.data };
+  return {
+    complaints: parsed.error.issues.map(({ path, message }) => {
+      const place = path.join(".");
+      return { field: FIELDS.find(([pattern]) => pattern.test(place))?.[1] ?? "name", message };
+    }),
+  };
+}
+
+/**
+ * What choices come to.
+ * @param vocabulary of the text, by characters
+ */
+export function estimateOf(choices: Choices, vocabulary: number): Estimate {
+  const made = configOf(choices);
+  if ("complaints" in made) return made;
+  const { parameters, memory, flopsPerUpdate } = costsOf({ ...made.config.model, vocabulary }, choices);
+  const complaints: Complaint[] = [];
+  if (memory > MEMORY_LIMIT) {
+    const need = (memory / 2 ** 30).toFixed(1);
+    const message = `needs ${need} GB, more than a browser tab can count on; choose fewer layers, a smaller width or fewer parameter tokens`;
+    complaints.push({ field: choices.width > 256 ? "width" : "feedForwardTokens", message });
+  }
+  return { complaints, parameters, memory, flopsPerUpdate };
+}
+
+/** Bytes and floating-point operations of training a model. */
+export function costsOf(model: Complete, { batch, context }: { readonly batch: number; readonly context: number }) {
+  const parameters = countParameters(model).total;
+  return {
+    parameters,
+    memory: BYTES_PER_PARAMETER * parameters,
+    flopsPerUpdate: trainingFlopsPerToken(model) * batch * context,
+  };
+}
+
+/** The choices that a configuration stands for, as nearly as they can: sites may differ by layer. */
+export function choicesOf(name: string, { model, training }: Config): Omit<Choices, "text"> {
+  const { batch, learningRate, seed } = training;
+  const common = { name, batch, learningRate, seed, context: model.context };
+  const tokens = (kind: "query" | "feedForward") => sites(model).find((site) => site.kind === kind)?.tokens ?? 0;
+  const blocks = model.type === "bigram" ? { layers: 0, heads: 0, width: 0 } : blocksOf(model);
+  return {
+    ...common,
+    ...blocks,
+    architecture: model.type === "tokenformer" ? "tokenformer" : "transformer",
+    attentionTokens: tokens("query"),
+    feedForwardTokens: tokens("feedForward"),
+  };
+}
+
+function blocksOf({ layers, heads, width }: Exclude<ModelConfig, { type: "bigram" }>) {
+  return { layers, heads, width };
+}
+
+/** The configuration of a run that goes on here: one whose schedule has come to its end stays at the rate that it ended with. */
+export function endlessOf(config: Config, step: number): Config {
+  const { training } = config;
+  if (step < training.steps) return config;
+  const learningRate = learningRateAt(training.steps - 1, scheduleOf(config));
+  return { ...config, training: { ...training, ...ENDLESS, warmup: 0, learningRate } };
+}
+
+/** A model of the same size that has not been trained, and will not grow. */
+export function fromScratch(config: Config): Config {
+  const { model } = config;
+  const fresh = model.type === "tokenformer" ? { ...model, tau: undefined } : model;
+  return configSchema.parse({ ...config, model: fresh, growth: [] });
+}
+
+/** A plain GPT with about as many parameters: the width that comes nearest, with heads of as many channels. */
+export function equalTransformer(config: Config & { readonly model: Complete }): Config {
+  const wanted = countParameters(config.model).total;
+  let heads = 1;
+  while (countOf(withHeads(config, heads + 1)) <= wanted) heads++;
+  const isNearer = countOf(withHeads(config, heads + 1)) - wanted < wanted - countOf(withHeads(config, heads));
+  return configSchema.parse({ ...config, growth: [], model: withHeads(config, isNearer ? heads + 1 : heads) });
+}
+
+function withHeads({ model }: { readonly model: Complete }, heads: number): Complete {
+  if (model.type === "bigram") throw new UserError("a bigram has no width to compare; choose a TokenFormer");
+  const { context, layers, vocabulary, width, heads: were } = model;
+  const blocks = {
+    context,
+    layers,
+    vocabulary,
+    heads,
+    width: heads * (width / were),
+    dropout: model.dropout,
+    tied: true,
+  };
+  const parsed = modelSchema.parse({ type: "transformer", ...blocks, activation: "gelu", biases: true });
+  return { ...parsed, vocabulary };
+}
+
+const countOf = (model: Complete) => countParameters(model).total;

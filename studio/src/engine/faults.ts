@@ -1,0 +1,40 @@
+/** Faults as sentences with what to do. */
+
+import { messageOf, UserError } from "tokenformer/browser";
+
+/** How engines word that memory has run out: V8's arrays, WebAssembly's heap, ONNX Runtime's allocators, WebGPU. */
+const MEMORY =
+  /allocation failed|out of memory|bad_alloc|failed to allocate|memory access out of bounds|invalid typed array length/i;
+
+/** An error that a visitor can read. */
+export function explained(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  const message = messageOf(error);
+  if (MEMORY.test(message)) {
+    return new UserError(
+      "There is not enough memory in this tab: choose a smaller model or batch, or close other tabs and reload this one. What was last saved is kept.",
+      { cause: error },
+    );
+  }
+  return new UserError(
+    `Something went wrong that should not have (${message}). Reload the page: what was last saved is kept.`,
+    { cause: error },
+  );
+}
+
+/** An object whose methods reject with errors that a visitor can read. */
+export function explaining<Target extends object>(target: Target): Target {
+  return new Proxy(target, {
+    get(_, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      return async (...given: unknown[]): Promise<unknown> => {
+        try {
+          return await Reflect.apply(member, target, given);
+        } catch (error) {
+          throw explained(error);
+        }
+      };
+    },
+  });
+}

@@ -1,0 +1,103 @@
+/** What a model does with a text: the weights of parameter tokens, the attention between tokens, and what comes next. */
+
+import {
+  type Complete,
+  type HostArray,
+  type Inference,
+  type ModelState,
+  sitePath,
+  type Tokenizer,
+  UserError,
+} from "tokenformer/browser";
+import type { AttentionWeights, Inspection, SiteView, SiteWeights } from "./api.ts";
+import { siteViews } from "./sites.ts";
+
+/** Next tokens that are told. */
+const MOST_LIKELY = 8;
+
+/** A model as it is at some step. */
+export interface Inspected {
+  readonly inference: Inference;
+  readonly model: Complete;
+  readonly lineage: ModelState["lineage"];
+  readonly tokenizer: Tokenizer;
+  readonly step: number;
+}
+
+/** A text that has gone through the model, with all that was recorded on its way. */
+export class InspectedText {
+  readonly inspection: Inspection;
+  readonly #records: ReadonlyMap<string, HostArray>;
+
+  private constructor(inspection: Inspection, records: ReadonlyMap<string, HostArray>) {
+    this.inspection = inspection;
+    this.#records = records;
+  }
+
+  /**
+   * Sends a text through a model: its last tokens, where it is longer than the context.
+   * @throws UserError for an empty text, and for characters that the tokenizer lacks
+   */
+  static async of({ inference, model, lineage, tokenizer, step }: Inspected, text: string): Promise<InspectedText> {
+    const ids = Int32Array.from(tokenizer.encode(text)).slice(-model.context);
+    if (ids.length === 0) throw new UserError("there is no text to look into; type some");
+    const shape = [1, ids.length] as const;
+    const logits = await inference.logits(ids, shape);
+    const sites = siteViews(model, lineage);
+    const layers = model.type === "bigram" ? 0 : model.layers;
+    const paths = [
+      ...sites.map(({ path }) => `${path}.weights`),
+      ...Array.from({ length: layers }, (_, layer) => attentionPath(layer)),
+    ];
+    const records = paths.length === 0 ? new Map<string, HostArray>() : await inference.records(ids, shape, paths);
+    const inspection: Inspection = {
+      step,
+      tokens: Array.from(ids, (id) => tokenizer.decode([id])),
+      next: Array.from(ids, (_, index) => likeliest(logits, index, tokenizer)),
+      layers,
+      heads: model.type === "bigram" ? 0 : model.heads,
+      sites,
+    };
+    return new InspectedText(inspection, records);
+  }
+
+  /** The weights Θ(A) of a site. */
+  site(path: string): SiteWeights {
+    const site = this.inspection.sites.find((candidate) => candidate.path === path);
+    const recorded = this.#records.get(`${path}.weights`);
+    if (site === undefined || recorded === undefined) throw new Error(`internal: nothing was recorded of "${path}"`);
+    return { path, weights: recorded.data, parameterTokens: site.tokens, born: bornOf(site) };
+  }
+
+  /** The attention between tokens of a block. */
+  attention(layer: number): AttentionWeights {
+    const recorded = this.#records.get(attentionPath(layer));
+    if (recorded === undefined) throw new Error(`internal: nothing was recorded of layer ${layer}`);
+    return { layer, heads: this.inspection.heads, weights: recorded.data };
+  }
+}
+
+const attentionPath = (layer: number) => sitePath(layer, "query").replace(/query$/, "weights");
+
+function bornOf({ tokens, generations }: SiteView): Int32Array {
+  const born = new Int32Array(tokens);
+  let start = 0;
+  for (const generation of generations) {
+    born.fill(generation.born, start, start + generation.tokens);
+    start += generation.tokens;
+  }
+  return born;
+}
+
+/** The likeliest next tokens by the logits [1, T, V] after token `index`, with their probabilities. */
+function likeliest({ shape, data }: HostArray, index: number, tokenizer: Tokenizer): Inspection["next"][number] {
+  const width = shape.at(-1) ?? 0;
+  const logits = data.subarray(index * width, index * width + Math.min(width, tokenizer.vocabularySize));
+  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const exponentials = Float64Array.from(logits, (logit) => Math.exp(logit - highest));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  const order = Array.from(exponentials.keys()).toSorted((a, b) => (exponentials[b] ?? 0) - (exponentials[a] ?? 0));
+  return order
+    .slice(0, MOST_LIKELY)
+    .map((id) => ({ text: tokenizer.decode([id]), probability: (exponentials[id] ?? 0) / sum }));
+}

@@ -1,0 +1,221 @@
+/** A run whose model is on the device: it trains, grows, writes and is looked into, one thing at a time. */
+
+import {
+  type Checkpoint,
+  type Complete,
+  type Config,
+  type Corpus,
+  consecutiveBatches,
+  Decoder,
+  generate,
+  type ModelState,
+  measureUsage,
+  type Run,
+  type StepEvent,
+  sites,
+  type TrainingEvent,
+  UserError,
+  usageByGeneration,
+} from "tokenformer/browser";
+import type { EngineEvent, Growth, GrowthRequest, UsagePoint, WritingOptions } from "./api.ts";
+import { planOf } from "./growing.ts";
+import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining } from "./history.ts";
+import { InspectedText } from "./inspecting.ts";
+
+/** Milliseconds between two messages about the curve. */
+const POINT_EVERY = 120;
+/** Milliseconds between two samples, at least. */
+const SAMPLE_EVERY = 4000;
+const SAMPLE: WritingOptions = { prompt: "", length: 160, temperature: 0.8, topK: 0, topP: 0.95 };
+
+/** Sequences of held-out text on which the use of parameter tokens is measured. */
+const USAGE_SEQUENCES = 16;
+
+/** Everything of a run: what is kept, and what another one can go on from. */
+export interface RunState {
+  readonly checkpoint: Checkpoint;
+  readonly history: History;
+}
+
+/** What is to be seen of a run beside its weights. */
+export interface Facts {
+  /** With the model as it is now. */
+  readonly config: Config & { readonly model: Complete };
+  readonly lineage: ModelState["lineage"];
+  readonly history: History;
+}
+
+/** Takes a piece of text; the next one waits for it. */
+type OnText = (text: string) => void | Promise<void>;
+
+type Listener = (event: EngineEvent) => void;
+
+export class LiveRun {
+  readonly id: string;
+  readonly #run: Run;
+  readonly #events: AsyncIterator<TrainingEvent>;
+  readonly #tell: Listener;
+  #history: History;
+  #pending: StepEvent[] = [];
+  #told = 0;
+  #sampled = Number.NEGATIVE_INFINITY;
+  #decoder: Promise<Decoder> | undefined;
+  #inspected: InspectedText | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(id: string, run: Run, history: History, tell: Listener) {
+    this.id = id;
+    this.#run = run;
+    this.#events = run.events()[Symbol.asyncIterator]();
+    this.#history = history;
+    this.#tell = tell;
+  }
+
+  get step(): number {
+    return this.#run.trainer.step;
+  }
+
+  /** Floating-point operations of training so far. */
+  get flops(): number {
+    return this.#run.progress.flops;
+  }
+
+  get corpus(): Corpus {
+    return this.#run.corpus;
+  }
+
+  /** Everything as it is now. */
+  state(): Promise<RunState> {
+    return this.#alone(() => this.#state());
+  }
+
+  /** What is to be seen of it beside its weights. */
+  facts(): Facts {
+    const { config, model, trainer } = this.#run;
+    return { config: { ...config, model }, lineage: trainer.lineage, history: this.#history };
+  }
+
+  /** The next update, or what comes before it. Whether there are more. */
+  advance(): Promise<boolean> {
+    return this.#alone(async () => {
+      const { done, value } = await this.#events.next();
+      if (done === true) return false;
+      await this.#heed(value);
+      return true;
+    });
+  }
+
+  /** @param keep takes the state just before, to go back to */
+  grow(request: GrowthRequest, keep: (before: RunState) => Promise<void>): Promise<Growth> {
+    return this.#alone(async () => {
+      await keep(await this.#state());
+      const growth = growthOf(await this.#run.grow(planOf(request)), request.init);
+      this.#history = { ...this.#history, growths: [...this.#history.growths, growth] };
+      await this.#use();
+      return growth;
+    });
+  }
+
+  inspect(text: string): Promise<InspectedText> {
+    return this.#alone(async () => {
+      const { model, trainer, corpus } = this.#run;
+      const { inference, lineage, step } = trainer;
+      const { tokenizer } = corpus;
+      this.#inspected = await InspectedText.of({ inference, model, lineage, tokenizer, step }, text);
+      return this.#inspected;
+    });
+  }
+
+  /** The text that was inspected last. */
+  get inspected(): InspectedText {
+    if (this.#inspected === undefined) throw new UserError("no text was looked into yet; type one first");
+    return this.#inspected;
+  }
+
+  /** Writes on; training waits for it. */
+  write(options: WritingOptions, onText: OnText, signal?: AbortSignal): Promise<void> {
+    return this.#alone(() => this.#write(options, onText, signal));
+  }
+
+  /** Frees what it has on the device. */
+  close(): Promise<void> {
+    return this.#alone(() => this.#run.close());
+  }
+
+  async #state(): Promise<RunState> {
+    this.#flush();
+    return { checkpoint: await this.#run.checkpoint(), history: this.#history };
+  }
+
+  /** Does one thing after the other: what runs on the device sees one state of the model. */
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #heed(event: TrainingEvent): Promise<void> {
+    if (event.type === "step") {
+      this.#pending.push(event);
+      if (performance.now() - this.#told >= POINT_EVERY) this.#flush();
+    }
+    if (event.type === "validation") {
+      this.#flush();
+      const point = validationPointOf(event);
+      this.#history = { ...this.#history, validation: [...this.#history.validation, point] };
+      this.#tell({ type: "validation", run: this.id, point });
+      await this.#look();
+    }
+  }
+
+  /** Gathers the updates since the last point. */
+  #flush(): void {
+    const point = pointOf(this.#pending);
+    this.#pending = [];
+    this.#told = performance.now();
+    if (point === undefined) return;
+    this.#history = withTraining(this.#history, [point]);
+    this.#tell({ type: "training", run: this.id, points: [point] });
+  }
+
+  /** A sample, and the use of the tokens, not too often. */
+  async #look(): Promise<void> {
+    if (this.step === 0 || performance.now() - this.#sampled < SAMPLE_EVERY) return;
+    let text = "";
+    await this.#write({ ...SAMPLE, seed: this.step }, (piece) => {
+      text += piece;
+    });
+    const sample = { step: this.step, text };
+    this.#history = withSample(this.#history, sample);
+    this.#tell({ type: "sample", run: this.id, sample });
+    await this.#use();
+    this.#sampled = performance.now();
+  }
+
+  /** How much the generations are used, once there are several. */
+  async #use(): Promise<void> {
+    const { model, trainer, corpus } = this.#run;
+    const { lineage, inference, step } = trainer;
+    if (![...lineage.values()].some((generations) => generations.length > 1)) return;
+    const { context } = model;
+    const batches = consecutiveBatches(corpus.validation, { context, maxTokens: USAGE_SEQUENCES * context });
+    const usage = await measureUsage(inference, batches);
+    const { all } = usageByGeneration(sites(model), lineage, usage);
+    const point: UsagePoint = { step, generations: all.map(({ gradientNorm: _, ...share }) => share) };
+    this.#history = { ...this.#history, usage: [...this.#history.usage, point] };
+    this.#tell({ type: "usage", run: this.id, usage: point });
+  }
+
+  async #write(options: WritingOptions, onText: OnText, signal?: AbortSignal): Promise<void> {
+    const { prompt, length: tokens, temperature, topK, topP, seed } = options;
+    const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(seed !== undefined && { seed }) };
+    const written = { prompt, tokens, temperature, ...limits, signal };
+    for await (const text of generate(await this.#decoding(), this.corpus.tokenizer, written)) await onText(text);
+  }
+
+  /** A decoder with the weights as they are at each token. */
+  #decoding(): Promise<Decoder> {
+    this.#decoder ??= Decoder.open(this.#run.trainer.inference, { context: this.#run.context, freeze: false });
+    return this.#decoder;
+  }
+}

@@ -1,0 +1,117 @@
+/** What is kept in the browser: runs, each with its checkpoint, its history and its text. */
+
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { messageOf, UserError } from "tokenformer/browser";
+import type { History } from "./history.ts";
+import type { NamedText } from "./texts.ts";
+
+/** The files of a checkpoint directory, by name. */
+export type Files = ReadonlyMap<string, Uint8Array>;
+
+/** What a list shows of a run, without opening it. */
+export interface StoredRun {
+  readonly id: string;
+  readonly name: string;
+  readonly architecture: "tokenformer" | "transformer";
+  readonly besides?: string;
+  readonly textName: string;
+  readonly parameters: number;
+  readonly vocabulary: number;
+  readonly trainTokens: number;
+  readonly validationTokens: number;
+  readonly step: number;
+  readonly validationLoss?: number;
+  readonly changed: number;
+}
+
+/** A state that a run can be opened from. */
+export interface StoredState {
+  readonly files: Files;
+  readonly history: History;
+}
+
+interface Schema extends DBSchema {
+  runs: { key: string; value: StoredRun };
+  states: { key: string; value: StoredState };
+  /** The state before the last growth. */
+  undo: { key: string; value: StoredState };
+  texts: { key: string; value: NamedText };
+}
+
+const PARTS = ["runs", "states", "undo", "texts"] as const;
+
+export class Store {
+  readonly #database: IDBPDatabase<Schema>;
+
+  private constructor(database: IDBPDatabase<Schema>) {
+    this.#database = database;
+  }
+
+  static async open(): Promise<Store> {
+    const database = await openDB<Schema>("tokenformer-studio", 1, {
+      upgrade(opened) {
+        for (const part of PARTS) opened.createObjectStore(part);
+      },
+    });
+    return new Store(database);
+  }
+
+  runs(): Promise<StoredRun[]> {
+    return this.#database.getAll("runs");
+  }
+
+  state(id: string): Promise<StoredState | undefined> {
+    return this.#database.get("states", id);
+  }
+
+  undo(id: string): Promise<StoredState | undefined> {
+    return this.#database.get("undo", id);
+  }
+
+  async hasUndo(id: string): Promise<boolean> {
+    return (await this.#database.count("undo", id)) > 0;
+  }
+
+  text(id: string): Promise<NamedText | undefined> {
+    return this.#database.get("texts", id);
+  }
+
+  /** Writes a run and, where they are given, its state and text: all of it or, where storage is full, nothing. */
+  async save(
+    run: StoredRun,
+    { state, text }: { readonly state?: StoredState; readonly text?: NamedText } = {},
+  ): Promise<void> {
+    const transaction = this.#database.transaction(PARTS, "readwrite");
+    const writes: Promise<unknown>[] = [transaction.objectStore("runs").put(run, run.id)];
+    if (state !== undefined) writes.push(transaction.objectStore("states").put(state, run.id));
+    if (text !== undefined) writes.push(transaction.objectStore("texts").put(text, run.id));
+    await Promise.all([...writes, transaction.done]);
+  }
+
+  /** Keeps a state to go back to. */
+  async keepUndo(id: string, state: StoredState): Promise<void> {
+    await this.#database.put("undo", state, id);
+  }
+
+  async dropUndo(id: string): Promise<void> {
+    await this.#database.delete("undo", id);
+  }
+
+  async remove(id: string): Promise<void> {
+    const transaction = this.#database.transaction(PARTS, "readwrite");
+    await Promise.all([...PARTS.map((part) => transaction.objectStore(part).delete(id)), transaction.done]);
+  }
+}
+
+/** Why something could not be kept, as a sentence with what to do. */
+export function storageFault(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  if (error instanceof DOMException && error.name === "QuotaExceededError") {
+    return new UserError(
+      "The browser's storage is full, so this run is kept only as long as the page is open: download it, or delete runs that you no longer need.",
+    );
+  }
+  return new UserError(
+    `The browser cannot store this run (${messageOf(error)}): download it to keep it, and check whether the page may store data.`,
+  );
+}

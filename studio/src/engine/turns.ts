@@ -1,0 +1,110 @@
+/** Whose turn it is to train: one update after the other, until each is paused. */
+
+import type { RunStatus } from "./api.ts";
+import { explained } from "./faults.ts";
+import type { LiveRun } from "./live-run.ts";
+
+/** Milliseconds of training after which a run is kept. */
+const SAVE_EVERY = 10_000;
+
+export interface TurnsOptions {
+  readonly live: (run: string) => Promise<Pick<LiveRun, "advance" | "flops">>;
+  /** The run that another one trains beside, or itself. */
+  readonly family: (run: string) => string;
+  readonly save: (run: string) => Promise<void>;
+  readonly changed: (run: string) => void;
+  /** What to do about a fault. Whether training can go on. */
+  readonly mended: (error: unknown) => Promise<boolean>;
+}
+
+export class Turns {
+  readonly #options: TurnsOptions;
+  readonly #statuses = new Map<string, RunStatus>();
+  readonly #saved = new Map<string, number>();
+  #looping: Promise<void> | undefined;
+  #round = 0;
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  status(run: string): RunStatus {
+    return this.#statuses.get(run) ?? { kind: "paused" };
+  }
+
+  start(run: string): void {
+    if (this.status(run).kind === "training" || this.status(run).kind === "starting") return;
+    this.#become(run, { kind: "starting" });
+    this.#saved.set(run, performance.now());
+    this.#looping ??= this.#loop();
+  }
+
+  /** Resolves when the update under way is done and the run is kept. */
+  async pause(run: string): Promise<void> {
+    if (!this.#trains(run)) return;
+    this.#statuses.set(run, { kind: "paused" });
+    await this.#options.save(run);
+    // Only now, so that a page that says so may be closed.
+    this.#options.changed(run);
+  }
+
+  forget(run: string): void {
+    this.#statuses.delete(run);
+    this.#saved.delete(run);
+  }
+
+  /** The runs that train. */
+  get training(): string[] {
+    return [...this.#statuses.keys()].filter((run) => this.#trains(run));
+  }
+
+  async #loop(): Promise<void> {
+    for (let run = await this.#next(); run !== undefined; run = await this.#next()) await this.#turn(run);
+    this.#looping = undefined;
+  }
+
+  async #turn(run: string): Promise<void> {
+    try {
+      const live = await this.#options.live(run);
+      const going = await live.advance();
+      if (!this.#trains(run)) return;
+      if (!going) await this.pause(run);
+      else if (this.status(run).kind === "starting") this.#become(run, { kind: "training" });
+      if (performance.now() - (this.#saved.get(run) ?? 0) < SAVE_EVERY) return;
+      await this.#options.save(run);
+      this.#saved.set(run, performance.now());
+    } catch (error) {
+      if (await this.#options.mended(error)) return;
+      this.#become(run, { kind: "failed", message: explained(error).message });
+    }
+  }
+
+  /** Families take turns; within one, the run that has had the fewest operations comes first. */
+  async #next(): Promise<string | undefined> {
+    const { training } = this;
+    const families = [...new Set(training.map((run) => this.#options.family(run)))];
+    const turn = families[this.#round++ % families.length];
+    const family = training.filter((run) => this.#options.family(run) === turn);
+    const spent = await Promise.all(family.map(async (run) => ({ run, flops: await this.#flops(run) })));
+    return spent.toSorted((a, b) => a.flops - b.flops)[0]?.run;
+  }
+
+  /** One that cannot be opened comes first, so that its turn tells why. */
+  async #flops(run: string): Promise<number> {
+    try {
+      return (await this.#options.live(run)).flops;
+    } catch {
+      return 0;
+    }
+  }
+
+  #trains(run: string): boolean {
+    const { kind } = this.status(run);
+    return kind === "training" || kind === "starting";
+  }
+
+  #become(run: string, status: RunStatus): void {
+    this.#statuses.set(run, status);
+    this.#options.changed(run);
+  }
+}

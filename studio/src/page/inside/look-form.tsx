@@ -1,0 +1,68 @@
+/** Which text is looked at, and whether again and again. */
+
+import type { Signal } from "@preact/signals";
+import { count } from "../format.ts";
+import type { Looking } from "./looking.ts";
+
+interface LookFormProps {
+  readonly looking: Looking;
+  readonly follows: Signal<boolean>;
+  /** What the model wrote last. */
+  readonly sample: string | undefined;
+}
+
+export function LookForm({ looking, follows, sample }: LookFormProps) {
+  const fault = looking.fault.value;
+  return (
+    <form
+      class="look-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void looking.again();
+      }}
+    >
+      <label for="look-text">Text to look into</label>
+      <textarea
+        id="look-text"
+        rows={2}
+        value={looking.text.value}
+        aria-invalid={fault !== undefined}
+        aria-describedby="look-note"
+        onInput={({ currentTarget }) => {
+          looking.text.value = currentTarget.value;
+        }}
+      />
+      <p id="look-note" class={fault === undefined ? "note" : "wrong"} role="status">
+        {fault ?? seenAt(looking)}
+      </p>
+      <div class="row">
+        <button
+          type="button"
+          disabled={sample === undefined}
+          onClick={() => {
+            looking.text.value = sample ?? "";
+          }}
+        >
+          Take its latest sample
+        </button>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={follows.value}
+            onChange={({ currentTarget }) => {
+              follows.value = currentTarget.checked;
+            }}
+          />
+          Look again as it learns
+        </label>
+      </div>
+    </form>
+  );
+}
+
+function seenAt({ look, text }: Looking): string {
+  const seen = look.value;
+  if (seen === undefined) return "Looking…";
+  const cut = [...text.value].length > seen.inspection.tokens.length && seen.text === text.value;
+  return `Seen at step ${count(seen.inspection.step)}${cut ? `, the last ${seen.inspection.tokens.length} tokens: its context holds no more` : ""}.`;
+}

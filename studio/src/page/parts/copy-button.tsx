@@ -1,0 +1,53 @@
+/** Copies a text, and says so. */
+
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+
+interface CopyProps {
+  readonly text: () => string;
+  readonly label?: string;
+  readonly copied?: string;
+  /** Where the browser does not let the page copy. */
+  readonly refused?: string;
+  readonly disabled?: boolean;
+}
+
+/** Milliseconds for which it is said. */
+const SAID = 4000;
+
+export function CopyButton({
+  text,
+  label = "Copy",
+  copied = "Copied.",
+  refused = "Select it and copy it.",
+  disabled = false,
+}: CopyProps) {
+  const said = useSignal("");
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const copy = async () => {
+    said.value = (await toClipboard(text())) ? copied : refused;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
+      said.value = "";
+    }, SAID);
+  };
+  return (
+    <>
+      <button type="button" class="plain" disabled={disabled} onClick={() => void copy()}>
+        {label}
+      </button>
+      <span role="status" class="note">
+        {said.value}
+      </span>
+    </>
+  );
+}
+
+async function toClipboard(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

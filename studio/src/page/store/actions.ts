@@ -1,0 +1,128 @@
+/** What the visitor does to runs. Faults are told, each in the engine's own sentence. */
+
+import { proxy } from "comlink";
+import type { Choices, Comparison, GrowthRequest, NamedFile, RunView, TextChoice } from "../../engine/api.ts";
+import { sentence } from "../format.ts";
+import { putView, receive } from "./events.ts";
+import { busy, chart, engine, openedId, phase, summaries, tell, views } from "./state.ts";
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** Opens the engine, and the run of the page's address. */
+export async function open(): Promise<void> {
+  try {
+    await engine().listen(proxy(receive));
+    const environment = await engine().open("auto");
+    summaries.value = [...(await engine().runs())].toSorted((a, b) => b.changed - a.changed);
+    phase.value = { kind: "ready", environment };
+    for (const notice of environment.notices) tell(notice);
+  } catch (error) {
+    phase.value = { kind: "broken", message: messageOf(error) };
+  }
+}
+
+/** Does something once at a time, and tells what goes wrong. */
+export async function doing<T>(what: string, action: () => Promise<T>): Promise<T | undefined> {
+  if (busy.peek().has(what)) return undefined;
+  busy.value = new Set(busy.peek()).add(what);
+  try {
+    return await action();
+  } catch (error) {
+    tell(sentence(messageOf(error)), "fault");
+    return undefined;
+  } finally {
+    const left = new Set(busy.peek());
+    left.delete(what);
+    busy.value = left;
+  }
+}
+
+/** A new run, on the screen and training. */
+export function begin(choices: Choices): Promise<string | undefined> {
+  return doing("begin", async () => {
+    const view = await engine().create(choices);
+    putView(view);
+    void askToKeep();
+    await engine().start(view.summary.id);
+    return view.summary.id;
+  });
+}
+
+/** Browsers clear what they were not asked to keep when space runs out. */
+async function askToKeep(): Promise<void> {
+  try {
+    if (!(await navigator.storage.persisted())) await navigator.storage.persist();
+  } catch {
+    // Old browsers have no such storage; the run is kept as well as they can.
+  }
+}
+
+/** Puts a run on the screen, with the runs beside it. */
+export function show(run: string): Promise<boolean | undefined> {
+  return doing(`show ${run}`, async () => {
+    if (!views.peek().has(run)) putView(await engine().view(run));
+    openedId.value = run;
+    const head = views.peek().get(run)?.summary.besides ?? run;
+    const beside = summaries.peek().filter(({ id, besides }) => id === head || besides === head);
+    for (const { id } of beside) if (!views.peek().has(id)) putView(await engine().view(id));
+    return true;
+  });
+}
+
+/** Runs that are compared train together, and pause together. */
+export function train(runs: readonly string[]): Promise<void> {
+  return doing("train", async () => {
+    for (const run of runs) await engine().start(run);
+  });
+}
+
+export function pause(runs: readonly string[]): Promise<void> {
+  return doing("pause", async () => {
+    await Promise.all(runs.map((run) => engine().pause(run)));
+  });
+}
+
+export const rename = (run: string, name: string) => doing("rename", () => engine().rename(run, name));
+export const remove = (run: string) => doing("remove", () => engine().remove(run));
+
+export function grow(run: string, request: GrowthRequest): Promise<RunView | undefined> {
+  return doing("grow", () => engine().grow(run, request));
+}
+
+export function undo(run: string): Promise<RunView | undefined> {
+  return doing("undo", () => engine().undoGrowth(run));
+}
+
+/** A run beside this one, training from the start, and curves over what both have cost. */
+export function compare(run: string, against: Comparison): Promise<void> {
+  return doing("compare", async () => {
+    const view = await engine().compare(run, against);
+    putView(view);
+    chart.value = { ...chart.peek(), across: "flops" };
+    await engine().start(view.summary.id);
+  });
+}
+
+export function take(name: string, files: Blob | readonly NamedFile[], text?: TextChoice): Promise<string | undefined> {
+  return doing("import", async () => {
+    const view = await engine().importRun(name, files, text);
+    putView(view);
+    return view.summary.id;
+  });
+}
+
+/** Hands a run to the visitor as a file. */
+export function download({ id, name }: { readonly id: string; readonly name: string }): Promise<void> {
+  return doing("download", async () => {
+    const address = URL.createObjectURL(await engine().exportRun(id));
+    const link = Object.assign(document.createElement("a"), { href: address, download: `${fileName(name)}.zip` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  });
+}
+
+const fileName = (name: string) => name.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "") || "run";
+
+export async function save(): Promise<void> {
+  if (phase.peek().kind === "ready") await doing("save", () => engine().save());
+}

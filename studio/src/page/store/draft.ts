@@ -1,0 +1,164 @@
+/** The choices of a run that is not made yet, and what they come to. */
+
+import { computed, effect, signal } from "@preact/signals";
+import type { Choices, Complaint, Estimate, TextChoice } from "../../engine/api.ts";
+import { engine, phase, summaries } from "./state.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export type Draft = Omit<Choices, "text" | "name">;
+
+export type NumberField = Exclude<keyof Draft, "architecture">;
+
+export interface Preset {
+  readonly key: string;
+  readonly title: string;
+  readonly note: string;
+  readonly draft: Draft;
+}
+
+const COMMON = { architecture: "tokenformer", batch: 12, seed: 1 } as const;
+
+const SMALL: Draft = {
+  ...COMMON,
+  layers: 4,
+  heads: 4,
+  width: 128,
+  context: 64,
+  attentionTokens: 128,
+  feedForwardTokens: 512,
+  learningRate: 2e-3,
+};
+
+export const PRESETS: readonly Preset[] = [
+  {
+    key: "tiny",
+    title: "Tiny",
+    note: "Quick, even on a phone",
+    draft: { ...SMALL, layers: 2, width: 64, attentionTokens: 64, feedForwardTokens: 256, learningRate: 3e-3 },
+  },
+  { key: "small", title: "Small", note: "A good start on a laptop", draft: SMALL },
+  {
+    key: "medium",
+    title: "Medium",
+    note: "Writes better, wants a graphics card",
+    draft: {
+      ...SMALL,
+      layers: 6,
+      heads: 6,
+      width: 192,
+      context: 128,
+      attentionTokens: 192,
+      feedForwardTokens: 768,
+      learningRate: 1e-3,
+    },
+  },
+];
+
+export const draft = signal<Draft>(SMALL);
+export const ownName = signal("");
+export const text = signal<TextChoice>({ kind: "default" });
+
+/** The preset that the draft is, if any. */
+export const preset = computed(() => PRESETS.find((candidate) => isSame(candidate.draft, draft.value)));
+
+function isSame(a: Draft, b: Draft): boolean {
+  return FIELDS.every((field) => a[field] === b[field]) && a.architecture === b.architecture;
+}
+
+const FIELDS: readonly NumberField[] = [
+  "layers",
+  "heads",
+  "width",
+  "context",
+  "attentionTokens",
+  "feedForwardTokens",
+  "batch",
+  "learningRate",
+  "seed",
+];
+
+/** A name for the run: the visitor's, or that of its text and size, with a number where it is taken. */
+export const name = computed(() => {
+  const chosen = ownName.value.trim();
+  if (chosen !== "") return chosen;
+  const textName = text.value.kind === "default" ? "Moby-Dick" : text.value.name;
+  const size = preset.value?.title.toLowerCase() ?? `${draft.value.layers} × ${draft.value.width}`;
+  const plain = `${textName}, ${size}`;
+  const taken = new Set(summaries.value.map((run) => run.name));
+  let number = 1;
+  while (taken.has(numbered(plain, number))) number++;
+  return numbered(plain, number);
+});
+
+const numbered = (plain: string, number: number) => (number === 1 ? plain : `${plain} ${number}`);
+
+export const choices = computed((): Choices => ({ ...draft.value, name: name.value, text: text.value }));
+
+// ---- what they come to ------------------------------------------------------------------------------------------------
+
+export const estimate = signal<Estimate | undefined>(undefined);
+
+/** Characters that a text needs to be split, with room for a few contexts in its smaller part. */
+export const fewestCharacters = computed(() => 40 * (draft.value.context + 1));
+
+export const complaints = computed((): readonly Complaint[] => {
+  const told = estimate.value?.complaints ?? [];
+  const choice = text.value;
+  if (choice.kind === "default" || choice.text.length >= fewestCharacters.value) return told;
+  const has = choice.text.length.toLocaleString("en");
+  const message = `This text has ${has} characters; a context of ${draft.value.context} needs at least ${fewestCharacters.value.toLocaleString("en")}. Add more text, or choose a shorter context.`;
+  return [...told, { field: "text", message }];
+});
+
+/** Milliseconds without a change before the engine is asked. */
+const PAUSE = 120;
+
+/** Asks the engine what the choices come to, whenever they change. */
+export function keepEstimating(): () => void {
+  let round = 0;
+  return effect(() => {
+    const asked = choices.value;
+    if (phase.value.kind !== "ready") return;
+    const mine = ++round;
+    const timer = setTimeout(async () => {
+      const found = await engine().estimate({ ...asked, text: alphabet(asked.text) });
+      if (mine === round) estimate.value = found;
+    }, PAUSE);
+    return () => clearTimeout(timer);
+  });
+}
+
+/** A text of the same characters: what an estimate depends on, without sending a book with each change. */
+function alphabet(choice: TextChoice): TextChoice {
+  return choice.kind === "default" ? choice : { ...choice, text: alphabetOf(choice.text) };
+}
+
+let last = { text: "", alphabet: "" };
+
+function alphabetOf(of: string): string {
+  if (last.text !== of) last = { text: of, alphabet: [...new Set(of)].join("") };
+  return last.alphabet;
+}
+
+// ---- in an address ----------------------------------------------------------------------------------------------------
+
+/** The choices as a query; the text stays with the visitor. */
+export function toQuery(of: Draft): string {
+  const query = new URLSearchParams();
+  if (of.architecture !== "tokenformer") query.set("architecture", of.architecture);
+  for (const field of FIELDS) query.set(field, String(of[field]));
+  return query.toString();
+}
+
+/** Takes over the choices of a query; what it does not name, or names wrongly, stays. */
+export function fromQuery(query: string): void {
+  const given = new URLSearchParams(query);
+  const changed: Mutable<Draft> = { ...draft.peek() };
+  for (const field of FIELDS) {
+    const value = Number(given.get(field) ?? Number.NaN);
+    if (Number.isFinite(value)) changed[field] = value;
+  }
+  if (given.get("architecture") === "transformer") changed.architecture = "transformer";
+  draft.value = changed;
+}

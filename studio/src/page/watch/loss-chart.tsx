@@ -1,0 +1,126 @@
+/** The losses of a run and of those beside it, on the same axes. */
+
+import { useMemo } from "preact/hooks";
+import uPlot from "uplot";
+import type { RunView } from "../../engine/api.ts";
+import { compact, duration, flops, loss } from "../format.ts";
+import { Chart } from "../parts/chart.tsx";
+import { colour, runStyle } from "../parts/colours.ts";
+import { theme } from "../parts/theme.tsx";
+import { type ChartOptions, chart, family } from "../store/state.ts";
+import { ChartControls } from "./chart-controls.tsx";
+import { curvesOf } from "./curves.ts";
+import { growthMarks } from "./growth-marks.ts";
+import { Legend } from "./legend.tsx";
+
+const ACROSS: Readonly<Record<ChartOptions["across"], { label: string; format: (value: number) => string }>> = {
+  step: { label: "updates", format: compact },
+  tokens: { label: "tokens seen", format: compact },
+  flops: { label: "floating-point operations", format: (value) => flops(value).replace(/\.0+(?=\u202f)/, "") },
+  seconds: { label: "time of training", format: duration },
+};
+
+const UNITS: Readonly<Record<ChartOptions["unit"], string>> = { nats: "nats per token", bits: "bits per byte" };
+
+export function LossChart() {
+  const options = chart.value;
+  const runs = family.value;
+  const data = useMemo(() => dataOf(runs, options), [runs, options]);
+  const marks = useMemo(() => growthMarks(), []);
+  marks.show(runs, options);
+  const shape = `${theme.value} ${runs.map(({ summary }) => summary.id).join(" ")} ${JSON.stringify(options)}`;
+  return (
+    <section class="card curves" aria-labelledby="loss-title">
+      <div class="section-head">
+        <h2 id="loss-title">
+          Loss <small>{UNITS[options.unit]}, lower is better</small>
+        </h2>
+        <ChartControls />
+      </div>
+      <div class="chart-box">
+        <Chart
+          data={data}
+          options={plotOptions(runs, options, marks.plugin)}
+          shape={shape}
+          label={described(runs, options)}
+        />
+        {runs.every(({ training }) => training.length === 0) && (
+          <p class="empty">The curve begins with the first update.</p>
+        )}
+      </div>
+      <Legend runs={runs} />
+    </section>
+  );
+}
+
+function dataOf(runs: readonly RunView[], options: ChartOptions): uPlot.AlignedData {
+  const tables = runs.flatMap((run): uPlot.AlignedData[] => {
+    const { raw, smooth, validation } = curvesOf(run, options);
+    return [raw, smooth, validation].map(({ x, y }) => [[...x], [...y]]);
+  });
+  return tables.length === 0 ? [[]] : uPlot.join(tables);
+}
+
+function plotOptions(
+  runs: readonly RunView[],
+  options: ChartOptions,
+  plugin: uPlot.Plugin,
+): Omit<uPlot.Options, "width" | "height"> {
+  const { format } = ACROSS[options.across];
+  const ink = colour("--quiet");
+  const axis = { stroke: ink, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: FONT };
+  return {
+    legend: { show: false },
+    // Room for half a label on the right.
+    padding: [16, 30, 0, 0],
+    cursor: { y: false, points: { size: 7 } },
+    scales: {
+      x: { time: false, distr: options.logAcross ? 3 : 1 },
+      y: { distr: options.logUp ? 3 : 1, range: rangeUp },
+    },
+    axes: [
+      {
+        ...axis,
+        values: (_, splits) => splits.map((value) => (value === null ? "" : format(value))),
+        space: 80,
+        size: 32,
+      },
+      { ...axis, size: 46, values: (_, splits) => splits.map((value) => (value === null ? "" : ticked(value))) },
+    ],
+    series: [{}, ...runs.flatMap((_, index) => seriesOf(index))],
+    plugins: [plugin],
+  };
+}
+
+const FONT = "12px system-ui, sans-serif";
+
+const ticked = (value: number) => String(Number(value.toPrecision(3)));
+
+/** With some room, and never empty. */
+function rangeUp(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null) return [1, 5];
+  const room = Math.max(0.02, (high - low) * 0.06);
+  return [Math.max(0.01, low - room), high + room];
+}
+
+/** Of a run: what each update had, its smooth course, and the losses on held-out text. */
+function seriesOf(index: number): uPlot.Series[] {
+  const { property, dash } = runStyle(index);
+  const stroke = colour(property);
+  const line = { spanGaps: true, points: { show: false }, stroke };
+  return [
+    { ...line, width: 1, alpha: 0.3 },
+    { ...line, width: 2, dash: [...dash] },
+    { ...line, width: 1, points: { show: true, size: 5, fill: stroke, stroke } },
+  ];
+}
+
+function described(runs: readonly RunView[], { unit, across }: ChartOptions): string {
+  const sentences = runs.map(({ summary, training, validation, growths }) => {
+    const first = training[0]?.loss;
+    const last = training.at(-1)?.loss;
+    const grown = growths.map(({ step }) => `grown at step ${step}`).join(", ");
+    return `${summary.name}: training loss from ${loss(first)} to ${loss(last)} nats per token at step ${summary.step}, on held-out text ${loss(validation.at(-1)?.loss)}${grown === "" ? "" : `, ${grown}`}.`;
+  });
+  return `Chart of ${UNITS[unit]} over ${ACROSS[across].label}. ${sentences.join(" ")}`;
+}

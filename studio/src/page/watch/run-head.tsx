@@ -1,0 +1,78 @@
+/** The head of a run: its name, what it does, and what can be done with it. */
+
+import type { RunView } from "../../engine/api.ts";
+import { sentence } from "../format.ts";
+import { CopyButton } from "../parts/copy-button.tsx";
+import { StatusWord } from "../runs/status-word.tsx";
+import { download, pause, train } from "../store/actions.ts";
+import { toQuery } from "../store/draft.ts";
+import { busy, family } from "../store/state.ts";
+import { turnOf } from "./turns.ts";
+
+export function RunHead({ run }: { readonly run: RunView }) {
+  const { summary } = run;
+  const trains = summary.status.kind === "training" || summary.status.kind === "starting";
+  const together = family.value.map((other) => other.summary.id);
+  return (
+    <div class="run-head">
+      <div>
+        <p class="crumb">
+          <a href="#/">All runs</a>
+        </p>
+        <h1>{summary.name}</h1>
+        <p class="sub">
+          <StatusWord status={summary.status} waits={turnOf(run, family.value)?.kind === "waiting"} />{" "}
+          <span>{sizeWords(run)}</span>
+        </p>
+      </div>
+      <div class="actions">
+        <CopyButton text={() => linkTo(run)} label="Copy link" copied="Copied: these choices, without text." />
+        <button type="button" disabled={busy.value.has("download")} onClick={() => void download(summary)}>
+          {busy.value.has("download") ? "Packing…" : "Download"}
+        </button>
+        <button
+          type="button"
+          class="primary"
+          disabled={busy.value.has("train") || busy.value.has("pause")}
+          onClick={() => void (trains ? pause(together) : train(together))}
+        >
+          {trains ? "Pause" : summary.step === 0 ? "Start training" : "Go on training"}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** The page with the choices of a run, for others to start the like of it. */
+const linkTo = ({ choices }: RunView) => new URL(`#/new?${toQuery(choices)}`, location.href).href;
+
+function sizeWords({ choices, summary }: RunView): string {
+  const kind = choices.architecture === "transformer" ? "Plain GPT" : "TokenFormer";
+  return `${kind}, ${choices.layers} ${choices.layers === 1 ? "layer" : "layers"} of width ${choices.width}, context ${choices.context}, on ${summary.textName}`;
+}
+
+/** What happens before the first update, and what stopped it. */
+export function StatusNote({ run }: { readonly run: RunView }) {
+  const { status, step } = run.summary;
+  if (status.kind === "failed") {
+    return (
+      <div class="callout fault" role="alert">
+        <p>
+          <b>Training stopped.</b> {sentence(status.message)}
+        </p>
+        <button type="button" onClick={() => void train([run.summary.id])}>
+          Try again
+        </button>
+      </div>
+    );
+  }
+  if (status.kind !== "starting") return null;
+  return (
+    <p class="callout" role="status">
+      <span class="spinner" aria-hidden="true" />
+      {step === 0
+        ? "Compiling the model for this device. It takes a few seconds; then it trains."
+        : "Loading the model on this device; then it goes on from where it was."}
+    </p>
+  );
+}

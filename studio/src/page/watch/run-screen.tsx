@@ -1,0 +1,37 @@
+/** A run: its curves, its growth, and what the model does. */
+
+import type { RunView } from "../../engine/api.ts";
+import { ComparePanel } from "../grow/compare-panel.tsx";
+import { GrowPanel } from "../grow/grow-panel.tsx";
+import { InsidePanel } from "../inside/inside-panel.tsx";
+import { Tabs } from "../parts/tabs.tsx";
+import { WritePanel } from "../write/write-panel.tsx";
+import { LossChart } from "./loss-chart.tsx";
+import { RunHead, StatusNote } from "./run-head.tsx";
+import { Samples } from "./samples.tsx";
+import { Tiles } from "./tiles.tsx";
+
+export function RunScreen({ run }: { readonly run: RunView }) {
+  return (
+    <div class="run">
+      <RunHead run={run} />
+      <StatusNote run={run} />
+      <Tiles run={run} />
+      <div class="bench">
+        <LossChart />
+        <aside class="bench-side" aria-label="Growing and comparing">
+          <GrowPanel run={run} />
+          <ComparePanel run={run} />
+        </aside>
+        <Tabs
+          label="What the model does"
+          tabs={[
+            { key: "samples", title: "As it learns", content: () => <Samples run={run} /> },
+            { key: "inside", title: "Look inside", content: () => <InsidePanel run={run} /> },
+            { key: "write", title: "Write", content: () => <WritePanel run={run} /> },
+          ]}
+        />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,106 @@
+/** Writing on from a prompt. */
+
+import { useSignal } from "@preact/signals";
+import { proxy } from "comlink";
+import { useEffect, useRef } from "preact/hooks";
+import type { RunView } from "../../engine/api.ts";
+import { CopyButton } from "../parts/copy-button.tsx";
+import { doing } from "../store/actions.ts";
+import { engine } from "../store/state.ts";
+import { FIRST_SETTINGS, WriteSettings } from "./write-settings.tsx";
+
+export function WritePanel({ run }: { readonly run: RunView }) {
+  const settings = useSignal(FIRST_SETTINGS);
+  const prompt = useSignal("Call me ");
+  const written = useSignal<{ readonly prompt: string; readonly text: string } | undefined>(undefined);
+  const writing = useSignal(false);
+  const gather = useGathered((text) => {
+    const { value } = written;
+    if (value !== undefined) written.value = { ...value, text: value.text + text };
+  });
+  const write = () =>
+    doing("write", async () => {
+      writing.value = true;
+      written.value = { prompt: prompt.value, text: "" };
+      try {
+        await engine().write(run.summary.id, { ...settings.value, prompt: prompt.value }, proxy(gather));
+      } finally {
+        writing.value = false;
+      }
+    });
+  useEffect(() => () => void engine().stopWriting(), []);
+  return (
+    <form
+      class="write"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void (writing.value ? engine().stopWriting() : write());
+      }}
+    >
+      <div class="field prompt">
+        <label for="prompt">The text to go on from</label>
+        <textarea
+          id="prompt"
+          rows={2}
+          value={prompt.value}
+          onInput={({ currentTarget }) => {
+            prompt.value = currentTarget.value;
+          }}
+        />
+      </div>
+      <WriteSettings
+        settings={settings.value}
+        change={(changed) => {
+          settings.value = { ...settings.peek(), ...changed };
+        }}
+      />
+      <div class="actions">
+        <button type="submit" class="primary">
+          {writing.value ? "Stop" : "Write"}
+        </button>
+        <CopyButton
+          text={() => `${written.peek()?.prompt ?? ""}${written.peek()?.text ?? ""}`}
+          disabled={written.value === undefined}
+        />
+      </div>
+      <Page written={written.value} writing={writing.value} />
+    </form>
+  );
+}
+
+interface PageProps {
+  readonly written: { readonly prompt: string; readonly text: string } | undefined;
+  readonly writing: boolean;
+}
+
+function Page({ written, writing }: PageProps) {
+  return (
+    <section class="written" aria-label="What the model wrote" aria-busy={writing} aria-live="polite">
+      {written === undefined ? (
+        <p class="empty">The model goes on from your text, one character at a time, as well as it can by now.</p>
+      ) : (
+        <p>
+          <span class="given">{written.prompt}</span>
+          {written.text}
+          {writing && <span class="caret" aria-hidden="true" />}
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** Pieces of text, handed on together once a frame. */
+function useGathered(hand: (text: string) => void): (text: string) => void {
+  const waiting = useRef("");
+  return (text) => {
+    if (waiting.current === "") {
+      requestAnimationFrame(() => {
+        const all = waiting.current;
+        waiting.current = "";
+        hand(all);
+      });
+    }
+    waiting.current += text;
+  };
+}

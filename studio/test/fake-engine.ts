@@ -1,0 +1,376 @@
+/** An engine that trains nothing: curves, samples and weights made up by formulas, for tests of the page. */
+
+import type {
+  AttentionWeights,
+  Choices,
+  Comparison,
+  Engine,
+  EngineEvent,
+  Environment,
+  Estimate,
+  Growth,
+  GrowthPreview,
+  GrowthRequest,
+  Inspection,
+  RunStatus,
+  RunSummary,
+  RunView,
+  SiteView,
+  SiteWeights,
+  UsagePoint,
+  WritingOptions,
+} from "../src/engine/api.ts";
+
+/** Faults that tests ask for. */
+export interface FakeOptions {
+  /** Milliseconds between events. */
+  readonly pace?: number;
+  readonly openFails?: string;
+  readonly trainingFails?: string;
+  readonly notices?: readonly string[];
+  /** Milliseconds that starting takes. */
+  readonly startsIn?: number;
+}
+
+const KINDS = ["query", "key", "value", "projection", "feedForward"] as const;
+const LINES =
+  "the whale was a great white thing upon the sea and the captain stood by the mast and looked at it a long time ";
+
+const noise = (seed: number) => {
+  const wave = Math.sin(seed * 12.9898) * 43758.5453;
+  return wave - Math.floor(wave);
+};
+
+export class FakeEngine implements Engine {
+  readonly #options: FakeOptions;
+  readonly #runs = new Map<string, RunView>();
+  readonly #before = new Map<string, RunView>();
+  #listener: (event: EngineEvent) => void = () => undefined;
+  #stopped = false;
+  #inspected: { run: string; text: string } | undefined;
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = options;
+  }
+
+  async open(): Promise<Environment> {
+    if (this.#options.openFails !== undefined) throw new Error(this.#options.openFails);
+    setInterval(() => this.#advanceAll(), this.#options.pace ?? 120);
+    return { backend: "wasm", device: "WebAssembly, 8 threads", notices: this.#options.notices ?? [] };
+  }
+
+  async listen(listener: (event: EngineEvent) => void): Promise<void> {
+    this.#listener = listener;
+  }
+
+  async runs(): Promise<readonly RunSummary[]> {
+    return [...this.#runs.values()].map(({ summary }) => summary);
+  }
+
+  async estimate(choices: Choices): Promise<Estimate> {
+    if (choices.width % choices.heads !== 0) {
+      const message = `a width of ${choices.width} does not divide by ${choices.heads} heads`;
+      return { complaints: [{ field: "heads", message }] };
+    }
+    const parameters = parametersOf(sitesOf(choices), choices.width);
+    return { complaints: [], parameters, memory: 16 * parameters, flopsPerUpdate: 6 * parameters * 768 };
+  }
+
+  async create(choices: Choices): Promise<RunView> {
+    return this.#put(viewOf(`r${this.#runs.size + 1}`, choices));
+  }
+
+  view(run: string): Promise<RunView> {
+    return Promise.resolve(this.#run(run));
+  }
+
+  async rename(run: string, name: string): Promise<void> {
+    this.#summarise(run, { name });
+  }
+
+  async remove(run: string): Promise<void> {
+    this.#runs.delete(run);
+    this.#listener({ type: "deleted", run });
+  }
+
+  async start(run: string): Promise<void> {
+    this.#summarise(run, { status: { kind: "starting" } });
+    const message = this.#options.trainingFails;
+    const status: RunStatus = message === undefined ? { kind: "training" } : { kind: "failed", message };
+    setTimeout(() => this.#summarise(run, { status }), this.#options.startsIn ?? 300);
+  }
+
+  async pause(run: string): Promise<void> {
+    this.#summarise(run, { status: { kind: "paused" } });
+  }
+
+  async save(): Promise<void> {}
+
+  async previewGrowth(run: string, request: GrowthRequest): Promise<GrowthPreview> {
+    const view = this.#run(run);
+    const parametersAfter = parametersOf(grownSites(view, request), view.choices.width);
+    const { parameters } = view.summary;
+    return {
+      parametersBefore: parameters,
+      parametersAfter,
+      flopsBefore: view.flopsPerUpdate,
+      flopsAfter: (view.flopsPerUpdate * parametersAfter) / parameters,
+      memoryAfter: 16 * parametersAfter,
+      ...(parametersAfter === parameters && { complaint: "Choose how many tokens to add" }),
+    };
+  }
+
+  async grow(run: string, request: GrowthRequest): Promise<RunView> {
+    const view = this.#run(run);
+    this.#before.set(run, view);
+    const sites = grownSites(view, request);
+    const growth = growthOf(view, request, parametersOf(sites, view.choices.width));
+    const summary = { ...view.summary, parameters: growth.parametersAfter };
+    const grown = { ...view, sites, summary, growths: [...view.growths, growth], undoable: true };
+    return this.#changed({ ...grown, memory: 16 * growth.parametersAfter });
+  }
+
+  async undoGrowth(run: string): Promise<RunView> {
+    return this.#changed({ ...(this.#before.get(run) ?? this.#run(run)), undoable: false });
+  }
+
+  async compare(run: string, with_: Comparison): Promise<RunView> {
+    const { choices, summary } = this.#run(run);
+    const name = `${summary.name}, ${with_ === "scratch" ? "from scratch" : "plain GPT"}`;
+    const architecture = with_ === "scratch" ? "tokenformer" : "transformer";
+    const view = viewOf(`r${this.#runs.size + 1}`, { ...choices, name, architecture, text: { kind: "default" } });
+    return this.#put({ ...view, summary: { ...view.summary, besides: run } });
+  }
+
+  async inspect(run: string, text: string): Promise<Inspection> {
+    if (text.includes("€")) throw new Error('the run\'s text has no "€"; leave it out');
+    const view = this.#run(run);
+    const { heads, layers, context } = view.choices;
+    const tokens = [...text].slice(-context);
+    this.#inspected = { run, text: tokens.join("") };
+    const next = tokens.map((_, index) =>
+      [..."etaoin h"].map((letter, k) => ({ text: letter, probability: 0.4 / (k + 1 + noise(index)) })),
+    );
+    return { step: view.summary.step, tokens, next, layers, heads, sites: view.sites };
+  }
+
+  async siteWeights(run: string, path: string): Promise<SiteWeights> {
+    const site = this.#run(run).sites.find((candidate) => candidate.path === path);
+    const parameterTokens = site?.tokens ?? 0;
+    const length = this.#inspected?.text.length ?? 0;
+    const born = (site?.generations ?? []).flatMap((generation) =>
+      Array<number>(generation.tokens).fill(generation.born),
+    );
+    const weights = Float32Array.from(
+      { length: length * parameterTokens },
+      (_, index) => noise(index) ** 6 - 0.1 * noise(index + 0.5),
+    );
+    return { path, parameterTokens, weights, born: Int32Array.from(born) };
+  }
+
+  async attentionWeights(run: string, layer: number): Promise<AttentionWeights> {
+    const { heads } = this.#run(run).choices;
+    const length = this.#inspected?.text.length ?? 0;
+    const weights = Float32Array.from({ length: heads * length * length }, (_, index) => {
+      const row = Math.floor(index / length) % length;
+      const column = index % length;
+      return column > row ? 0 : Math.exp(-(row - column) / 3) * noise(index + layer);
+    });
+    return { layer, heads, weights };
+  }
+
+  async write(_: string, options: WritingOptions, onText: (text: string) => void): Promise<void> {
+    this.#stopped = false;
+    for (let index = 0; index < options.length && !this.#stopped; index++) {
+      onText(LINES[index % LINES.length] ?? "");
+      await new Promise((resolve) => setTimeout(resolve, 8));
+    }
+  }
+
+  async stopWriting(): Promise<void> {
+    this.#stopped = true;
+  }
+
+  async exportRun(run: string): Promise<Blob> {
+    return new Blob([JSON.stringify(this.#run(run).summary)]);
+  }
+
+  async importRun(name: string): Promise<RunView> {
+    if (name.includes("broken")) throw new Error(`"${name}" has no config.json; choose the folder of a run`);
+    return this.#put(viewOf(`r${this.#runs.size + 1}`, { ...DEFAULTS, name }));
+  }
+
+  #run(run: string): RunView {
+    const view = this.#runs.get(run);
+    if (view === undefined) throw new Error("That run is not kept here any more.");
+    return view;
+  }
+
+  #put(view: RunView): RunView {
+    this.#runs.set(view.summary.id, view);
+    this.#listener({ type: "summary", summary: view.summary });
+    return view;
+  }
+
+  #changed(view: RunView): RunView {
+    this.#listener({ type: "changed", view: this.#put(view) });
+    return view;
+  }
+
+  #summarise(run: string, changed: Partial<RunSummary>): void {
+    const view = this.#runs.get(run);
+    if (view !== undefined) this.#put({ ...view, summary: { ...view.summary, ...changed, changed: Date.now() } });
+  }
+
+  #advanceAll(): void {
+    for (const [run, view] of this.#runs) if (view.summary.status.kind === "training") this.#advance(run, view);
+  }
+
+  #advance(run: string, view: RunView): void {
+    const step = view.summary.step + 5;
+    const position = { step, tokens: step * 768, flops: step * view.flopsPerUpdate, seconds: step * 0.05 };
+    const base = lossAt(view, step);
+    const loss = base + 0.12 * (noise(step) - 0.5);
+    const point = {
+      ...position,
+      loss,
+      learningRate: 2e-3,
+      gradientNorm: 1,
+      tokensPerSecond: 15_000 + 400 * noise(step),
+    };
+    const summary = { ...view.summary, step };
+    let next: RunView = { ...view, summary, training: [...view.training, point] };
+    this.#listener({ type: "training", run, points: [point] });
+    if (step % 50 === 0) {
+      const validation = { ...position, loss: base + 0.04, bitsPerByte: (base + 0.04) / Math.LN2 };
+      next = { ...next, validation: [...view.validation, validation] };
+      this.#listener({ type: "validation", run, point: validation });
+      const usage = usageOf(next, step);
+      if (usage !== undefined) {
+        next = { ...next, usage: [...view.usage, usage] };
+        this.#listener({ type: "usage", run, usage });
+      }
+    }
+    if (step % 100 === 5) {
+      const sample = { step, text: garbled(step) };
+      next = { ...next, samples: [...view.samples, sample] };
+      this.#listener({ type: "sample", run, sample });
+    }
+    this.#runs.set(run, next);
+  }
+}
+
+export const DEFAULTS: Choices = {
+  name: "Moby-Dick, small",
+  architecture: "tokenformer",
+  text: { kind: "default" },
+  layers: 4,
+  heads: 4,
+  width: 128,
+  context: 64,
+  attentionTokens: 128,
+  feedForwardTokens: 512,
+  batch: 12,
+  learningRate: 2e-3,
+  seed: 1,
+};
+
+function sitesOf(choices: Omit<Choices, "text">): SiteView[] {
+  if (choices.architecture === "transformer") return [];
+  return Array.from({ length: choices.layers }, (_, layer) =>
+    KINDS.map((kind): SiteView => {
+      const tokens = kind === "feedForward" ? choices.feedForwardTokens : choices.attentionTokens;
+      const path = `blocks.${layer}.${kind === "feedForward" ? kind : `attention.${kind}`}`;
+      return { path, layer, kind, tokens, tau: Math.sqrt(tokens), generations: [{ tokens, born: 0, init: "random" }] };
+    }),
+  ).flat();
+}
+
+const parametersOf = (sites: readonly SiteView[], width: number) =>
+  80 * width + (sites.length === 0 ? 900_000 : sites.reduce((sum, { tokens }) => sum + 2 * tokens * width, 0));
+
+function viewOf(id: string, { text, ...choices }: Choices): RunView {
+  const sites = sitesOf(choices);
+  const parameters = parametersOf(sites, choices.width);
+  return {
+    summary: {
+      id,
+      name: choices.name,
+      architecture: choices.architecture,
+      textName: text.kind === "default" ? "Moby-Dick" : text.name,
+      parameters,
+      step: 0,
+      changed: Date.now(),
+      status: { kind: "paused" },
+    },
+    choices,
+    vocabulary: 80,
+    trainTokens: 1_100_000,
+    validationTokens: 120_000,
+    flopsPerUpdate: 6 * parameters * 768,
+    memory: 16 * parameters,
+    sites,
+    training: [],
+    validation: [],
+    growths: [],
+    samples: [],
+    usage: [],
+    undoable: false,
+  };
+}
+
+function grownSites({ sites, summary }: RunView, { add, layers, init }: GrowthRequest): SiteView[] {
+  return sites.map((site) => {
+    const tokens = layers === undefined || layers.includes(site.layer) ? (add[site.kind] ?? 0) : 0;
+    if (tokens === 0) return site;
+    const generations = [...site.generations, { tokens, born: summary.step, init }];
+    return { ...site, tokens: site.tokens + tokens, generations };
+  });
+}
+
+function growthOf({ summary, training }: RunView, { init }: GrowthRequest, parametersAfter: number): Growth {
+  const last = training.at(-1) ?? { step: summary.step, tokens: 0, flops: 0, seconds: 0, loss: 4 };
+  const { step, tokens, flops, seconds, loss } = last;
+  const size = { parametersBefore: summary.parameters, parametersAfter };
+  const exact = init === "random" ? 0.8 : 0;
+  const checked = { maxLogitDifference: exact || 7.6e-6, logitScale: 11.2, lossBefore: loss, lossAfter: loss + exact };
+  return { step, tokens, flops, seconds, init, summary: "query 128 → 256", ...size, ...checked };
+}
+
+function lossAt({ growths, summary }: RunView, step: number): number {
+  const gained = growths.reduce((sum, growth) => sum + 0.25 * (1 - Math.exp(-(step - growth.step) / 300)), 0);
+  const floor = summary.architecture === "transformer" ? 1.75 : 1.65;
+  return floor + 2.6 * Math.exp(-((step / 220) ** 0.62)) - gained;
+}
+
+function usageOf({ sites }: RunView, step: number): UsagePoint | undefined {
+  const born = new Map<number, number>();
+  for (const { generations } of sites)
+    for (const part of generations) born.set(part.born, (born.get(part.born) ?? 0) + part.tokens);
+  const total = [...born.values()].reduce((a, b) => a + b, 0);
+  if (total === 0) return undefined;
+  const waking = (at: number) => (at === 0 ? 1 : 1 - Math.exp(-(step - at) / 250));
+  const weight = [...born].reduce((sum, [at, tokens]) => sum + tokens * waking(at), 0);
+  const generations = [...born].map(([at, tokens]) => {
+    const share = (tokens * waking(at)) / weight;
+    return {
+      born: at,
+      init: "zero-key",
+      tokens,
+      tokenShare: tokens / total,
+      massShare: share,
+      contributionShare: share,
+    };
+  });
+  return { step, generations };
+}
+
+/** A line that becomes readable as the steps go on. */
+function garbled(step: number): string {
+  const letters = "etaoinshrdlu wh";
+  return Array.from(LINES.repeat(2).slice(0, 160), (letter, index) =>
+    noise(index + step) < Math.exp(-step / 400)
+      ? (letters[Math.floor(noise(index * step) * letters.length)] ?? "e")
+      : letter,
+  ).join("");
+}

@@ -1,0 +1,113 @@
+/** What a visitor's choices come to in the studio. */
+
+import { expect, it } from "vitest";
+import { type Complete, configSchema, countParameters } from "../../src/browser.ts";
+import type { Choices } from "../../studio/src/engine/api.ts";
+import {
+  choicesOf,
+  configOf,
+  endlessOf,
+  equalTransformer,
+  estimateOf,
+  fromScratch,
+} from "../../studio/src/engine/choices.ts";
+import { previewOf } from "../../studio/src/engine/growing.ts";
+
+const choices: Choices = {
+  name: "a run",
+  architecture: "tokenformer",
+  text: { kind: "default" },
+  layers: 3,
+  heads: 4,
+  width: 52,
+  context: 31,
+  attentionTokens: 17,
+  feedForwardTokens: 71,
+  batch: 5,
+  learningRate: 2e-3,
+  seed: 7,
+};
+
+const VOCABULARY = 43;
+
+function made(from: Choices) {
+  const result = configOf(from);
+  if ("complaints" in result) throw new Error(result.complaints.map(({ message }) => message).join());
+  const model: Complete = { ...result.config.model, vocabulary: VOCABULARY };
+  return { ...result.config, model };
+}
+
+it("turns choices into a configuration, and back", () => {
+  const { text: _, ...others } = choices;
+  expect(choicesOf("a run", made(choices))).toEqual(others);
+  const plain = { ...choices, architecture: "transformer" as const, attentionTokens: 0, feedForwardTokens: 0 };
+  const { text: __, ...rest } = plain;
+  expect(choicesOf("a run", made(plain))).toEqual(rest);
+});
+
+it("says at which field what is wrong", () => {
+  const complaintsOf = (changed: Partial<Choices>) => estimateOf({ ...choices, ...changed }, VOCABULARY).complaints;
+  expect(complaintsOf({})).toEqual([]);
+  expect(complaintsOf({ heads: 5 })).toMatchObject([{ field: "heads", message: expect.stringContaining("divisible") }]);
+  expect(complaintsOf({ batch: 0 })).toMatchObject([{ field: "batch" }]);
+  expect(complaintsOf({ learningRate: -1 })).toMatchObject([{ field: "learningRate" }]);
+  expect(complaintsOf({ feedForwardTokens: 2.5 })).toMatchObject([{ field: "feedForwardTokens" }]);
+  expect(complaintsOf({ width: 4096, heads: 32, layers: 24, attentionTokens: 4096 })).toMatchObject([
+    { field: "width", message: expect.stringContaining("more than a browser tab can count on") },
+  ]);
+});
+
+it("estimates what the model itself counts", () => {
+  const { parameters, memory } = estimateOf(choices, VOCABULARY);
+  const site = 17 * 52 * 2; // keys and values
+  const block = 4 * site + 71 * 52 * 2;
+  expect(parameters).toBe(VOCABULARY * 52 + 3 * block + 2 * 52);
+  expect(memory).toBe(16 * (parameters ?? 0));
+});
+
+it("finds the plain GPT that has about as many parameters, with heads of the same size", () => {
+  const config = made({ ...choices, feedForwardTokens: 611 });
+  const plain = equalTransformer(config);
+  if (plain.model.type !== "transformer") throw new Error("expected a Transformer");
+  expect(plain.model.width / plain.model.heads).toBe(13);
+  const wanted = countParameters(config.model).total;
+  const distance = (heads: number) => {
+    const model = { ...plain.model, heads, width: heads * 13, vocabulary: VOCABULARY };
+    return Math.abs(countParameters(model).total - wanted);
+  };
+  const { heads } = plain.model;
+  expect(distance(heads)).toBeLessThanOrEqual(Math.min(distance(heads - 1), distance(heads + 1)));
+  expect(plain.training).toEqual(config.training);
+});
+
+it("begins again at the grown size, without the τ and the growth of the run", () => {
+  const config = made(choices);
+  if (config.model.type !== "tokenformer") throw new Error("expected a TokenFormer");
+  const tau = { query: 1, key: 2, value: 3, projection: 4, feedForward: 5 };
+  const grown = { ...config, model: { ...config.model, tau }, growth: [{ step: 3, add: { query: 5 } }] };
+  const fresh = fromScratch({ ...grown, growth: configSchema.parse(grown).growth });
+  expect(fresh.growth).toEqual([]);
+  expect(fresh.model).toEqual({ ...config.model, tau: undefined });
+});
+
+it("shows what growth costs before it is done", () => {
+  const { model } = made(choices);
+  const request = { add: { query: 5, feedForward: 29 }, layers: [0, 2], init: "zero-key" as const };
+  const preview = previewOf(model, request, 5);
+  expect(preview.complaint).toBeUndefined();
+  expect(preview.parametersAfter - preview.parametersBefore).toBe(2 * (5 + 29) * 2 * 52);
+  expect(preview.flopsAfter - preview.flopsBefore).toBe(6 * 2 * (5 + 29) * 2 * 52 * 5 * 31);
+  expect(previewOf(model, { add: {}, init: "split" }, 5).complaint).toMatch(/how many tokens/);
+  expect(previewOf(model, { add: { query: 5 }, init: "split" }, 5).complaint).toMatch(/multiple/);
+});
+
+it("lets a run whose schedule is at its end stay at its last rate", () => {
+  const config = configSchema.parse({
+    ...made(choices),
+    training: { steps: 100, learningRate: 1e-2, minimumLearningRate: 1e-3, warmup: 10 },
+  });
+  const { training } = endlessOf(config, 100);
+  expect(training).toMatchObject({ schedule: "constant", warmup: 0 });
+  expect(training.learningRate).toBeCloseTo(1e-3, 4);
+  expect(endlessOf(config, 50)).toBe(config);
+});

@@ -1,0 +1,65 @@
+/** Runs on this computer, in the page that `tokenformer studio` serves. */
+
+import { appendFile, readFile, rm } from "node:fs/promises";
+import type { Page } from "playwright-core";
+import { it } from "vitest";
+import { BUILT, describeInBrowser, useBrowser } from "../support/browser.ts";
+import { useStudioServer } from "../support/studio-server.ts";
+
+describeInBrowser("runs on this computer", () => {
+  const browser = useBrowser();
+  const { at, port, answer } = useStudioServer(undefined, BUILT);
+  const visit = () => browser.open(`http://127.0.0.1:${port()}/`);
+  const section = (page: Page) => page.getByRole("region", { name: "On this computer" });
+
+  it("are listed, with losses that are drawn as they come", async () => {
+    const page = await visit();
+    await section(page).getByText("runs/first").waitFor();
+    const losses = section(page).getByRole("button", { name: "Losses of runs/first" });
+    if ((await losses.getAttribute("aria-expanded")) === "false") await losses.click();
+    await section(page)
+      .getByText(/^Step \d+: training loss/)
+      .waitFor();
+    const record = { step: 977, tokens: 1, flops: 1, seconds: 1, loss: 1.25, learningRate: 0.1, gradientNorm: 1 };
+    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify({ ...record, tokensPerSecond: 31 })}\n`);
+    await section(page)
+      .getByText(/^Step 977: training loss 1.250/)
+      .waitFor();
+  });
+
+  it("are copied into the page where they are opened, once for each checkpoint", async () => {
+    const page = await visit();
+    const open = section(page).getByRole("button", { name: "Open runs/first here" });
+    await open.click();
+    await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
+    const copy = page.url();
+    await page.getByRole("link", { name: "All runs" }).click();
+    await open.click();
+    await page.waitForURL(copy);
+    await answer("train", "--resume", "--out", "runs/first", "--data", "text.txt", "--set", "training.steps=11");
+    await page.getByRole("link", { name: "All runs" }).click();
+    await open.click();
+    await page.waitForURL((address) => address.hash.startsWith("#/run/") && address.href !== copy);
+  });
+
+  it("ask for their text where it is not there any more", async () => {
+    const text = await readFile(at("text.txt"));
+    await rm(at("text.txt"));
+    const page = await visit();
+    await section(page).getByRole("button", { name: "Open runs/first here" }).click();
+    await page.getByRole("status").getByText("choose that text too").waitFor();
+    const file = { name: "text.txt", mimeType: "text/plain", buffer: text };
+    await section(page).getByLabel("Open it with a text file").setInputFiles(file);
+    await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
+  });
+});
+
+describeInBrowser("a run that the command names", () => {
+  const browser = useBrowser();
+  const { port } = useStudioServer("runs/first", BUILT);
+
+  it("is opened at once", async () => {
+    const page = await browser.open(`http://127.0.0.1:${port()}/`);
+    await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
+  });
+});

@@ -1,0 +1,210 @@
+/** The engine in Chromium on WebAssembly: runs train, grow, are kept, and move between the browser and the command line. */
+
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { unzipSync } from "fflate";
+import { describe, expect, it } from "vitest";
+import type { RunView, TrainingPoint } from "../../studio/src/engine/api.ts";
+import { describeInBrowser, useBrowser } from "../support/browser.ts";
+import { TINY, useCommandLine } from "../support/command-line.ts";
+import { type EnginePage, enginePage, TINY_CHOICES, useEnginePage } from "../support/engine-page.ts";
+
+const commandLine = useCommandLine();
+
+/** The text of the command line's tests, as a visitor's. */
+async function ownText() {
+  return { kind: "own", name: "text.txt", text: await readFile(commandLine.at("text.txt"), "utf8") } as const;
+}
+
+/** Checks the losses of a browser's points, each a mean over updates, against those of the command line's updates. */
+function expectSameLosses(points: readonly TrainingPoint[], records: readonly Record<string, unknown>[], from: number) {
+  const losses = new Map(records.flatMap(({ step, loss }) => (typeof loss === "number" ? [[step, loss]] : [])));
+  let [before, compared] = [from, 0];
+  for (const { step, loss } of points.filter((point) => point.step > from)) {
+    const updates = Array.from({ length: step - before }, (_, index) => losses.get(before + 1 + index) ?? Number.NaN);
+    before = step;
+    if (updates.some(Number.isNaN)) break;
+    expect(Math.abs(loss - updates.reduce((sum, x) => sum + x, 0) / updates.length)).toBeLessThan(1e-3);
+    compared += updates.length;
+  }
+  expect(compared).toBeGreaterThanOrEqual(10);
+}
+
+describeInBrowser("the engine", () => {
+  const browser = useBrowser();
+  const open = useEnginePage(browser);
+
+  it("trains, grows without a jump, and goes back", async () => {
+    const { call, told, trainTo, environment } = await open();
+    expect(environment).toMatchObject({ backend: "wasm", device: expect.stringMatching(/^WebAssembly, \d threads?$/) });
+    const { summary, sites } = await call("create", TINY_CHOICES);
+    const trained = await trainTo(summary.id, 120);
+    expect(trained.training.at(-1)?.loss).toBeLessThan((trained.validation[0]?.loss ?? 0) - 1);
+    expect(trained.samples.at(-1)?.text.length).toBeGreaterThan(20);
+
+    const request = { add: { query: 16, feedForward: 40 }, init: "zero-key" } as const;
+    const preview = await call("previewGrowth", summary.id, request);
+    const grown = await call("grow", summary.id, request);
+    const [growth] = grown.growths;
+    expect(growth).toMatchObject({ step: trained.summary.step, parametersAfter: preview.parametersAfter });
+    expect(growth?.maxLogitDifference).toBeLessThan(1e-5 * (growth?.logitScale ?? 0));
+    expect(growth?.lossAfter).toBeCloseTo(growth?.lossBefore ?? 0, 5);
+    expect(grown).toMatchObject({ undoable: true, usage: [{ generations: [{ born: 0 }, { born: growth?.step }] }] });
+
+    const on = await trainTo(summary.id, trained.summary.step + 60);
+    expect(on.training.at(-1)?.loss).toBeLessThan((growth?.lossAfter ?? 0) + 0.1);
+    expect(on.training.map(({ step }) => step)).toEqual(on.training.map(({ step }) => step).toSorted((a, b) => a - b));
+
+    const back = await call("undoGrowth", summary.id);
+    expect(back).toMatchObject({ undoable: false, growths: [], sites, summary: { step: trained.summary.step } });
+    expect(back.training).toEqual(trained.training);
+    expect((await told("changed")).at(-1)?.view.summary.parameters).toBe(trained.summary.parameters);
+  });
+
+  it("has its runs still after a reload, and goes on as if nothing had been", async () => {
+    const first = await open();
+    const { summary } = await first.call("create", { ...TINY_CHOICES, text: await ownText() });
+    const before = await first.trainTo(summary.id, 30);
+    await first.call("rename", summary.id, "another name");
+    await first.page.reload();
+    const again = await enginePage(first.page, "wasm");
+    expect(await again.call("runs")).toMatchObject([
+      { id: summary.id, name: "another name", status: { kind: "paused" } },
+    ]);
+    const kept = await again.call("view", summary.id);
+    expect({ ...kept, summary: undefined }).toEqual({ ...before, summary: undefined, choices: kept.choices });
+    const after = await again.trainTo(summary.id, before.summary.step + 30);
+    expect(after.training.slice(0, before.training.length)).toEqual(before.training);
+    expect(after.training.at(-1)?.loss).toBeLessThan(before.training.at(-1)?.loss ?? 0);
+    await again.call("remove", summary.id);
+    await again.page.reload();
+    expect(await (await enginePage(again.page, "wasm")).call("runs")).toEqual([]);
+  });
+
+  it("loses nothing that was saved before the page was closed in the midst of training", async () => {
+    const { page, call, reached } = await open();
+    const { summary } = await call("create", TINY_CHOICES);
+    await call("start", summary.id);
+    await reached(summary.id, 20);
+    await call("save");
+    await page.reload();
+    const again = await enginePage(page, "wasm");
+    const { summary: kept } = await again.call("view", summary.id);
+    expect(kept).toMatchObject({ status: { kind: "paused" }, step: expect.any(Number) });
+    expect(kept.step).toBeGreaterThanOrEqual(20);
+  });
+
+  describe("and the command line", () => {
+    it("goes on there with a run of the browser", async () => {
+      const page = await open();
+      const { summary } = await page.call("create", { ...TINY_CHOICES, text: await ownText() });
+      await page.trainTo(summary.id, 20);
+      const { step } = (await page.call("grow", summary.id, { add: { feedForward: 24 }, init: "zero-key" })).summary;
+      await unpack(page, summary.id, "exported");
+      const on = await page.trainTo(summary.id, step + 30);
+      // Well beyond: a point of a fast browser is of many updates.
+      const steps = `training.steps=${step + 600}`;
+      await commandLine.answer("train", "--resume", "--out", "exported", "--data", "exported/text.txt", "--set", steps);
+      expectSameLosses(on.training, await commandLine.metrics("exported"), step);
+      expect(await commandLine.answer("inspect", "exported")).toContain(`zero-key at ${step}`);
+    });
+
+    it("goes on here with a run of the command line", async () => {
+      const constant = ["--set", "training.steps=12", "--set", "training.schedule=constant"];
+      await commandLine.answer("train", ...TINY, ...constant, "--data", "text.txt", "--out", "trained");
+      await cp(commandLine.at("trained"), commandLine.at("copy"), { recursive: true });
+      await commandLine.answer("train", "--resume", "--out", "copy", "--set", "training.steps=600");
+      const page = await open();
+      const imported = await importFolder(page, "trained", await ownText());
+      expect(imported).toMatchObject({ summary: { step: 12, name: "trained" }, trainTokens: expect.any(Number) });
+      expect(imported.validation.length).toBeGreaterThan(0);
+      const on = await page.trainTo(imported.summary.id, 40);
+      expectSameLosses(on.training, await commandLine.metrics("copy"), 12);
+    });
+  });
+
+  it("trains others beside a run with as many operations", async () => {
+    const { page, call, reached } = await open();
+    const { summary } = await call("create", TINY_CHOICES);
+    const scratch = await call("compare", summary.id, "scratch");
+    const transformer = await call("compare", summary.id, "transformer");
+    const ids = [summary.id, scratch.summary.id, transformer.summary.id];
+    expect([scratch.summary, transformer.summary]).toMatchObject([
+      { besides: summary.id, parameters: summary.parameters, architecture: "tokenformer" },
+      { besides: summary.id, architecture: "transformer" },
+    ]);
+    for (const id of ids) await call("start", id);
+    for (const id of ids) await reached(id, 30);
+    await page.evaluate(`Promise.all(${JSON.stringify(ids)}.map((id) => engine.pause(id)))`);
+    const views = await Promise.all(ids.map((id) => call("view", id)));
+    const flops = views.map(({ training }) => training.at(-1)?.flops ?? 0);
+    const update = Math.max(...views.map(({ flopsPerUpdate }) => flopsPerUpdate));
+    expect(Math.max(...flops) - Math.min(...flops)).toBeLessThanOrEqual(2 * update);
+  });
+
+  it("looks inside, and writes until it is told to stop", async () => {
+    const { page, call, trainTo } = await open();
+    const { summary } = await call("create", { ...TINY_CHOICES, text: await ownText() });
+    await trainTo(summary.id, 20);
+    const { tokens, next, sites } = await call("inspect", summary.id, "the whale");
+    expect(tokens.join("")).toBe("the whale");
+    for (const likely of next) {
+      const probabilities = likely.map(({ probability }) => probability);
+      expect(probabilities).toEqual(probabilities.toSorted((a, b) => b - a));
+      expect(probabilities.reduce((sum, p) => sum + p)).toBeLessThanOrEqual(1.0001);
+    }
+    const sizes = await page.evaluate(
+      `engine.siteWeights("${summary.id}", "${sites[0]?.path}").then(({ weights, born }) => [weights.length, born.length])`,
+    );
+    expect(sizes).toEqual([9 * 16, 16]);
+    const rows: number[] = await page.evaluate(
+      `engine.attentionWeights("${summary.id}", 1).then(({ weights }) => Array.from({ length: 18 }, (_, row) => weights.slice(9 * row, 9 * row + 9).reduce((a, b) => a + b)))`,
+    );
+    for (const sum of rows) expect(sum).toBeCloseTo(1, 4);
+    const options = JSON.stringify({ prompt: "the ", length: 30, temperature: 0.7, topK: 5, topP: 0.9, seed: 3 });
+    const write = `(async () => { const pieces = []; await engine.write("${summary.id}", ${options}, proxy((text) => void pieces.push(text))); await new Promise((resolve) => setTimeout(resolve, 100)); return pieces.join(""); })()`;
+    const written: string = await page.evaluate(write);
+    expect(written.length).toBeGreaterThanOrEqual(30);
+    expect(await page.evaluate(write)).toBe(written);
+    const stopped: number = await page.evaluate(
+      `(async () => { let pieces = 0; const long = { ...${options}, length: 5000 }; await engine.write("${summary.id}", long, proxy(() => { if (++pieces === 5) void engine.stopWriting(); })); return pieces; })()`,
+    );
+    expect(stopped).toBeGreaterThanOrEqual(5);
+    expect(stopped).toBeLessThan(500);
+  });
+});
+
+/** Unpacks what a visitor downloads. */
+async function unpack({ page }: EnginePage, run: string, folder: string): Promise<void> {
+  const bytes: string = await page.evaluate(`engine.exportRun("${run}").then((zip) => new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1]);
+    reader.readAsDataURL(zip);
+  }))`);
+  for (const [name, data] of Object.entries(unzipSync(Buffer.from(bytes, "base64")))) {
+    const file = commandLine.at(folder, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, data);
+  }
+}
+
+/** As a visitor chooses a folder. */
+async function importFolder({ page }: EnginePage, folder: string, text: object): Promise<RunView> {
+  const names = [
+    "config.json",
+    "model.safetensors",
+    "optimizer.safetensors",
+    "tokenizer.json",
+    "training.json",
+    "metrics.jsonl",
+  ];
+  const files = await Promise.all(
+    names.map(async (name) => [name, (await readFile(commandLine.at(folder, name))).toString("base64")]),
+  );
+  return page.evaluate(`(async () => {
+    const files = await Promise.all(${JSON.stringify(files)}.map(async ([name, data]) => ({
+      name, data: new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))]),
+    })));
+    return engine.importRun("${folder}", files, ${JSON.stringify(text)});
+  })()`);
+}

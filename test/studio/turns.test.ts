@@ -1,0 +1,98 @@
+/** Whose turn it is in the studio. */
+
+import { expect, it } from "vitest";
+import { explained, explaining } from "../../studio/src/engine/faults.ts";
+import { Turns } from "../../studio/src/engine/turns.ts";
+
+/** Runs that only count: each update costs some operations. */
+function counting(costs: Readonly<Record<string, number>>, end = Number.POSITIVE_INFINITY) {
+  const runs = new Map(
+    Object.entries(costs).map(([id, cost]) => [
+      id,
+      { flops: 0, updates: 0, cost, fails: undefined as Error | undefined },
+    ]),
+  );
+  const saved: string[] = [];
+  const told: string[] = [];
+  const turns = new Turns({
+    live: async (id) => {
+      const run = runs.get(id);
+      if (run === undefined) throw new Error(`no run ${id}`);
+      return {
+        flops: run.flops,
+        advance: async () => {
+          await new Promise(setImmediate);
+          if (run.fails !== undefined) throw run.fails;
+          if (run.updates === end) return false;
+          run.updates++;
+          run.flops += run.cost;
+          return true;
+        },
+      };
+    },
+    family: (id) => id[0] ?? "",
+    save: async (id) => void saved.push(id),
+    changed: (id) => told.push(`${id} ${turns.status(id).kind}`),
+    mended: async () => false,
+  });
+  return { runs, saved, told, turns };
+}
+
+async function until(condition: () => boolean) {
+  while (!condition()) await new Promise(setImmediate);
+}
+
+it("gives the runs of a family the same operations, and families as many updates", async () => {
+  const { runs, turns } = counting({ a1: 3, a2: 7, b: 100 });
+  for (const id of ["a1", "a2", "b"]) turns.start(id);
+  await until(() => (runs.get("b")?.updates ?? 0) >= 100);
+  await Promise.all(["a1", "a2", "b"].map((id) => turns.pause(id)));
+  const [a1, a2, b] = ["a1", "a2", "b"].map((id) => runs.get(id));
+  expect(Math.abs((a1?.flops ?? 0) - (a2?.flops ?? 0))).toBeLessThanOrEqual(7);
+  expect(Math.abs((a1?.updates ?? 0) + (a2?.updates ?? 0) - (b?.updates ?? 0))).toBeLessThanOrEqual(1);
+});
+
+it("starts, pauses and keeps", async () => {
+  const { runs, saved, told, turns } = counting({ a: 1 });
+  turns.start("a");
+  turns.start("a");
+  await until(() => (runs.get("a")?.updates ?? 0) === 5);
+  expect(turns.training).toEqual(["a"]);
+  await turns.pause("a");
+  const { updates = 0 } = runs.get("a") ?? {};
+  expect(updates).toBeLessThanOrEqual(6);
+  expect(saved).toEqual(["a"]);
+  expect(told).toEqual(["a starting", "a training", "a paused"]);
+  turns.start("a");
+  await until(() => (runs.get("a")?.updates ?? 0) > updates + 3);
+  await turns.pause("a");
+});
+
+it("pauses a run that has come to its end", async () => {
+  const { runs, turns } = counting({ a: 1 }, 4);
+  turns.start("a");
+  await until(() => turns.status("a").kind === "paused");
+  expect(runs.get("a")?.updates).toBe(4);
+});
+
+it("tells what failed, and lets the others go on", async () => {
+  const { runs, turns } = counting({ a: 1, b: 1 });
+  turns.start("a");
+  turns.start("b");
+  await until(() => (runs.get("b")?.updates ?? 0) === 3);
+  const a = runs.get("a");
+  if (a !== undefined) a.fails = new RangeError("Array buffer allocation failed");
+  await until(() => (runs.get("b")?.updates ?? 0) === 9);
+  expect(turns.status("a")).toMatchObject({ kind: "failed", message: expect.stringContaining("not enough memory") });
+  await turns.pause("b");
+});
+
+it("explains faults, not what the visitor did", async () => {
+  const calls = explaining({
+    broken: () => Promise.reject(new Error("internal: x")),
+    fine: async (n: number) => n + 1,
+  });
+  await expect(calls.broken()).rejects.toThrow(/^Something went wrong .*internal: x.*Reload the page/);
+  expect(await calls.fine(2)).toBe(3);
+  expect(explained(new Error("std::bad_alloc")).message).toMatch(/not enough memory/);
+});

@@ -1,0 +1,120 @@
+/** The studio's engine in a browser, without its page, for the tests of a file. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, beforeAll } from "vitest";
+import { startStudio } from "../../src/studio-server/index.ts";
+import { defaultText } from "../../studio/build/default-text.ts";
+import type { Choices, Engine, EngineEvent, Environment, RunView } from "../../studio/src/engine/api.ts";
+import studio from "../../studio/vite.config.ts";
+import { startStaticHost, type TestBrowser } from "./browser.ts";
+
+/** Builds the engine with nothing but a page to hold it. */
+export async function buildHarness(folder: string): Promise<void> {
+  // Vitest has another environment, in which Vite would make code for its development server.
+  const environment = process.env["NODE_ENV"];
+  process.env["NODE_ENV"] = "production";
+  await build({
+    ...studio,
+    configFile: false,
+    logLevel: "warn",
+    root: fileURLToPath(new URL("../../studio/harness/", import.meta.url)),
+    plugins: [defaultText()],
+    build: { ...studio.build, outDir: folder, rolldownOptions: { checks: { bundlerTimings: false } } },
+  });
+  process.env["NODE_ENV"] = environment;
+}
+
+/** A visitor's engine. */
+export interface EnginePage {
+  readonly page: Page;
+  call<Method extends keyof Engine>(
+    method: Method,
+    ...args: Parameters<Engine[Method]>
+  ): Promise<Awaited<ReturnType<Engine[Method]>>>;
+  /** What the engine has told so far, of one type. */
+  told<Type extends EngineEvent["type"]>(type: Type): Promise<Extract<EngineEvent, { type: Type }>[]>;
+  /** Where it runs. */
+  readonly environment: Environment;
+  /** Waits until a run that trains has made so many updates. */
+  reached(run: string, step: number): Promise<unknown>;
+  /** Trains a run until it has made so many updates, or a few more. */
+  trainTo(run: string, step: number): Promise<RunView>;
+}
+
+export interface VisitOptions extends BrowserContextOptions {
+  /** Called before the page is loaded from an origin. */
+  prepare?(page: Page, origin: string): Promise<void>;
+}
+
+/** Builds and serves it, with the headers that threads need unless it is `bare`. */
+export function useEnginePage(browser: TestBrowser, { bare = false } = {}) {
+  let folder = "";
+  let url = "";
+  let close = () => Promise.resolve();
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tokenformer-engine-"));
+    await buildHarness(folder);
+    if (bare) {
+      const host = await startStaticHost("/engine", folder);
+      ({ url } = host);
+      close = () => host.close();
+      return;
+    }
+    const running = await startStudio({ port: 0, host: "127.0.0.1", page: folder, root: folder, note: console.error });
+    url = `http://127.0.0.1:${running.port}/`;
+    close = () => running.close(0);
+  });
+  afterAll(async () => {
+    await close();
+    await rm(folder, { recursive: true });
+  });
+  return async (
+    backend: "wasm" | "webgpu" = "wasm",
+    { prepare, ...options }: VisitOptions = {},
+  ): Promise<EnginePage> => {
+    const page = await (await browser.visitor(options)).newPage();
+    await prepare?.(page, new URL(url).origin);
+    await page.goto(url);
+    return enginePage(page, backend);
+  };
+}
+
+/** The engine of a page, opened. */
+export async function enginePage(page: Page, backend: "wasm" | "webgpu"): Promise<EnginePage> {
+  await page.waitForFunction("window.engine !== undefined");
+  const call: EnginePage["call"] = (method, ...args) => page.evaluate(`engine.${method}(...${JSON.stringify(args)})`);
+  const told: EnginePage["told"] = (type) => page.evaluate(`events.filter(({ type }) => type === "${type}")`);
+  const reached = (run: string, step: number) =>
+    page.waitForFunction(
+      `events.some(({ type, run, points }) => type === "training" && run === "${run}" && points.at(-1).step >= ${step})`,
+    );
+  const trainTo = async (run: string, step: number) => {
+    await call("start", run);
+    await reached(run, step);
+    await call("pause", run);
+    return call("view", run);
+  };
+  const environment = await call("open", backend);
+  return { page, environment, call, told, reached, trainTo };
+}
+
+/** So small that an update takes a few milliseconds. */
+export const TINY_CHOICES: Choices = {
+  name: "tiny",
+  architecture: "tokenformer",
+  text: { kind: "default" },
+  layers: 2,
+  heads: 2,
+  width: 24,
+  context: 24,
+  attentionTokens: 16,
+  feedForwardTokens: 40,
+  batch: 6,
+  learningRate: 3e-3,
+  seed: 3,
+};
