@@ -12,6 +12,7 @@ import {
   DivergenceError,
   hasCheckpoint,
   measureUsage,
+  microBatchOf,
   Run,
   readMetrics,
   type TrainingEvent,
@@ -113,7 +114,7 @@ async function trained(run: StudyRun, context: RunContext): Promise<Pick<RunResu
   }
 }
 
-/** Validation windows on which the use of parameter tokens is measured; their gradient, on those of one pass. */
+/** Validation windows on which the use of parameter tokens is measured; their gradient, on those of one pass of training. */
 const USAGE_WINDOWS = 64;
 
 /** How much the tokens of each generation are used; nothing for a model without parameter tokens. */
@@ -121,7 +122,10 @@ async function usageOf(run: Run): Promise<GenerationUse[]> {
   const { trainer, corpus } = run;
   const { config, lineage } = await run.state();
   const { context } = config;
-  const batches = [...consecutiveBatches(corpus.validation, { context, maxTokens: USAGE_WINDOWS * context })];
+  // What fits while training fits here: the gradient of more windows at once may not.
+  const sequences = microBatchOf(run.config);
+  const options = { context, sequences, maxTokens: USAGE_WINDOWS * context };
+  const batches = [...consecutiveBatches(corpus.validation, options)];
   const [batch] = batches;
   if (config.type !== "tokenformer" || batch === undefined) return [];
   const usage = await measureUsage(trainer.inference, batches);

@@ -18,6 +18,7 @@ export {
   configSchema,
   FORMAT_VERSION,
   growthPlansOf,
+  microBatchOf,
   type ScheduledGrowth,
   scheduledGrowthSchema,
   scheduleOf,
