@@ -3,7 +3,8 @@
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Decoder, generate, newBeginning, parseCheckpoint, Run, resumedBeginning } from "../../src/browser.ts";
-import { ask, type BundleFile, bundle, CHROMIUM, hasChromium, useChromium } from "../support/chromium.ts";
+import { ask, type BundleFile, bundle, useChromium } from "../support/chromium.ts";
+import { CHROMIUM, hasChromium } from "../support/chromium-program.ts";
 import { useDevice } from "../support/device.ts";
 import { lossesOf, type Training, tinyRun } from "./tiny-run.ts";
 import type { Trained } from "./worker.ts";

@@ -1,33 +1,22 @@
 /** Debian's Chromium, driven by Playwright, for the tests of a file. */
 
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { type Listening, listen } from "../../src/http/index.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
+import { CHROMIUM, FLAGS, hasChromium } from "./chromium-program.ts";
 
 /** The page as the build makes it. */
 export const BUILT = fileURLToPath(new URL("../../dist/studio/", import.meta.url));
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** WebGPU on the software driver that comes with Chromium. */
 export const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
 /** Tests in a browser; skipped, and said to be, where there is none. */
 export function describeInBrowser(name: string, tests: () => void): void {
-  if (existsSync(CHROMIUM)) describe(name, tests);
+  if (hasChromium) describe(name, tests);
   else it(name, ({ skip }) => skip(`there is no ${CHROMIUM}: install Debian's chromium package`));
 }
 

@@ -1,7 +1,6 @@
 /** The library in headless Chromium: bundled by Vite as a page's worker would be, served on this machine alone. */
 
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,22 +8,12 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll } from "vitest";
 import type { Answer, Scenarios } from "../browser/worker.ts";
-
-export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-
-export const hasChromium = existsSync(CHROMIUM);
+import { CHROMIUM, FLAGS } from "./chromium-program.ts";
 
 const folder = fileURLToPath(new URL("../browser/", import.meta.url));
 const built = fileURLToPath(new URL("../../dist/", import.meta.url));
 
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
+const SOFTWARE_GPU = [
   // A GPU in software, in the same process for all pages.
   "--use-webgpu-adapter=swiftshader",
   "--enable-unsafe-webgpu",
@@ -61,7 +50,7 @@ export function useChromium(files: () => readonly BundleFile[]) {
   const servers: Server[] = [];
   const pages: Page[] = [];
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--headless", ...FLAGS, ...SOFTWARE_GPU] });
     for (const isolated of [true, false]) {
       const server = await serve(files(), isolated);
       servers.push(server);

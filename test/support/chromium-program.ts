@@ -1,0 +1,18 @@
+/** Which Chromium tests start, and how. */
+
+import { existsSync } from "node:fs";
+
+/** Debian's, or the one that is named. */
+export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+export const hasChromium = existsSync(CHROMIUM);
+
+/** It runs as root and asks nothing of other hosts. */
+export const FLAGS = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
