@@ -3,9 +3,9 @@
  * answer lines, see `sides.ts`; the others print one line of JSON.
  */
 
-import { givenOf, modelOf } from "../model/index.ts";
+import { countParameters, givenOf, modelOf } from "../model/index.ts";
 import { type Device, openDevice } from "../runtime/index.ts";
-import { Trainer } from "../training/index.ts";
+import { replicasFor, Trainer } from "../training/index.ts";
 import { growthTask } from "./growth-task.ts";
 import { peakBytes } from "./memory.ts";
 import { serveLines } from "./peer.ts";
@@ -19,7 +19,13 @@ type Stepper = () => Promise<{ readonly seconds: number; readonly loss?: number 
 async function trainingSteps(device: Device, work: Work): Promise<Stepper> {
   const { config, training } = work;
   const model = modelOf(config);
-  const trainer = await Trainer.create(device, model, stateOf(work), { ...training, given: givenOf(config) });
+  const replicas = replicasFor(
+    device,
+    { sequences: work.batch, context: config.context },
+    countParameters(config).total,
+  );
+  const options = { ...training, given: givenOf(config), replicas };
+  const trainer = await Trainer.create(device, model, stateOf(work), options);
   const batches = batchesOf(work);
   let next = 0;
   return async () => {

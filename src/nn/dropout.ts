@@ -6,6 +6,7 @@ import {
   type Dimension,
   div,
   elements,
+  extent,
   greaterOrEqual,
   mul,
   range,
@@ -18,12 +19,16 @@ import type { Scope } from "./scope.ts";
 /** The name of the input that seeds all masks of a step: an int32 scalar. */
 export const DROPOUT_SEED = "dropout.seed";
 
+/** The name of the input that says how many sequences of the batch are in earlier parts: an int32 scalar. */
+export const DROPOUT_FIRST = "dropout.first";
+
 // Odd multipliers with well-spread bits: 2³² over the golden ratio, and two of MurmurHash3's finaliser.
 const [WEYL, FIRST, SECOND] = [0x9e3779b1 | 0, 0x85ebca6b | 0, 0xc2b2ae35 | 0];
 
 /**
  * Sets each element to zero with probability `rate` and divides the others by 1 - rate (Srivastava et al., 2014). The
  * identity outside training and at rate 0.
+ * @param x [B, ...]: the mask of a sequence is the same whatever part of the batch it is in
  */
 export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
   if (!scope.training || rate === 0) return x;
@@ -41,7 +46,8 @@ function randomBits(scope: Scope, x: Tensor): Tensor {
   const columns = at(x.shape, -1);
   const rows: Dimension = elements(x.shape.slice(0, -1));
   const call = add(mul(seed, FIRST), Math.imul(scope.unique() + 1, SECOND));
-  const row = mixed(add(mul(range(rows), WEYL), call));
+  const before = mul(scope.global(DROPOUT_FIRST, [], "int32"), extent(elements(x.shape.slice(1, -1)), "int32"));
+  const row = mixed(add(mul(add(range(rows), before), WEYL), call));
   const column = mixed(add(mul(range(columns), SECOND), FIRST));
   const grid = add(reshape(row, [...x.shape.slice(0, -1), 1]), column);
   return mixed(grid);

@@ -2,7 +2,7 @@
 
 export { type AttentionOptions, causalAttention } from "./attention.ts";
 export { type Cache, CacheTrace, type LayerCache, PresentCache } from "./cache.ts";
-export { DROPOUT_SEED, dropout } from "./dropout.ts";
+export { DROPOUT_FIRST, DROPOUT_SEED, dropout } from "./dropout.ts";
 export {
   embedding,
   type LinearOptions,

@@ -8,6 +8,8 @@ export interface Connection {
   readonly threads: number;
   /** For people: what the device is. */
   readonly description: string;
+  /** Opens another one of this kind, in a thread of its own; `undefined` where there is no such thread to be had. */
+  readonly another: ((threads: number) => Promise<Connection>) | undefined;
   /** Requests are answered one after the other. Throws what cannot be sent or done, and once the device is closed. */
   request<Name extends RequestName>(name: Name, given: Requests[Name]["arguments"]): Promise<Requests[Name]["answer"]>;
   /** Rejects what is pending at once, waits for the request in hand, and frees all that the device holds. */

@@ -40,6 +40,8 @@ export interface OutputKernel extends Kernel {
 }
 
 export interface CompileOptions {
+  /** Threads of one operator on the CPU. Default: those of the device. */
+  readonly threads?: number;
   /** Outputs that arrive on the host; the others stay on the device. Default: none. */
   readonly download?: readonly string[];
   /**
@@ -66,6 +68,7 @@ export interface Program {
 
 export class Device {
   readonly #connection: Connection;
+  readonly #others = new Set<Device>();
 
   /** @param connection what answers its requests; `openDevice` opens one */
   constructor(connection: Connection) {
@@ -86,9 +89,25 @@ export class Device {
     return this.#connection.description;
   }
 
+  /** Whether `another` can open devices. */
+  get canMultiply(): boolean {
+    return this.#connection.another !== undefined;
+  }
+
+  /**
+   * Opens another device of this kind, which works at the same time as this one and is closed with it at the latest.
+   * @param threads of one operator
+   */
+  async another(threads: number): Promise<Device> {
+    if (this.#connection.another === undefined) throw new Error(`there is one ${this.kind} device here, not two`);
+    const device = new Device(await this.#connection.another(threads));
+    this.#others.add(device);
+    return device;
+  }
+
   /** Compiles a graph. */
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
-    const { download = [], frozen = new Map<string, DeviceTensor>(), quantization } = options;
+    const { download = [], threads, frozen = new Map<string, DeviceTensor>(), quantization } = options;
     if (frozen.size > 0 && this.kind !== "cpu") {
       throw new UserError(`quantised weights need the cpu, not ${this.kind}; use --device cpu`);
     }
@@ -101,6 +120,7 @@ export class Device {
       model,
       outputs: [...graph.outputs.keys()],
       download,
+      threads,
       constants,
     });
     const expected = graph.inputs.map(inputName).filter((name) => !frozen.has(name));
@@ -152,7 +172,7 @@ export class Device {
    * In Node: close it before `process.exit()`, as ONNX Runtime aborts the process if its thread is terminated during a run.
    */
   async close(): Promise<void> {
-    await this.#connection.close();
+    await Promise.all([this.#connection.close(), ...[...this.#others].map((device) => device.close())]);
   }
 }
 

@@ -13,6 +13,7 @@ export class LocalConnection implements Connection {
   readonly kind: DeviceKind;
   readonly threads: number;
   readonly description: string;
+  readonly another = undefined;
   readonly #host: SessionHost;
   readonly #pending = new PendingRequests();
   #last: Promise<void> = Promise.resolve();

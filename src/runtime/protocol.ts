@@ -50,6 +50,8 @@ export interface Requests {
       model: Uint8Array;
       outputs: readonly string[];
       download: readonly string[];
+      /** Threads of one operator; `undefined`: those of the device. */
+      threads: number | undefined;
       /** Constants of the model, with the buffer that each is made of. */
       constants: readonly { readonly constant: ExternalConstant; readonly buffer: number }[];
     };

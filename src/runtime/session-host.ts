@@ -90,10 +90,10 @@ export class SessionHost implements Handlers {
     }
   }
 
-  async compile({ model, outputs, download, constants }: Requests["compile"]["arguments"]): Promise<number> {
+  async compile({ model, outputs, download, threads, constants }: Requests["compile"]["arguments"]): Promise<number> {
     const id = this.#next++;
     const made = constantsOf(constants, (buffer) => hostTensor(this.#tensor(buffer)));
-    this.#programs.set(id, await this.#program(model, outputs, download, made));
+    this.#programs.set(id, await this.#program(model, outputs, download, threads, made));
     return id;
   }
 
@@ -170,12 +170,13 @@ export class SessionHost implements Handlers {
     model: Uint8Array,
     outputs: readonly string[],
     download: readonly string[],
+    threads = this.#threads,
     externalData: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
   ): Promise<Program> {
     const session = await this.#runtime.InferenceSession.create(model, {
       executionProviders: [this.#platform.provider(this.#device)],
       graphOptimizationLevel: "all",
-      intraOpNumThreads: this.#threads,
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
       enableMemPattern: false,
       logSeverityLevel: 4,

@@ -9,6 +9,7 @@ import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "
 export class ThreadConnection implements Connection {
   readonly kind: DeviceKind;
   readonly threads: number;
+  readonly another = (threads: number) => ThreadConnection.open(this.kind, threads);
   readonly #worker = new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
   readonly #pending = new PendingRequests();
   readonly #ended: Promise<void>;

@@ -6,7 +6,8 @@
 
 import type { HostData } from "../runtime/portable.ts";
 import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
-import { updateRange } from "./adamw-simd.ts";
+import { addGradients, updateRange } from "./adamw-simd.ts";
+import { floats, give } from "./exchange-kernel.ts";
 
 /**
  * One step. Rows that no `RowUpdate` covers stay as they are, moments included. If the gradients are not finite, nothing is
@@ -14,8 +15,17 @@ import { updateRange } from "./adamw-simd.ts";
  * @returns the global norm of the gradients, before clipping
  */
 export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: AdamWParameters): number {
-  let squares = 0;
-  for (const { name } of step.tensors) squares += sumOfSquares(floats(arrays, PREFIXES.gradient + name));
+  const { gradients = [], weights } = step.shared ?? {};
+  let [squares, start] = [0, 0];
+  for (const { name } of step.tensors) {
+    const g = floats(arrays, PREFIXES.gradient + name);
+    const [from, to] = [start, start + g.length];
+    squares += addGradients(
+      g,
+      gradients.map((shared) => shared.subarray(from, to)),
+    );
+    start = to;
+  }
   const norm = Math.sqrt(squares);
   if (!Number.isFinite(norm)) return norm;
   const scale = Math.min(1, step.clip / (norm + 1e-6));
@@ -32,39 +42,16 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
       updateRange(own, start, end, { ...step, scale, keep, rate, root });
     }
   }
+  if (weights !== undefined) {
+    const names = step.tensors.map(({ name }) => PREFIXES.parameter + name);
+    give(arrays, { names, shared: weights, adding: false });
+  }
   return norm;
 }
 
 /** Adds gradients to a sum, in place: for the second and later micro-batches of a step. */
 export function accumulate(arrays: Readonly<Record<string, HostData>>, names: readonly string[]): undefined {
   for (const name of names) {
-    const sum = floats(arrays, `sum:${name}`);
-    const g = floats(arrays, PREFIXES.gradient + name);
-    for (let i = 0; i < sum.length; i++) sum[i] = at(sum, i) + at(g, i);
+    addGradients(floats(arrays, `sum:${name}`), [floats(arrays, PREFIXES.gradient + name)]);
   }
-}
-
-/** In float64, in four chains that the processor can overlap. */
-function sumOfSquares(x: Float32Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  const whole = x.length - (x.length % 4);
-  for (let i = 0; i < whole; i += 4) {
-    a += at(x, i) ** 2;
-    b += at(x, i + 1) ** 2;
-    c += at(x, i + 2) ** 2;
-    d += at(x, i + 3) ** 2;
-  }
-  for (let i = whole; i < x.length; i++) a += at(x, i) ** 2;
-  return a + b + c + d;
-}
-
-/** An element within bounds; for the type checker, which cannot know that. */
-function at(array: Float32Array, index: number): number {
-  return array[index] ?? 0;
-}
-
-function floats(arrays: Readonly<Record<string, HostData>>, name: string): Float32Array {
-  const array = arrays[name];
-  if (!(array instanceof Float32Array)) throw new Error(`internal: no float32 array "${name}"`);
-  return array;
 }

@@ -17,6 +17,11 @@ export interface AdamWParameters {
   readonly epsilon: number;
   /** The largest global norm of the gradients; larger ones are scaled down to it. */
   readonly clip: number;
+  /**
+   * Shared memory of replicas: gradients that are added to those of this device, and where the weights go then. All tensors
+   * one after the other.
+   */
+  readonly shared?: { readonly gradients: readonly Float32Array[]; readonly weights: Float32Array } | undefined;
   readonly tensors: readonly { readonly name: string; readonly decay: number; readonly rows: readonly RowUpdate[] }[];
 }
 

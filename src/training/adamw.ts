@@ -27,6 +27,7 @@ import {
 } from "../tensor/index.ts";
 import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-parameters.ts";
 import type { Tensors } from "./inference.ts";
+import type { SharedArrays } from "./replicas.ts";
 
 export interface AdamWOptions {
   /** β₁, β₂: how slowly the moments forget. */
@@ -58,8 +59,14 @@ export interface Optimizer {
   /**
    * One update. Takes the gradients over; returns the global norm of the gradients before clipping. If that is not finite,
    * nothing is updated.
+   * @param shared gradients of replicas, which are added, and where the new weights go for them; only where there are kernels
    */
-  update(state: OptimizerState, gradients: Tensors, step: UpdateStep): Promise<{ norm: number; state: OptimizerState }>;
+  update(
+    state: OptimizerState,
+    gradients: Tensors,
+    step: UpdateStep,
+    shared?: SharedArrays,
+  ): Promise<{ norm: number; state: OptimizerState }>;
   /**
    * The update of a state in place, right after the program that gives the gradients; its answer is the norm. `undefined`
    * where the device has no kernels.
@@ -110,8 +117,8 @@ class KernelOptimizer implements Optimizer {
     return total;
   }
 
-  async update(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
-    const { tensors, ...kernel } = this.#stepKernel(state, step);
+  async update(state: OptimizerState, gradients: Tensors, step: UpdateStep, shared?: SharedArrays) {
+    const { tensors, ...kernel } = this.#stepKernel(state, step, shared);
     const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
     const norm = await this.#device.kernel({ ...kernel, tensors: all });
     await this.#device.dispose(gradients.values());
@@ -124,9 +131,10 @@ class KernelOptimizer implements Optimizer {
   }
 
   /** The kernel without the gradients. */
-  #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep): Kernel {
+  #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep, shared?: SharedArrays): Kernel {
     const given: AdamWParameters = {
       ...this.#options,
+      shared,
       clip: this.#options.clip === 0 ? Number.POSITIVE_INFINITY : this.#options.clip,
       learningRate: step.learningRate,
       tensors: this.#specs.map((spec) => ({

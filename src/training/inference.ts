@@ -61,8 +61,12 @@ export class Inference {
 
   /** Weights and given values, as inputs of any program of this model. */
   inputs(): Record<string, DeviceTensor | HostTensor> {
-    const given = [...this.#given].map(([name, value]) => [name, scalar(value)] as const);
-    return { ...Object.fromEntries(this.#parameters), ...Object.fromEntries(given) };
+    return { ...Object.fromEntries(this.#parameters), ...this.givenInputs() };
+  }
+
+  /** The given values alone. */
+  givenInputs(): Record<string, HostTensor> {
+    return Object.fromEntries([...this.#given].map(([name, value]) => [name, scalar(value)]));
   }
 
   /** The mean cross-entropy over batches, in nats per token, and the number of tokens. */

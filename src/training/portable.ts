@@ -34,6 +34,7 @@ export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export { type MetricRecord, metricRecord } from "./metric-records.ts";
 export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
 export { type PruneReport, pruneMeasured } from "./pruning.ts";
+export { replicasFor } from "./replicas.ts";
 export { DivergenceError, type ImmediateGrowth, Run, type RunOptions, type RunSink } from "./run.ts";
 export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
 export { gradientsOf, initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";

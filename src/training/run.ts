@@ -18,6 +18,7 @@ import {
 } from "./config.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growMeasured } from "./growing.ts";
+import { replicasFor } from "./replicas.ts";
 import { learningRateAt } from "./schedule.ts";
 import { Trainer } from "./trainer.ts";
 
@@ -60,13 +61,22 @@ export interface RunParts extends RunOptions, Beginning {
 export async function assemble(begun: Beginning, options: RunOptions): Promise<RunParts> {
   const { config, corpus, state, progress } = begun;
   checkCorpus(corpus, config.model.context);
-  const given = givenOf(state.config);
-  const training = { ...config.training, given };
-  const trainer = await Trainer.create(options.device, modelOf(state.config), state, training);
+  const trainer = await trainerOf(options.device, config, state);
   const { data = { dataName: corpus.name }, sink } = options;
   if (sink !== undefined && state.step === progress.start)
     await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
   return { ...begun, ...options, data, trainer };
+}
+
+/** Puts a state on a device, and on as many replicas as serve its batches best. */
+function trainerOf(device: Device, config: Config, state: ModelState): Promise<Trainer> {
+  const batch = { sequences: microBatchOf(config), context: state.config.context };
+  const replicas = replicasFor(device, batch, countParameters(state.config).total);
+  return Trainer.create(device, modelOf(state.config), state, {
+    ...config.training,
+    given: givenOf(state.config),
+    replicas,
+  });
 }
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
@@ -300,14 +310,13 @@ export class Run {
   /** Goes on with a grown state; what is compiled stays where it serves that too. */
   async #take(state: ModelState): Promise<void> {
     const { config, ramps, rewarm } = state;
-    const given = givenOf(config);
     if (sameProgram(this.#model.config, config)) {
       await this.#trainer.replace(state);
-      this.#trainer.inference.use({ given });
+      this.#trainer.inference.use({ given: givenOf(config) });
     } else {
       const { device } = this.#trainer;
       await this.#trainer.close();
-      this.#trainer = await Trainer.create(device, modelOf(config), state, { ...this.#config.training, given });
+      this.#trainer = await trainerOf(device, this.#config, state);
     }
     this.#model = { config, ramps, rewarm };
   }

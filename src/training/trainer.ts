@@ -2,7 +2,7 @@
 
 import type { Generation, HostArray, TrainerState } from "../growth/index.ts";
 import { traceModel } from "../model/index.ts";
-import { DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
+import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
@@ -26,6 +26,7 @@ import {
   tracedLoss,
   uploadArrays,
 } from "./inference.ts";
+import { gradientName, type PassInputs, Replicas, split, threadsEach } from "./replicas.ts";
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
@@ -37,6 +38,8 @@ export interface StepResult {
 export interface TrainerOptions extends AdamWOptions {
   /** Values that the model is given at each run, such as each site's τ. Default: none. */
   readonly given?: ReadonlyMap<string, number>;
+  /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
+  readonly replicas?: number;
 }
 
 type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
@@ -46,6 +49,7 @@ export class Trainer {
   /** The same weights, for losses and logits. */
   readonly inference: Inference;
   readonly #gradients: Program;
+  readonly #replicas: Replicas | undefined;
   readonly #optimizer: Optimizer;
   readonly #specs: readonly ParameterSpec[];
   #counts: Counts;
@@ -53,7 +57,11 @@ export class Trainer {
 
   private constructor(
     inference: Inference,
-    programs: { readonly gradients: Program; readonly optimizer: Optimizer },
+    programs: {
+      readonly gradients: Program;
+      readonly replicas: Replicas | undefined;
+      readonly optimizer: Optimizer;
+    },
     specs: readonly ParameterSpec[],
     counts: Counts,
     moments: Omit<OptimizerState, "parameters">,
@@ -61,6 +69,7 @@ export class Trainer {
     this.device = inference.device;
     this.inference = inference;
     this.#gradients = programs.gradients;
+    this.#replicas = programs.replicas;
     this.#optimizer = programs.optimizer;
     this.#specs = specs;
     this.#counts = counts;
@@ -69,12 +78,16 @@ export class Trainer {
 
   /** Compiles a model and puts a state of it on the device. */
   static async create(device: Device, model: Model, state: TrainerState, options: TrainerOptions): Promise<Trainer> {
+    const { replicas: count = 1 } = options;
     const { specs, graph: gradientGraph } = gradientsOf(model);
-    const programs = {
-      gradients: await device.compile(gradientGraph, { download: ["loss"] }),
-      optimizer: await createOptimizer(device, specs, options),
-    };
+    const names = specs.map(({ name }) => name);
+    const [gradients, replicas] = await Promise.all([
+      device.compile(gradientGraph, { download: ["loss"], threads: threadsEach(device, count) }),
+      count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined,
+    ]);
+    const programs = { gradients, replicas, optimizer: await createOptimizer(device, specs, options) };
     const { parameters, ...moments } = await uploadState(device, state);
+    await replicas?.load(parameters);
     const inference = new Inference(device, model, parameters, options.given);
     return new Trainer(inference, programs, specs, countsOf(state), moments);
   }
@@ -121,6 +134,7 @@ export class Trainer {
   async replace(state: TrainerState): Promise<void> {
     const uploaded = await uploadState(this.device, state);
     await disposeState(this.device, this.#state());
+    await this.#replicas?.load(uploaded.parameters);
     this.#keep(uploaded);
     this.#counts = countsOf(state);
   }
@@ -135,6 +149,7 @@ export class Trainer {
 
   /** Frees the programs and the state. The device stays open. */
   async close(): Promise<void> {
+    await this.#replicas?.close();
     await this.#gradients.release();
     await this.#optimizer.release();
     await this.inference.release();
@@ -144,21 +159,27 @@ export class Trainer {
   /** Makes the update: in one request of the device where it can. */
   async #updated(passes: readonly TokenBatch[], seed: number, step: UpdateStep) {
     const state = this.#state();
-    const kernel = passes.length === 1 ? this.#optimizer.kernel(state, step, gradientName) : undefined;
-    if (kernel !== undefined) {
-      const [inputs = {}] = this.#inputs(passes, seed);
-      const { values, answer } = await this.#gradients.runThen(inputs, kernel);
+    const [own = [], ...others] = this.#passesOfReplicas(passes, seed);
+    const [inputs, ...more] = own;
+    const isOne = inputs !== undefined && more.length === 0 && this.#replicas === undefined;
+    const kernel = isOne ? this.#optimizer.kernel(state, step, gradientName) : undefined;
+    if (isOne && kernel !== undefined) {
+      const { values, answer } = await this.#gradients.runThen({ ...this.inference.inputs(), ...inputs }, kernel);
       return { loss: scalarOf(values, "loss"), norm: normOf(answer), state };
     }
-    const { loss, gradients } = await this.#accumulated(passes, seed);
-    return { loss, ...(await this.#optimizer.update(state, gradients, step)) };
+    const [{ loss, gradients }, lossOfOthers] = await Promise.all([
+      this.#accumulated(own),
+      this.#replicas?.gradients(others) ?? 0,
+    ]);
+    const updated = await this.#optimizer.update(state, gradients, step, this.#replicas?.shared);
+    return { loss: loss + lossOfOthers, ...updated };
   }
 
-  async #accumulated(passes: readonly TokenBatch[], seed: number): Promise<{ loss: number; gradients: Tensors }> {
+  async #accumulated(passes: readonly PassInputs[]): Promise<{ loss: number; gradients: Tensors }> {
     let loss = 0;
     let sum: Tensors | undefined;
-    for (const inputs of this.#inputs(passes, seed)) {
-      const { tensors, values } = await this.#gradients.run(inputs);
+    for (const inputs of passes) {
+      const { tensors, values } = await this.#gradients.run({ ...this.inference.inputs(), ...inputs });
       loss += scalarOf(values, "loss");
       const outputs = new Map(Object.entries(tensors));
       const own = new Map(this.#specs.map(({ name }) => [name, required(outputs, gradientName(name))]));
@@ -168,14 +189,22 @@ export class Trainer {
     return { loss, gradients: sum };
   }
 
-  /** The inputs of each pass. */
-  #inputs(passes: readonly TokenBatch[], seed: number) {
+  /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */
+  #passesOfReplicas(passes: readonly TokenBatch[], seed: number): PassInputs[][] {
     const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
-    return passes.map((batch, pass) => ({
-      ...this.inference.inputs(),
-      ...batchInputs(batch, 1 / total),
-      [DROPOUT_SEED]: scalar(Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0, "int32"),
-    }));
+    const inputs: PassInputs[][] = Array.from({ length: 1 + (this.#replicas?.count ?? 0) }, () => []);
+    for (const [pass, whole] of passes.entries()) {
+      const dropoutSeed = Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0;
+      for (const [replica, { first, batch }] of split(whole, inputs.length).entries()) {
+        inputs[replica]?.push({
+          ...this.inference.givenInputs(),
+          ...batchInputs(batch, 1 / total),
+          [DROPOUT_SEED]: scalar(dropoutSeed, "int32"),
+          [DROPOUT_FIRST]: scalar(first, "int32"),
+        });
+      }
+    }
+    return inputs;
   }
 
   #state(): OptimizerState {
@@ -205,8 +234,6 @@ export function gradientsOf(model: Model) {
   const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);
   return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
 }
-
-const gradientName = (parameter: string) => `gradient.${parameter}`;
 
 /**
  * The state of a new model: parameters as the model says, each drawn from the seed and its own name alone.

@@ -49,6 +49,7 @@ it.each(dropping)(
         ...inference.inputs(),
         ...batchInputs(batch, 1 / 12),
         "dropout.seed": scalar(seed % 50, "int32"),
+        "dropout.first": scalar(0, "int32"),
       };
       const { values, tensors } = await program.run(inputs);
       await device().dispose(Object.values(tensors));

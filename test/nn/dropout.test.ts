@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DROPOUT_SEED, dropout, Scope } from "../../src/nn/index.ts";
+import { DROPOUT_FIRST, DROPOUT_SEED, dropout, Scope } from "../../src/nn/index.ts";
 import { gradients, input, mul, sum, symbol } from "../../src/tensor/index.ts";
 import { run, useDevice } from "../support/device.ts";
 import { at, expectClose, generate, normal, type Values, values } from "../support/values.ts";
@@ -8,14 +8,15 @@ const device = useDevice();
 const [ROWS, COLUMNS] = [193, 509];
 const COUNT = ROWS * COLUMNS;
 const ones = generate([ROWS, COLUMNS], () => 1);
-const seedOf = (seed: number) => values([], [seed], "int32");
+const integer = (value: number) => values([], [value], "int32");
+const seeded = (seed: number, first = 0) => ({ [DROPOUT_SEED]: integer(seed), [DROPOUT_FIRST]: integer(first) });
 
 /** The masks of two sites that follow each other: 1 where an element is kept. */
 async function masks(seed: number, rate: number, x: Values = ones): Promise<readonly [Values, Values]> {
   const scope = Scope.root({ training: true });
   const given = input("x", [symbol("R"), ...x.shape.slice(1)]);
   const outputs = { first: dropout(scope.within("a"), given, rate), second: dropout(scope.within("b"), given, rate) };
-  const { first, second } = await run(device(), outputs, { x, [DROPOUT_SEED]: seedOf(seed) });
+  const { first, second } = await run(device(), outputs, { x, ...seeded(seed) });
   const kept = (y: Values) => ({ ...y, data: y.data.map((value) => (value === 0 ? 0 : 1)) });
   return [kept(first), kept(second)];
 }
@@ -37,7 +38,7 @@ describe("dropout", () => {
   it("keeps the others, divided by the share that is kept", async () => {
     const x = normal("x", [2, 3, 5, 7]);
     const y = dropout(Scope.root({ training: true }), input("x", x.shape), 0.25);
-    const result = (await run(device(), { y }, { x, [DROPOUT_SEED]: seedOf(3) })).y;
+    const result = (await run(device(), { y }, { x, ...seeded(3) })).y;
     const kept = result.data.map((value) => value !== 0);
     expect(kept.filter(Boolean).length).toBeGreaterThan(100);
     expect(kept.filter(Boolean).length).toBeLessThan(200);
@@ -61,13 +62,29 @@ describe("dropout", () => {
     expect(second).not.toEqual(first);
   });
 
+  it.each([[[7, 11]], [[7, 3, 11]], [[7, 2, 3, 5]]])(
+    "has the same mask for a sequence of %j in whatever part of the batch it is",
+    async ([sequences = 0, ...rest]) => {
+      const x = (count: number) => generate([count, ...rest], () => 1);
+      const tensor = input("x", [symbol("B"), ...rest]);
+      const scope = Scope.root({ training: true });
+      dropout(scope, tensor, 0.5);
+      const y = dropout(scope, tensor, 0.5);
+      const masked = async (count: number, first: number) =>
+        (await run(device(), { y }, { x: x(count), ...seeded(21, first) })).y.data;
+      const whole = await masked(sequences, 0);
+      expect([...(await masked(2, 0)), ...(await masked(4, 2)), ...(await masked(1, 6))]).toEqual(whole);
+      expect(await masked(2, 1)).not.toEqual(await masked(2, 0));
+    },
+  );
+
   it("has gradients through the same mask", async () => {
     const x = normal("x", [5, 7]);
     const weights = normal("weights", [5, 7]);
     const tensor = input("x", [5, 7]);
     const y = dropout(Scope.root({ training: true }), tensor, 0.4);
     const [gradient = y] = gradients(sum(mul(y, input("weights", [5, 7])), [0, 1]), [tensor]);
-    const results = await run(device(), { y, gradient }, { x, weights, [DROPOUT_SEED]: seedOf(11) });
+    const results = await run(device(), { y, gradient }, { x, weights, ...seeded(11) });
     const expected = results.y.data.map((value, index) => (value === 0 ? 0 : at(weights.data, index) / 0.6));
     expectClose(results.gradient, { ...x, data: expected }, 1e-6);
   });

@@ -100,6 +100,26 @@ describe("tensors", () => {
   });
 });
 
+describe("another device", () => {
+  it("has tensors and programs of its own, and is closed with the first", async () => {
+    const first = await openDevice("cpu", { threads: 2 });
+    const second = await first.another(1);
+    expect([first.threads, second.threads]).toEqual([2, 1]);
+    const [x, program] = [await second.upload(vector(1, 2)), await second.compile(doubler, { download: ["y"] })];
+    expect(entry((await program.run({ x })).values, "y").data).toEqual(new Float32Array([2, 4]));
+    await expect(first.download(x)).rejects.toThrow(/never existed/);
+    await first.close();
+    await expect(second.download(x)).rejects.toThrow("the device is closed");
+  });
+
+  it("can be closed before the first", async () => {
+    const first = await openDevice("cpu", { threads: 1 });
+    await (await first.another(1)).close();
+    await expect(first.upload(vector(1))).resolves.toMatchObject({ shape: [1] });
+    await first.close();
+  });
+});
+
 describe("kernels", () => {
   let folder = "";
   let module = "";

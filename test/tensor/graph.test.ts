@@ -80,7 +80,7 @@ describe("printGraph", () => {
         %4 = matmul(%3, values) {alpha: 1}: float32[B, 7]
         %5 = mul(%4, %4): float32[B, 7]
         %6 = sum(%5) {axes: [0, 1]}: float32[]
-        %7 = extent() {size: [7*B]}: float32[]
+        %7 = extent() {size: [7*B], dtype: float32}: float32[]
         %8 = div(%6, %7): float32[]
         %9 = div(1, %7): float32[]
         %10 = reshape(%9): float32[1, 1]
@@ -124,7 +124,7 @@ describe("printGraph", () => {
       "loss(logits: float32[B, 3], targets: int32[B])
         %1 = crossEntropy(logits, targets): float32[B]
         %2 = sum(%1) {axes: [0]}: float32[]
-        %3 = extent() {size: [B]}: float32[]
+        %3 = extent() {size: [B], dtype: float32}: float32[]
         %4 = div(%2, %3): float32[]
         %5 = exp(%1.1): float32[B, 3]
         %6 = oneHot(targets) {depth: 3}: float32[B, 3]

@@ -188,6 +188,33 @@ describe("the kernel", () => {
     expect(found(state, "m:scale")[0]).toBeCloseTo(0.5e-7, 12);
   });
 
+  it("adds the gradients of replicas, and gives them the new weights", () => {
+    const [alone, together] = [newState(), newState()];
+    const total = specs.reduce((sum, spec) => sum + length(spec), 0);
+    const shared = { gradients: [1, 2].map(() => new Float32Array(total)), weights: new Float32Array(total) };
+    for (let step = 1; step <= STEPS; step++) {
+      const whole = gradientsAt(step);
+      const norm = adamwStep({ ...Object.fromEntries(alone), ...whole }, kernelParameters(updateStep(step)));
+      // Of three halves, quarters and quarters, the first is this device's own.
+      const flattened = specs.flatMap(({ name }) => [...entry(whole, `g:${name}`)]);
+      for (const quarter of shared.gradients) quarter.set(flattened.map((value) => value / 4));
+      const half = Object.fromEntries(Object.entries(whole).map(([name, g]) => [name, g.map((value) => value / 2)]));
+      const parameters = { ...kernelParameters(updateStep(step)), shared };
+      expect(adamwStep({ ...Object.fromEntries(together), ...half }, parameters)).toBe(norm);
+      expect(together).toEqual(alone);
+      expect([...shared.weights]).toEqual(specs.flatMap(({ name }) => [...found(alone, `p:${name}`)]));
+    }
+  });
+
+  it("has the norm of arrays longer than its own memory, whose lengths are not multiples of four", () => {
+    const g = draw("gradient", { name: "long", shape: [20_011], initial });
+    const zeros = () => new Float32Array(20_011);
+    const arrays = { "p:long": zeros(), "g:long": g, "m:long": zeros(), "v:long": zeros() };
+    const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE };
+    const norm = adamwStep(arrays, { ...step, tensors: [{ name: "long", decay: 0, rows: [] }] });
+    expect(norm).toBeCloseTo(Math.sqrt(g.reduce((sum, value) => sum + value ** 2, 0)), 9);
+  });
+
   it("adds up gradients", () => {
     const arrays = { "sum:a": Float32Array.of(1, 2), "g:a": Float32Array.of(0.5, -4), "sum:b": Float32Array.of(7) };
     accumulate({ ...arrays, "g:b": Float32Array.of(1) }, ["a", "b"]);

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { expect, it } from "vitest";
 import { givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
-import { DROPOUT_SEED } from "../../src/nn/index.ts";
+import { DROPOUT_FIRST, DROPOUT_SEED } from "../../src/nn/index.ts";
 import type { Device, HostTensor } from "../../src/runtime/index.ts";
 import { CharacterTokenizer, createCorpus, embeddedBook, memoryTokens, randomBatch } from "../../src/text/index.ts";
 import { configSchema, initialState, presets, uploadArrays } from "../../src/training/index.ts";
@@ -33,6 +33,7 @@ async function lecture() {
     ...batchInputs(batch, 1 / (2 * config.context)),
     ...Object.fromEntries([...givenOf(config)].map(([name, tau]) => [name, scalar(tau)] as const)),
     [DROPOUT_SEED]: scalar(-123_456_789, "int32"),
+    [DROPOUT_FIRST]: scalar(0, "int32"),
   };
   return { graph: gradientsOf(model).graph, parameters, inputs };
 }

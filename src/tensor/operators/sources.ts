@@ -12,8 +12,9 @@ export const input = (name: string, shape: Shape, dtype: DataType = "float32"): 
 export const constant = (value: number, dtype: DataType = "float32"): Tensor =>
   apply(sources.constant, { value, dtype }, []);
 
-/** A dimension's value as a float32 scalar. */
-export const extent = (size: Dimension): Tensor => apply(sources.extent, { size: [size] }, []);
+/** A dimension's value as a scalar. */
+export const extent = (size: Dimension, dtype: "float32" | "int32" = "float32"): Tensor =>
+  apply(sources.extent, { size: [size], dtype }, []);
 
 /** 0, 1, … size - 1 as int32 [size]. */
 export const range = (size: Dimension): Tensor => apply(sources.range, { shape: [size] }, []);
@@ -41,13 +42,13 @@ export const sources = {
     name: "extent",
     doc: "the value of a dimension",
     arity: 0,
-    infer: () => [{ shape: [], dtype: "float32" }],
-    onnx: (emitter, _, { size }) => {
+    infer: (_, { dtype }) => [{ shape: [], dtype }],
+    onnx: (emitter, _, { size, dtype }) => {
       const scalar = emitter.node("Reshape", [emitter.shape(size), emitter.integers([])]);
-      return emitter.node("Cast", [scalar], { to: { int: 1 } });
+      return emitter.node("Cast", [scalar], { to: { int: dtype === "float32" ? 1 : 6 } });
     },
     gradient: () => [],
-  } satisfies Operator<{ size: Shape }, 0>,
+  } satisfies Operator<{ size: Shape; dtype: "float32" | "int32" }, 0>,
 
   range: {
     name: "range",

@@ -1,0 +1,14 @@
+/** What the kernels of `exchange-kernel.ts` are given, apart from them: a kernel is loaded in the device's thread alone. */
+
+/** Arrays in shared memory, one after the other. */
+export interface TakeParameters {
+  /** Their names in their order. */
+  readonly names: readonly string[];
+  /** As long as all of them together. */
+  readonly shared: Float32Array;
+}
+
+export interface GiveParameters extends TakeParameters {
+  /** Whether they are added to what is there. */
+  readonly adding: boolean;
+}
