@@ -1,60 +1,91 @@
-/** The arrays of a key–value cache: for each layer its keys and values, [time, lanes, D], a row of lanes for each token. */
+/** The arrays of a key–value cache: for each layer its keys [lanes, H, C, room] and values [lanes, H, room, C]. */
 
 import type { LayerCache } from "../nn/index.ts";
 import { required } from "../required.ts";
-import { type Device, type DeviceTensor, firstRows } from "../runtime/portable.ts";
-import type { MoveParameters } from "./cache-kernels.ts";
+import type { Device, DeviceTensor } from "../runtime/portable.ts";
+import type { CacheArray, MoveParameters } from "./cache-kernels.ts";
 
 const KERNELS = "generation/cache-kernels.js";
 
+/** Tokens for which there is room at first, or the whole time if that is less. */
+const SMALLEST_ROOM = 64;
+
 /**
- * Lies in the memory of the device's thread, so that the first rows can be given to the program without a copy on the CPU. The
- * time comes first for the same reason: what is filled of all lanes is one piece.
+ * Lies in the memory of the device's thread, and is given to the program without a copy on the CPU. A program reads all of it,
+ * so its room grows with the sequences.
  */
 export class CacheStore {
   readonly lanes: number;
-  readonly tensors: ReadonlyMap<string, DeviceTensor>;
   readonly #device: Device;
-  readonly #width: number;
+  readonly #layers: readonly LayerCache[];
+  readonly #time: number;
+  #room = 0;
+  #tensors: ReadonlyMap<string, DeviceTensor> = new Map();
 
-  private constructor(device: Device, lanes: number, width: number, tensors: ReadonlyMap<string, DeviceTensor>) {
+  private constructor(device: Device, layers: readonly LayerCache[], time: number, lanes: number) {
     this.#device = device;
+    this.#layers = layers;
+    this.#time = time;
     this.lanes = lanes;
-    this.#width = width;
-    this.tensors = tensors;
   }
 
+  /** @param time the longest sequence, in tokens */
   static async create(device: Device, layers: readonly LayerCache[], time: number, lanes: number): Promise<CacheStore> {
-    const tensors = new Map<string, DeviceTensor>();
-    for (const { keys, values, width } of layers) {
-      for (const name of [keys, values]) tensors.set(name, await device.allocate([time, lanes, width]));
-    }
-    return new CacheStore(device, lanes, layers[0]?.width ?? 0, tensors);
+    const store = new CacheStore(device, layers, time, lanes);
+    await store.reserve(1);
+    return store;
   }
 
-  /** The first rows of every array, as inputs of the program. */
-  inputs(rows: number): Record<string, DeviceTensor> {
-    return Object.fromEntries([...this.tensors].map(([name, tensor]) => [name, firstRows(tensor, rows)]));
+  /** The arrays by name: inputs of the program. Others after `reserve`. */
+  get tensors(): ReadonlyMap<string, DeviceTensor> {
+    return this.#tensors;
+  }
+
+  /** The layout of the arrays, in the order of the layers: keys and values in turn. */
+  get arrays(): CacheArray[] {
+    return this.#layers.flatMap(({ keys, values, heads, channels }) => [
+      { name: keys, rows: heads * channels, room: this.#room, columns: 1 },
+      { name: values, rows: heads, room: this.#room, columns: channels },
+    ]);
+  }
+
+  /** Makes room for so many tokens of each sequence. */
+  async reserve(tokens: number): Promise<void> {
+    if (tokens <= this.#room) return;
+    const old = { tensors: this.#tensors, arrays: this.arrays, lanes: this.lanes, length: this.#room };
+    // An eighth more at most, so that little is read in vain and little copied.
+    const step = Math.max(SMALLEST_ROOM, 2 ** Math.ceil(Math.log2(tokens)) / 8);
+    this.#room = Math.min(this.#time, Math.ceil(tokens / step) * step);
+    const tensors = new Map<string, DeviceTensor>();
+    for (const { keys, values, heads, channels } of this.#layers) {
+      tensors.set(keys, await this.#device.allocate([this.lanes, heads, channels, this.#room]));
+      tensors.set(values, await this.#device.allocate([this.lanes, heads, this.#room, channels]));
+    }
+    this.#tensors = tensors;
+    const moves = Array.from({ length: this.lanes }, (_, lane) => ({ from: lane, to: lane, length: old.length }));
+    if (old.length > 0) await this.#move(old, moves);
+    await this.#device.dispose(old.tensors.values());
   }
 
   /** Copies sequences from another store. */
   async copy(from: CacheStore, moves: MoveParameters["moves"]): Promise<void> {
-    if (moves.length === 0 || this.tensors.size === 0) return;
-    const pairs = [...this.tensors].map(([name, to]) => ({ name, to, from: required(from.tensors, name) }));
-    const tensors = pairs.flatMap((pair) => [
-      [`from ${pair.name}`, pair.from] as const,
-      [`to ${pair.name}`, pair.to] as const,
-    ]);
-    const parameters: MoveParameters = {
-      caches: pairs.map(({ name }) => ({ from: `from ${name}`, to: `to ${name}` })),
-      width: this.#width,
-      lanes: { from: from.lanes, to: this.lanes },
-      moves,
-    };
-    await this.#device.kernel({ module: KERNELS, name: "moveLanes", tensors: Object.fromEntries(tensors), parameters });
+    await this.reserve(Math.max(0, ...moves.map(({ length }) => length)));
+    await this.#move(from, moves);
   }
 
   async dispose(): Promise<void> {
-    await this.#device.dispose(this.tensors.values());
+    await this.#device.dispose(this.#tensors.values());
+  }
+
+  async #move(from: Pick<CacheStore, "tensors" | "arrays">, moves: MoveParameters["moves"]): Promise<void> {
+    if (moves.length === 0 || this.#layers.length === 0) return;
+    const pairs = [...this.#tensors].flatMap(([name, to]) => [
+      [`from ${name}`, required(from.tensors, name)] as const,
+      [`to ${name}`, to] as const,
+    ]);
+    const renamed = (prefix: string, arrays: readonly CacheArray[]) =>
+      arrays.map((array) => ({ ...array, name: `${prefix} ${array.name}` }));
+    const parameters: MoveParameters = { from: renamed("from", from.arrays), to: renamed("to", this.arrays), moves };
+    await this.#device.kernel({ module: KERNELS, name: "moveLanes", tensors: Object.fromEntries(pairs), parameters });
   }
 }

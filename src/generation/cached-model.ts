@@ -104,14 +104,11 @@ export class CachedModel {
   async pass({ store, tokens, lengths, wanted, targets, score }: Pass): Promise<PassResult> {
     const { lanes } = store;
     const time = tokens.length / lanes;
-    // Not none, as not every back end knows empty tensors: lengths hide the row.
-    const rows = Math.max(1, ...targets.map(({ lane }) => lengths[lane] ?? 0));
+    await store.reserve(Math.max(1, ...targets.map(({ position, count }) => position + count)));
     const parameters: StoreParameters = {
-      caches: [...store.tensors.keys()],
+      caches: store.arrays,
       batch: lanes,
       time,
-      width: this.#layers[0]?.width ?? 0,
-      lanes,
       targets,
       vocabulary: this.vocabulary,
       score,
@@ -119,7 +116,7 @@ export class CachedModel {
     const { answer } = await this.#program.runThen(
       {
         ...(this.#weights && inputsOf(this.#weights)),
-        ...store.inputs(rows),
+        ...Object.fromEntries(store.tensors),
         tokens: { dtype: "int32", shape: [lanes, time], data: tokens },
         "cache.lengths": { dtype: "int32", shape: [lanes], data: lengths },
         "cache.wanted": { dtype: "int32", shape: [wanted.length], data: wanted },

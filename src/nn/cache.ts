@@ -32,12 +32,17 @@ import { joinedAttention, type NewTokens } from "./joined-attention.ts";
 /** Far below any score. */
 const NEVER = -1e9;
 
-/** The earlier keys and values of one attention layer: inputs [S, B, D], a row for each token in the order of time. */
+/**
+ * The earlier keys and values of one attention layer: inputs [B, H, C, S] and [B, H, S, C], in the order in which the products of a
+ * single new token read them.
+ */
 export interface LayerCache {
   /** Names of the two inputs. */
   readonly keys: string;
   readonly values: string;
-  readonly width: number;
+  readonly heads: number;
+  /** Channels of a head. */
+  readonly channels: number;
 }
 
 /** What a model needs of a cache. */
@@ -94,19 +99,22 @@ export class CacheTrace implements Cache {
   }
 
   attend(layer: NewTokens, heads: number): Tensor {
-    const { keys, values } = this.#extend(layer);
+    const { keys, values } = this.#extend(layer, heads);
     return joinedAttention(layer, { keys, values, mask: this.#earlierMask }, this.#newMask, heads);
   }
 
-  /** Takes the new keys and values of a layer and gives the earlier ones, [S, B, D] each. */
-  #extend({ key, value }: NewTokens) {
+  /** Takes the new keys and values of a layer and gives the earlier ones. */
+  #extend({ key, value }: NewTokens, heads: number) {
     const [batch, width] = [at(key.shape, 0), knownWidth(key)];
     const path = `cache.${this.#layers.length}`;
-    const layer: LayerCache = { keys: `${path}.keys`, values: `${path}.values`, width };
+    const layer: LayerCache = { keys: `${path}.keys`, values: `${path}.values`, heads, channels: width / heads };
     this.#layers.push(layer);
     this.#rows.push(...[key, value].map((x) => reshape(x, [1, ...x.shape])));
-    const earlier = (name: string) => input(name, [symbol("S"), batch, width]);
-    return { keys: earlier(layer.keys), values: earlier(layer.values) };
+    const [past, channels] = [symbol("S"), width / heads];
+    return {
+      keys: input(layer.keys, [batch, heads, channels, past]),
+      values: input(layer.values, [batch, heads, past, channels]),
+    };
   }
 
   /**

@@ -13,7 +13,7 @@ export interface NewTokens {
   readonly value: Tensor;
 }
 
-/** Keys and values of earlier tokens: [S, B, D] each, S at least 1, and what is added to scores of them [B, H, T, S]. */
+/** Keys [B, H, C, S] and values [B, H, S, C] of earlier tokens, S at least 1, and what is added to scores of them [B, H, T, S]. */
 export interface EarlierTokens {
   readonly keys: Tensor;
   readonly values: Tensor;
@@ -35,21 +35,21 @@ export function joinedAttention(
   const width = at(query.shape, 2);
   if (typeof width !== "number") throw new Error("attention needs a known width");
   const channels = width / heads;
-  const past = at(earlier.keys.shape, 0);
+  const past = at(earlier.values.shape, 2);
   const split = (x: Tensor, axes: readonly number[]) =>
     transpose(reshape(x, [at(x.shape, 0), at(x.shape, 1), heads, channels]), axes);
   // No constant factor in the products: ONNX Runtime's kernel for a single row has none.
   const q = mul(split(query, [0, 2, 1, 3]), 1 / Math.sqrt(channels)); // [B, H, T, C]
   const scores = concat(
     [
-      add(matmul(q, split(earlier.keys, [1, 2, 3, 0])), earlier.mask), // [B, H, T, S]
+      add(matmul(q, earlier.keys), earlier.mask), // [B, H, T, S]
       add(matmul(q, split(key, [0, 2, 3, 1])), newMask), // [B, H, T, T]
     ],
     3,
   );
   const weights = softmax(scores); // [B, H, T, S + T]
   const attended = add(
-    matmul(slice(weights, 3, 0, past), split(earlier.values, [1, 2, 0, 3])),
+    matmul(slice(weights, 3, 0, past), earlier.values),
     matmul(slice(weights, 3, past, at(weights.shape, 3)), split(value, [0, 2, 1, 3])),
   ); // [B, H, T, C]
   return reshape(transpose(attended, [0, 2, 1, 3]), query.shape);

@@ -11,8 +11,6 @@ export interface DeviceTensor {
   readonly id: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  /** Where it is the beginning of a larger one: how many rows. */
-  readonly rows?: number;
 }
 
 /** What a run gives: tensors that stay on the device, and values that were asked for on the host. */
@@ -156,7 +154,7 @@ export class Device {
     await this.#connection.request("dispose", { ids: [...tensors].map(({ id }) => id) });
   }
 
-  /** Zeros on the host, in the device's thread: an array for kernels, whose rows can be given to programs. */
+  /** Zeros on the host, in the device's thread: an array for kernels, which can be given to programs. */
   async allocate(shape: readonly number[]): Promise<DeviceTensor> {
     const length = shape.reduce((product, size) => product * size, 1);
     return { id: await this.#connection.request("allocate", { length, shape }), dtype: "float32", shape };
@@ -187,23 +185,14 @@ function argumentsOf(
   const given: Record<string, Argument> = {};
   for (const name of expected) {
     const value = inputs[name];
-    if (value !== undefined) given[name] = "id" in value ? bufferOf(value) : compact(value);
+    if (value !== undefined) given[name] = "id" in value ? value.id : compact(value);
   }
   return given;
-}
-
-function bufferOf({ id, rows }: DeviceTensor): Argument {
-  return rows === undefined ? id : { buffer: id, rows };
 }
 
 function kernelRequest({ module, name, tensors, parameters }: Kernel): KernelRequest {
   const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
   return { module, name, buffers, parameters };
-}
-
-/** The first rows of an allocated tensor, without a copy. */
-export function firstRows(tensor: DeviceTensor, rows: number): DeviceTensor {
-  return { ...tensor, shape: [rows, ...tensor.shape.slice(1)], rows };
 }
 
 /** A view would be sent with its whole buffer: a part of one is copied out. */

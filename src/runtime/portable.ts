@@ -5,7 +5,6 @@ export {
   type CompileOptions,
   Device,
   type DeviceTensor,
-  firstRows,
   type Kernel,
   type OutputKernel,
   type Program,

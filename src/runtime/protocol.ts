@@ -11,8 +11,8 @@ export interface HostTensor {
   readonly data: HostData;
 }
 
-/** A device buffer by its number, the first rows of one, or a tensor that comes with the message. */
-export type Argument = number | { readonly buffer: number; readonly rows: number } | HostTensor;
+/** A device buffer by its number, or a tensor that comes with the message. */
+export type Argument = number | HostTensor;
 
 export interface OutputInfo {
   readonly id: number;

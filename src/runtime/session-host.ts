@@ -229,16 +229,8 @@ export class SessionHost implements Handlers {
       if (tensor === undefined) throw new Error(`internal: buffer ${argument} was disposed or never existed`);
       return tensor;
     }
-    if ("buffer" in argument) return this.#rows(argument.buffer, argument.rows);
     const { dtype, data, shape } = argument;
     return new this.#runtime.Tensor(dtype, data, shape);
-  }
-
-  /** The first rows of a buffer on the host, without a copy. */
-  #rows(buffer: number, rows: number): Tensor {
-    const { dtype, data, shape } = hostTensor(this.#tensor(buffer));
-    const [first = 1, ...others] = shape;
-    return new this.#runtime.Tensor(dtype, data.subarray(0, (data.length / first) * rows), [rows, ...others]);
   }
 
   /** What a kernel answers, given the arrays of tensors by name. */

@@ -89,6 +89,32 @@ describe.each(configs)("%s", (_, config) => {
     },
   );
 
+  it("makes room for long sequences, and keeps the others as they are", async () => {
+    const long = { ...config, context: 307 };
+    const { decoder, plain, close } = await opened(long, { slots: 2 });
+    const [first, second] = [drawn("first", 307, long.vocabulary), drawn("second", 307, long.vocabulary)];
+    const a = await decoder.start(first.slice(0, 61));
+    const b = await decoder.start(second.slice(0, 5));
+    for (let step = 0; step < 150; step++) {
+      const both = await decoder.step(
+        new Map([
+          [a.slot, first[61 + step] ?? 0],
+          [b.slot, second[5 + step] ?? 0],
+        ]),
+      );
+      // Room for 64, 128, 192 and 256 tokens.
+      if (![1, 2, 3, 66, 67, 68, 130, 131, 149].includes(step)) continue;
+      expectAgreement(both.get(a.slot), await plain(first.slice(0, 62 + step)));
+      expectAgreement(both.get(b.slot), await plain(second.slice(0, 6 + step)));
+    }
+    decoder.free(a.slot);
+    const whole = await decoder.start(first);
+    expectAgreement(whole.logits, await plain(first));
+    const after = await decoder.step(new Map([[b.slot, second[155] ?? 0]]));
+    expectAgreement(after.get(b.slot), await plain(second.slice(0, 156)));
+    await close();
+  });
+
   it("keeps sequences of unequal lengths apart, whatever is started, stepped and freed", async () => {
     const { decoder, plain, close } = await opened(config, { slots: 5 });
     const action = fc.record({
