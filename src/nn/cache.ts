@@ -17,6 +17,7 @@ import {
   greaterOrEqual,
   input,
   matmul,
+  mul,
   range,
   reshape,
   rowsOf,
@@ -164,7 +165,9 @@ export class PresentCache implements Cache {
     const keys = this.#extend(`${layer}.keys`, key, heads);
     const values = this.#extend(`${layer}.values`, value, heads);
     const channels = knownWidth(query) / heads;
-    const scores = matmul(splitHeads(query, heads), keys, { transposeB: true, alpha: 1 / Math.sqrt(channels) });
+    // As in `joinedAttention`: no constant factor in the products, nor right before them.
+    const q = splitHeads(mul(query, 1 / Math.sqrt(channels)), heads);
+    const scores = matmul(q, keys, { transposeB: true });
     const weights = softmax(add(scores, this.#mask)); // [B, H, T, S + T]
     return reshape(transpose(matmul(weights, values), [0, 2, 1, 3]), query.shape);
   }

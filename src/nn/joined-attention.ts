@@ -38,8 +38,8 @@ export function joinedAttention(
   const past = at(earlier.values.shape, 2);
   const split = (x: Tensor, axes: readonly number[]) =>
     transpose(reshape(x, [at(x.shape, 0), at(x.shape, 1), heads, channels]), axes);
-  // No constant factor in the products: ONNX Runtime's kernel for a single row has none.
-  const q = mul(split(query, [0, 2, 1, 3]), 1 / Math.sqrt(channels)); // [B, H, T, C]
+  // Not a factor of the products, nor right before them, where ONNX Runtime makes it one: its fast kernel for a single row has none.
+  const q = split(mul(query, 1 / Math.sqrt(channels)), [0, 2, 1, 3]); // [B, H, T, C]
   const scores = concat(
     [
       add(matmul(q, earlier.keys), earlier.mask), // [B, H, T, S]
