@@ -2,7 +2,7 @@
 
 import { sameDimension } from "./dimension.ts";
 import { topological } from "./graph.ts";
-import { add, constant, expand, reshape, sum } from "./operators/index.ts";
+import { add, constant, expand, reshape, scatterAdd, sum } from "./operators/index.ts";
 import { broadcast, printType, type Shape, sameShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -37,10 +37,23 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
       if (contribution === undefined || !needed.has(input)) return;
       const fitted = sumTo(contribution, input.shape, node.operator.name);
       const sofar = gradientOf.get(input);
-      gradientOf.set(input, sofar === undefined ? fitted : add(sofar, fitted));
+      gradientOf.set(input, sofar === undefined ? fitted : accumulated(sofar, fitted));
     });
   }
   return wrt.map((tensor) => gradientOf.get(tensor) ?? expand(constant(0), tensor.shape));
+}
+
+/** The sum of two gradients. Rows that were added into zeros are added into the other instead: one pass over a table less. */
+function accumulated(sofar: Tensor, next: Tensor): Tensor {
+  const [zeros, x, ids] = next.node.inputs;
+  const scattered = next.node.operator.name === "scatterAdd" && zeros !== undefined && isZero(zeros);
+  return scattered && x !== undefined && ids !== undefined ? scatterAdd(sofar, x, ids) : add(sofar, next);
+}
+
+function isZero({ node }: Tensor): boolean {
+  const [source] = node.inputs;
+  if (node.operator.name === "expand") return source !== undefined && isZero(source);
+  return node.operator.name === "constant" && node.attributes["value"] === 0;
 }
 
 /** The tensors through which a gradient must flow: those that depend on one of `wrt`. */

@@ -6,6 +6,7 @@
 import {
   abs,
   add,
+  addAt,
   addDimensions,
   cast,
   concat,
@@ -764,17 +765,45 @@ const neural: OperatorCase[] = [
   operatorCase(
     "scatterAdd",
     "repeated ids",
-    { x: normal("scatterAdd", [5, 3]), ids: values([5], [6, 0, 2, 2, 2], "int32") },
-    ({ x, ids }) => scatterAdd(x, ids, 7),
-    ({ x, ids }) =>
-      generate([7, 3], ([row, column]) => total(5, (n) => (read(ids, [n]) === row ? read(x, [n, column ?? 0]) : 0))),
+    {
+      table: normal("scatterAdd table", [7, 3]),
+      x: normal("scatterAdd", [5, 3]),
+      ids: values([5], [6, 0, 2, 2, 2], "int32"),
+    },
+    ({ table, x, ids }) => scatterAdd(table, x, ids),
+    ({ table, x, ids }) =>
+      generate(
+        [7, 3],
+        ([row = 0, column = 0]) =>
+          read(table, [row, column]) + total(5, (n) => (read(ids, [n]) === row ? read(x, [n, column]) : 0)),
+      ),
   ),
   operatorCase(
     "scatterAdd",
     "of int32",
-    { x: values([3, 2], [1, 2, 30, 40, 500, 600], "int32"), ids: values([3], [1, 0, 1], "int32") },
-    ({ x, ids }) => scatterAdd(x, ids, 3),
-    () => values([3, 2], [30, 40, 501, 602, 0, 0], "int32"),
+    {
+      table: values([4, 2], [7, 7, 7, 7, 7, 7, 7, 8], "int32"),
+      x: values([3, 2], [1, 2, 30, 40, 500, 600], "int32"),
+      ids: values([3], [1, 0, 1], "int32"),
+    },
+    ({ table, x, ids }) => scatterAdd(table, x, ids),
+    () => values([4, 2], [37, 47, 508, 609, 7, 7, 7, 8], "int32"),
+  ),
+  operatorCase(
+    "addAt",
+    "of [5, 7]",
+    {
+      x: normal("addAt", [5, 7]),
+      columns: values([5], [6, 0, 2, 2, 3], "int32"),
+      added: normal("addAt values", [5]),
+    },
+    ({ x, columns, added }) => addAt(x, columns, added),
+    ({ x, columns, added }) =>
+      generate(
+        [5, 7],
+        ([row = 0, column = 0]) => read(x, [row, column]) + (read(columns, [row]) === column ? read(added, [row]) : 0),
+      ),
+    { shapes: { x: [symbol("N"), 7], columns: [symbol("N")], added: [symbol("N")] } },
   ),
   operatorCase(
     "oneHot",

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   add,
+  addAt,
   concat,
   constant,
   crossEntropy,
@@ -127,13 +128,13 @@ describe("printGraph", () => {
         %3 = extent() {size: [B], dtype: float32}: float32[]
         %4 = div(%2, %3): float32[]
         %5 = exp(%1.1): float32[B, 3]
-        %6 = oneHot(targets) {depth: 3}: float32[B, 3]
-        %7 = sub(%5, %6): float32[B, 3]
-        %8 = div(1, %3): float32[]
-        %9 = reshape(%8): float32[1]
-        %10 = expand(%9): float32[B]
-        %11 = reshape(%10): float32[B, 1]
-        %12 = mul(%7, %11): float32[B, 3]
+        %6 = div(1, %3): float32[]
+        %7 = reshape(%6): float32[1]
+        %8 = expand(%7): float32[B]
+        %9 = reshape(%8): float32[B, 1]
+        %10 = mul(%5, %9): float32[B, 3]
+        %11 = neg(%8): float32[B]
+        %12 = addAt(%10, targets, %11): float32[B, 3]
         → loss = %4
         → gradient = %12"
     `);
@@ -244,7 +245,9 @@ it("operators refuse", () => {
     "normalise: symbol": message(() => normalise(input("y", [3, B]), 1e-5)),
     "gather: ids": message(() => gather(x, scalar)),
     "gather: table": message(() => gather(input("y", [5]), ids)),
-    "scatterAdd: ids": message(() => scatterAdd(x, input("y", [5], "int32"), 7)),
+    "scatterAdd: ids": message(() => scatterAdd(input("t", [7, 5]), x, input("y", [5], "int32"))),
+    "scatterAdd: table": message(() => scatterAdd(input("t", [7, 3]), x, ids)),
+    "addAt: values": message(() => addAt(x, ids, input("y", [5]))),
     "crossEntropy: targets": message(() => crossEntropy(x, input("y", [5], "int32"))),
     "rotate: positions": message(() => rotate(heads, input("c", [3, 4]), input("s", [3, 4]))),
     "rotate: channels": message(() => rotate(heads, input("c", [5, 5]), input("s", [5, 5]))),
@@ -258,6 +261,7 @@ it("operators refuse", () => {
     {
       "add: shapes": "add(float32[3, 5], float32[3, 7]): the shapes do not broadcast",
       "add: symbols": "add(float32[B], float32[P]): the shapes do not broadcast",
+      "addAt: values": "addAt(float32[3, 5], int32[3], float32[5]): x must be [N, V], the columns [N], and the values [N] of the type of x",
       "concat: nothing": "concat(): no tensors were given",
       "concat: shapes": "concat(float32[3, 5], float32[5, 3]): the tensors must agree in dtype and in all axes but 0",
       "crossEntropy: targets": "crossEntropy(float32[3, 5], int32[5]): the logits must be [N, V] and the targets [N]",
@@ -276,7 +280,8 @@ it("operators refuse", () => {
       "reshape: elements": "reshape(float32[B, 3, P]): 3*B*P elements do not fit [B,5]",
       "rotate: channels": "rotate(float32[2, 3, 5, 8], float32[5, 5], float32[5, 5]): x must be [B, H, T, C] or [B, T, H · C], cos and sin [T, R/2] with R ≤ C",
       "rotate: positions": "rotate(float32[2, 3, 5, 8], float32[3, 4], float32[3, 4]): x must be [B, H, T, C] or [B, T, H · C], cos and sin [T, R/2] with R ≤ C",
-      "scatterAdd: ids": "scatterAdd(float32[3, 5], int32[5]): x must be [N, D] and the ids [N]",
+      "scatterAdd: ids": "scatterAdd(float32[7, 5], float32[3, 5], int32[5]): x must be [N, D] and the ids [N]",
+      "scatterAdd: table": "scatterAdd(float32[7, 3], float32[3, 5], int32[3]): the table must be [V, D] and of the type of x",
       "slice: axis": "slice(float32[3, 5]): axis -3 is out of range for rank 2",
       "slice: range": "slice(float32[3, 5]): 2…6 is not a range of 0…5",
       "sum: axis": "sum(float32[3, 5]): axis 2 is out of range for rank 2",
@@ -294,6 +299,27 @@ function twice(y: Tensor, x: Tensor): Tensor[] {
 }
 
 describe("gradients", () => {
+  it("of a large table that is read by rows and multiplied are added up in one pass", async () => {
+    const [rows, ids] = [4099, values([5], [4098, 0, 17, 17, 4098], "int32")];
+    const table = input("table", [rows, 2]);
+    const read = gather(table, input("ids", [5], "int32"));
+    const product = matmul(input("x", [3, 2]), table, { transposeB: true });
+    const loss = add(sum(mul(read, input("w", [5, 2])), [0, 1]), sum(mul(product, input("v", [3, rows])), [0, 1]));
+    const [gradient = loss] = gradients(loss, [table]);
+    const inputs = { ids, x: normal("x", [3, 2]), w: normal("w", [5, 2]), v: normal("v", [3, rows]) };
+    const found = (await run(device(), { gradient }, { table: normal("table", [rows, 2]), ...inputs })).gradient;
+    const expected = generate([rows, 2], ([row = 0, column = 0]) => {
+      const ofRows = inputs.w.data.filter((_, at) => at % 2 === column && ids.data[Math.floor(at / 2)] === row);
+      const ofProduct = [0, 1, 2].map(
+        (n) => (inputs.x.data[2 * n + column] ?? 0) * (inputs.v.data[n * rows + row] ?? 0),
+      );
+      return [...ofRows, ...ofProduct].reduce((total, value) => total + value, 0);
+    });
+    expectClose(found, expected, 1e-5);
+    expect(counts(graph("gradient", { gradient }))).toMatchObject({ scatterAdd: 1, matmul: 1 });
+    expect(counts(graph("gradient", { gradient }))).not.toHaveProperty("add");
+  });
+
   it("are zeros where the loss does not depend on a tensor", async () => {
     const [x, y] = [input("x", [3]), input("y", [5, P])];
     const [own = x, none = x] = gradients(mean(square(x)), [x, y]);

@@ -32,6 +32,7 @@ export {
 } from "./elementwise.ts";
 export { concat, expand, mean, reshape, slice, sum, transpose } from "./layout.ts";
 export {
+  addAt,
   crossEntropy,
   erfGate,
   gather,

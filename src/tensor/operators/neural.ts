@@ -4,8 +4,9 @@ import { printDimension, sameDimension } from "../dimension.ts";
 import { at, elements, type Shape, type TensorType } from "../shape.ts";
 import { apply, type Emitter, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { add, div, exp, mul, neg, sub } from "./elementwise.ts";
-import { reshape, sum } from "./layout.ts";
+import { expand, reshape, sum } from "./layout.ts";
 import { matmul, rowsOf } from "./products.ts";
+import { constant } from "./sources.ts";
 
 /** eˣ / Σ eˣ over the last axis, in the stable form. */
 export const softmax = (x: Tensor): Tensor => apply(neural.softmax, {}, [x]);
@@ -25,9 +26,13 @@ export const normalise = (x: Tensor, epsilon: number): Tensor => apply(neural.no
 /** Rows of a table [V, D] by ids int32 [...] → [..., D]. */
 export const gather = (table: Tensor, ids: Tensor): Tensor => apply(neural.gather, {}, [table, ids]);
 
-/** Rows x [N, D] added into a table of zeros [rows, D] at ids int32 [N]; rows of equal ids add up. */
-export const scatterAdd = (x: Tensor, ids: Tensor, rows: number): Tensor =>
-  apply(neural.scatterAdd, { rows }, [x, ids]);
+/** Rows x [N, D] added into a table [V, D] at ids int32 [N]; rows of equal ids add up. */
+export const scatterAdd = (table: Tensor, x: Tensor, ids: Tensor): Tensor =>
+  apply(neural.scatterAdd, {}, [table, x, ids]);
+
+/** x [N, V] with values [N] added, each to one column of its row: columns int32 [N]. */
+export const addAt = (x: Tensor, columns: Tensor, values: Tensor): Tensor =>
+  apply(neural.addAt, {}, [x, columns, values]);
 
 /** Ids int32 [...] → float32 [..., depth], 1 at the id and 0 elsewhere. */
 export const oneHot = (ids: Tensor, depth: number): Tensor => apply(neural.oneHot, { depth }, [ids]);
@@ -154,30 +159,59 @@ export const neural = {
       const gradient =
         rows <= ONE_HOT_ROWS
           ? matmul(oneHot(flatIds, rows), rowsOf(g), { transposeA: true })
-          : scatterAdd(rowsOf(g), flatIds, rows);
+          : scatterAdd(expand(constant(0), table.shape), rowsOf(g), flatIds);
       return [gradient, undefined];
     },
   } satisfies Operator<NoAttributes, 2>,
 
   scatterAdd: {
     name: "scatterAdd",
-    doc: "rows added into a table of zeros at their ids",
-    arity: 2,
-    infer: ([x, ids], { rows }) => {
+    doc: "rows added into a table at their ids",
+    arity: 3,
+    infer: ([table, x, ids]) => {
       checkIds(ids);
       if (x.shape.length !== 2 || ids.shape.length !== 1 || !sameDimension(at(x.shape, 0), at(ids.shape, 0))) {
         throw new Error("x must be [N, D] and the ids [N]");
       }
-      return [{ dtype: x.dtype, shape: [rows, at(x.shape, 1)] }];
+      const fits = table.shape.length === 2 && sameDimension(at(table.shape, 1), at(x.shape, 1));
+      if (!fits || table.dtype !== x.dtype) throw new Error("the table must be [V, D] and of the type of x");
+      return [{ dtype: table.dtype, shape: table.shape }];
     },
-    onnx: (emitter, [x, ids], _, { inputs: [input], output }) => {
-      const zeros = emitter.node("Expand", [emitter.scalar(0, output.dtype), emitter.shape(output.shape)]);
+    onnx: (emitter, [table, x, ids], _, { inputs: [, input] }) => {
       const column = emitter.node("Unsqueeze", [ids, emitter.integers([1])]);
       const indices = emitter.node("Expand", [column, emitter.shape(input.shape)]);
-      return emitter.node("ScatterElements", [zeros, indices, x], { axis: { int: 0 }, reduction: "add" });
+      return emitter.node("ScatterElements", [table, indices, x], { axis: { int: 0 }, reduction: "add" });
     },
-    gradient: (g, { inputs: [_, ids] }) => [gather(g, ids), undefined],
-  } satisfies Operator<{ rows: number }, 2>,
+    gradient: (g, { inputs: [, , ids] }) => [g, gather(g, ids), undefined],
+  } satisfies Operator<NoAttributes, 3>,
+
+  addAt: {
+    name: "addAt",
+    doc: "a value added to one column of each row",
+    arity: 3,
+    infer: ([x, columns, values]) => {
+      checkIds(columns);
+      const rows = x.shape[0];
+      const fits = [columns, values].every(
+        ({ shape: [length, ...rest] }) =>
+          length !== undefined && rest.length === 0 && rows !== undefined && sameDimension(length, rows),
+      );
+      if (x.shape.length !== 2 || !fits || x.dtype !== values.dtype) {
+        throw new Error("x must be [N, V], the columns [N], and the values [N] of the type of x");
+      }
+      return [{ dtype: x.dtype, shape: x.shape }];
+    },
+    onnx: (emitter, [x, columns, values], _, { inputs: [input] }) => {
+      const [column, value] = [columns, values].map((row) => emitter.node("Unsqueeze", [row, emitter.integers([1])]));
+      if (column === undefined || value === undefined) throw new Error("internal: two columns");
+      if (emitter.backend !== "webgpu") {
+        return emitter.node("ScatterElements", [x, column, value], { axis: { int: 1 }, reduction: "add" });
+      }
+      const places = emitOneHot(emitter, columns, 1, staticSize(input.shape));
+      return emitter.node("Add", [x, emitter.node("Mul", [places, value])]);
+    },
+    gradient: (g, { inputs: [x, columns] }) => [g, undefined, sum(mul(g, oneHot(columns, staticSize(x.shape))), [-1])],
+  } satisfies Operator<NoAttributes, 3>,
 
   oneHot: {
     name: "oneHot",
@@ -187,16 +221,7 @@ export const neural = {
       checkIds(ids);
       return [{ dtype: "float32", shape: [...ids.shape, depth] }];
     },
-    onnx: (emitter, [ids], { depth }, { inputs: [input] }) => {
-      const size = emitter.scalar(depth, "int32");
-      if (emitter.backend !== "webgpu") {
-        return emitter.node("OneHot", [ids, size, emitter.floats([0, 1])], { axis: { int: -1 } });
-      }
-      // WebGPU has no OneHot.
-      const columns = emitter.node("Range", [emitter.scalar(0, "int32"), size, emitter.scalar(1, "int32")]);
-      const column = emitter.node("Unsqueeze", [ids, emitter.integers([input.shape.length])]);
-      return emitter.node("Cast", [emitter.node("Equal", [column, columns])], { to: { int: 1 } });
-    },
+    onnx: (emitter, [ids], { depth }, { inputs: [input] }) => emitOneHot(emitter, ids, input.shape.length, depth),
     gradient: "none",
   } satisfies Operator<{ depth: number }, 1>,
 
@@ -222,10 +247,10 @@ export const neural = {
       const loss = emitter.node("Neg", [emitter.node("Squeeze", [picked, emitter.integers([1])])]);
       return [loss, logProbabilities];
     },
-    // d logits = g (softmax - one-hot)
-    gradient: (g, { inputs: [logits, targets], saved }) => {
+    // d logits = g softmax, less g at the target
+    gradient: (g, { inputs: [, targets], saved }) => {
       const column = reshape(g, [at(g.shape, 0), 1]);
-      return [mul(sub(exp(saved(0)), oneHot(targets, staticSize(logits.shape))), column), undefined];
+      return [addAt(mul(exp(saved(0)), column), targets, neg(g)), undefined];
     },
   } satisfies Operator<NoAttributes, 2>,
 
@@ -263,6 +288,18 @@ export const neural = {
     ],
   } satisfies Operator<{ heads: number | undefined }, 3>,
 };
+
+/** Ids of some rank as one-hot float32 [..., depth]. */
+function emitOneHot(emitter: Emitter, ids: string, rank: number, depth: number): string {
+  const size = emitter.scalar(depth, "int32");
+  if (emitter.backend !== "webgpu") {
+    return emitter.node("OneHot", [ids, size, emitter.floats([0, 1])], { axis: { int: -1 } });
+  }
+  // WebGPU has no OneHot.
+  const columns = emitter.node("Range", [emitter.scalar(0, "int32"), size, emitter.scalar(1, "int32")]);
+  const column = emitter.node("Unsqueeze", [ids, emitter.integers([rank])]);
+  return emitter.node("Cast", [emitter.node("Equal", [column, columns])], { to: { int: 1 } });
+}
 
 /** ln softmax over the last axis of a matrix. */
 export function emitLogSoftmax(emitter: Emitter, logits: string): string {
