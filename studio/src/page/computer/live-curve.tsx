@@ -47,7 +47,7 @@ function plotOptions(plugin: uPlot.Plugin): Omit<uPlot.Options, "width" | "heigh
   const line = { spanGaps: true, points: { show: false }, stroke };
   return {
     legend: { show: false },
-    padding: [16, 12, 0, 0],
+    padding: [16, 30, 0, 0],
     cursor: { y: false },
     scales: { x: { time: false } },
     axes: [

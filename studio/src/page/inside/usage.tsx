@@ -78,7 +78,7 @@ function options(births: readonly number[]): Omit<uPlot.Options, "width" | "heig
     splits.map((value) => (value === null ? "" : format(value)));
   return {
     legend: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 30, 0, 0],
     cursor: { y: false, points: { show: false } },
     scales: { x: { time: false }, y: { range: [0, 1] } },
     axes: [
