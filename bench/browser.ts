@@ -1,8 +1,9 @@
 /**
  * A training step in Chromium, on WebAssembly with all threads: ours beside TensorFlow.js and jax-js, from the same weights on the
- * same batches, in turns; and @genai-fi/nanogpt, which has no WebAssembly. Its installation stands in bench/peers/browser.
+ * same batches, in turns; our step's matrix products alone; and @genai-fi/nanogpt, which has no WebAssembly. Its installation stands in
+ * bench/peers/browser.
  *
- *     npm run bench:browser -- [--rounds 5] [--steps 3] [--only ours,tfjs,jax,nanogpt] [--chromium /usr/bin/chromium] [--json FILE]
+ *     npm run bench:browser -- [--rounds 5] [--steps 3] [--only ours,products,tfjs,jax,nanogpt] [--chromium /usr/bin/chromium] [--json FILE]
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -19,7 +20,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     steps: { type: "string", default: "3" },
-    only: { type: "string", default: "ours,tfjs,jax,nanogpt" },
+    only: { type: "string", default: "ours,products,tfjs,jax,nanogpt" },
     chromium: { type: "string", default: "/usr/bin/chromium" },
     json: { type: "string" },
   },
@@ -39,7 +40,12 @@ const site = {
   configFile: false,
   logLevel: "warn",
   root: at("bench/peers/browser"),
-  resolve: { alias: { "tokenformer/browser": at("dist/browser.js") } },
+  resolve: {
+    alias: {
+      "tokenformer/browser": at("dist/browser.js"),
+      "tokenformer/benchmark/products": at("dist/benchmark/products.js"),
+    },
+  },
   worker: { format: "es" },
   build: {
     outDir: folder,

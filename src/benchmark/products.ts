@@ -2,9 +2,9 @@
 
 import { modelOf, sizesOf } from "../model/index.ts";
 import { Random } from "../random.ts";
-import type { Device, DeviceTensor, Program } from "../runtime/index.ts";
+import type { Device, DeviceTensor, Program } from "../runtime/portable.ts";
 import { concat, concreteShape, graph, input, matmul, reshape, slice, type Tensor } from "../tensor/index.ts";
-import { gradientsOf } from "../training/index.ts";
+import { gradientsOf } from "../training/portable.ts";
 import type { Work } from "./work.ts";
 
 /** op(a) · op(b) over the last two axes, where op may swap them; leading axes are broadcast. */

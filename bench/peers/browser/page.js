@@ -2,6 +2,7 @@
 
 const start = {
   ours: () => inWorker(new Worker(new URL("./ours.js", import.meta.url), { type: "module" })),
+  products: () => inWorker(new Worker(new URL("./products.js", import.meta.url), { type: "module" })),
   tfjs: async () => (await import("./tfjs.js")).turn,
   jax: () => inWorker(new Worker(new URL("./jax.js", import.meta.url), { type: "module" })),
   nanogpt: () => inWorker(new Worker(new URL("./nanogpt.js", import.meta.url), { type: "module" })),
