@@ -1,6 +1,5 @@
 /** What a study costs: runs, updates, tokens, floating-point operations, and hours at a measured speed. */
 
-import { median } from "../median.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { type Config, configSchema, train } from "../training/index.ts";
@@ -59,8 +58,23 @@ const TIMED = 6;
 export async function measureSpeed(device: Device, corpus: Corpus): Promise<Speed> {
   const small = await timeOf(device, corpus, calibration(16));
   const large = await timeOf(device, corpus, calibration(128));
-  const secondsPerFlop = Math.max(0, (large.seconds - small.seconds) / (large.flops - small.flops));
-  return { secondsPerFlop, secondsPerStep: Math.max(0, small.seconds - secondsPerFlop * small.flops) };
+  return speedOf(small, large);
+}
+
+/** An update of so many floating-point operations took so long. */
+export interface Timing {
+  readonly seconds: number;
+  readonly flops: number;
+}
+
+/**
+ * The speed at which two timings lie. On a busy machine the larger update may come out as the faster one: then all of its time counts
+ * as that of its operations.
+ */
+export function speedOf(small: Timing, large: Timing): Speed {
+  const slope = (large.seconds - small.seconds) / (large.flops - small.flops);
+  if (slope <= 0) return { secondsPerFlop: large.seconds / large.flops, secondsPerStep: 0 };
+  return { secondsPerFlop: slope, secondsPerStep: Math.max(0, small.seconds - slope * small.flops) };
 }
 
 function calibration(attention: number): Config {
@@ -77,7 +91,8 @@ function calibration(attention: number): Config {
   });
 }
 
-async function timeOf(device: Device, corpus: Corpus, config: Config) {
+/** The least time of an update: whatever else runs only adds to it. */
+async function timeOf(device: Device, corpus: Corpus, config: Config): Promise<Timing> {
   const seconds: number[] = [];
   let flops = 0;
   for await (const event of train({ config, data: corpus, device })) {
@@ -85,5 +100,5 @@ async function timeOf(device: Device, corpus: Corpus, config: Config) {
     flops = event.flops / event.step;
     seconds.push(flops / event.flopsPerSecond);
   }
-  return { seconds: median(seconds), flops };
+  return { seconds: Math.min(...seconds), flops };
 }
