@@ -10,6 +10,8 @@ const KERNELS = "generation/cache-kernels.js";
 /** Tokens for which there is room at first, or the whole time if that is less. */
 const SMALLEST_ROOM = 64;
 
+type Arrays = Pick<CacheStore, "tensors" | "arrays">;
+
 /**
  * Lies in the memory of the device's thread, and is given to the program without a copy on the CPU. A program reads all of it,
  * so its room grows with the sequences.
@@ -43,49 +45,69 @@ export class CacheStore {
 
   /** The layout of the arrays, in the order of the layers: keys and values in turn. */
   get arrays(): CacheArray[] {
+    return this.#layout(this.#room);
+  }
+
+  #layout(room: number): CacheArray[] {
     return this.#layers.flatMap(({ keys, values, heads, channels }) => [
-      { name: keys, rows: heads * channels, room: this.#room, columns: 1 },
-      { name: values, rows: heads, room: this.#room, columns: channels },
+      { name: keys, rows: heads * channels, room, columns: 1 },
+      { name: values, rows: heads, room, columns: channels },
     ]);
   }
 
   /** Makes room for so many tokens of each sequence. */
   async reserve(tokens: number): Promise<void> {
     if (tokens <= this.#room) return;
-    const old = { tensors: this.#tensors, arrays: this.arrays, lanes: this.lanes, length: this.#room };
-    // An eighth more at most, so that little is read in vain and little copied.
+    const old = { tensors: this.#tensors, arrays: this.arrays };
+    // A quarter more at most, so that little is read in vain and little copied.
     const step = Math.max(SMALLEST_ROOM, 2 ** Math.ceil(Math.log2(tokens)) / 8);
-    this.#room = Math.min(this.#time, Math.ceil(tokens / step) * step);
+    const room = Math.min(this.#time, Math.ceil(tokens / step) * step);
     const tensors = new Map<string, DeviceTensor>();
-    for (const { keys, values, heads, channels } of this.#layers) {
-      tensors.set(keys, await this.#device.allocate([this.lanes, heads, channels, this.#room]));
-      tensors.set(values, await this.#device.allocate([this.lanes, heads, this.#room, channels]));
+    const length = this.#room;
+    const moves = Array.from({ length: this.lanes }, (_, lane) => ({ from: lane, to: lane, length }));
+    try {
+      for (const { keys, values, heads, channels } of this.#layers) {
+        tensors.set(keys, await this.#device.allocate([this.lanes, heads, channels, room]));
+        tensors.set(values, await this.#device.allocate([this.lanes, heads, room, channels]));
+      }
+      if (length > 0) await this.#move(old, { tensors, arrays: this.#layout(room) }, moves);
+    } catch (error) {
+      await this.#device.dispose(tensors.values());
+      throw error;
     }
+    this.#room = room;
     this.#tensors = tensors;
-    const moves = Array.from({ length: this.lanes }, (_, lane) => ({ from: lane, to: lane, length: old.length }));
-    if (old.length > 0) await this.#move(old, moves);
     await this.#device.dispose(old.tensors.values());
+  }
+
+  /** Gives the room of what has ended back, where there is much of it: programs read it all. Nothing in it is kept. */
+  async empty(): Promise<void> {
+    if (this.#room <= 4 * SMALLEST_ROOM) return;
+    const old = this.#tensors;
+    this.#room = 0;
+    this.#tensors = new Map();
+    await this.#device.dispose(old.values());
   }
 
   /** Copies sequences from another store. */
   async copy(from: CacheStore, moves: MoveParameters["moves"]): Promise<void> {
     await this.reserve(Math.max(0, ...moves.map(({ length }) => length)));
-    await this.#move(from, moves);
+    await this.#move(from, this, moves);
   }
 
   async dispose(): Promise<void> {
     await this.#device.dispose(this.#tensors.values());
   }
 
-  async #move(from: Pick<CacheStore, "tensors" | "arrays">, moves: MoveParameters["moves"]): Promise<void> {
+  async #move(from: Arrays, to: Arrays, moves: MoveParameters["moves"]): Promise<void> {
     if (moves.length === 0 || this.#layers.length === 0) return;
-    const pairs = [...this.#tensors].flatMap(([name, to]) => [
+    const pairs = [...to.tensors].flatMap(([name, tensor]) => [
       [`from ${name}`, required(from.tensors, name)] as const,
-      [`to ${name}`, to] as const,
+      [`to ${name}`, tensor] as const,
     ]);
     const renamed = (prefix: string, arrays: readonly CacheArray[]) =>
       arrays.map((array) => ({ ...array, name: `${prefix} ${array.name}` }));
-    const parameters: MoveParameters = { from: renamed("from", from.arrays), to: renamed("to", this.arrays), moves };
+    const parameters: MoveParameters = { from: renamed("from", from.arrays), to: renamed("to", to.arrays), moves };
     await this.#device.kernel({ module: KERNELS, name: "moveLanes", tensors: Object.fromEntries(pairs), parameters });
   }
 }

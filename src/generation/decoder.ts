@@ -152,6 +152,7 @@ export class Decoder implements Sequences {
       signal?.throwIfAborted();
       const end = Math.min(start + PIECE, tokens.length);
       const result = await this.#exclusive(async () => {
+        if (start === 0) await this.#prompt.empty();
         const result = await this.#piece(tokens, start, end, top);
         if (end === tokens.length) await this.#settle(sequence, end);
         return result;
@@ -202,7 +203,12 @@ export class Decoder implements Sequences {
       sequence.lane === undefined ? [] : [{ sequence, from: sequence.lane }],
     );
     const moves = settled.map(({ sequence, from }, to) => ({ from, to, length: sequence.length }));
-    await store.copy(old, moves);
+    try {
+      await store.copy(old, moves);
+    } catch (error) {
+      await store.dispose();
+      throw error;
+    }
     for (const [lane, { sequence }] of settled.entries()) sequence.lane = lane;
     this.#store = store;
     await old.dispose();

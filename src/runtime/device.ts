@@ -3,7 +3,7 @@
 import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
 import { type DataType, emitFrozen, type Graph, inputName, type Quantization } from "../tensor/index.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, closed } from "./connection.ts";
 import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
 
 /** A tensor that lives on a device until it is disposed. */
@@ -67,6 +67,9 @@ export interface Program {
 export class Device {
   readonly #connection: Connection;
   readonly #others = new Set<Device>();
+  /** Of whose others it is one. */
+  #first: Device | undefined;
+  #closing = false;
 
   /** @param connection what answers its requests; `openDevice` opens one */
   constructor(connection: Connection) {
@@ -87,9 +90,9 @@ export class Device {
     return this.#connection.description;
   }
 
-  /** Whether `another` can open devices. */
+  /** Whether `another` opens devices that work at the same time: on the CPU of Node. */
   get canMultiply(): boolean {
-    return this.#connection.another !== undefined;
+    return this.kind === "cpu" && this.#connection.another !== undefined;
   }
 
   /**
@@ -99,7 +102,12 @@ export class Device {
   async another(threads: number): Promise<Device> {
     if (this.#connection.another === undefined) throw new Error(`there is one ${this.kind} device here, not two`);
     const device = new Device(await this.#connection.another(threads));
+    if (this.#closing) {
+      await device.close();
+      throw closed();
+    }
     this.#others.add(device);
+    device.#first = this;
     return device;
   }
 
@@ -170,6 +178,8 @@ export class Device {
    * In Node: close it before `process.exit()`, as ONNX Runtime aborts the process if its thread is terminated during a run.
    */
   async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#first !== undefined) this.#first.#others.delete(this);
     await Promise.all([this.#connection.close(), ...[...this.#others].map((device) => device.close())]);
   }
 }

@@ -14,8 +14,14 @@ import { scalarOf, type Tensors, type TokenBatch } from "./inference.ts";
 /** Tokens of a batch that make a replica worth it: fewer, and the products are too small to be fast. */
 const TOKENS_EACH = 256;
 
-/** Bytes that replicas may add: each has the weights and gradients, and gradients to be exchanged. */
-const MOST_BYTES = 512 * 2 ** 20;
+/** Bytes that replicas may add. */
+const MOST_BYTES = 768 * 2 ** 20;
+
+/** Of each: weights, gradients twice (ONNX Runtime's and the binding's copy), and gradients to be exchanged. */
+const BYTES_OF_PARAMETER = 4 * Float32Array.BYTES_PER_ELEMENT;
+
+/** Of each, whatever the model. */
+const THREAD_BYTES = 30 * 2 ** 20;
 
 /**
  * How many replicas share the work of a batch best, the device of the state among them.
@@ -26,8 +32,8 @@ export function replicasFor(
   { sequences, context }: Pick<TokenBatch, "sequences" | "context">,
   parameters: number,
 ): number {
-  if (device.kind !== "cpu" || !device.canMultiply) return 1;
-  const bytesEach = 3 * Float32Array.BYTES_PER_ELEMENT * parameters;
+  if (!device.canMultiply) return 1;
+  const bytesEach = THREAD_BYTES + BYTES_OF_PARAMETER * parameters;
   const most = [
     device.threads,
     sequences,
@@ -52,6 +58,8 @@ export class Replicas {
   readonly #device: Device;
   readonly #members: readonly Member[];
   readonly #names: readonly string[];
+  /** The first so many had passes. */
+  #working = 0;
   #memory: { readonly shared: SharedArrays; readonly weights: readonly Tensors[] } | undefined;
 
   private constructor(device: Device, members: readonly Member[], names: readonly string[]) {
@@ -69,19 +77,28 @@ export class Replicas {
    */
   static async open(device: Device, count: number, graph: Graph, names: readonly string[]): Promise<Replicas> {
     const threads = threadsEach(device, count + 1);
+    const devices: Device[] = [];
     const members = Array.from({ length: count }, async () => {
       const own = await device.another(threads);
+      devices.push(own);
       return { device: own, program: await own.compile(graph, { download: ["loss"] }) };
     });
-    return new Replicas(device, await Promise.all(members), names);
+    try {
+      return new Replicas(device, await all(members), names);
+    } catch (error) {
+      await Promise.all(devices.map((own) => own.close()));
+      throw error;
+    }
   }
 
   get count(): number {
     return this.#members.length;
   }
 
+  /** The gradients are those of the members that had passes in the last update. */
   get shared(): SharedArrays {
-    return this.#loaded().shared;
+    const { weights, gradients } = this.#loaded().shared;
+    return { weights, gradients: gradients.filter((_, index) => index < this.#working) };
   }
 
   /** Takes over weights of the state's device, whatever their sizes. */
@@ -105,8 +122,11 @@ export class Replicas {
    * @returns the sum of the losses; the gradients are in shared memory then
    */
   async gradients(passes: readonly (readonly PassInputs[])[]): Promise<number> {
-    const losses = this.#members.map((member, index) => this.#memberGradients(member, index, passes[index] ?? []));
-    return (await Promise.all(losses)).reduce((sum, loss) => sum + loss, 0);
+    this.#working = passes.filter((own) => own.length > 0).length;
+    const losses = this.#members
+      .slice(0, this.#working)
+      .map((member, index) => this.#memberGradients(member, index, passes[index] ?? []));
+    return (await all(losses)).reduce((sum, loss) => sum + loss, 0);
   }
 
   /** Ends their devices. */
@@ -118,7 +138,6 @@ export class Replicas {
     const { shared, weights } = this.#loaded();
     const [own, gradients] = [weights[index], shared.gradients[index]];
     if (own === undefined || gradients === undefined) throw new Error("internal: a replica without memory");
-    if (passes.length === 0) gradients.fill(0);
     const tensors = Object.fromEntries(own);
     const outputs = Object.fromEntries(this.#names.map((name) => [name, gradientName(name)]));
     // All requests at once: they are answered in this order.
@@ -128,7 +147,8 @@ export class Replicas {
       const exchange: GiveParameters = { names: this.#names, shared: gradients, adding: pass > 0 };
       return program.runThen({ ...inputs, ...tensors }, { ...GIVE, tensors: {}, outputs, parameters: exchange });
     });
-    const [, ...results] = await Promise.all([taken, ...runs]);
+    await Promise.allSettled([taken, ...runs]);
+    const [results] = await Promise.all([Promise.all(runs), taken]);
     return results.reduce((sum, { values }) => sum + scalarOf(values, "loss"), 0);
   }
 
@@ -139,8 +159,15 @@ export class Replicas {
 
   async #free(): Promise<void> {
     const { weights = [] } = this.#memory ?? {};
+    this.#memory = undefined;
     await Promise.all(this.#members.map(({ device }, index) => device.dispose(weights[index]?.values() ?? [])));
   }
+}
+
+/** As `Promise.all`, but a failure waits for the others to end. */
+async function all<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 interface Member {

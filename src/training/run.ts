@@ -70,13 +70,14 @@ export async function assemble(begun: Beginning, options: RunOptions): Promise<R
 
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
 function trainerOf(device: Device, config: Config, state: ModelState): Promise<Trainer> {
-  const batch = { sequences: microBatchOf(config), context: state.config.context };
-  const replicas = replicasFor(device, batch, countParameters(state.config).total);
-  return Trainer.create(device, modelOf(state.config), state, {
-    ...config.training,
-    given: givenOf(state.config),
-    replicas,
-  });
+  const replicas = replicasOf(device, config, state.config);
+  const options = { ...config.training, given: givenOf(state.config), replicas };
+  return Trainer.create(device, modelOf(state.config), state, options);
+}
+
+function replicasOf(device: Device, config: Config, model: ModelState["config"]): number {
+  const batch = { sequences: microBatchOf(config), context: model.context };
+  return replicasFor(device, batch, countParameters(model).total);
 }
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
@@ -310,11 +311,12 @@ export class Run {
   /** Goes on with a grown state; what is compiled stays where it serves that too. */
   async #take(state: ModelState): Promise<void> {
     const { config, ramps, rewarm } = state;
-    if (sameProgram(this.#model.config, config)) {
+    const { device, replicas } = this.#trainer;
+    // As many replicas as a run has that begins here, so that one that is resumed computes the same.
+    if (sameProgram(this.#model.config, config) && replicas === replicasOf(device, this.#config, config)) {
       await this.#trainer.replace(state);
       this.#trainer.inference.use({ given: givenOf(config) });
     } else {
-      const { device } = this.#trainer;
       await this.#trainer.close();
       this.#trainer = await trainerOf(device, this.#config, state);
     }

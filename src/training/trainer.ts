@@ -79,17 +79,27 @@ export class Trainer {
   /** Compiles a model and puts a state of it on the device. */
   static async create(device: Device, model: Model, state: TrainerState, options: TrainerOptions): Promise<Trainer> {
     const { replicas: count = 1 } = options;
+    if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
     const { specs, graph: gradientGraph } = gradientsOf(model);
     const names = specs.map(({ name }) => name);
-    const [gradients, replicas] = await Promise.all([
-      device.compile(gradientGraph, { download: ["loss"], threads: threadsEach(device, count) }),
-      count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined,
-    ]);
-    const programs = { gradients, replicas, optimizer: await createOptimizer(device, specs, options) };
-    const { parameters, ...moments } = await uploadState(device, state);
-    await replicas?.load(parameters);
-    const inference = new Inference(device, model, parameters, options.given);
-    return new Trainer(inference, programs, specs, countsOf(state), moments);
+    const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
+    const compiling = device.compile(gradientGraph, { download: ["loss"], threads: threadsEach(device, count) });
+    await Promise.allSettled([opening, compiling]);
+    const replicas = await opening;
+    try {
+      const programs = {
+        gradients: await compiling,
+        replicas,
+        optimizer: await createOptimizer(device, specs, options),
+      };
+      const { parameters, ...moments } = await uploadState(device, state);
+      await replicas?.load(parameters);
+      const inference = new Inference(device, model, parameters, options.given);
+      return new Trainer(inference, programs, specs, countsOf(state), moments);
+    } catch (error) {
+      await replicas?.close();
+      throw error;
+    }
   }
 
   /** Updates made so far. */
@@ -130,13 +140,18 @@ export class Trainer {
     };
   }
 
-  /** Puts another state of the same model on the device, for example a grown one: the programs stay. */
+  /** Among how many devices the sequences of a batch are divided. */
+  get replicas(): number {
+    return 1 + (this.#replicas?.count ?? 0);
+  }
+
+  /** Puts another state of the same model on the device, for example a grown one: the programs and the replicas stay. */
   async replace(state: TrainerState): Promise<void> {
-    const uploaded = await uploadState(this.device, state);
-    await disposeState(this.device, this.#state());
-    await this.#replicas?.load(uploaded.parameters);
+    const [old, uploaded] = [this.#state(), await uploadState(this.device, state)];
     this.#keep(uploaded);
     this.#counts = countsOf(state);
+    await disposeState(this.device, old);
+    await this.#replicas?.load(uploaded.parameters);
   }
 
   /** Euclidean norms of the parameters, by name: what to look at when a loss is not finite. */
@@ -167,12 +182,18 @@ export class Trainer {
       const { values, answer } = await this.#gradients.runThen({ ...this.inference.inputs(), ...inputs }, kernel);
       return { loss: scalarOf(values, "loss"), norm: normOf(answer), state };
     }
-    const [{ loss, gradients }, lossOfOthers] = await Promise.all([
+    const [accumulated, lossOfOthers] = await Promise.allSettled([
       this.#accumulated(own),
       this.#replicas?.gradients(others) ?? 0,
     ]);
+    if (accumulated.status === "rejected") throw accumulated.reason;
+    const { loss, gradients } = accumulated.value;
+    if (lossOfOthers.status === "rejected") {
+      await this.device.dispose(gradients.values());
+      throw lossOfOthers.reason;
+    }
     const updated = await this.#optimizer.update(state, gradients, step, this.#replicas?.shared);
-    return { loss: loss + lossOfOthers, ...updated };
+    return { loss: loss + lossOfOthers.value, ...updated };
   }
 
   async #accumulated(passes: readonly PassInputs[]): Promise<{ loss: number; gradients: Tensors }> {
@@ -192,7 +213,7 @@ export class Trainer {
   /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */
   #passesOfReplicas(passes: readonly TokenBatch[], seed: number): PassInputs[][] {
     const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
-    const inputs: PassInputs[][] = Array.from({ length: 1 + (this.#replicas?.count ?? 0) }, () => []);
+    const inputs: PassInputs[][] = Array.from({ length: this.replicas }, () => []);
     for (const [pass, whole] of passes.entries()) {
       const dropoutSeed = Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0;
       for (const [replica, { first, batch }] of split(whole, inputs.length).entries()) {

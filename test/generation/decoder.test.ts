@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Decoder, type DecoderOptions, generate, mostLikely, scoreToken } from "../../src/generation/index.ts";
 import { type Complete, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
@@ -68,6 +68,31 @@ function expectAgreement(found: Float32Array | undefined, expected: Float32Array
 }
 
 const drawn = (name: string, count: number, vocabulary: number) => [...integers(name, [count], vocabulary).data];
+
+it("goes on as before where there was no memory for more room", async () => {
+  const config = { ...tinyTokenFormer, context: 400 };
+  const { decoder, plain, close } = await opened(config);
+  const ids = drawn("ids", 70, config.vocabulary);
+  const { slot } = await decoder.start(ids.slice(0, 63));
+  const step = (at: number) => decoder.step(new Map([[slot, ids[at] ?? 0]]));
+  await step(63);
+  const allocate = vi.spyOn(device(), "allocate");
+  allocate.mockRejectedValueOnce(new Error("no memory"));
+  await expect(step(64)).rejects.toThrow("no memory");
+  const kernel = vi.spyOn(device(), "kernel").mockRejectedValueOnce(new Error("no memory for the copies"));
+  await expect(step(64)).rejects.toThrow("no memory for the copies");
+  allocate.mockRestore();
+  kernel.mockRestore();
+  for (let at = 64; at < 70; at++) expectAgreement((await step(at)).get(slot), await plain(ids.slice(0, at + 1)));
+  decoder.free(slot);
+  const long = drawn("long", 400, config.vocabulary);
+  const whole = await decoder.start(long);
+  expectAgreement(whole.logits, await plain(long));
+  decoder.free(whole.slot);
+  const short = await decoder.start(ids.slice(0, 9));
+  expectAgreement(short.logits, await plain(ids.slice(0, 9)));
+  await close();
+});
 
 describe.each(configs)("%s", (_, config) => {
   it.each([true, false])(

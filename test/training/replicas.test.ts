@@ -99,7 +99,9 @@ describe("the number of replicas", () => {
 
   it("is smaller for large models, whose weights and gradients each has", () => {
     const batch = { sequences: 64, context: 1024 };
-    expect([10e6, 30e6, 124e6].map((parameters) => replicasFor(cpu(8), batch, parameters))).toEqual([5, 2, 1]);
+    expect([1e6, 10e6, 30e6, 124e6].map((parameters) => replicasFor(cpu(32), batch, parameters))).toEqual([
+      17, 5, 2, 1,
+    ]);
   });
 
   it("is one where there are no other threads, and on a GPU", () => {
