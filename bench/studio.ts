@@ -5,7 +5,7 @@
  *     npm run bench:studio -- [--steps 2000] [--chromium /usr/bin/chromium] [--json FILE]
  */
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -27,21 +27,19 @@ const STEPS = Number(options.steps);
 const CHOICES = { layers: 2, heads: 4, width: 64, context: 64, attentionTokens: 64, feedForwardTokens: 128, batch: 4 };
 
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"];
-/** Memory is measured when it is asked for, not when the browser finds the time. */
-const EAGER = "--enable-blink-features=ForceEagerMeasureMemory";
-
 /** Updates after a growth until everything of the larger model has been made. */
 const SETTLED = 40;
 
 interface Memory {
   readonly step: number;
-  /** Bytes of the page and its workers: JavaScript, WebAssembly, the document. */
+  /** Resident bytes of the page's process, its workers included. */
   readonly bytes: number;
 }
 
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const server = spawn(process.execPath, [cli, "studio", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
-const browser = await chromium.launch({ executablePath: options.chromium, args: [...FLAGS, EAGER] });
+const browser = await chromium.launch({ executablePath: options.chromium, args: FLAGS });
+const session = await browser.newBrowserCDPSession();
 try {
   const [line] = await once(createInterface(server.stdout), "line");
   const url = /http:\S+(?=;)/.exec(String(line))?.[0] ?? "";
@@ -99,7 +97,11 @@ async function reached(page: Page, step: number): Promise<void> {
 }
 
 async function memoryOf(page: Page): Promise<Memory> {
-  const bytes: number = await page.evaluate("performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)");
+  // The browser's own measure waits for workers that are blocked, as threads of WebAssembly are.
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => String(id));
+  const kilobytes = execFileSync("ps", ["-o", "rss=", "-p", renderers.join(",")], { encoding: "utf8" });
+  const bytes = kilobytes.split("\n").reduce((sum, line) => sum + 1024 * Number(line), 0);
   return { step: await stepOf(page), bytes };
 }
 
