@@ -27,6 +27,7 @@ const STEPS = Number(options.steps);
 const CHOICES = { layers: 2, heads: 4, width: 64, context: 64, attentionTokens: 64, feedForwardTokens: 128, batch: 4 };
 
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"];
+
 /** Updates after a growth until everything of the larger model has been made. */
 const SETTLED = 40;
 

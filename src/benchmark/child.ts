@@ -3,29 +3,21 @@
  * answer lines, see `sides.ts`; the others print one line of JSON.
  */
 
-import { countParameters, givenOf, modelOf } from "../model/index.ts";
 import { type Device, openDevice } from "../runtime/index.ts";
-import { replicasFor, Trainer } from "../training/index.ts";
 import { growthTask } from "./growth-task.ts";
 import { peakBytes } from "./memory.ts";
 import { serveLines } from "./peer.ts";
 import { compileProducts, productsOf } from "./products.ts";
 import { sessionTask } from "./session-task.ts";
+import { stepTrainer } from "./step-trainer.ts";
 import { batchesOf, stateOf, type Work, workModels, workNames, workOf } from "./work.ts";
 
 type Stepper = () => Promise<{ readonly seconds: number; readonly loss?: number }>;
 
 /** Steps of training. */
 async function trainingSteps(device: Device, work: Work): Promise<Stepper> {
-  const { config, training } = work;
-  const model = modelOf(config);
-  const replicas = replicasFor(
-    device,
-    { sequences: work.batch, context: config.context },
-    countParameters(config).total,
-  );
-  const options = { ...training, given: givenOf(config), replicas };
-  const trainer = await Trainer.create(device, model, stateOf(work), options);
+  const { training } = work;
+  const trainer = await stepTrainer(device, work, stateOf(work));
   const batches = batchesOf(work);
   let next = 0;
   return async () => {

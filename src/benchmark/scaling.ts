@@ -1,9 +1,10 @@
 /** How the time of a step grows with each of its sizes, beside the operations that the formula counts. */
 
 import { median } from "../median.ts";
-import { type Complete, countParameters, givenOf, modelOf, sizesOf } from "../model/index.ts";
+import { type Complete, modelOf, sizesOf } from "../model/index.ts";
 import { openDevice } from "../runtime/index.ts";
-import { configSchema, initialState, presets, replicasFor, Trainer } from "../training/index.ts";
+import { configSchema, initialState, presets } from "../training/index.ts";
+import { stepTrainer } from "./step-trainer.ts";
 import { timeOf } from "./time.ts";
 import { batchesOf, stepFlops } from "./work.ts";
 
@@ -58,9 +59,7 @@ async function measurePoint({ batch, ...sizes }: Sizes, steps: number): Promise<
   const { training } = configSchema.parse(presets["nanogpt-cpu"].config);
   const device = await openDevice("cpu");
   const state = initialState(modelOf(config), 1, sizesOf(config));
-  const replicas = replicasFor(device, { sequences: batch, context: config.context }, countParameters(config).total);
-  const options = { ...training, given: givenOf(config), replicas };
-  const trainer = await Trainer.create(device, modelOf(config), state, options);
+  const trainer = await stepTrainer(device, { config, batch, training }, state);
   const batches = batchesOf({ config, batch }, 1);
   const seconds: number[] = [];
   for (let step = 0; step < steps + 2; step++) {

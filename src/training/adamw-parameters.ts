@@ -1,5 +1,7 @@
 /** What the kernel of `adamw-kernel.ts` is given, apart from it: a kernel is loaded in the device's thread alone. */
 
+import type { SharedArrays } from "./replicas.ts";
+
 /** Rows of a parameter that are updated alike. */
 export interface RowUpdate {
   /** First element and the one after the last. */
@@ -17,11 +19,8 @@ export interface AdamWParameters {
   readonly epsilon: number;
   /** The largest global norm of the gradients; larger ones are scaled down to it. */
   readonly clip: number;
-  /**
-   * Shared memory of replicas: gradients that are added to those of this device, and where the weights go then. All tensors
-   * one after the other.
-   */
-  readonly shared?: { readonly gradients: readonly Float32Array[]; readonly weights: Float32Array } | undefined;
+  /** Of replicas: gradients that are added to those of this device, and where the weights go then. */
+  readonly shared?: SharedArrays | undefined;
   readonly tensors: readonly { readonly name: string; readonly decay: number; readonly rows: readonly RowUpdate[] }[];
 }
 
