@@ -87,7 +87,8 @@ const report: BenchmarkReport = {
   machine,
   software: "tokenformer from this clone",
   ...measured,
-  notMeasured: measured.steps === undefined && measured.limits === undefined ? [] : absent,
+  notMeasured:
+    measured.steps === undefined && measured.limits === undefined ? [] : [...absent, ...(measured.notMeasured ?? [])],
 };
 if (options.out !== undefined) await writeBenchmark(report, options.out);
 console.log(benchmarkMarkdown(report));

@@ -1,5 +1,7 @@
 /** The benchmark as a whole: what is measured, in which order. */
 
+import { UserError } from "../errors.ts";
+import { type DeviceName, openDevice, requireHalfProducts } from "../runtime/index.ts";
 import { compareSteps, type StepComparison, sidesOf } from "./compare.ts";
 import { type GrowthRow, largeStages, measureGrowth, miniStage } from "./growth.ts";
 import { type Limits, type Multiplier, measureLimits, ownMultiplier } from "./limits.ts";
@@ -11,7 +13,12 @@ import { type Work, type WorkName, workModels, workOf } from "./work.ts";
 export const benchmarkParts = ["steps", "limits", "growth", "start-up", "scaling"] as const;
 export type BenchmarkPart = (typeof benchmarkParts)[number];
 
+/** The parts that are not about the cpu alone. */
+export const deviceParts = ["steps", "limits"] as const satisfies readonly BenchmarkPart[];
+
 export interface BenchmarkOptions {
+  /** Of `deviceParts`. Default: cpu. */
+  readonly device?: DeviceName;
   readonly parts: readonly BenchmarkPart[];
   readonly sizes: readonly WorkName[];
   /** Whether growth goes on beyond `mini`, up to 1.4B parameters. */
@@ -34,6 +41,8 @@ export interface Measurements {
   readonly growth?: readonly GrowthRow[];
   readonly startUp?: StartUp;
   readonly scaling?: readonly Scaling[];
+  /** Who did not take part, and why. */
+  readonly notMeasured?: readonly { readonly name: string; readonly reason: string }[];
 }
 
 /** Steps of a turn, so that each turn takes a second or a few. */
@@ -42,13 +51,32 @@ const stepsOfTurn: Readonly<Record<WorkName, number>> = { "nanogpt-cpu": 30, lec
 /** Measures one part after the other. Others should rest meanwhile. */
 export async function runBenchmark(options: BenchmarkOptions): Promise<Measurements> {
   const asked = (part: BenchmarkPart) => options.parts.includes(part);
+  const { device = "cpu" } = options;
+  // The cpu has no float16, and nobody expects it.
+  const halfAsked = device !== "cpu" && asked("steps");
+  const lacking = halfAsked ? await withoutHalf(device) : undefined;
   return {
     ...(asked("start-up") && { startUp: await startUp(options) }),
     ...(asked("limits") && { limits: await limits(options) }),
-    ...(asked("steps") && { steps: await steps(options) }),
+    ...(asked("steps") && { steps: await steps(options, halfAsked && lacking === undefined) }),
     ...(asked("growth") && { growth: await growth(options) }),
     ...(asked("scaling") && { scaling: await measureScaling(options.rounds, (line) => options.note(line)) }),
+    ...(lacking !== undefined && { notMeasured: [{ name: "products in float16", reason: lacking }] }),
   };
+}
+
+/** Why the device has no products in float16; `undefined` where it has. */
+async function withoutHalf(name: DeviceName): Promise<string | undefined> {
+  const device = await openDevice(name);
+  try {
+    await requireHalfProducts(device, "float16");
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  } finally {
+    await device.close();
+  }
 }
 
 async function startUp({ program, rounds, note }: BenchmarkOptions): Promise<StartUp> {
@@ -56,8 +84,8 @@ async function startUp({ program, rounds, note }: BenchmarkOptions): Promise<Sta
   return measureStartUp(program, rounds);
 }
 
-async function limits({ sizes, rounds, note, multipliers }: BenchmarkOptions): Promise<Limits[]> {
-  const all = [await ownMultiplier(), ...((await multipliers?.()) ?? [])];
+async function limits({ device = "cpu", sizes, rounds, note, multipliers }: BenchmarkOptions): Promise<Limits[]> {
+  const all = [await ownMultiplier(device), ...((await multipliers?.()) ?? [])];
   const measured: Limits[] = [];
   for (const size of sizes) {
     note(`matrix products of ${size}`);
@@ -67,7 +95,10 @@ async function limits({ sizes, rounds, note, multipliers }: BenchmarkOptions): P
   return measured;
 }
 
-async function steps({ sizes, rounds, note, peers }: BenchmarkOptions): Promise<StepComparison[]> {
+async function steps(
+  { device = "cpu", sizes, rounds, note, peers }: BenchmarkOptions,
+  half: boolean,
+): Promise<StepComparison[]> {
   const comparisons: StepComparison[] = [];
   for (const size of sizes) {
     for (const type of workModels) {
@@ -76,7 +107,9 @@ async function steps({ sizes, rounds, note, peers }: BenchmarkOptions): Promise<
       const others = (await peers?.(work)) ?? [];
       // With others, enough steps before the first turn to compare 20 losses.
       const [turn, warm] = [stepsOfTurn[size], others.length > 0 ? 20 : 2];
-      comparisons.push(await compareSteps(work, sidesOf(work, others), { rounds, steps: turn, warm }));
+      comparisons.push(
+        await compareSteps(work, sidesOf(work, { device, half }, others), { rounds, steps: turn, warm }),
+      );
     }
   }
   return comparisons;

@@ -3,7 +3,8 @@
  * answer lines, see `sides.ts`; the others print one line of JSON.
  */
 
-import { type Device, openDevice } from "../runtime/index.ts";
+import { type Device, deviceNames, openDevice } from "../runtime/index.ts";
+import { type Precision, precisions } from "../tensor/index.ts";
 import { growthTask } from "./growth-task.ts";
 import { peakBytes } from "./memory.ts";
 import { serveLines } from "./peer.ts";
@@ -12,12 +13,18 @@ import { sessionTask } from "./session-task.ts";
 import { stepTrainer } from "./step-trainer.ts";
 import { batchesOf, stateOf, type Work, workModels, workNames, workOf } from "./work.ts";
 
+/** How a side computes. */
+interface Way {
+  readonly device: Device;
+  readonly precision: Precision;
+}
+
 type Stepper = () => Promise<{ readonly seconds: number; readonly loss?: number }>;
 
 /** Steps of training. */
-async function trainingSteps(device: Device, work: Work): Promise<Stepper> {
+async function trainingSteps({ device, precision }: Way, work: Work): Promise<Stepper> {
   const { training } = work;
-  const trainer = await stepTrainer(device, work, stateOf(work));
+  const trainer = await stepTrainer(device, work, stateOf(work), precision);
   const batches = batchesOf(work);
   let next = 0;
   return async () => {
@@ -29,15 +36,16 @@ async function trainingSteps(device: Device, work: Work): Promise<Stepper> {
 }
 
 /** The matrix products of a step, and nothing else. */
-async function productSteps(device: Device, work: Work): Promise<Stepper> {
-  const products = await compileProducts(device, productsOf(work));
+async function productSteps({ device, precision }: Way, work: Work): Promise<Stepper> {
+  const products = await compileProducts(device, productsOf(work), precision);
   return async () => ({ seconds: await products.run() });
 }
 
-async function serveSteps(begin: (device: Device, work: Work) => Promise<Stepper>, given: readonly string[]) {
+async function serveSteps(begin: (way: Way, work: Work) => Promise<Stepper>, given: readonly string[]) {
+  const [, , deviceName, precisionName] = given;
   const work = workNamed(given);
-  const device = await openDevice("cpu");
-  const step = await begin(device, work);
+  const device = await openDevice(oneOf(deviceNames, deviceName));
+  const step = await begin({ device, precision: oneOf(precisions, precisionName) }, work);
   await serveLines(async ([command, count]) => {
     if (command === "memory") return { peakBytes: peakBytes() };
     const steps: Awaited<ReturnType<Stepper>>[] = [];
@@ -48,10 +56,13 @@ async function serveSteps(begin: (device: Device, work: Work) => Promise<Stepper
 }
 
 function workNamed([size, type]: readonly string[]): Work {
-  const name = workNames.find((known) => known === size);
-  const model = workModels.find((known) => known === type);
-  if (name === undefined || model === undefined) throw new Error(`internal: there is no work ${size} ${type}`);
-  return workOf(name, model);
+  return workOf(oneOf(workNames, size), oneOf(workModels, type));
+}
+
+function oneOf<Name extends string>(names: readonly Name[], given: string | undefined): Name {
+  const found = names.find((name) => name === given);
+  if (found === undefined) throw new Error(`internal: ${given} is none of ${names.join(", ")}`);
+  return found;
 }
 
 const tasks: Readonly<Record<string, (given: readonly string[]) => Promise<void>>> = {

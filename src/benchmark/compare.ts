@@ -1,6 +1,8 @@
 /** Sides that make the same training steps in turn. */
 
 import { median } from "../median.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import type { Precision } from "../tensor/index.ts";
 import { ownArguments, peerSide, type Side, type Steps } from "./sides.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import { stepFlops, tokensOfStep, type Work } from "./work.ts";
@@ -36,11 +38,27 @@ export interface Turns {
   readonly warm: number;
 }
 
+export interface OwnSides {
+  /** Default: cpu. */
+  readonly device?: DeviceName;
+  /** Whether there are sides with products in float16. Default false. */
+  readonly half?: boolean;
+}
+
 /** Our training steps, then their matrix products alone, then others. */
-export function sidesOf({ name, config }: Work, others: readonly Side[] = []): Side[] {
+export function sidesOf(
+  { name, config }: Work,
+  { device = "cpu", half = false }: OwnSides = {},
+  others: readonly Side[] = [],
+): Side[] {
+  const own = (label: string, task: string, precision: Precision) =>
+    peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision));
   return [
-    peerSide("tokenformer", process.execPath, ownArguments("steps", name, config.type)),
-    peerSide("its matrix products alone", process.execPath, ownArguments("products", name, config.type)),
+    own("tokenformer", "steps", "float32"),
+    own("its matrix products alone", "products", "float32"),
+    ...(half
+      ? [own("with products in float16", "steps", "float16"), own("these products alone", "products", "float16")]
+      : []),
     ...others,
   ];
 }

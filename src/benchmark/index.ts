@@ -4,6 +4,7 @@ export {
   type BenchmarkOptions,
   type BenchmarkPart,
   benchmarkParts,
+  deviceParts,
   type Measurements,
   runBenchmark,
 } from "./benchmark.ts";

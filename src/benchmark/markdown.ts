@@ -23,10 +23,7 @@ export interface Circumstances {
   readonly software: string;
 }
 
-export interface BenchmarkReport extends Measurements, Circumstances {
-  /** Who did not take part, and why. Default: none. */
-  readonly notMeasured?: readonly { readonly name: string; readonly reason: string }[];
-}
+export interface BenchmarkReport extends Measurements, Circumstances {}
 
 /** The report, with its figures under the names of `scalingFigures`. */
 export function benchmarkMarkdown(report: BenchmarkReport, figures: readonly string[] = []): string {
@@ -53,7 +50,7 @@ function stepSection(comparison: StepComparison, limits: readonly Limits[]): str
     ...[ratio(row.timeOverOurs), formatBytes(row.peakBytes), difference(row)],
   ]);
   const head = ["", "step", "tokens/s", "GFLOP/s", "of the peak", "time over ours", "peak memory", "losses differ by"];
-  const note = `${rounds} rounds, in turns of ${stepsEach} step${stepsEach === 1 ? "" : "s"}.`;
+  const note = `${counted(rounds, "round")}, in turns of ${counted(stepsEach, "step")}.`;
   return `## Training step: ${model}, ${work}\n\n${table(head, cells)}\n\n${note}`;
 }
 
@@ -123,6 +120,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const rule = head.map((_, column) => (column === 0 ? "---" : "--:"));
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 const rate = (flopsPerSecond: number) => (flopsPerSecond / 1e9).toFixed(flopsPerSecond < 1e10 ? 1 : 0);
 

@@ -3,7 +3,17 @@
 import { modelOf, sizesOf } from "../model/index.ts";
 import { Random } from "../random.ts";
 import type { Device, DeviceTensor, Program } from "../runtime/portable.ts";
-import { concat, concreteShape, graph, input, matmul, reshape, slice, type Tensor } from "../tensor/index.ts";
+import {
+  concat,
+  concreteShape,
+  graph,
+  input,
+  matmul,
+  type Precision,
+  reshape,
+  slice,
+  type Tensor,
+} from "../tensor/index.ts";
 import { gradientsOf } from "../training/portable.ts";
 import type { Work } from "./work.ts";
 
@@ -59,7 +69,11 @@ export interface ProductRun {
 }
 
 /** Only one number of each product leaves the program, as outputs are copied. Each has a second operand of its own. */
-export async function compileProducts(device: Device, products: readonly Product[]): Promise<ProductRun> {
+export async function compileProducts(
+  device: Device,
+  products: readonly Product[],
+  precision: Precision = "float32",
+): Promise<ProductRun> {
   const tensors = new Map<string, { readonly symbol: Tensor; readonly shape: readonly number[] }>();
   const operand = (name: string, shape: readonly number[]) => {
     const symbol = tensors.get(name)?.symbol ?? input(name, shape);
@@ -73,7 +87,8 @@ export async function compileProducts(device: Device, products: readonly Product
     const corner = product.shape.reduce((rest, _, axis) => slice(rest, axis, 0, 1), product);
     return reshape(corner, [1]);
   });
-  const program = await device.compile(graph("products", { corners: concat(corners, 0) }), { download: ["corners"] });
+  const all = graph("products", { corners: concat(corners, 0) });
+  const program = await device.compile(all, { download: ["corners"], products: precision });
   return timed(program, device, await uploaded(device, tensors));
 }
 

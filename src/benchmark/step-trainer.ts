@@ -3,6 +3,7 @@
 import type { TrainerState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf } from "../model/index.ts";
 import type { Device } from "../runtime/index.ts";
+import type { Precision } from "../tensor/index.ts";
 import { replicasFor, Trainer } from "../training/index.ts";
 import type { Work } from "./work.ts";
 
@@ -10,8 +11,9 @@ export function stepTrainer(
   device: Device,
   { config, batch, training }: Pick<Work, "config" | "batch" | "training">,
   state: TrainerState,
+  precision: Precision = "float32",
 ): Promise<Trainer> {
   const sizes = { sequences: batch, context: config.context };
   const replicas = replicasFor(device, sizes, countParameters(config).total);
-  return Trainer.create(device, modelOf(config), state, { ...training, given: givenOf(config), replicas });
+  return Trainer.create(device, modelOf(config), state, { ...training, given: givenOf(config), replicas, precision });
 }

@@ -5,6 +5,7 @@ import {
   type BenchmarkPart,
   benchmarkMarkdown,
   benchmarkParts,
+  deviceParts,
   runBenchmark,
   type WorkName,
   workNames,
@@ -12,12 +13,15 @@ import {
 } from "../benchmark/index.ts";
 import { UserError } from "../errors.ts";
 import { makeFolder } from "../formats/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { wholeOption } from "./numbers.ts";
 import { note, print, printJson } from "./output.ts";
+import { deviceOption } from "./train-command.ts";
 
 interface Options {
-  readonly only: readonly BenchmarkPart[];
+  readonly device: DeviceName;
+  readonly only?: readonly BenchmarkPart[];
   readonly sizes: readonly WorkName[];
   readonly large: boolean;
   readonly rounds: number;
@@ -27,8 +31,12 @@ interface Options {
 
 export const benchCommand = () =>
   new Command("bench")
+    .addOption(deviceOption())
     .addOption(
-      new Option("--only <parts...>", "what to measure").choices(benchmarkParts).default(benchmarkParts, "all of them"),
+      new Option(
+        "--only <parts...>",
+        `what to measure (default: all of them on the cpu, else ${deviceParts.join(" and ")})`,
+      ).choices(benchmarkParts),
     )
     .addOption(
       new Option("--sizes <names...>", "sizes of training steps; 124m takes 6 GB of memory")
@@ -41,12 +49,20 @@ export const benchCommand = () =>
     .option("--json", "print the numbers as JSON", false)
     .action(runBench);
 
-async function runBench({ only, sizes, large, rounds, out, json }: Options): Promise<void> {
+async function runBench({ device, only, sizes, large, rounds, out, json }: Options): Promise<void> {
+  const parts = only ?? (device === "cpu" ? benchmarkParts : deviceParts);
+  const others = device === "cpu" ? [] : parts.filter((part) => !deviceParts.some((known) => known === part));
+  if (others.length > 0) {
+    throw new UserError(
+      `--device ${device}: ${others.join(" and ")} can be measured on the cpu alone; use --only ${deviceParts.join(" ")}`,
+    );
+  }
   if (rounds === 0) throw new UserError("--rounds 0: expected at least 1");
   if (out !== undefined) await makeFolder(out); // before the minutes of measuring
   const [, program = ""] = process.argv;
-  const measured = await runBenchmark({ parts: only, sizes, large, rounds, program, note });
-  const report = { date: today(), machine: machine(), software: await software(), ...measured };
+  const measured = await runBenchmark({ device, parts, sizes, large, rounds, program, note });
+  const where = device === "cpu" ? machine() : `${device}, ${machine()}`;
+  const report = { date: today(), machine: where, software: await software(), ...measured };
   if (out !== undefined) await writeBenchmark(report, out);
   if (json) printJson(report);
   else print(benchmarkMarkdown(report).trimEnd());

@@ -5,7 +5,7 @@ import { UserError } from "../errors.ts";
 import { commitFiles, fileExists, writeFileAtomic } from "../formats/index.ts";
 import { type Complete, givenOf, modelOf, parametersOf, traceWithPresent } from "../model/index.ts";
 import { required } from "../required.ts";
-import { type ExternalConstant, emitFrozen, type FrozenInput, graph } from "../tensor/index.ts";
+import { type ExternalConstant, emitWith, type FrozenInput, graph } from "../tensor/index.ts";
 import { loadSummary, type OpenedTensors, openParameters } from "../training/index.ts";
 import { tokenizerFile } from "./export.ts";
 import { onnxReadme } from "./onnx-readme.ts";
@@ -65,17 +65,16 @@ function onnxModel(config: Complete): { readonly model: Uint8Array; readonly wei
   const weights: PlacedConstant[] = [];
   let end = 0;
   // Operators that every execution provider has; ONNX Runtime fuses them again where it can.
-  const { model } = emitFrozen(
-    graph("tokenformer", traceWithPresent(modelOf(config))),
-    "webgpu",
-    new Map<string, FrozenInput>([...inputs, ...scalars]),
-    (constant, bytes) => {
+  const { model } = emitWith(graph("tokenformer", traceWithPresent(modelOf(config))), {
+    backend: "webgpu",
+    frozen: new Map<string, FrozenInput>([...inputs, ...scalars]),
+    place: (constant, bytes) => {
       const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
       weights.push({ constant, offset });
       end = offset + bytes;
       return { location: WEIGHTS, offset };
     },
-  );
+  });
   return { model, weights };
 }
 

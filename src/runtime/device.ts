@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
-import { type DataType, emitFrozen, type Graph, inputName, type Quantization } from "../tensor/index.ts";
+import { type DataType, emitWith, type Graph, inputName, type Precision, type Quantization } from "../tensor/index.ts";
 import { type Connection, closed } from "./connection.ts";
 import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
 
@@ -40,6 +40,8 @@ export interface OutputKernel extends Kernel {
 export interface CompileOptions {
   /** Threads of one operator on the CPU. Default: those of the device. */
   readonly threads?: number;
+  /** Of matrix products. Not every device has float16: see `requireHalfProducts`. Default: float32. */
+  readonly products?: Precision;
   /** Outputs that arrive on the host; the others stay on the device. Default: none. */
   readonly download?: readonly string[];
   /**
@@ -113,14 +115,20 @@ export class Device {
 
   /** Compiles a graph. */
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
-    const { download = [], threads, frozen = new Map<string, DeviceTensor>(), quantization } = options;
+    const {
+      download = [],
+      threads,
+      products = "float32",
+      frozen = new Map<string, DeviceTensor>(),
+      quantization,
+    } = options;
     if (frozen.size > 0 && this.kind !== "cpu") {
       throw new UserError(`quantised weights need the cpu, not ${this.kind}; use --device cpu`);
     }
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );
-    const { model, external } = emitFrozen(graph, this.kind, new Map(shapes));
+    const { model, external } = emitWith(graph, { backend: this.kind, products, frozen: new Map(shapes) });
     const constants = external.map((constant) => ({ constant, buffer: required(frozen, constant.input).id }));
     const program = await this.#connection.request("compile", {
       model,

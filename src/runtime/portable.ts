@@ -11,5 +11,6 @@ export {
   type RunOutputs,
 } from "./device.ts";
 export { BreakdownError } from "./failures.ts";
+export { requireHalfProducts } from "./half-products.ts";
 export type { DeviceKind, HostData, HostTensor } from "./protocol.ts";
 export { type MatrixLayout, type QuantizedMatrix, quantizeMatrix } from "./quantize.ts";

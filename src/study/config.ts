@@ -60,6 +60,7 @@ const studyObject = z.strictObject({
       epsilon: true,
       weightDecay: true,
       clip: true,
+      precision: true,
       evaluationTokens: true,
       checkpointEvery: true,
     })

@@ -23,7 +23,7 @@ import { type ExternalConstant, FrozenConstants, type FrozenInput, type Placemen
 import { type Graph, inputName } from "./graph.ts";
 import { onnxDataType } from "./operators/elementwise.ts";
 import type { DataType, Shape, TensorType } from "./shape.ts";
-import type { Backend, Emitter, OnnxAttributes, OnnxNodeOptions, Tensor } from "./tensor.ts";
+import type { Backend, Emitter, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
 
 /**
  * The operator set emitted, and the version of the file format that goes with it. ONNX Runtime's WebGPU has no sine and cosine
@@ -33,26 +33,35 @@ import type { Backend, Emitter, OnnxAttributes, OnnxNodeOptions, Tensor } from "
 const OPSET = 22;
 const IR_VERSION = 10n;
 
+/** Of ONNX's TensorProto.DataType. */
+const FLOAT16 = 10;
+
 /**
  * The graph as the bytes of an ONNX model. Its inputs and outputs have the graph's names. Any back end can run it, but ONNX
  * Runtime moves to the CPU, with what they read and write, the operators that the back end lacks.
  */
 export function emitOnnx(graph: Graph, backend: Backend = "cpu"): Uint8Array {
-  return emitFrozen(graph, backend, new Map()).model;
+  return emitWith(graph, { backend }).model;
 }
 
-/**
- * As `emitOnnx`, with some inputs as constants, whose bytes lie outside of the model.
- * @param place where each lies. Default: in a file of its own, named as its path
- */
-export function emitFrozen(
+export interface EmitOptions {
+  /** Default: cpu. */
+  readonly backend?: Backend;
+  /** Default: float32. */
+  readonly products?: Precision;
+  /** Inputs that become constants, whose bytes lie outside of the model. Default: none. */
+  readonly frozen?: ReadonlyMap<string, FrozenInput>;
+  /** Where each of them lies. Default: in a file of its own, named as its path. */
+  readonly place?: Placement;
+}
+
+/** As `emitOnnx`, in other ways. */
+export function emitWith(
   graph: Graph,
-  backend: Backend,
-  inputs: ReadonlyMap<string, FrozenInput>,
-  place: Placement = ({ path }) => ({ location: path, offset: 0 }),
+  { backend = "cpu", products = "float32", frozen: inputs = new Map(), place = inOwnFile }: EmitOptions,
 ): { readonly model: Uint8Array; readonly external: readonly ExternalConstant[] } {
   const frozen = new FrozenConstants(inputs, place);
-  const emitter = new GraphEmitter(graph, backend, frozen);
+  const emitter = new GraphEmitter(graph, { backend, products }, frozen);
   const names = new Map<Tensor, string>();
   for (const node of graph.nodes) {
     const given = node.inputs.map((input) => known(names, input));
@@ -84,8 +93,11 @@ export function emitFrozen(
   return { model: toBinary(ModelProtoSchema, model), external: frozen.constants };
 }
 
+const inOwnFile: Placement = ({ path }) => ({ location: path, offset: 0 });
+
 class GraphEmitter implements Emitter {
   readonly backend: Backend;
+  readonly products: Precision;
   readonly protos: NodeProto[] = [];
   readonly constants = new Map<string, TensorProto>();
   readonly #inputs: readonly Tensor[];
@@ -93,10 +105,12 @@ class GraphEmitter implements Emitter {
   readonly #needed: ReadonlySet<Tensor>;
   readonly #dimensions = new Map<string, string>();
   readonly #shapes = new Map<string, string>();
+  readonly #halves = new Map<string, string>();
   #count = 0;
 
-  constructor(graph: Graph, backend: Backend, frozen: FrozenConstants) {
-    this.backend = backend;
+  constructor(graph: Graph, target: Pick<Emitter, "backend" | "products">, frozen: FrozenConstants) {
+    this.backend = target.backend;
+    this.products = target.products;
     this.#inputs = graph.inputs;
     this.#frozen = frozen;
     this.#needed = new Set([...graph.outputs.values(), ...graph.nodes.flatMap(({ inputs }) => inputs)]);
@@ -148,6 +162,10 @@ class GraphEmitter implements Emitter {
     });
     if (sizes.filter((size) => size === undefined).length > 1) return this.shape(to);
     return this.integers(sizes.map((size) => size ?? -1));
+  }
+
+  half(name: string) {
+    return this.#once(this.#halves, name, () => this.node("Cast", [name], { to: { int: FLOAT16 } }));
   }
 
   needs(tensor: Tensor) {

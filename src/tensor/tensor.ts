@@ -38,9 +38,17 @@ export interface GradientContext<Attrs extends Attributes, Count extends Arity> 
 /** What a model is emitted for: an operator may be written in one way for one and in another for another. */
 export type Backend = "cpu" | "webgpu" | "cuda";
 
+/** What the operands of matrix products, and the sums in them, are rounded to; all else is float32. */
+export const precisions = ["float32", "float16"] as const;
+
+export type Precision = (typeof precisions)[number];
+
 /** Writes ONNX nodes; implemented in `onnx.ts`. Values are named by strings. */
 export interface Emitter {
   readonly backend: Backend;
+  readonly products: Precision;
+  /** A float32 value in float16: converted once, however many products use it. */
+  half(name: string): string;
   /** Whether the graph uses a tensor; if not, its name may be empty. */
   needs(tensor: Tensor): boolean;
   /** Adds a node with one output and returns its name. */

@@ -26,9 +26,9 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
     );
     start = to;
   }
-  const norm = Math.sqrt(squares);
+  const norm = Math.sqrt(squares) / step.lossScale;
   if (!Number.isFinite(norm)) return norm;
-  const scale = Math.min(1, step.clip / (norm + 1e-6));
+  const scale = Math.min(1, step.clip / (norm + 1e-6)) / step.lossScale;
   for (const { name, decay, rows } of step.tensors) {
     const own = {
       p: floats(arrays, PREFIXES.parameter + name),

@@ -19,6 +19,8 @@ export interface AdamWParameters {
   readonly epsilon: number;
   /** The largest global norm of the gradients; larger ones are scaled down to it. */
   readonly clip: number;
+  /** The gradients are so many times too large. */
+  readonly lossScale: number;
   /** Of replicas: gradients that are added to those of this device, and where the weights go then. */
   readonly shared?: SharedArrays | undefined;
   readonly tensors: readonly { readonly name: string; readonly decay: number; readonly rows: readonly RowUpdate[] }[];

@@ -26,7 +26,7 @@ import {
   where,
 } from "../tensor/index.ts";
 import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-parameters.ts";
-import type { Tensors } from "./inference.ts";
+import { scalar, type Tensors } from "./inference.ts";
 import type { SharedArrays } from "./replicas.ts";
 
 export interface AdamWOptions {
@@ -48,6 +48,8 @@ export interface UpdateStep {
   readonly step: number;
   /** Updates made before, for parameters without generations. */
   readonly updates: number;
+  /** The gradients are those of the loss times this: see `LossScale`. Default 1. */
+  readonly lossScale?: number;
   /** The generations of a parameter's rows, if it has any. */
   readonly generations: (name: string) => readonly Generation[] | undefined;
 }
@@ -137,6 +139,7 @@ class KernelOptimizer implements Optimizer {
       shared,
       clip: this.#options.clip === 0 ? Number.POSITIVE_INFINITY : this.#options.clip,
       learningRate: step.learningRate,
+      lossScale: step.lossScale ?? 1,
       tensors: this.#specs.map((spec) => ({
         name: spec.name,
         decay: decays(spec) ? this.#options.weightDecay : 0,
@@ -223,7 +226,8 @@ class GraphOptimizer implements Optimizer {
       ...prefixed(PREFIXES.gradient, gradients),
       ...prefixed(PREFIXES.first, state.first),
       ...prefixed(PREFIXES.second, state.second),
-      learningRate: { dtype: "float32", shape: [], data: Float32Array.of(step.learningRate) },
+      learningRate: scalar(step.learningRate),
+      unscale: scalar(1 / (step.lossScale ?? 1)),
     };
     for (const { name } of this.#specs) {
       Object.assign(inputs, rowInputs(name, required(state.parameters, name).shape, step, this.#options));
@@ -281,9 +285,10 @@ export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptio
       g.shape.map((_, axis) => axis),
     ),
   );
-  const norm = sqrt(squares.reduce((total, square) => add(total, square)));
+  const unscale = input("unscale", []);
+  const norm = mul(sqrt(squares.reduce((total, square) => add(total, square))), unscale);
   const limit = div(options.clip, add(norm, 1e-6));
-  const scale = options.clip === 0 ? constant(1) : where(greaterOrEqual(limit, 1), 1, limit);
+  const scale = mul(unscale, options.clip === 0 ? 1 : where(greaterOrEqual(limit, 1), 1, limit));
   const learningRate = input("learningRate", []);
   const outputs: Record<string, Tensor> = { norm };
   for (const spec of specs) {

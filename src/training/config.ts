@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { modelSchema } from "../model/index.ts";
+import { precisions } from "../tensor/index.ts";
 import { sequencesPerPass } from "../text/portable.ts";
 import { type ScheduleOptions, scheduleSchema } from "./schedule.ts";
 
@@ -29,6 +30,11 @@ export const trainingSchema = z.strictObject({
   schedule: scheduleSchema.default("cosine"),
   /** Updates over which the learning rate rises from zero. */
   warmup: natural.default(100),
+  /**
+   * Of the matrix products of an update. With float16, which takes a GPU that has it, weights, optimiser and all else stay in
+   * float32, and the loss is scaled; evaluations are in float32.
+   */
+  precision: z.enum(precisions).default("float32"),
   /** Share of the steps over which `warmup-stable-decay` falls at the end. */
   decayFraction: z.number().gt(0).max(1).default(0.2),
   beta1: z.number().min(0).lt(1).default(0.9),

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { UserError } from "../errors.ts";
 import { advanceRamps, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
-import type { Device } from "../runtime/portable.ts";
+import { type Device, requireHalfProducts } from "../runtime/portable.ts";
 import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/portable.ts";
 import { type Beginning, checkGrowth } from "./beginning.ts";
 import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
@@ -61,6 +61,9 @@ export interface RunParts extends RunOptions, Beginning {
 export async function assemble(begun: Beginning, options: RunOptions): Promise<RunParts> {
   const { config, corpus, state, progress } = begun;
   checkCorpus(corpus, config.model.context);
+  if (config.training.precision === "float16") {
+    await requireHalfProducts(options.device, 'training.precision "float16"');
+  }
   const trainer = await trainerOf(options.device, config, state);
   const { data = { dataName: corpus.name }, sink } = options;
   if (sink !== undefined && state.step === progress.start)

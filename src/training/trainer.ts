@@ -6,7 +6,7 @@ import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { concreteShape, gradients, graph } from "../tensor/index.ts";
+import { concreteShape, gradients, graph, type Precision } from "../tensor/index.ts";
 import {
   type AdamWOptions,
   createOptimizer,
@@ -26,6 +26,7 @@ import {
   tracedLoss,
   uploadArrays,
 } from "./inference.ts";
+import { LossScale } from "./loss-scale.ts";
 import { gradientName, type PassInputs, Replicas, split, threadsEach } from "./replicas.ts";
 
 export interface StepResult {
@@ -40,6 +41,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly given?: ReadonlyMap<string, number>;
   /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
   readonly replicas?: number;
+  /** Of matrix products; float16 is for one replica. Default: float32. */
+  readonly precision?: Precision;
 }
 
 type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
@@ -52,6 +55,8 @@ export class Trainer {
   readonly #replicas: Replicas | undefined;
   readonly #optimizer: Optimizer;
   readonly #specs: readonly ParameterSpec[];
+  /** Where products are in float16. */
+  readonly #lossScale: LossScale | undefined;
   #counts: Counts;
   #moments: Omit<OptimizerState, "parameters">;
 
@@ -61,6 +66,7 @@ export class Trainer {
       readonly gradients: Program;
       readonly replicas: Replicas | undefined;
       readonly optimizer: Optimizer;
+      readonly lossScale: LossScale | undefined;
     },
     specs: readonly ParameterSpec[],
     counts: Counts,
@@ -71,6 +77,7 @@ export class Trainer {
     this.#gradients = programs.gradients;
     this.#replicas = programs.replicas;
     this.#optimizer = programs.optimizer;
+    this.#lossScale = programs.lossScale;
     this.#specs = specs;
     this.#counts = counts;
     this.#moments = moments;
@@ -78,12 +85,17 @@ export class Trainer {
 
   /** Compiles a model and puts a state of it on the device. */
   static async create(device: Device, model: Model, state: TrainerState, options: TrainerOptions): Promise<Trainer> {
-    const { replicas: count = 1 } = options;
+    const { replicas: count = 1, precision: products = "float32" } = options;
+    if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
     if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
     const { specs, graph: gradientGraph } = gradientsOf(model);
     const names = specs.map(({ name }) => name);
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
-    const compiling = device.compile(gradientGraph, { download: ["loss"], threads: threadsEach(device, count) });
+    const compiling = device.compile(gradientGraph, {
+      download: ["loss"],
+      threads: threadsEach(device, count),
+      products,
+    });
     await Promise.allSettled([opening, compiling]);
     const replicas = await opening;
     try {
@@ -91,6 +103,7 @@ export class Trainer {
         gradients: await compiling,
         replicas,
         optimizer: await createOptimizer(device, specs, options),
+        lossScale: products === "float16" ? new LossScale() : undefined,
       };
       const { parameters, ...moments } = await uploadState(device, state);
       await replicas?.load(parameters);
@@ -113,21 +126,31 @@ export class Trainer {
   }
 
   /**
-   * One update by the gradients of all passes together. If the loss or the gradients are not finite, nothing is updated.
+   * One update by the gradients of all passes together. If the loss or the gradients are not finite, nothing is updated. Where
+   * products are in float16 and overflow, the update is tried again with a lower scale of the loss.
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
    */
   async update(passes: readonly TokenBatch[], learningRate: number, seed: number): Promise<StepResult> {
     const { step, updates, lineage } = this.#counts;
-    const { loss, norm, state } = await this.#updated(passes, seed, {
-      learningRate,
-      step: step + 1,
-      updates,
-      generations: (name) => lineage.get(siteOf(name) ?? ""),
-    });
-    this.#keep(state);
-    if (Number.isFinite(norm)) this.#countUpdate();
-    return { loss, gradientNorm: norm };
+    for (;;) {
+      const lossScale = this.#lossScale?.factor ?? 1;
+      const { loss, norm, state } = await this.#updated(passes, seed, {
+        learningRate,
+        step: step + 1,
+        updates,
+        lossScale,
+        generations: (name) => lineage.get(siteOf(name) ?? ""),
+      });
+      this.#keep(state);
+      const finite = Number.isFinite(norm);
+      if (!finite && this.#lossScale?.lower() === true) continue;
+      if (finite) {
+        this.#countUpdate();
+        this.#lossScale?.succeeded();
+      }
+      return { loss: loss / lossScale, gradientNorm: norm };
+    }
   }
 
   /** Copies everything to the host. */
@@ -174,7 +197,7 @@ export class Trainer {
   /** Makes the update: in one request of the device where it can. */
   async #updated(passes: readonly TokenBatch[], seed: number, step: UpdateStep) {
     const state = this.#state();
-    const [own = [], ...others] = this.#passesOfReplicas(passes, seed);
+    const [own = [], ...others] = this.#passesOfReplicas(passes, seed, step.lossScale);
     const [inputs, ...more] = own;
     const isOne = inputs !== undefined && more.length === 0 && this.#replicas === undefined;
     const kernel = isOne ? this.#optimizer.kernel(state, step, gradientName) : undefined;
@@ -211,7 +234,7 @@ export class Trainer {
   }
 
   /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */
-  #passesOfReplicas(passes: readonly TokenBatch[], seed: number): PassInputs[][] {
+  #passesOfReplicas(passes: readonly TokenBatch[], seed: number, lossScale = 1): PassInputs[][] {
     const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
     const inputs: PassInputs[][] = Array.from({ length: this.replicas }, () => []);
     for (const [pass, whole] of passes.entries()) {
@@ -219,7 +242,7 @@ export class Trainer {
       for (const [replica, { first, batch }] of split(whole, inputs.length).entries()) {
         inputs[replica]?.push({
           ...this.inference.givenInputs(),
-          ...batchInputs(batch, 1 / total),
+          ...batchInputs(batch, lossScale / total),
           [DROPOUT_SEED]: scalar(dropoutSeed, "int32"),
           [DROPOUT_FIRST]: scalar(first, "int32"),
         });

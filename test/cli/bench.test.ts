@@ -24,6 +24,14 @@ it("refuses a folder that cannot be, before it measures anything", async () => {
   });
 });
 
+it("refuses what another device cannot be asked for", async () => {
+  expect(await run("bench", "--device", "webgpu", "--only", "growth", "steps")).toMatchObject({
+    code: 1,
+    stderr: "tokenformer: --device webgpu: growth can be measured on the cpu alone; use --only steps limits\n",
+    stdout: "",
+  });
+});
+
 it("refuses what it does not know, and no rounds", async () => {
   expect(await run("bench", "--only", "speed")).toMatchObject({ code: 1, stderr: expect.stringContaining("limits") });
   expect(await run("bench", "--rounds", "0")).toMatchObject({

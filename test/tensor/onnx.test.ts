@@ -7,9 +7,11 @@ import {
   crossEntropy,
   elements,
   emitOnnx,
+  emitWith,
   expand,
   graph,
   input,
+  matmul,
   mul,
   oneHot,
   reshape,
@@ -23,6 +25,10 @@ const [B, T, P] = [symbol("B"), symbol("T"), symbol("layers.0.tokens")];
 
 function decode(outputs: Record<string, Tensor>, backend: Backend = "cpu"): ModelProto {
   return fromBinary(ModelProtoSchema, emitOnnx(graph("test", outputs), backend));
+}
+
+function decodeHalf(outputs: Record<string, Tensor>, backend: Backend): ModelProto {
+  return fromBinary(ModelProtoSchema, emitWith(graph("test", outputs), { backend, products: "float16" }).model);
 }
 
 function nodesOf(model: ModelProto): NodeProto[] {
@@ -139,5 +145,34 @@ describe("for WebGPU", () => {
     expect(types("cpu")).toEqual(expect.arrayContaining(lacking));
     expect(types("cuda")).toEqual(types("cpu"));
     for (const type of lacking) expect(types("webgpu")).not.toContain(type);
+  });
+});
+
+describe("products in float16", () => {
+  const [x, w] = [input("x", [B, 5]), input("w", [7, 5])];
+  const twice = { y: matmul(x, w, { transposeB: true, alpha: 0.5 }), z: matmul(w, x, { transposeB: true }) };
+
+  it.each(["cpu", "webgpu"] as const)("round each operand once, and are float32 again at once, on %s", (backend) => {
+    const nodes = nodesOf(decodeHalf(twice, backend));
+    const [toHalf, toFloat] = [10n, 1n].map((type) =>
+      nodes.filter(({ opType, attribute }) => opType === "Cast" && attribute[0]?.i === type),
+    );
+    expect(toHalf?.flatMap((cast) => cast.input)).toEqual(["x", "w"]);
+    const products = nodes.filter(({ opType }) => opType === "FusedMatMul" || opType === "Gemm");
+    expect(products).toHaveLength(2);
+    const halves = toHalf?.flatMap((cast) => cast.output);
+    for (const product of products) expect(new Set(product.input)).toEqual(new Set(halves));
+    expect(toFloat?.flatMap((cast) => cast.input)).toEqual(products.flatMap((product) => product.output));
+    // The factor comes in float32, as it could be too small for float16.
+    expect(products.map(({ attribute }) => attribute.find(({ name }) => name === "alpha")?.f)).toEqual([1, 1]);
+    expect(nodes.filter(({ opType }) => opType === "Mul")).toMatchObject([
+      { input: [toFloat?.[0]?.output[0], "float32(0.5)"] },
+    ]);
+  });
+
+  it("are all that changes", () => {
+    const others = (nodes: readonly NodeProto[]) => nodes.map(({ opType }) => opType).filter((type) => type !== "Cast");
+    const step = pattentionStep(B, P);
+    expect(others(nodesOf(decodeHalf(step, "webgpu")))).toEqual(others(nodesOf(decode(step, "webgpu"))));
   });
 });

@@ -65,6 +65,12 @@ function arraysAt(step: number, state: ReadonlyMap<string, Float32Array>): Recor
   return { ...Object.fromEntries(state), ...gradientsAt(step) };
 }
 
+/** With gradients that many times as large. */
+function scaled(arrays: Readonly<Record<string, Float32Array>>, factor: number): Record<string, Float32Array> {
+  const entries = Object.entries(arrays);
+  return Object.fromEntries(entries.map(([name, x]) => [name, name.startsWith("g:") ? x.map((g) => g * factor) : x]));
+}
+
 function gradientsAt(step: number): Record<string, Float32Array> {
   return Object.fromEntries(specs.map((spec) => [`g:${spec.name}`, gradientOf(spec, step)]));
 }
@@ -85,7 +91,8 @@ function kernelParameters(step: UpdateStep, { clip, ...others }: AdamWOptions = 
     decay: shape.length > 1 ? options.weightDecay : 0,
     rows: rowUpdates(shape.map(Number), step.generations(name), step, options),
   }));
-  return { ...others, clip: clip === 0 ? Number.POSITIVE_INFINITY : clip, learningRate: step.learningRate, tensors };
+  const { learningRate, lossScale = 1 } = step;
+  return { ...others, clip: clip === 0 ? Number.POSITIVE_INFINITY : clip, learningRate, lossScale, tensors };
 }
 
 function rowsOf(spec: ParameterSpec, data: Float32Array): number[][] {
@@ -160,7 +167,7 @@ describe("the kernel", () => {
     };
     const corrections = { correction1: 1 / (1 - options.beta1), correction2: 1 / (1 - options.beta2) };
     const rows = [{ start: 3, end: 19_002, ...corrections }];
-    const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE };
+    const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE, lossScale: 1 };
     adamwStep(arrays, { ...step, tensors: [{ name: "long", decay: 0, rows }] });
     // At the first step the corrected moments are the gradient and its square.
     const moved = (x: number, y = 0) => x - (LEARNING_RATE * y) / (Math.abs(y) + options.epsilon);
@@ -210,9 +217,19 @@ describe("the kernel", () => {
     const g = draw("gradient", { name: "long", shape: [20_011], initial });
     const zeros = () => new Float32Array(20_011);
     const arrays = { "p:long": zeros(), "g:long": g, "m:long": zeros(), "v:long": zeros() };
-    const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE };
+    const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE, lossScale: 1 };
     const norm = adamwStep(arrays, { ...step, tensors: [{ name: "long", decay: 0, rows: [] }] });
     expect(norm).toBeCloseTo(Math.sqrt(g.reduce((sum, value) => sum + value ** 2, 0)), 9);
+  });
+
+  it.each([0, 1])("divides gradients of a scaled loss by the scale, with a clip of %d", (clip) => {
+    const [state, other] = [newState(), newState()];
+    for (let step = 1; step <= STEPS; step++) {
+      const plainStep = kernelParameters(updateStep(step), { ...options, clip });
+      const norm = adamwStep(arraysAt(step, state), plainStep);
+      expect(adamwStep(scaled(arraysAt(step, other), 2 ** 16), { ...plainStep, lossScale: 2 ** 16 })).toBe(norm);
+      expect(other).toEqual(state);
+    }
   });
 
   it("adds up gradients", () => {
@@ -254,7 +271,7 @@ describe("the kernel", () => {
         { name: "w", decay: 0.1, rows: rowUpdates([2, 3], undefined, step, options) },
         { name: "b", decay: 0, rows: rowUpdates([2], undefined, step, options) },
       ];
-      norm = adamwStep({ ...arrays, ...gradients }, { ...options, learningRate: 0.01, tensors });
+      norm = adamwStep({ ...arrays, ...gradients }, { ...options, learningRate: 0.01, lossScale: 1, tensors });
     }
     const torch: Record<keyof typeof arrays, number[]> = {
       "p:w": [0.530357301, -0.993395567, 1.957306504, 1.474636555, 0.223187596, -0.790696979],
@@ -305,9 +322,12 @@ describe("the graph", () => {
     return { [`correction1:${spec.name}`]: host(shape, one), [`correction2:${spec.name}`]: host(shape, two) };
   }
 
-  function inputsOf(step: number, state: ReadonlyMap<string, Float32Array>): Record<string, HostTensor> {
-    const inputs: Record<string, HostTensor> = { learningRate: host([], Float32Array.of(LEARNING_RATE)) };
-    const arrays = arraysAt(step, state);
+  function inputsOf(step: number, state: ReadonlyMap<string, Float32Array>, lossScale = 1): Record<string, HostTensor> {
+    const inputs: Record<string, HostTensor> = {
+      learningRate: host([], Float32Array.of(LEARNING_RATE)),
+      unscale: host([], Float32Array.of(1 / lossScale)),
+    };
+    const arrays = scaled(arraysAt(step, state), lossScale);
     for (const spec of specs) {
       Object.assign(inputs, corrections(spec, updateStep(step)));
       for (const prefix of ["p:", "g:", "m:", "v:"].map((kind) => kind + spec.name)) {
@@ -317,14 +337,18 @@ describe("the graph", () => {
     return inputs;
   }
 
-  it.each([0, 1])("equals the kernel over 10 steps, with a clip of %d", async (clip) => {
+  it.each([
+    [0, 1],
+    [1, 1],
+    [1, 2 ** 16],
+  ])("equals the kernel over 10 steps, with a clip of %d and a loss times %d", async (clip, lossScale) => {
     const graph = updateGraph(specs, { ...options, clip });
     const program = await device().compile(graph, { download: [...graph.outputs.keys()] });
     const state = newState();
     const frozen = found(state, "p:site.keys").slice(0, 9);
     let held = newState();
     for (let step = 1; step <= STEPS; step++) {
-      const { values: outputs } = await program.run(inputsOf(step, held));
+      const { values: outputs } = await program.run(inputsOf(step, held, lossScale));
       const norm = adamwStep(arraysAt(step, state), kernelParameters(updateStep(step), { ...options, clip }));
       expect(fromHost(entry(outputs, "norm")).data[0]).toBeCloseTo(norm, 5);
       const replaced = (name: string) => Float32Array.from(fromHost(entry(outputs, `new ${name}`)).data);

@@ -2,7 +2,8 @@
 
 import { multiplyDimensions, sameDimension } from "../dimension.ts";
 import { at, broadcast, type Shape } from "../shape.ts";
-import { apply, type Emitter, type Operator, type QuantizedWeights, type Tensor } from "../tensor.ts";
+import { type Attributes, apply, type Emitter, type Operator, type QuantizedWeights, type Tensor } from "../tensor.ts";
+import { onnxDataType } from "./elementwise.ts";
 import { reshape } from "./layout.ts";
 
 export interface MatmulOptions {
@@ -41,17 +42,12 @@ export const products = {
       const { transposeA, transposeB, alpha } = attributes;
       const quantized = transposeA ? undefined : emitter.quantized(inputs[1], !transposeB);
       if (quantized !== undefined) return quantizedProduct(emitter, inputs[0], quantized, alpha);
-      if (!transposeA && !transposeB && alpha === 1) return emitter.node("MatMul", inputs);
-      const flags = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha };
-      if (emitter.backend !== "webgpu") return emitter.node("FusedMatMul", inputs, flags, { domain: "com.microsoft" });
-      // WebGPU has no FusedMatMul.
       const ranks = types.inputs.map(({ shape }) => shape.length);
-      if (ranks.every((rank) => rank === 2)) return emitter.node("Gemm", inputs, flags);
-      const operands = inputs.map((x, index) =>
-        (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, x, ranks[index] ?? 2) : x,
-      );
-      const product = emitter.node("MatMul", operands);
-      return alpha === 1 ? product : emitter.node("Mul", [product, emitter.scalar(alpha, "float32")]);
+      if (emitter.products === "float32") return product(emitter, inputs, ranks, attributes);
+      const [a, b] = inputs;
+      const rounded = product(emitter, [emitter.half(a), emitter.half(b)], ranks, { ...attributes, alpha: 1 });
+      const y = emitter.node("Cast", [rounded], { to: { int: onnxDataType.float32 } });
+      return scaled(emitter, y, alpha);
     },
     // Y = α op(A) op(B): d op(A) = α dY op(B)ᵀ and d op(B) = α op(A)ᵀ dY, transposed back where op transposes.
     gradient: (g, { inputs: [a, b], attributes: { transposeA, transposeB, alpha } }) => {
@@ -66,8 +62,35 @@ export const products = {
         : matmul(left, right, { transposeA: !transposeA, alpha });
       return [da, db];
     },
-  } satisfies Operator<{ transposeA: boolean; transposeB: boolean; alpha: number }, 2>,
+  } satisfies Operator<ProductAttributes, 2>,
 };
+
+export interface ProductAttributes extends Attributes {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly alpha: number;
+}
+
+function product(
+  emitter: Emitter,
+  inputs: readonly string[],
+  ranks: readonly number[],
+  { transposeA, transposeB, alpha }: ProductAttributes,
+): string {
+  if (!transposeA && !transposeB && alpha === 1) return emitter.node("MatMul", inputs);
+  const flags = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha };
+  if (emitter.backend !== "webgpu") return emitter.node("FusedMatMul", inputs, flags, { domain: "com.microsoft" });
+  // WebGPU has no FusedMatMul.
+  if (ranks.every((rank) => rank === 2)) return emitter.node("Gemm", inputs, flags);
+  const operands = inputs.map((x, index) =>
+    (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, x, ranks[index] ?? 2) : x,
+  );
+  return scaled(emitter, emitter.node("MatMul", operands), alpha);
+}
+
+function scaled(emitter: Emitter, x: string, factor: number): string {
+  return factor === 1 ? x : emitter.node("Mul", [x, emitter.scalar(factor, "float32")]);
+}
 
 /** α x Wᵀ with quantised weights W [N, K]. */
 function quantizedProduct(emitter: Emitter, x: string, weights: QuantizedWeights, alpha: number): string {
@@ -75,8 +98,11 @@ function quantizedProduct(emitter: Emitter, x: string, weights: QuantizedWeights
   const sizes = { N: { int: n }, K: { int: k }, bits: { int: bits }, block_size: { int: block } };
   // Level 4: x is rounded to 8 bits as well, block by block, so that the sums are of integers.
   const attributes = { ...sizes, accuracy_level: { int: 4 } };
-  const product = emitter.node("MatMulNBits", [x, codes, scales], attributes, { domain: "com.microsoft" });
-  return alpha === 1 ? product : emitter.node("Mul", [product, emitter.scalar(alpha, "float32")]);
+  return scaled(
+    emitter,
+    emitter.node("MatMulNBits", [x, codes, scales], attributes, { domain: "com.microsoft" }),
+    alpha,
+  );
 }
 
 /** x [..., D] as a matrix [rows, D]. */
