@@ -2,7 +2,7 @@
  * What float16 costs in accuracy: root-mean-square errors of matrix products, of the gradients of one training step, relative
  * to their size, and the losses of short runs from the same beginning.
  *
- *     npm run bench:half -- [--device webgpu] [--steps 600] [--out FILE]
+ *     npm run bench:half -- [--device webgpu] [--driver "what the GPU or its driver is called"] [--steps 600] [--out FILE]
  */
 
 import { writeFile } from "node:fs/promises";
@@ -10,7 +10,6 @@ import { parseArgs } from "node:util";
 import {
   configSchema,
   type Device,
-  type DeviceName,
   deviceNames,
   givenOf,
   gradientsOf,
@@ -27,19 +26,19 @@ import {
   train,
 } from "tokenformer";
 import { batchesOf, stateOf, workOf } from "tokenformer/benchmark";
-import { machine } from "./measure.ts";
+import { countOf, machine, oneOf } from "./measure.ts";
 
 const { values: options } = parseArgs({
   options: {
     device: { type: "string", default: "webgpu" },
+    driver: { type: "string" },
     steps: { type: "string", default: "600" },
     out: { type: "string" },
   },
 });
 
-const found = deviceNames.find((name) => name === options.device);
-if (found === undefined) throw new Error(`--device ${options.device}: there is ${deviceNames.join(", ")}`);
-const name: DeviceName = found;
+const name = oneOf(deviceNames, options.device, "--device");
+const steps = countOf(options.steps, "--steps");
 
 const scalar = (value: number): HostTensor => ({ dtype: "float32", shape: [], data: Float32Array.of(value) });
 
@@ -94,7 +93,7 @@ async function gradientErrors(device: Device, lossScale: number) {
   for (const [key, value] of givenOf(work.config)) inputs[key] = scalar(value);
   const gradients = async (products: Precision, scale: number) => {
     const compiled = await device.compile(program, { products, download: [...program.outputs.keys()] });
-    const { values } = await compiled.run({ ...inputs, lossScale: scalar(scale / batch.tokens.length) });
+    const { values } = await compiled.run({ ...inputs, lossFactor: scalar(scale / batch.tokens.length) });
     await compiled.release();
     return specs.map((spec) => floats(values[`gradient.${spec.name}`]).map((g) => g / scale));
   };
@@ -106,7 +105,6 @@ async function gradientErrors(device: Device, lossScale: number) {
 /** Validation losses of a small model on Moby-Dick. */
 async function run(device: Device, precision: Precision) {
   const tokens = { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 };
-  const steps = Number(options.steps);
   const config = configSchema.parse({
     model: { type: "tokenformer", layers: 2, heads: 4, width: 64, context: 32, tied: true, tokens },
     training: { steps, precision, warmup: 50, evaluateEvery: 200, evaluationTokens: 8192 },
@@ -131,7 +129,15 @@ const gradients = [await gradientErrors(device, 2 ** 16), await gradientErrors(d
 const runs = [];
 for (const precision of precisions) runs.push(await run(device, precision));
 await device.close();
-const report = { date: new Date().toISOString().slice(0, 10), machine, device: name, products, gradients, runs };
+const report = {
+  date: new Date().toISOString().slice(0, 10),
+  machine,
+  device: name,
+  driver: options.driver,
+  products,
+  gradients,
+  runs,
+};
 const json = `${JSON.stringify(report, undefined, 2)}\n`;
 if (options.out !== undefined) await writeFile(options.out, json);
 process.stdout.write(json);

@@ -1,7 +1,7 @@
 /** The benchmark as a whole: what is measured, in which order. */
 
 import { UserError } from "../errors.ts";
-import { type DeviceName, openDevice, requireHalfProducts } from "../runtime/index.ts";
+import { type DeviceKind, openDevice, requireHalfProducts } from "../runtime/index.ts";
 import { compareSteps, type StepComparison, sidesOf } from "./compare.ts";
 import { type GrowthRow, largeStages, measureGrowth, miniStage } from "./growth.ts";
 import { type Limits, type Multiplier, measureLimits, ownMultiplier } from "./limits.ts";
@@ -18,7 +18,7 @@ export const deviceParts = ["steps", "limits"] as const satisfies readonly Bench
 
 export interface BenchmarkOptions {
   /** Of `deviceParts`. Default: cpu. */
-  readonly device?: DeviceName;
+  readonly device?: DeviceKind;
   readonly parts: readonly BenchmarkPart[];
   readonly sizes: readonly WorkName[];
   /** Whether growth goes on beyond `mini`, up to 1.4B parameters. */
@@ -66,7 +66,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Measureme
 }
 
 /** Why the device has no products in float16; `undefined` where it has. */
-async function withoutHalf(name: DeviceName): Promise<string | undefined> {
+async function withoutHalf(name: DeviceKind): Promise<string | undefined> {
   const device = await openDevice(name);
   try {
     await requireHalfProducts(device, "float16");

@@ -1,8 +1,9 @@
 /** Sides that make the same training steps in turn. */
 
 import { median } from "../median.ts";
-import type { DeviceName } from "../runtime/index.ts";
+import type { DeviceKind } from "../runtime/index.ts";
 import type { Precision } from "../tensor/index.ts";
+import { productFlops, productsOf } from "./products.ts";
 import { ownArguments, peerSide, type Side, type Steps } from "./sides.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import { stepFlops, tokensOfStep, type Work } from "./work.ts";
@@ -14,6 +15,7 @@ export interface StepRow {
   readonly seconds: Spread;
   readonly tokensPerSecond: number;
   readonly flopsPerSecond: number;
+  readonly precision: Precision;
   /** The most resident memory, in bytes. */
   readonly peakBytes: number;
   /** Its time over ours, by round. */
@@ -40,25 +42,30 @@ export interface Turns {
 
 export interface OwnSides {
   /** Default: cpu. */
-  readonly device?: DeviceName;
+  readonly device?: DeviceKind;
   /** Whether there are sides with products in float16. Default false. */
   readonly half?: boolean;
 }
 
 /** Our training steps, then their matrix products alone, then others. */
 export function sidesOf(
-  { name, config }: Work,
+  work: Work,
   { device = "cpu", half = false }: OwnSides = {},
   others: readonly Side[] = [],
 ): Side[] {
-  const own = (label: string, task: string, precision: Precision) =>
-    peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision));
+  const { name, config } = work;
+  const own = (label: string, task: string, precision: Precision): Side => ({
+    ...peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision)),
+    precision,
+  });
+  const products = (label: string, precision: Precision): Side => {
+    const flops = productsOf(work).reduce((sum, product) => sum + productFlops(product), 0);
+    return { ...own(label, "products", precision), flops };
+  };
   return [
     own("tokenformer", "steps", "float32"),
-    own("its matrix products alone", "products", "float32"),
-    ...(half
-      ? [own("with products in float16", "steps", "float16"), own("these products alone", "products", "float16")]
-      : []),
+    products("its matrix products alone", "float32"),
+    ...(half ? [own("with products in float16", "steps", "float16"), products("these products alone", "float16")] : []),
     ...others,
   ];
 }
@@ -78,8 +85,8 @@ export async function compareSteps(
     }
     const memory: number[] = [];
     for (const side of sides) memory.push(await side.memory());
-    const rows = sides.map(({ name }, index) =>
-      rowOf(work, name, times[index] ?? [], times[0] ?? [], {
+    const rows = sides.map((side, index) =>
+      rowOf(work, side, times[index] ?? [], times[0] ?? [], {
         peakBytes: memory[index] ?? 0,
         lossDifference: differenceOf(first[index]?.losses ?? [], first[0]?.losses ?? []),
       }),
@@ -92,7 +99,7 @@ export async function compareSteps(
 
 function rowOf(
   work: Work,
-  name: string,
+  { name, flops = stepFlops(work), precision = "float32" }: Side,
   times: readonly number[],
   ours: readonly number[],
   rest: Pick<StepRow, "peakBytes" | "lossDifference">,
@@ -102,7 +109,8 @@ function rowOf(
     name,
     seconds,
     tokensPerSecond: tokensOfStep(work) / seconds.median,
-    flopsPerSecond: stepFlops(work) / seconds.median,
+    flopsPerSecond: flops / seconds.median,
+    precision,
     timeOverOurs: spreadOf(times.map((time, round) => time / (ours[round] ?? Number.NaN))),
     ...rest,
   };

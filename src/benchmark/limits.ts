@@ -1,6 +1,6 @@
 /** The machine's limit: how fast large matrix products of the shapes of a training step are, by themselves. */
 
-import { type DeviceName, openDevice } from "../runtime/index.ts";
+import { type DeviceKind, openDevice } from "../runtime/index.ts";
 import { type CountedProduct, compileProducts, distinctProducts, productFlops } from "./products.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import type { Work } from "./work.ts";
@@ -35,7 +35,7 @@ export interface Limits {
 const OPERATIONS = 5e9;
 
 /** ONNX Runtime as the training step uses it. */
-export async function ownMultiplier(name: DeviceName): Promise<Multiplier> {
+export async function ownMultiplier(name: DeviceKind): Promise<Multiplier> {
   const device = await openDevice(name);
   return {
     name: "ONNX Runtime",

@@ -46,10 +46,19 @@ function stepSection(comparison: StepComparison, limits: readonly Limits[]): str
   const cells = rows.map((row) => [
     row.name,
     ...[seconds(row.seconds), formatInteger(row.tokensPerSecond), rate(row.flopsPerSecond)],
-    Number.isFinite(peak) ? formatShare(row.flopsPerSecond / peak) : "–",
+    Number.isFinite(peak) && row.precision === "float32" ? formatShare(row.flopsPerSecond / peak) : "–",
     ...[ratio(row.timeOverOurs), formatBytes(row.peakBytes), difference(row)],
   ]);
-  const head = ["", "step", "tokens/s", "GFLOP/s", "of the peak", "time over ours", "peak memory", "losses differ by"];
+  const head = [
+    "",
+    "step",
+    "tokens/s",
+    "GFLOP/s",
+    "of the peak",
+    "time over ours",
+    "peak memory of the host",
+    "losses differ by",
+  ];
   const note = `${counted(rounds, "round")}, in turns of ${counted(stepsEach, "step")}.`;
   return `## Training step: ${model}, ${work}\n\n${table(head, cells)}\n\n${note}`;
 }

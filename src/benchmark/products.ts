@@ -28,7 +28,7 @@ export interface Product {
 /** Every product of a step, in order: those of the forward pass, and two for each in the backward pass. */
 export function productsOf({ config, batch }: Work): Product[] {
   const sizes = new Map([...sizesOf(config), ["B", batch], ["T", config.context]] as const);
-  const { nodes } = gradientsOf(modelOf(config)).graph;
+  const { nodes } = gradientsOf(modelOf(config), config.context).graph;
   return nodes
     .filter(({ operator }) => operator.name === "matmul")
     .map(({ inputs, attributes }) => {

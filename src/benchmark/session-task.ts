@@ -22,7 +22,7 @@ export interface SessionTimes {
 export async function sessionTask([layers = ""]: readonly string[]): Promise<void> {
   const { model } = configSchema.parse(presets["124m"].config);
   const config = { ...model, layers: Number(layers), vocabulary: model.vocabulary ?? 65 };
-  const traced = await timeOf(async () => gradientsOf(modelOf(config)));
+  const traced = await timeOf(async () => gradientsOf(modelOf(config), config.context));
   const emitted = await timeOf(async () => emitOnnx(traced.result.graph));
   const device = await openDevice("cpu");
   const compiled = await timeOf(() => device.compile(traced.result.graph, { download: ["loss"] }));

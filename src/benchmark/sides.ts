@@ -2,11 +2,16 @@
 
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import type { Precision } from "../tensor/index.ts";
 import { openPeer, type Peer } from "./peer.ts";
 
 /** Something that makes steps. */
 export interface Side {
   readonly name: string;
+  /** Floating-point operations of its step. Default: as many as the formula says. */
+  readonly flops?: number;
+  /** Of its matrix products. Default: float32. */
+  readonly precision?: Precision;
   /** Makes some steps: seconds of each, and the losses before them, where it has some. */
   steps(count: number): Promise<Steps>;
   /** The most resident memory so far, in bytes. */

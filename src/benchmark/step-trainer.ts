@@ -15,5 +15,9 @@ export function stepTrainer(
 ): Promise<Trainer> {
   const sizes = { sequences: batch, context: config.context };
   const replicas = replicasFor(device, sizes, countParameters(config).total);
-  return Trainer.create(device, modelOf(config), state, { ...training, given: givenOf(config), replicas, precision });
+  return Trainer.create(device, modelOf(config), state, {
+    ...{ ...training, replicas, precision },
+    given: givenOf(config),
+    time: config.context,
+  });
 }

@@ -13,14 +13,13 @@ import {
 } from "../benchmark/index.ts";
 import { UserError } from "../errors.ts";
 import { makeFolder } from "../formats/index.ts";
-import type { DeviceName } from "../runtime/index.ts";
+import type { DeviceKind } from "../runtime/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { wholeOption } from "./numbers.ts";
 import { note, print, printJson } from "./output.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options {
-  readonly device: DeviceName;
+  readonly device: DeviceKind;
   readonly only?: readonly BenchmarkPart[];
   readonly sizes: readonly WorkName[];
   readonly large: boolean;
@@ -31,7 +30,7 @@ interface Options {
 
 export const benchCommand = () =>
   new Command("bench")
-    .addOption(deviceOption())
+    .addOption(new Option("--device <name>", "where to compute").choices(["cpu", "webgpu", "cuda"]).default("cpu"))
     .addOption(
       new Option(
         "--only <parts...>",

@@ -49,9 +49,16 @@ export interface Traced {
   readonly logits: Tensor;
 }
 
-export function traceModel(model: Model, options: { readonly training: boolean }): Traced {
-  const scope = Scope.root(options);
-  const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
+export interface TraceOptions {
+  /** Whether dropout is active. */
+  readonly training: boolean;
+  /** The tokens of each sequence. Default: any number; if it is known, long attention takes less time. */
+  readonly time?: number | undefined;
+}
+
+export function traceModel(model: Model, { training, time }: TraceOptions): Traced {
+  const scope = Scope.root({ training });
+  const tokens = input("tokens", [symbol("B"), time ?? symbol("T")], "int32");
   return { scope, tokens, logits: model(scope, tokens) };
 }
 
@@ -118,7 +125,7 @@ function groupOf(name: string): Exclude<keyof ParameterCounts, "total"> {
 /**
  * Floating-point operations of a forward pass over one sequence of T tokens, a multiplication and an addition counted as two:
  * 2 N T for the N parameters of the layers, 4 · layers · width · T² for the attention between tokens (counted in full, as
- * the mask saves nothing), 2 · vocabulary · width · T for the logits (TokenFormer, arXiv 2410.23168, table 6). A bigram model
+ * is usual, though training leaves out part of what the mask hides), 2 · vocabulary · width · T for the logits (TokenFormer, arXiv 2410.23168, table 6). A bigram model
  * only looks up rows: 0.
  */
 export function forwardFlops(config: Complete, time: number = config.context): number {

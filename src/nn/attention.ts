@@ -20,6 +20,7 @@ import {
   reshape,
   rotate,
   sin,
+  slice,
   softmax,
   type Tensor,
   transpose,
@@ -36,12 +37,19 @@ export interface AttentionOptions {
   readonly rotary: number;
 }
 
+/**
+ * With a known number of tokens, attention is computed in blocks of rows, each without the columns after its last row, which
+ * the mask would hide: in at most so many, as each makes the program larger, of at least so many rows.
+ */
+const BLOCKS = 4;
+const BLOCK_ROWS = 256;
+
 /** The base of the rotary angles (RoFormer, arXiv 2104.09864, section 3.2.2). */
 const ROTARY_BASE = 10_000;
 
 /**
  * Each token attends to itself and to those before it: softmax(Q Kᵀ / √C) V for each head. Records the weights
- * [B, H, T, T], as they are before dropout, as `weights`.
+ * [B, H, T, T], as they are before dropout, as `weights`, unless they are computed in blocks.
  * @param query [B, T, D], as key and value
  * @returns [B, T, D]
  */
@@ -63,18 +71,34 @@ export function causalAttention(
   const q = rotated(splitHeads(query, options.heads)); // [B, H, T, C]
   const k = rotated(splitHeads(key, options.heads)); // [B, H, T, C]
   const v = splitHeads(value, options.heads); // [B, H, T, C]
-  const scores = matmul(q, k, { transposeB: true, alpha: 1 / Math.sqrt(channels) }); // [B, H, T, T]
-  const weights = softmax(add(scores, causalMask(time))); // [B, H, T, T]
-  scope.record("weights", weights);
-  const dropped = dropout(scope, weights, options.dropout);
-  const attended = transpose(matmul(dropped, v), [0, 2, 1, 3]); // [B, T, H, C]
-  return reshape(attended, [at(query.shape, 0), time, width]); // [B, T, D]
+  const blocks = rowBlocks(time);
+  const attendedBlocks = blocks.map(([from, to]) => {
+    // R rows of queries, and the S tokens up to the last of them.
+    const upTo = (x: Tensor, start: number) => (blocks.length === 1 ? x : slice(x, 2, start, to));
+    const scores = matmul(upTo(q, from), upTo(k, 0), { transposeB: true, alpha: 1 / Math.sqrt(channels) }); // [B, H, R, S]
+    const weights = softmax(add(scores, causalMask(from, to))); // [B, H, R, S]
+    if (blocks.length === 1) scope.record("weights", weights);
+    return matmul(dropout(scope, weights, options.dropout), upTo(v, 0)); // [B, H, R, C]
+  });
+  const attended = concat(attendedBlocks, 2); // [B, H, T, C]
+  return reshape(transpose(attended, [0, 2, 1, 3]), [at(query.shape, 0), time, width]); // [B, T, D]
 }
 
-/** 0 where a row's token may look at a column's, far below any score elsewhere: [T, T]. */
-function causalMask(time: Dimension): Tensor {
-  const positions = range(time);
-  const visible = greaterOrEqual(reshape(positions, [time, 1]), reshape(positions, [1, time]));
+/** Rows from … to of the scores that are computed together: all of them, unless there are many. */
+function rowBlocks(time: Dimension): readonly (readonly [from: number, to: Dimension])[] {
+  if (typeof time !== "number") return [[0, time]];
+  const size = Math.max(BLOCK_ROWS, Math.ceil(time / BLOCKS));
+  return Array.from({ length: Math.ceil(time / size) }, (_, block) => [
+    block * size,
+    Math.min(time, (block + 1) * size),
+  ]);
+}
+
+/** For rows from … to: 0 where a row's token may look at a column's, far below any score elsewhere: [to - from, to]. */
+function causalMask(from: number, to: Dimension): Tensor {
+  const columns = range(to);
+  const rows = from === 0 ? columns : slice(columns, 0, from, to);
+  const visible = greaterOrEqual(reshape(rows, [at(rows.shape, 0), 1]), reshape(columns, [1, to]));
   return where(visible, constant(0), -1e9);
 }
 

@@ -29,7 +29,7 @@ export interface ParameterSpec {
 export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 
 /** Names of what a program is given beside the parameters of a model. */
-const RESERVED = new Set(["tokens", "targets", "lossScale"]);
+const RESERVED = new Set(["tokens", "targets", "lossFactor"]);
 
 /** What a trace collects. */
 interface Trace {

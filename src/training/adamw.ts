@@ -48,8 +48,8 @@ export interface UpdateStep {
   readonly step: number;
   /** Updates made before, for parameters without generations. */
   readonly updates: number;
-  /** The gradients are those of the loss times this: see `LossScale`. Default 1. */
-  readonly lossScale?: number;
+  /** The gradients are those of the loss times this: see `LossScale`. */
+  readonly lossScale: number;
   /** The generations of a parameter's rows, if it has any. */
   readonly generations: (name: string) => readonly Generation[] | undefined;
 }
@@ -139,7 +139,7 @@ class KernelOptimizer implements Optimizer {
       shared,
       clip: this.#options.clip === 0 ? Number.POSITIVE_INFINITY : this.#options.clip,
       learningRate: step.learningRate,
-      lossScale: step.lossScale ?? 1,
+      lossScale: step.lossScale,
       tensors: this.#specs.map((spec) => ({
         name: spec.name,
         decay: decays(spec) ? this.#options.weightDecay : 0,
@@ -227,7 +227,7 @@ class GraphOptimizer implements Optimizer {
       ...prefixed(PREFIXES.first, state.first),
       ...prefixed(PREFIXES.second, state.second),
       learningRate: scalar(step.learningRate),
-      unscale: scalar(1 / (step.lossScale ?? 1)),
+      unscale: scalar(1 / step.lossScale),
     };
     for (const { name } of this.#specs) {
       Object.assign(inputs, rowInputs(name, required(state.parameters, name).shape, step, this.#options));

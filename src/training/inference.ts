@@ -1,7 +1,7 @@
 /** A model with its weights on a device: losses and logits. Programs are compiled when they are first used. */
 
 import type { HostArray } from "../growth/index.ts";
-import { type QuantizationName, quantizationOf, type Traced, traceModel } from "../model/index.ts";
+import { type QuantizationName, quantizationOf, type Traced, type TraceOptions, traceModel } from "../model/index.ts";
 import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
@@ -139,16 +139,16 @@ export class Inference {
 }
 
 /** A model's loss as `lossOf` has it, with the scope of its trace. */
-export function tracedLoss(model: Model, training: boolean) {
-  const traced = traceModel(model, { training });
+export function tracedLoss(model: Model, options: TraceOptions) {
+  const traced = traceModel(model, options);
   return { scope: traced.scope, loss: lossOf(traced) };
 }
 
-/** The summed loss on a batch times `lossScale`, a given value: 1 / tokens makes it the mean. */
+/** The summed loss on a batch times `lossFactor`, a given value: 1 / tokens makes it the mean. */
 export function lossOf({ tokens, logits }: Traced): Tensor {
   const targets = input("targets", tokens.shape, "int32");
   const losses = crossEntropy(rowsOf(logits), reshape(targets, [elements(targets.shape)])); // [B T]
-  return mul(sum(losses, [0]), input("lossScale", []));
+  return mul(sum(losses, [0]), input("lossFactor", []));
 }
 
 function recorded({ records }: Scope, path: string): Tensor {
@@ -158,12 +158,12 @@ function recorded({ records }: Scope, path: string): Tensor {
 }
 
 /** The inputs of `lossOf` that a batch gives. */
-export function batchInputs({ tokens, targets, sequences, context }: TokenBatch, lossScale: number) {
+export function batchInputs({ tokens, targets, sequences, context }: TokenBatch, lossFactor: number) {
   const shape = [sequences, context];
   return {
     tokens: { dtype: "int32", shape, data: tokens },
     targets: { dtype: "int32", shape, data: targets },
-    lossScale: scalar(lossScale),
+    lossFactor: scalar(lossFactor),
   } as const;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Dynamic loss scaling (arXiv 1710.03740, section 3.2): where products round to float16, the loss is multiplied by a factor,
  * so that small gradients do not round to zero, and the gradients are divided by it afterwards, in float32. Factors are powers
- * of two, which round nothing.
+ * of two, which round nothing in float32. It is no part of a checkpoint: a run that is resumed begins with the first factor again.
  */
 
 const FIRST = 2 ** 16;
@@ -25,11 +25,11 @@ export class LossScale {
     this.#updates = 0;
   }
 
-  /** The gradients overflowed: halves the factor. Returns false where it is 1, so that something else is wrong. */
+  /** The gradients overflowed: halves the factor. Returns false where it was 1 and did not help; it begins anew then. */
   lower(): boolean {
     this.#updates = 0;
-    if (this.#factor === 1) return false;
-    this.#factor /= 2;
-    return true;
+    const helps = this.#factor > 1;
+    this.#factor = helps ? this.#factor / 2 : FIRST;
+    return helps;
   }
 }

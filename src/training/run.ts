@@ -74,7 +74,7 @@ export async function assemble(begun: Beginning, options: RunOptions): Promise<R
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
 function trainerOf(device: Device, config: Config, state: ModelState): Promise<Trainer> {
   const replicas = replicasOf(device, config, state.config);
-  const options = { ...config.training, given: givenOf(state.config), replicas };
+  const options = { ...config.training, given: givenOf(state.config), replicas, time: state.config.context };
   return Trainer.create(device, modelOf(state.config), state, options);
 }
 
@@ -379,7 +379,7 @@ export class Run {
     const largest = norms.slice(0, 3).map(([name, norm]) => `${name} ${norm.toPrecision(3)}`);
     const kept = this.#sink === undefined ? "" : ` The last checkpoint in ${this.#sink.place} is kept.`;
     throw new DivergenceError(
-      `${what}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate, or limit the gradients with training.clip.`,
+      `${what}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate, ${this.#config.training.precision === "float16" ? "take training.precision=float32, " : ""}or limit the gradients with training.clip.`,
     );
   }
 }

@@ -41,7 +41,12 @@ export interface TrainerOptions extends AdamWOptions {
   readonly given?: ReadonlyMap<string, number>;
   /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
   readonly replicas?: number;
-  /** Of matrix products; float16 is for one replica. Default: float32. */
+  /** The tokens of each sequence, if it is always the same: long attention takes less time then. Default: any number. */
+  readonly time?: number;
+  /**
+   * Of matrix products; float16 is for one replica. On the cpu they stay in float32, see `requireHalfProducts` for others.
+   * Default: float32.
+   */
   readonly precision?: Precision;
 }
 
@@ -55,6 +60,7 @@ export class Trainer {
   readonly #replicas: Replicas | undefined;
   readonly #optimizer: Optimizer;
   readonly #specs: readonly ParameterSpec[];
+  readonly #time: number | undefined;
   /** Where products are in float16. */
   readonly #lossScale: LossScale | undefined;
   #counts: Counts;
@@ -66,8 +72,8 @@ export class Trainer {
       readonly gradients: Program;
       readonly replicas: Replicas | undefined;
       readonly optimizer: Optimizer;
-      readonly lossScale: LossScale | undefined;
     },
+    { time, precision }: Pick<TrainerOptions, "time" | "precision">,
     specs: readonly ParameterSpec[],
     counts: Counts,
     moments: Omit<OptimizerState, "parameters">,
@@ -77,7 +83,8 @@ export class Trainer {
     this.#gradients = programs.gradients;
     this.#replicas = programs.replicas;
     this.#optimizer = programs.optimizer;
-    this.#lossScale = programs.lossScale;
+    this.#time = time;
+    this.#lossScale = precision === "float16" ? new LossScale() : undefined;
     this.#specs = specs;
     this.#counts = counts;
     this.#moments = moments;
@@ -88,7 +95,7 @@ export class Trainer {
     const { replicas: count = 1, precision: products = "float32" } = options;
     if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
     if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
-    const { specs, graph: gradientGraph } = gradientsOf(model);
+    const { specs, graph: gradientGraph } = gradientsOf(model, options.time);
     const names = specs.map(({ name }) => name);
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
     const compiling = device.compile(gradientGraph, {
@@ -103,12 +110,11 @@ export class Trainer {
         gradients: await compiling,
         replicas,
         optimizer: await createOptimizer(device, specs, options),
-        lossScale: products === "float16" ? new LossScale() : undefined,
       };
       const { parameters, ...moments } = await uploadState(device, state);
       await replicas?.load(parameters);
       const inference = new Inference(device, model, parameters, options.given);
-      return new Trainer(inference, programs, specs, countsOf(state), moments);
+      return new Trainer(inference, programs, options, specs, countsOf(state), moments);
     } catch (error) {
       await replicas?.close();
       throw error;
@@ -127,12 +133,17 @@ export class Trainer {
 
   /**
    * One update by the gradients of all passes together. If the loss or the gradients are not finite, nothing is updated. Where
-   * products are in float16 and overflow, the update is tried again with a lower scale of the loss.
+   * products are in float16 and gradients overflow, the update is tried again with a lower scale of the loss.
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
    */
   async update(passes: readonly TokenBatch[], learningRate: number, seed: number): Promise<StepResult> {
     const { step, updates, lineage } = this.#counts;
+    for (const { context } of passes) {
+      if (this.#time !== undefined && context !== this.#time) {
+        throw new Error(`a batch of context ${context}: this trainer was made for ${this.#time}, its option \`time\``);
+      }
+    }
     for (;;) {
       const lossScale = this.#lossScale?.factor ?? 1;
       const { loss, norm, state } = await this.#updated(passes, seed, {
@@ -144,7 +155,8 @@ export class Trainer {
       });
       this.#keep(state);
       const finite = Number.isFinite(norm);
-      if (!finite && this.#lossScale?.lower() === true) continue;
+      // Where the loss itself is not finite, no scale helps.
+      if (!finite && Number.isFinite(loss) && this.#lossScale?.lower() === true) continue;
       if (finite) {
         this.#countUpdate();
         this.#lossScale?.succeeded();
@@ -234,7 +246,7 @@ export class Trainer {
   }
 
   /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */
-  #passesOfReplicas(passes: readonly TokenBatch[], seed: number, lossScale = 1): PassInputs[][] {
+  #passesOfReplicas(passes: readonly TokenBatch[], seed: number, lossScale: number): PassInputs[][] {
     const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
     const inputs: PassInputs[][] = Array.from({ length: this.replicas }, () => []);
     for (const [pass, whole] of passes.entries()) {
@@ -270,9 +282,12 @@ export class Trainer {
   }
 }
 
-/** The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter. */
-export function gradientsOf(model: Model) {
-  const { scope, loss } = tracedLoss(model, true);
+/**
+ * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter.
+ * @param time the tokens of each sequence; default: any number
+ */
+export function gradientsOf(model: Model, time?: number) {
+  const { scope, loss } = tracedLoss(model, { training: true, time });
   const specs = scope.parameters;
   const wrt = gradients(loss, scope.parameterTensors);
   const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);

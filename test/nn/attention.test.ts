@@ -1,6 +1,16 @@
 import { expect, it } from "vitest";
 import { causalAttention, Scope } from "../../src/nn/index.ts";
-import { gradients, input, mul, sum, symbol } from "../../src/tensor/index.ts";
+import {
+  gradients,
+  graph,
+  input,
+  mul,
+  printDimension,
+  type Shape,
+  sum,
+  symbol,
+  type Tensor,
+} from "../../src/tensor/index.ts";
 import { run, useDevice } from "../support/device.ts";
 import * as reference from "../support/reference.ts";
 import { expectClose, normal, type Values, values } from "../support/values.ts";
@@ -73,4 +83,41 @@ it("sees only distances with rotary positions: the same vectors shifted in time 
   const [rotated, plain] = [(await attended(distinct, 6)).y, (await attended(distinct, 0)).y];
   expectClose(rotated, values(shape, expected(distinct, 6)), 2e-6);
   expect(rotated.data.some((value, index) => Math.abs(value - (plain.data[index] ?? 0)) > 0.01)).toBe(true);
+});
+
+/** Attention of 523 tokens, and gradients, in a program for that number, or for any. */
+async function long(time: number | undefined) {
+  const [tokens, width] = [523, 6];
+  const shapes = [2, time ?? symbol("T"), width] as const;
+  const names = ["query", "key", "value", "weights"];
+  const [query, key, value, factors] = names.map((name) => input(name, shapes));
+  if (query === undefined || key === undefined || value === undefined || factors === undefined) throw new Error("four");
+  const scope = Scope.root({ training: true });
+  const y = causalAttention(scope, { query, key, value }, { heads: 3, dropout: 0, rotary: 2 });
+  const [dQuery, dKey, dValue] = gradients(sum(mul(y, factors), [0, 1, 2]), [query, key, value]);
+  if (dQuery === undefined || dKey === undefined || dValue === undefined) throw new Error("three gradients");
+  const outputs = { y, dQuery, dKey, dValue };
+  const given = Object.fromEntries(names.map((name) => [name, normal(name, [2, tokens, width])]));
+  return { outputs: await run(device(), outputs, given), scores: scoresOf(outputs) };
+}
+
+/** The shapes of all softmaxes. */
+function scoresOf(outputs: Readonly<Record<string, Tensor>>): Shape[] {
+  const { nodes } = graph("attention", outputs);
+  return nodes.flatMap(({ operator, outputs: [y] }) =>
+    operator.name === "softmax" && y !== undefined ? [y.shape] : [],
+  );
+}
+
+it("of a known number of tokens leaves out columns that the mask hides, and gives the same", async () => {
+  const [blocks, whole] = [await long(523), await long(undefined)];
+  expect(blocks.scores).toEqual([
+    [2, 3, 256, 256],
+    [2, 3, 256, 512],
+    [2, 3, 11, 523],
+  ]);
+  expect(whole.scores.map((shape) => shape.map(printDimension))).toEqual([["2", "3", "T", "T"]]);
+  for (const name of ["y", "dQuery", "dKey", "dValue"] as const) {
+    expectClose(blocks.outputs[name], whole.outputs[name], 2e-6, name);
+  }
 });

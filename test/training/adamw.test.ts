@@ -42,6 +42,7 @@ function updateStep(step: number): UpdateStep {
     learningRate: LEARNING_RATE,
     step,
     updates: step - 1,
+    lossScale: 1,
     generations: (name) => (name === "site.keys" ? generations(counts) : undefined),
   };
 }
@@ -91,7 +92,7 @@ function kernelParameters(step: UpdateStep, { clip, ...others }: AdamWOptions = 
     decay: shape.length > 1 ? options.weightDecay : 0,
     rows: rowUpdates(shape.map(Number), step.generations(name), step, options),
   }));
-  const { learningRate, lossScale = 1 } = step;
+  const { learningRate, lossScale } = step;
   return { ...others, clip: clip === 0 ? Number.POSITIVE_INFINITY : clip, learningRate, lossScale, tensors };
 }
 
@@ -266,7 +267,7 @@ describe("the kernel", () => {
         "g:w": Float32Array.from([1, 2, 3, 4, 5, 6], (k) => (((t * k) % 7) - 3) * 0.25),
         "g:b": Float32Array.of((t % 3) - 1, (t % 5) - 2),
       };
-      const step = { learningRate: 0.01, step: t, updates: t - 1, generations: () => undefined };
+      const step = { learningRate: 0.01, step: t, updates: t - 1, lossScale: 1, generations: () => undefined };
       const tensors = [
         { name: "w", decay: 0.1, rows: rowUpdates([2, 3], undefined, step, options) },
         { name: "b", decay: 0, rows: rowUpdates([2], undefined, step, options) },

@@ -68,6 +68,30 @@ describe("replicas", () => {
     }
   });
 
+  it("drop the same weights of attention in blocks", async () => {
+    const config: Complete = { ...tinyTokenFormer, context: 300, dropout: 0.3 };
+    const state = modelState(config, initialState(modelOf(config), 3, sizesOf(config)));
+    const batch = drawnBatch("long", [3, 300], 13);
+    const updates = async (replicas: number, time: number | undefined) => {
+      const more = { given: givenOf(config), replicas, ...(time !== undefined && { time }) };
+      const trainer = await Trainer.create(device(), modelOf(config), state, { ...options, ...more });
+      const results = [await trainer.update([batch], 0.01, 1), await trainer.update([batch], 0.01, 1)];
+      const wrong = trainer.update(passes, 0.01, 1);
+      if (time === undefined) await wrong;
+      else
+        await expect(wrong).rejects.toThrow("a batch of context 4: this trainer was made for 300, its option `time`");
+      await trainer.close();
+      return results;
+    };
+    const [one, two, whole] = [await updates(1, 300), await updates(2, 300), await updates(1, undefined)];
+    two.forEach(({ loss, gradientNorm }, step) => {
+      expect(loss).toBeCloseTo(one[step]?.loss ?? Number.NaN, 5);
+      expect(gradientNorm).toBeCloseTo(one[step]?.gradientNorm ?? Number.NaN, 4);
+    });
+    // Each block has masks of its own, so that it can be told that there are blocks.
+    expect(Math.abs((whole[0]?.loss ?? 0) - (one[0]?.loss ?? 0))).toBeGreaterThan(1e-4);
+  });
+
   it("update nothing where one has no finite gradients", async () => {
     const state = modelState(tinyTokenFormer, initialState(modelOf(tinyTokenFormer), 3, sizesOf(tinyTokenFormer)));
     const given = givenOf(tinyTokenFormer);

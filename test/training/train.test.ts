@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { inputName, printType } from "../../src/tensor/index.ts";
 import { createCorpus, memoryTokens, Random } from "../../src/text/index.ts";
 import { loadCheckpoint, Run, readMetrics, train } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
@@ -222,4 +223,15 @@ describe("a run is refused", () => {
       `"UserError: cannot write <folder>/file: there is a file where a folder should be; remove it or check the path"`,
     );
   });
+});
+
+it("compiles the update for the context of its batches alone", async () => {
+  const compile = vi.spyOn(device(), "compile");
+  const run = await Run.start({ config: tinyConfig(), data: corpus, device: device() });
+  const shapes = compile.mock.calls.flatMap(([{ name, inputs }]) =>
+    name === "gradients" ? inputs.filter((tensor) => inputName(tensor) === "tokens").map(printType) : [],
+  );
+  compile.mockRestore();
+  await run.close();
+  expect(shapes).toEqual(["int32[B, 7]"]);
 });

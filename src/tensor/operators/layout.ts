@@ -33,7 +33,10 @@ export function mean(x: Tensor): Tensor {
 }
 
 /** The tensors one after the other along an axis. */
-export const concat = (tensors: readonly Tensor[], axis: number): Tensor => apply(layout.concat, { axis }, tensors);
+export function concat(tensors: readonly Tensor[], axis: number): Tensor {
+  const [only] = tensors;
+  return tensors.length === 1 && only !== undefined ? only : apply(layout.concat, { axis }, tensors);
+}
 
 /** Elements `start` to `end` (exclusive) of an axis; where they are symbolic, they must lie in it when the program runs. */
 export const slice = (x: Tensor, axis: number, start: Dimension, end: Dimension): Tensor =>

@@ -11,7 +11,7 @@ export interface MatmulOptions {
   readonly transposeA?: boolean;
   /** Use b with its last two axes swapped. */
   readonly transposeB?: boolean;
-  /** A constant factor, which costs nothing here. Default 1. */
+  /** A constant factor, which costs nothing in float32. Default 1. */
   readonly alpha?: number;
 }
 
@@ -46,6 +46,7 @@ export const products = {
       if (emitter.products === "float32") return product(emitter, inputs, ranks, attributes);
       const [a, b] = inputs;
       const rounded = product(emitter, [emitter.half(a), emitter.half(b)], ranks, { ...attributes, alpha: 1 });
+      // The factor comes after: before, each factor of an operand would need a rounded copy of its own.
       const y = emitter.node("Cast", [rounded], { to: { int: onnxDataType.float32 } });
       return scaled(emitter, y, alpha);
     },

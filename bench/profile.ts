@@ -1,0 +1,150 @@
+/**
+ * Where the time of a training step goes: ONNX Runtime's own profile of its program by kind of operator, what the binding adds,
+ * and the optimiser.
+ *
+ *     npm run bench:profile -- [--size 124m] [--model tokenformer] [--steps 7] [--out FILE]
+ */
+
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { emitOnnx, givenOf, gradientsOf, modelOf, openDevice, Trainer } from "tokenformer";
+import { batchesOf, stateOf, workModels, workNames, workOf } from "tokenformer/benchmark";
+import { countOf, machine, median, oneOf } from "./measure.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    size: { type: "string", default: "124m" },
+    model: { type: "string", default: "tokenformer" },
+    steps: { type: "string", default: "7" },
+    out: { type: "string" },
+  },
+});
+
+const steps = countOf(options.steps, "--steps");
+const work = workOf(oneOf(workNames, options.size, "--size"), oneOf(workModels, options.model, "--model"));
+
+const [batch] = batchesOf(work, 1);
+if (batch === undefined) throw new Error("a batch");
+const ids = (data: Int32Array) => new Tensor("int32", data, [batch.sequences, batch.context]);
+const scalar = (value: number) => new Tensor("float32", Float32Array.of(value), []);
+const feeds: Record<string, Tensor> = {
+  tokens: ids(batch.tokens),
+  targets: ids(batch.targets),
+  lossFactor: scalar(1 / batch.tokens.length),
+};
+for (const [name, { shape, data }] of stateOf(work).parameters) feeds[name] = new Tensor("float32", data, shape);
+for (const [name, value] of givenOf(work.config)) feeds[name] = scalar(value);
+
+const kinds: Readonly<Record<string, readonly string[]>> = {
+  "matrix products": ["MatMul", "FusedMatMul", "Gemm"],
+  "sums and norms": ["ReduceSum", "ReduceL2", "ReduceMean", "ReduceMax", "LayerNormalization"],
+  "moving and joining": [
+    "Transpose",
+    "Reshape",
+    "Slice",
+    "Concat",
+    "Expand",
+    "Squeeze",
+    "Unsqueeze",
+    "Identity",
+    "Pad",
+  ],
+  "softmax and loss": ["Softmax", "LogSoftmax", "GatherElements", "ScatterElements", "Gather", "OneHot"],
+};
+
+const kindOf = (operator: string) =>
+  Object.keys(kinds).find((kind) => kinds[kind]?.includes(operator)) ?? "elementwise";
+
+/** One line of ONNX Runtime's profile. */
+interface ProfileEvent {
+  readonly cat: string;
+  readonly name: string;
+  /** Microseconds. */
+  readonly dur: number;
+  readonly args: { readonly op_name?: string };
+}
+
+/** Some passes through the program of the gradients: milliseconds of each, but for the first, which warms up. */
+async function passes(profiling: { readonly enableProfiling?: boolean; readonly profileFilePrefix?: string }) {
+  const { graph } = gradientsOf(modelOf(work.config), work.config.context);
+  // The options of src/runtime/session-host.ts, to which profiles are of no use.
+  const session = await InferenceSession.create(emitOnnx(graph), {
+    graphOptimizationLevel: "all",
+    intraOpNumThreads: availableParallelism(),
+    interOpNumThreads: 1,
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+    extra: { session: { force_spinning_stop: "1" } },
+    ...profiling,
+  });
+  const times: number[] = [];
+  for (let pass = 0; pass < steps + 1; pass++) {
+    const begun = performance.now();
+    await session.run(feeds);
+    times.push(performance.now() - begun);
+  }
+  session.endProfiling();
+  await session.release();
+  return times.slice(1);
+}
+
+/** Milliseconds of a pass in the operators of each kind. */
+async function operatorTimes(): Promise<Record<string, number>> {
+  const folder = await mkdtemp(join(tmpdir(), "tokenformer-profile-"));
+  try {
+    await passes({ enableProfiling: true, profileFilePrefix: join(folder, "profile") });
+    const [file = ""] = await readdir(folder);
+    const events: ProfileEvent[] = JSON.parse(await readFile(join(folder, file), "utf8"));
+    const kernels = events.filter(({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"));
+    const perPass = kernels.length / (steps + 1);
+    if (!Number.isInteger(perPass)) throw new Error(`${kernels.length} operators in ${steps + 1} passes`);
+    const each = Array.from({ length: steps }, (_, pass) => kernels.slice((pass + 1) * perPass, (pass + 2) * perPass));
+    const timesOf = (kind: string) =>
+      each.map((pass) => {
+        const ofKind = pass.filter(({ args }) => kindOf(args.op_name ?? "") === kind);
+        return ofKind.reduce((sum, { dur }) => sum + dur, 0) / 1000;
+      });
+    return Object.fromEntries([...Object.keys(kinds), "elementwise"].map((kind) => [kind, median(timesOf(kind))]));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Milliseconds of a whole step on one device. */
+async function stepTime(): Promise<number> {
+  const device = await openDevice("cpu");
+  const rest = { given: givenOf(work.config), time: work.config.context };
+  const trainer = await Trainer.create(device, modelOf(work.config), stateOf(work), { ...work.training, ...rest });
+  const batches = batchesOf(work, 1);
+  const times: number[] = [];
+  for (let step = 0; step < steps + 2; step++) {
+    const begun = performance.now();
+    await trainer.update(batches, work.training.learningRate, 1);
+    times.push(performance.now() - begun);
+  }
+  await device.close();
+  return median(times.slice(2));
+}
+
+const operators = await operatorTimes();
+const call = median(await passes({}));
+const step = await stepTime();
+const inOperators = Object.values(operators).reduce((sum, time) => sum + time, 0);
+const report = {
+  date: new Date().toISOString().slice(0, 10),
+  machine,
+  work: work.name,
+  model: work.config.type,
+  milliseconds: {
+    step,
+    ...operators,
+    "between operators, and copies of outputs": call - inOperators,
+    "optimiser and the rest": step - call,
+  },
+};
+const json = `${JSON.stringify(report, undefined, 2)}\n`;
+if (options.out !== undefined) await writeFile(options.out, json);
+process.stdout.write(json);
