@@ -46,7 +46,22 @@ describe("the page", () => {
     expect(told).toEqual(compareArms(results).map(({ sentence }) => sentence));
     expect(told).toHaveLength(names.length - 1);
     expect(texts(root, ".lead")).toEqual([
-      "Here it pays: for the same compute, the grown model ends at a lower loss than one trained from scratch.",
+      "For the same compute, the grown model ends at a lower loss than one trained from scratch. Training the smallest model on, without growth, ends higher than growing.",
+    ]);
+  });
+
+  test("begins with what speaks against growing, too", () => {
+    const lower = (run: CellResult["runs"][number]) => ({
+      ...run,
+      outcomes: run.outcomes.map((outcome) => ({ ...outcome, loss: outcome.loss - 1 })),
+    });
+    const arms = results.arms.map((arm) =>
+      arm.id === "no-growth"
+        ? { ...arm, cells: arm.cells.map((cell) => ({ ...cell, runs: cell.runs.map(lower) })) }
+        : arm,
+    );
+    expect(texts(parse(renderPage(studyDocument({ ...results, arms }))), ".lead")).toEqual([
+      "For the same compute, the grown model ends at a lower loss than one trained from scratch. Training the smallest model on, without growth, ends lower than growing.",
     ]);
   });
 

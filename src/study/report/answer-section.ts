@@ -12,11 +12,12 @@ export function answerSection(
   ablations: AblationVerdicts,
 ): Section {
   const main = comparisons.find(({ id }) => id === "scratch-flops");
+  const never = comparisons.find(({ id }) => id === "no-growth");
   const verdicts = comparisons.map(({ verdict, sentence }) => ({ verdict, text: sentence }));
   const speed = main === undefined ? [] : speedSentence(main, results);
   const blocks: Block[] = [
     ...(missingItems(results).length === 0 ? [] : [note(underWay)]),
-    { kind: "lead", text: leads[main?.verdict ?? "unknown"] },
+    { kind: "lead", text: `${leads[main?.verdict ?? "unknown"]}${againstNoGrowth[never?.verdict ?? "unknown"]}` },
     ...speed.map(paragraph),
     ...(verdicts.length === 0 ? [] : [{ kind: "verdicts", items: verdicts } as const]),
     note(`${rule} The sizes counted are those reached by growing, the first one is not.`),
@@ -29,13 +30,21 @@ const underWay =
   "Parts of this study are missing or failed, as “What was compared” lists; what follows is of the rest.";
 
 const leads: Readonly<Record<Verdict, string>> = {
-  better: "Here it pays: for the same compute, the grown model ends at a lower loss than one trained from scratch.",
-  worse:
-    "Here it does not pay: for the same compute, the grown model ends at a higher loss than one trained from scratch.",
-  none: "Here it neither pays nor costs: for the same compute, no difference was found between growing and training from scratch.",
+  better: "For the same compute, the grown model ends at a lower loss than one trained from scratch.",
+  worse: "For the same compute, the grown model ends at a higher loss than one trained from scratch.",
+  none: "For the same compute, no difference was found between growing and training from scratch.",
   mixed: "It depends: for the same compute, growing is not better or worse than training from scratch throughout.",
   unknown:
     "Not known yet: the runs that compare growing with training from scratch at the same compute are not all done.",
+};
+
+/** Without it, growing could seem to pay where only starting small does. */
+const againstNoGrowth: Readonly<Record<Verdict, string>> = {
+  better: " Training the smallest model on, without growth, ends higher than growing.",
+  worse: " Training the smallest model on, without growth, ends lower than growing.",
+  none: " No difference was found to training the smallest model on, without growth.",
+  mixed: "",
+  unknown: "",
 };
 
 /** By the largest size of which it is known. */
