@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
+import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { fileExists, makeFolder, readJson, writeJson } from "../formats/index.ts";
 import { formatDuration } from "../report/format.ts";
@@ -17,6 +18,7 @@ import {
   type StudyConfig,
   type StudyPlan,
   studyPresets,
+  studySchema,
 } from "../study/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { EMBEDDED, openCorpus } from "../training/index.ts";
@@ -142,13 +144,28 @@ async function openDevices({ device, parallel }: Options): Promise<Device[]> {
 async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promise<void> {
   await makeFolder(out);
   const file = join(out, "study.json");
-  const { seeds, arms, ablation, ...fixed } = study;
-  const own: unknown = JSON.parse(JSON.stringify({ data: name, study: { ...fixed, stage: ablation?.stage } }));
+  const own = noteOf(name, study, study.ablation?.stage);
   if (!(await fileExists(file))) return writeJson(file, own);
-  if (isDeepStrictEqual(await readJson(file), own)) return;
+  const noted = noteSchema.safeParse(await readJson(file));
+  // Read as a configuration, so that options which are newer than the note have their defaults.
+  const read = noted.success ? studySchema.safeParse(noted.data.study) : noted;
+  if (noted.success && read.success) {
+    const { data, stage } = noted.data;
+    if (isDeepStrictEqual(noteOf(data, read.data, stage), own)) return;
+  }
   throw new UserError(
     `${out}: holds another study (see ${file}); go on with its own options, or choose another folder`,
   );
+}
+
+const noteSchema = z
+  .object({ data: z.string(), study: z.looseObject({ stage: z.number().optional() }) })
+  .transform(({ data, study: { stage, ...study } }) => ({ data, study, stage }));
+
+/** What makes a study another one: all but seeds, arms and questions. */
+function noteOf(data: string, study: StudyConfig, stage: number | undefined): unknown {
+  const { seeds: _seeds, arms: _arms, ablation: _ablation, ...fixed } = study;
+  return JSON.parse(JSON.stringify({ data, study: { ...fixed, stage } }));
 }
 
 /** The command as a user types it. */

@@ -1,7 +1,7 @@
 /** `tokenformer study` as a user meets it. */
 
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { json, useCommandLine } from "../support/command-line.ts";
 
@@ -47,6 +47,13 @@ it("plans, runs, goes on with more arms and reports", { timeout: 60_000 }, async
     spent: { runs: 2 },
     command: expect.stringContaining("study progressive"),
   });
+  // As an earlier version noted it, without an option that came later.
+  const noted: { study: { training: { precision?: string } } } = JSON.parse(
+    await readFile(at("study", "study.json"), "utf8"),
+  );
+  expect(noted.study.training.precision).toBe("float32");
+  delete noted.study.training.precision;
+  await writeFile(at("study", "study.json"), JSON.stringify(noted));
   const more = await run(...progressive(...tiny, "--out", "study", "--arms", "grown,net2net,no-growth"));
   expect(more).toMatchObject({ code: 0, stdout: "report: study/report.html\n" });
   expect(more.stderr.match(/ rate 0\.01 /g)).toHaveLength(1); // only the new arm
