@@ -1,6 +1,5 @@
 /**
- * Where the time of a training step goes: ONNX Runtime's own profile of its program by kind of operator, what the binding adds,
- * and the optimiser.
+ * Where the time of a training step goes: ONNX Runtime's own profile of its program by kind of operator, beside the whole step.
  *
  *     npm run bench:profile -- [--size 124m] [--model tokenformer] [--steps 7] [--out FILE]
  */
@@ -67,8 +66,8 @@ interface ProfileEvent {
   readonly args: { readonly op_name?: string };
 }
 
-/** Some passes through the program of the gradients: milliseconds of each, but for the first, which warms up. */
-async function passes(profiling: { readonly enableProfiling?: boolean; readonly profileFilePrefix?: string }) {
+/** Writes ONNX Runtime's profile of some passes through the program of the gradients, and of one before that warms up. */
+async function writeProfile(profileFilePrefix: string): Promise<void> {
   const { graph } = gradientsOf(modelOf(work.config), work.config.context);
   // The options of src/runtime/session-host.ts, to which profiles are of no use.
   const session = await InferenceSession.create(emitOnnx(graph), {
@@ -78,24 +77,19 @@ async function passes(profiling: { readonly enableProfiling?: boolean; readonly 
     enableMemPattern: false,
     logSeverityLevel: 4,
     extra: { session: { force_spinning_stop: "1" } },
-    ...profiling,
+    enableProfiling: true,
+    profileFilePrefix,
   });
-  const times: number[] = [];
-  for (let pass = 0; pass < steps + 1; pass++) {
-    const begun = performance.now();
-    await session.run(feeds);
-    times.push(performance.now() - begun);
-  }
+  for (let pass = 0; pass < steps + 1; pass++) await session.run(feeds);
   session.endProfiling();
   await session.release();
-  return times.slice(1);
 }
 
 /** Milliseconds of a pass in the operators of each kind. */
 async function operatorTimes(): Promise<Record<string, number>> {
   const folder = await mkdtemp(join(tmpdir(), "tokenformer-profile-"));
   try {
-    await passes({ enableProfiling: true, profileFilePrefix: join(folder, "profile") });
+    await writeProfile(join(folder, "profile"));
     const [file = ""] = await readdir(folder);
     const events: ProfileEvent[] = JSON.parse(await readFile(join(folder, file), "utf8"));
     const kernels = events.filter(({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"));
@@ -130,7 +124,6 @@ async function stepTime(): Promise<number> {
 }
 
 const operators = await operatorTimes();
-const call = median(await passes({}));
 const step = await stepTime();
 const inOperators = Object.values(operators).reduce((sum, time) => sum + time, 0);
 const report = {
@@ -141,8 +134,7 @@ const report = {
   milliseconds: {
     step,
     ...operators,
-    "between operators, and copies of outputs": call - inOperators,
-    "optimiser and the rest": step - call,
+    "copies of outputs, optimiser and the rest": step - inOperators,
   },
 };
 const json = `${JSON.stringify(report, undefined, 2)}\n`;
