@@ -41,7 +41,7 @@ export interface TrainerOptions extends AdamWOptions {
   readonly given?: ReadonlyMap<string, number>;
   /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
   readonly replicas?: number;
-  /** The tokens of each sequence, if it is always the same: long attention takes less time then. Default: any number. */
+  /** The tokens of each sequence, if it is always the same: on the cpu, long attention takes less time then. Default: any number. */
   readonly time?: number;
   /**
    * Of matrix products; float16 is for one replica. On the cpu they stay in float32, see `requireHalfProducts` for others.
@@ -95,7 +95,9 @@ export class Trainer {
     const { replicas: count = 1, precision: products = "float32" } = options;
     if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
     if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
-    const { specs, graph: gradientGraph } = gradientsOf(model, options.time);
+    // With known sizes, ONNX Runtime's WebGPU (browsers, 1.30) fuses the sum before a LayerNormalization into it and loses the
+    // mean and deviation that the gradient needs.
+    const { specs, graph: gradientGraph } = gradientsOf(model, device.kind === "cpu" ? options.time : undefined);
     const names = specs.map(({ name }) => name);
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
     const compiling = device.compile(gradientGraph, {
