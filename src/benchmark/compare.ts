@@ -58,10 +58,8 @@ export function sidesOf(
     ...peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision)),
     precision,
   });
-  const products = (label: string, precision: Precision): Side => {
-    const flops = productsOf(work).reduce((sum, product) => sum + productFlops(product), 0);
-    return { ...own(label, "products", precision), flops };
-  };
+  const flops = productsOf(work).reduce((sum, product) => sum + productFlops(product), 0);
+  const products = (label: string, precision: Precision): Side => ({ ...own(label, "products", precision), flops });
   return [
     own("tokenformer", "steps", "float32"),
     products("its matrix products alone", "float32"),
