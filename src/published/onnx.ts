@@ -64,9 +64,9 @@ function onnxModel(config: Complete): { readonly model: Uint8Array; readonly wei
   const inputs = parametersOf(config).map(({ name, size }) => [name, { shape: size }] as const);
   const weights: PlacedConstant[] = [];
   let end = 0;
-  // Operators that every execution provider has; ONNX Runtime fuses them again where it can.
+  // ONNX Runtime fuses the operators again where it can.
   const { model } = emitWith(graph("tokenformer", traceWithPresent(modelOf(config))), {
-    backend: "webgpu",
+    target: "portable",
     frozen: new Map<string, FrozenInput>([...inputs, ...scalars]),
     place: (constant, bytes) => {
       const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;

@@ -128,7 +128,7 @@ export class Device {
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );
-    const { model, external } = emitWith(graph, { backend: this.kind, products, frozen: new Map(shapes) });
+    const { model, external } = emitWith(graph, { target: this.kind, products, frozen: new Map(shapes) });
     const constants = external.map((constant) => ({ constant, buffer: required(frozen, constant.input).id }));
     const program = await this.#connection.request("compile", {
       model,

@@ -21,9 +21,10 @@ import {
 import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
 import { type ExternalConstant, FrozenConstants, type FrozenInput, type Placement } from "./frozen.ts";
 import { type Graph, inputName } from "./graph.ts";
+import { type Lowering, lowerings, type Target } from "./lowering.ts";
 import { onnxDataType } from "./operators/elementwise.ts";
 import type { DataType, Shape, TensorType } from "./shape.ts";
-import type { Backend, Emitter, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
+import type { Emitter, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
 
 /**
  * The operator set emitted, and the version of the file format that goes with it. ONNX Runtime's WebGPU has no sine and cosine
@@ -37,16 +38,16 @@ const IR_VERSION = 10n;
 const FLOAT16 = 10;
 
 /**
- * The graph as the bytes of an ONNX model. Its inputs and outputs have the graph's names. Any back end can run it, but ONNX
- * Runtime moves to the CPU, with what they read and write, the operators that the back end lacks.
+ * The graph as the bytes of an ONNX model. Its inputs and outputs have the graph's names. Any target can run it, but ONNX
+ * Runtime moves to the CPU, with what they read and write, the operators that a provider lacks.
  */
-export function emitOnnx(graph: Graph, backend: Backend = "cpu"): Uint8Array {
-  return emitWith(graph, { backend }).model;
+export function emitOnnx(graph: Graph, target: Target = "cpu"): Uint8Array {
+  return emitWith(graph, { target }).model;
 }
 
 export interface EmitOptions {
   /** Default: cpu. */
-  readonly backend?: Backend;
+  readonly target?: Target;
   /** Default: float32. */
   readonly products?: Precision;
   /** Inputs that become constants, whose bytes lie outside of the model. Default: none. */
@@ -58,10 +59,10 @@ export interface EmitOptions {
 /** As `emitOnnx`, in other ways. */
 export function emitWith(
   graph: Graph,
-  { backend = "cpu", products = "float32", frozen: inputs = new Map(), place = inOwnFile }: EmitOptions,
+  { target = "cpu", products = "float32", frozen: inputs = new Map(), place = inOwnFile }: EmitOptions,
 ): { readonly model: Uint8Array; readonly external: readonly ExternalConstant[] } {
   const frozen = new FrozenConstants(inputs, place);
-  const emitter = new GraphEmitter(graph, { backend, products }, frozen);
+  const emitter = new GraphEmitter(graph, { lowering: lowerings[target], products }, frozen);
   const names = new Map<Tensor, string>();
   for (const node of graph.nodes) {
     const given = node.inputs.map((input) => known(names, input));
@@ -96,7 +97,7 @@ export function emitWith(
 const inOwnFile: Placement = ({ path }) => ({ location: path, offset: 0 });
 
 class GraphEmitter implements Emitter {
-  readonly backend: Backend;
+  readonly lowering: Lowering;
   readonly products: Precision;
   readonly protos: NodeProto[] = [];
   readonly constants = new Map<string, TensorProto>();
@@ -108,9 +109,9 @@ class GraphEmitter implements Emitter {
   readonly #halves = new Map<string, string>();
   #count = 0;
 
-  constructor(graph: Graph, target: Pick<Emitter, "backend" | "products">, frozen: FrozenConstants) {
-    this.backend = target.backend;
-    this.products = target.products;
+  constructor(graph: Graph, { lowering, products }: Pick<Emitter, "lowering" | "products">, frozen: FrozenConstants) {
+    this.lowering = lowering;
+    this.products = products;
     this.#inputs = graph.inputs;
     this.#frozen = frozen;
     this.#needed = new Set([...graph.outputs.values(), ...graph.nodes.flatMap(({ inputs }) => inputs)]);

@@ -5,6 +5,7 @@
  * the tensors that are wanted (`graph.ts`), differentiated (`gradients.ts`) and emitted as ONNX (`onnx.ts`).
  */
 
+import type { Lowering } from "./lowering.ts";
 import { type DataType, printType, type Shape, type TensorType } from "./shape.ts";
 
 /** Attribute values that can be printed and compared. */
@@ -35,9 +36,6 @@ export interface GradientContext<Attrs extends Attributes, Count extends Arity> 
   readonly attributes: Attrs;
 }
 
-/** What a model is emitted for: an operator may be written in one way for one and in another for another. */
-export type Backend = "cpu" | "webgpu" | "cuda";
-
 /** What the operands of matrix products, and the sums in them, are rounded to; all else is float32. */
 export const precisions = ["float32", "float16"] as const;
 
@@ -45,7 +43,8 @@ export type Precision = (typeof precisions)[number];
 
 /** Writes ONNX nodes; implemented in `onnx.ts`. Values are named by strings. */
 export interface Emitter {
-  readonly backend: Backend;
+  /** How the target writes what is not written alike everywhere. */
+  readonly lowering: Lowering;
   readonly products: Precision;
   /** A float32 value in float16: converted once, however many products use it. */
   half(name: string): string;

@@ -6,7 +6,7 @@ import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { concreteShape, gradients, graph, type Precision } from "../tensor/index.ts";
+import { concreteShape, gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
 import {
   type AdamWOptions,
   createOptimizer,
@@ -95,9 +95,10 @@ export class Trainer {
     const { replicas: count = 1, precision: products = "float32" } = options;
     if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
     if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
-    // With known sizes, ONNX Runtime's WebGPU (browsers, 1.30) fuses the sum before a LayerNormalization into it and loses the
-    // mean and deviation that the gradient needs.
-    const { specs, graph: gradientGraph } = gradientsOf(model, device.kind === "cpu" ? options.time : undefined);
+    const { specs, graph: gradientGraph } = gradientsOf(
+      model,
+      lowerings[device.kind].knownSizes ? options.time : undefined,
+    );
     const names = specs.map(({ name }) => name);
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
     const compiling = device.compile(gradientGraph, {

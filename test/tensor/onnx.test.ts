@@ -2,7 +2,6 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type ModelProto, ModelProtoSchema, type NodeProto } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import {
-  type Backend,
   constant,
   crossEntropy,
   elements,
@@ -17,18 +16,19 @@ import {
   reshape,
   type Shape,
   symbol,
+  type Target,
   type Tensor,
 } from "../../src/tensor/index.ts";
 import { pattentionStep } from "../support/programs.ts";
 
 const [B, T, P] = [symbol("B"), symbol("T"), symbol("layers.0.tokens")];
 
-function decode(outputs: Record<string, Tensor>, backend: Backend = "cpu"): ModelProto {
-  return fromBinary(ModelProtoSchema, emitOnnx(graph("test", outputs), backend));
+function decode(outputs: Record<string, Tensor>, target: Target = "cpu"): ModelProto {
+  return fromBinary(ModelProtoSchema, emitOnnx(graph("test", outputs), target));
 }
 
-function decodeHalf(outputs: Record<string, Tensor>, backend: Backend): ModelProto {
-  return fromBinary(ModelProtoSchema, emitWith(graph("test", outputs), { backend, products: "float16" }).model);
+function decodeHalf(outputs: Record<string, Tensor>, target: Target): ModelProto {
+  return fromBinary(ModelProtoSchema, emitWith(graph("test", outputs), { target, products: "float16" }).model);
 }
 
 function nodesOf(model: ModelProto): NodeProto[] {
@@ -141,7 +141,7 @@ describe("for WebGPU", () => {
       losses: crossEntropy(logits, input("targets", [3], "int32")),
       rows: oneHot(input("ids", [7], "int32"), 11),
     };
-    const types = (backend: Backend) => nodesOf(decode(step, backend)).map(({ opType }) => opType);
+    const types = (target: Target) => nodesOf(decode(step, target)).map(({ opType }) => opType);
     expect(types("cpu")).toEqual(expect.arrayContaining(lacking));
     expect(types("cuda")).toEqual(types("cpu"));
     for (const type of lacking) expect(types("webgpu")).not.toContain(type);
@@ -152,8 +152,8 @@ describe("products in float16", () => {
   const [x, w] = [input("x", [B, 5]), input("w", [7, 5])];
   const twice = { y: matmul(x, w, { transposeB: true, alpha: 0.5 }), z: matmul(w, x, { transposeB: true }) };
 
-  it.each(["cpu", "webgpu"] as const)("round each operand once, and are float32 again at once, on %s", (backend) => {
-    const nodes = nodesOf(decodeHalf(twice, backend));
+  it.each(["cpu", "webgpu"] as const)("round each operand once, and are float32 again at once, on %s", (target) => {
+    const nodes = nodesOf(decodeHalf(twice, target));
     const [toHalf, toFloat] = [10n, 1n].map((type) =>
       nodes.filter(({ opType, attribute }) => opType === "Cast" && attribute[0]?.i === type),
     );

@@ -2,7 +2,7 @@
 
 import { printDimension, sameDimension } from "../dimension.ts";
 import { at, elements, type Shape, type TensorType } from "../shape.ts";
-import { apply, type Emitter, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
+import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { add, div, exp, mul, neg, sub } from "./elementwise.ts";
 import { expand, reshape, sum } from "./layout.ts";
 import { matmul, rowsOf } from "./products.ts";
@@ -55,9 +55,6 @@ export const rotate = (x: Tensor, cosine: Tensor, sine: Tensor, heads?: number):
  */
 const ONE_HOT_ROWS = 4096;
 
-/** Its square is a float32 yet. */
-const SMALLEST_NORM = 1e-18;
-
 export const neural = {
   softmax: {
     name: "softmax",
@@ -99,19 +96,9 @@ export const neural = {
         { dtype, shape: [...shape.slice(0, -1), 1] },
       ];
     },
-    onnx: (emitter, [x, scale], _, { inputs: [input], saved: [factorTensor] }) => {
-      const zero = emitter.scalar(0, "float32");
-      const axes = emitter.integers([input.shape.length - 1]);
-      if (emitter.backend !== "webgpu" && factorTensor !== undefined && !emitter.needs(factorTensor)) {
-        // Fewer nodes, where no gradient wants to see zeros: a norm of zero divides as the smallest one does.
-        const norms = emitter.node("ReduceL2", [x, axes], { keepdims: { int: 1 } });
-        const divisor = emitter.node("Max", [norms, emitter.scalar(SMALLEST_NORM, "float32")]);
-        return [emitter.node("Mul", [x, emitter.node("Div", [scale, divisor])]), ""];
-      }
-      const squares = emitter.node("ReduceSumSquare", [x, axes], { keepdims: { int: 1 } });
-      const inverse = emitter.node("Div", [scale, emitter.node("Sqrt", [squares])]);
-      const factor = emitter.node("Where", [emitter.node("Greater", [squares, zero]), inverse, zero]);
-      return [emitter.node("Mul", [x, factor]), factor];
+    onnx: (emitter, [x, scale], _, { inputs: [input], saved: [factor] }) => {
+      const factorNeeded = factor === undefined || emitter.needs(factor);
+      return emitter.lowering.l2Normalise(emitter, x, scale, input.shape, factorNeeded);
     },
     // y = f x with f = scale/‖x‖: dx = f (g - y Σ g y / scale²), d scale = Σ g y / scale
     gradient: (g, { inputs: [_, scale], output: y, saved }) => {
@@ -202,13 +189,8 @@ export const neural = {
       return [{ dtype: x.dtype, shape: x.shape }];
     },
     onnx: (emitter, [x, columns, values], _, { inputs: [input] }) => {
-      const [column, value] = [columns, values].map((row) => emitter.node("Unsqueeze", [row, emitter.integers([1])]));
-      if (column === undefined || value === undefined) throw new Error("internal: two columns");
-      if (emitter.backend !== "webgpu") {
-        return emitter.node("ScatterElements", [x, column, value], { axis: { int: 1 }, reduction: "add" });
-      }
-      const places = emitOneHot(emitter, columns, 1, staticSize(input.shape));
-      return emitter.node("Add", [x, emitter.node("Mul", [places, value])]);
+      const value = emitter.node("Unsqueeze", [values, emitter.integers([1])]);
+      return emitter.lowering.addAt(emitter, x, columns, value, () => staticSize(input.shape));
     },
     gradient: (g, { inputs: [x, columns] }) => [g, undefined, sum(mul(g, oneHot(columns, staticSize(x.shape))), [-1])],
   } satisfies Operator<NoAttributes, 3>,
@@ -221,7 +203,8 @@ export const neural = {
       checkIds(ids);
       return [{ dtype: "float32", shape: [...ids.shape, depth] }];
     },
-    onnx: (emitter, [ids], { depth }, { inputs: [input] }) => emitOneHot(emitter, ids, input.shape.length, depth),
+    onnx: (emitter, [ids], { depth }, { inputs: [input] }) =>
+      emitter.lowering.oneHot(emitter, ids, input.shape.length, depth),
     gradient: "none",
   } satisfies Operator<{ depth: number }, 1>,
 
@@ -241,7 +224,7 @@ export const neural = {
       ];
     },
     onnx: (emitter, [logits, targets]) => {
-      const logProbabilities = emitLogSoftmax(emitter, logits);
+      const logProbabilities = emitter.lowering.logSoftmax(emitter, logits);
       const column = emitter.node("Unsqueeze", [targets, emitter.integers([1])]);
       const picked = emitter.node("GatherElements", [logProbabilities, column], { axis: { int: 1 } });
       const loss = emitter.node("Neg", [emitter.node("Squeeze", [picked, emitter.integers([1])])]);
@@ -288,28 +271,6 @@ export const neural = {
     ],
   } satisfies Operator<{ heads: number | undefined }, 3>,
 };
-
-/** Ids of some rank as one-hot float32 [..., depth]. */
-function emitOneHot(emitter: Emitter, ids: string, rank: number, depth: number): string {
-  const size = emitter.scalar(depth, "int32");
-  if (emitter.backend !== "webgpu") {
-    return emitter.node("OneHot", [ids, size, emitter.floats([0, 1])], { axis: { int: -1 } });
-  }
-  // WebGPU has no OneHot.
-  const columns = emitter.node("Range", [emitter.scalar(0, "int32"), size, emitter.scalar(1, "int32")]);
-  const column = emitter.node("Unsqueeze", [ids, emitter.integers([rank])]);
-  return emitter.node("Cast", [emitter.node("Equal", [column, columns])], { to: { int: 1 } });
-}
-
-/** ln softmax over the last axis of a matrix. */
-export function emitLogSoftmax(emitter: Emitter, logits: string): string {
-  if (emitter.backend !== "webgpu") return emitter.node("LogSoftmax", [logits], { axis: { int: -1 } });
-  // WebGPU has no LogSoftmax.
-  const reduce = (type: string, x: string) => emitter.node(type, [x, emitter.integers([1])], { keepdims: { int: 1 } });
-  const shifted = emitter.node("Sub", [logits, reduce("ReduceMax", logits)]);
-  const sums = reduce("ReduceSum", emitter.node("Exp", [shifted]));
-  return emitter.node("Sub", [shifted, emitter.node("Log", [sums])]);
-}
 
 export function checkIds(ids: TensorType): void {
   if (ids.dtype !== "int32") throw new Error(`ids must be int32, got ${ids.dtype}`);

@@ -1,6 +1,7 @@
 /** Matrix products. */
 
 import { multiplyDimensions, sameDimension } from "../dimension.ts";
+import { type ProductAttributes, scaled } from "../lowering.ts";
 import { at, broadcast, type Shape } from "../shape.ts";
 import { type Attributes, apply, type Emitter, type Operator, type QuantizedWeights, type Tensor } from "../tensor.ts";
 import { onnxDataType } from "./elementwise.ts";
@@ -43,9 +44,10 @@ export const products = {
       const quantized = transposeA ? undefined : emitter.quantized(inputs[1], !transposeB);
       if (quantized !== undefined) return quantizedProduct(emitter, inputs[0], quantized, alpha);
       const ranks = types.inputs.map(({ shape }) => shape.length);
-      if (emitter.products === "float32") return product(emitter, inputs, ranks, attributes);
+      if (emitter.products === "float32") return emitter.lowering.product(emitter, inputs, ranks, attributes);
       const [a, b] = inputs;
-      const rounded = product(emitter, [emitter.half(a), emitter.half(b)], ranks, { ...attributes, alpha: 1 });
+      const halves = [emitter.half(a), emitter.half(b)] as const;
+      const rounded = emitter.lowering.product(emitter, halves, ranks, { ...attributes, alpha: 1 });
       // The factor comes after: before, each factor of an operand would need a rounded copy of its own.
       const y = emitter.node("Cast", [rounded], { to: { int: onnxDataType.float32 } });
       return scaled(emitter, y, alpha);
@@ -63,35 +65,8 @@ export const products = {
         : matmul(left, right, { transposeA: !transposeA, alpha });
       return [da, db];
     },
-  } satisfies Operator<ProductAttributes, 2>,
+  } satisfies Operator<ProductAttributes & Attributes, 2>,
 };
-
-export interface ProductAttributes extends Attributes {
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  readonly alpha: number;
-}
-
-function product(
-  emitter: Emitter,
-  inputs: readonly string[],
-  ranks: readonly number[],
-  { transposeA, transposeB, alpha }: ProductAttributes,
-): string {
-  if (!transposeA && !transposeB && alpha === 1) return emitter.node("MatMul", inputs);
-  const flags = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha };
-  if (emitter.backend !== "webgpu") return emitter.node("FusedMatMul", inputs, flags, { domain: "com.microsoft" });
-  // WebGPU has no FusedMatMul.
-  if (ranks.every((rank) => rank === 2)) return emitter.node("Gemm", inputs, flags);
-  const operands = inputs.map((x, index) =>
-    (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, x, ranks[index] ?? 2) : x,
-  );
-  return scaled(emitter, emitter.node("MatMul", operands), alpha);
-}
-
-function scaled(emitter: Emitter, x: string, factor: number): string {
-  return factor === 1 ? x : emitter.node("Mul", [x, emitter.scalar(factor, "float32")]);
-}
 
 /** α x Wᵀ with quantised weights W [N, K]. */
 function quantizedProduct(emitter: Emitter, x: string, weights: QuantizedWeights, alpha: number): string {
@@ -110,11 +85,6 @@ function quantizedProduct(emitter: Emitter, x: string, weights: QuantizedWeights
 export function rowsOf(x: Tensor): Tensor {
   const rows = x.shape.slice(0, -1).reduce(multiplyDimensions, 1);
   return reshape(x, [rows, at(x.shape, -1)]);
-}
-
-function swapLastAxes(emitter: Emitter, x: string, rank: number): string {
-  const leading = Array.from({ length: rank - 2 }, (_, axis) => axis);
-  return emitter.node("Transpose", [x], { perm: [...leading, rank - 1, rank - 2] });
 }
 
 function matrixOf(shape: Shape, transposed: boolean) {

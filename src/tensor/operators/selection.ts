@@ -5,7 +5,7 @@ import { at, type Shape } from "../shape.ts";
 import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { exp, mul, sub } from "./elementwise.ts";
 import { reshape, sum } from "./layout.ts";
-import { checkIds, emitLogSoftmax, oneHot, staticSize } from "./neural.ts";
+import { checkIds, oneHot, staticSize } from "./neural.ts";
 import { matmul } from "./products.ts";
 
 /** ln softmax over the columns: x [N, V] → [N, V]. */
@@ -34,7 +34,7 @@ export const selection = {
       checkMatrix(shape);
       return [{ dtype, shape }];
     },
-    onnx: (emitter, [x]) => emitLogSoftmax(emitter, x),
+    onnx: (emitter, [x]) => emitter.lowering.logSoftmax(emitter, x),
     // dx = g - softmax Σ g
     gradient: (g, { output: y }) => [sub(g, mul(exp(y), sum(g, [-1], { keep: true })))],
   } satisfies Operator<NoAttributes, 1>,
