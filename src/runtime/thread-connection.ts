@@ -10,7 +10,7 @@ export class ThreadConnection implements Connection {
   readonly kind: DeviceKind;
   readonly threads: number;
   readonly another = (threads: number) => ThreadConnection.open(this.kind, threads);
-  readonly #worker = new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
+  readonly #worker = quietWorker();
   readonly #pending = new PendingRequests();
   readonly #ended: Promise<void>;
 
@@ -69,6 +69,17 @@ export class ThreadConnection implements Connection {
     // After closing, the worker's end is waited for.
     if (this.#pending.idle && !this.#pending.failed) this.#worker.unref();
   }
+}
+
+/**
+ * A thread in which ONNX Runtime sends no telemetry. Since 1.29 its builds for Linux and macOS do, about the machine and the
+ * model, unless the environment says otherwise; and on Linux what gathers it overflows the stack, which ends the process,
+ * where the command line is longer than some 15 kB. The variable has to be that of the process, which a thread of the
+ * caller's own has but a copy of: there, the caller sets it.
+ */
+function quietWorker(): Worker {
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+  return new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
 }
 
 function errorOf({ error, user, stack }: Extract<AnswerMessage, { error: string }>): Error {
