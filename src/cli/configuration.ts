@@ -1,9 +1,9 @@
 /** The effective configuration: a preset or a file, changed by `--set`, checked with messages that help. */
 
-import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
+import { suggestion } from "../suggestion.ts";
 import { type Config, configSchema, type PresetName, presetNames, presets } from "../training/index.ts";
 import { parseGrowAt } from "./growth-options.ts";
 
@@ -106,12 +106,6 @@ function explanation(issue: z.core.$ZodIssue): string {
   if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue.message;
   const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
   return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;
-}
-
-/** Ends a sentence, with the known name that is near to a wrong one, if there is one. */
-export function suggestion(wrong: string, known: readonly string[]): string {
-  const near = closest(wrong, [...known]);
-  return distance(wrong, near) <= Math.max(2, wrong.length / 3) ? `; did you mean "${near}"?` : ".";
 }
 
 /** The paths of all keys that a value of a schema can have. */

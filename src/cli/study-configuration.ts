@@ -3,7 +3,8 @@
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
 import { armIds, type StudyConfig, studyPresets, studySchema } from "../study/index.ts";
-import { assignAll, parseBy, suggestion } from "./configuration.ts";
+import { suggestion } from "../suggestion.ts";
+import { assignAll, parseBy } from "./configuration.ts";
 
 export interface StudyConfigurationOptions {
   readonly preset?: string;

@@ -122,6 +122,7 @@ function modelConfig(published: PublishedConfig, found: Found, origin: Origin): 
   const [vocabulary = 0, embedded = 0] = found.shape(publishedName("embedding.tokens", 0));
   const layers = published.num_layers ?? found.layers;
   const width = published.hidden_size ?? embedded;
+  checkRows(published.padded_vocab_size, publishedName("embedding.tokens", 0), "vocab_size", found, origin);
   checkRotation(published, width, origin);
   const parametric = (norm: string | null | undefined, scale: string) =>
     (norm === undefined || norm === null ? found.has(publishedName(scale, layers)) : norm === "layernorm")
@@ -150,33 +151,40 @@ function modelConfig(published: PublishedConfig, found: Found, origin: Origin): 
   return { ...result.data, vocabulary };
 }
 
-/** The parameter tokens of the sites of a kind, layer by layer, by the shapes of their keys. */
-function tokensOf(
-  kind: SiteKind,
-  layers: number,
-  published: PublishedConfig,
+/** Refuses a table whose rows are not as many as a key of the configuration says, if it says so. */
+function checkRows(
+  expected: number | undefined,
+  name: string,
+  key: string,
   found: Found,
   { weights, config }: Origin,
-) {
+): void {
+  const [rows, ...columns] = found.shape(name);
+  if (expected === undefined || expected === rows) return;
+  throw new UserError(
+    `${weights}: the tensor "${name}" is [${[rows, ...columns].join(", ")}], expected [${[expected, ...columns].join(", ")}] by ${key} in ${config}; the two are of different models`,
+  );
+}
+
+/** The parameter tokens of the sites of a kind, layer by layer, by the shapes of their keys. */
+function tokensOf(kind: SiteKind, layers: number, published: PublishedConfig, found: Found, origin: Origin) {
   const key = kind === "feedForward" ? "ffn_slot_num" : kind === "projection" ? "proj_slot_num" : "qkv_slot_num";
   const given = published[key];
   const tokens = Array.from({ length: layers }, (_, layer) => {
     const name = publishedName(`${sitePath(layer, kind)}.keys`, layers);
-    const [rows = 0, ...columns] = found.shape(name);
-    if (given === undefined || given === rows) return rows;
-    throw new UserError(
-      `${weights}: the tensor "${name}" is [${[rows, ...columns].join(", ")}], expected [${[given, ...columns].join(", ")}] by ${key} in ${config}; the two are of different models`,
-    );
+    checkRows(given, name, key, found, origin);
+    return found.shape(name)[0] ?? 0;
   });
   return new Set(tokens).size === 1 ? tokens[0] : tokens;
 }
 
 /** The longest sequence: of learned positions their number, else what the model was trained with. */
-function contextOf({ seq_length, max_position_embeddings }: PublishedConfig, found: Found, { config }: Origin): number {
+function contextOf({ seq_length, max_position_embeddings }: PublishedConfig, found: Found, origin: Origin): number {
   const learned = publishedName("embedding.positions", 0);
+  if (found.has(learned)) checkRows(max_position_embeddings, learned, "max_position_embeddings", found, origin);
   const context = found.has(learned) ? found.shape(learned)[0] : (seq_length ?? max_position_embeddings);
   if (context !== undefined) return context;
-  throw new UserError(`${config}: says no seq_length, expected the longest sequence in tokens; add it`);
+  throw new UserError(`${origin.config}: says no seq_length, expected the longest sequence in tokens; add it`);
 }
 
 function positionsOf({ pos_emb }: PublishedConfig, found: Found, { config }: Origin): "rotary" | "learned" {

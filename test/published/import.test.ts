@@ -134,6 +134,43 @@ describe("names and keys of other writers", () => {
     await expectReferenceLogits(tiny, state);
   });
 
+  it("of Hugging Face, with what its library and GPT-NeoX's training note beside", async () => {
+    const state = await imported(tiny, (_, keys) => {
+      for (const key of Object.keys(keys)) delete keys[key];
+      Object.assign(keys, {
+        architectures: ["TokenFormerForCausalLM"],
+        torch_dtype: "float16",
+        transformers_version: "4.46.0",
+        _name_or_path: "somewhere",
+        use_cache: true,
+        bos_token_id: 0,
+        hidden_dropout: 0.1,
+        "train-iters": 143_000,
+        optimizer: { type: "Adam", params: { lr: 0.0006 } },
+        wandb_project: "neox",
+        gpt_j_residual: false,
+        use_parallel_residual: false,
+        rope_scaling: null,
+        sliding_window: null,
+        quantization_config: null,
+        n_layer: tiny.layers,
+        n_embd: tiny.width,
+        num_attention_heads: tiny.heads,
+        num_key_value_heads: tiny.heads,
+        head_dim: tiny.width / tiny.heads,
+        vocab_size: tiny.vocabulary,
+        n_positions: tiny.context,
+        position_embedding_type: "rotary",
+        rope_parameters: { rope_type: "default", rope_theta: 10_000, partial_rotary_factor: tiny.rotaryFraction },
+        layer_norm_epsilon: 1e-5,
+        tie_word_embeddings: true,
+        norm_activation_type: tiny.activation,
+      });
+    });
+    expect(state.config).toMatchObject({ rotaryFraction: tiny.rotaryFraction, context: tiny.context });
+    await expectReferenceLogits(tiny, state);
+  });
+
   it("with other numbers of tokens in each layer, where no key says otherwise", async () => {
     const config: typeof tiny = { ...tiny, tokens: { ...tiny.tokens, value: [5, 9], feedForward: [11, 4] } };
     const state = await imported(config, (_, keys) => {
@@ -225,6 +262,66 @@ describe("refuses by name", () => {
     ["another norm", key("norm", "rmsnorm"), config('norm: is "rmsnorm", expected "layernorm"')],
     ["another epsilon", key("layernorm_epsilon", 1e-6), config("layernorm_epsilon: is 0.000001, expected 0.00001")],
     ["another base", key("rotary_emb_base", 500_000), config("rotary_emb_base: is 500000, expected 10000")],
+    [
+      "another epsilon by another name",
+      key("layer_norm_epsilon", 1e-6),
+      config("layer_norm_epsilon: is 0.000001, expected 0.00001: other epsilons are not supported"),
+    ],
+    ["another base by another name", key("rope_theta", 500_000), config("rope_theta: is 500000, expected 10000")],
+    [
+      "another base among the parameters of the rotation",
+      key("rope_parameters", { rope_type: "default", rope_theta: 500_000 }),
+      config("rope_parameters.rope_theta: is 500000, expected 10000"),
+    ],
+    [
+      "a scaled rotation",
+      key("rope_scaling", { type: "linear", factor: 2 }),
+      config('rope_scaling.rope_type: is "linear", expected "default"'),
+    ],
+    [
+      "parameters of the rotation for each kind of layer",
+      key("rope_parameters", { full_attention: { rope_theta: 10_000 } }),
+      config('unknown key "rope_parameters.full_attention", so that passing it over could change'),
+    ],
+    [
+      "shares of rotated channels that contradict each other",
+      key("partial_rotary_factor", 0.4),
+      config("rotary_pct and partial_rotary_factor: contradict each other"),
+    ],
+    [
+      "ties that contradict each other",
+      key("tie_word_embeddings", false),
+      config("no_weight_tying and tie_word_embeddings: contradict each other"),
+    ],
+    [
+      "another vocabulary",
+      key("vocab_size", 17),
+      weights(`the tensor "${EMBEDDING}" is [13, 10], expected [17, 10] by vocab_size in <folder>/config.json`),
+    ],
+    [
+      "another vocabulary by the name of GPT-NeoX",
+      key("padded-vocab-size", 17),
+      weights(`the tensor "${EMBEDDING}" is [13, 10], expected [17, 10] by vocab_size`),
+    ],
+    ["heads of another width", key("head_dim", 4), config("head_dim: is 4, expected 5")],
+    [
+      "an unknown key",
+      key("embedding_multiplier", 12),
+      config('unknown key "embedding_multiplier", so that passing it over could change what the model computes.'),
+    ],
+    [
+      "a mistyped key",
+      key("rotary_pc", 0.5),
+      config(
+        'unknown key "rotary_pc", so that passing it over could change what the model computes; did you mean "rotary_pct"?',
+      ),
+    ],
+    ["a window", key("sliding_window", 64), config("sliding_window: attention within a window is not supported")],
+    [
+      "layers side by side",
+      key("use_parallel_residual", true),
+      config("use_parallel_residual: is true, expected false"),
+    ],
     ["other positions", key("pos_emb", "alibi"), config('pos_emb: is "alibi", expected "rotary" or "learned"')],
     ["a rotation of an odd number", key("rotary_pct", 0.7), config("rotary_pct: 0.7 of 5 channels a head are 3")],
     [
