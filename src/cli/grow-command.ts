@@ -13,7 +13,7 @@ import {
   growthPlansOf,
   hasCheckpoint,
   openCorpus,
-  readMetrics,
+  readMetricsUpTo,
   type ScheduledGrowth,
   saveCheckpoint,
 } from "../training/index.ts";
@@ -88,7 +88,7 @@ async function runGrow(run: string, options: Options): Promise<void> {
   const { state, report } = await withModel(checkpoint, device, (inference) =>
     growMeasured(inference, checkpoint.state, plan, seed ?? checkpoint.config.training.seed, batch),
   );
-  const records = await readMetrics(join(run, "metrics.jsonl"));
+  const records = await readMetricsUpTo(checkpoint, run);
   await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state, tokenizer });
   const { tokens, flops, seconds } = checkpoint.progress;
   const growth = { ...report, tokens, flops, seconds };

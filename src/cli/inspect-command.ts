@@ -36,6 +36,7 @@ async function runInspect(run: string, { json, usage, ...options }: Options): Pr
   }
   const checkpoint = await openRun(run);
   const measured = usage ? await usageOf(checkpoint, options) : undefined;
+  await checkpoint.close();
   if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
   else if (measured) printUsage(measured);
   else printSummary(checkpoint);

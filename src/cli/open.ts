@@ -2,6 +2,7 @@
 
 import { Option } from "commander";
 import { UserError } from "../errors.ts";
+import type { HostArray } from "../growth/index.ts";
 import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Batch, type Corpus, consecutiveBatches } from "../text/index.ts";
@@ -14,8 +15,7 @@ import {
   hasCheckpoint,
   Inference,
   loadCheckpoint,
-  loadSummary,
-  readParameters,
+  openCheckpoint,
   uploadArrays,
 } from "../training/index.ts";
 
@@ -37,21 +37,27 @@ export const quantizeOption = () =>
     quantizationNames,
   );
 
-/** A checkpoint whose weights are still on disk, with its folder. */
+/** A checkpoint, with its folder and its weights. */
 export interface OpenedRun extends CheckpointSummary {
   readonly directory: string;
+  /** The weights, on disk or in memory, of the very checkpoint that the rest is of. */
+  parameters(): Iterable<readonly [string, HostArray]> | AsyncIterable<readonly [string, HostArray]>;
+  /** Frees what it has open; `withModel` does so as soon as it has the weights. */
+  close(): Promise<void>;
 }
 
 /** Reads all of a checkpoint but its weights. Throws a `UserError` if the folder holds none. */
 export async function openRun(directory: string): Promise<OpenedRun> {
   if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
-  return { ...(await loadSummary(directory)), directory };
+  const { summary, parameters, close } = await openCheckpoint(directory);
+  return { ...summary, directory, parameters, close };
 }
 
 /** Reads a checkpoint, all of it. Throws a `UserError` if the folder holds none. */
 export async function checkpointOf(directory: string): Promise<Checkpoint & OpenedRun> {
   if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
-  return { ...(await loadCheckpoint(directory)), directory };
+  const checkpoint = await loadCheckpoint(directory);
+  return { ...checkpoint, directory, parameters: () => checkpoint.state.parameters, close: () => Promise.resolve() };
 }
 
 /** What to say of a folder that holds no checkpoint. */
@@ -66,14 +72,15 @@ export function noCheckpoint(directory: string): UserError {
  * that they are in memory once.
  */
 export async function withModel<Result>(
-  { state, directory }: OpenedRun,
+  { state, parameters: weights, close }: OpenedRun,
   device: DeviceName,
   use: (inference: Inference) => Promise<Result>,
   quantize?: QuantizationName,
 ): Promise<Result> {
   const opened = await openDevice(device);
   try {
-    const parameters = await uploadArrays(opened, readParameters(directory, state.config));
+    const parameters = await uploadArrays(opened, weights());
+    await close();
     return await use(new Inference(opened, modelOf(state.config), parameters, givenOf(state.config), quantize));
   } finally {
     await opened.close();

@@ -22,7 +22,7 @@ import {
   openCorpus,
   type PruneReport,
   pruneMeasured,
-  readMetrics,
+  readMetricsUpTo,
   saveCheckpoint,
 } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
@@ -80,7 +80,7 @@ async function runPrune(run: string, options: Options): Promise<void> {
   );
   // The lowest loss so far was another model's.
   const { best: _, ...progress } = checkpoint.progress;
-  const records = await readMetrics(join(run, "metrics.jsonl"));
+  const records = await readMetricsUpTo(checkpoint, run);
   await saveCheckpoint(to, { ...checkpoint, state, progress, tokenizer });
   const lines = [...records, { step: state.step, pruning: report }].map((record) => `${JSON.stringify(record)}\n`);
   await writeFileAtomic(join(to, "metrics.jsonl"), lines.join(""));

@@ -21,7 +21,7 @@ import {
 } from "./atomic.ts";
 
 /** The folder of new files that are in effect but not all in their place yet. */
-const COMMIT = ".commit";
+export const COMMIT = ".commit";
 
 /**
  * Replaces files of `directory` together: a crash at any instant leaves either all old or all new ones, as read

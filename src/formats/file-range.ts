@@ -24,12 +24,17 @@ export async function openFile(file: string): Promise<ByteSource> {
   const handle = await explained(file, () => open(file, "r"));
   try {
     const { size } = await explained(file, () => handle.stat());
-    const read: ByteSource["read"] = (target, position) => explained(file, () => readAt(handle, target, position));
-    return { name: file, size, read, close: () => handle.close() };
+    return sourceOf(handle, file, size);
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** The bytes of a file that is open. @param file what messages call it. */
+export function sourceOf(handle: FileHandle, file: string, size: number): ByteSource {
+  const read: ByteSource["read"] = (target, position) => explained(file, () => readAt(handle, target, position));
+  return { name: file, size, read, close: () => handle.close() };
 }
 
 async function explained<Result>(file: string, action: () => Promise<Result>): Promise<Result> {

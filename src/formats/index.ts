@@ -7,4 +7,5 @@ export { openPyTorch } from "./pytorch.ts";
 export { writePyTorch } from "./pytorch-write.ts";
 export { openSafetensors, readSafetensors } from "./safetensors.ts";
 export { writeSafetensors } from "./safetensors-write.ts";
+export { openSnapshot, type Snapshot } from "./snapshot.ts";
 export { openWeights } from "./weights.ts";

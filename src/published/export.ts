@@ -23,7 +23,7 @@ import {
   withSites,
 } from "../model/index.ts";
 import type { Tokenizer } from "../text/index.ts";
-import { loadSummary, type OpenedTensors, openParameters } from "../training/index.ts";
+import { type OpenedTensors, openCheckpoint } from "../training/index.ts";
 import { convertedSite, publishable } from "./convert.ts";
 import { publishedName } from "./names.ts";
 
@@ -52,9 +52,10 @@ export interface Exported {
  */
 export async function exportCheckpoint({ from, to, layout, ...options }: ExportOptions): Promise<Exported> {
   const { dtype = "F32", convert = false } = options;
-  const { state, tokenizer } = await loadSummary(from);
-  const stored = await openParameters(from, state.config);
+  const checkpoint = await openCheckpoint(from);
   try {
+    const { state, tokenizer } = checkpoint.summary;
+    const stored = await checkpoint.openParameters();
     const own = await withGivenTau(state.config, stored);
     const config = published(own, convert, from);
     const tensors = new Map(publishedTensors(own, config, stored, dtype));
@@ -66,7 +67,7 @@ export async function exportCheckpoint({ from, to, layout, ...options }: ExportO
     await commitFiles(to, files);
     return { files: Object.keys(files).map((name) => join(to, name)), model: config };
   } finally {
-    await stored.close();
+    await checkpoint.close();
   }
 }
 

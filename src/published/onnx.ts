@@ -6,7 +6,7 @@ import { commitFiles, fileExists, writeFileAtomic } from "../formats/index.ts";
 import { type Complete, givenOf, modelOf, parametersOf, traceWithPresent } from "../model/index.ts";
 import { required } from "../required.ts";
 import { type ExternalConstant, emitWith, type FrozenInput, graph } from "../tensor/index.ts";
-import { loadSummary, type OpenedTensors, openParameters } from "../training/index.ts";
+import { type OpenedTensors, openCheckpoint } from "../training/index.ts";
 import { tokenizerFile } from "./export.ts";
 import { onnxReadme } from "./onnx-readme.ts";
 
@@ -30,11 +30,12 @@ const ALIGNMENT = 4096;
  * @throws UserError where a file is already there
  */
 export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<readonly string[]> {
-  const { state, tokenizer } = await loadSummary(from);
-  const { config } = state;
-  const { model, weights } = onnxModel(config);
-  const stored = await openParameters(from, config);
+  const checkpoint = await openCheckpoint(from);
   try {
+    const { state, tokenizer } = checkpoint.summary;
+    const { config } = state;
+    const { model, weights } = onnxModel(config);
+    const stored = await checkpoint.openParameters();
     const files = {
       [MODEL]: (path: string) => writeFileAtomic(path, model),
       [WEIGHTS]: (path: string) => writeFileAtomic(path, bytesOf(weights, stored, givenOf(config))),
@@ -48,7 +49,7 @@ export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<reado
     await commitFiles(to, files);
     return Object.keys(files).map((name) => join(to, name));
   } finally {
-    await stored.close();
+    await checkpoint.close();
   }
 }
 

@@ -1,13 +1,13 @@
 /** The routes of the page's API: runs of this computer, their files, and their metrics as they come. */
 
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { ByteSource } from "../formats/index.ts";
 import { follow } from "./follow.ts";
 import type { Library } from "./library.ts";
-import { filesOf, openRunFile, type RunFile, versionOf } from "./run-files.ts";
+import { filesOf, openRunFile, type RunFile } from "./run-files.ts";
 
 /** Milliseconds between two signs of life on a stream on which nothing else happens. */
 const HEARTBEAT = 20_000;
@@ -60,11 +60,9 @@ async function tellMetrics(stream: SSEStreamingApi, file: string): Promise<void>
  */
 async function fileOf(directory: string, context: Context): Promise<Response> {
   const name = context.req.param("name") ?? "";
-  const file = await openRunFile(directory, name);
+  const file = await openRunFile(directory, name, context.req.query("version"));
   if (file === undefined) throw new HTTPException(404, { message: "the run has no such file" });
-  const version = context.req.query("version");
-  if (version !== undefined && version !== (await versionOf(directory))) {
-    if ("handle" in file) await file.handle.close();
+  if (file === "replaced") {
     throw new HTTPException(409, { message: "the run was saved meanwhile; ask for its files again" });
   }
   return bodyOf(file, name);
@@ -73,10 +71,32 @@ async function fileOf(directory: string, context: Context): Promise<Response> {
 function bodyOf(file: RunFile, name: string): Response {
   const headers = { "Content-Type": typeOf(name) };
   if ("text" in file) return new Response(file.text, { headers });
-  const { handle, size } = file;
-  // A file of metrics may grow while it is read.
-  const stream = handle.createReadStream({ start: 0, end: Math.max(0, size - 1) });
-  return new Response(Readable.toWeb(stream), { headers: { ...headers, "Content-Length": String(size) } });
+  return new Response(streamOf(file), { headers: { ...headers, "Content-Length": String(file.size) } });
+}
+
+/** Bytes of a file that are sent at once. */
+const PIECE = 2 ** 18;
+
+/** The bytes that a file had when it was opened, which is closed at the end: metrics may grow while they are read. */
+function streamOf(file: ByteSource): ReadableStream<Uint8Array> {
+  let position = 0;
+  return new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      try {
+        const piece = new Uint8Array(Math.min(PIECE, file.size - position));
+        const count = await file.read(piece, position);
+        position += count;
+        if (count > 0) controller.enqueue(piece.subarray(0, count));
+        if (count > 0 && position < file.size) return;
+        await file.close();
+        controller.close();
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    },
+    cancel: () => file.close(),
+  });
 }
 
 function typeOf(name: string): string {

@@ -15,9 +15,9 @@ import { completed } from "./vocabulary.ts";
 export interface CheckpointFolder {
   /** What messages call a file. */
   pathOf(name: string): string;
-  has(name: string): Promise<boolean>;
+  has(name: string): boolean;
   /** Opens a file. Throws a `UserError` where there is none. */
-  open(name: string): Promise<ByteSource>;
+  open(name: string): ByteSource;
 }
 
 /**
@@ -28,8 +28,8 @@ export interface CheckpointFolder {
 export async function parseCheckpoint(files: ReadonlyMap<string, Uint8Array>): Promise<Checkpoint> {
   return readCheckpoint({
     pathOf: (name) => name,
-    has: (name) => Promise.resolve(files.has(name)),
-    open: async (name) => {
+    has: (name) => files.has(name),
+    open: (name) => {
       const bytes = files.get(name);
       if (bytes === undefined) throw new UserError(`cannot read ${name}: there is no such file; check the path`);
       return memorySource(name, bytes);
@@ -52,7 +52,7 @@ export async function readCheckpoint(folder: CheckpointFolder): Promise<Checkpoi
 export async function readSummary(folder: CheckpointFolder): Promise<CheckpointSummary> {
   const config = await readConfig(folder);
   const training = await readVersioned(folder, "training.json", trainingFileSchema);
-  const tokenizer = (await folder.has("tokenizer.json")) ? await tokenizerIn(folder) : undefined;
+  const tokenizer = folder.has("tokenizer.json") ? await tokenizerIn(folder) : undefined;
   const model = completed(config.model, tokenizer, folder.pathOf("config.json"));
   const lineage = new Map(Object.entries(training.lineage));
   const { step, updates, ramps, rewarm, progress } = training;
@@ -70,12 +70,12 @@ export async function* readParametersIn(
   folder: CheckpointFolder,
   model: Complete,
 ): AsyncGenerator<readonly [string, HostArray]> {
-  yield* readTensors(await folder.open("model.safetensors"), shapesOf(model));
+  yield* readTensors(folder.open("model.safetensors"), shapesOf(model));
 }
 
 /** The weights, read by name. */
 export async function openParametersIn(folder: CheckpointFolder, model: Complete): Promise<OpenedTensors> {
-  return openTensors(await folder.open("model.safetensors"), shapesOf(model));
+  return openTensors(folder.open("model.safetensors"), shapesOf(model));
 }
 
 function shapesOf(model: Complete): Map<string, readonly number[]> {
@@ -100,7 +100,7 @@ async function readVersioned<Value>(folder: CheckpointFolder, file: string, sche
 }
 
 async function readText(folder: CheckpointFolder, file: string): Promise<{ text: string; name: string }> {
-  const { name, size, read, close } = await folder.open(file);
+  const { name, size, read, close } = folder.open(file);
   try {
     const bytes = new Uint8Array(size);
     await read(bytes, 0);
@@ -113,14 +113,14 @@ async function readText(folder: CheckpointFolder, file: string): Promise<{ text:
 /** Adam's moments; none where there is no such file, or it is empty. */
 async function readMoments(folder: CheckpointFolder, model: Complete): Promise<ModelState["moments"]> {
   const file = "optimizer.safetensors";
-  if (!(await folder.has(file)) || (await holdsNothing(await folder.open(file)))) return undefined;
+  if (!folder.has(file) || (await holdsNothing(folder.open(file)))) return undefined;
   const shapes = shapesOf(model);
   const moments = { first: new Map<string, HostArray>(), second: new Map<string, HostArray>() };
   const both = [...shapes].flatMap(([name, shape]) => [
     [`first.${name}`, shape] as const,
     [`second.${name}`, shape] as const,
   ]);
-  for await (const [name, tensor] of readTensors(await folder.open(file), new Map(both))) {
+  for await (const [name, tensor] of readTensors(folder.open(file), new Map(both))) {
     const [, part, parameter = ""] = /^(first|second)\.(.*)$/.exec(name) ?? [];
     (part === "first" ? moments.first : moments.second).set(parameter, tensor);
   }

@@ -14,6 +14,15 @@ import type { Tokenizer } from "../text/portable.ts";
 import { type Config, FORMAT_VERSION } from "./config.ts";
 import { type DataFiles, dataFilesSchema } from "./data-names.ts";
 
+/** The files of a checkpoint, which replace each other together. */
+export const CHECKPOINT_FILES = [
+  "config.json",
+  "model.safetensors",
+  "optimizer.safetensors",
+  "tokenizer.json",
+  "training.json",
+] as const;
+
 const natural = z.int().nonnegative();
 
 const progressSchema = z.strictObject({

@@ -1,27 +1,19 @@
 /** Checkpoints in folders. */
 
-import { join } from "node:path";
 import { UserError } from "../errors.ts";
 import {
   commitFiles,
   committedFile,
   fileExists,
   type LazyTensor,
-  openFile,
+  openSnapshot,
+  type Snapshot,
   writeFileAtomic,
 } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
-import type { Complete } from "../model/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
-import {
-  type CheckpointFolder,
-  openParametersIn,
-  readCheckpoint,
-  readConfig,
-  readParametersIn,
-  readSummary,
-} from "./checkpoint-read.ts";
-import type { Checkpoint, CheckpointSummary } from "./checkpoint-schema.ts";
+import { openParametersIn, readCheckpoint, readConfig, readParametersIn, readSummary } from "./checkpoint-read.ts";
+import { CHECKPOINT_FILES, type Checkpoint, type CheckpointSummary } from "./checkpoint-schema.ts";
 import type { OpenedTensors } from "./checkpoint-tensors.ts";
 import { type CheckpointContents, checkpointContents, summaryContents } from "./checkpoint-write.ts";
 import type { Config } from "./config.ts";
@@ -48,48 +40,72 @@ async function commit(directory: string, contents: CheckpointContents): Promise<
   await commitFiles(directory, Object.fromEntries(writers));
 }
 
-function folder(directory: string): CheckpointFolder {
-  return {
-    pathOf: (name) => join(directory, name),
-    has: async (name) => fileExists(await committedFile(directory, name)),
-    open: async (name) => openFile(await committedFile(directory, name)),
-  };
+/** A checkpoint whose files are open: all of one commit, though a run goes on to save others. Close it after use. */
+export interface OpenedCheckpoint {
+  /** All but the weights and the optimiser's state. */
+  readonly summary: CheckpointSummary;
+  /** Which checkpoint of the folder it is: another one for each that is saved. */
+  readonly version: string;
+  /** All of it. One without an optimiser's state begins anew with zero moments. */
+  load(): Promise<Checkpoint>;
+  /** The weights, one tensor in memory at a time. Throws before the first one where names or shapes are wrong. */
+  parameters(): AsyncGenerator<readonly [string, HostArray]>;
+  /** The weights, to be read by name. */
+  openParameters(): Promise<OpenedTensors>;
+  close(): Promise<void>;
 }
 
 /**
- * Reads a checkpoint. One without an optimiser's state begins anew with zero moments.
- * @throws UserError naming the file, and the tensor, that is missing, damaged, of another shape or of a newer version
+ * Opens a checkpoint; other processes may save to its folder meanwhile.
+ * @throws UserError naming the file, and the tensor, that is missing, damaged, of another shape or of a newer version; so do
+ * the methods of what is opened
  */
+export async function openCheckpoint(directory: string): Promise<OpenedCheckpoint> {
+  const files = await openSnapshot(directory, CHECKPOINT_FILES);
+  try {
+    const summary = await readSummary(files);
+    const model = summary.state.config;
+    return {
+      summary,
+      version: files.version,
+      load: () => readCheckpoint(files),
+      parameters: () => readParametersIn(files, model),
+      openParameters: () => openParametersIn(files, model),
+      close: () => files.close(),
+    };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+/** Reads a checkpoint, all of it. Throws a `UserError` as `openCheckpoint` does. */
 export async function loadCheckpoint(directory: string): Promise<Checkpoint> {
-  return readCheckpoint(folder(directory));
+  return withFiles(directory, readCheckpoint);
 }
 
-/** All of a checkpoint but its weights and the optimiser's state. Throws a `UserError` as `loadCheckpoint` does. */
+/** All of a checkpoint but its weights and the optimiser's state. Throws a `UserError` as `openCheckpoint` does. */
 export async function loadSummary(directory: string): Promise<CheckpointSummary> {
-  return readSummary(folder(directory));
+  return withFiles(directory, readSummary);
 }
 
-/**
- * The weights of a checkpoint, one tensor in memory at a time.
- * @throws UserError as `loadCheckpoint` does, before the first tensor where names or shapes are wrong
- */
-export function readParameters(directory: string, model: Complete): AsyncGenerator<readonly [string, HostArray]> {
-  return readParametersIn(folder(directory), model);
-}
-
-/** Opens the weights of a checkpoint, to read them by name. Throws a `UserError` as `loadCheckpoint` does. */
-export async function openParameters(directory: string, model: Complete): Promise<OpenedTensors> {
-  return openParametersIn(folder(directory), model);
-}
-
-/** The configuration of a checkpoint. Throws a `UserError` as `loadCheckpoint` does. */
+/** The configuration of a checkpoint. Throws a `UserError` as `openCheckpoint` does. */
 export async function loadConfig(directory: string): Promise<Config> {
-  return readConfig(folder(directory));
+  return withFiles(directory, readConfig);
+}
+
+async function withFiles<Result>(directory: string, read: (files: Snapshot) => Promise<Result>): Promise<Result> {
+  const files = await openSnapshot(directory, CHECKPOINT_FILES);
+  try {
+    return await read(files);
+  } finally {
+    await files.close();
+  }
 }
 
 /** Whether a directory holds a checkpoint. */
 export async function hasCheckpoint(directory: string): Promise<boolean> {
-  return folder(directory).has("config.json");
+  return fileExists(await committedFile(directory, "config.json"));
 }
 
 /**

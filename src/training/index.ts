@@ -6,13 +6,13 @@ export {
   loadCheckpoint,
   loadConfig,
   loadSummary,
-  openParameters,
-  readParameters,
+  type OpenedCheckpoint,
+  openCheckpoint,
   saveCheckpoint,
   saveWeights,
 } from "./checkpoint.ts";
 export { isCorpus, openCorpus, openTexts, type Texts, tokenizerFor, tokenizerForTexts } from "./data.ts";
 export { absoluteData, EMBEDDED, embeddedNames, type TextReader } from "./data-files.ts";
-export { parseMetrics, readMetrics } from "./metrics.ts";
+export { METRICS, parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
 export * from "./portable.ts";
 export { Run, type TrainOptions, train } from "./train.ts";

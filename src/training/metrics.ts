@@ -1,18 +1,18 @@
 /** `metrics.jsonl`: what was measured, a JSON object a line. */
 
 import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { explainFileError, fileExists, writeFileAtomic } from "../formats/index.ts";
+import type { CheckpointSummary } from "./checkpoint-schema.ts";
+import { growthPlansOf } from "./config.ts";
 import type { TrainingEvent } from "./events.ts";
 import { type MetricRecord, metricRecord, metricSchema } from "./metric-records.ts";
 
-/** The checkpoint that a run goes on from. */
-interface Origin {
-  readonly step: number;
-  /** The step that the run began at. */
-  readonly start: number;
-  /** Whether it was made after growing at its step. */
-  readonly grown: boolean;
-}
+/** The metrics in the folder of a run. */
+export const METRICS = "metrics.jsonl";
+
+/** What tells which records were made before a checkpoint. */
+type Origin = Pick<CheckpointSummary, "config" | "progress"> & { readonly state: { readonly step: number } };
 
 /** Appends records to a file. */
 export class MetricsFile {
@@ -28,7 +28,7 @@ export class MetricsFile {
    * as they will be made again.
    */
   static async open(file: string, checkpoint: Origin): Promise<MetricsFile> {
-    const kept = (await readMetrics(file)).filter((record) => precedes(record, checkpoint));
+    const kept = recordsUpTo(checkpoint, await readMetrics(file));
     await writeFileAtomic(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
     return new MetricsFile(file);
   }
@@ -73,9 +73,19 @@ export function parseMetrics(text: string): MetricRecord[] {
   });
 }
 
-/** Whether a record was made before a checkpoint: growing while training comes after it, and all at the start of a run. */
-function precedes(record: MetricRecord, { step, start, grown }: Origin): boolean {
-  if (record.step !== step) return record.step < step;
-  const isGrowth = "growth" in record;
-  return grown ? step > start || isGrowth : step > start && !isGrowth;
+/** The records of a run up to a checkpoint of it, after which it may have gone on. None if it has no metrics. */
+export async function readMetricsUpTo(checkpoint: Origin, directory: string): Promise<MetricRecord[]> {
+  return recordsUpTo(checkpoint, await readMetrics(join(directory, METRICS)));
+}
+
+/** Those that were made before a checkpoint: growing while training comes after it, and all at the start of a run. */
+function recordsUpTo({ config, state, progress }: Origin, records: readonly MetricRecord[]): MetricRecord[] {
+  const { step } = state;
+  const isPastStart = step > progress.start;
+  const isGrown = growthPlansOf(config)[progress.growthsDone - 1]?.step === step;
+  return records.filter((record) => {
+    if (record.step !== step) return record.step < step;
+    const isGrowth = "growth" in record;
+    return isGrown ? isPastStart || isGrowth : isPastStart && !isGrowth;
+  });
 }

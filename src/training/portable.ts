@@ -10,7 +10,7 @@ export {
   startedBeginning,
 } from "./beginning.ts";
 export { parseCheckpoint } from "./checkpoint-read.ts";
-export type { Checkpoint, CheckpointSummary, Progress } from "./checkpoint-schema.ts";
+export { CHECKPOINT_FILES, type Checkpoint, type CheckpointSummary, type Progress } from "./checkpoint-schema.ts";
 export type { OpenedTensors } from "./checkpoint-tensors.ts";
 export { checkpointFiles } from "./checkpoint-write.ts";
 export {

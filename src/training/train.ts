@@ -6,12 +6,11 @@ import { checkCorpus } from "../text/index.ts";
 import type { Beginning } from "./beginning.ts";
 import { saveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint-schema.ts";
-import { growthPlansOf } from "./config.ts";
 import { isCorpus } from "./data.ts";
 import { absoluteData } from "./data-files.ts";
 import { nameOfData } from "./data-names.ts";
 import type { TrainingEvent } from "./events.ts";
-import { MetricsFile } from "./metrics.ts";
+import { METRICS, MetricsFile } from "./metrics.ts";
 import { type OpeningOptions, opening } from "./opening.ts";
 import { assemble, Run as PortableRun, type RunParts, type RunSink } from "./run.ts";
 
@@ -55,7 +54,7 @@ export class Run extends PortableRun {
     try {
       const folder = out === undefined ? undefined : new RunFolder(out);
       const parts = await assemble(begun, { device, sink: folder, data: whereabouts(options.data) });
-      await folder?.openMetrics(originOf(begun));
+      await folder?.openMetrics(begun);
       return new Run(parts, folder, owns);
     } catch (error) {
       if (owns.device) await device.close();
@@ -86,8 +85,8 @@ class RunFolder implements RunSink {
     this.place = place;
   }
 
-  async openMetrics(origin: ReturnType<typeof originOf>): Promise<void> {
-    this.#metrics = await MetricsFile.open(join(this.place, "metrics.jsonl"), origin);
+  async openMetrics(begun: Beginning): Promise<void> {
+    this.#metrics = await MetricsFile.open(join(this.place, METRICS), begun);
   }
 
   async save(checkpoint: Checkpoint, best: boolean): Promise<string> {
@@ -113,9 +112,4 @@ function whereabouts(data: TrainOptions["data"]): Pick<Checkpoint, "dataName" | 
   if (isCorpus(data)) return { dataName: data.name };
   const absolute = absoluteData(data);
   return { dataName: nameOfData(absolute), data: absolute };
-}
-
-/** What the metrics have to know of the checkpoint that a run goes on from. */
-function originOf({ config, state: { step }, progress: { start, growthsDone } }: Beginning) {
-  return { step, start, grown: growthPlansOf(config)[growthsDone - 1]?.step === step };
 }
