@@ -1,0 +1,42 @@
+/** A rank of a test: takes part in every operation, and prints what came of it. */
+
+import { inProcessCommunicators, launchedBy, loadMpi, MpiCommunicator } from "../../dist/cluster/index.js";
+
+const [order, lengths, library] = process.argv.slice(2);
+const launched = launchedBy(process.env);
+if (launched === undefined) throw new Error("was not started by an MPI");
+const communicator = MpiCommunicator.join(await loadMpi(library, launched.kind), { order });
+const { rank, size } = communicator;
+
+/** Numbers whose sum depends on the order. */
+const valuesOf = (length, of) =>
+  Float32Array.from({ length }, (_, index) => Math.sin(1 + index * 7 + of * 3) * 10 ** (of % 3));
+
+const bits = (values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex");
+
+/** Whether it is what ranks in one process have. */
+async function agrees(name, length) {
+  const local = inProcessCommunicators(size);
+  const expected = Array.from({ length: size }, (_, of) => valuesOf(length, of));
+  const operate = (one, values) => (name === "broadcast" ? one.broadcast(values, size - 1) : one[name](values));
+  await Promise.all(local.map((one, of) => operate(one, expected[of])));
+  const values = valuesOf(length, rank);
+  await operate(communicator, values);
+  // Of a reduce-scatter, the own part alone is defined.
+  const from = name === "reduceScatter" ? Math.floor((length * rank) / size) : 0;
+  const to = name === "reduceScatter" ? Math.floor((length * (rank + 1)) / size) : length;
+  const [own, wanted] = [values.subarray(from, to), expected[rank].subarray(from, to)];
+  const largest = own.reduce((most, value, index) => Math.max(most, Math.abs(value - wanted[index])), 0);
+  return { equal: bits(own) === bits(wanted), largest };
+}
+
+let turns = 0;
+const timer = setInterval(() => turns++, 1);
+const results = {};
+for (const name of ["allReduce", "reduceScatter", "allGather", "broadcast"]) {
+  for (const length of lengths.split(",")) results[`${name} ${length}`] = await agrees(name, Number(length));
+}
+await communicator.barrier();
+clearInterval(timer);
+await communicator.close();
+process.stdout.write(`${JSON.stringify({ rank, size, results, description: communicator.description })}\n`);
