@@ -18,8 +18,8 @@ export function nearest(wrong: string, known: readonly string[]): string | undef
     .filter((name) => name !== wrong)
     .map((name) => ({ name, letters: distance(plain, plainName(name)) }))
     .sort((a, b) => a.letters - b.letters);
-  // Of a name of two or three letters, two wrong ones would make any other.
-  const allowed = plain.length <= 3 ? 1 : Math.max(2, plain.length / 3);
+  // Of a name of two or three letters, two wrong ones would make any other; of one letter, one would.
+  const allowed = plain.length <= 3 ? Math.min(1, plain.length - 1) : Math.max(2, plain.length / 3);
   return first !== undefined && first.letters <= allowed ? first.name : undefined;
 }
 

@@ -6,6 +6,7 @@ import { readJson } from "../formats/index.ts";
 import { suggestion } from "../suggestion.ts";
 import { type Config, configSchema, type PresetName, presetNames, presets } from "../training/index.ts";
 import { parseGrowAt } from "./growth-options.ts";
+import { nearKey } from "./near-key.ts";
 
 export interface ConfigurationOptions {
   readonly preset?: string;
@@ -64,7 +65,9 @@ export function parseConfig(value: unknown, where: string): Config {
 export function parseBy<Value>(schema: z.ZodType<Value>, value: unknown, where: string, examples: string): Value {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const { issues } = result.error;
+  // What is missing may be there under the unknown name.
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   const fault = issue === undefined ? "it is not a configuration" : explain(issue, schema, examples);
   throw new UserError(`${where}: ${fault}`);
 }
@@ -91,12 +94,22 @@ async function startingPoint(
   return { value: presetOf(preset ?? "mini").config, where: "the configuration" };
 }
 
+/** Keys that configurations of Hugging Face and GPT-NeoX begin with. */
+const PUBLISHED = /^(architectures|model_type|_name_or_path|pipe[-_]parallel[-_]size)$/;
+
 function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): string {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const full = [...path, key].join(".");
-    return `unknown key "${full}"${suggestion(full, knownKeys(schema))} See \`${examples}\` for examples`;
+    const known = knownKeys(schema);
+    if (known.includes(full)) return `"${full}" is a key of another type of model; leave it out`;
+    if (PUBLISHED.test(key)) {
+      return `"${key}" is a key of a published model's configuration; import the model with: tokenformer import FOLDER --to RUN`;
+    }
+    const near = nearKey(full, known);
+    const meant = near === undefined ? "." : `; did you mean "${near}"?`;
+    return `unknown key "${full}"${meant} See \`${examples}\` for examples`;
   }
   return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`${examples}\` for examples`;
 }

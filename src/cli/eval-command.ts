@@ -7,6 +7,7 @@ import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
 import { chosenTokenizer, Inference, openCorpus } from "../training/index.ts";
+import { noteFolders } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOf, openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
@@ -66,7 +67,9 @@ async function evaluateText(run: string, options: Options): Promise<void> {
   }
   const checkpoint = await openRun(run);
   const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
-  const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
+  const data = dataOf(options.data, checkpoint);
+  await noteFolders(data);
+  const corpus = await openCorpus(data, tokenizer);
   const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
   const { context } = checkpoint.state.config;
   const { quantize } = options;
@@ -84,8 +87,8 @@ async function evaluateText(run: string, options: Options): Promise<void> {
   const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(tokenizer, part), 0);
   const bitsPerByte = (loss / Math.LN2) * (length / bytes);
   const quantized = rounded && { bits: quantize, loss: rounded.loss, perplexity: Math.exp(rounded.loss) };
-  const { name: data } = corpus;
-  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data, quantized };
+  const { name } = corpus;
+  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data: name, quantized };
   if (options.json) printJson(result);
   else printText(result);
 }

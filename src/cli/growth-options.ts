@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { parseSites } from "../growth/index.ts";
+import { suggestion } from "../suggestion.ts";
 import { type ScheduledGrowth, scheduledGrowthSchema } from "../training/index.ts";
 
 /** Options of a plan, by their names on the command line. */
@@ -23,6 +24,11 @@ export interface PlanOptions {
 
 /** A plan for growth after a step, from options. Throws a `UserError` that names what is wrong. */
 export function planOf({ add, layers, ...options }: PlanOptions, step: number): ScheduledGrowth {
+  if ((add === undefined) === (options.width === undefined)) {
+    throw new UserError(
+      `--add and --width: ${add === undefined ? "neither is given" : "both are given"}, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer`,
+    );
+  }
   const result = scheduledGrowthSchema.safeParse({
     step,
     ...(add !== undefined && { add: parseSites(add) }),
@@ -54,7 +60,6 @@ const keys = z.enum([
 ]);
 
 /**
-/**
  * `STEP:SITES[;key=value…]`, for example `400:q=32,k=32,ffn=128;init=split;restart` or `400:width=96;rewarm=50`: the entry of
  * `growth` in a configuration, still unchecked but for its form. A key without a value is true.
  */
@@ -72,7 +77,7 @@ export function parseGrowAt(text: string): unknown {
     const known = keys.safeParse(key.trim());
     if (!known.success) {
       throw new UserError(
-        `--grow-at ${text}: unknown option "${key.trim()}", expected one of ${keys.options.join(", ")}`,
+        `--grow-at ${text}: unknown option "${key.trim()}"${suggestion(key.trim(), keys.options)} Expected one of ${keys.options.join(", ")}`,
       );
     }
     if (known.data === "layers") return [known.data, parseLayers(value.replaceAll("+", ","))];

@@ -2,22 +2,35 @@
 /** The command line. A user's mistake is one line on stderr and exit code 1; a fault of ours shows its stack. */
 
 import { Command } from "commander";
-import { UserError } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
+import { suggestion } from "../suggestion.ts";
 import { commands } from "./commands.ts";
+import { complaint } from "./complaint.ts";
 import { note } from "./output.ts";
 import { version } from "./version.ts";
 
-const program = new Command("tokenformer")
-  .description("train, grow and run TokenFormer language models on ONNX Runtime")
-  .version(version)
-  .configureHelp({ subcommandTerm: (command) => command.name() })
-  .showSuggestionAfterError()
-  .showHelpAfterError("(see --help)");
-
 const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const asked = first === "help" ? second : first;
+
+/** A command, and those below it, whose complaints are one line. */
+function inOneLine(command: Command): Command {
+  const name = asked !== undefined && Object.hasOwn(commands, asked) ? asked : undefined;
+  command.configureOutput({ outputError: (text) => note(`tokenformer: ${complaint(text, name)}`) });
+  for (const below of command.commands) inOneLine(below);
+  return command;
+}
+
+const program = inOneLine(new Command("tokenformer"))
+  .description("train, grow and run TokenFormer language models on ONNX Runtime")
+  .version(version)
+  .configureHelp({ subcommandTerm: (command) => command.name() });
+
 for (const [name, { description, load }] of Object.entries(commands)) {
-  program.addCommand((name === asked ? await load() : new Command(name)).description(description));
+  program.addCommand(inOneLine(name === asked ? await load() : new Command(name)).description(description));
+}
+
+if (asked !== undefined && asked !== "help" && !Object.hasOwn(commands, asked)) {
+  program.error(`unknown command '${asked}'${suggestion(asked, Object.keys(commands))}`);
 }
 
 // A reader that closes the pipe early, such as `head`, is no error.
@@ -26,13 +39,27 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+/** Ends with one line for a mistake or a trouble with a file, and with the stack for a fault of ours. */
+async function fail(error: unknown): Promise<void> {
+  const told = await explained(error);
+  const text = told instanceof Error && !(told instanceof UserError) ? (told.stack ?? told.message) : messageOf(told);
+  note(`tokenformer: ${text}`);
+  process.exitCode = 1;
+}
+
+/** What the system says of a file, wherever it was thrown, in words that help. */
+async function explained(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && "path" in error && typeof error.path === "string")) return error;
+  const { explainFileError } = await import("../formats/atomic.ts");
+  const reads = "syscall" in error && /^(open|read|scandir|stat|lstat|access)/.test(String(error.syscall));
+  return explainFileError(error, reads ? "read" : "write", error.path);
+}
+
+// What is thrown where nothing waits for it.
+process.on("uncaughtException", (error) => void fail(error).then(() => process.exit()));
+
 try {
   await program.parseAsync();
 } catch (error) {
-  note(
-    error instanceof UserError
-      ? `tokenformer: ${error.message}`
-      : `tokenformer: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
-  process.exitCode = 1;
+  await fail(error);
 }

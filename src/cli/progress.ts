@@ -8,7 +8,14 @@ import {
   formatRate,
   formatScientific,
 } from "../report/format.ts";
-import type { GrowthEvent, GrowthReport, StartEvent, StepEvent, TrainingEvent } from "../training/index.ts";
+import {
+  type GrowthEvent,
+  type GrowthReport,
+  type StartEvent,
+  type StepEvent,
+  type TrainingEvent,
+  warningsOf,
+} from "../training/index.ts";
 import { Bar } from "./bar.ts";
 import { note } from "./output.ts";
 
@@ -70,6 +77,7 @@ export class Progress {
       `${data.name}: ${formatCount(data.trainTokens)} tokens to train on, ${formatCount(data.validationTokens)} held out, vocabulary ${data.vocabulary}; ${formatFlops(flopsPerToken)} a token`,
     );
     if (step > 0) note(`going on from step ${step}`);
+    for (const warning of warningsOf(config)) note(`warning: ${warning}`);
     this.#begun = performance.now();
     this.#bar.start("compiling");
   }

@@ -23,6 +23,7 @@ import {
 import type { Corpus } from "../text/index.ts";
 import { EMBEDDED, openCorpus } from "../training/index.ts";
 import { machine, software, today } from "./circumstances.ts";
+import { noteFolders } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOption, validationOption } from "./open.ts";
@@ -76,7 +77,9 @@ async function runProgressive(options: Options): Promise<void> {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
   }
   const { data: train = [EMBEDDED], validation } = options;
-  const corpus = await openCorpus({ train, ...(validation !== undefined && { validation }) }, config.tokenizer);
+  const data = { train, ...(validation !== undefined && { validation }) };
+  await noteFolders(data);
+  const corpus = await openCorpus(data, config.tokenizer);
   const plan = planStudy(withVocabulary(config, corpus));
   if (options.out !== undefined && !options.dryRun) await claim(options.out, plan.study, corpus);
   const devices = await openDevices(options);

@@ -7,6 +7,7 @@ import { UserError } from "../errors.ts";
 import { writeJson } from "../formats/index.ts";
 import { hashTokenizer, type Tokenizer, writeTokenFile } from "../text/index.ts";
 import {
+  broken,
   configSchema,
   EMBEDDED,
   embeddedNames,
@@ -15,6 +16,7 @@ import {
   type Texts,
   tokenizerForTexts,
 } from "../training/index.ts";
+import { noteFolders } from "./data-notes.ts";
 import { print, printJson } from "./output.ts";
 
 interface Options {
@@ -35,7 +37,7 @@ export const tokenizeCommand = () =>
     )
     .option(
       "--tokenizer <choice>",
-      '"character", "bpe:1024" to train a byte-pair encoding, or a tokenizer.json',
+      '"character", "character+unknown", "bpe:1024" to train a byte-pair encoding, or a tokenizer.json',
       "character",
     )
     .option("--json", "print what was written as JSON", false)
@@ -46,6 +48,7 @@ async function runTokenize({ data, validation, to, tokenizer: choice, json }: Op
   if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
   const texts = await openTexts({ train: data, validation });
   const files = targets(to, texts);
+  await noteFolders({ train: data, validation });
   const tokenizer = await tokenizerForTexts(choice, texts);
   const folder = to.endsWith(".bin") ? dirname(to) : to;
   if (folder === to) await mkdir(to, { recursive: true });
@@ -94,9 +97,4 @@ async function tokenizeTo(file: string, readers: readonly TextReader[], tokenize
 
 async function* encoded(readers: readonly TextReader[], tokenizer: Tokenizer): AsyncGenerator<Uint32Array> {
   for await (const text of broken(readers)) yield tokenizer.encode(text);
-}
-
-/** The texts, each but the first after a line break. */
-async function* broken(readers: readonly TextReader[]): AsyncGenerator<string> {
-  for (const [index, read] of readers.entries()) yield (index === 0 ? "" : "\n") + (await read());
 }

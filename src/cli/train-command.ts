@@ -13,6 +13,7 @@ import {
   train,
 } from "../training/index.ts";
 import { changed, configurationOf } from "./configuration.ts";
+import { noteFolders } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { dataOf, dataOption, noCheckpoint, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
@@ -56,12 +57,16 @@ export const trainCommand = () =>
     .option("--resume", "go on from the checkpoint in --out, if there is one", false)
     .option("--from <run>", "start a new run from this one: its weights, optimiser state, tokenizer, model and step")
     .option("--restart", "with --from: from step 0, with fresh optimiser state, as for fine-tuning", false)
-    .option("--tokenizer <choice>", '"character", "bpe:1024", or a tokenizer.json (default: the configuration\'s)')
+    .option(
+      "--tokenizer <choice>",
+      '"character", "character+unknown", "bpe:1024", or a tokenizer.json (default: the configuration\'s)',
+    )
     .option("--json", "print a summary as JSON at the end", false)
     .action(runTrain);
 
 async function runTrain(options: Options): Promise<void> {
   const { config, data } = await whatToTrain(options);
+  await noteFolders(data);
   const progress = new Progress();
   try {
     await withInterrupt("stopping after this step", (signal) => follow(options, config, data, progress, signal));

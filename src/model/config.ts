@@ -90,11 +90,16 @@ const tokenformer = z.strictObject({
   finalNorm: z.enum(["nonparametric", "parametric"]).default("parametric"),
 });
 
-export const modelSchema = z.discriminatedUnion("type", [bigram, transformer, tokenformer]).check((context) => {
-  for (const { path, message } of inconsistencies(context.value)) {
-    context.issues.push({ code: "custom", path, message, input: context.value });
-  }
-});
+const error = ({ code }: z.core.$ZodRawIssue) =>
+  code === "invalid_union" ? "expected one of bigram, transformer and tokenformer" : undefined;
+
+export const modelSchema = z
+  .discriminatedUnion("type", [bigram, transformer, tokenformer], { error })
+  .check((context) => {
+    for (const { path, message } of inconsistencies(context.value)) {
+      context.issues.push({ code: "custom", path, message, input: context.value });
+    }
+  });
 
 export type ModelConfig = z.infer<typeof modelSchema>;
 export type BigramConfig = Extract<ModelConfig, { type: "bigram" }>;

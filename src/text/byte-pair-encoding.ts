@@ -25,6 +25,24 @@ const WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
 /** Bytes as visible characters, after that division into words. */
 const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
 
+/** How often each word of texts occurs, in the order of their first occurrence. */
+export type WordCounts = Map<string, number>;
+
+/** Adds the words of a text, so that an encoding can be trained on more text than memory holds. */
+export function countWords(text: string, counts: WordCounts, specialTokens: readonly string[] = []): void {
+  for (const section of splitAtSpecialTokens(text, specialTokens)) {
+    for (const [word] of section.matchAll(WORD)) {
+      const count = counts.get(word);
+      counts.set(count === undefined ? detached(word) : word, (count ?? 0) + 1);
+    }
+  }
+}
+
+/** V8 makes a longer part of a text a reference to the whole, which would keep that in memory. */
+function detached(word: string): string {
+  return word.length < 13 ? word : JSON.parse(JSON.stringify(word));
+}
+
 /**
  * Trains a byte-level byte-pair encoding in the manner of GPT-2 and returns the contents of its tokenizer.json.
  *
@@ -36,9 +54,10 @@ const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: t
  * Ids: bytes 0–255 in the order of GPT-2's byte alphabet (as in GPT-2, so "!" is 0), then the merges in the order made,
  * then the special tokens. The vocabulary is smaller than asked for where the text has no more pairs that occur twice.
  *
+ * @param text a text, or the words of several that `countWords` has counted.
  * @throws UserError for a vocabulary that cannot hold the bytes and the special tokens.
  */
-export function trainBytePairEncoding(text: string, options: BytePairOptions): unknown {
+export function trainBytePairEncoding(text: string | WordCounts, options: BytePairOptions): unknown {
   const { vocabularySize, specialTokens = [], onProgress } = options;
   const least = 256 + specialTokens.length;
   if (!Number.isSafeInteger(vocabularySize) || vocabularySize < least) {
@@ -49,8 +68,13 @@ export function trainBytePairEncoding(text: string, options: BytePairOptions): u
   }
   const alphabet = byteCharacters.toSorted((one, other) => (one < other ? -1 : 1));
   const idOfByte = byteCharacters.map((character) => alphabet.indexOf(character));
-  const { words, counts } = countWords(text, specialTokens, idOfByte);
-  const merger = new PairMerger(words, counts);
+  const occurrences: WordCounts = typeof text === "string" ? new Map() : text;
+  if (typeof text === "string") countWords(text, occurrences, specialTokens);
+  const encoder = new TextEncoder();
+  const words = Array.from(occurrences.keys(), (word) =>
+    Uint32Array.from(encoder.encode(word), (byte) => idOfByte[byte] ?? 0),
+  );
+  const merger = new PairMerger(words, [...occurrences.values()]);
 
   const tokens = [...alphabet];
   const known = new Set(tokens);
@@ -78,25 +102,6 @@ export function trainBytePairEncoding(text: string, options: BytePairOptions): u
     preTokenizer: BYTE_LEVEL,
     decoder: BYTE_LEVEL,
   });
-}
-
-/** The distinct words of a text as byte tokens, in the order of their first occurrence, and how often each occurs. */
-function countWords(
-  text: string,
-  specialTokens: readonly string[],
-  idOfByte: readonly number[],
-): { words: Uint32Array[]; counts: number[] } {
-  const occurrences = new Map<string, number>();
-  for (const section of splitAtSpecialTokens(text, specialTokens)) {
-    for (const [word] of section.matchAll(WORD)) {
-      occurrences.set(word, (occurrences.get(word) ?? 0) + 1);
-    }
-  }
-  const encoder = new TextEncoder();
-  const words = Array.from(occurrences.keys(), (word) =>
-    Uint32Array.from(encoder.encode(word), (byte) => idOfByte[byte] ?? 0),
-  );
-  return { words, counts: [...occurrences.values()] };
 }
 
 /** The text between special tokens, the longest of which is found first, as a reader of the tokenizer.json finds them. */

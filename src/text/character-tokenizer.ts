@@ -132,6 +132,7 @@ function unknownCharacter(text: string, index: number, codePoint: number): UserE
   const name = `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
   return new UserError(
     `Character ${JSON.stringify(String.fromCodePoint(codePoint))} (${name}) at ${line}:${column} is not in the vocabulary, ` +
-      "expected only characters of the text it was made from; remove it, or train with an unknown token or byte pairs",
+      "expected only characters of the text it was made from; remove it, or train a model with the tokenizer " +
+      '"character+unknown" or "bpe:1024"',
   );
 }

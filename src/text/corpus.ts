@@ -83,7 +83,7 @@ export function joinTexts(name: string, texts: readonly string[]): string {
   const length = texts.reduce((sum, text) => sum + text.length + 1, 0);
   if (length > LONGEST_TEXT) {
     throw new UserError(
-      `${name}: the texts have ${length} characters together, expected at most ${LONGEST_TEXT}; make token files of them`,
+      `${name}: the texts have ${length} characters together, expected at most ${LONGEST_TEXT}; make token files of them with: tokenformer tokenize`,
     );
   }
   return texts.join("\n");

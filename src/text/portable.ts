@@ -10,7 +10,7 @@ export {
   requireTokens,
   sequencesPerPass,
 } from "./batches.ts";
-export { type BytePairOptions, trainBytePairEncoding } from "./byte-pair-encoding.ts";
+export { type BytePairOptions, countWords, trainBytePairEncoding, type WordCounts } from "./byte-pair-encoding.ts";
 export { type CharacterOptions, CharacterTokenizer } from "./character-tokenizer.ts";
 export {
   type Corpus,

@@ -14,7 +14,7 @@ export async function readText(file: string): Promise<string> {
   try {
     if ((await stat(file)).size > LONGEST_TEXT) {
       throw new UserError(
-        `${file}: is too long, expected at most 512 MiB of text; split it, or make token files of its parts`,
+        `${file}: is too long, expected at most 512 MiB of text; split it into several, and make token files of those with: tokenformer tokenize`,
       );
     }
     bytes = await readFile(file);
@@ -28,7 +28,7 @@ export async function readText(file: string): Promise<string> {
   }
   const text = new TextDecoder().decode(bytes);
   if (text === "") {
-    throw new UserError(`${file}: is empty, expected a text to train on; name a file with text`);
+    throw new UserError(`${file}: is empty, expected a text; name a file with text`);
   }
   return text;
 }

@@ -61,8 +61,8 @@ export const trainingSchema = z.strictObject({
 export const tokenizerSchema = z
   .string()
   .regex(
-    /^(none|character|bpe:\d+|.+\.json)$/,
-    'expected "character", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
+    /^(none|character|character\+unknown|bpe:\d+|.+\.json)$/,
+    'expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
   );
 
 /** When a growth plan is applied while training, and what becomes of the learning rate from there on. */
@@ -97,7 +97,7 @@ export const configSchema = z
     formatVersion: z.literal(FORMAT_VERSION).default(FORMAT_VERSION),
     model: modelSchema,
     training: trainingSchema.prefault({}),
-    /** How text becomes tokens: by characters, by a byte-pair encoding trained on the text, or by a tokenizer.json. */
+    /** How text becomes tokens: by characters, with `<unk>` for those that the text lacks or without, by a byte-pair encoding trained on the text, or by a tokenizer.json. */
     tokenizer: tokenizerSchema.default("character"),
     /** Growth while training; applied growth stays here, as a record and for the schedule. */
     growth: z.array(scheduledGrowthSchema).default([]),

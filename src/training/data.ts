@@ -6,6 +6,7 @@ import { fileExists } from "../formats/index.ts";
 import {
   CharacterTokenizer,
   type Corpus,
+  countWords,
   createCorpus,
   hashTokenizer,
   joinTexts,
@@ -16,6 +17,7 @@ import {
   readTokenizer,
   type Tokenizer,
   trainBytePairEncoding,
+  type WordCounts,
 } from "../text/index.ts";
 import { type DataPart, dataPartOf, type TextReader } from "./data-files.ts";
 import { type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
@@ -90,13 +92,17 @@ function textsOf(name: string, train: readonly DataPart[], validation: readonly 
   };
 }
 
-async function openTextCorpus({ name, train, validation }: Texts, choice: Tokenizer | string): Promise<Corpus> {
-  const text = await readJoined(name, train);
-  const heldOut = validation.length === 0 ? undefined : await readJoined(name, validation);
-  const tokenizer = typeof choice === "string" ? await tokenizerFor(choice, text, heldOut) : choice;
-  const tokens = (part: string) => memoryTokens(tokenizer.encode(part));
-  const whole = tokens(text);
-  return createCorpus(name, tokenizer, heldOut === undefined ? whole : { train: whole, validation: tokens(heldOut) });
+async function openTextCorpus(texts: Texts, choice: Tokenizer | string): Promise<Corpus> {
+  const { name, train, validation } = texts;
+  const tokenizer = typeof choice === "string" ? await tokenizerForTexts(choice, texts) : choice;
+  const tokens = async (readers: readonly TextReader[]) =>
+    memoryTokens(tokenizer.encode(await readJoined(name, readers)));
+  const whole = await tokens(train);
+  return createCorpus(
+    name,
+    tokenizer,
+    validation.length === 0 ? whole : { train: whole, validation: await tokens(validation) },
+  );
 }
 
 async function readJoined(name: string, readers: readonly TextReader[]): Promise<string> {
@@ -132,19 +138,25 @@ async function tokenizerBeside(name: string, [first]: readonly TokenPart[], choi
   );
 }
 
-/** The tokenizer of a choice for texts, which are read if it has to be made from them. */
-export async function tokenizerForTexts(choice: string, { name, train, validation }: Texts): Promise<Tokenizer> {
+/**
+ * The tokenizer of a choice: characters of texts, a byte-pair encoding trained on them, or a file. The texts are read one by
+ * one, so that together they may be larger than memory; those held out have to be written in the characters too.
+ */
+export async function tokenizerForTexts(choice: string, { train, validation }: Texts): Promise<Tokenizer> {
   if (choice.endsWith(".json")) return readTokenizer(choice);
-  return tokenizerFor(choice, await readJoined(name, train), await readJoined(name, validation));
+  if (choice.startsWith("character")) {
+    const characters = new Set<string>();
+    for (const part of [train, validation]) {
+      for await (const text of broken(part)) for (const character of text) characters.add(character);
+    }
+    return CharacterTokenizer.fromText([...characters].join(""), { unknown: choice === "character+unknown" });
+  }
+  const words: WordCounts = new Map();
+  for await (const text of broken(train)) countWords(text, words);
+  return loadTokenizer(trainBytePairEncoding(words, { vocabularySize: Number(choice.replace("bpe:", "")) }), choice);
 }
 
-/**
- * The tokenizer of a choice: characters of the text, a byte-pair encoding trained on it, or a file.
- * @param heldOut a text that has to be written in the characters too
- */
-export async function tokenizerFor(choice: string, text: string, heldOut = ""): Promise<Tokenizer> {
-  if (choice === "character") return CharacterTokenizer.fromText(text + heldOut);
-  if (choice.endsWith(".json")) return readTokenizer(choice);
-  const vocabularySize = Number(choice.replace("bpe:", ""));
-  return loadTokenizer(trainBytePairEncoding(text, { vocabularySize }), choice);
+/** Texts one by one, each but the first after a line break. */
+export async function* broken(readers: readonly TextReader[]): AsyncGenerator<string> {
+  for (const [index, read] of readers.entries()) yield (index === 0 ? "" : "\n") + (await read());
 }

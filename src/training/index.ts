@@ -11,8 +11,8 @@ export {
   saveCheckpoint,
   saveWeights,
 } from "./checkpoint.ts";
-export { isCorpus, openCorpus, openTexts, type Texts, tokenizerFor, tokenizerForTexts } from "./data.ts";
-export { absoluteData, EMBEDDED, embeddedNames, type TextReader } from "./data-files.ts";
+export { broken, isCorpus, openCorpus, openTexts, type Texts, tokenizerForTexts } from "./data.ts";
+export { absoluteData, describeFolders, EMBEDDED, embeddedNames, type TextReader } from "./data-files.ts";
 export { METRICS, parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
 export * from "./portable.ts";
 export { Run, type TrainOptions, train } from "./train.ts";

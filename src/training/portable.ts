@@ -40,3 +40,4 @@ export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.t
 export { gradientsOf, initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";
 export { measureUsage, type TokenUse, tokenGradientNorms, type Usage } from "./usage.ts";
 export { checkVocabulary, completed } from "./vocabulary.ts";
+export { warningsOf } from "./warnings.ts";

@@ -59,7 +59,13 @@ const examples = "see `tokenformer presets --json` for examples";
 /** What is typed, and the line that answers it, without its "tokenformer: ". */
 const mistakes: readonly (readonly [name: string, args: readonly string[], message: string])[] = [
   ["missing data", trainOn("gone.txt"), "cannot read gone.txt: there is no such file; check the path"],
-  ["empty data", trainOn("empty.txt"), "empty.txt: is empty, expected a text to train on; name a file with text"],
+  [
+    "embedded data in other letters",
+    trainOn("moby-dick"),
+    "cannot read moby-dick: there is no such file; did you mean Moby-Dick?",
+  ],
+  ["mistyped data", trainOn("./sort.txt"), "cannot read ./sort.txt: there is no such file; did you mean short.txt?"],
+  ["empty data", trainOn("empty.txt"), "empty.txt: is empty, expected a text; name a file with text"],
   [
     "data shorter than the context",
     trainOn("short.txt"),
@@ -99,6 +105,21 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     "an unknown key",
     set("colour=blue"),
     'the configuration: unknown key "colour". See `tokenformer presets --json` for examples',
+  ],
+  [
+    "a key by its name elsewhere",
+    set("lr=1"),
+    'the configuration: unknown key "lr"; did you mean "training.learningRate"? See `tokenformer presets --json` for examples',
+  ],
+  [
+    "a key of another type of model",
+    set("model.type=transformer"),
+    'the configuration: "model.tokens" is a key of another type of model; leave it out',
+  ],
+  [
+    "an unknown type of model",
+    set("model.type=gpt"),
+    `the configuration: model.type: expected one of bigram, transformer and tokenformer; correct it, or ${examples}`,
   ],
   [
     "an unknown preset",
@@ -153,7 +174,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a plan with an unknown option",
     growAt("2:q=8;inti=split"),
-    '--grow-at 2:q=8;inti=split: unknown option "inti", expected one of init, tau, rampSteps, optimizer, freeze, rewarm, layers, restart, learningRate, warmup',
+    '--grow-at 2:q=8;inti=split: unknown option "inti"; did you mean "init"? Expected one of init, tau, rampSteps, optimizer, freeze, rewarm, layers, restart, learningRate, warmup',
   ],
   [
     "a learning rate of a plan without a restart",
@@ -232,8 +253,16 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     grow("q=8", "--layers", "7"),
     "growth plan: there is no layer 7; the model has layers 0 to 0",
   ],
-  ["no amount", ["grow", "run", "--to", "new"], 'growth plan "": needs either add or width, but has neither'],
-  ["tokens and a width", grow("q=8", "--width", "32"), 'growth plan "width=32": needs either add or width, not both'],
+  [
+    "no amount",
+    ["grow", "run", "--to", "new"],
+    "--add and --width: neither is given, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer",
+  ],
+  [
+    "tokens and a width",
+    grow("q=8", "--width", "32"),
+    "--add and --width: both are given, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer",
+  ],
   [
     "widening a tokenformer",
     ["grow", "run", "--to", "new", "--width", "32"],
@@ -298,7 +327,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a prompt beyond the vocabulary",
     sample("--prompt", "the €"),
-    'Character "€" (U+20AC) at 1:5 is not in the vocabulary, expected only characters of the text it was made from; remove it, or train with an unknown token or byte pairs',
+    'Character "€" (U+20AC) at 1:5 is not in the vocabulary, expected only characters of the text it was made from; remove it, or train a model with the tokenizer "character+unknown" or "bpe:1024"',
   ],
   ["a temperature below 0", sample("--temperature", "-1"), "temperature is -1, expected a number from 0"],
   ["an empty stop string", sample("--stop", ""), "a stop string is empty, expected some text at which to stop"],
@@ -322,7 +351,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "an unknown tokenizer",
     ["tokenize", "--data", "text.txt", "--to", "new.bin", "--tokenizer", "words"],
-    '--tokenizer words: expected "character", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
+    '--tokenizer words: expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
   ],
   [
     "a token file of another name",
@@ -358,17 +387,34 @@ describe.concurrent("one line says what is wrong and how to mend it, and nothing
   });
 
   it.each([
-    ["an unknown command", ["trian"], "unknown command 'trian'\n(Did you mean train?)"],
-    ["an unknown option", ["train", "--step", "3"], "unknown option '--step'\n(Did you mean --set?)"],
+    ["an unknown command", ["trian"], "unknown command 'trian'; did you mean \"train\"? See `tokenformer --help`"],
+    [
+      "an unknown command to explain",
+      ["help", "Evl"],
+      "unknown command 'Evl'; did you mean \"eval\"? See `tokenformer --help`",
+    ],
+    [
+      "an unknown option",
+      ["train", "--perset", "mini"],
+      "unknown option '--perset'; did you mean --preset? See `tokenformer train --help`",
+    ],
+    [
+      "an option that is a key",
+      ["train", "--lr", "3"],
+      "unknown option '--lr'; set training.learningRate with --set training.learningRate=…; see `tokenformer train --help`",
+    ],
     [
       "an unknown choice",
       sample("--device", "tpu"),
-      "option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu, webgpu, cuda, auto.",
+      "option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu, webgpu, cuda, auto; see `tokenformer sample --help`",
     ],
-    ["a missing option", ["grow", "run"], "required option '--to <folder>' not specified"],
+    [
+      "a missing option",
+      ["grow", "run"],
+      "required option '--to <folder>' not specified; see `tokenformer grow --help`",
+    ],
+    ["a missing argument", ["sample"], "missing required argument 'run'; see `tokenformer sample --help`"],
   ])("%s", async (_, args, message) => {
-    const { code, stdout, stderr } = await run(...args);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr.replace(/\n\(see --help\)\n$/, "\n")).toBe(`error: ${message}\n`);
+    expect(await run(...args)).toEqual({ code: 1, stdout: "", stderr: `tokenformer: ${message}\n` });
   });
 });

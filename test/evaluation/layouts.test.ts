@@ -88,7 +88,7 @@ const hellaswag = { ctx_a: "a", ctx_b: "b", activity_label: "c", endings: ["d", 
 const arc = { question: "q", choices: { text: ["a", "b"], label: ["A", "B"] }, answerKey: "A" };
 
 const mistakes: readonly (readonly [name: string, lines: readonly unknown[], message: string, type?: TaskType])[] = [
-  ["an empty file", [""], "is empty, expected a text to train on; name a file with text"],
+  ["an empty file", [""], "is empty, expected a text; name a file with text"],
   ["blank lines", ["", " ", ""], "has no lines, expected one question a line"],
   ["no JSON", [piqa, '{"goal": }'], "2:10: this is not JSON; expected one JSON object a line"],
   [

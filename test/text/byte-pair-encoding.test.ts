@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { embeddedBook } from "../../src/text/book.ts";
 import { byteCharacters } from "../../src/text/byte-alphabet.ts";
-import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
+import { countWords, trainBytePairEncoding, type WordCounts } from "../../src/text/byte-pair-encoding.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
 
 interface Trained {
@@ -72,6 +72,19 @@ describe("trainBytePairEncoding", () => {
     expect([vocab["!"], vocab["~"], vocab["¡"], vocab["ÿ"], vocab["Ā"], vocab["Ġ"], vocab["Ń"]]).toEqual([
       0, 93, 94, 187, 188, 220, 255,
     ]);
+  });
+
+  it("is trained on the words of texts that are read one by one as on the whole", () => {
+    const texts = [
+      "the whale and the sea, incomprehensibilities",
+      "\nand incomprehensibilities; the\nsea",
+      "\n the end",
+    ];
+    const words: WordCounts = new Map();
+    for (const text of texts) countWords(text, words);
+    const whole = texts.join("");
+    expect(words.get(" incomprehensibilities")).toBe(2);
+    expect(trainBytePairEncoding(words, { vocabularySize: 290 })).toEqual(train(whole, 290));
   });
 
   it("merges the most frequent pair first", () => {

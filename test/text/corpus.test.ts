@@ -49,7 +49,7 @@ describe("readText", () => {
     await truncate(file, 2 ** 29); // takes no room on the disk
     await expect(readText(file)).rejects.toThrow(
       new UserError(
-        `${file}: is too long, expected at most 512 MiB of text; split it, or make token files of its parts`,
+        `${file}: is too long, expected at most 512 MiB of text; split it into several, and make token files of those with: tokenformer tokenize`,
       ),
     );
   });
@@ -58,7 +58,7 @@ describe("readText", () => {
     for (const contents of ["", "\uFEFF"]) {
       const empty = await write("empty.txt", contents);
       await expect(readText(empty)).rejects.toThrow(
-        new UserError(`${empty}: is empty, expected a text to train on; name a file with text`),
+        new UserError(`${empty}: is empty, expected a text; name a file with text`),
       );
     }
     const missing = join(folder, "missing.txt");
@@ -112,7 +112,7 @@ describe("joinTexts", () => {
     const half = "x".repeat(2 ** 28);
     expect(() => joinTexts("books", [half, half])).toThrow(
       new UserError(
-        "books: the texts have 536870914 characters together, expected at most 536870888; make token files of them",
+        "books: the texts have 536870914 characters together, expected at most 536870888; make token files of them with: tokenformer tokenize",
       ),
     );
   });

@@ -6,9 +6,18 @@ import {
   hashTokenizer,
   readTokenizer,
   type TokenSource,
+  trainBytePairEncoding,
   writeTokenFile,
 } from "../../src/text/index.ts";
-import { absoluteData, EMBEDDED, nameOfData, openCorpus, openTexts } from "../../src/training/index.ts";
+import {
+  absoluteData,
+  describeFolders,
+  EMBEDDED,
+  nameOfData,
+  openCorpus,
+  openTexts,
+  tokenizerForTexts,
+} from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { text, tokenizer, writeText } from "./support.ts";
 
@@ -92,6 +101,41 @@ describe("several texts", () => {
     await mkdir(folder.at("c.txt.d"));
     const { train, validation, tokenizer: chosen } = await openCorpus(folder.at(), "character");
     expect(chosen.decode([...all(train), ...all(validation)])).toBe("1\n2");
+  });
+
+  it("of a folder that are empty are passed over", async () => {
+    await write("a.txt", "1");
+    await write("b.txt", "");
+    await write("c.txt", "2");
+    await mkdir(folder.at("d"));
+    const { train, validation, tokenizer: chosen } = await openCorpus(folder.at(), "character");
+    expect(chosen.decode([...all(train), ...all(validation)])).toBe("1\n2");
+    const [line] = await describeFolders({ train: [folder.at(), "SOTU"] });
+    expect(line).toBe(`${folder.at()}: reads a.txt, c.txt; passes over b.txt (empty), d (a folder)`);
+    await write("a.txt", "");
+    await write("c.txt", "");
+    expect(await message(folder.at(), "character")).toMatchInlineSnapshot(
+      `"UserError: <folder>: has only empty texts, expected texts .txt or token files train.bin and val.bin in it; name a text file instead"`,
+    );
+  });
+
+  it("are read one at a time for their tokenizer, whatever it is", async () => {
+    let open = 0;
+    const reader = (contents: string) => async () => {
+      open += 1;
+      await Promise.resolve();
+      expect(open).toBe(1);
+      open -= 1;
+      return contents;
+    };
+    const texts = { name: "texts", train: [reader("the cat"), reader("a dog\n")], validation: [reader("an owl €")] };
+    const characters = await tokenizerForTexts("character", texts);
+    expect(characters.toJSON()).toEqual(CharacterTokenizer.fromText("the cat\na dog\nan owl €").toJSON());
+    const withUnknown = await tokenizerForTexts("character+unknown", texts);
+    expect(withUnknown.vocabularySize).toBe(characters.vocabularySize + 1);
+    expect(withUnknown.decode(withUnknown.encode("a Z"))).toBe("a <unk>");
+    const pairs = await tokenizerForTexts("bpe:257", texts);
+    expect(pairs.toJSON()).toEqual(trainBytePairEncoding("the cat\na dog\n", { vocabularySize: 257 }));
   });
 
   it("may be held out whole", async () => {
@@ -251,7 +295,7 @@ describe("errors", () => {
     );
     await writeFile(folder.at("empty.txt"), "");
     expect(await message(folder.at("empty.txt"), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>/empty.txt: is empty, expected a text to train on; name a file with text"`,
+      `"UserError: <folder>/empty.txt: is empty, expected a text; name a file with text"`,
     );
     await mkdir(folder.at("empty"));
     expect(await message(folder.at("empty"), "character")).toMatchInlineSnapshot(
