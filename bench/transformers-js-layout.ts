@@ -3,14 +3,9 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  AttributeProto_AttributeType,
-  AttributeProtoSchema,
-  type GraphProto,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  TensorProto_DataType,
-} from "onnx-buf";
+import { onnxFormat } from "tokenformer";
+
+const { AttributeProtoSchema, ModelProtoSchema, NodeProtoSchema } = onnxFormat;
 
 const renamed = (name: string) =>
   name
@@ -46,7 +41,7 @@ export async function toTransformersJs(
   return folder;
 }
 
-function renameValues(graph: GraphProto) {
+function renameValues(graph: onnxFormat.GraphProto) {
   for (const node of graph.node) {
     node.input = node.input.map(renamed);
     node.output = node.output.map(renamed);
@@ -58,12 +53,12 @@ function renameValues(graph: GraphProto) {
   for (const value of graph.input) {
     if (value.name !== "tokens" || value.type?.value.case !== "tensorType") continue;
     value.name = "input_ids";
-    value.type.value.value.elemType = TensorProto_DataType.INT64;
+    value.type.value.value.elemType = onnxFormat.tensorDataType.int64;
   }
   const to = create(AttributeProtoSchema, {
     name: "to",
-    type: AttributeProto_AttributeType.INT,
-    i: BigInt(TensorProto_DataType.INT32),
+    type: onnxFormat.attributeType.int,
+    i: BigInt(onnxFormat.tensorDataType.int32),
   });
   graph.node.unshift(
     create(NodeProtoSchema, { opType: "Cast", input: ["input_ids"], output: ["tokens"], attribute: [to] }),

@@ -1,36 +1,55 @@
 /** A line at the foot of a terminal that is redrawn, with plain lines above it. Where no terminal watches, only those. */
 
-import ora, { type Ora } from "ora";
+import { clearLine, cursorTo } from "node:readline";
 import { note } from "./output.ts";
 
 export class Bar {
-  readonly #bar: Ora | undefined;
+  readonly #stream: NodeJS.WriteStream;
+  /** What the line says; undefined while there is none. */
+  #text: string | undefined;
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
-    this.#bar = stream.isTTY ? ora({ stream, discardStdin: false }) : undefined;
+    this.#stream = stream;
   }
 
   /** Whether a terminal watches. */
   get isShown(): boolean {
-    return this.#bar !== undefined;
+    return this.#stream.isTTY;
   }
 
   start(text: string): void {
-    this.#bar?.start(text);
+    this.show(text);
   }
 
   show(text: string): void {
-    if (this.#bar !== undefined) this.#bar.text = text;
+    this.#text = text;
+    this.#draw();
   }
 
   /** A line above the bar. */
   line(text: string): void {
-    this.#bar?.clear();
+    this.#clear();
     note(text);
-    this.#bar?.render();
+    this.#draw();
   }
 
   stop(): void {
-    this.#bar?.stop();
+    this.#clear();
+    this.#text = undefined;
+  }
+
+  /** Over what was there, then to the end of the line, so that nothing flickers. */
+  #draw(): void {
+    if (!this.isShown || this.#text === undefined) return;
+    cursorTo(this.#stream, 0);
+    // A line that wraps could not be cleared again.
+    this.#stream.write([...this.#text].slice(0, this.#stream.columns - 1).join(""));
+    clearLine(this.#stream, 1);
+  }
+
+  #clear(): void {
+    if (!this.isShown || this.#text === undefined) return;
+    cursorTo(this.#stream, 0);
+    clearLine(this.#stream, 0);
   }
 }

@@ -31,6 +31,18 @@ export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+/** Whether two values are the same JSON, whatever the order of their keys. Keys that are undefined do not count. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b);
+}
+
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, item: unknown) => {
+    const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
+    return isObject ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1))) : item;
+  });
+}
+
 function parsed(content: string, file: string): unknown {
   // Some editors begin a file with a byte order mark, which is no part of JSON.
   const text = content.replace(/^\uFEFF/, "");

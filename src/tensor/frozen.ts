@@ -1,7 +1,8 @@
 /** Weights that become part of an emitted model: constants beside the file, plain or quantised for the products that use them. */
 
 import { create } from "@bufbuild/protobuf";
-import { StringStringEntryProtoSchema, type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from "onnx-buf";
+import { dataLocation, tensorDataType } from "./onnx-format/enumerations.ts";
+import { StringStringEntryProtoSchema, type TensorProto, TensorProtoSchema } from "./onnx-format/onnx_pb.ts";
 
 /** Weights of a product in few bits: blocks of numbers of one row, with a scale for each block. */
 export interface Quantization {
@@ -38,10 +39,6 @@ export type Placement = (
   bytes: number,
 ) => { readonly location: string; readonly offset: number };
 
-/** Elements of ONNX's TensorProto.DataType. */
-const FLOAT = 1;
-const UINT8 = 2;
-
 /** The constants that an emission has used so far. */
 export class FrozenConstants {
   readonly #inputs: ReadonlyMap<string, FrozenInput>;
@@ -65,7 +62,7 @@ export class FrozenConstants {
   /** Marks a frozen input as used in float32. */
   use(name: string): void {
     const input = this.#inputs.get(name);
-    if (input !== undefined) this.#add({ path: name, input: name, form: "plain" }, FLOAT, input.shape);
+    if (input !== undefined) this.#add({ path: name, input: name, form: "plain" }, tensorDataType.float32, input.shape);
   }
 
   /**
@@ -82,8 +79,8 @@ export class FrozenConstants {
     const blocks = Math.ceil(k / block);
     const [codes, scales] = [`${name}:codes`, `${name}:scales`];
     const common = { input: name, quantization, transposed };
-    this.#add({ ...common, path: codes, form: "codes" }, UINT8, [n, blocks, (block * bits) / 8]);
-    this.#add({ ...common, path: scales, form: "scales" }, FLOAT, [n, blocks]);
+    this.#add({ ...common, path: codes, form: "codes" }, tensorDataType.uint8, [n, blocks, (block * bits) / 8]);
+    this.#add({ ...common, path: scales, form: "scales" }, tensorDataType.float32, [n, blocks]);
     return { codes, scales, n, k, bits, block };
   }
 
@@ -98,14 +95,14 @@ export class FrozenConstants {
   #add(constant: ExternalConstant, dataType: number, dims: readonly number[]): void {
     const { path } = constant;
     if (this.#used.has(path)) return;
-    const length = dims.reduce((product, size) => product * size, dataType === FLOAT ? 4 : 1);
+    const length = dims.reduce((product, size) => product * size, dataType === tensorDataType.float32 ? 4 : 1);
     const { location, offset } = this.#place(constant, length);
     const entries = { location, offset: String(offset), length: String(length) };
     const proto = create(TensorProtoSchema, {
       name: path,
       dataType,
       dims: dims.map(BigInt),
-      dataLocation: TensorProto_DataLocation.EXTERNAL,
+      dataLocation: dataLocation.external,
       externalData: Object.entries(entries).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
     });
     this.#used.set(path, { proto, constant });

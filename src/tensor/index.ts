@@ -13,6 +13,7 @@ export { gradients } from "./gradients.ts";
 export { type Graph, graph, inputName, printGraph, verify } from "./graph.ts";
 export { lowerings, type Target, targets } from "./lowering.ts";
 export { emitOnnx, emitWith } from "./onnx.ts";
+export * as onnxFormat from "./onnx-format/index.ts";
 export * from "./operators/index.ts";
 export { at, concreteShape, type DataType, elements, printType, type Shape, type TensorType } from "./shape.ts";
 export { type Precision, precisions, type Tensor } from "./tensor.ts";

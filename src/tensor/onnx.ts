@@ -1,8 +1,12 @@
 /** Emission: a graph as an ONNX model. */
 
 import { create, toBinary } from "@bufbuild/protobuf";
+import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
+import { type ExternalConstant, FrozenConstants, type FrozenInput, type Placement } from "./frozen.ts";
+import { type Graph, inputName } from "./graph.ts";
+import { type Lowering, lowerings, type Target } from "./lowering.ts";
+import { attributeType, tensorDataType } from "./onnx-format/enumerations.ts";
 import {
-  AttributeProto_AttributeType,
   AttributeProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
@@ -17,12 +21,7 @@ import {
   TypeProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
-} from "onnx-buf";
-import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
-import { type ExternalConstant, FrozenConstants, type FrozenInput, type Placement } from "./frozen.ts";
-import { type Graph, inputName } from "./graph.ts";
-import { type Lowering, lowerings, type Target } from "./lowering.ts";
-import { onnxDataType } from "./operators/elementwise.ts";
+} from "./onnx-format/onnx_pb.ts";
 import type { DataType, Shape, TensorType } from "./shape.ts";
 import type { Emitter, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
 
@@ -33,9 +32,6 @@ import type { Emitter, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from
  */
 const OPSET = 22;
 const IR_VERSION = 10n;
-
-/** Of ONNX's TensorProto.DataType. */
-const FLOAT16 = 10;
 
 /**
  * The graph as the bytes of an ONNX model. Its inputs and outputs have the graph's names. Any target can run it, but ONNX
@@ -166,7 +162,7 @@ class GraphEmitter implements Emitter {
   }
 
   half(name: string) {
-    return this.#once(this.#halves, name, () => this.node("Cast", [name], { to: { int: FLOAT16 } }));
+    return this.#once(this.#halves, name, () => this.node("Cast", [name], { to: { int: tensorDataType.float16 } }));
   }
 
   needs(tensor: Tensor) {
@@ -211,7 +207,7 @@ class GraphEmitter implements Emitter {
         key,
         create(TensorProtoSchema, {
           name: key,
-          dataType: onnxDataType[dtype],
+          dataType: tensorDataType[dtype],
           dims: dims.map(BigInt),
           rawData: littleEndian(dtype, values),
         }),
@@ -253,13 +249,12 @@ class GraphEmitter implements Emitter {
 }
 
 function attribute(name: string, value: OnnxAttributes[string]) {
-  const type = AttributeProto_AttributeType;
-  if (typeof value === "number") return create(AttributeProtoSchema, { name, type: type.FLOAT, f: value });
+  if (typeof value === "number") return create(AttributeProtoSchema, { name, type: attributeType.float, f: value });
   if (typeof value === "string") {
-    return create(AttributeProtoSchema, { name, type: type.STRING, s: new TextEncoder().encode(value) });
+    return create(AttributeProtoSchema, { name, type: attributeType.string, s: new TextEncoder().encode(value) });
   }
-  if ("int" in value) return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(value.int) });
-  return create(AttributeProtoSchema, { name, type: type.INTS, ints: value.map(BigInt) });
+  if ("int" in value) return create(AttributeProtoSchema, { name, type: attributeType.int, i: BigInt(value.int) });
+  return create(AttributeProtoSchema, { name, type: attributeType.ints, ints: value.map(BigInt) });
 }
 
 function valueInfo(name: string, { dtype, shape }: TensorType): ValueInfoProto {
@@ -272,7 +267,7 @@ function valueInfo(name: string, { dtype, shape }: TensorType): ValueInfoProto {
     }),
   );
   const tensorType = create(TypeProto_TensorSchema, {
-    elemType: onnxDataType[dtype],
+    elemType: tensorDataType[dtype],
     shape: create(TensorShapeProtoSchema, { dim }),
   });
   return create(ValueInfoProtoSchema, {

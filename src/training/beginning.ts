@@ -1,7 +1,7 @@
 /** What a run begins with: a new model, or a checkpoint. */
 
-import { dequal } from "dequal/lite";
 import { UserError } from "../errors.ts";
+import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
 import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
 import type { Corpus, Tokenizer } from "../text/portable.ts";
@@ -113,7 +113,7 @@ const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growt
 
 /** The growth of a run that goes on: what has been applied, then what is asked for beside that. */
 function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly ScheduledGrowth[]): ScheduledGrowth[] {
-  const isRepeated = dequal(asJson(plans.slice(0, applied.length)), asJson(applied));
+  const isRepeated = sameJson(plans.slice(0, applied.length), applied);
   return [...applied, ...(isRepeated ? plans.slice(applied.length) : plans)];
 }
 
@@ -124,7 +124,7 @@ function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly Sc
 function sameModel(model: Complete, wanted: ModelConfig, where: string): Complete {
   const { dropout: _, ...known }: Record<string, unknown> = { ...model };
   for (const [key, value] of Object.entries({ ...wanted, dropout: undefined })) {
-    if (value === undefined || dequal(value, known[key])) continue;
+    if (value === undefined || sameJson(value, known[key])) continue;
     throw new UserError(
       `${where}: its model.${key} is ${JSON.stringify(known[key])}, not ${JSON.stringify(value)}; going on from there keeps its model: leave the model out, or give that of its config.json`,
     );
@@ -155,10 +155,6 @@ function rewound(state: ModelState): ModelState {
 }
 
 /** A value as a file would give it back: without keys that are undefined. */
-function asJson(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
-}
-
 /** Checks growth that is to come, before any time is spent on it. Throws a `UserError`. */
 export function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
   for (const plan of plans) {

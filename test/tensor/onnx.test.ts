@@ -1,5 +1,4 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { type ModelProto, ModelProtoSchema, type NodeProto } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import {
   constant,
@@ -19,6 +18,7 @@ import {
   type Target,
   type Tensor,
 } from "../../src/tensor/index.ts";
+import { type ModelProto, ModelProtoSchema, type NodeProto } from "../../src/tensor/onnx-format/onnx_pb.ts";
 import { pattentionStep } from "../support/programs.ts";
 
 const [B, T, P] = [symbol("B"), symbol("T"), symbol("layers.0.tokens")];

@@ -1,5 +1,6 @@
 /** Elementwise operators, with NumPy's broadcasting. */
 
+import { tensorDataType } from "../onnx-format/enumerations.ts";
 import { broadcast, type DataType, printType, type Shape, sameShape, type TensorType } from "../shape.ts";
 import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { constant } from "./sources.ts";
@@ -62,7 +63,7 @@ export const elementwise = {
     doc: "x in another dtype",
     arity: 1,
     infer: ([x], { dtype }) => [{ dtype, shape: x.shape }],
-    onnx: (emitter, [x], { dtype }) => emitter.node("Cast", [x], { to: { int: onnxDataType[dtype] } }),
+    onnx: (emitter, [x], { dtype }) => emitter.node("Cast", [x], { to: { int: tensorDataType[dtype] } }),
     gradient: (g, { inputs: [x] }) => [x.dtype === "float32" ? cast(g, x.dtype) : undefined],
   } satisfies Operator<{ dtype: DataType }, 1>,
 
@@ -86,9 +87,6 @@ export const elementwise = {
     gradient: (g, { inputs: [condition] }) => [undefined, where(condition, g, 0), where(condition, 0, g)],
   } satisfies Operator<NoAttributes, 3>,
 };
-
-// ONNX's TensorProto.DataType.
-export const onnxDataType: Readonly<Record<DataType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
 function unary(name: string, doc: string, type: string, gradient: (g: Tensor, x: Tensor, y: Tensor) => Tensor): Unary {
   return {

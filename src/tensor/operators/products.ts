@@ -2,9 +2,9 @@
 
 import { multiplyDimensions, sameDimension } from "../dimension.ts";
 import { type ProductAttributes, scaled } from "../lowering.ts";
+import { tensorDataType } from "../onnx-format/enumerations.ts";
 import { at, broadcast, type Shape } from "../shape.ts";
 import { type Attributes, apply, type Emitter, type Operator, type QuantizedWeights, type Tensor } from "../tensor.ts";
-import { onnxDataType } from "./elementwise.ts";
 import { reshape } from "./layout.ts";
 
 export interface MatmulOptions {
@@ -49,7 +49,7 @@ export const products = {
       const halves = [emitter.half(a), emitter.half(b)] as const;
       const rounded = emitter.lowering.product(emitter, halves, ranks, { ...attributes, alpha: 1 });
       // The factor comes after: before, each factor of an operand would need a rounded copy of its own.
-      const y = emitter.node("Cast", [rounded], { to: { int: onnxDataType.float32 } });
+      const y = emitter.node("Cast", [rounded], { to: { int: tensorDataType.float32 } });
       return scaled(emitter, y, alpha);
     },
     // Y = α op(A) op(B): d op(A) = α dY op(B)ᵀ and d op(B) = α op(A)ᵀ dY, transposed back where op transposes.
