@@ -1,11 +1,11 @@
 /** The configuration of a published model: the keys of GPT-NeoX with TokenFormer's own, or the like in a config.json. */
 
 import { readFile } from "node:fs/promises";
-import { dequal } from "dequal/lite";
+
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, UserError } from "../errors.ts";
-import { explainFileError } from "../formats/index.ts";
+import { explainFileError, sameJson } from "../formats/index.ts";
 import { pattentionActivations } from "../nn/index.ts";
 import { suggestion } from "../suggestion.ts";
 import { isWithoutEffect, nested, synonyms } from "./config-keys.ts";
@@ -116,7 +116,7 @@ function settingsOf(given: Readonly<Record<string, unknown>>, file: string): Map
     const key = isTied ? "no_weight_tying" : (synonyms[name] ?? name);
     const value = isTied ? !said : said;
     const before = settings.get(key);
-    if (before !== undefined && !dequal(before.value, value)) {
+    if (before !== undefined && !sameJson(before.value, value)) {
       throw new UserError(
         `${file}: ${before.written} and ${written}: contradict each other, expected one that is right; remove the other`,
       );
