@@ -14,6 +14,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   nn: ["tensor"],
   model: ["tensor", "nn"],
   growth: ["tensor", "nn", "model"],
+  cluster: [],
   formats: [],
   text: ["formats"],
   training: ["tensor", "runtime", "nn", "model", "growth", "formats", "text"],
