@@ -9,6 +9,7 @@ import { isLoopback, urlOf } from "../http/address.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
+import { LONGEST_SECONDS } from "../server/limits.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { wholeOption } from "./numbers.ts";
 import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
@@ -82,6 +83,9 @@ function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {
   if (port > 65_535) throw new UserError(`--port ${port}: expected 0 to 65535`);
   for (const [name, value] of Object.entries({ slots, queue, "max-body": maxBody, timeout })) {
     if (value < 1) throw new UserError(`--${name} ${value}: expected a whole number from 1`);
+  }
+  if (timeout > LONGEST_SECONDS) {
+    throw new UserError(`--timeout ${timeout}: expected up to ${LONGEST_SECONDS} seconds, which are 24 days`);
   }
 }
 

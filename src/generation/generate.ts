@@ -72,6 +72,7 @@ export async function* write(
   const stops = new StopStrings(options.stop ?? []);
   const decoder = new StreamDecoder(tokenizer);
   const ids = startOf(tokenizer, options.prompt);
+  const written: number[] = [];
   const logits = new NextLogitsOf(sequences, ids, options);
   let finish: Finish = "length";
   try {
@@ -82,8 +83,9 @@ export async function* write(
         break;
       }
       const known = all.subarray(0, tokenizer.vocabularySize);
-      const token = sampleToken(known, options, random, ids);
+      const token = sampleToken(known, options, random, { before: ids, written });
       ids.push(token);
+      written.push(token);
       const text = stops.push(decoder.push(token));
       if (stops.stopped) finish = "stop";
       yield { text, token, ...(options.scores !== undefined && { score: scoreToken(known, token, options.scores) }) };
@@ -164,6 +166,8 @@ function checkOptions(options: GenerateOptions): void {
     topP = 1,
     minP = 0,
     repetitionPenalty = 1,
+    frequencyPenalty = 0,
+    presencePenalty = 0,
     tokens,
     stop = [],
     scores = 0,
@@ -177,6 +181,8 @@ function checkOptions(options: GenerateOptions): void {
   check(minP >= 0 && minP <= 1, "min-p", minP, "a number from 0 to 1");
   const penalty = "repetition-penalty";
   check(Number.isFinite(repetitionPenalty) && repetitionPenalty > 0, penalty, repetitionPenalty, "a number above 0");
+  check(Number.isFinite(frequencyPenalty), "frequency-penalty", frequencyPenalty, "a number");
+  check(Number.isFinite(presencePenalty), "presence-penalty", presencePenalty, "a number");
   check(Number.isInteger(tokens) && tokens >= 0, "tokens", tokens, "a whole number from 0");
   check(Number.isInteger(scores) && scores >= 0, "scores", scores, "a whole number from 0");
   if (stop.includes("")) throw new UserError("a stop string is empty, expected some text at which to stop");

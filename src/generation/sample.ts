@@ -4,8 +4,8 @@ import type { Random } from "../random.ts";
 import { mostLikely } from "./scores.ts";
 
 /**
- * What may be drawn, and how likely it is. The options apply in this order: the repetition penalty, the temperature, top-k,
- * top-p of what top-k left, min-p.
+ * What may be drawn, and how likely it is. The options apply in this order: the repetition penalty, the frequency and the presence
+ * penalty, the bias, the temperature, top-k, top-p of what top-k left, min-p.
  */
 export interface SamplingOptions {
   /** Logits are divided by it before the softmax: below 1 is bolder, 0 takes the most likely token. Default 1. */
@@ -21,35 +21,73 @@ export interface SamplingOptions {
    * (CTRL, arXiv 1909.05858, section 4.1). Default 1: none.
    */
   readonly repetitionPenalty?: number | undefined;
+  /**
+   * Subtracted from a token's logit for each time that it was written; a negative one makes repetition more likely (OpenAI's API).
+   * What is only in the prompt does not count. Default 0: none.
+   */
+  readonly frequencyPenalty?: number | undefined;
+  /** Subtracted once from the logit of each token that was written (OpenAI's API). Default 0: none. */
+  readonly presencePenalty?: number | undefined;
+  /** Added to the logits of tokens, by id. Default: none. */
+  readonly logitBias?: ReadonlyMap<number, number> | undefined;
+}
+
+/** The tokens that came before the one that is drawn, for the penalties. */
+export interface EarlierTokens {
+  /** All of the text, with its prompt. */
+  readonly before: Iterable<number>;
+  /** Those that were written after the prompt. */
+  readonly written: Iterable<number>;
 }
 
 /**
  * Draws a token id from the logits [V] of the next token. The first of equally likely ones counts as more likely.
- * @param before the tokens that occurred, for the repetition penalty
+ * @param earlier the tokens that occurred, for the penalties. Default: none.
  */
 export function sampleToken(
   logits: Float32Array,
   options: SamplingOptions,
   random: Random,
-  before: Iterable<number> = [],
+  earlier: EarlierTokens = { before: [], written: [] },
 ): number {
-  const { temperature = 1, topK = logits.length, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
-  const penalised = repetitionPenalty === 1 ? logits : penalise(logits, repetitionPenalty, before);
-  if (temperature === 0 || topK === 1) return mostLikely(penalised, 1)[0] ?? 0;
-  const highest = penalised.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const weights = Float64Array.from(penalised, (logit) => Math.exp((logit - highest) / temperature));
+  const { temperature = 1, topK = logits.length, topP = 1, minP = 0 } = options;
+  const changed = changedLogits(logits, options, earlier);
+  if (temperature === 0 || topK === 1) return mostLikely(changed, 1)[0] ?? 0;
+  const highest = changed.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const weights = Float64Array.from(changed, (logit) => Math.exp((logit - highest) / temperature));
   if (topK >= logits.length && topP === 1 && minP === 0) return draw(weights, undefined, random);
-  return draw(weights, candidates(penalised, weights, { topK, topP, minP }), random);
+  return draw(weights, candidates(changed, weights, { topK, topP, minP }), random);
 }
 
-/** Logits with those of some tokens made less likely. */
-function penalise(logits: Float32Array, penalty: number, tokens: Iterable<number>): Float32Array {
+/** Logits after penalties and bias; the same array where there are none. */
+function changedLogits(logits: Float32Array, options: SamplingOptions, { before, written }: EarlierTokens) {
+  const { repetitionPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, logitBias } = options;
+  const penalised = frequencyPenalty !== 0 || presencePenalty !== 0;
+  if (repetitionPenalty === 1 && !penalised && logitBias === undefined) return logits;
   const result = logits.slice();
-  for (const token of new Set(tokens)) {
-    const logit = result[token] ?? 0;
-    result[token] = logit > 0 ? logit / penalty : logit * penalty;
+  const change = (token: number, to: (logit: number) => number) => {
+    const logit = result[token];
+    if (logit !== undefined) result[token] = to(logit);
+  };
+  if (repetitionPenalty !== 1) {
+    for (const token of new Set(before)) {
+      change(token, (logit) => (logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty));
+    }
   }
+  if (penalised) {
+    for (const [token, count] of counts(written)) {
+      change(token, (logit) => logit - count * frequencyPenalty - presencePenalty);
+    }
+  }
+  for (const [token, bias] of logitBias ?? []) change(token, (logit) => logit + bias);
   return result;
+}
+
+/** How often each token occurs. */
+function counts(tokens: Iterable<number>): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const token of tokens) found.set(token, (found.get(token) ?? 0) + 1);
+  return found;
 }
 
 /** Ids that can be drawn, the most likely first. The highest weight is 1. */

@@ -7,3 +7,9 @@ export function urlOf(host: string, port: number): string {
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
+
+/** The host that a request was addressed to, by its header `Host`; empty where that is none. */
+export function addressedHost(header: string | undefined): string {
+  const address = `http://${header ?? ""}`;
+  return URL.canParse(address) ? new URL(address).hostname.replace(/^\[|\]$/g, "") : "";
+}

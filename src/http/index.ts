@@ -1,4 +1,4 @@
 /** Addresses, listening on a port, and ending in order. */
 
-export { isLoopback, urlOf } from "./address.ts";
-export { type Listening, type ListenOptions, listen } from "./listen.ts";
+export { addressedHost, isLoopback, urlOf } from "./address.ts";
+export { type Fetch, type Listening, type ListenOptions, listen } from "./listen.ts";

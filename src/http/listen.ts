@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
+import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { messageOf, UserError } from "../errors.ts";
 import { hasCode } from "../formats/index.ts";
 
@@ -11,6 +12,8 @@ export interface ListenOptions {
   readonly host: string;
   /** How many ports after this one may be tried where it is taken. Default: 0 */
   readonly more?: number;
+  /** A connection on which nothing moves for so many seconds is closed, unless an answer is being made. Default: 120 */
+  readonly idleSeconds?: number;
 }
 
 export interface Listening {
@@ -19,7 +22,9 @@ export interface Listening {
   close(seconds: number): Promise<void>;
 }
 
-/** A connection on which nothing moves for so long is closed. */
+/** Answers a request; with Node's own request and response. */
+export type Fetch = (request: Request, node: HttpBindings) => Response | Promise<Response>;
+
 const IDLE_SECONDS = 120;
 /** A request must have arrived after so long. */
 const ARRIVAL_SECONDS = 60;
@@ -28,16 +33,27 @@ const ARRIVAL_SECONDS = 60;
  * Answers HTTP/1.1 on a port.
  * @throws UserError if the port cannot be had
  */
-export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
-  options: ListenOptions,
-): Promise<Listening> {
-  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false });
-  if (!("closeIdleConnections" in server)) throw new Error("internal: the server is one of HTTP/1.1");
+export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
+  const answer = (request: Request, node: HttpBindings | Http2Bindings) => fetch(request, http1(node));
+  const server = createServer(getRequestListener(answer, { overrideGlobalObjects: false }));
   server.requestTimeout = 1000 * ARRIVAL_SECONDS;
-  server.timeout = 1000 * IDLE_SECONDS;
+  server.timeout = 1000 * (options.idleSeconds ?? IDLE_SECONDS);
+  server.on("request", spareWhileSilent);
   const port = await bind(server, options);
   return { port, close: (seconds) => close(server, seconds) };
+}
+
+function http1({ incoming, outgoing }: HttpBindings | Http2Bindings): HttpBindings {
+  if (incoming instanceof IncomingMessage && outgoing instanceof ServerResponse) return { incoming, outgoing };
+  throw new Error("internal: the server is one of HTTP/1.1");
+}
+
+/** An answer may be silent for long, as while its request waits; only one that its client does not take is cut off. */
+function spareWhileSilent(_: unknown, response: ServerResponse): void {
+  // With a listener here, Node does not close the connection by itself.
+  response.on("timeout", (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
 }
 
 async function bind(server: Server, { port, host, more = 0 }: ListenOptions): Promise<number> {

@@ -3,7 +3,7 @@
 /** What goes wrong for a client: the status and the fields of `{"error": {…}}`. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
-  readonly status: 400 | 401 | 404 | 405 | 413 | 429 | 500 | 503 | 504;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 503 | 504;
   readonly code: string | null;
   /** The field of the request that is wrong. */
   readonly parameter: string | null;
@@ -27,6 +27,7 @@ export class ApiError extends Error {
 const types: Readonly<Record<ApiError["status"], string>> = {
   400: "invalid_request_error",
   401: "invalid_request_error",
+  403: "invalid_request_error",
   404: "invalid_request_error",
   405: "invalid_request_error",
   413: "invalid_request_error",

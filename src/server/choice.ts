@@ -7,6 +7,8 @@ import { addLogProbability, type LogProbabilities, noLogProbabilities } from "./
 
 export interface ChoiceOptions {
   readonly sampling: SamplingOptions;
+  /** The tokens before what is written, for the penalties. */
+  readonly prompt: Int32Array;
   readonly random: Random;
   /** Tokens to write, at most; from 1. */
   readonly maxTokens: number;
@@ -36,7 +38,7 @@ export class Choice {
   readonly #decoder: StreamDecoder;
   readonly #stops: StopStrings;
   #offset: number;
-  #tokens = 0;
+  readonly #written: number[] = [];
 
   /** @param emit called with each piece, the last of which has a reason */
   constructor(tokenizer: Tokenizer, options: ChoiceOptions, emit: (piece: Piece) => void) {
@@ -50,24 +52,31 @@ export class Choice {
 
   /** How many tokens were written, with the one that ended the text. */
   get tokens(): number {
-    return this.#tokens;
+    return this.#written.length;
   }
 
   /** Draws the next token from its logits, and gives it, or nothing where the text ends with it. */
   next(logits: Float32Array): number | undefined {
-    const { sampling, random, end, maxTokens } = this.#options;
-    const id = sampleToken(logits.subarray(0, this.#tokenizer.vocabularySize), sampling, random);
-    this.#tokens++;
+    const { end, maxTokens } = this.#options;
+    const id = this.#sample(logits);
+    this.#written.push(id);
     const logprobs = this.#logProbabilities(logits, id);
     const ended = id === end;
     const piece = ended ? "" : this.#decoder.push(id);
     this.#offset += [...piece].length;
     let text = this.#stops.push(piece);
-    const finishReason = ended || this.#stops.stopped ? "stop" : this.#tokens >= maxTokens ? "length" : null;
+    const finishReason = ended || this.#stops.stopped ? "stop" : this.tokens >= maxTokens ? "length" : null;
     if (finishReason !== null && !this.#stops.stopped)
       text += this.#stops.push(this.#decoder.end()) + this.#stops.end();
     if (text !== "" || logprobs !== null || finishReason !== null) this.#emit({ text, logprobs, finishReason });
     return finishReason === null ? id : undefined;
+  }
+
+  #sample(logits: Float32Array): number {
+    const { sampling, random, prompt } = this.#options;
+    const written = this.#written;
+    const known = logits.subarray(0, this.#tokenizer.vocabularySize);
+    return sampleToken(known, sampling, random, { before: concatenated(prompt, written), written });
   }
 
   #logProbabilities(logits: Float32Array, id: number): LogProbabilities | null {
@@ -78,4 +87,10 @@ export class Choice {
     addLogProbability(found, this.#tokenizer, { id, offset: this.#offset, score });
     return found;
   }
+}
+
+/** Only looked through where something asks for it. */
+function* concatenated(prompt: Int32Array, written: readonly number[]): Generator<number> {
+  yield* prompt;
+  yield* written;
 }

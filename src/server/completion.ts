@@ -1,14 +1,14 @@
 /** A request for completions: one or more prompts, each continued once or more. */
 
 import { randomInt } from "node:crypto";
-import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
-import { beginningOfText, endOfText, StreamDecoder, type Tokenizer } from "../text/index.ts";
+import { endOfText, StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { ApiError } from "./api-error.ts";
 import { Choice, type ChoiceOptions, type Piece } from "./choice.ts";
 import { addLogProbability, noLogProbabilities, scoreAt } from "./log-probabilities.ts";
+import type { Prompt, PromptReader } from "./prompts.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { CompletionRequest } from "./schemas.ts";
+import { type CompletionRequest, promptsOf, samplingOf } from "./schemas.ts";
 
 /** The model that answers, as far as requests know of it. */
 export interface ServedModel {
@@ -18,14 +18,6 @@ export interface ServedModel {
   readonly context: number;
   /** Number of token ids. */
   readonly vocabulary: number;
-}
-
-interface Prompt {
-  /** At least one token: a prompt of none is the token that begins a text. */
-  readonly ids: Int32Array;
-  /** How many of them the client gave. */
-  readonly given: number;
-  readonly text: string;
 }
 
 /** A request whose prompts are tokens and whose limits are checked. */
@@ -48,8 +40,14 @@ export interface Usage {
 const DEFAULT_TOKENS = 16;
 
 /** @throws ApiError for prompts that cannot be encoded or leave no room in the model's context */
-export function planCompletion(model: ServedModel, request: CompletionRequest): Completion {
-  const prompts = promptsOf(model, request.prompt);
+export async function planCompletion(
+  model: ServedModel,
+  reader: PromptReader,
+  request: CompletionRequest,
+  signal: AbortSignal,
+): Promise<Completion> {
+  checkBias(model, request);
+  const prompts = await reader.read(promptsOf(request), model.context - (request.max_tokens ?? 1), signal);
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const room = model.context - longest;
   const maxTokens = request.max_tokens ?? Math.max(1, Math.min(DEFAULT_TOKENS, room));
@@ -62,6 +60,14 @@ export function planCompletion(model: ServedModel, request: CompletionRequest): 
   }
   const promptTokens = prompts.reduce((sum, { given }) => sum + given, 0);
   return { prompts, request, count: request.n ?? 1, maxTokens, promptTokens };
+}
+
+function checkBias({ vocabulary }: ServedModel, { logit_bias }: CompletionRequest): void {
+  const wrong = Object.keys(logit_bias ?? {}).find((id) => !/^\d+$/.test(id) || Number(id) >= vocabulary);
+  if (wrong === undefined) return;
+  throw new ApiError(400, `logit_bias: token ${wrong} is not one of 0 to ${vocabulary - 1}`, {
+    parameter: "logit_bias",
+  });
 }
 
 /**
@@ -99,8 +105,9 @@ interface Work {
 /** Writes one text and gives the number of its tokens. */
 async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: Piece) => void): Promise<number> {
   const { request, maxTokens } = work.completion;
-  const echoed = request.echo === true ? prompt.text : "";
-  const choice = new Choice(work.model.tokenizer, choiceOptions(work, random, [...echoed].length), emit);
+  const echoed = request.echo === true ? textOf(work.model.tokenizer, prompt) : "";
+  const options = choiceOptions(work, prompt.ids, { random, offset: [...echoed].length });
+  const choice = new Choice(work.model.tokenizer, options, emit);
   const finishReason = maxTokens === 0 ? "length" : null;
   if (request.echo !== true || request.logprobs == null) {
     if (echoed !== "" || finishReason !== null) emit({ text: echoed, logprobs: null, finishReason });
@@ -117,17 +124,24 @@ async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: P
 const goOn = ({ scheduler, signal }: Work, choice: Choice, ids: Int32Array): Promise<void> =>
   scheduler.write(ids, (logits) => choice.next(logits), signal);
 
-function choiceOptions({ model, completion }: Work, random: Random, offset: number): ChoiceOptions {
+const textOf = (tokenizer: Tokenizer, { source }: Prompt): string =>
+  typeof source === "string" ? source : tokenizer.decode(source);
+
+function choiceOptions(
+  { model, completion }: Work,
+  prompt: Int32Array,
+  rest: Pick<ChoiceOptions, "random" | "offset">,
+): ChoiceOptions {
   const { request, maxTokens } = completion;
-  const { temperature, top_p, top_k, stop, logprobs } = request;
+  const { stop, logprobs } = request;
   return {
-    sampling: { temperature: temperature ?? 1, topP: top_p ?? 1, ...(top_k != null && { topK: top_k }) },
-    random,
+    ...rest,
+    prompt,
+    sampling: samplingOf(request),
     maxTokens,
     stop: typeof stop === "string" ? [stop] : (stop ?? []),
     end: endOfText(model.tokenizer)?.id,
     logprobs: logprobs ?? undefined,
-    offset,
   };
 }
 
@@ -143,43 +157,4 @@ async function scored({ scheduler, model, signal }: Work, prompt: Prompt, logpro
     offset += [...decoder.push(id)].length;
   }
   return { logits: scores.next, entries };
-}
-
-function promptsOf(model: ServedModel, given: CompletionRequest["prompt"]): Prompt[] {
-  if (typeof given === "string") return [textPrompt(model, given)];
-  return isIds(given)
-    ? [idPrompt(model, given)]
-    : given.map((one) => (typeof one === "string" ? textPrompt(model, one) : idPrompt(model, one)));
-}
-
-const isIds = (given: Exclude<CompletionRequest["prompt"], string>): given is number[] => typeof given[0] === "number";
-
-function textPrompt(model: ServedModel, text: string): Prompt {
-  const ids = encoded(model.tokenizer, text);
-  return { ids: withBeginning(model.tokenizer, ids), given: ids.length, text };
-}
-
-function idPrompt(model: ServedModel, given: readonly number[]): Prompt {
-  const wrong = given.find((id) => id >= model.vocabulary);
-  if (wrong !== undefined) {
-    throw new ApiError(400, `prompt: token ${wrong} is not one of 0 to ${model.vocabulary - 1}`, {
-      parameter: "prompt",
-    });
-  }
-  return { ids: Int32Array.from(given), given: given.length, text: model.tokenizer.decode(given) };
-}
-
-/** @throws ApiError for a character that the vocabulary lacks */
-export function encoded(tokenizer: Tokenizer, text: string): Int32Array {
-  try {
-    return Int32Array.from(tokenizer.encode(text));
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new ApiError(400, `prompt: ${error.message}`, { parameter: "prompt" });
-  }
-}
-
-/** The model needs some token to go on from. */
-function withBeginning(tokenizer: Tokenizer, ids: Int32Array): Int32Array {
-  return ids.length > 0 ? ids : Int32Array.of(beginningOfText(tokenizer)?.id ?? 0);
 }

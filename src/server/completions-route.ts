@@ -1,68 +1,64 @@
 /** `POST /v1/completions`. */
 
-import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import { answerChunk, answerHead, WholeAnswer } from "./answers.ts";
 import { ApiError } from "./api-error.ts";
+import { jsonBody } from "./body.ts";
 import { type Completion, complete, planCompletion } from "./completion.ts";
-import { RequestLife } from "./requests.ts";
-import { checked, completionSchema, refuseUnsupported } from "./schemas.ts";
-import type { Service } from "./service.ts";
+import type { RequestLife } from "./requests.ts";
+import { type CompletionRequest, checked, completionSchema, promptsOf } from "./schemas.ts";
+import type { ServerContext, Service } from "./service.ts";
 
-export async function completionsRoute(context: Context, service: Service): Promise<Response> {
-  const request = checked(completionSchema, await jsonBody(context));
-  refuseUnsupported(request);
-  const completion = planCompletion(service.model, request);
-  admit(service, completion);
-  return request.stream === true ? streamed(context, service, completion) : whole(context, service, completion);
-}
-
-/** @throws ApiError for a body that is not JSON */
-export async function jsonBody(context: Context): Promise<unknown> {
-  const text = await context.req.text();
+export async function completionsRoute(context: ServerContext, service: Service): Promise<Response> {
+  const { model, prompts, lives, limits } = service;
+  const request = checked(completionSchema, await jsonBody(context, limits.bytes));
+  admit(service, request);
+  const life = lives.begin(context.env.outgoing);
   try {
-    return JSON.parse(text);
-  } catch {
-    throw new ApiError(400, "the body is not JSON");
+    const completion = await planCompletion(model, prompts, request, life.signal);
+    return request.stream === true
+      ? streamed(context, service, completion, life)
+      : await whole(context, service, completion, life);
+  } catch (error) {
+    life.end();
+    throw error;
   }
 }
 
 /** @throws ApiError where the texts asked for are more than can wait */
-function admit({ scheduler, limits }: Service, { prompts, count }: Completion): void {
-  const texts = prompts.length * count;
+function admit({ scheduler, threads, limits }: Service, request: CompletionRequest): void {
+  const prompts = promptsOf(request).length;
+  const { n } = request;
+  const texts = prompts * (n ?? 1);
   if (texts > limits.queue) {
     throw new ApiError(
       400,
-      `prompt: ${prompts.length} prompts with n = ${count} are ${texts} texts, expected at most ${limits.queue}`,
-      {
-        parameter: "prompt",
-      },
+      `prompt: ${prompts} prompts with n = ${n ?? 1} are ${texts} texts, expected at most ${limits.queue}`,
+      { parameter: "prompt" },
     );
   }
-  if (scheduler.waiting + texts > limits.queue)
+  if (scheduler.waiting + threads.waiting + texts > limits.queue)
     throw new ApiError(429, "too many requests are waiting; try again later");
 }
 
-async function whole(context: Context, service: Service, completion: Completion): Promise<Response> {
-  const { model, scheduler, limits, metrics } = service;
-  const life = new RequestLife(context.req.raw.signal, limits.seconds);
+async function whole(
+  context: ServerContext,
+  { model, scheduler, metrics }: Service,
+  completion: Completion,
+  life: RequestLife,
+): Promise<Response> {
   const answer = new WholeAnswer(completion.prompts.length * completion.count);
-  try {
-    const usage = await complete(scheduler, model, completion, life.signal, (index, piece) => answer.add(index, piece));
-    metrics.wrote(usage.prompt_tokens, usage.completion_tokens);
-    return context.json(answer.body(answerHead(model.name), usage));
-  } finally {
-    life.end();
-  }
+  const usage = await complete(scheduler, model, completion, life.signal, (index, piece) => answer.add(index, piece));
+  life.end();
+  metrics.wrote(usage.prompt_tokens, usage.completion_tokens);
+  return context.json(answer.body(answerHead(model.name), usage));
 }
 
-function streamed(context: Context, service: Service, completion: Completion): Response {
-  const { model, scheduler, limits, metrics } = service;
+function streamed(context: ServerContext, service: Service, completion: Completion, life: RequestLife): Response {
+  const { model, scheduler, metrics } = service;
   const withUsage = completion.request.stream_options?.include_usage === true;
   const head = answerHead(model.name);
   return streamSSE(context, async (stream) => {
-    const life = new RequestLife(context.req.raw.signal, limits.seconds);
-    stream.onAbort(() => life.gone());
     let sent: Promise<unknown> = Promise.resolve();
     const send = (data: unknown) => {
       const text = typeof data === "string" ? data : JSON.stringify(data);
@@ -70,13 +66,15 @@ function streamed(context: Context, service: Service, completion: Completion): R
     };
     try {
       const usage = await complete(scheduler, model, completion, life.signal, (index, piece) =>
-        send(answerChunk(head, index, piece)),
+        send({ ...answerChunk(head, index, piece), ...(withUsage && { usage: null }) }),
       );
       metrics.wrote(usage.prompt_tokens, usage.completion_tokens);
       if (withUsage) send({ ...head, choices: [], usage });
       send("[DONE]");
     } catch (error) {
-      send(service.failure(error).body());
+      const failure = service.failure(error);
+      context.set("failed", failure.status);
+      send(failure.body());
     } finally {
       life.end();
       await sent;

@@ -1,7 +1,7 @@
 /** A server with OpenAI's completions. */
 
 export type { ServedModel } from "./completion.ts";
+export type { Limits } from "./limits.ts";
 export type { Shared } from "./scheduler.ts";
 export { MOST_ALTERNATIVES } from "./schemas.ts";
 export { type RunningServer, type ServerOptions, startServer } from "./server.ts";
-export type { Limits } from "./service.ts";

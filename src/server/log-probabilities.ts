@@ -3,6 +3,7 @@
 import type { SequenceScores } from "../evaluation/index.ts";
 import type { TokenScore } from "../generation/index.ts";
 import type { Tokenizer } from "../text/index.ts";
+import { labelOf } from "./labels.ts";
 
 /** One entry a token. The first token of a text has none, as nothing predicts it. */
 export interface LogProbabilities {
@@ -54,10 +55,4 @@ function alternatives(tokenizer: Tokenizer, { token, logProbability, top }: Toke
     found[labelOf(tokenizer, id)] ??= other;
   }
   return found;
-}
-
-/** The text of a token; of one that is no text by itself, such as a part of a character, its number. */
-export function labelOf(tokenizer: Tokenizer, id: number): string {
-  const text = tokenizer.decode([id]);
-  return text === "" || text.includes("\uFFFD") ? `token_id:${id}` : text;
 }

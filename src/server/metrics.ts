@@ -8,6 +8,9 @@ export interface Observed {
   readonly active: number;
 }
 
+/** The status of a request whose client went away. */
+export const CLIENT_GONE = 499;
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #requests: Counter<"route" | "status">;
@@ -43,18 +46,16 @@ export class Metrics {
     gauge(registers, name("slots"), "Slots", () => slots);
   }
 
+  /** @param status 499, as servers count it, for a request whose client went away before the end of the answer */
   answered(route: string, status: number, seconds: number): void {
     this.#requests.inc({ route, status: String(status) });
     this.#seconds.observe({ route }, seconds);
+    if (status === CLIENT_GONE) this.#gone.inc();
   }
 
   wrote(promptTokens: number, completionTokens: number): void {
     this.#tokens.inc({ kind: "prompt" }, promptTokens);
     this.#tokens.inc({ kind: "completion" }, completionTokens);
-  }
-
-  clientGone(): void {
-    this.#gone.inc();
   }
 }
 

@@ -1,8 +1,9 @@
 /** Shares one model among many requests: continuous batching. */
 
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import type { Scorer, SequenceScores } from "../evaluation/index.ts";
 import type { Sequences } from "../generation/index.ts";
+import { type Settling, untilAborted } from "./settling.ts";
 
 /** What the scheduler shares. */
 export interface Shared {
@@ -15,16 +16,17 @@ export interface Shared {
 /** Takes the logits [V] of what follows a sequence, and gives the token to append, or nothing where the sequence ends. */
 export type NextToken = (logits: Float32Array) => number | undefined;
 
-interface Job<Result> {
+interface Job<Result> extends Settling<Result> {
   readonly ids: Int32Array;
   readonly signal: AbortSignal;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 interface WritingJob extends Job<void> {
   readonly next: NextToken;
 }
+
+/** Milliseconds between looks whether all is done. */
+const IDLE_CHECK = 5;
 
 /** Tokens of prompts that are scored in one pass, so that sequences that are being written need not wait for long. */
 const SCORED_AT_ONCE = 2048;
@@ -57,34 +59,37 @@ export class Scheduler {
     return this.#active.size + this.#starting;
   }
 
-  /** Writes a sequence after a prompt, until `next` gives no token. Rejects with the signal's reason once it is aborted. */
+  /**
+   * Writes a sequence after a prompt, until `next` gives no token. Rejects with the signal's reason as soon as it is aborted; the
+   * slot is free after the step that is under way.
+   */
   write(ids: Int32Array, next: NextToken, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const job: WritingJob = { ids, next, signal, resolve, reject };
-      this.#enqueue(this.#waiting, job);
-      this.#fill();
-    });
-  }
-
-  /** Scores a prompt. Rejects with the signal's reason once it is aborted. */
-  score(ids: Int32Array, signal: AbortSignal): Promise<SequenceScores> {
-    return new Promise((resolve, reject) => {
-      this.#enqueue(this.#scoring, { ids, signal, resolve, reject });
-      void this.#scoreAll();
-    });
-  }
-
-  #enqueue<Kind extends Job<never>>(queue: Set<Kind>, job: Kind): void {
-    if (job.signal.aborted) {
-      job.reject(job.signal.reason);
-      return;
-    }
-    queue.add(job);
-    // A job that is no longer queued settles itself.
-    const leave = () => {
-      if (queue.delete(job)) job.reject(job.signal.reason);
+    const job: WritingJob = {
+      ids,
+      next,
+      signal,
+      ...untilAborted<void>(signal, () => this.#waiting.delete(job)),
     };
-    job.signal.addEventListener("abort", leave, { once: true });
+    if (!signal.aborted) this.#waiting.add(job);
+    this.#fill();
+    return job.promise;
+  }
+
+  /** Scores a prompt. Rejects with the signal's reason as soon as it is aborted. */
+  score(ids: Int32Array, signal: AbortSignal): Promise<SequenceScores> {
+    const job: Job<SequenceScores> = {
+      ids,
+      signal,
+      ...untilAborted<SequenceScores>(signal, () => this.#scoring.delete(job)),
+    };
+    if (!signal.aborted) this.#scoring.add(job);
+    void this.#scoreAll();
+    return job.promise;
+  }
+
+  /** Resolves once nothing is under way: what was aborted may still be in a step of the model. */
+  async idle(): Promise<void> {
+    while (this.active > 0 || this.#scorerBusy) await setTimeout(IDLE_CHECK);
   }
 
   #fill(): void {

@@ -1,25 +1,45 @@
 /** What clients may ask, checked. */
 
 import { z } from "zod";
+import type { SamplingOptions } from "../generation/index.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Of `logprobs`, as OpenAI's API has it. */
 export const MOST_ALTERNATIVES = 5;
 
-const tokenId = z.int().nonnegative();
-const flag = z.boolean().nullish();
+/** A prompt as a text or as token ids. */
+export type GivenPrompt = string | readonly number[];
 
-export const completionSchema = z.looseObject({
+const flag = z.boolean().nullish();
+const text = z.string().nullish();
+
+// A schema that looks at each id takes seconds for half a million of them.
+const isId = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isIds = (value: unknown): value is number[] => Array.isArray(value) && value.every(isId);
+const isText = (value: unknown): value is string => typeof value === "string";
+const isPrompt = (value: unknown): value is string | string[] | number[] | number[][] =>
+  isText(value) ||
+  (Array.isArray(value) &&
+    value.length > 0 &&
+    (value.every(isText) || value.every(isId) || value.every((one) => isIds(one) && one.length > 0)));
+
+const completionFields = {
   /** Any name: there is one model. */
-  model: z.string().nullish(),
-  prompt: z.union(
-    [z.string(), z.array(z.string()).min(1), z.array(tokenId).min(1), z.array(z.array(tokenId).min(1)).min(1)],
-    { error: "expected a string, an array of strings, an array of token ids, or an array of such arrays" },
+  model: text,
+  prompt: z.custom<string | string[] | number[] | number[][]>(
+    isPrompt,
+    "expected a string, an array of strings, an array of token ids, or an array of such arrays",
   ),
   max_tokens: z.int().nonnegative().nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
-  top_k: z.int().positive().nullish(),
+  /** 0 and -1: all tokens. */
+  top_k: z.int().min(-1).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  repetition_penalty: z.number().gt(0).nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
   n: z.int().min(1).max(128).nullish(),
   stop: z
     .union([z.string().min(1), z.array(z.string().min(1)).max(16)], {
@@ -31,39 +51,96 @@ export const completionSchema = z.looseObject({
   logprobs: z.int().min(0).max(MOST_ALTERNATIVES).nullish(),
   stream: flag,
   stream_options: z.looseObject({ include_usage: flag }).nullish(),
+  /** Of as many as are given: all of them. */
   best_of: z.int().nullish(),
-  suffix: z.string().nullish(),
-  presence_penalty: z.number().nullish(),
-  frequency_penalty: z.number().nullish(),
-  logit_bias: z.record(z.string(), z.number()).nullish(),
-});
+};
+
+/** What says something about the client and leaves the answer as it is. */
+const withoutEffect = [
+  "user",
+  "metadata",
+  "store",
+  "service_tier",
+  "safety_identifier",
+  "prompt_cache_key",
+  "request_id",
+];
+
+/** What clients of OpenAI and of vLLM send although it asks for nothing: the values that do. Any others are refused. */
+const asksNothing: Readonly<Record<string, readonly unknown[]>> = {
+  suffix: [""],
+  use_beam_search: [false],
+  length_penalty: [1],
+  early_stopping: [false],
+  ignore_eos: [false],
+  min_tokens: [0],
+  stop_token_ids: [],
+  include_stop_str_in_output: [false],
+  skip_special_tokens: [true],
+  spaces_between_special_tokens: [true],
+  add_special_tokens: [false],
+  return_tokens_as_token_ids: [false],
+};
+
+export const completionSchema = z
+  .looseObject(completionFields)
+  .refine(({ n, best_of }) => (best_of ?? n ?? 1) === (n ?? 1), {
+    path: ["best_of"],
+    error: "is not supported by this server; leave it out",
+  });
 
 export type CompletionRequest = z.infer<typeof completionSchema>;
 
-export const tokenizeSchema = z.looseObject({ prompt: z.string(), return_token_strs: flag });
+export const tokenizeSchema = z.looseObject({ model: text, prompt: z.string(), return_token_strs: flag });
 
-export const detokenizeSchema = z.looseObject({ tokens: z.array(tokenId) });
+export const detokenizeSchema = z.looseObject({
+  model: text,
+  tokens: z.custom<number[]>(isIds, "expected an array of token ids"),
+});
 
-/** Checks a request. @throws ApiError that names the first field that is wrong */
-export function checked<Value>(schema: z.ZodType<Value>, body: unknown): Value {
+/** Checks a request. @throws ApiError that names the first field that is wrong, or not known and not without effect */
+export function checked<Value>(schema: z.ZodType<Value> & { readonly shape: object }, body: unknown): Value {
   const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue?.path.map(String).join(".") ?? "";
-  const message = `${field === "" ? "the body" : field}: ${issue?.message ?? "invalid"}`;
-  throw new ApiError(400, message, { parameter: field === "" ? null : field });
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const field = issue?.path.map(String).join(".") ?? "";
+    const message = `${field === "" ? "the body" : field}: ${issue?.message ?? "invalid"}`;
+    throw new ApiError(400, message, { parameter: field === "" ? null : field });
+  }
+  refuseUnknown(Object.entries(body ?? {}), Object.keys(schema.shape));
+  return result.data;
 }
 
-/** Refuses what would change the answer but is not known here: to leave it out silently would be worse. */
-export function refuseUnsupported(request: CompletionRequest): void {
-  const { best_of, n, suffix, presence_penalty, frequency_penalty, logit_bias } = request;
-  const asked: readonly (readonly [string, boolean])[] = [
-    ["best_of", (best_of ?? n ?? 1) !== (n ?? 1)],
-    ["suffix", (suffix ?? "") !== ""],
-    ["presence_penalty", (presence_penalty ?? 0) !== 0],
-    ["frequency_penalty", (frequency_penalty ?? 0) !== 0],
-    ["logit_bias", Object.keys(logit_bias ?? {}).length > 0],
-  ];
-  const field = asked.find(([, wanted]) => wanted)?.[0];
-  if (field !== undefined) throw new ApiError(400, `${field}: is not supported by this server`, { parameter: field });
+/** To leave out in silence what would change the answer would be worse. */
+function refuseUnknown(given: readonly (readonly [string, unknown])[], known: readonly string[]): void {
+  const names = new Set([...known, ...withoutEffect]);
+  for (const [name, value] of given) {
+    if (names.has(name) || value === null || asksNothing[name]?.includes(value)) continue;
+    if (Array.isArray(value) && value.length === 0) continue;
+    throw new ApiError(400, `${name}: is not supported by this server; leave it out`, { parameter: name });
+  }
 }
+
+/** The prompts of a request, one by one. */
+export function promptsOf({ prompt }: CompletionRequest): readonly GivenPrompt[] {
+  if (typeof prompt === "string") return [prompt];
+  return prompt.every((part) => typeof part === "number") ? [prompt] : prompt;
+}
+
+/** How the tokens of an answer are drawn. */
+export function samplingOf(request: CompletionRequest): SamplingOptions {
+  const { top_k, logit_bias } = request;
+  return {
+    temperature: request.temperature ?? 1,
+    topP: request.top_p ?? 1,
+    minP: request.min_p ?? 0,
+    topK: top_k == null || top_k < 1 ? undefined : top_k,
+    repetitionPenalty: request.repetition_penalty ?? 1,
+    presencePenalty: request.presence_penalty ?? 0,
+    frequencyPenalty: request.frequency_penalty ?? 0,
+    logitBias: logit_bias == null ? undefined : biasOf(logit_bias),
+  };
+}
+
+const biasOf = (biases: Readonly<Record<string, number>>): ReadonlyMap<number, number> =>
+  new Map(Object.entries(biases).map(([id, bias]) => [Number(id), bias]));

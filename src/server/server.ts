@@ -1,17 +1,18 @@
 /** The server: routes on a port, until it is drained. */
 
-import { listen } from "../http/index.ts";
-import { ClientGone } from "./api-error.ts";
+import { isLoopback, type ListenOptions, listen } from "../http/index.ts";
+import { ApiError } from "./api-error.ts";
 import type { ServedModel } from "./completion.ts";
+import type { Limits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
+import { PromptReader } from "./prompts.ts";
+import { RequestLives } from "./requests.ts";
 import { routes } from "./routes.ts";
 import { Scheduler, type Shared } from "./scheduler.ts";
-import { failureOf, type Limits } from "./service.ts";
+import { failureOf } from "./service.ts";
+import { TextThreads } from "./text-threads.ts";
 
-export interface ServerOptions {
-  /** 0: any that is free. */
-  readonly port: number;
-  readonly host: string;
+export interface ServerOptions extends Pick<ListenOptions, "port" | "host" | "idleSeconds"> {
   /** What clients must send as bearer token. Default: nothing. */
   readonly apiKey?: string;
   readonly limits: Limits;
@@ -22,30 +23,42 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly port: number;
   readonly scheduler: Scheduler;
-  /** Takes no more requests, and ends when those under way are answered, or cut off after some seconds. */
+  /**
+   * Takes no more requests, and ends when those under way are answered; after some seconds they are told that the server ends.
+   * Then nothing uses the model any more.
+   */
   drain(seconds: number): Promise<void>;
 }
+
+/** Those who are told that the server ends have so long to read it. */
+const FAREWELL_SECONDS = 2;
 
 /** @throws UserError if the port cannot be had */
 export async function startServer(model: ServedModel & Shared, options: ServerOptions): Promise<RunningServer> {
   const scheduler = new Scheduler(model);
-  const metrics = new Metrics(scheduler, model.slots);
+  const threads = new TextThreads(model.tokenizer);
+  const lives = new RequestLives(options.limits.seconds);
   let draining = false;
   const service = {
     model,
     scheduler,
-    metrics,
+    metrics: new Metrics(scheduler, model.slots),
     limits: options.limits,
+    lives,
+    threads,
+    prompts: new PromptReader(model, threads),
+    local: isLoopback(options.host),
     draining: () => draining,
-    failure: (error: unknown) => {
-      if (error instanceof ClientGone) metrics.clientGone();
-      return failureOf(error, options.note);
-    },
+    failure: (error: unknown) => failureOf(error, options.note),
   };
   const listening = await listen(routes(service, options.apiKey).fetch, options);
   const drain = async (seconds: number) => {
     draining = true;
-    await listening.close(seconds);
+    const ending = new ApiError(503, "the server ended before the answer was whole; ask again, or another one");
+    const late = setTimeout(() => lives.cut(ending), 1000 * seconds);
+    await listening.close(seconds + FAREWELL_SECONDS);
+    clearTimeout(late);
+    await Promise.all([threads.close(), scheduler.idle()]);
   };
   return { port: listening.port, scheduler, drain };
 }

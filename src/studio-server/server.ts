@@ -5,7 +5,7 @@ import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import { HTTPException } from "hono/http-exception";
 import { messageOf } from "../errors.ts";
-import { isLoopback, type Listening, type ListenOptions, listen } from "../http/index.ts";
+import { addressedHost, isLoopback, type Listening, type ListenOptions, listen } from "../http/index.ts";
 import { apiRoutes } from "./api.ts";
 import { Library } from "./library.ts";
 
@@ -59,8 +59,7 @@ async function readOnly({ req }: Context, next: Next): Promise<void> {
 
 /** A page elsewhere can have its own name lead to this computer, but then the browser says that name here. */
 async function addressedHere({ req }: Context, next: Next): Promise<void> {
-  const address = `http://${req.header("host") ?? ""}`;
-  const host = URL.canParse(address) ? new URL(address).hostname.replace(/^\[|\]$/g, "") : "";
+  const host = addressedHost(req.header("host"));
   if (!isLoopback(host)) {
     throw new HTTPException(403, { message: `${host}: this server is only for the computer it runs on` });
   }

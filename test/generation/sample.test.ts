@@ -134,10 +134,51 @@ describe("sampleToken", () => {
     const random = Random.from("test", "sample");
     const found = logits.map(() => 0);
     for (let draw = 0; draw < DRAWS; draw++) {
-      const id = sampleToken(Float32Array.from(logits), { repetitionPenalty: 1.5 }, random, [1, 2, 2]);
+      const id = sampleToken(Float32Array.from(logits), { repetitionPenalty: 1.5 }, random, {
+        before: [1, 2, 2],
+        written: [],
+      });
       found[id] = at(found, id) + 1;
     }
     expectDistribution(found, reference.softmax(penalised));
+  });
+
+  describe("penalties and bias", () => {
+    const earlier = { before: [0, 6, 1, 2, 2], written: [1, 2, 2] };
+    const biases = new Map(Object.entries({ 2: 1.5, 4: 5, 0: -100, 99: 7 }).map(([id, bias]) => [Number(id), bias]));
+    const found = (options: SamplingOptions) => {
+      const random = Random.from("test", "penalties");
+      const drawn = logits.map(() => 0);
+      for (let draw = 0; draw < DRAWS; draw++) {
+        const id = sampleToken(Float32Array.from(logits), options, random, earlier);
+        drawn[id] = at(drawn, id) + 1;
+      }
+      return drawn;
+    };
+
+    // By hand, of the logits above: token 1 was written once, token 2 twice, and 0 and 6 are only in the prompt.
+    it.each<readonly [string, SamplingOptions, readonly number[]]>([
+      ["by frequency", { frequencyPenalty: 0.75 }, [0.3, -1.95, 0.6, 0.3, -4, 1.7, 0]],
+      ["by presence", { presencePenalty: 0.5 }, [0.3, -1.7, 1.6, 0.3, -4, 1.7, 0]],
+      ["by both", { frequencyPenalty: 0.75, presencePenalty: 0.5 }, [0.3, -2.45, 0.1, 0.3, -4, 1.7, 0]],
+      ["by negative ones", { frequencyPenalty: -0.25, presencePenalty: -1 }, [0.3, 0.05, 3.6, 0.3, -4, 1.7, 0]],
+      ["by repetition first", { repetitionPenalty: 2, presencePenalty: 0.5 }, [0.15, -2.9, 0.55, 0.3, -4, 1.7, 0]],
+      ["by a bias last", { frequencyPenalty: 0.75, logitBias: biases }, [-99.7, -1.95, 2.1, 0.3, 1, 1.7, 0]],
+    ])("change logits %s", (_, options, expected) => {
+      expectDistribution(
+        found(options),
+        reference.softmax(expected).map((weight) => (weight < 1e-20 ? 0 : weight)),
+      );
+      const likeliest = expected.indexOf(Math.max(...expected));
+      expect(sampleToken(Float32Array.from(logits), { ...options, temperature: 0 }, Random.from(1), earlier)).toBe(
+        likeliest,
+      );
+    });
+
+    it("are divided by the temperature with the logits", () => {
+      const expected = [0.3, -1.95, 0.6, 0.3, -4, 1.7, 0].map((logit) => logit / 2);
+      expectDistribution(found({ frequencyPenalty: 0.75, temperature: 2 }), reference.softmax(expected));
+    });
   });
 
   it("draws equally likely tokens alike", () => {

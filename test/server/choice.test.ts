@@ -16,7 +16,17 @@ function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}) {
   const random = Random.from("choice");
   const choice = new Choice(
     tokenizer,
-    { sampling, random, maxTokens: 99, stop: [], end: END, logprobs: undefined, offset: 0, ...options },
+    {
+      sampling,
+      prompt: new Int32Array(),
+      random,
+      maxTokens: 99,
+      stop: [],
+      end: END,
+      logprobs: undefined,
+      offset: 0,
+      ...options,
+    },
     (piece) => pieces.push(piece),
   );
   const taken: number[] = [];

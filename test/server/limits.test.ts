@@ -2,8 +2,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type Shared, startServer } from "../../src/server/index.ts";
-import { letters, useServer } from "../support/server.ts";
+import { letters, metricsOf, stubServer, useServer } from "../support/server.ts";
 
 const open = useServer();
 const locked = useServer({ apiKey: "secret", limits: { bytes: 10_000, queue: 4, seconds: 60 } }, 1);
@@ -77,41 +76,13 @@ describe("limits", () => {
   });
 });
 
-/** A model whose steps take a while, or fail. */
-function stub(step: () => Promise<void>): Shared {
-  let slots = 0;
-  const logits = new Float32Array(letters.vocabularySize);
-  return {
-    slots: 2,
-    sequences: {
-      start: async () => ({ slot: slots++, logits, scores: [] }),
-      step: async (tokens) => {
-        await step();
-        return new Map([...tokens.keys()].map((slot) => [slot, logits]));
-      },
-      free: () => undefined,
-    },
-    scorer: { score: async () => [] },
-  };
-}
-
-async function stubServer(step: () => Promise<void>, seconds: number) {
-  const notes: string[] = [];
-  const model = { name: "stub", tokenizer: letters, context: 1000, vocabulary: letters.vocabularySize, ...stub(step) };
-  const limits = { bytes: 1000, queue: 10, seconds };
-  const note = (text: string) => notes.push(text);
-  const server = await startServer(model, { port: 0, host: "127.0.0.1", limits, note });
-  const ask = (body: object) =>
-    post(`http://127.0.0.1:${server.port}/v1/completions`, JSON.stringify({ prompt: "a", ...body }));
-  return { server, notes, ask };
-}
-
 describe("an answer that takes too long", () => {
   it("is given up, with its slot, and says so", async () => {
-    const { server, ask, notes } = await stubServer(() => setTimeout(5), 0.2);
+    const { server, ask, notes } = await stubServer(() => setTimeout(5), { seconds: 0.2 });
+    const long = { prompt: [letters.encode("a")[0]], max_tokens: 900 };
     const message = "the answer took longer than 0.2 s; ask for less, or try again later";
-    expect(await failure(await ask({ max_tokens: 900 }))).toMatchObject({ status: 504, body: { error: { message } } });
-    const streamed = await (await ask({ max_tokens: 900, stream: true })).text();
+    expect(await failure(await ask(long))).toMatchObject({ status: 504, body: { error: { message } } });
+    const streamed = await (await ask({ ...long, stream: true })).text();
     expect(streamed).toMatch(/^data: \{"id"/);
     expect(streamed).toContain(`data: {"error":{"message":"${message}"`);
     expect(streamed).not.toContain("[DONE]");
@@ -125,7 +96,7 @@ describe("a fault of ours", () => {
   it("is told without its text, and noted with it", async () => {
     const { server, ask, notes } = await stubServer(async () => {
       throw new Error("no such file: /home/someone/secret");
-    }, 5);
+    });
     const answer = await (await ask({})).text();
     expect(JSON.parse(answer)).toEqual({
       error: { message: "the server failed to answer", type: "server_error", param: null, code: null },
@@ -136,28 +107,6 @@ describe("a fault of ours", () => {
     expect(notes).toHaveLength(2);
     expect(notes[0]).toContain("/home/someone/secret");
     await server.drain(1);
-  });
-});
-
-describe("draining", () => {
-  it("answers what is under way, refuses what comes, and ends", async () => {
-    const { server, ask } = await stubServer(() => setTimeout(5), 60);
-    const [whole, streamed] = [ask({ max_tokens: 50 }), ask({ max_tokens: 50, stream: true })];
-    while (server.scheduler.active < 2) await setTimeout(2);
-    const drained = server.drain(10);
-    await expect(ask({})).rejects.toThrow(); // the port is closed
-    expect(await (await whole).json()).toMatchObject({ usage: { completion_tokens: 50 } });
-    expect(await (await streamed).text()).toMatch(/data: \[DONE\]\n\n$/);
-    await drained;
-  });
-
-  it("cuts off what takes longer than it waits", async () => {
-    const { server, ask } = await stubServer(() => setTimeout(20), 60);
-    const cut = ask({ max_tokens: 900 });
-    const failed = expect(cut).rejects.toThrow();
-    while (server.scheduler.active < 1) await setTimeout(2);
-    await server.drain(0.1);
-    await failed;
   });
 });
 
@@ -184,6 +133,38 @@ describe("the tokenizer's routes", () => {
 });
 
 describe("metrics", () => {
+  const counted = (status: number, count: number) =>
+    new RegExp(String.raw`^tokenformer_requests_total\{route="/v1/completions",status="${status}"\} ${count}$`, "m");
+  const stream = { prompt: [letters.encode("a")[0]], max_tokens: 900, stream: true };
+
+  it("count streams that are cut with what cut them, and time them to their end", async () => {
+    const { server, ask, url } = await stubServer(() => setTimeout(2), { seconds: 0.1 });
+    await (await ask(stream)).text();
+    await expect.poll(() => metricsOf(url)).toMatch(counted(504, 1));
+    const text = await metricsOf(url);
+    expect(text).toMatch(/^tokenformer_clients_gone_total 0$/m);
+    const seconds = /^tokenformer_request_seconds_sum\{route="\/v1\/completions"\} (\S+)$/m.exec(text)?.[1];
+    expect(Number(seconds)).toBeGreaterThan(0.09); // its time was over then
+    await server.drain(1);
+  });
+
+  it("count streams whose clients go away, and those that are whole", async () => {
+    const { server, ask, url } = await stubServer(() => setTimeout(2));
+    await (await ask({ ...stream, max_tokens: 3 })).text();
+    const abort = new AbortController();
+    await fetch(`${url}/v1/completions`, {
+      method: "POST",
+      body: JSON.stringify(stream),
+      signal: abort.signal,
+    });
+    abort.abort();
+    await expect.poll(() => metricsOf(url)).toMatch(counted(499, 1));
+    const text = await metricsOf(url);
+    expect(text).toMatch(counted(200, 1));
+    expect(text).toMatch(/^tokenformer_clients_gone_total 1$/m);
+    await server.drain(1);
+  });
+
   it("count requests, tokens and slots in Prometheus' format", async () => {
     await post(`${open().url}/v1/completions`, '{"prompt": "abc", "max_tokens": 4}');
     const response = await fetch(`${open().url}/metrics`);

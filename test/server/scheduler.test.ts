@@ -104,6 +104,7 @@ describe("writing", () => {
     gone[1]?.abort(new Error("starting or writing"));
     const reasons = (await settled).map((result) => (result.status === "rejected" ? String(result.reason) : ""));
     expect(reasons).toEqual(["Error: writing", "Error: starting or writing", "Error: waiting"]);
+    await scheduler.idle();
     expect([scheduler.active, scheduler.waiting, model.open()]).toEqual([0, 0, 0]);
     const { seen, next } = counting(3);
     await scheduler.write(Int32Array.of(1), next, never);

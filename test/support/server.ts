@@ -1,11 +1,19 @@
 /** A server of a tiny model for a test file. */
 
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll } from "vitest";
 import { Scorer } from "../../src/evaluation/index.ts";
 import { Decoder } from "../../src/generation/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
-import { type RunningServer, type ServerOptions, startServer } from "../../src/server/index.ts";
-import { CharacterTokenizer } from "../../src/text/index.ts";
+import {
+  type Limits,
+  type RunningServer,
+  type ServerOptions,
+  type Shared,
+  startServer,
+} from "../../src/server/index.ts";
+import { CharacterTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { Inference, uploadArrays } from "../../src/training/index.ts";
 import { useDevice } from "./device.ts";
 import { drawnParameters, tinyTokenFormer } from "./models.ts";
@@ -13,6 +21,60 @@ import { drawnParameters, tinyTokenFormer } from "./models.ts";
 export const letters = CharacterTokenizer.fromText("\n abcdefghij🙂");
 /** Untied, so that the likeliest token is not that which is there. */
 export const config = { ...tinyTokenFormer, tied: false, vocabulary: letters.vocabularySize, context: 48 };
+
+/** Starts a server of a model that computes nothing, but whose steps take a while, or fail. */
+export async function stubServer(
+  step: () => Promise<void>,
+  options: Partial<Limits & ServerOptions & { name: string; tokenizer: Tokenizer; slots: number }> = {},
+) {
+  const {
+    bytes = 10_000,
+    queue = 400,
+    seconds = 60,
+    name = "stub",
+    tokenizer = letters,
+    slots = 2,
+    ...others
+  } = options;
+  const notes: string[] = [];
+  const context = 1000;
+  const vocabulary = tokenizer.vocabularySize;
+  const model = { name, tokenizer, context, vocabulary, ...stub(step, vocabulary), slots };
+  const limits = { bytes, queue, seconds };
+  const note = (text: string) => notes.push(text);
+  const server = await startServer(model, { port: 0, host: "127.0.0.1", limits, note, ...others });
+  const url = `http://127.0.0.1:${server.port}`;
+  const ask = (body: object) =>
+    fetch(`${url}/v1/completions`, { method: "POST", body: JSON.stringify({ prompt: "a", ...body }) });
+  return { server, notes, url, ask };
+}
+
+/** What `/metrics` shows, by a connection of its own. */
+export async function metricsOf(url: string): Promise<string> {
+  const asked = request(`${url}/metrics`, { agent: false });
+  asked.end();
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    asked.once("response", resolve).once("error", reject);
+  });
+  return await text(response);
+}
+
+/** All tokens are equally likely. */
+function stub(step: () => Promise<void>, vocabulary: number): Omit<Shared, "slots"> {
+  let slots = 0;
+  const logits = new Float32Array(vocabulary);
+  return {
+    sequences: {
+      start: async () => ({ slot: slots++, logits, scores: [] }),
+      step: async (tokens) => {
+        await step();
+        return new Map([...tokens.keys()].map((slot) => [slot, logits]));
+      },
+      free: () => undefined,
+    },
+    scorer: { score: async () => [] },
+  };
+}
 
 export interface TestServer {
   readonly running: RunningServer;

@@ -1,0 +1,13 @@
+/** What a server takes on, at most. */
+
+export interface Limits {
+  /** Of a request's body. */
+  readonly bytes: number;
+  /** Texts that may wait for a slot. */
+  readonly queue: number;
+  /** For an answer; up to `LONGEST_SECONDS`. */
+  readonly seconds: number;
+}
+
+/** Node's timers go no further than 2³¹ - 1 ms: beyond, they fire at once. */
+export const LONGEST_SECONDS = 2_147_483;

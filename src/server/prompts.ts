@@ -1,0 +1,83 @@
+/** Prompts as tokens: what can be refused unread is, and the rest is encoded in threads of its own. */
+
+import { UserError } from "../errors.ts";
+import { beginningOfText, longestTokenBytes } from "../text/index.ts";
+import { ApiError } from "./api-error.ts";
+import type { ServedModel } from "./completion.ts";
+import type { GivenPrompt } from "./schemas.ts";
+import type { TextThreads } from "./text-threads.ts";
+
+export interface Prompt {
+  /** At least one token: a prompt of none is the token that begins a text. */
+  readonly ids: Int32Array;
+  /** How many of them the client gave. */
+  readonly given: number;
+  /** What the client gave. */
+  readonly source: string | readonly number[];
+}
+
+/** Reads the prompts of one model. */
+export class PromptReader {
+  readonly #model: ServedModel;
+  readonly #threads: TextThreads;
+  /** Bytes of a text that one token stands for at most. */
+  readonly #longest: number | undefined;
+  /** What a model without a prompt goes on from. */
+  readonly #first: number;
+
+  constructor(model: ServedModel, threads: TextThreads) {
+    this.#model = model;
+    this.#threads = threads;
+    this.#longest = longestTokenBytes(model.tokenizer);
+    this.#first = beginningOfText(model.tokenizer)?.id ?? 0;
+  }
+
+  /**
+   * @param room the longest prompt, in tokens
+   * @throws ApiError for a prompt that is longer, and for one that cannot be encoded
+   */
+  async read(given: readonly GivenPrompt[], room: number, signal: AbortSignal): Promise<Prompt[]> {
+    for (const prompt of given) this.#checkLength(prompt, room);
+    return Promise.all(given.map((prompt) => this.#readOne(prompt, signal)));
+  }
+
+  /** Refuses what cannot fit, by its length alone: to encode a long text takes seconds. */
+  #checkLength(prompt: GivenPrompt, room: number): void {
+    const least = typeof prompt === "string" ? this.#leastTokens(prompt) : prompt.length;
+    if (least <= room) return;
+    const length = typeof prompt === "string" ? `at least ${least} tokens` : `${least} tokens`;
+    throw new ApiError(
+      400,
+      `this model's context is ${this.#model.context} tokens, of which ${room} are left for the prompt, but it has ${length}; shorten it`,
+      { code: "context_length_exceeded", parameter: "prompt" },
+    );
+  }
+
+  #leastTokens(text: string): number {
+    return this.#longest === undefined ? 0 : Math.ceil(Buffer.byteLength(text) / this.#longest);
+  }
+
+  async #readOne(source: GivenPrompt, signal: AbortSignal): Promise<Prompt> {
+    if (typeof source !== "string") return { ids: this.#checked(source), given: source.length, source };
+    const ids = Int32Array.from((await encoded(this.#threads.encode(source, signal))).ids);
+    return { ids: ids.length > 0 ? ids : Int32Array.of(this.#first), given: ids.length, source };
+  }
+
+  #checked(ids: readonly number[]): Int32Array {
+    const wrong = ids.find((id) => id >= this.#model.vocabulary);
+    if (wrong === undefined) return Int32Array.from(ids);
+    throw new ApiError(400, `prompt: token ${wrong} is not one of 0 to ${this.#model.vocabulary - 1}`, {
+      parameter: "prompt",
+    });
+  }
+}
+
+/** What the tokenizer refuses is the client's mistake. */
+export async function encoded<Result>(encoding: Promise<Result>): Promise<Result> {
+  try {
+    return await encoding;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new ApiError(400, `prompt: ${error.message}`, { parameter: "prompt" });
+  }
+}
