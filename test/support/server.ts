@@ -22,11 +22,16 @@ export const letters = CharacterTokenizer.fromText("\n abcdefghij🙂");
 /** Untied, so that the likeliest token is not that which is there. */
 export const config = { ...tinyTokenFormer, tied: false, vocabulary: letters.vocabularySize, context: 48 };
 
+interface StubModel {
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+  readonly slots: number;
+  /** Of any next token [V]. Default: all are equally likely. */
+  readonly logits: readonly number[];
+}
+
 /** Starts a server of a model that computes nothing, but whose steps take a while, or fail. */
-export async function stubServer(
-  step: () => Promise<void>,
-  options: Partial<Limits & ServerOptions & { name: string; tokenizer: Tokenizer; slots: number }> = {},
-) {
+export async function stubServer(step: () => Promise<void>, options: Partial<Limits & ServerOptions & StubModel> = {}) {
   const {
     bytes = 10_000,
     queue = 400,
@@ -34,12 +39,13 @@ export async function stubServer(
     name = "stub",
     tokenizer = letters,
     slots = 2,
+    logits = new Array<number>(tokenizer.vocabularySize).fill(0),
     ...others
   } = options;
   const notes: string[] = [];
   const context = 1000;
   const vocabulary = tokenizer.vocabularySize;
-  const model = { name, tokenizer, context, vocabulary, ...stub(step, vocabulary), slots };
+  const model = { name, tokenizer, context, vocabulary, ...stub(step, logits), slots };
   const limits = { bytes, queue, seconds };
   const note = (text: string) => notes.push(text);
   const server = await startServer(model, { port: 0, host: "127.0.0.1", limits, note, ...others });
@@ -59,10 +65,9 @@ export async function metricsOf(url: string): Promise<string> {
   return await text(response);
 }
 
-/** All tokens are equally likely. */
-function stub(step: () => Promise<void>, vocabulary: number): Omit<Shared, "slots"> {
+function stub(step: () => Promise<void>, given: readonly number[]): Omit<Shared, "slots"> {
   let slots = 0;
-  const logits = new Float32Array(vocabulary);
+  const logits = Float32Array.from(given);
   return {
     sequences: {
       start: async () => ({ slot: slots++, logits, scores: [] }),
