@@ -1,25 +1,25 @@
 /** `tokenformer grow`: appends parameter tokens to a checkpoint, or widens it. */
 
-import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
-import { writeFileAtomic } from "../formats/index.ts";
+import type { LockedFolder } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
 import {
   type Checkpoint,
   chosenTokenizer,
+  type GrowthReport,
   growMeasured,
   growthPlansOf,
-  hasCheckpoint,
   openCorpus,
   readMetricsUpTo,
   type ScheduledGrowth,
   saveCheckpoint,
+  withNewRun,
 } from "../training/index.ts";
 import { type PlanOptions, planOf } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
-import { checkpointOf, dataOf, tokenizerOption, withModel } from "./open.ts";
+import { checkpointOf, dataOf, type OpenedRun, tokenizerOption, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { growthLines } from "./progress.ts";
 import { deviceOption } from "./train-command.ts";
@@ -72,36 +72,44 @@ export const growCommand = () =>
     .action(runGrow);
 
 async function runGrow(run: string, options: Options): Promise<void> {
-  const { to, data: named, seed, tokenizer: tokenizerFile, device, json, ...planned } = options;
+  const { to, data: _, seed: __, tokenizer: ___, device: ____, json, ...planned } = options;
   const checkpoint = await checkpointOf(run);
   const plan = planOf(planned, checkpoint.state.step);
-  if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
-    throw new UserError(`--to ${to}: already holds a run; choose another folder`);
+  const report = await withNewRun(to, (folder) => growTo(folder, checkpoint, plan, options));
+  const { step } = checkpoint.state;
+  if (json) {
+    printJson({ ...report, step, to });
+    return;
   }
+  for (const line of growthLines({ step, ...report })) print(line);
+  note(
+    `saved to ${to}; train on with: tokenformer train --resume --out ${to} --set training.steps=${checkpoint.config.training.steps + 500}`,
+  );
+}
+
+/** Grows a checkpoint, measures what that changed, and saves it. */
+async function growTo(
+  to: LockedFolder,
+  checkpoint: Checkpoint & OpenedRun,
+  plan: ScheduledGrowth,
+  { data, seed = checkpoint.config.training.seed, tokenizer: tokenizerFile, device }: Options,
+): Promise<GrowthReport> {
+  const { directory: run, state: old } = checkpoint;
   const tokenizer = await chosenTokenizer(checkpoint, run, tokenizerFile);
-  const corpus = await openCorpus(dataOf(named, checkpoint), tokenizer);
-  const [batch] = consecutiveBatches(corpus.validation, { sequences: 8, context: checkpoint.state.config.context });
+  const corpus = await openCorpus(dataOf(data, checkpoint), tokenizer);
+  const [batch] = consecutiveBatches(corpus.validation, { sequences: 8, context: old.config.context });
   if (batch === undefined)
     throw new UserError(
       `${corpus.name}: too short for the preservation check, expected at least 20 tokens; give a longer text`,
     );
   const { state, report } = await withModel(checkpoint, device, (inference) =>
-    growMeasured(inference, checkpoint.state, plan, seed ?? checkpoint.config.training.seed, batch),
+    growMeasured(inference, old, plan, seed, batch),
   );
-  const records = await readMetricsUpTo(checkpoint, run);
-  await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state, tokenizer });
   const { tokens, flops, seconds } = checkpoint.progress;
-  const growth = { ...report, tokens, flops, seconds };
-  const lines = [...records, { step: state.step, growth }].map((record) => `${JSON.stringify(record)}\n`);
-  await writeFileAtomic(join(to, "metrics.jsonl"), lines.join(""));
-  if (json) {
-    printJson({ ...report, step: state.step, to });
-    return;
-  }
-  for (const line of growthLines({ step: state.step, ...report })) print(line);
-  note(
-    `saved to ${to}; train on with: tokenformer train --resume --out ${to} --set training.steps=${checkpoint.config.training.steps + 500}`,
-  );
+  const records = await readMetricsUpTo(checkpoint, run);
+  const growth = { step: state.step, growth: { ...report, tokens, flops, seconds } };
+  await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state, tokenizer }, [...records, growth]);
+  return report;
 }
 
 /** A checkpoint that records a plan as applied: a later run takes its schedule from there. */

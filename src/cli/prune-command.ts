@@ -1,9 +1,8 @@
 /** `tokenformer prune`: drops the parameter tokens that a text uses least. */
 
-import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
-import { writeFileAtomic } from "../formats/index.ts";
+import type { LockedFolder } from "../formats/index.ts";
 import type { PruneOptions } from "../growth/index.ts";
 import { formatCount, formatRate } from "../report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
@@ -18,15 +17,15 @@ import {
 import {
   type Checkpoint,
   chosenTokenizer,
-  hasCheckpoint,
   openCorpus,
   type PruneReport,
   pruneMeasured,
   readMetricsUpTo,
   saveCheckpoint,
+  withNewRun,
 } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { checkpointOf, dataOf, tokenizerOption, validationOf, withModel } from "./open.ts";
+import { checkpointOf, dataOf, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -65,27 +64,31 @@ export const pruneCommand = () =>
     .action(runPrune);
 
 async function runPrune(run: string, options: Options): Promise<void> {
-  const { to, keep, by, tau, tokenizer: tokenizerFile, device, json } = options;
+  const { to, keep, json } = options;
   if (!(keep > 0 && keep <= 1)) {
     throw new UserError(`--keep ${keep}: expected a share above 0 and up to 1, such as 0.7 for 70 % of the tokens`);
   }
   const checkpoint = await checkpointOf(run);
-  if (resolve(to) === resolve(run) || (await hasCheckpoint(to))) {
-    throw new UserError(`--to ${to}: already holds a run; choose another folder`);
-  }
-  const tokenizer = await chosenTokenizer(checkpoint, run, tokenizerFile);
+  const report = await withNewRun(to, (folder) => pruneTo(folder, checkpoint, options));
+  if (json) printJson({ ...report, step: checkpoint.state.step, to });
+  else printReport(report, to);
+}
+
+/** Prunes a checkpoint, measures what that changed, and saves it. */
+async function pruneTo(to: LockedFolder, checkpoint: Checkpoint & OpenedRun, options: Options): Promise<PruneReport> {
+  const { keep, by, tau, device } = options;
+  const { directory: run, state: old } = checkpoint;
+  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
   const texts = await textsOf(checkpoint, tokenizer, options);
   const { state, report } = await withModel(checkpoint, device, (inference) =>
-    pruneMeasured(inference, checkpoint.state, { keep, by, tau }, texts),
+    pruneMeasured(inference, old, { keep, by, tau }, texts),
   );
   // The lowest loss so far was another model's.
   const { best: _, ...progress } = checkpoint.progress;
   const records = await readMetricsUpTo(checkpoint, run);
-  await saveCheckpoint(to, { ...checkpoint, state, progress, tokenizer });
-  const lines = [...records, { step: state.step, pruning: report }].map((record) => `${JSON.stringify(record)}\n`);
-  await writeFileAtomic(join(to, "metrics.jsonl"), lines.join(""));
-  if (json) printJson({ ...report, step: state.step, to });
-  else printReport(report, to);
+  const pruning = { step: state.step, pruning: report };
+  await saveCheckpoint(to, { ...checkpoint, state, progress, tokenizer }, [...records, pruning]);
+  return report;
 }
 
 /** The texts of both purposes: random windows of the one's training part, the other's validation part. */

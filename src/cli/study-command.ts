@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { fileExists, makeFolder, readJson, writeJson } from "../formats/index.ts";
+import { fileExists, readJson, withFolder, writeJson } from "../formats/index.ts";
 import { formatDuration } from "../report/format.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import {
@@ -81,7 +81,15 @@ async function runProgressive(options: Options): Promise<void> {
   await noteFolders(data);
   const corpus = await openCorpus(data, config.tokenizer);
   const plan = planStudy(withVocabulary(config, corpus));
-  if (options.out !== undefined && !options.dryRun) await claim(options.out, plan.study, corpus);
+  const { out, dryRun } = options;
+  if (out === undefined || dryRun) return planAndRun(plan, corpus, options);
+  await withFolder(out, async () => {
+    await claim(out, plan.study, corpus);
+    await planAndRun(plan, corpus, options);
+  });
+}
+
+async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options): Promise<void> {
   const devices = await openDevices(options);
   try {
     const [device] = devices;
@@ -145,7 +153,6 @@ async function openDevices({ device, parallel }: Options): Promise<Device[]> {
  * @throws UserError if the folder holds another study
  */
 async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promise<void> {
-  await makeFolder(out);
   const file = join(out, "study.json");
   const own = noteOf(name, study, study.ablation?.stage);
   if (!(await fileExists(file))) return writeJson(file, own);

@@ -1,11 +1,10 @@
 /** `tokenformer tokenize`: texts as token files. */
 
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
-import { writeJson } from "../formats/index.ts";
-import { hashTokenizer, type Tokenizer, writeTokenFile } from "../text/index.ts";
+import { writeJson, writeNewFiles } from "../formats/index.ts";
+import { hashTokenizer, headerName, type Tokenizer, tokenizerName, writeTokenFile } from "../text/index.ts";
 import {
   broken,
   configSchema,
@@ -47,39 +46,66 @@ async function runTokenize({ data, validation, to, tokenizer: choice, json }: Op
   const choices = configSchema.shape.tokenizer.safeParse(choice);
   if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
   const texts = await openTexts({ train: data, validation });
-  const files = targets(to, texts);
+  const { folder, parts, tokenizerFile } = targets(to, texts);
   await noteFolders({ train: data, validation });
   const tokenizer = await tokenizerForTexts(choice, texts);
-  const folder = to.endsWith(".bin") ? dirname(to) : to;
-  if (folder === to) await mkdir(to, { recursive: true });
-  const beside = join(folder, "tokenizer.json");
-  for (const { file, readers } of files) {
-    const { tokens, textBytes } = await tokenizeTo(file, readers, tokenizer);
-    const vocabulary = tokenizer.vocabularySize;
-    const bytesPerToken = textBytes / tokens;
-    if (json) printJson({ file, tokenizer: beside, tokens, vocabulary, bytesPerToken });
-    else {
-      print(
-        `${file}: ${tokens} tokens of a vocabulary of ${vocabulary}, ${bytesPerToken.toFixed(2)} bytes each; ${beside} has the tokenizer`,
-      );
-    }
+  const written: Written[] = [];
+  const files: Record<string, (file: string) => Promise<void>> = {};
+  for (const { name, readers } of parts) {
+    files[name] = async (file) => {
+      written.push({ file: join(folder, name), ...(await tokenizeTo(file, readers, tokenizer)) });
+    };
+    // Written with the tokens, as it tells how many they are.
+    files[headerName(name)] = () => Promise.resolve();
   }
-  await writeJson(beside, tokenizer.toJSON());
+  files[tokenizerFile] = (file) => writeJson(file, tokenizer.toJSON());
+  await writeNewFiles(folder, files);
+  for (const each of written) show(each, tokenizer, join(folder, tokenizerFile), json);
 }
 
-/** The files to write, and what goes into each. */
-function targets(to: string, { name, train, validation }: Texts): { file: string; readers: readonly TextReader[] }[] {
+/** A token file that was written. */
+interface Written {
+  readonly file: string;
+  readonly tokens: number;
+  readonly textBytes: number;
+}
+
+function show({ file, tokens, textBytes }: Written, tokenizer: Tokenizer, tokenizerFile: string, json: boolean): void {
+  const vocabulary = tokenizer.vocabularySize;
+  const bytesPerToken = textBytes / tokens;
+  if (json) printJson({ file, tokenizer: tokenizerFile, tokens, vocabulary, bytesPerToken });
+  else {
+    print(
+      `${file}: ${tokens} tokens of a vocabulary of ${vocabulary}, ${bytesPerToken.toFixed(2)} bytes each; ${tokenizerFile} has the tokenizer`,
+    );
+  }
+}
+
+/** What is written, and where: the tokenizer of one token file has its name, so that several can be in a folder. */
+interface Targets {
+  readonly folder: string;
+  readonly parts: readonly { readonly name: string; readonly readers: readonly TextReader[] }[];
+  readonly tokenizerFile: string;
+}
+
+function targets(to: string, { name, train, validation }: Texts): Targets {
   if (validation.length === 0) {
-    if (to.endsWith(".bin")) return [{ file: to, readers: train }];
-    throw new UserError(`--to ${to}: expected a name that ends in .bin, or --validation with texts for a second file`);
+    const file = basename(to);
+    if (!to.endsWith(".bin")) {
+      throw new UserError(
+        `--to ${to}: expected a name that ends in .bin, or --validation with texts for a second file`,
+      );
+    }
+    return { folder: dirname(to), parts: [{ name: file, readers: train }], tokenizerFile: tokenizerName(file) };
   }
   if (to.endsWith(".bin")) {
     throw new UserError(`--to ${to}: ${name} has texts to hold out, expected a folder for train.bin and val.bin`);
   }
-  return [
-    { file: join(to, "train.bin"), readers: train },
-    { file: join(to, "val.bin"), readers: validation },
+  const parts = [
+    { name: "train.bin", readers: train },
+    { name: "val.bin", readers: validation },
   ];
+  return { folder: to, parts, tokenizerFile: "tokenizer.json" };
 }
 
 /** Tokenises texts one by one, so that together they may be larger than memory. */

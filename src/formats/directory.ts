@@ -4,7 +4,8 @@
  * A commit goes through three phases. (1) All new files are written to `.writing-<process>-<random>/` and synced: a
  * crash leaves the old files and a stale folder. (2) That folder is renamed to `.commit/`: the one instant at which
  * the new files take effect. (3) Each file is moved from `.commit/` to its place: a crash leaves some in `.commit/`,
- * where readers look first, and the next commit moves the rest. One process at a time should commit to a folder.
+ * where readers look first, and the next commit moves the rest. One process at a time should commit to a folder: a
+ * `LockedFolder` sees to that.
  */
 
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
@@ -19,6 +20,7 @@ import {
   temporaryName,
   temporaryOwner,
 } from "./atomic.ts";
+import { isAlive } from "./processes.ts";
 
 /** The folder of new files that are in effect but not all in their place yet. */
 export const COMMIT = ".commit";
@@ -58,7 +60,7 @@ export async function commitFiles(
 }
 
 /** Removes a folder, then those around it up to `last`, as far as they are empty. */
-async function removeEmpty(folder: string, last: string): Promise<void> {
+export async function removeEmpty(folder: string, last: string): Promise<void> {
   try {
     for (let current = path.resolve(folder); ; current = path.dirname(current)) {
       await rmdir(current);
@@ -155,21 +157,12 @@ async function isStale(directory: string, name: string): Promise<boolean> {
   return found !== undefined && found.mtimeMs < started;
 }
 
-function isAlive(id: number): boolean {
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, but belongs to someone else.
-    return !hasCode(error, "ESRCH");
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
+/** The names in a folder; none where there is no such folder. */
+export async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./atomic.ts";
-export { commitFiles, committedFile, recoverDirectory } from "./directory.ts";
+export { committedFile, recoverDirectory } from "./directory.ts";
 export { openFile } from "./file-range.ts";
 export { readJson, writeJson } from "./json.ts";
+export { LockedFolder, type WritableFolder, withFolder, writeNewFiles } from "./locked-folder.ts";
 export * from "./portable.ts";
 export { openPyTorch } from "./pytorch.ts";
 export { writePyTorch } from "./pytorch-write.ts";

@@ -1,15 +1,13 @@
 /** A run in the published layout: PyTorch's file with a .yml as the published code reads it, or safetensors. */
 
-import { join } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../errors.ts";
 import {
-  commitFiles,
-  fileExists,
   type LazyTensor,
   type StoredFloatType,
   writeFileAtomic,
   writeJson,
+  writeNewFiles,
   writePyTorch,
   writeSafetensors,
 } from "../formats/index.ts";
@@ -60,12 +58,7 @@ export async function exportCheckpoint({ from, to, layout, ...options }: ExportO
     const config = published(own, convert, from);
     const tensors = new Map(publishedTensors(own, config, stored, dtype));
     const files = { ...filesOf(layout, config, tokenizer, tensors, dtype), ...tokenizerFile(tokenizer) };
-    for (const name of Object.keys(files)) {
-      if (!(await fileExists(join(to, name)))) continue;
-      throw new UserError(`${to}: already holds a ${name}; choose another folder`);
-    }
-    await commitFiles(to, files);
-    return { files: Object.keys(files).map((name) => join(to, name)), model: config };
+    return { files: await writeNewFiles(to, files), model: config };
   } finally {
     await checkpoint.close();
   }

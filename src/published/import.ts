@@ -3,17 +3,18 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UserError } from "../errors.ts";
-import { explainFileError, fileExists, type LazyTensor, openWeights, type WeightFile } from "../formats/index.ts";
+import {
+  explainFileError,
+  fileExists,
+  type LazyTensor,
+  type LockedFolder,
+  openWeights,
+  type WeightFile,
+} from "../formats/index.ts";
 import type { Generation } from "../growth/index.ts";
 import { type Complete, sites, withSites } from "../model/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
-import {
-  type CheckpointSummary,
-  checkVocabulary,
-  configSchema,
-  hasCheckpoint,
-  saveWeights,
-} from "../training/index.ts";
+import { type CheckpointSummary, checkVocabulary, configSchema, saveWeights, withNewRun } from "../training/index.ts";
 import { readPublishedConfig } from "./config.ts";
 import { type PublishedModel, publishedModel, type Source } from "./model.ts";
 
@@ -41,8 +42,11 @@ export interface Imported {
  * float32 weights, without the state of an optimiser. Memory holds one tensor at a time.
  * @throws UserError where something is missing, damaged, unknown or not finite; then nothing is left behind
  */
-export async function importCheckpoint({ from, to, ...options }: ImportOptions): Promise<Imported> {
-  if (await hasCheckpoint(to)) throw new UserError(`${to}: already holds a run; choose another folder`);
+export async function importCheckpoint({ to, ...options }: ImportOptions): Promise<Imported> {
+  return withNewRun(to, (folder) => importTo(folder, options));
+}
+
+async function importTo(to: LockedFolder, { from, ...options }: Omit<ImportOptions, "to">): Promise<Imported> {
   const weights = await openWeights(from);
   try {
     const beside = dirname(weights.file);

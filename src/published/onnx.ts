@@ -1,8 +1,6 @@
 /** A run as an ONNX model with a key–value cache, which any ONNX Runtime runs without this package. */
 
-import { join } from "node:path";
-import { UserError } from "../errors.ts";
-import { commitFiles, fileExists, writeFileAtomic } from "../formats/index.ts";
+import { writeFileAtomic, writeNewFiles } from "../formats/index.ts";
 import { type Complete, givenOf, modelOf, parametersOf, traceWithPresent } from "../model/index.ts";
 import { required } from "../required.ts";
 import { type ExternalConstant, emitWith, type FrozenInput, graph } from "../tensor/index.ts";
@@ -42,12 +40,7 @@ export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<reado
       "README.md": (path: string) => writeFileAtomic(path, onnxReadme(config, { model: MODEL, weights: WEIGHTS })),
       ...tokenizerFile(tokenizer),
     };
-    for (const name of Object.keys(files)) {
-      if (!(await fileExists(join(to, name)))) continue;
-      throw new UserError(`${to}: already holds a ${name}; choose another folder`);
-    }
-    await commitFiles(to, files);
-    return Object.keys(files).map((name) => join(to, name));
+    return await writeNewFiles(to, files);
   } finally {
     await checkpoint.close();
   }

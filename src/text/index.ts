@@ -5,10 +5,12 @@ export { type Book, embeddedBook } from "./book.ts";
 export * from "./portable.ts";
 export { readText } from "./text-file.ts";
 export {
+  headerName,
   openTokenFile,
   type TokenFileExpectations,
   type TokenFileHeader,
   type TokenFileOptions,
+  tokenizerName,
   writeTokenFile,
 } from "./token-file.ts";
 export { hashTokenizer, readTokenizer } from "./tokenizer-file.ts";

@@ -55,8 +55,13 @@ interface Layout {
 }
 
 /** The name of the header of a token file. */
-function headerName(file: string): string {
+export function headerName(file: string): string {
   return `${file}.json`;
+}
+
+/** What the tokenizer of one token file is called: `books.tokenizer.json` for `books.bin`. */
+export function tokenizerName(file: string): string {
+  return `${file.replace(/\.bin$/, "")}.tokenizer.json`;
 }
 
 /**

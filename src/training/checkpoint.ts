@@ -2,12 +2,13 @@
 
 import { UserError } from "../errors.ts";
 import {
-  commitFiles,
   committedFile,
   fileExists,
   type LazyTensor,
   openSnapshot,
   type Snapshot,
+  type WritableFolder,
+  withFolder,
   writeFileAtomic,
 } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
@@ -17,27 +18,45 @@ import { CHECKPOINT_FILES, type Checkpoint, type CheckpointSummary } from "./che
 import type { OpenedTensors } from "./checkpoint-tensors.ts";
 import { type CheckpointContents, checkpointContents, summaryContents } from "./checkpoint-write.ts";
 import type { Config } from "./config.ts";
+import { linesOf, METRICS, type MetricRecord } from "./metric-records.ts";
 import { checkVocabulary } from "./vocabulary.ts";
 
-/** Writes a checkpoint. A crash at any instant leaves the one that was there, or the new one, whole. */
-export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
-  await commit(directory, checkpointContents(checkpoint));
+/**
+ * Writes a checkpoint. A crash at any instant leaves the one that was there, or the new one, whole.
+ * @param place a folder, which is locked meanwhile, or one that is
+ * @param records metrics to write with it. Default: those that are there stay
+ * @throws UserError where another process has the folder, or it cannot be written
+ */
+export async function saveCheckpoint(
+  place: string | WritableFolder,
+  checkpoint: Checkpoint,
+  records?: readonly MetricRecord[],
+): Promise<void> {
+  await commit(place, {
+    ...checkpointContents(checkpoint),
+    ...(records !== undefined && { [METRICS]: () => linesOf(records) }),
+  });
 }
 
-/** Writes a checkpoint that has no optimiser's state, with tensors that are read one by one as they are written. */
+/**
+ * Writes a checkpoint that has no optimiser's state, with tensors that are read one by one as they are written. Throws as
+ * `saveCheckpoint` does.
+ */
 export async function saveWeights(
-  directory: string,
+  place: string | WritableFolder,
   checkpoint: CheckpointSummary,
   tensors: Iterable<readonly [string, LazyTensor]>,
 ): Promise<void> {
-  await commit(directory, summaryContents(checkpoint, tensors));
+  await commit(place, summaryContents(checkpoint, tensors));
 }
 
-async function commit(directory: string, contents: CheckpointContents): Promise<void> {
+async function commit(place: string | WritableFolder, contents: CheckpointContents): Promise<void> {
   const writers = Object.entries(contents).map(
     ([name, make]) => [name, (path: string) => writeFileAtomic(path, make(path))] as const,
   );
-  await commitFiles(directory, Object.fromEntries(writers));
+  const files = Object.fromEntries(writers);
+  if (typeof place === "string") await withFolder(place, (folder) => folder.commit(files));
+  else await place.commit(files);
 }
 
 /** A checkpoint whose files are open: all of one commit, though a run goes on to save others. Close it after use. */

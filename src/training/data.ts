@@ -16,6 +16,7 @@ import {
   openTokenFile,
   readTokenizer,
   type Tokenizer,
+  tokenizerName,
   trainBytePairEncoding,
   type WordCounts,
 } from "../text/index.ts";
@@ -128,11 +129,12 @@ async function openTokenCorpus(
   return createCorpus(name, tokenizer, held.length === 0 ? tokens : { train: tokens, validation: open(held) });
 }
 
-/** The tokenizer of token files: the one that is named, else a `tokenizer.json` beside them. */
+/** The tokenizer of token files: the one that is named, else that of the first, or a `tokenizer.json` beside it. */
 async function tokenizerBeside(name: string, [first]: readonly TokenPart[], choice: string): Promise<Tokenizer> {
   if (choice.endsWith(".json")) return readTokenizer(choice);
-  const beside = join(dirname(first?.tokens ?? ""), "tokenizer.json");
-  if (await fileExists(beside)) return readTokenizer(beside);
+  const file = first?.tokens ?? "";
+  const beside = join(dirname(file), "tokenizer.json");
+  for (const found of [tokenizerName(file), beside]) if (await fileExists(found)) return readTokenizer(found);
   throw new UserError(
     `${name}: token files need their tokenizer, expected ${beside}; put it there or name it with --tokenizer FILE.json`,
   );

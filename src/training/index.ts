@@ -13,6 +13,7 @@ export {
 } from "./checkpoint.ts";
 export { broken, isCorpus, openCorpus, openTexts, type Texts, tokenizerForTexts } from "./data.ts";
 export { absoluteData, describeFolders, EMBEDDED, embeddedNames, type TextReader } from "./data-files.ts";
-export { METRICS, parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
+export { parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
 export * from "./portable.ts";
+export { lockRun, withNewRun } from "./run-folder.ts";
 export { Run, type TrainOptions, train } from "./train.ts";

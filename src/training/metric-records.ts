@@ -3,6 +3,9 @@
 import { z } from "zod";
 import type { TrainingEvent } from "./events.ts";
 
+/** The file of them, in the folder of a run. */
+export const METRICS = "metrics.jsonl";
+
 export const metricSchema = z.looseObject({ step: z.number() });
 
 export type MetricRecord = z.infer<typeof metricSchema>;
@@ -22,4 +25,9 @@ export function metricRecord(event: TrainingEvent): MetricRecord | undefined {
     default:
       return undefined;
   }
+}
+
+/** Records as such a file has them. */
+export function linesOf(records: readonly MetricRecord[]): string {
+  return records.map((record) => `${JSON.stringify(record)}\n`).join("");
 }

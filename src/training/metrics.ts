@@ -1,15 +1,12 @@
 /** `metrics.jsonl`: what was measured, a JSON object a line. */
 
-import { appendFile, readFile } from "node:fs/promises";
+import { constants, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { explainFileError, fileExists, writeFileAtomic } from "../formats/index.ts";
 import type { CheckpointSummary } from "./checkpoint-schema.ts";
 import { growthPlansOf } from "./config.ts";
 import type { TrainingEvent } from "./events.ts";
-import { type MetricRecord, metricRecord, metricSchema } from "./metric-records.ts";
-
-/** The metrics in the folder of a run. */
-export const METRICS = "metrics.jsonl";
+import { linesOf, METRICS, type MetricRecord, metricRecord, metricSchema } from "./metric-records.ts";
 
 /** What tells which records were made before a checkpoint. */
 type Origin = Pick<CheckpointSummary, "config" | "progress"> & { readonly state: { readonly step: number } };
@@ -17,10 +14,13 @@ type Origin = Pick<CheckpointSummary, "config" | "progress"> & { readonly state:
 /** Appends records to a file. */
 export class MetricsFile {
   readonly #file: string;
+  /** Bytes of what is written whole. */
+  #length: number;
   #pending: string[] = [];
 
-  private constructor(file: string) {
+  private constructor(file: string, length: number) {
     this.#file = file;
+    this.#length = length;
   }
 
   /**
@@ -28,30 +28,48 @@ export class MetricsFile {
    * as they will be made again.
    */
   static async open(file: string, checkpoint: Origin): Promise<MetricsFile> {
-    const kept = recordsUpTo(checkpoint, await readMetrics(file));
-    await writeFileAtomic(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
-    return new MetricsFile(file);
+    const kept = linesOf(recordsUpTo(checkpoint, await readMetrics(file)));
+    await writeFileAtomic(file, kept);
+    return new MetricsFile(file, Buffer.byteLength(kept));
   }
 
   /** Records an event; written by `flush`, so that a step does not wait for the disk. */
   add(event: TrainingEvent): void {
     const record = metricRecord(event);
-    if (record !== undefined) this.#pending.push(`${JSON.stringify(record)}\n`);
+    if (record !== undefined) this.#pending.push(linesOf([record]));
   }
 
+  /** Writes what is pending. Where that fails, it stays so: the next time takes the place of what was half written. */
   async flush(): Promise<void> {
-    const lines = this.#pending.join("");
-    this.#pending = [];
-    if (lines === "") return;
+    const count = this.#pending.length;
+    if (count === 0) return;
+    const lines = Buffer.from(this.#pending.join(""));
     try {
-      await appendFile(this.#file, lines);
+      await writeFrom(this.#file, this.#length, lines);
     } catch (error) {
       throw explainFileError(error, "write", this.#file);
     }
+    this.#length += lines.length;
+    this.#pending = this.#pending.slice(count);
   }
 
   get pending(): number {
     return this.#pending.length;
+  }
+}
+
+/** Writes bytes from a position of a file on, or from its end where that comes before. */
+async function writeFrom(file: string, position: number, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, constants.O_RDWR | constants.O_CREAT);
+  try {
+    let at = Math.min(position, (await handle.stat()).size);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at);
+      done += bytesWritten;
+      at += bytesWritten;
+    }
+  } finally {
+    await handle.close();
   }
 }
 

@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { recoverDirectory } from "../formats/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { type Beginning, newBeginning, resumedBeginning, startedBeginning } from "./beginning.ts";
-import { chosenTokenizer, hasCheckpoint, loadCheckpoint } from "./checkpoint.ts";
+import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint-schema.ts";
 import type { Config } from "./config.ts";
 import { isCorpus, openCorpus } from "./data.ts";
@@ -15,20 +15,20 @@ export interface OpeningOptions {
   readonly config: Config;
   /** Texts or token files by their names, or an opened corpus. */
   readonly data: DataSource | Corpus;
-  /** Where checkpoints and `metrics.jsonl` go. Default: nowhere. */
-  readonly out?: string;
+  /** The folder of the run. */
+  readonly out?: string | undefined;
   /**
    * Goes on from the checkpoint in `out`, if there is one, with its weights, tokenizer and model, and with the growth that it
    * has applied: plans that repeat it are not applied again. Default false.
    */
   readonly resume?: boolean;
   /**
-   * The folder of a run, or a checkpoint, that a new run goes on from, with its weights, optimiser state, tokenizer, model and
+   * The folder of a run, or a checkpoint of one, that a new run goes on from, with its weights, optimiser state, tokenizer, model and
    * applied growth, but with the training and the growth to come of `config`. Steps, and with them the data and the schedule,
    * count from the beginning of the first run, so `training.steps` has to be more than it has made. Of `config.model`, the
    * dropout may differ. Where `resume` finds a checkpoint in `out`, that one is gone on from instead.
    */
-  readonly from?: string | Checkpoint;
+  readonly from?: string | Checkpoint | OpenedCheckpoint;
   /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
   readonly restart?: boolean;
 }
@@ -48,9 +48,14 @@ export async function opening(options: OpeningOptions): Promise<Beginning> {
     const corpus = isCorpus(data) ? data : () => openCorpus(data, config.tokenizer);
     return newBeginning({ config, corpus });
   }
-  const checkpoint = typeof from === "string" ? await loadCheckpoint(from) : from;
+  const checkpoint = await loaded(from);
   const where = typeof from === "string" ? from : "the checkpoint";
   return startedBeginning(checkpoint, { config, corpus: corpusAfter(checkpoint, where, options), restart, where });
+}
+
+async function loaded(from: NonNullable<OpeningOptions["from"]>): Promise<Checkpoint> {
+  if (typeof from === "string") return loadCheckpoint(from);
+  return "load" in from ? from.load() : from;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { beforeAll, describe, expect, it } from "vitest";
 import { importCommand } from "../../src/cli/import-command.ts";
@@ -18,6 +18,7 @@ beforeAll(async () => {
   await answer("import", "published", "--to", "model");
   // A tokenizer with fewer tokens than the model's padded vocabulary of 128.
   await answer("tokenize", "--data", "text.txt", "--to", "text.bin");
+  await rename(at("text.tokenizer.json"), at("tokenizer.json"));
   await rm(at("text.bin"));
 });
 
@@ -69,8 +70,9 @@ it("asks for a tokenizer where text needs one, and uses the one that is named", 
 
 it("takes a tokenizer with the parts of GPT-NeoX-20B's, but none with more tokens than the model", async () => {
   const neox = async (vocabulary: number) => {
-    await answer("tokenize", "--data", "text.txt", "--to", "neox-20b/text.bin", "--tokenizer", `bpe:${vocabulary - 5}`);
-    const { model, ...others } = JSON.parse(await readFile(at("neox-20b", "tokenizer.json"), "utf8"));
+    const name = `neox-20b/${vocabulary}`;
+    await answer("tokenize", "--data", "text.txt", "--to", `${name}.bin`, "--tokenizer", `bpe:${vocabulary - 5}`);
+    const { model, ...others } = JSON.parse(await readFile(at(`${name}.tokenizer.json`), "utf8"));
     const words = Object.entries<number>(model.vocab).map(([word, id]) => [word, id + 2]);
     const added = (id: number, content: string) => {
       const special = content.startsWith("<");

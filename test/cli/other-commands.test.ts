@@ -16,14 +16,39 @@ it("lists the presets", async () => {
   expect(await answer("presets")).toMatch(/^ {2}mini +1\.06 M /m);
 });
 
-it("turns a text into tokens, on which a model trains with the tokenizer beside them", async () => {
+it("turns a text into tokens, on which a model trains with their own tokenizer beside them", async () => {
   const made = json(
     await answer("tokenize", "--data", "text.txt", "--to", "text.bin", "--tokenizer", "bpe:300", "--json"),
   );
-  expect(made).toMatchObject({ file: "text.bin", tokenizer: "tokenizer.json", vocabulary: 300 });
+  expect(made).toMatchObject({ file: "text.bin", tokenizer: "text.tokenizer.json", vocabulary: 300 });
   const trained = await answer("train", ...TINY, "--data", "text.bin", "--out", "run", "--json");
   expect(json(trained)).toMatchObject({ step: 6, interrupted: false });
   expect(await answer("sample", "run", "--prompt", "the €", "--tokens", "5")).toMatch(/^the €/);
+});
+
+it("writes tokens into the folder of a run, and beside others, without touching what is there", async () => {
+  const tokenize = (to: string, tokenizer: string) =>
+    run("tokenize", "--data", "text.txt", "--to", to, "--tokenizer", tokenizer);
+  await answer("train", ...TINY, "--data", "text.txt", "--out", "characters");
+  const before = await readFile(at("characters", "tokenizer.json"), "utf8");
+  expect(await tokenize("characters/a.bin", "bpe:290")).toMatchObject({ code: 0 });
+  expect(await tokenize("characters/b.bin", "bpe:300")).toMatchObject({ code: 0 });
+  expect(await readFile(at("characters", "tokenizer.json"), "utf8")).toBe(before);
+  for (const [name, vocabulary] of [
+    ["a", 290],
+    ["b", 300],
+  ] as const) {
+    await answer("train", ...TINY, "--data", `characters/${name}.bin`, "--out", `of-${name}`);
+    expect(json(await answer("inspect", `of-${name}`, "--json"))).toMatchObject({ vocabulary: { size: vocabulary } });
+  }
+  expect(await tokenize("characters/a.bin", "bpe:300")).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "tokenformer: characters: already holds a.bin; choose another folder\n",
+  });
+  expect(json(await answer("tokenize", "--data", "text.txt", "--to", "c.bin", "--json"))).toMatchObject({
+    tokenizer: "c.tokenizer.json",
+  });
 });
 
 it("turns several texts into a folder of tokens, with what is held out apart", async () => {

@@ -94,7 +94,7 @@ describe("prune", () => {
     const { code, stderr } = await run("prune", "grown", "--keep", "0.5", "--to", "grown");
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: "tokenformer: --to grown: already holds a run; choose another folder\n",
+      stderr: "tokenformer: grown: already holds a run; choose another folder\n",
     });
   });
 });

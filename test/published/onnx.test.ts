@@ -109,5 +109,5 @@ it.each(configs)("%s: a prompt, then tokens one by one, give the logits of the w
 
 it("does not replace files", async () => {
   const { from, to } = await exported("twice", { type: "bigram", vocabulary: 7, context });
-  await expect(exportOnnx({ from, to })).rejects.toThrow(`${to}: already holds a model.onnx; choose another folder`);
+  await expect(exportOnnx({ from, to })).rejects.toThrow(`${to}: already holds model.onnx; choose another folder`);
 });

@@ -1,0 +1,83 @@
+/** The folder of a run: its checkpoints, the best one among them, and its metrics. */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { UserError } from "../errors.ts";
+import { LockedFolder } from "../formats/index.ts";
+import type { Beginning } from "./beginning.ts";
+import { hasCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint-schema.ts";
+import type { TrainingEvent } from "./events.ts";
+import { METRICS } from "./metric-records.ts";
+import { MetricsFile } from "./metrics.ts";
+import type { RunSink } from "./run.ts";
+
+/** The folder, in that of a run, of the checkpoint with the lowest validation loss. */
+const BEST = "best";
+
+/**
+ * Takes the folder of a run for writing, until it is released. A run writes to its `best/` too, so that neither of the two can be
+ * had while another process has the other.
+ * @throws UserError where another process has it, which is named, or it cannot be written
+ */
+export function lockRun(directory: string): Promise<LockedFolder> {
+  const whole = resolve(directory);
+  return LockedFolder.take(directory, [join(directory, BEST), ...(basename(whole) === BEST ? [dirname(whole)] : [])]);
+}
+
+/**
+ * Makes a run in a folder, which is locked meanwhile.
+ * @throws UserError where the folder holds a run, or as `lockRun` does
+ */
+export async function withNewRun<Result>(
+  directory: string,
+  make: (folder: LockedFolder) => Promise<Result>,
+): Promise<Result> {
+  const folder = await lockRun(directory);
+  try {
+    if (await hasCheckpoint(directory)) {
+      throw new UserError(`${directory}: already holds a run; choose another folder`);
+    }
+    return await make(folder);
+  } finally {
+    await folder.release();
+  }
+}
+
+/** Steps between two writes of the metrics. */
+const FLUSH_EVERY = 20;
+
+/** Where a run puts what is to last. */
+export class RunFolder implements RunSink {
+  readonly #folder: LockedFolder;
+  #metrics: MetricsFile | undefined;
+
+  constructor(folder: LockedFolder) {
+    this.#folder = folder;
+  }
+
+  get place(): string {
+    return this.#folder.directory;
+  }
+
+  async openMetrics(begun: Beginning): Promise<void> {
+    await this.#folder.check();
+    this.#metrics = await MetricsFile.open(join(this.place, METRICS), begun);
+  }
+
+  async save(checkpoint: Checkpoint, best: boolean): Promise<string> {
+    await this.flush();
+    const place = best ? this.#folder.inside(BEST) : this.#folder;
+    await saveCheckpoint(place, checkpoint);
+    return place.directory;
+  }
+
+  async record(event: TrainingEvent): Promise<void> {
+    if (this.#metrics === undefined) return;
+    this.#metrics.add(event);
+    if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    await this.#metrics?.flush();
+  }
+}
