@@ -99,8 +99,8 @@ it("loads nothing of Node in a browser", () => {
   expect(packages).toEqual(
     new Set([
       "@bufbuild/protobuf",
-      "@huggingface/tokenizers",
       "@bufbuild/protobuf/codegenv2",
+      "oniguruma-to-es",
       "onnxruntime-web/jspi",
       "onnxruntime-web/wasm",
       "onnxruntime-web/webgpu",

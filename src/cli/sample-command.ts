@@ -5,7 +5,7 @@ import { UserError } from "../errors.ts";
 import { contextModes, Decoder, type GenerateOptions, write } from "../generation/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import type { Tokenizer } from "../text/index.ts";
+import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
 import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
@@ -122,15 +122,17 @@ async function printTexts(writing: readonly Writing[]): Promise<void> {
 
 /** A text as `--json` prints it. */
 async function textOf(prompt: string, pieces: Writing["pieces"], tokenizer: Tokenizer) {
-  const [tokens, named] = [[] as object[], (id: number) => tokenizer.decode([id])];
+  const tokens: object[] = [];
+  const decoder = new StreamDecoder(tokenizer, tokenizer.encode(prompt));
   let [text, finish] = ["", ""];
   for await (const piece of pieces) {
     text += piece.text;
     finish = piece.finish ?? finish;
     if (piece.score === undefined) continue;
     const { token, logProbability, top } = piece.score;
-    const likeliest = top.map((other) => ({ ...other, text: named(other.token) }));
-    tokens.push({ token, text: named(token), logProbability, top: likeliest });
+    const likeliest = top.map((other) => ({ ...other, text: decoder.peek(other.token) }));
+    tokens.push({ token, text: decoder.peek(token), logProbability, top: likeliest });
+    decoder.push(token);
   }
   return { prompt, text, finish, ...(tokens.length > 0 && { tokens }) };
 }

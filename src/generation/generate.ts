@@ -70,8 +70,8 @@ export async function* write(
   checkOptions(options);
   const random = Random.from("sample", options.seed ?? 1);
   const stops = new StopStrings(options.stop ?? []);
-  const decoder = new StreamDecoder(tokenizer);
   const ids = startOf(tokenizer, options.prompt);
+  const decoder = new StreamDecoder(tokenizer, options.prompt === "" ? [] : ids);
   const written: number[] = [];
   const logits = new NextLogitsOf(sequences, ids, options);
   let finish: Finish = "length";

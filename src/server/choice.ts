@@ -9,6 +9,8 @@ export interface ChoiceOptions {
   readonly sampling: SamplingOptions;
   /** The tokens before what is written, for the penalties. */
   readonly prompt: Int32Array;
+  /** The tokens of the text before what is written: of an empty prompt none, though the model is given one. */
+  readonly context: Int32Array;
   readonly random: Random;
   /** Tokens to write, at most; from 1. */
   readonly maxTokens: number;
@@ -45,7 +47,7 @@ export class Choice {
     this.#tokenizer = tokenizer;
     this.#options = options;
     this.#emit = emit;
-    this.#decoder = new StreamDecoder(tokenizer);
+    this.#decoder = new StreamDecoder(tokenizer, options.context);
     this.#stops = new StopStrings(options.stop);
     this.#offset = options.offset;
   }
@@ -84,7 +86,7 @@ export class Choice {
     if (logprobs === undefined) return null;
     const found = noLogProbabilities();
     const score = scoreToken(logits, id, logprobs);
-    addLogProbability(found, this.#tokenizer, { id, offset: this.#offset, score });
+    addLogProbability(found, this.#decoder, { id, offset: this.#offset, score });
     return found;
   }
 }

@@ -106,7 +106,7 @@ interface Work {
 async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: Piece) => void): Promise<number> {
   const { request, maxTokens } = work.completion;
   const echoed = request.echo === true ? textOf(work.model.tokenizer, prompt) : "";
-  const options = choiceOptions(work, prompt.ids, { random, offset: [...echoed].length });
+  const options = choiceOptions(work, prompt, { random, offset: [...echoed].length });
   const choice = new Choice(work.model.tokenizer, options, emit);
   const finishReason = maxTokens === 0 ? "length" : null;
   if (request.echo !== true || request.logprobs == null) {
@@ -124,19 +124,23 @@ async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: P
 const goOn = ({ scheduler, signal }: Work, choice: Choice, ids: Int32Array): Promise<void> =>
   scheduler.write(ids, (logits) => choice.next(logits), signal);
 
+/** The tokens of a prompt that its client gave. */
+const givenIds = ({ ids, given }: Prompt): Int32Array => ids.subarray(ids.length - given);
+
 const textOf = (tokenizer: Tokenizer, { source }: Prompt): string =>
   typeof source === "string" ? source : tokenizer.decode(source);
 
 function choiceOptions(
   { model, completion }: Work,
-  prompt: Int32Array,
+  prompt: Prompt,
   rest: Pick<ChoiceOptions, "random" | "offset">,
 ): ChoiceOptions {
   const { request, maxTokens } = completion;
   const { stop, logprobs } = request;
   return {
     ...rest,
-    prompt,
+    prompt: prompt.ids,
+    context: givenIds(prompt),
     sampling: samplingOf(request),
     maxTokens,
     stop: typeof stop === "string" ? [stop] : (stop ?? []),
@@ -151,9 +155,9 @@ async function scored({ scheduler, model, signal }: Work, prompt: Prompt, logpro
   const entries = noLogProbabilities();
   const decoder = new StreamDecoder(model.tokenizer);
   let offset = 0;
-  for (const [place, id] of prompt.ids.subarray(prompt.ids.length - prompt.given).entries()) {
+  for (const [place, id] of givenIds(prompt).entries()) {
     const score = place === 0 ? undefined : scoreAt(scores, prompt.ids, place - 1, logprobs);
-    addLogProbability(entries, model.tokenizer, { id, offset, score });
+    addLogProbability(entries, decoder, { id, offset, score });
     offset += [...decoder.push(id)].length;
   }
   return { logits: scores.next, entries };

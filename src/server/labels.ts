@@ -1,7 +1,18 @@
+import { StreamDecoder } from "../text/stream-decoder.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
-/** The text of a token; of one that is no text by itself, such as a part of a character, its number. */
-export function labelOf(tokenizer: Tokenizer, id: number): string {
-  const text = tokenizer.decode([id]);
+/** What a token adds to the text before; where that is no text by itself, such as a part of a character, its number. */
+export function labelOf(decoder: StreamDecoder, id: number): string {
+  const text = decoder.peek(id);
   return text === "" || text.includes("\uFFFD") ? `token_id:${id}` : text;
+}
+
+/** What each token of a text adds to the text of those before it. */
+export function labelsOf(tokenizer: Tokenizer, ids: ArrayLike<number>): string[] {
+  const decoder = new StreamDecoder(tokenizer);
+  return Array.from(ids, (id) => {
+    const label = labelOf(decoder, id);
+    decoder.push(id);
+    return label;
+  });
 }

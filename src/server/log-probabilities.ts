@@ -2,7 +2,7 @@
 
 import type { SequenceScores } from "../evaluation/index.ts";
 import type { TokenScore } from "../generation/index.ts";
-import type { Tokenizer } from "../text/index.ts";
+import type { StreamDecoder } from "../text/index.ts";
 import { labelOf } from "./labels.ts";
 
 /** One entry a token. The first token of a text has none, as nothing predicts it. */
@@ -21,16 +21,16 @@ export const noLogProbabilities = (): LogProbabilities => ({
   text_offset: [],
 });
 
-/** Adds a token. `undefined`: nothing predicts it. */
+/** Adds a token, which follows what the decoder was given. A score of `undefined`: nothing predicts it. */
 export function addLogProbability(
   to: LogProbabilities,
-  tokenizer: Tokenizer,
+  decoder: StreamDecoder,
   token: { readonly id: number; readonly offset: number; readonly score: TokenScore | undefined },
 ): void {
   const { id, offset, score } = token;
-  to.tokens.push(labelOf(tokenizer, id));
+  to.tokens.push(labelOf(decoder, id));
   to.token_logprobs.push(score?.logProbability ?? null);
-  to.top_logprobs.push(score === undefined ? null : alternatives(tokenizer, score));
+  to.top_logprobs.push(score === undefined ? null : alternatives(decoder, score));
   to.text_offset.push(offset);
 }
 
@@ -49,10 +49,10 @@ export function scoreAt(scores: SequenceScores, ids: Int32Array, place: number, 
 }
 
 /** The most likely tokens and the one that is there, by their texts. Of two with one text the more likely one counts. */
-function alternatives(tokenizer: Tokenizer, { token, logProbability, top }: TokenScore): Record<string, number> {
+function alternatives(decoder: StreamDecoder, { token, logProbability, top }: TokenScore): Record<string, number> {
   const found: Record<string, number> = {};
   for (const { token: id, logProbability: other } of [...top, { token, logProbability }]) {
-    found[labelOf(tokenizer, id)] ??= other;
+    found[labelOf(decoder, id)] ??= other;
   }
   return found;
 }

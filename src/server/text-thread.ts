@@ -3,7 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
-import { labelOf } from "./labels.ts";
+import { labelsOf } from "./labels.ts";
 
 /** A text to encode, with the labels of its tokens where they are wanted; or ids to decode. */
 export type TextTask = { readonly text: string; readonly labels: boolean } | { readonly ids: readonly number[] };
@@ -26,7 +26,7 @@ function answer(task: TextTask): TextAnswer {
   try {
     if ("ids" in task) return { ids: new Uint32Array(), labels: [], text: tokenizer.decode(task.ids) };
     const ids = tokenizer.encode(task.text);
-    const labels = task.labels ? Array.from(ids, (id) => labelOf(tokenizer, id)) : [];
+    const labels = task.labels ? labelsOf(tokenizer, ids) : [];
     return { ids, labels, text: "" };
   } catch (error) {
     return { error: messageOf(error), user: error instanceof UserError };

@@ -2,6 +2,7 @@ import { UserError } from "../errors.ts";
 import { byteCharacters } from "./byte-alphabet.ts";
 import { PairMerger } from "./pair-merger.ts";
 import { bytePairJson } from "./tokenizer-json.ts";
+import { WORD } from "./word.ts";
 
 /** How a byte-pair encoding is trained. */
 export interface BytePairOptions {
@@ -15,12 +16,6 @@ export interface BytePairOptions {
 
 /** A pair that occurs once says nothing about other text: merging it would only learn the training text by heart. */
 const LEAST_OCCURRENCES = 2;
-
-/**
- * GPT-2's division of text into words: contractions, letters, digits, other marks, each with a space before it, and runs
- * of white space. It is the pattern that the `ByteLevel` pre-tokenizer of a tokenizer.json stands for.
- */
-const WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 /** Bytes as visible characters, after that division into words. */
 const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };

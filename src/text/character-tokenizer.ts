@@ -9,13 +9,22 @@ const UNKNOWN = "<unk>";
 /** Marks a code point without a token. */
 const ABSENT = -1;
 
+/** An option of byte-pair encodings that is not used. */
+const ABSENT_OPTION = z.union([z.literal(false), z.null(), z.undefined()]);
+
 /** The part of a tokenizer.json that makes it a character tokenizer: a byte-pair encoding without a single merge. */
 const characterJson = z.looseObject({
   added_tokens: z.tuple([]),
   normalizer: z.null(),
   pre_tokenizer: z.null(),
+  decoder: z.looseObject({ type: z.literal("Fuse") }),
   model: z.looseObject({
     type: z.literal("BPE"),
+    dropout: ABSENT_OPTION,
+    continuing_subword_prefix: ABSENT_OPTION,
+    end_of_word_suffix: ABSENT_OPTION,
+    fuse_unk: ABSENT_OPTION,
+    byte_fallback: ABSENT_OPTION,
     unk_token: z.union([z.literal(UNKNOWN), z.null()]),
     merges: z.tuple([]),
     vocab: z.record(z.string(), z.int().nonnegative()),

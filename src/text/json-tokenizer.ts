@@ -1,9 +1,15 @@
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
-import { messageOf, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { AddedTokens } from "./tokenizer-parts/added-tokens.ts";
+import { readDecoder, type TokenDecoder } from "./tokenizer-parts/decoders.ts";
+import { IdList } from "./tokenizer-parts/id-list.ts";
+import { type Model, readModel } from "./tokenizer-parts/model.ts";
+import { readNormalizer } from "./tokenizer-parts/normalizers.ts";
+import { readPart } from "./tokenizer-parts/part.ts";
+import { type PreTokenizer, readPreTokenizer } from "./tokenizer-parts/pre-tokenizers.ts";
 
-/** The length of a piece of text that is encoded at once, in UTF-16 units: the library needs some 30 bytes for each. */
+/** The length of a piece of text that is encoded at once, in UTF-16 units: what is found on the way needs memory. */
 const PIECE_LENGTH = 2 ** 20;
 
 /**
@@ -14,31 +20,62 @@ const divisibleJson = z.looseObject({
   normalizer: z.union([z.null(), z.looseObject({ type: z.literal("NFC") })]),
   pre_tokenizer: z.looseObject({
     type: z.literal("ByteLevel"),
-    add_prefix_space: z.literal(false).optional(),
+    add_prefix_space: z.literal(false),
     use_regex: z.literal(true).optional(),
   }),
   added_tokens: z.array(z.looseObject({ content: z.string().regex(/^[^\n]*$/), rstrip: z.literal(false).optional() })),
 });
 
-/** Any tokenizer that a Hugging Face tokenizer.json describes, run by their library. */
+const tokenizerSchema = z.looseObject({
+  version: z.literal("1.0").optional(),
+  added_tokens: z.array(z.unknown()).default([]),
+  normalizer: z.unknown(),
+  pre_tokenizer: z.unknown(),
+  decoder: z.unknown(),
+  model: z.unknown(),
+});
+
+/**
+ * Any tokenizer that a Hugging Face tokenizer.json describes, with the ids and texts of Python's `tokenizers`.
+ *
+ * What could differ from those is refused by name. Its truncation, padding and special tokens around a text
+ * ("post_processor") are for batches of whole texts and not used, as with `add_special_tokens=False`. Two things differ on
+ * purpose: text that a vocabulary without an unknown token lacks is refused, not left out; and Unicode's properties and
+ * normalization are those of the JavaScript engine, which may be newer.
+ */
 export class JsonTokenizer implements Tokenizer {
   readonly kind = "json";
   readonly vocabularySize: number;
   readonly #json: unknown;
-  readonly #library: HuggingFaceTokenizer;
+  readonly #added: AddedTokens;
+  readonly #preTokenizer: PreTokenizer;
+  readonly #model: Model;
+  readonly #decoder: TokenDecoder;
   readonly #divisible: boolean;
 
   /**
    * @param json the parsed contents of a tokenizer.json; kept, not copied.
    * @param where the file or place they came from, for messages.
-   * @throws UserError where the library makes no tokenizer of them.
+   * @throws UserError where they are malformed, or a part is not supported.
    */
   constructor(json: unknown, where: string) {
     this.#json = json;
-    this.#library = openLibrary(json, where);
+    try {
+      const { model, added_tokens, normalizer, pre_tokenizer, decoder } = readTokenizer(json);
+      const normalize = normalizer == null ? undefined : readNormalizer(normalizer, "normalizer");
+      this.#model = readModel(model, "model");
+      this.#added = new AddedTokens(added_tokens, "added_tokens", this.#model, normalize);
+      this.#preTokenizer =
+        pre_tokenizer == null
+          ? (pieces) => pieces
+          : readPreTokenizer(pre_tokenizer, "pre_tokenizer", normalize !== undefined);
+      this.#decoder = decoder == null ? (tokens) => [tokens.join(" ")] : readDecoder(decoder, "decoder");
+    } catch (error) {
+      throw error instanceof UserError ? unusable(where, error.message) : error;
+    }
     let highest = -1;
-    for (const id of this.#library.get_vocab().values()) {
-      highest = Math.max(highest, id);
+    for (const ids of [this.#model.ids.values(), this.#added.texts.keys()]) {
+      for (const id of ids) highest = Math.max(highest, id);
     }
     if (highest < 0) {
       throw unusable(where, "its vocabulary is empty");
@@ -48,39 +85,31 @@ export class JsonTokenizer implements Tokenizer {
   }
 
   encode(text: string): Uint32Array {
-    if (!this.#divisible) {
-      return this.#encodePiece(text);
-    }
-    const pieces: Uint32Array[] = [];
-    for (const piece of piecesOf(text, PIECE_LENGTH)) {
-      pieces.push(this.#encodePiece(piece));
-    }
-    const ids = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let start = 0;
-    for (const piece of pieces) {
-      ids.set(piece, start);
-      start += piece.length;
-    }
-    return ids;
+    const ids = new IdList();
+    // Half of a surrogate pair is no text that another program could hold.
+    const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD");
+    for (const piece of this.#divisible ? piecesOf(whole, PIECE_LENGTH) : [whole]) this.#encodePiece(piece, ids);
+    return ids.toArray();
   }
 
-  #encodePiece(text: string): Uint32Array {
-    const { ids, tokens } = this.#library.encode(text, { add_special_tokens: false });
-    return Uint32Array.from(ids, (id: number | undefined, index) => {
-      if (id === undefined) {
-        throw new UserError(
-          `Token ${JSON.stringify(tokens[index])} is not in the vocabulary and the tokenizer has no unknown token, ` +
-            "expected only text that it covers; remove that text or take a byte-level tokenizer",
-        );
+  #encodePiece(text: string, ids: IdList): void {
+    for (const section of this.#added.sections(text)) {
+      if (typeof section === "number") {
+        ids.push(section);
+        continue;
       }
-      return id;
-    });
+      const { pieces } = this.#preTokenizer({ pieces: [section.text], first: section.first });
+      for (const piece of pieces) if (piece !== "") this.#model.encode(piece, ids);
+    }
   }
 
   decode(ids: ArrayLike<number>): string {
-    const known = Array.from(ids).filter((id) => this.#library.id_to_token(id) !== undefined);
-    // The library refuses an empty list, and by default would drop spaces before punctuation.
-    return known.length === 0 ? "" : this.#library.decode(known, { clean_up_tokenization_spaces: false });
+    const tokens: string[] = [];
+    for (const id of Array.from(ids)) {
+      const token = this.#added.texts.get(id) ?? this.#model.tokenOf(id);
+      if (token !== undefined) tokens.push(token);
+    }
+    return this.#decoder(tokens).join("");
   }
 
   toJSON(): unknown {
@@ -97,7 +126,7 @@ export class JsonTokenizer implements Tokenizer {
  * @param least pieces but the last are at least this long, in UTF-16 units.
  */
 export function* piecesOf(text: string, least: number): Generator<string> {
-  const boundary = /(?<=\S)\n/gu;
+  const boundary = /(?<=\P{White_Space})\n/gu;
   let start = 0;
   while (start < text.length) {
     boundary.lastIndex = start + Math.max(1, least);
@@ -107,15 +136,14 @@ export function* piecesOf(text: string, least: number): Generator<string> {
   }
 }
 
-function openLibrary(json: unknown, where: string): HuggingFaceTokenizer {
-  if (typeof json !== "object" || json === null) {
-    throw unusable(where, "it holds no object");
+function readTokenizer(json: unknown): z.infer<typeof tokenizerSchema> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new UserError("it holds no object");
   }
-  try {
-    return new HuggingFaceTokenizer(json, {});
-  } catch (error) {
-    throw unusable(where, messageOf(error));
+  if (!("model" in json)) {
+    throw new UserError("it has no model");
   }
+  return readPart(tokenizerSchema, json, "");
 }
 
 function unusable(where: string, reason: string): UserError {

@@ -23,6 +23,7 @@ export {
 } from "./corpus.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
 export { beginningOfText, endOfText, type SpecialToken } from "./special-tokens.ts";
+export { StreamDecoder } from "./stream-decoder.ts";
 export { longestTokenBytes, utf8Length } from "./token-length.ts";
 export { joinTokens, memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
-export { loadTokenizer, StreamDecoder, type Tokenizer } from "./tokenizer.ts";
+export { loadTokenizer, type Tokenizer } from "./tokenizer.ts";

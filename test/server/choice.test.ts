@@ -1,16 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/random.ts";
 import { Choice, type ChoiceOptions, type Piece } from "../../src/server/choice.ts";
-import { loadTokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
+import { loadTokenizer, type Tokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
 
-const tokenizer = loadTokenizer(
+const bytes = loadTokenizer(
   trainBytePairEncoding("größer, größer", { vocabularySize: 262, specialTokens: ["<|endoftext|>"] }),
   "test",
 );
-const END = tokenizer.vocabularySize - 1;
+const END = bytes.vocabularySize - 1;
+
+/** Words with their spaces, as SentencePiece's: the first of a text has none. */
+const words = loadTokenizer(
+  {
+    normalizer: null,
+    pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "always" },
+    decoder: { type: "Metaspace", replacement: "▁", prepend_scheme: "always" },
+    model: { type: "WordLevel", unk_token: "▁?", vocab: { "▁?": 0, "▁a": 1, "▁b": 2 } },
+  },
+  "test",
+);
 
 /** What a choice gives if the model is sure of some tokens, one after the other. */
-function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}) {
+function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}, tokenizer: Tokenizer = bytes) {
   const pieces: Piece[] = [];
   const sampling = { temperature: 0 };
   const random = Random.from("choice");
@@ -19,6 +30,7 @@ function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}) {
     {
       sampling,
       prompt: new Int32Array(),
+      context: new Int32Array(),
       random,
       maxTokens: 99,
       stop: [],
@@ -42,7 +54,7 @@ const reason = ({ pieces }: { readonly pieces: readonly Piece[] }) => pieces.at(
 
 describe("a text", () => {
   it("comes in whole characters, and ends with the token that ends a text, which is counted but not shown", () => {
-    const ids = [...tokenizer.encode("groß 🙂"), END];
+    const ids = [...bytes.encode("groß 🙂"), END];
     const result = written([...ids, 5]);
     expect(result).toMatchObject({ text: "groß 🙂", taken: ids.slice(0, -1), tokens: ids.length });
     expect(reason(result)).toBe("stop");
@@ -50,15 +62,25 @@ describe("a text", () => {
     expect(result.pieces.length).toBeLessThan(ids.length); // "🙂" takes several tokens
   });
 
+  it("goes on after its prompt with the space of its first token, in its text and in its log-probabilities", () => {
+    const after = written([1, 2], { context: Int32Array.from(words.encode("b a")), maxTokens: 2, logprobs: 1 }, words);
+    expect(after.text).toBe(" a b");
+    expect(after.pieces.map(({ logprobs }) => logprobs?.tokens)).toEqual([[" a"], [" b"]]);
+    expect(after.pieces.map(({ logprobs }) => Object.keys(logprobs?.top_logprobs[0] ?? {}))).toEqual([[" a"], [" b"]]);
+    const alone = written([1, 2], { maxTokens: 2, logprobs: 1 }, words);
+    expect(alone.text).toBe("a b");
+    expect(alone.pieces.map(({ logprobs }) => logprobs?.tokens)).toEqual([["a"], [" b"]]);
+  });
+
   it("ends at its longest, with what was held back of a character and of a stop string", () => {
-    const ids = [...tokenizer.encode("größ🙂")].slice(0, -1);
+    const ids = [...bytes.encode("größ🙂")].slice(0, -1);
     const result = written(ids, { maxTokens: ids.length, stop: ["ß\uFFFD\uFFFD"] });
     expect(result.text).toBe("größ\uFFFD");
     expect(reason(result)).toBe("length");
   });
 
   it("ends before a stop string that reaches over tokens", () => {
-    const result = written(tokenizer.encode("größer, größer"), { stop: ["r, g"] });
+    const result = written(bytes.encode("größer, größer"), { stop: ["r, g"] });
     expect(result.text).toBe("größe");
     expect(reason(result)).toBe("stop");
   });
@@ -66,14 +88,14 @@ describe("a text", () => {
 
 describe("log-probabilities", () => {
   it("are given for every token, where it begins, the one that ends a text included", () => {
-    const ids = [...tokenizer.encode("ö🙂a"), END];
+    const ids = [...bytes.encode("ö🙂a"), END];
     const { pieces, tokens } = written(ids, { logprobs: 1, offset: 7 });
     const entries = pieces.flatMap(({ logprobs }) => logprobs ?? []);
     const joined = <Item>(pick: (entry: (typeof entries)[number]) => readonly Item[]) => entries.flatMap(pick);
     expect(joined(({ tokens }) => tokens)).toHaveLength(tokens);
     expect(joined(({ tokens }) => tokens).at(-1)).toBe("<|endoftext|>");
     const parts = joined(({ tokens }) => tokens).filter((token) => token.startsWith("token_id:"));
-    expect(parts).toHaveLength(tokenizer.encode("ö🙂").length);
+    expect(parts).toHaveLength(bytes.encode("ö🙂").length);
     const offsets = joined(({ text_offset }) => text_offset);
     expect(offsets[0]).toBe(7);
     expect(offsets.slice(-2)).toEqual([9, 10]);

@@ -1,8 +1,8 @@
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
+import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 
 const anyText = fc.string({ unit: "binary" });
@@ -75,7 +75,7 @@ describe("CharacterTokenizer", () => {
     );
   });
 
-  it("is saved as a tokenizer.json that other tools read alike", () => {
+  it("is saved as a tokenizer.json that is read alike as one of byte pairs", () => {
     fc.assert(
       fc.property(anyText, anyText, fc.boolean(), (text, other, unknown) => {
         fc.pre(text !== "");
@@ -86,11 +86,10 @@ describe("CharacterTokenizer", () => {
         expect(loaded.toJSON()).toEqual(tokenizer.toJSON());
         const sample = unknown ? other : text;
         const ids = tokenizer.encode(sample);
-        const library = new HuggingFaceTokenizer(Object(json), {});
-        expect(library.encode(sample, { add_special_tokens: false }).ids).toEqual([...ids]);
-        if (ids.length > 0) {
-          expect(library.decode([...ids], { clean_up_tokenization_spaces: false })).toBe(tokenizer.decode(ids));
-        }
+        fc.pre(!/\p{Surrogate}/u.test(text + other)); // no text in UTF-8
+        const reader = new JsonTokenizer(json, "test");
+        expect(reader.encode(sample)).toEqual(ids);
+        expect(reader.decode(ids)).toBe(tokenizer.decode(ids));
       }),
     );
   });

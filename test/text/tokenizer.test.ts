@@ -7,16 +7,20 @@ import { UserError } from "../../src/errors.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import { JsonTokenizer, piecesOf } from "../../src/text/json-tokenizer.ts";
-import { loadTokenizer, StreamDecoder } from "../../src/text/tokenizer.ts";
+import { StreamDecoder } from "../../src/text/stream-decoder.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { hashTokenizer, readTokenizer } from "../../src/text/tokenizer-file.ts";
+
+/** The first id after those of the model: 256 bytes and 13 merges. */
+const END = 269;
 
 /** A byte-pair encoding of a few words, with the parts that a tokenizer like GPT-NeoX's has besides. */
 function neoxLike(): Record<string, unknown> {
   const json = trainBytePairEncoding("hello hello wörld wörld  wide\n\nhello wide", { vocabularySize: 300 });
   const added = [
-    { id: 400, content: "<|endoftext|>", special: true },
-    { id: 401, content: "  ", special: false, normalized: true },
-    { id: 402, content: "    ", special: false, normalized: true },
+    { id: END, content: "<|endoftext|>", special: true },
+    { id: END + 1, content: "  ", special: false, normalized: true },
+    { id: END + 2, content: "    ", special: false, normalized: true },
   ];
   return { ...Object(json), normalizer: { type: "NFC" }, added_tokens: added };
 }
@@ -55,9 +59,9 @@ describe("JsonTokenizer", () => {
   it("takes ids beyond those of the model from the added tokens", () => {
     const tokenizer = new JsonTokenizer(neoxLike(), "test");
     expect(tokenizer.kind).toBe("json");
-    expect(tokenizer.vocabularySize).toBe(403);
-    expect([...tokenizer.encode("<|endoftext|>      ")]).toEqual([400, 402, 401]);
-    expect(tokenizer.decode([400, 399, 402])).toBe("<|endoftext|>    "); // 399 has no token
+    expect(tokenizer.vocabularySize).toBe(END + 3);
+    expect([...tokenizer.encode("<|endoftext|>      ")]).toEqual([END, END + 2, END + 1]);
+    expect(tokenizer.decode([END, 399, END + 2])).toBe("<|endoftext|>    "); // 399 has no token
   });
 
   it("handles no text and no tokens", () => {
@@ -75,7 +79,7 @@ describe("JsonTokenizer", () => {
     };
     const tokenizer = new JsonTokenizer({ ...neoxLike(), post_processor: template }, "test");
     expect(tokenizer.decode(tokenizer.encode("hello , 's ."))).toBe("hello , 's .");
-    expect(tokenizer.encode("hello").includes(400)).toBe(false);
+    expect(tokenizer.encode("hello").includes(END)).toBe(false);
   });
 
   it("encodes a text in pieces as it does whole", () => {
@@ -126,7 +130,7 @@ describe("JsonTokenizer", () => {
     expect([...new JsonTokenizer(json, "test").encode("a b")]).toEqual([0, 1]);
     expect(() => new JsonTokenizer(json, "test").encode("a c")).toThrow(
       new UserError(
-        'Token "[UNK]" is not in the vocabulary and the tokenizer has no unknown token, ' +
+        'The word "c" is not in the tokenizer\'s vocabulary, and the unknown token "[UNK]" neither, ' +
           "expected only text that it covers; remove that text or take a byte-level tokenizer",
       ),
     );
@@ -138,9 +142,34 @@ describe("JsonTokenizer", () => {
     const cases: [unknown, string][] = [
       [null, "it holds no object"],
       ["text", "it holds no object"],
-      [[], "Tokenizer must be a valid object"],
-      [{}, 'Tokenizer must contain a "model" property'],
-      [{ ...llamaLike, decoder: { type: "Odd" } }, "Unknown Decoder type: Odd"],
+      [[], "it holds no object"],
+      [{}, "it has no model"],
+      [{ ...llamaLike, version: "2.0" }, 'version: Invalid input: expected "1.0"'],
+      [{ ...llamaLike, decoder: { type: "Odd" } }, 'decoder: the type "Odd" is not supported'],
+      [
+        { ...llamaLike, pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "UnicodeScripts" }] } },
+        'pre_tokenizer.pretokenizers.0: the type "UnicodeScripts" is not supported',
+      ],
+      [
+        { ...llamaLike, model: { ...llamaLike.model, dropout: 0.1 } },
+        "model.dropout: leaving out merges at random is not supported",
+      ],
+      [
+        { ...llamaLike, normalizer: { type: "Replace", pattern: { Regex: "\\bx" }, content: "" } },
+        'normalizer.pattern: "\\\\b" in a regular expression is not supported',
+      ],
+      [
+        { ...llamaLike, model: { ...llamaLike.model, vocab: { a: 0, b: 1_000_000_000 } } },
+        'model.vocab: "b" has the id 1000000000, not a whole number below 16777216',
+      ],
+      [
+        { ...llamaLike, added_tokens: [{ id: 9, content: "<s>" }] },
+        'added_tokens: "<s>" has the id 9, but in the order of the tokens it gets 8, also in Python',
+      ],
+      [
+        { ...llamaLike, added_tokens: [{ id: 9, content: 0.5 }] },
+        "added_tokens.0.content: Invalid input: expected string, received number",
+      ],
       [{ ...llamaLike, model: { type: "BPE", vocab: {}, merges: [] } }, "its vocabulary is empty"],
     ];
     for (const [json, reason] of cases) {
@@ -199,9 +228,25 @@ describe("StreamDecoder", () => {
     ]);
   });
 
+  it("keeps the space of the first token after a context", () => {
+    const tokenizer = new JsonTokenizer(llamaLike, "test");
+    for (const context of [[7], [6, 4], [7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6], Array.from({ length: 20 }, () => 4)]) {
+      const decoder = new StreamDecoder(tokenizer, context);
+      expect([decoder.peek(7), decoder.push(7), decoder.peek(1)]).toEqual([" a", " a", "�"]);
+    }
+    const decoder = new StreamDecoder(tokenizer);
+    expect([decoder.peek(7), decoder.push(7), decoder.push(7)]).toEqual(["a", "a", " a"]);
+  });
+
+  it("completes a character within which its context ends", () => {
+    const tokenizer = new JsonTokenizer(llamaLike, "test");
+    const context = [7, 6, 7, 6, 7, 6, 1, 2, 3, 1];
+    expect(stream(new StreamDecoder(tokenizer, context), [2, 3, 6])).toEqual(["", "€€", "b", ""]);
+  });
+
   it("writes what decoding all at once writes", () => {
     const tokenizer = new JsonTokenizer(neoxLike(), "test");
-    const ids = fc.array(fc.integer({ min: 0, max: 402 }), { maxLength: 40 });
+    const ids = fc.array(fc.integer({ min: 0, max: END + 4 }), { maxLength: 40 });
     fc.assert(
       fc.property(ids, (tokens) => {
         expect(stream(new StreamDecoder(tokenizer), tokens).join("")).toBe(tokenizer.decode(tokens));

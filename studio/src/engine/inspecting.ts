@@ -5,6 +5,7 @@ import {
   type HostArray,
   type Inference,
   type ModelState,
+  StreamDecoder,
   sitePath,
   type Tokenizer,
   UserError,
@@ -50,10 +51,16 @@ export class InspectedText {
       ...Array.from({ length: layers }, (_, layer) => attentionPath(layer)),
     ];
     const records = paths.length === 0 ? new Map<string, HostArray>() : await inference.records(ids, shape, paths);
+    const decoder = new StreamDecoder(tokenizer);
+    const inspected = Array.from(ids, (id, index) => {
+      const text = decoder.peek(id);
+      decoder.push(id);
+      return { text, next: likeliest(logits, index, tokenizer.vocabularySize, decoder) };
+    });
     const inspection: Inspection = {
       step,
-      tokens: Array.from(ids, (id) => tokenizer.decode([id])),
-      next: Array.from(ids, (_, index) => likeliest(logits, index, tokenizer)),
+      tokens: inspected.map(({ text }) => text),
+      next: inspected.map(({ next }) => next),
       layers,
       heads: model.type === "bigram" ? 0 : model.heads,
       sites,
@@ -90,14 +97,19 @@ function bornOf({ tokens, generations }: SiteView): Int32Array {
 }
 
 /** The likeliest next tokens by the logits [1, T, V] after token `index`, with their probabilities. */
-function likeliest({ shape, data }: HostArray, index: number, tokenizer: Tokenizer): Inspection["next"][number] {
+function likeliest(
+  { shape, data }: HostArray,
+  index: number,
+  vocabulary: number,
+  decoder: StreamDecoder,
+): Inspection["next"][number] {
   const width = shape.at(-1) ?? 0;
-  const logits = data.subarray(index * width, index * width + Math.min(width, tokenizer.vocabularySize));
+  const logits = data.subarray(index * width, index * width + Math.min(width, vocabulary));
   const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const exponentials = Float64Array.from(logits, (logit) => Math.exp(logit - highest));
   const sum = exponentials.reduce((a, b) => a + b, 0);
   const order = Array.from(exponentials.keys()).toSorted((a, b) => (exponentials[b] ?? 0) - (exponentials[a] ?? 0));
   return order
     .slice(0, MOST_LIKELY)
-    .map((id) => ({ text: tokenizer.decode([id]), probability: (exponentials[id] ?? 0) / sum }));
+    .map((id) => ({ text: decoder.peek(id), probability: (exponentials[id] ?? 0) / sum }));
 }
