@@ -1,4 +1,4 @@
-/** The elements of stored tensors: read from bytes, with the 16-bit floats widened. */
+/** The elements of stored tensors: read from bytes, with floats of other widths as 32-bit ones. */
 
 import type { ReadBytes } from "./byte-source.ts";
 import { widenBfloat16, widenFloat16 } from "./half.ts";
@@ -13,11 +13,17 @@ export interface StoredTensor {
 /** The types that floats can be stored as. */
 export type StoredFloatType = "F32" | "F16" | "BF16";
 
-/** The types that can be read. */
-export type ReadableType = StoredFloatType | "I32" | "I64";
+/** The types that floats can be read of. */
+export type ReadableFloatType = StoredFloatType | "F64";
 
-export function isFloat(dtype: SafetensorsType): dtype is StoredFloatType {
-  return dtype === "F32" || dtype === "F16" || dtype === "BF16";
+/** The types that can be read. */
+export type ReadableType = ReadableFloatType | "I32" | "I64";
+
+/** Elements of 64-bit floats that are read at once. */
+const DOUBLES_AT_ONCE = 2 ** 16;
+
+export function isFloat(dtype: SafetensorsType): dtype is ReadableFloatType {
+  return dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
 }
 
 export function isReadable(dtype: SafetensorsType): dtype is ReadableType {
@@ -25,13 +31,14 @@ export function isReadable(dtype: SafetensorsType): dtype is ReadableType {
 }
 
 /**
- * Reads `length` elements from byte `position` of a source on; F16 and BF16 become 32-bit floats. `found` is how many of
- * the bytes there were.
+ * Reads `length` elements from byte `position` of a source on; F16 and BF16 become 32-bit floats, and F64 the nearest.
+ * `found` is how many of the bytes there were.
  */
 export async function readElements(
   read: ReadBytes,
   { dtype, position, length }: { readonly dtype: ReadableType; readonly position: number; readonly length: number },
 ): Promise<{ readonly data: StoredTensor["data"]; readonly found: number }> {
+  if (dtype === "F64") return readDoubles(read, position, length);
   const data = allocate(dtype, length);
   // 16-bit floats go to the upper half of the floats' own memory and are widened in place, front to back: element i
   // of n is read at byte 2n + 2i and written at byte 4i, which is never ahead of what is still to be read.
@@ -45,8 +52,19 @@ export async function readElements(
   return { data, found };
 }
 
+async function readDoubles(read: ReadBytes, position: number, length: number) {
+  const data = new Float32Array(length);
+  let found = 0;
+  for (let index = 0; index < length; index += DOUBLES_AT_ONCE) {
+    const doubles = new Float64Array(Math.min(DOUBLES_AT_ONCE, length - index));
+    found += await read(bytesOf(doubles), position + doubles.BYTES_PER_ELEMENT * index);
+    data.set(doubles, index);
+  }
+  return { data, found };
+}
+
 /** The memory of elements. It is taken as it is: all platforms with ONNX Runtime are little-endian. */
-export function bytesOf(data: StoredTensor["data"] | Uint16Array): Uint8Array {
+export function bytesOf(data: StoredTensor["data"] | Uint16Array | Float64Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

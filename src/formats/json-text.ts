@@ -2,6 +2,7 @@
 
 import type { ZodType } from "zod";
 import { UserError } from "../errors.ts";
+import { KIND_BYTES, otherKindOf } from "./file-kind.ts";
 import { findJsonFault } from "./json-fault.ts";
 
 /**
@@ -49,6 +50,8 @@ function parsed(content: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
+    const kind = otherKindOf(new TextEncoder().encode(text.slice(0, KIND_BYTES)));
+    if (kind !== undefined) throw new UserError(`${file}: ${kind}`, { cause });
     const before = text.slice(0, findJsonFault(text)).split("\n");
     const column = (before.at(-1) ?? "").length + 1;
     const fault = text.trim() === "" ? "the file is empty" : "this is not JSON";

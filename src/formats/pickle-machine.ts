@@ -42,6 +42,11 @@ export class PickleMachine {
     );
   }
 
+  /** The bytes that have been read. */
+  get position(): number {
+    return this.#position;
+  }
+
   skip(length: number): void {
     this.take(length);
   }
@@ -69,11 +74,10 @@ export class PickleMachine {
   }
 
   /** A whole number in two's complement. */
-  long(length: number): number {
+  long(length: number): number | bigint {
     const hexadecimal = Buffer.from(this.take(length).toReversed()).toString("hex");
-    const value = length === 0 ? 0 : Number(BigInt.asIntN(8 * length, BigInt(`0x${hexadecimal}`)));
-    if (!Number.isSafeInteger(value)) throw this.fault(`has the number ${value}`);
-    return value;
+    const value = length === 0 ? 0n : BigInt.asIntN(8 * length, BigInt(`0x${hexadecimal}`));
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   }
 
   text(length: number): string {

@@ -2,7 +2,7 @@
  * Reads Python's pickles, of protocols 2 to 5, as far as `torch.save` writes them. Nothing that a pickle names is run or
  * imported: a name stands for what the caller's allow-list gives for it, and every other one is refused.
  *
- * Values: None is null; bool, int, float, str and bytes are what JavaScript has for them; a tuple is an array, a list a
+ * Values: None is null; bool, int (beyond 2^53 a bigint), float, str and bytes are what JavaScript has for them; a tuple is an array, a list a
  * {@link PickleList}, a dict a Map. Source: the opcodes as `pickletools` in Python's library documents them.
  */
 
@@ -75,7 +75,26 @@ const STOP = 0x2e;
  * @throws UserError where it is damaged, names what is not allowed, or uses an opcode that weights have no need of
  */
 export function readPickle(bytes: Uint8Array, context: PickleContext): unknown {
-  const machine = new PickleMachine(bytes, context.file);
+  return readPickles(bytes, context, 1).values[0];
+}
+
+/** The values of a number of pickles one after another, and where the last of them ends. Throws as `readPickle`. */
+export function readPickles(
+  bytes: Uint8Array,
+  context: PickleContext,
+  count: number,
+): { readonly values: readonly unknown[]; readonly end: number } {
+  const values: unknown[] = [];
+  let end = 0;
+  while (values.length < count) {
+    const machine = new PickleMachine(bytes.subarray(end), context.file);
+    values.push(resultOf(machine, context));
+    end += machine.position;
+  }
+  return { values, end };
+}
+
+function resultOf(machine: PickleMachine, context: PickleContext): unknown {
   for (;;) {
     const opcode = machine.unsigned(1);
     if (opcode === STOP) return machine.result();

@@ -16,13 +16,15 @@ class StorageType {
 }
 
 /** One memory area of a checkpoint, an entry of its archive. */
-class Storage {
+export class Storage {
   readonly dtype: SafetensorsType;
   readonly entry: string;
+  readonly elements: number;
 
-  constructor(dtype: SafetensorsType, entry: string) {
+  constructor(dtype: SafetensorsType, entry: string, elements: number) {
     this.dtype = dtype;
     this.entry = entry;
+    this.elements = elements;
   }
 }
 
@@ -64,10 +66,10 @@ const natural = z.int().nonnegative();
 /** storage, offset, shape, strides; then whether it needs a gradient, hooks and metadata. */
 const tensorArguments = z.tuple([z.instanceof(Storage), natural, z.array(natural), z.array(natural)]).rest(z.unknown());
 const parameterArguments = z.tuple([z.instanceof(PyTorchTensor)]).rest(z.unknown());
-/** "storage", type, key, device, number of elements; older versions add a view. */
+/** "storage", type, key, device, number of elements; before 1.6, also a view, which nothing but None was written for. */
 const storageId = z
   .tuple([z.literal("storage"), z.instanceof(StorageType), z.string(), z.string(), natural])
-  .rest(z.unknown());
+  .rest(z.null());
 
 /** The names that a checkpoint may use, and what they stand for: the whole of what its pickle can reach. */
 export function globals(file: string): ReadonlyMap<string, unknown> {
@@ -86,8 +88,8 @@ export function globals(file: string): ReadonlyMap<string, unknown> {
 
 /** The storage of a persistent id. @param root the folder of the archive */
 export function storageOf(id: unknown, root: string, file: string): Storage {
-  const [, { dtype }, key] = parsed(storageId, id, file);
-  return new Storage(dtype, `${root}data/${key}`);
+  const [, { dtype }, key, , elements] = parsed(storageId, id, file);
+  return new Storage(dtype, `${root}data/${key}`, elements);
 }
 
 function tensorOf(args: readonly unknown[], file: string): PyTorchTensor {

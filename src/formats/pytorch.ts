@@ -1,23 +1,18 @@
-/**
- * Reads the checkpoints of PyTorch since 1.6: a zip archive with a pickle, `data.pkl`, of names and shapes, and one stored
- * file for each storage, which is read by range. Source: `torch/serialization.py`.
- */
+/** Reads the checkpoints of PyTorch: zip archives since 1.6, pickles before. Storages are read by range. */
 
 import { type FileHandle, open } from "node:fs/promises";
 import { UserError } from "../errors.ts";
 import { explainFileError } from "./atomic.ts";
 import { isFloat, readElements, type StoredTensor } from "./elements.ts";
 import { readAt } from "./file-range.ts";
-import { readPickle } from "./pickle.ts";
-import { checkPyTorchMagic } from "./pytorch-magic.ts";
-import { globals, type PyTorchTensor, stateDictOf, storageOf } from "./pytorch-objects.ts";
+import { readArchiveContents } from "./pytorch-archive.ts";
+import { endsEarly, type PyTorchContents } from "./pytorch-contents.ts";
+import { readLegacyContents } from "./pytorch-legacy.ts";
+import { containerOf } from "./pytorch-magic.ts";
+import type { PyTorchTensor } from "./pytorch-objects.ts";
 import { bytesPerElement, elementCount, tensorName } from "./safetensors-header.ts";
 import { gather, isContiguous, spanOf } from "./strided.ts";
 import { listNames, type WeightFile } from "./weight-file.ts";
-import { readZipDirectory, type ZipEntry } from "./zip.ts";
-
-/** The largest pickle that is read: names, shapes and numbers, but no weights. */
-const LARGEST_PICKLE = 2 ** 28;
 
 /** Elements of the largest tensor that repeats those of its storage: a small file must not ask for all memory. */
 const MOST_REPEATED = 2 ** 28;
@@ -32,14 +27,16 @@ export async function openPyTorch(file: string): Promise<WeightFile> {
   try {
     const handle = await open(file, "r");
     try {
-      await checkPyTorchMagic(handle, file);
-      const archive = await readZipDirectory(handle, file);
-      const tensors = await readStateDict(handle, archive, file);
+      const container = await containerOf(handle, file);
+      const contents = await (container === "zip"
+        ? readArchiveContents(handle, file)
+        : readLegacyContents(handle, file));
+      for (const [name, tensor] of contents.tensors) checkPlace(name, tensor, contents, file);
       return {
-        entries: tensors,
+        entries: contents.tensors,
         read: async (name) => {
           try {
-            return await readTensor(handle, archive, tensors, name, file);
+            return await readTensor(handle, contents, name, file);
           } catch (error) {
             throw explainFileError(error, "read", file);
           }
@@ -55,55 +52,10 @@ export async function openPyTorch(file: string): Promise<WeightFile> {
   }
 }
 
-/** The archive's tensors by name, each within its storage. */
-async function readStateDict(
-  handle: FileHandle,
-  archive: ReadonlyMap<string, ZipEntry>,
-  file: string,
-): Promise<Map<string, PyTorchTensor>> {
-  const root = rootOf(archive, file);
-  const order = archive.get(`${root}byteorder`);
-  if (order !== undefined && Buffer.from(await bytesOfEntry(handle, order, file)).toString() !== "little") {
-    throw new UserError(`${file}: was written on a big-endian machine; save it again on a little-endian one`);
-  }
-  const pickle = archive.get(`${root}data.pkl`);
-  if (pickle === undefined) throw new Error("internal: the root has no data.pkl");
-  const value = readPickle(await bytesOfEntry(handle, pickle, file), {
-    file,
-    globals: globals(file),
-    persistent: (id) => storageOf(id, root, file),
-  });
-  const tensors = stateDictOf(value, file);
-  for (const [name, tensor] of tensors) checkPlace(name, tensor, archive, file);
-  return tensors;
-}
-
-/** The folder of the archive that holds all of it, with a slash at its end. */
-function rootOf(archive: ReadonlyMap<string, ZipEntry>, file: string): string {
-  for (const name of archive.keys()) {
-    const root = /^([^/]+\/)data\.pkl$/.exec(name)?.[1];
-    if (root !== undefined) return root;
-  }
-  throw new UserError(
-    `${file}: is a zip archive without a data.pkl, expected one that torch.save wrote; name the file of weights itself`,
-  );
-}
-
-async function bytesOfEntry(handle: FileHandle, { start, size }: ZipEntry, file: string): Promise<Uint8Array> {
-  if (size > LARGEST_PICKLE) {
-    throw new UserError(
-      `${file}: its pickle has ${size} bytes, expected at most ${LARGEST_PICKLE}; save tensors alone`,
-    );
-  }
-  const bytes = new Uint8Array(size);
-  if ((await readAt(handle, bytes, start)) < size) throw endsEarly(file, "its pickle");
-  return bytes;
-}
-
 /** Checks that a tensor lies within its storage, and the storage within its file. */
-function checkPlace(name: string, tensor: PyTorchTensor, archive: ReadonlyMap<string, ZipEntry>, file: string): void {
+function checkPlace(name: string, tensor: PyTorchTensor, { entries }: PyTorchContents, file: string): void {
   const { storage, dtype, offset } = tensor;
-  const entry = archive.get(storage.entry);
+  const entry = entries.get(storage.entry);
   if (entry === undefined) {
     throw new UserError(`${file}: ${tensorName(name)} is in ${storage.entry}, which is missing; copy the file again`);
   }
@@ -121,19 +73,20 @@ function checkPlace(name: string, tensor: PyTorchTensor, archive: ReadonlyMap<st
 
 async function readTensor(
   handle: FileHandle,
-  archive: ReadonlyMap<string, ZipEntry>,
-  tensors: ReadonlyMap<string, PyTorchTensor>,
+  { tensors, entries }: PyTorchContents,
   name: string,
   file: string,
 ): Promise<StoredTensor> {
   const tensor = tensors.get(name);
-  const entry = tensor === undefined ? undefined : archive.get(tensor.storage.entry);
+  const entry = tensor === undefined ? undefined : entries.get(tensor.storage.entry);
   if (tensor === undefined || entry === undefined) {
     throw new UserError(`${file}: there is no ${tensorName(name)}; it holds ${listNames([...tensors.keys()])}`);
   }
   const { dtype, shape, offset } = tensor;
   if (!isFloat(dtype)) {
-    throw new UserError(`${file}: ${tensorName(name)}: expected F32, F16 or BF16, found ${dtype}; convert it first`);
+    throw new UserError(
+      `${file}: ${tensorName(name)}: expected F64, F32, F16 or BF16, found ${dtype}; convert it first`,
+    );
   }
   const position = entry.start + offset * bytesPerElement(dtype);
   const length = isContiguous(tensor) ? elementCount(shape) : spanOf(tensor);
@@ -141,8 +94,4 @@ async function readTensor(
   if (found < length * bytesPerElement(dtype)) throw endsEarly(file, tensorName(name));
   if (!(data instanceof Float32Array)) throw new Error("internal: floats are read as floats");
   return { shape, data: isContiguous(tensor) ? data : gather(data, tensor) };
-}
-
-function endsEarly(file: string, what: string): UserError {
-  return new UserError(`${file}: ends within ${what}; the file is cut short: copy it again`);
 }

@@ -35,7 +35,7 @@ const BITS = {
   U64: 64,
 } as const;
 
-/** An element type of the format. F32, F16, BF16, I32 and I64 can be read and written, the others only listed. */
+/** An element type of the format. F32, F16, BF16, I32 and I64 can be read and written, F64 read, the others only listed. */
 export type SafetensorsType = keyof typeof BITS;
 
 /** What the header says of one tensor; `begin` and `end` are bytes from the first byte after the header. */

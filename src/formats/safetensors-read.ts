@@ -3,6 +3,7 @@
 import { UserError } from "../errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { isReadable, readElements, type StoredTensor } from "./elements.ts";
+import { KIND_BYTES, otherKindOf } from "./file-kind.ts";
 import {
   bytesPerElement,
   damaged,
@@ -30,7 +31,7 @@ export async function openSafetensorsIn(source: ByteSource): Promise<Safetensors
   try {
     const start = new Uint8Array(LENGTH_BYTES);
     await read(start.subarray(0, size), 0);
-    const headerBytes = new Uint8Array(parseHeaderLength(start, size, file));
+    const headerBytes = new Uint8Array(await headerLength(source, start));
     await read(headerBytes, LENGTH_BYTES);
     const dataStart = LENGTH_BYTES + headerBytes.length;
     const header = parseHeader(headerBytes, size - dataStart, file);
@@ -38,6 +39,18 @@ export async function openSafetensorsIn(source: ByteSource): Promise<Safetensors
   } catch (error) {
     await source.close();
     throw error;
+  }
+}
+
+/** The header's length by the first bytes; where these cannot be it, what the file seems to be. */
+async function headerLength({ name: file, size, read }: ByteSource, start: Uint8Array): Promise<number> {
+  try {
+    return parseHeaderLength(start, size, file);
+  } catch (error) {
+    const more = new Uint8Array(Math.min(size, KIND_BYTES));
+    await read(more, 0);
+    const kind = otherKindOf(more);
+    throw kind === undefined ? error : new UserError(`${file}: ${kind}`);
   }
 }
 
@@ -54,7 +67,7 @@ async function readTensor(
   const { dtype, shape, begin } = entry;
   if (!isReadable(dtype)) {
     throw new UserError(
-      `${file}: ${tensorName(name)}: expected F32, F16, BF16, I32 or I64, found ${dtype}; convert it first`,
+      `${file}: ${tensorName(name)}: expected F64, F32, F16, BF16, I32 or I64, found ${dtype}; convert it first`,
     );
   }
   const length = elementCount(shape);

@@ -5,7 +5,7 @@ import { openFile } from "./file-range.ts";
 import { openSafetensorsIn, type SafetensorsFile } from "./safetensors-read.ts";
 
 /**
- * Reads every tensor of `file`, in the order of their data; F16 and BF16 are widened to 32-bit floats.
+ * Reads every tensor of `file`, in the order of their data; floats of other widths become 32-bit ones.
  *
  * @throws UserError where the file cannot be read, is damaged or holds a type that cannot be read.
  */

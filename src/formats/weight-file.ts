@@ -13,7 +13,7 @@ export interface WeightEntry {
 export interface WeightFile {
   readonly entries: ReadonlyMap<string, WeightEntry>;
   /**
-   * Reads one tensor; F16 and BF16 are widened to 32-bit floats. Reads may overlap in time.
+   * Reads one tensor; floats of other widths become 32-bit ones. Reads may overlap in time.
    *
    * @throws UserError where there is no such tensor, its type cannot be read or the file ends early.
    */

@@ -38,7 +38,7 @@ export interface Imported {
 }
 
 /**
- * Reads a published checkpoint (PyTorch or safetensors, float32, float16 or bfloat16) and writes it as a checkpoint with
+ * Reads a published checkpoint (PyTorch or safetensors, float64, float32, float16 or bfloat16) and writes it as a checkpoint with
  * float32 weights, without the state of an optimiser. Memory holds one tensor at a time.
  * @throws UserError where something is missing, damaged, unknown or not finite; then nothing is left behind
  */

@@ -91,6 +91,12 @@ describe("errors", () => {
     );
   });
 
+  test("a pointer to a large file", async () => {
+    expect(await readText("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")).toBe(
+      `UserError: ${folder.at("a.json")}: is a pointer to a large file, not the file; fetch it with: git lfs pull`,
+    );
+  });
+
   test("an empty file", async () => {
     expect(await readText("\n")).toBe(
       `UserError: ${folder.at("a.json")}:2:1: the file is empty; correct the file or write it again`,

@@ -59,7 +59,7 @@ describe("the bytes that Python's safetensors 0.x writes", () => {
     expect(await opened.read("w")).toEqual(floats([2, 3], 0, 1, 2, 3, 4, 5));
     expect(await opened.read("s")).toEqual({ shape: [], data: BigInt64Array.of(7n) });
     expect(await failure(opened.read("u"))).toBe(
-      `UserError: ${folder.at("theirs")}: tensor "u": expected F32, F16, BF16, I32 or I64, found U8; convert it first`,
+      `UserError: ${folder.at("theirs")}: tensor "u": expected F64, F32, F16, BF16, I32 or I64, found U8; convert it first`,
     );
     expect(await failure(opened.read("x"))).toBe(
       `UserError: ${folder.at("theirs")}: there is no tensor "x"; it holds s, w, e, b, h and 1 more`,
@@ -219,6 +219,27 @@ test("a tensor that begins beyond 4 GiB is read at its place", async () => {
   const opened = await openSafetensors(file);
   expect(await opened.read("last")).toEqual(floats([2], 1.5, -3));
   await opened.close();
+});
+
+test("64-bit floats become the nearest of 32 bits, in pieces as well", async () => {
+  const values = Float64Array.from({ length: 70_001 }, (_, index) => 0.1 * index);
+  const header = `{"x":{"dtype":"F64","shape":[70001],"data_offsets":[0,${values.byteLength}]}}`;
+  await writeFile(folder.at("double.safetensors"), fileBytes(header, [...new Uint8Array(values.buffer)]));
+  const { tensors } = await readSafetensors(folder.at("double.safetensors"));
+  expect(tensors.get("x")).toEqual({ shape: [70_001], data: Float32Array.from(values) });
+});
+
+test("files of other kinds are named for what they are", async () => {
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+  const kinds = {
+    [pointer]: "is a pointer to a large file, not the file; fetch it with: git lfs pull",
+    "<!doctype html>": "is a page of HTML or XML, perhaps an error of the download; get it again",
+  };
+  for (const [content, message] of Object.entries(kinds)) {
+    const file = folder.at("kind.safetensors");
+    await writeFile(file, content);
+    expect(await failure(readSafetensors(file))).toBe(`UserError: ${file}: ${message}`);
+  }
 });
 
 describe("damaged files", () => {

@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import * as yazl from "yazl";
 import {
   type Picklable,
@@ -10,6 +11,7 @@ import {
   pickledCall,
   pickledGlobal,
   pickledReference,
+  writePickle,
 } from "../../src/formats/pickle-write.ts";
 
 /** A storage by its key, of a number of elements. */
@@ -62,4 +64,27 @@ export async function writeArchive(
   const written = createWriteStream(file);
   archive.outputStream.pipe(written);
   await once(written, "close");
+}
+
+/** The magic number, the version and the facts of the machine that come first. */
+const LEGACY_START = Buffer.concat([
+  Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex"),
+  writePickle(1001),
+  writePickle({ protocol_version: 1001, little_endian: true }),
+]);
+
+/** Writes a checkpoint as PyTorch did before 1.6, with storages by their keys. */
+export async function writeLegacy(
+  file: string,
+  state: Uint8Array,
+  storages: Readonly<Record<string, Float32Array | Float64Array | Uint16Array>>,
+): Promise<void> {
+  const keys = Object.keys(storages).map((key) => Buffer.from(pickled(key)));
+  const list = Buffer.concat([Buffer.from([0x80, 2, 0x5d, 0x28]), ...keys, Buffer.from([0x65, 0x2e])]);
+  const data = Object.values(storages).flatMap(({ buffer, byteOffset, byteLength, length }) => {
+    const count = Buffer.alloc(8);
+    count.writeBigInt64LE(BigInt(length));
+    return [count, Buffer.from(buffer, byteOffset, byteLength)];
+  });
+  await writeFile(file, Buffer.concat([LEGACY_START, state, list, ...data]));
 }
