@@ -10,7 +10,7 @@ import { chosenTokenizer, Inference, openCorpus } from "../training/index.ts";
 import { noteFolders } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
-import { dataOf, openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
+import { dataOf, type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -65,8 +65,11 @@ async function evaluateText(run: string, options: Options): Promise<void> {
   if (options.taskType !== undefined || options.longest !== undefined) {
     throw new UserError("--task-type and --longest: are for a task; name its file with --task");
   }
-  const checkpoint = await openRun(run);
-  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  return withRun(run, (checkpoint) => evaluateSplit(checkpoint, options));
+}
+
+async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<void> {
+  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
   const data = dataOf(options.data, checkpoint);
   await noteFolders(data);
   const corpus = await openCorpus(data, tokenizer);

@@ -13,7 +13,7 @@ import {
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
-import { openRun, withModel } from "./open.ts";
+import { type OpenedRun, withModel, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 
 export interface TaskCommandOptions {
@@ -26,8 +26,11 @@ export interface TaskCommandOptions {
 }
 
 export async function evaluateTaskFile(run: string, file: string, options: TaskCommandOptions): Promise<void> {
-  const checkpoint = await openRun(run);
-  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  return withRun(run, (checkpoint) => evaluateOn(checkpoint, file, options));
+}
+
+async function evaluateOn(checkpoint: OpenedRun, file: string, options: TaskCommandOptions): Promise<void> {
+  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
   const longest = longestOf(options.longest, checkpoint.state.config.context);
   const task = await readTask(file, options.taskType);
   const score = async (inference: Inference) => {

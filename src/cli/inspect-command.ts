@@ -6,7 +6,7 @@ import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } f
 import { formatCount, formatFlops } from "../report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { CheckpointSummary } from "../training/index.ts";
-import { openRun, tokenizerOption } from "./open.ts";
+import { tokenizerOption, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 import { printUsage, usageJson, usageOf } from "./usage-table.ts";
@@ -34,12 +34,12 @@ async function runInspect(run: string, { json, usage, ...options }: Options): Pr
     if (options[name] === undefined || usage) continue;
     throw new UserError(`--${name} ${options[name]}: only --usage reads a text; add --usage`);
   }
-  const checkpoint = await openRun(run);
-  const measured = usage ? await usageOf(checkpoint, options) : undefined;
-  await checkpoint.close();
-  if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
-  else if (measured) printUsage(measured);
-  else printSummary(checkpoint);
+  return withRun(run, async (checkpoint) => {
+    const measured = usage ? await usageOf(checkpoint, options) : undefined;
+    if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
+    else if (measured) printUsage(measured);
+    else printSummary(checkpoint);
+  });
 }
 
 function summary({ config, state, progress, tokenizer, dataName }: CheckpointSummary) {

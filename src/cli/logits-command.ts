@@ -6,7 +6,7 @@ import { UserError } from "../errors.ts";
 import { readJson, writeSafetensors } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { Inference } from "../training/index.ts";
-import { openRun, withModel } from "./open.ts";
+import { type OpenedRun, withModel, withRun } from "./open.ts";
 import { print } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -24,8 +24,11 @@ export const logitsCommand = () =>
     .addOption(deviceOption())
     .action(runLogits);
 
-async function runLogits(run: string, { tokens: file, to, device }: Options): Promise<void> {
-  const opened = await openRun(run);
+async function runLogits(run: string, options: Options): Promise<void> {
+  return withRun(run, (opened) => writeLogits(opened, options));
+}
+
+async function writeLogits(opened: OpenedRun, { tokens: file, to, device }: Options): Promise<void> {
   const { vocabulary, context } = opened.state.config;
   const sequences = checkTokens(await readJson(file, tokensSchema), file, { vocabulary, context });
   const shape = [sequences.length, sequences[0]?.length ?? 0, vocabulary];

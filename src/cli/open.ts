@@ -42,15 +42,19 @@ export interface OpenedRun extends CheckpointSummary {
   readonly directory: string;
   /** The weights, on disk or in memory, of the very checkpoint that the rest is of. */
   parameters(): Iterable<readonly [string, HostArray]> | AsyncIterable<readonly [string, HostArray]>;
-  /** Frees what it has open; `withModel` does so as soon as it has the weights. */
+  /** Frees what it has open, once or more often; `withModel` does so as soon as it has the weights. */
   close(): Promise<void>;
 }
 
-/** Reads all of a checkpoint but its weights. Throws a `UserError` if the folder holds none. */
-export async function openRun(directory: string): Promise<OpenedRun> {
+/** Reads all of a checkpoint but its weights, and closes it after use. Throws a `UserError` if the folder holds none. */
+export async function withRun<Result>(directory: string, use: (run: OpenedRun) => Promise<Result>): Promise<Result> {
   if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
   const { summary, parameters, close } = await openCheckpoint(directory);
-  return { ...summary, directory, parameters, close };
+  try {
+    return await use({ ...summary, directory, parameters, close });
+  } finally {
+    await close();
+  }
 }
 
 /** Reads a checkpoint, all of it. Throws a `UserError` if the folder holds none. */

@@ -8,7 +8,7 @@ import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
+import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { printJson } from "./output.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
@@ -70,8 +70,11 @@ export const sampleCommand = () =>
 
 async function runSample(run: string, options: Options): Promise<void> {
   if (options.logprobs !== undefined && !options.json) throw new UserError("--logprobs needs --json");
-  const checkpoint = await openRun(run);
-  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  return withRun(run, (checkpoint) => sampleFrom(checkpoint, options));
+}
+
+async function sampleFrom(checkpoint: OpenedRun, options: Options): Promise<void> {
+  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
   const prompts = options.prompt.length === 0 ? [""] : options.prompt;
   const { context } = checkpoint.state.config;
   const use = async (inference: Inference) => {

@@ -12,7 +12,7 @@ import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { wholeOption } from "./numbers.ts";
-import { openRun, quantizeOption, tokenizerOption, withModel } from "./open.ts";
+import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { note, print } from "./output.ts";
 import { untilStopped } from "./serving.ts";
 import { deviceOption } from "./train-command.ts";
@@ -50,17 +50,20 @@ export const serveCommand = () =>
 
 async function runServe(run: string, options: Options): Promise<void> {
   checkNumbers(options);
+  return withRun(run, (checkpoint) => serveRun(checkpoint, options));
+}
+
+async function serveRun(checkpoint: OpenedRun, options: Options): Promise<void> {
   // Loaded only when asked for: other commands need no server.
   const { MOST_ALTERNATIVES, startServer } = await import("../server/index.ts");
-  const checkpoint = await openRun(run);
-  const tokenizer = await chosenTokenizer(checkpoint, run, options.tokenizer);
+  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
   const { context, vocabulary } = checkpoint.state.config;
   const serve = async (inference: Inference) => {
     const [sequences, scorer] = await Promise.all([
       Decoder.open(inference, { context, slots: options.slots }),
       Scorer.create(inference, { top: MOST_ALTERNATIVES }),
     ]);
-    const name = basename(resolve(run));
+    const name = basename(resolve(checkpoint.directory));
     const model = { name, tokenizer, context, vocabulary, sequences, scorer, slots: options.slots };
     const apiKey = options.apiKey ?? process.env["TOKENFORMER_API_KEY"];
     const server = await startServer(model, {

@@ -6,7 +6,7 @@ import { UserError } from "../errors.ts";
 import { fileExists } from "../formats/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
 import { wholeOption } from "./numbers.ts";
-import { openRun } from "./open.ts";
+import { withRun } from "./open.ts";
 import { note, print } from "./output.ts";
 import { untilStopped } from "./serving.ts";
 
@@ -36,7 +36,7 @@ async function runStudio(run: string | undefined, { port, host }: Options): Prom
       `the studio's page is not built, expected ${PAGE}index.html; build it with: npm run studio:build`,
     );
   }
-  if (run !== undefined) await openRun(run);
+  if (run !== undefined) await withRun(run, async () => undefined);
   // Loaded only when asked for: other commands need no server.
   const { startStudio } = await import("../studio-server/index.ts");
   const asked = port === undefined ? { port: PORT, more: MORE_PORTS } : { port };

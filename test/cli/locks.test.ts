@@ -44,8 +44,9 @@ it("of two trainings that resume a run, one is refused, and names the other", as
 
 it("of new trainings into one folder at once, one trains, and nothing of the others is there", async () => {
   const outcomes = await Promise.all(
-    [1, 2, 3].map((seed) =>
-      run(...TRAIN, "--out", "shared", "--set", `training.seed=${seed}`, "--set", "training.steps=40"),
+    [1, 2, 3].map(
+      (seed) =>
+        start(...TRAIN, "--out", "shared", "--set", `training.seed=${seed}`, "--set", "training.steps=40").outcome,
     ),
   );
   const trained = outcomes.flatMap(({ code }, index) => (code === 0 ? [index + 1] : []));

@@ -23,7 +23,7 @@ const tiny = [
   ...set('model={"layers":1,"heads":2,"width":16,"context":8}', "training.evaluationTokens=64"),
 ];
 
-it("plans, runs, goes on with more arms and reports", { timeout: 60_000 }, async () => {
+it("plans, runs, goes on with more arms and reports", async () => {
   const plan = json(await answer(...progressive(...tiny, "--dry-run", "--json")));
   expect(plan).toMatchObject({
     stages: [

@@ -9,11 +9,18 @@ export type Matrix = readonly Row[];
 export interface Table {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
+  /** The same as rows, where they are to be changed, or read often. */
+  readonly rows?: number[][];
 }
 
 /** The rows of a tensor [..., C]; a vector is one row. */
-export function matrix({ shape, data }: Table): Matrix {
-  return parts(Array.from(data), shape.at(-1) ?? 1);
+export function matrix({ shape, data, rows }: Table): Matrix {
+  return rows ?? parts(Array.from(data), shape.at(-1) ?? 1);
+}
+
+/** A table that keeps its rows. */
+export function withRows({ shape, data }: Table): Table & { readonly rows: number[][] } {
+  return { shape, data, rows: parts(Array.from(data), shape.at(-1) ?? 1) };
 }
 
 export function item<Item>(items: readonly Item[], index: number): Item {
@@ -29,10 +36,10 @@ export function parts<Item>(items: readonly Item[], length: number): Item[][] {
 
 export const total = (x: Row): number => x.reduce((sum, value) => sum + value, 0);
 
-/** A loop, as nearly all the time of central differences is spent here. */
+/** A loop, as nearly all the time of central differences is spent here and in `times`. What is missing makes it no number. */
 function dot(a: Row, b: Row): number {
   let sum = 0;
-  for (let index = 0; index < a.length; index++) sum += at(a, index) * at(b, index);
+  for (let index = 0; index < a.length; index++) sum += (a[index] ?? Number.NaN) * (b[index] ?? Number.NaN);
   return sum;
 }
 
@@ -41,8 +48,18 @@ export const timesTransposed = (a: Matrix, b: Matrix): Matrix => a.map((row) => 
 
 export const transposed = (a: Matrix): Matrix => item(a, 0).map((_, column) => a.map((row) => at(row, column)));
 
-/** A B. */
-export const times = (a: Matrix, b: Matrix): Matrix => timesTransposed(a, transposed(b));
+/** A B: for each row of A, the sum of B's rows times its numbers. */
+export const times = (a: Matrix, b: Matrix): Matrix =>
+  a.map((weights) => {
+    const sum = Array<number>(item(b, 0).length).fill(0);
+    for (let index = 0; index < weights.length; index++) {
+      const [weight, row] = [weights[index] ?? Number.NaN, item(b, index)];
+      for (let column = 0; column < sum.length; column++) {
+        sum[column] = (sum[column] ?? 0) + weight * (row[column] ?? Number.NaN);
+      }
+    }
+    return sum;
+  });
 
 /** A + B; a B of one row is added to each row. */
 export const plus = (a: Matrix, b: Matrix): Matrix =>
@@ -145,7 +162,7 @@ export function causalAttention(
 }
 
 /** Central differences of a function of numbers, which are changed and put back. In float64 the error is about 1e-10. */
-export function differences(data: Float64Array, loss: () => number, step = 1e-5): number[] {
+export function differences(data: number[] | Float64Array, loss: () => number, step = 1e-5): number[] {
   return Array.from(data, (value, index) => {
     data[index] = value + step;
     const above = loss();

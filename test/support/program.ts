@@ -1,0 +1,169 @@
+/** The built program in processes, with options and a text that are small enough to try it on. */
+
+import { fork, spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { Random } from "../../src/random.ts";
+
+/** The folder of the package, whichever folder this file was compiled to. */
+export const ROOT = dirname(createRequire(import.meta.url).resolve("tokenformer/package.json"));
+
+/** The built program. */
+export const MAIN = join(ROOT, "dist/cli/main.js");
+
+const HOST = join(ROOT, "test/support/command-host.js");
+
+/** Options for a model so small that a process takes hardly longer than its start. */
+export const TINY: readonly string[] = Object.entries({
+  "model.layers": 1,
+  "model.width": 16,
+  "model.heads": 2,
+  "model.context": 16,
+  "model.tokens": { query: 8, key: 8, value: 8, projection: 8, feedForward: 16 },
+  "training.batch": 4,
+  "training.warmup": 0,
+  "training.steps": 6,
+}).flatMap(([key, value]) => ["--set", `${key}=${JSON.stringify(value)}`]);
+
+/** Lower-case words of a small vocabulary, in lines that end in a full stop. */
+export function textOf(length: number): string {
+  const random = Random.from("command line");
+  const words = "the whale sea ship captain white old man said and of a to in deep blue water sail mast day".split(" ");
+  let text = "";
+  while (text.length < length) {
+    text += words[random.integer(words.length)];
+    text += random.uniform() < 0.15 ? ".\n" : " ";
+  }
+  return text;
+}
+
+/** How a process ended. */
+export interface Outcome {
+  /** Absent if a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A process under way. */
+export interface Running {
+  /** Waits until it has written something that matches to stderr. */
+  shown(pattern: RegExp): Promise<void>;
+  /** What it has written to stdout so far. */
+  stdout(): string;
+  signal(name: NodeJS.Signals): void;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** Ends what a command has written in a host. Nothing that it writes holds this character. */
+const MARK = "\u0004";
+
+/** A process that runs commands one after the other, and another where a command ended it. */
+export class CommandHost {
+  readonly #folder: () => string;
+  #process: HostProcess | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param folder in which they run, asked for with the first of them */
+  constructor(folder: () => string) {
+    this.#folder = folder;
+  }
+
+  /** Runs a command after those that were asked for before. */
+  run(args: readonly string[]): Promise<Outcome> {
+    const outcome = this.#last.then(() => {
+      if (this.#process?.isAlive !== true) this.#process = new HostProcess(this.#folder());
+      return this.#process.run(args);
+    });
+    this.#last = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#process?.close();
+  }
+}
+
+class HostProcess {
+  readonly #process;
+  readonly #ended: Promise<number | null>;
+  isAlive = true;
+
+  constructor(folder: string) {
+    this.#process = fork(HOST, [MAIN], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    this.#ended = new Promise((resolve) => {
+      this.#process.once("exit", (code) => {
+        this.isAlive = false;
+        resolve(code);
+      });
+    });
+  }
+
+  async run(args: readonly string[]): Promise<Outcome> {
+    const { stdout, stderr } = this.#process;
+    if (stdout === null || stderr === null) throw new Error("the host has no output");
+    const answered = new Promise<number>((resolve) => {
+      this.#process.once("message", (code) => resolve(Number(code)));
+    });
+    this.#process.send({ args, mark: MARK });
+    const written = await Promise.all([textUntilMark(stdout), textUntilMark(stderr)]);
+    // A command that ends the process is answered by that.
+    const code = await Promise.race([answered, this.#ended]);
+    return { code, stdout: written[0], stderr: written[1] };
+  }
+
+  async close(): Promise<void> {
+    if (this.#process.connected) this.#process.disconnect();
+    await this.#ended;
+  }
+}
+
+/** What comes until the mark, or until the end where none comes. */
+function textUntilMark(stream: Readable): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    const take = (piece: string) => {
+      text += piece;
+      if (text.endsWith(MARK)) finish(text.slice(0, -MARK.length));
+    };
+    const end = () => finish(text);
+    const finish = (whole: string) => {
+      stream.off("data", take).off("end", end);
+      resolve(whole);
+    };
+    stream.setEncoding("utf8").on("data", take).on("end", end);
+  });
+}
+
+/** Starts Node with arguments. */
+export function startProcess(
+  args: readonly string[],
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): Running {
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+  const shown = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (pattern.test(stderr)) resolve();
+      };
+      child.stderr.on("data", look);
+      child.on("close", () => reject(new Error(`it ended without showing ${pattern}: ${stderr}`)));
+      look();
+    });
+  return { shown, outcome, stdout: () => stdout, signal: (name) => child.kill(name) };
+}

@@ -1,0 +1,53 @@
+/** Whether two runs' folders hold the same, but for what a clock says. */
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What depends on the clock. */
+const CLOCK = new Set(["seconds", "tokensPerSecond", "flopsPerSecond"]);
+
+/** The files that differ, and how; none where the folders are the same. */
+export async function differences(expected: string, found: string): Promise<string[]> {
+  const [names, others] = [await filesIn(expected), await filesIn(found)];
+  const missing = names.filter((name) => !others.includes(name)).map((name) => `${name} is missing`);
+  const more = others.filter((name) => !names.includes(name)).map((name) => `${name} should not be there`);
+  const both = names.filter((name) => others.includes(name));
+  const changed: string[] = [];
+  for (const name of both) {
+    if (!(await sameContents(join(expected, name), join(found, name)))) changed.push(`${name} differs`);
+  }
+  return [...missing, ...more, ...changed];
+}
+
+/** Each file below a folder, with its bytes in hexadecimal; nothing where there is no folder. */
+export async function snapshot(folder: string): Promise<ReadonlyMap<string, string>> {
+  const names = await filesIn(folder);
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), "hex")] as const)),
+  );
+}
+
+/** The names of what two snapshots do not share. */
+export function changesOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].filter((name) => before.get(name) !== after.get(name));
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1)).toSorted();
+}
+
+async function sameContents(expected: string, found: string): Promise<boolean> {
+  const [a, b] = [await readFile(expected), await readFile(found)];
+  return a.equals(b) || (/\.jsonl?$/.test(expected) && timeless(a) === timeless(b));
+}
+
+/** JSON, or lines of it, without what depends on the clock. */
+function timeless(bytes: Buffer): string {
+  const withoutClock = (key: string, value: unknown): unknown => (CLOCK.has(key) ? undefined : value);
+  const text = bytes.toString();
+  const values = text.startsWith("{\n") ? [text] : text.trim().split("\n");
+  return values.map((value) => JSON.stringify(JSON.parse(value), withoutClock)).join("\n");
+}
