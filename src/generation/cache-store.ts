@@ -1,5 +1,6 @@
 /** The arrays of a key–value cache: for each layer its keys [lanes, H, C, room] and values [lanes, H, room, C]. */
 
+import { allOrNothing, freeQuietly } from "../freeing.ts";
 import type { LayerCache } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor } from "../runtime/portable.ts";
@@ -62,22 +63,21 @@ export class CacheStore {
     // A quarter more at most, so that little is read in vain and little copied.
     const step = Math.max(SMALLEST_ROOM, 2 ** Math.ceil(Math.log2(tokens)) / 8);
     const room = Math.min(this.#time, Math.ceil(tokens / step) * step);
-    const tensors = new Map<string, DeviceTensor>();
     const length = this.#room;
     const moves = Array.from({ length: this.lanes }, (_, lane) => ({ from: lane, to: lane, length }));
-    try {
+    const tensors = await allOrNothing(async (onFailure) => {
+      const tensors = new Map<string, DeviceTensor>();
+      onFailure(() => this.#device.dispose(tensors.values()));
       for (const { keys, values, heads, channels } of this.#layers) {
         tensors.set(keys, await this.#device.allocate([this.lanes, heads, channels, room]));
         tensors.set(values, await this.#device.allocate([this.lanes, heads, room, channels]));
       }
       if (length > 0) await this.#move(old, { tensors, arrays: this.#layout(room) }, moves);
-    } catch (error) {
-      await this.#device.dispose(tensors.values());
-      throw error;
-    }
+      return tensors;
+    });
     this.#room = room;
     this.#tensors = tensors;
-    await this.#device.dispose(old.tensors.values());
+    await freeQuietly(() => this.#device.dispose(old.tensors.values()));
   }
 
   /** Gives the room of what has ended back, where there is much of it: programs read it all. Nothing in it is kept. */
@@ -86,7 +86,7 @@ export class CacheStore {
     const old = this.#tensors;
     this.#room = 0;
     this.#tensors = new Map();
-    await this.#device.dispose(old.values());
+    await freeQuietly(() => this.#device.dispose(old.values()));
   }
 
   /** Copies sequences from another store. */

@@ -1,5 +1,6 @@
 /** A model compiled with a key–value cache: passes of new tokens through it. */
 
+import { freeQuietly } from "../freeing.ts";
 import { type QuantizationName, quantizationOf, traceWithCache } from "../model/index.ts";
 import type { LayerCache, Model } from "../nn/index.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
@@ -77,17 +78,16 @@ export class CachedModel {
       const program = await device.compile(traced, { download });
       return new CachedModel(device, { vocabulary, layers }, program, loaded);
     }
-    const frozen = new Map(parameters);
-    const uploaded: DeviceTensor[] = [];
-    for (const [name, value] of loaded.given) {
-      const tensor = await device.upload(scalar(value));
-      uploaded.push(tensor);
-      frozen.set(name, tensor);
+    const given = new Map<string, DeviceTensor>();
+    try {
+      for (const [name, value] of loaded.given) given.set(name, await device.upload(scalar(value)));
+      const frozen = new Map([...parameters, ...given]);
+      const quantization = quantize === undefined ? undefined : (name: string) => quantizationOf(quantize, name);
+      const program = await device.compile(traced, { download, frozen, ...(quantization && { quantization }) });
+      return new CachedModel(device, { vocabulary, layers }, program, undefined);
+    } finally {
+      await freeQuietly(() => device.dispose(given.values()));
     }
-    const quantization = quantize === undefined ? undefined : (name: string) => quantizationOf(quantize, name);
-    const program = await device.compile(traced, { download, frozen, ...(quantization && { quantization }) });
-    await device.dispose(uploaded);
-    return new CachedModel(device, { vocabulary, layers }, program, undefined);
   }
 
   /** Whether the program has a copy of the weights. */

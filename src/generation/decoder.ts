@@ -2,6 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { eventLoopTurn } from "../event-loop.ts";
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { required } from "../required.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
@@ -63,14 +64,19 @@ export class Decoder implements Sequences {
   }
 
   /**
-   * Compiles the model's program.
+   * Compiles the model's program. With `freeze` false it is for as long as the model is: a run that grows in more than numbers of
+   * tokens closes its own, see `run.trainer`, and needs another decoder.
    * @throws UserError if the device cannot quantise
    */
   static async open(loaded: LoadedModel, { context, slots = 1, ...options }: DecoderOptions): Promise<Decoder> {
-    const model = await CachedModel.compile(loaded, options);
-    const store = await model.store(context, 1);
-    const prompt = slots === 1 ? store : await model.store(context, 1);
-    return new Decoder(model, store, prompt, context, slots);
+    return allOrNothing(async (onFailure) => {
+      const model = await CachedModel.compile(loaded, options);
+      onFailure(() => model.release());
+      const store = await model.store(context, 1);
+      onFailure(() => store.dispose());
+      const prompt = slots === 1 ? store : await model.store(context, 1);
+      return new Decoder(model, store, prompt, context, slots);
+    });
   }
 
   /** V, the number of logits: that of the tokenizer, or more where the model is padded. */
@@ -138,11 +144,13 @@ export class Decoder implements Sequences {
   /** Frees the program and the cache, once what is under way has ended. The device stays open. */
   async release(): Promise<void> {
     await this.#promptTurn;
-    await this.#exclusive(async () => {
-      await this.#model.release();
-      await this.#store.dispose();
-      if (this.#prompt !== this.#store) await this.#prompt.dispose();
-    });
+    await this.#exclusive(() =>
+      freeAll(
+        () => this.#model.release(),
+        () => this.#store.dispose(),
+        () => this.#prompt !== this.#store && this.#prompt.dispose(),
+      ),
+    );
   }
 
   /** Reads a prompt, piece by piece. */
@@ -206,12 +214,12 @@ export class Decoder implements Sequences {
     try {
       await store.copy(old, moves);
     } catch (error) {
-      await store.dispose();
+      await freeQuietly(() => store.dispose());
       throw error;
     }
     for (const [lane, { sequence }] of settled.entries()) sequence.lane = lane;
     this.#store = store;
-    await old.dispose();
+    await freeQuietly(() => old.dispose());
   }
 
   /** One pass for the steps that wait. */

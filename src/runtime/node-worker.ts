@@ -3,7 +3,16 @@
 import { parentPort } from "node:worker_threads";
 import * as onnxRuntime from "onnxruntime-node";
 import { messageOf, UserError } from "../errors.ts";
-import type { AnswerMessage, DeviceKind, Handlers, Message, RequestMessage, RequestName } from "./protocol.ts";
+import type {
+  AnswerMessage,
+  DeviceKind,
+  Handlers,
+  HostTensor,
+  Message,
+  RequestMessage,
+  RequestName,
+  RunResult,
+} from "./protocol.ts";
 import { SessionHost } from "./session-host.ts";
 
 if (parentPort === null) throw new Error("internal: the worker was started as a program");
@@ -38,7 +47,7 @@ async function answer(message: RequestMessage): Promise<void> {
   const { call } = message;
   try {
     const result = await dispatch(message);
-    port.postMessage({ call, answer: result } satisfies AnswerMessage);
+    port.postMessage({ call, answer: result } satisfies AnswerMessage, memoryOf(message.name, result));
   } catch (error) {
     const stack = error instanceof Error ? error.stack : undefined;
     port.postMessage({
@@ -49,6 +58,23 @@ async function answer(message: RequestMessage): Promise<void> {
     } satisfies AnswerMessage);
   }
 }
+
+/** The memory of what is downloaded: nothing else has it, so that it goes to the caller without a copy. */
+function memoryOf(name: RequestName, answer: unknown): ArrayBuffer[] {
+  const tensors =
+    name === "download" ? [answer] : name === "run" ? Object.values(isRun(answer) ? answer.values : {}) : [];
+  const buffers = tensors.flatMap((tensor) => {
+    if (!isTensor(tensor)) return [];
+    const { buffer, byteLength } = tensor.data;
+    return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+  });
+  return [...new Set(buffers)];
+}
+
+const isRun = (answer: unknown): answer is RunResult =>
+  typeof answer === "object" && answer !== null && "values" in answer;
+const isTensor = (answer: unknown): answer is HostTensor =>
+  typeof answer === "object" && answer !== null && "data" in answer;
 
 function dispatch<Name extends RequestName>({ name, arguments: given }: RequestMessage<Name>) {
   return host[name](given);

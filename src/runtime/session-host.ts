@@ -12,6 +12,8 @@
 
 import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
 import { UserError } from "../errors.ts";
+import { freeAll } from "../freeing.ts";
+import { Memo } from "../memo.ts";
 import { required } from "../required.ts";
 import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
 import { constantsOf } from "./constants.ts";
@@ -64,7 +66,7 @@ export class SessionHost implements Handlers {
   readonly #runtime: OnnxRuntime;
   readonly #programs = new Map<number, Program>();
   readonly #tensors = new Map<number, Tensor>();
-  readonly #transfers = new Map<string, Promise<Program>>();
+  readonly #transfers = new Memo<Program>();
   #device: DeviceKind = "cpu";
   #threads = 1;
   #next = 1;
@@ -144,11 +146,16 @@ export class SessionHost implements Handlers {
 
   /** Frees all that is held: tensors first, as ONNX Runtime gives up a GPU with the last session. */
   async close(): Promise<void> {
-    this.dispose({ ids: [...this.#tensors.keys()] });
-    const programs = [...this.#programs.values(), ...(await Promise.all(this.#transfers.values()))];
+    const programs = [...this.#programs.values(), ...(await this.#transfers.drain())];
     this.#programs.clear();
-    this.#transfers.clear();
-    for (const { session } of programs) await session.release();
+    await freeAll(
+      () => this.dispose({ ids: [...this.#tensors.keys()] }),
+      ...programs.map(
+        ({ session }) =>
+          () =>
+            session.release(),
+      ),
+    );
   }
 
   async kernel({ buffers, ...call }: Requests["kernel"]["arguments"]): Promise<unknown> {
@@ -213,10 +220,9 @@ export class SessionHost implements Handlers {
     direction: "upload" | "download",
   ): Promise<Tensor> {
     const key = `${direction} ${dtype} ${shape.length}`;
-    const program =
-      this.#transfers.get(key) ??
-      this.#program(identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []);
-    this.#transfers.set(key, program);
+    const program = this.#transfers.get(key, () =>
+      this.#program(identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []),
+    );
     const x = "tensor" in source ? source.tensor : this.#tensor({ dtype, shape, data: source.data });
     const { y } = await this.#run(await program, { x });
     if (y === undefined) throw new Error("internal: the identity program gave no output");

@@ -30,6 +30,12 @@ export function createCorpus(name: string, tokenizer: Tokenizer, tokens: TokenSo
   return { name, tokenizer, train, validation, validationBytesPerToken };
 }
 
+/** Frees what a corpus holds, such as files; closing twice is harmless. */
+export function closeCorpus({ train, validation }: Corpus): void {
+  train.close();
+  validation.close();
+}
+
 /**
  * Splits tokens into the first for training and the last for validation: n = floor(fraction × length), as the lecture.
  *

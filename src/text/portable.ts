@@ -15,6 +15,7 @@ export { type CharacterOptions, CharacterTokenizer } from "./character-tokenizer
 export {
   type Corpus,
   checkCorpus,
+  closeCorpus,
   createCorpus,
   joinTexts,
   measureBytesPerToken,

@@ -6,6 +6,7 @@
  * get Adam's bias correction from their own first step on, and frozen rows stay untouched.
  */
 
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import type { Generation } from "../growth/index.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
@@ -56,7 +57,7 @@ export interface UpdateStep {
 
 /** Updates parameters and moments on a device. */
 export interface Optimizer {
-  /** Adds gradients to `total` and disposes of what it no longer needs. Returns the new total. */
+  /** Adds gradients, which it takes over, to `total`, which stays the caller's if that fails. Returns the new total. */
   accumulate(total: Tensors, gradients: Tensors): Promise<Tensors>;
   /**
    * One update. Takes the gradients over; returns the global norm of the gradients before clipping. If that is not finite,
@@ -84,6 +85,12 @@ export interface OptimizerState {
   readonly first: Tensors;
   readonly second: Tensors;
 }
+
+export const tensorsOf = ({ parameters, first, second }: OptimizerState): DeviceTensor[] => [
+  ...parameters.values(),
+  ...first.values(),
+  ...second.values(),
+];
 
 /** The optimiser for a device. */
 export async function createOptimizer(
@@ -114,17 +121,22 @@ class KernelOptimizer implements Optimizer {
 
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const tensors = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
-    await this.#device.kernel({ module: KERNELS, name: "accumulate", tensors, parameters: [...total.keys()] });
-    await this.#device.dispose(gradients.values());
-    return total;
+    try {
+      await this.#device.kernel({ module: KERNELS, name: "accumulate", tensors, parameters: [...total.keys()] });
+      return total;
+    } finally {
+      await freeQuietly(() => this.#device.dispose(gradients.values()));
+    }
   }
 
   async update(state: OptimizerState, gradients: Tensors, step: UpdateStep, shared?: SharedArrays) {
     const { tensors, ...kernel } = this.#stepKernel(state, step, shared);
     const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
-    const norm = await this.#device.kernel({ ...kernel, tensors: all });
-    await this.#device.dispose(gradients.values());
-    return { norm: normOf(norm), state };
+    try {
+      return { norm: normOf(await this.#device.kernel({ ...kernel, tensors: all })), state };
+    } finally {
+      await freeQuietly(() => this.#device.dispose(gradients.values()));
+    }
   }
 
   kernel(state: OptimizerState, step: UpdateStep, outputOf: (parameter: string) => string): OutputKernel {
@@ -208,19 +220,40 @@ class GraphOptimizer implements Optimizer {
   }
 
   static async create(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions): Promise<GraphOptimizer> {
-    const update = await device.compile(updateGraph(specs, options), { download: ["norm"] });
-    const accumulate = await device.compile(accumulateGraph(specs));
-    return new GraphOptimizer(device, { update, accumulate }, specs, options);
+    return allOrNothing(async (onFailure) => {
+      const update = await device.compile(updateGraph(specs, options), { download: ["norm"] });
+      onFailure(() => update.release());
+      const accumulate = await device.compile(accumulateGraph(specs));
+      return new GraphOptimizer(device, { update, accumulate }, specs, options);
+    });
   }
 
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const inputs = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
-    const { tensors } = await this.#accumulate.run(inputs);
-    await this.#device.dispose([...total.values(), ...gradients.values()]);
-    return new Map(Object.entries(tensors));
+    const spent = [...gradients.values()];
+    try {
+      const { tensors } = await this.#accumulate.run(inputs);
+      spent.push(...total.values());
+      return new Map(Object.entries(tensors));
+    } finally {
+      await freeQuietly(() => this.#device.dispose(spent));
+    }
   }
 
   async update(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
+    const spent = [...gradients.values()];
+    try {
+      const { norm, next } = await this.#next(state, gradients, step);
+      const finite = Number.isFinite(norm);
+      spent.push(...tensorsOf(finite ? state : next));
+      return { norm, state: finite ? next : state };
+    } finally {
+      await freeQuietly(() => this.#device.dispose(spent));
+    }
+  }
+
+  /** The state after an update, beside the one before. */
+  async #next(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
     const inputs: Record<string, DeviceTensor | HostTensor> = {
       ...prefixed(PREFIXES.parameter, state.parameters),
       ...prefixed(PREFIXES.gradient, gradients),
@@ -241,23 +274,16 @@ class GraphOptimizer implements Optimizer {
       first: collect(PREFIXES.first),
       second: collect(PREFIXES.second),
     };
-    const norm = Number(values["norm"]?.data[0]);
-    const finite = Number.isFinite(norm);
-    const old = finite ? state : next;
-    await this.#device.dispose([
-      ...gradients.values(),
-      ...old.parameters.values(),
-      ...old.first.values(),
-      ...old.second.values(),
-    ]);
-    return { norm, state: finite ? next : state };
+    return { norm: Number(values["norm"]?.data[0]), next };
   }
 
   kernel(): undefined {}
 
   async release(): Promise<void> {
-    await this.#update.release();
-    await this.#accumulate.release();
+    await freeAll(
+      () => this.#update.release(),
+      () => this.#accumulate.release(),
+    );
   }
 }
 

@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
 import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
-import type { Corpus, Tokenizer } from "../text/portable.ts";
+import { type Corpus, closeCorpus, type Tokenizer } from "../text/portable.ts";
 import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
 import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
 import { initialState } from "./trainer.ts";
@@ -39,7 +39,7 @@ export interface Beginning {
 export async function newBeginning({ config, corpus: given }: BeginningOptions): Promise<Beginning> {
   checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
   const corpus = await opened(given, config.tokenizer);
-  const chosen = completed(config.model, corpus.tokenizer, "the configuration");
+  const chosen = fitting(corpus, given, () => completed(config.model, corpus.tokenizer, "the configuration"));
   // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
   const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;
   const state: ModelState = {
@@ -101,12 +101,22 @@ async function goingOn(
   const config = { ...wanted, growth, tokenizer, model: state.config };
   checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
   const corpus = await opened(given, checkpoint.tokenizer ?? wanted.tokenizer);
-  checkVocabulary(corpus.tokenizer, state.config, where);
+  fitting(corpus, given, () => checkVocabulary(corpus.tokenizer, state.config, where));
   return { config, corpus, state, progress };
 }
 
 async function opened(corpus: BeginningOptions["corpus"], tokenizer: Tokenizer | string): Promise<Corpus> {
   return typeof corpus === "function" ? corpus(tokenizer) : corpus;
+}
+
+/** Checks a corpus. One that was opened here and does not fit is closed. */
+function fitting<Result>(corpus: Corpus, given: BeginningOptions["corpus"], check: () => Result): Result {
+  try {
+    return check();
+  } catch (error) {
+    if (typeof given === "function") closeCorpus(corpus);
+    throw error;
+  }
 }
 
 const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };

@@ -16,6 +16,7 @@ import {
   openTokenFile,
   readTokenizer,
   type Tokenizer,
+  type TokenSource,
   tokenizerName,
   trainBytePairEncoding,
   type WordCounts,
@@ -120,13 +121,26 @@ async function openTokenCorpus(
 ): Promise<Corpus> {
   const tokenizer = typeof choice === "string" ? await tokenizerBeside(name, train, choice) : choice;
   const expected = { vocabularySize: tokenizer.vocabularySize, tokenizerHash: hashTokenizer(tokenizer) };
-  const open = (files: readonly string[]) => joinTokens(files.map((file) => openTokenFile(file, expected)));
+  const opened: TokenSource[] = [];
+  const open = (files: readonly string[]) =>
+    joinTokens(
+      files.map((file) => {
+        const tokens = openTokenFile(file, expected);
+        opened.push(tokens);
+        return tokens;
+      }),
+    );
   const held = [
     ...train.flatMap((part) => part.heldOut),
     ...validation.flatMap((part) => [part.tokens, ...part.heldOut]),
   ];
-  const tokens = open(train.map((part) => part.tokens));
-  return createCorpus(name, tokenizer, held.length === 0 ? tokens : { train: tokens, validation: open(held) });
+  try {
+    const tokens = open(train.map((part) => part.tokens));
+    return createCorpus(name, tokenizer, held.length === 0 ? tokens : { train: tokens, validation: open(held) });
+  } catch (error) {
+    for (const tokens of opened) tokens.close();
+    throw error;
+  }
 }
 
 /** The tokenizer of token files: the one that is named, else that of the first, or a `tokenizer.json` beside it. */

@@ -1,5 +1,6 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
+import { freeQuietly } from "../freeing.ts";
 import { type GrowthPlan, grow, isWidthPlan, type ModelState, tauOf } from "../growth/index.ts";
 import {
   type Complete,
@@ -18,7 +19,7 @@ const BYTES_PER_PARAMETER = 16;
 
 /**
  * Grows a state and compares the two models on text.
- * @param inference the model of the state; it is left with the weights and τ that it had
+ * @param inference the model of the state; it is left as it is
  * @param batch real text, on which the logits before and after are compared
  */
 export async function growMeasured(
@@ -28,32 +29,51 @@ export async function growMeasured(
   seed: number,
   batch: TokenBatch,
 ): Promise<{ state: ModelState; report: GrowthReport }> {
-  const shape = [batch.sequences, batch.context] as const;
+  const { device } = inference;
   const grown = grow(state, plan, seed);
-  const before = await inference.logits(batch.tokens, shape);
-  const after = await logitsOfGrown(inference, state, grown, batch);
-  const report: GrowthReport = {
-    ...costs(state.config, grown.config),
-    ...difference(before.data, after.data),
-    init: plan.init,
-    ...(!isWidthPlan(plan) && state.config.type === "tokenformer" && { tau: tauOf(plan, state.config) }),
-    summary: summarise(state.config, grown.config),
-  };
-  return { state: grown, report };
+  const weights = { parameters: await uploadArrays(device, grown.parameters), given: givenOf(grown.config) };
+  // The programs of the old model, where they serve both.
+  const own = !sameProgram(state.config, grown.config);
+  const after = own
+    ? new Inference(device, modelOf(grown.config), weights.parameters, weights.given)
+    : inference.with(weights);
+  try {
+    const models = { before: state.config, after: grown.config };
+    return { state: grown, report: await growthReport({ before: inference, after }, models, plan, batch) };
+  } finally {
+    await freeQuietly(
+      () => own && after.release(),
+      () => device.dispose(weights.parameters.values()),
+    );
+  }
 }
 
-/** The logits of the grown model, by the programs of the old one where they serve both. */
-async function logitsOfGrown(inference: Inference, old: ModelState, grown: ModelState, batch: TokenBatch) {
-  const { device, parameters } = inference;
-  const uploaded = await uploadArrays(device, grown.parameters);
-  const own = !sameProgram(old.config, grown.config);
-  const user = own ? new Inference(device, modelOf(grown.config), uploaded) : inference;
-  user.use({ parameters: uploaded, given: givenOf(grown.config) });
-  const logits = await user.logits(batch.tokens, [batch.sequences, batch.context]);
-  if (own) await user.release();
-  inference.use({ parameters, given: givenOf(old.config) });
-  await device.dispose(uploaded.values());
-  return logits;
+/** A model before and after growing. */
+interface Pair<Model> {
+  readonly before: Model;
+  readonly after: Model;
+}
+
+/**
+ * Compares a model with what it has grown to.
+ * @param batch real text, on which the logits of both are compared
+ */
+export async function growthReport(
+  inferences: Pair<Inference>,
+  { before, after }: Pair<Complete>,
+  plan: GrowthPlan,
+  batch: TokenBatch,
+): Promise<GrowthReport> {
+  const shape = [batch.sequences, batch.context] as const;
+  const logits = await inferences.before.logits(batch.tokens, shape);
+  const grown = await inferences.after.logits(batch.tokens, shape);
+  return {
+    ...costs(before, after),
+    ...difference(logits.data, grown.data),
+    init: plan.init,
+    ...(!isWidthPlan(plan) && before.type === "tokenformer" && { tau: tauOf(plan, before) }),
+    summary: summarise(before, after),
+  };
 }
 
 function costs(before: Complete, after: Complete) {

@@ -1,6 +1,8 @@
 /** A model with its weights on a device: losses and logits. Programs are compiled when they are first used. */
 
+import { allOrNothing, freeAll } from "../freeing.ts";
 import type { HostArray } from "../growth/index.ts";
+import { Memo } from "../memo.ts";
 import { type QuantizationName, quantizationOf, type Traced, type TraceOptions, traceModel } from "../model/index.ts";
 import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
@@ -17,13 +19,21 @@ export interface TokenBatch {
 
 export type Tensors = ReadonlyMap<string, DeviceTensor>;
 
+/** What a model computes with. */
+export interface Weights {
+  /** On the device, by name. */
+  readonly parameters: Tensors;
+  /** Values that the model is given at each run, such as each site's τ. */
+  readonly given: ReadonlyMap<string, number>;
+}
+
 export class Inference {
   readonly device: Device;
   readonly model: Model;
   /** How the weights of products are rounded; `undefined`: they are not. */
   readonly quantize: QuantizationName | undefined;
-  readonly #programs = new Map<string, Promise<Program>>();
-  #parameters: Tensors;
+  #programs = new Memo<Program>();
+  #parameters: Tensors | undefined;
   #given: ReadonlyMap<string, number>;
 
   /**
@@ -46,13 +56,26 @@ export class Inference {
   }
 
   /** Changes the weights or the values given at each run. The programs stay, whatever the number of parameter tokens. */
-  use(changed: { readonly parameters?: Tensors; readonly given?: ReadonlyMap<string, number> }): void {
+  use(changed: Partial<Weights>): void {
     this.#parameters = changed.parameters ?? this.#parameters;
     this.#given = changed.given ?? this.#given;
   }
 
+  /**
+   * The same model with other weights, by the programs of this one, which are compiled once for both: release one of the two.
+   * @throws Error where weights are rounded, for then they are part of the programs
+   */
+  with({ parameters, given }: Weights): Inference {
+    if (this.quantize !== undefined) throw new Error("rounded weights are part of the programs, and cannot be others");
+    const other = new Inference(this.device, this.model, parameters, given);
+    other.#programs = this.#programs;
+    return other;
+  }
+
+  /** Throws an Error after `close`. */
   get parameters(): Tensors {
-    return this.#parameters;
+    if (this.#parameters !== undefined) return this.#parameters;
+    throw new Error("the model was closed; a run that grew in more than numbers of tokens has another one since");
   }
 
   get given(): ReadonlyMap<string, number> {
@@ -61,7 +84,7 @@ export class Inference {
 
   /** Weights and given values, as inputs of any program of this model. */
   inputs(): Record<string, DeviceTensor | HostTensor> {
-    return { ...Object.fromEntries(this.#parameters), ...this.givenInputs() };
+    return { ...Object.fromEntries(this.parameters), ...this.givenInputs() };
   }
 
   /** The given values alone. */
@@ -116,25 +139,29 @@ export class Inference {
    * asked for, and kept under its name until `release`.
    */
   program(name: string, outputs: (traced: Traced) => Readonly<Record<string, Tensor>>): Promise<Program> {
-    const existing = this.#programs.get(name);
-    if (existing !== undefined) return existing;
-    const named = outputs(traceModel(this.model, { training: false }));
-    const { quantize } = this;
-    const program = this.device.compile(graph(name, named), {
-      download: Object.keys(named),
-      ...(quantize !== undefined && {
-        frozen: this.#parameters,
-        quantization: (parameter: string) => quantizationOf(quantize, parameter),
-      }),
+    return this.#programs.get(name, async () => {
+      const named = outputs(traceModel(this.model, { training: false }));
+      const { quantize } = this;
+      return this.device.compile(graph(name, named), {
+        download: Object.keys(named),
+        ...(quantize !== undefined && {
+          frozen: this.parameters,
+          quantization: (parameter: string) => quantizationOf(quantize, parameter),
+        }),
+      });
     });
-    this.#programs.set(name, program);
-    return program;
   }
 
   /** Frees the programs. */
   async release(): Promise<void> {
-    for (const program of this.#programs.values()) await (await program).release();
-    this.#programs.clear();
+    const programs = await this.#programs.drain();
+    await freeAll(...programs.map((program) => () => program.release()));
+  }
+
+  /** Frees the programs and gives the weights up, which are about to be disposed of: what still uses them is told so. */
+  async close(): Promise<void> {
+    this.#parameters = undefined;
+    await this.release();
   }
 }
 
@@ -185,11 +212,14 @@ export async function uploadArrays(
   device: Device,
   arrays: Iterable<readonly [string, HostArray]> | AsyncIterable<readonly [string, HostArray]>,
 ): Promise<Map<string, DeviceTensor>> {
-  const uploaded = new Map<string, DeviceTensor>();
-  for await (const [name, { shape, data }] of arrays) {
-    uploaded.set(name, await device.upload({ dtype: "float32", shape, data }));
-  }
-  return uploaded;
+  return allOrNothing(async (onFailure) => {
+    const uploaded = new Map<string, DeviceTensor>();
+    onFailure(() => device.dispose(uploaded.values()));
+    for await (const [name, { shape, data }] of arrays) {
+      uploaded.set(name, await device.upload({ dtype: "float32", shape, data }));
+    }
+    return uploaded;
+  });
 }
 
 /** Copies tensors from a device. */

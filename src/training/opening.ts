@@ -2,7 +2,8 @@
 
 import { UserError } from "../errors.ts";
 import { recoverDirectory } from "../formats/index.ts";
-import type { Corpus } from "../text/index.ts";
+import { allOrNothing } from "../freeing.ts";
+import { type Corpus, closeCorpus } from "../text/index.ts";
 import { type Beginning, newBeginning, resumedBeginning, startedBeginning } from "./beginning.ts";
 import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint-schema.ts";
@@ -40,9 +41,12 @@ export async function opening(options: OpeningOptions): Promise<Beginning> {
     if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
     const checkpoint = await loadCheckpoint(out);
     const corpus = corpusAfter(checkpoint, out, options);
-    const continued = await resumedBeginning(checkpoint, { config, corpus, where: out });
-    await recoverDirectory(out);
-    return continued;
+    return allOrNothing(async (onFailure) => {
+      const continued = await resumedBeginning(checkpoint, { config, corpus, where: out });
+      if (!isCorpus(data)) onFailure(() => closeCorpus(continued.corpus));
+      await recoverDirectory(out);
+      return continued;
+    });
   }
   if (from === undefined) {
     const corpus = isCorpus(data) ? data : () => openCorpus(data, config.tokenizer);

@@ -1,9 +1,10 @@
 /** Pruning a model that is on a device, and measuring what that did. */
 
+import { freeQuietly } from "../freeing.ts";
 import { type ModelState, type PruneOptions, prune } from "../growth/index.ts";
 import { median } from "../median.ts";
 import { countParameters, givenOf, sites } from "../model/index.ts";
-import { type Inference, type Tensors, type TokenBatch, uploadArrays } from "./inference.ts";
+import { type Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 import { measureUsage } from "./usage.ts";
 
 /** What pruning changed. */
@@ -33,7 +34,7 @@ const ROUNDS = 7;
 
 /**
  * Prunes a state by the use of its tokens on a text, and compares both models on another.
- * @param inference the model of the state; it is left with the weights and τ that it had
+ * @param inference the model of the state; it is left as it is
  * @throws UserError as `prune` does
  */
 export async function pruneMeasured(
@@ -43,51 +44,34 @@ export async function pruneMeasured(
   { calibration, validation }: PruneTexts,
 ): Promise<{ state: ModelState; report: PruneReport }> {
   const pruned = prune(state, await measureUsage(inference, calibration), options);
-  const uploaded = await uploadArrays(inference.device, pruned.parameters);
-  const both = [
-    { parameters: inference.parameters, given: givenOf(state.config) },
-    { parameters: uploaded, given: givenOf(pruned.config) },
-  ] as const;
-  const [before, after] = both;
-  const lossAfter = await lossWith(inference, after, validation);
-  const lossBefore = await lossWith(inference, before, validation);
-  const speeds = await speedsOf(inference, both, validation);
-  inference.use(before);
-  await inference.device.dispose(uploaded.values());
-  const report: PruneReport = {
-    ...options,
-    parametersBefore: countParameters(state.config).total,
-    parametersAfter: countParameters(pruned.config).total,
-    tokensBefore: parameterTokens(state),
-    tokensAfter: parameterTokens(pruned),
-    lossBefore,
-    lossAfter,
-    ...speeds,
-  };
-  return { state: pruned, report };
-}
-
-interface Weights {
-  readonly parameters: Tensors;
-  readonly given: ReadonlyMap<string, number>;
-}
-
-async function lossWith(inference: Inference, weights: Weights, batches: Iterable<TokenBatch>): Promise<number> {
-  inference.use(weights);
-  return (await inference.evaluate(batches)).loss;
+  const parameters = await uploadArrays(inference.device, pruned.parameters);
+  try {
+    const after = inference.with({ parameters, given: givenOf(pruned.config) });
+    const { loss: lossAfter } = await after.evaluate(validation);
+    const { loss: lossBefore } = await inference.evaluate(validation);
+    const report: PruneReport = {
+      ...options,
+      parametersBefore: countParameters(state.config).total,
+      parametersAfter: countParameters(pruned.config).total,
+      tokensBefore: parameterTokens(state),
+      tokensAfter: parameterTokens(pruned),
+      lossBefore,
+      lossAfter,
+      ...(await speedsOf(inference, after, validation)),
+    };
+    return { state: pruned, report };
+  } finally {
+    await freeQuietly(() => inference.device.dispose(parameters.values()));
+  }
 }
 
 /** Tokens a second of both, in turns, so that what else the machine does meets both alike. */
-async function speedsOf(
-  inference: Inference,
-  [before, after]: readonly [Weights, Weights],
-  validation: readonly TokenBatch[],
-) {
+async function speedsOf(before: Inference, after: Inference, validation: readonly TokenBatch[]) {
   const batch = validation.slice(0, 1);
   const tokens = batch.reduce((sum, { sequences, context }) => sum + sequences * context, 0);
-  const speed = async (weights: Weights) => {
+  const speed = async (inference: Inference) => {
     const begun = performance.now();
-    await lossWith(inference, weights, batch);
+    await inference.evaluate(batch);
     return tokens / ((performance.now() - begun) / 1000);
   };
   const rounds: { before: number; after: number }[] = [];

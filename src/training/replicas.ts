@@ -6,7 +6,8 @@
  * Two replicas with one thread each share nothing but weights and gradients, once a step.
  */
 
-import type { Device, HostTensor, Program } from "../runtime/portable.ts";
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
 import type { Graph } from "../tensor/index.ts";
 import type { GiveParameters, TakeParameters } from "./exchange-parameters.ts";
 import { scalarOf, type Tensors, type TokenBatch } from "./inference.ts";
@@ -53,6 +54,13 @@ export interface SharedArrays {
   readonly gradients: readonly Float32Array[];
 }
 
+/** Weights for the replicas, and where they exchange them and gradients. */
+interface Memory {
+  readonly shared: SharedArrays;
+  /** Of each member. */
+  readonly weights: readonly Tensors[];
+}
+
 /** The replicas beside the device of the state. */
 export class Replicas {
   readonly #device: Device;
@@ -60,7 +68,7 @@ export class Replicas {
   readonly #names: readonly string[];
   /** The first so many had passes. */
   #working = 0;
-  #memory: { readonly shared: SharedArrays; readonly weights: readonly Tensors[] } | undefined;
+  #memory: Memory | undefined;
 
   private constructor(device: Device, members: readonly Member[], names: readonly string[]) {
     this.#device = device;
@@ -69,7 +77,7 @@ export class Replicas {
   }
 
   /**
-   * Opens devices and compiles the graph on each. Until `load`, they have no weights.
+   * Opens devices and compiles the graph on each. Until `use`, they have no weights.
    * @param device has the state; what it has of threads is divided among all
    * @param count how many beside it
    * @param graph gives `loss` and the gradient of each parameter, by `gradientName`
@@ -86,7 +94,7 @@ export class Replicas {
     try {
       return new Replicas(device, await all(members), names);
     } catch (error) {
-      await Promise.all(devices.map((own) => own.close()));
+      await freeQuietly(...devices.map((own) => () => own.close()));
       throw error;
     }
   }
@@ -101,19 +109,37 @@ export class Replicas {
     return { weights, gradients: gradients.filter((_, index) => index < this.#working) };
   }
 
-  /** Takes over weights of the state's device, whatever their sizes. */
-  async load(parameters: Tensors): Promise<void> {
-    await this.#free();
+  /** Memory with weights of the state's device, whatever their sizes: for `use`, or to be freed. */
+  async prepare(parameters: Tensors): Promise<Memory> {
     const sizes = [...parameters.values()].map(({ shape }) => shape.reduce((product, size) => product * size, 1));
     const length = sizes.reduce((sum, size) => sum + size, 0);
     const shared = { weights: sharedArray(length), gradients: this.#members.map(() => sharedArray(length)) };
     const exchange: GiveParameters = { names: this.#names, shared: shared.weights, adding: false };
     await this.#device.kernel({ ...GIVE, tensors: Object.fromEntries(parameters), parameters: exchange });
-    const weights = this.#members.map(async ({ device }) => {
-      const own = [...parameters].map(async ([name, { shape }]) => [name, await device.allocate(shape)] as const);
-      return new Map(await Promise.all(own));
+    const allocated = this.#members.map(({ device }) => allocatedLike(device, parameters));
+    return allOrNothing(async (onFailure) => {
+      for (const [index, own] of (await Promise.allSettled(allocated)).entries()) {
+        if (own.status === "fulfilled") onFailure(() => this.#members[index]?.device.dispose(own.value.values()));
+      }
+      return { shared, weights: await Promise.all(allocated) };
     });
-    this.#memory = { shared, weights: await Promise.all(weights) };
+  }
+
+  /** Goes on with what was prepared. Returns what it had before, to be freed. */
+  use(memory: Memory): Memory | undefined {
+    const before = this.#memory;
+    this.#memory = memory;
+    return before;
+  }
+
+  async free({ weights }: Memory): Promise<void> {
+    await freeAll(
+      ...this.#members.map(
+        ({ device }, index) =>
+          () =>
+            device.dispose(weights[index]?.values() ?? []),
+      ),
+    );
   }
 
   /**
@@ -131,7 +157,13 @@ export class Replicas {
 
   /** Ends their devices. */
   async close(): Promise<void> {
-    await Promise.all(this.#members.map(({ device }) => device.close()));
+    await freeAll(
+      ...this.#members.map(
+        ({ device }) =>
+          () =>
+            device.close(),
+      ),
+    );
   }
 
   async #memberGradients({ device, program }: Member, index: number, passes: readonly PassInputs[]): Promise<number> {
@@ -156,12 +188,16 @@ export class Replicas {
     if (this.#memory === undefined) throw new Error("internal: the replicas have no weights yet");
     return this.#memory;
   }
+}
 
-  async #free(): Promise<void> {
-    const { weights = [] } = this.#memory ?? {};
-    this.#memory = undefined;
-    await Promise.all(this.#members.map(({ device }, index) => device.dispose(weights[index]?.values() ?? [])));
-  }
+/** Tensors of the shapes of others. */
+function allocatedLike(device: Device, parameters: Tensors): Promise<Map<string, DeviceTensor>> {
+  return allOrNothing(async (onFailure) => {
+    const own = new Map<string, DeviceTensor>();
+    onFailure(() => device.dispose(own.values()));
+    for (const [name, { shape }] of parameters) own.set(name, await device.allocate(shape));
+    return own;
+  });
 }
 
 /** As `Promise.all`, but a failure waits for the others to end. */

@@ -2,7 +2,8 @@
 
 import type { z } from "zod";
 import { UserError } from "../errors.ts";
-import { advanceRamps, type ModelState } from "../growth/index.ts";
+import { allOrNothing, freeQuietly } from "../freeing.ts";
+import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
 import { type Device, requireHalfProducts } from "../runtime/portable.ts";
 import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/portable.ts";
@@ -17,10 +18,10 @@ import {
   scheduleOf,
 } from "./config.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
-import { growMeasured } from "./growing.ts";
+import { growthReport } from "./growing.ts";
 import { replicasFor } from "./replicas.ts";
 import { learningRateAt } from "./schedule.ts";
-import { Trainer } from "./trainer.ts";
+import { type Candidate, Trainer } from "./trainer.ts";
 
 /** The loss or the gradients were not finite: what stopped, and what may help. */
 export class DivergenceError extends UserError {}
@@ -64,11 +65,14 @@ export async function assemble(begun: Beginning, options: RunOptions): Promise<R
   if (config.training.precision === "float16") {
     await requireHalfProducts(options.device, 'training.precision "float16"');
   }
-  const trainer = await trainerOf(options.device, config, state);
   const { data = { dataName: corpus.name }, sink } = options;
-  if (sink !== undefined && state.step === progress.start)
-    await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
-  return { ...begun, ...options, data, trainer };
+  return allOrNothing(async (onFailure) => {
+    const trainer = await trainerOf(options.device, config, state);
+    onFailure(() => trainer.close());
+    if (sink !== undefined && state.step === progress.start)
+      await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
+    return { ...begun, ...options, data, trainer };
+  });
 }
 
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
@@ -94,6 +98,10 @@ export class Run {
   #progress: Progress;
   /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
   #flopsPerToken: number;
+  /** What was to come at this step, and has not yet. */
+  #due: { readonly evaluation: boolean; readonly checkpoint: boolean };
+  /** The step of the last checkpoint. */
+  #saved: number;
   #underWay = false;
 
   protected constructor({ trainer, corpus, config, state, progress, sink, data }: RunParts) {
@@ -105,6 +113,8 @@ export class Run {
     this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
     this.#progress = progress;
     this.#flopsPerToken = trainingFlopsPerToken(state.config);
+    this.#due = { evaluation: state.step === progress.start, checkpoint: false };
+    this.#saved = state.step;
   }
 
   /** Throws a `UserError` for a corpus that is too short. */
@@ -155,24 +165,30 @@ export class Run {
   }
 
   async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
-    const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
-    const isEvaluated = (step: number) =>
-      step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step);
-    if (this.trainer.step === this.#progress.start) yield* this.#evaluateAndKeep();
-    let saved = this.trainer.step;
+    const { steps } = this.#config.training;
+    yield* this.#whatIsDue();
     while (this.trainer.step < steps && signal?.aborted !== true) {
       yield* this.#growths();
       yield await this.#step();
-      const { step } = this.trainer;
-      if (isEvaluated(step)) yield* this.#evaluateAndKeep();
-      if (this.#sink !== undefined && (step === steps || (checkpointEvery > 0 && step % checkpointEvery === 0))) {
-        yield await this.#save(this.#sink, false);
-        saved = step;
-      }
+      yield* this.#whatIsDue();
     }
     const { step } = this.trainer;
-    if (this.#sink !== undefined && saved !== step) yield await this.#save(this.#sink, false);
+    if (this.#saved !== step) yield* this.#saveLast();
     yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
+  }
+
+  /** What comes after a step. What fails stays due. */
+  async *#whatIsDue(): AsyncGenerator<TrainingEvent> {
+    if (this.#due.evaluation) yield* this.#evaluateAndKeep();
+    if (this.#due.checkpoint) yield* this.#saveLast();
+  }
+
+  #dueAfter(step: number): { readonly evaluation: boolean; readonly checkpoint: boolean } {
+    const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
+    return {
+      evaluation: step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step),
+      checkpoint: step === steps || (checkpointEvery > 0 && step % checkpointEvery === 0),
+    };
   }
 
   /** What learns. Another one once the model has grown in more than its numbers of tokens. */
@@ -225,7 +241,7 @@ export class Run {
 
   /**
    * Grows at once. The plan becomes part of the configuration, as one for the current step, so that a run that goes on from a
-   * checkpoint knows of it.
+   * checkpoint knows of it. If it fails, for whatever reason, the run is what it was.
    * @param plan as in the configuration, without its step
    * @throws UserError for a plan that cannot be, now or with those that are to come; Error while the run is at work
    */
@@ -237,10 +253,7 @@ export class Run {
       const done = this.#progress.growthsDone;
       const growth = [...plans.slice(0, done), scheduled, ...plans.slice(done)];
       checkGrowth(this.#model.config, growth.slice(done), step, this.#config.training.steps);
-      this.#config = { ...this.#config, growth };
-      const event = await this.#grow(scheduled);
-      await this.#sink?.record(event);
-      return event;
+      return this.#grow(scheduled, { ...this.#config, growth }, (event) => this.#sink?.record(event));
     });
   }
 
@@ -267,6 +280,7 @@ export class Run {
       flops: this.#progress.flops + flops,
       seconds: this.#progress.seconds + seconds,
     };
+    this.#due = this.#dueAfter(step + 1);
     // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
     this.#model = { ...this.#model, ...advanceRamps(this.#model, step + 1) };
     this.trainer.inference.use({ given: givenOf(this.#model.config) });
@@ -297,33 +311,61 @@ export class Run {
     }
   }
 
-  /** Carries out the plan that is next. */
-  async #grow({ step: _, ...plan }: ScheduledGrowth): Promise<GrowthEvent> {
+  /**
+   * Carries out the plan that is next. All that can fail comes first; only then does the run become the grown one.
+   * @param config with the plan
+   * @param record tells of it before it is done
+   */
+  async #grow(
+    { step: _, ...plan }: ScheduledGrowth,
+    config: Config = this.#config,
+    record: (event: GrowthEvent) => Promise<void> | undefined = async () => {},
+  ): Promise<GrowthEvent> {
+    const { inference, step } = this.trainer;
     const lossBefore = await this.#validationLoss();
-    const batch = this.#passes(this.trainer.step)[0];
+    const batch = this.#passes(step)[0];
     if (batch === undefined) throw new Error("internal: a step without a pass");
-    const state = await this.state();
-    const grown = await growMeasured(this.trainer.inference, state, plan, this.#config.training.seed, batch);
-    await this.#take(grown.state);
-    this.#flopsPerToken = grown.report.flopsPerTokenAfter;
-    this.#progress = { ...this.#progress, growthsDone: this.#progress.growthsDone + 1 };
-    const lossAfter = await this.#validationLoss();
-    return { type: "growth", step: this.trainer.step, ...grown.report, lossBefore, lossAfter, ...this.#totals() };
+    const state = grow(await this.state(), plan, config.training.seed);
+    return allOrNothing(async (onFailure) => {
+      const next = await this.#candidate(state);
+      onFailure(() => next.discard());
+      const models = { before: this.#model.config, after: state.config };
+      const report = await growthReport({ before: inference, after: next.inference }, models, plan, batch);
+      const lossAfter = await this.#validationLoss(next.inference);
+      const event: GrowthEvent = { type: "growth", step, ...report, lossBefore, lossAfter, ...this.#totals() };
+      await record(event);
+      const freed = next.take();
+      this.#config = config;
+      this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
+      this.#flopsPerToken = report.flopsPerTokenAfter;
+      this.#progress = { ...this.#progress, growthsDone: this.#progress.growthsDone + 1 };
+      await freed;
+      return event;
+    });
   }
 
-  /** Goes on with a grown state; what is compiled stays where it serves that too. */
-  async #take(state: ModelState): Promise<void> {
-    const { config, ramps, rewarm } = state;
-    const { device, replicas } = this.#trainer;
+  /**
+   * A grown state beside what trains; what is compiled stays where it serves that too. Else a trainer is made while the old
+   * one is still there, 12 bytes a parameter and its programs, as an old one that was closed first would be lost where there
+   * is no room for the new one.
+   */
+  async #candidate(state: ModelState): Promise<Candidate> {
+    const { config } = state;
+    const old = this.#trainer;
+    const { device, replicas } = old;
     // As many replicas as a run has that begins here, so that one that is resumed computes the same.
     if (sameProgram(this.#model.config, config) && replicas === replicasOf(device, this.#config, config)) {
-      await this.#trainer.replace(state);
-      this.#trainer.inference.use({ given: givenOf(config) });
-    } else {
-      await this.#trainer.close();
-      this.#trainer = await trainerOf(device, this.#config, state);
+      return old.prepare(state, givenOf(config));
     }
-    this.#model = { config, ramps, rewarm };
+    const trainer = await trainerOf(device, this.#config, state);
+    return {
+      inference: trainer.inference,
+      take: async () => {
+        this.#trainer = trainer;
+        await freeQuietly(() => old.close());
+      },
+      discard: () => trainer.close(),
+    };
   }
 
   async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {
@@ -341,13 +383,16 @@ export class Run {
     yield event;
     if (!Number.isFinite(validationLoss))
       await this.#diverged(`step ${step}: the validation loss is ${validationLoss}`);
-    if (validationLoss >= (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) return;
-    this.#progress = { ...this.#progress, best: { step, validationLoss } };
-    if (this.#sink === undefined || step === 0 || !this.#config.training.keepBest) return;
-    yield await this.#save(this.#sink, true);
+    if (validationLoss < (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) {
+      const progress = { ...this.#progress, best: { step, validationLoss } };
+      const directory = step > 0 && this.#config.training.keepBest ? await this.#save(true, progress) : undefined;
+      this.#progress = progress;
+      if (directory !== undefined) yield { type: "checkpoint", step, directory, best: true };
+    }
+    this.#due = { ...this.#due, evaluation: false };
   }
 
-  async #validationLoss(): Promise<number> {
+  async #validationLoss(inference = this.trainer.inference): Promise<number> {
     const { training, model } = this.#config;
     const { context } = model;
     const whole = Math.max(1, Math.floor(training.evaluationTokens / context)) * context;
@@ -355,18 +400,27 @@ export class Run {
       context,
       ...(training.evaluationTokens > 0 && { maxTokens: whole }),
     });
-    return (await this.trainer.inference.evaluate(batches)).loss;
+    return (await inference.evaluate(batches)).loss;
   }
 
-  async #checkpoint(): Promise<Checkpoint> {
+  async #checkpoint(progress = this.#progress): Promise<Checkpoint> {
     const config = { ...this.#config, model: this.#model.config };
     const { tokenizer } = this.corpus;
-    return { config, state: await this.state(), tokenizer, ...this.#data, progress: this.#progress };
+    return { config, state: await this.state(), tokenizer, ...this.#data, progress };
   }
 
-  async #save(sink: RunSink, best: boolean): Promise<TrainingEvent> {
-    const directory = await sink.save(await this.#checkpoint(), best);
-    return { type: "checkpoint", step: this.trainer.step, directory, best };
+  async *#saveLast(): AsyncGenerator<TrainingEvent> {
+    const { step } = this.trainer;
+    const directory = await this.#save(false);
+    this.#saved = step;
+    this.#due = { ...this.#due, checkpoint: false };
+    if (directory !== undefined) yield { type: "checkpoint", step, directory, best: false };
+  }
+
+  /** Where a checkpoint was put; nowhere without a sink. */
+  async #save(best: boolean, progress = this.#progress): Promise<string | undefined> {
+    if (this.#sink === undefined) return undefined;
+    return this.#sink.save(await this.#checkpoint(progress), best);
   }
 
   #totals() {

@@ -1,8 +1,9 @@
 /** Runs from folders and names: what the command line trains. */
 
 import type { LockedFolder } from "../formats/index.ts";
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
-import { checkCorpus } from "../text/index.ts";
+import { checkCorpus, closeCorpus } from "../text/index.ts";
 import type { Checkpoint } from "./checkpoint-schema.ts";
 import { isCorpus } from "./data.ts";
 import { absoluteData } from "./data-files.ts";
@@ -30,10 +31,15 @@ export interface TrainOptions extends Omit<OpeningOptions, "out"> {
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent> {
   const run = await Run.start(options);
+  let failed = false;
   try {
     yield* run.events(options.signal);
+  } catch (error) {
+    failed = true;
+    throw error;
   } finally {
-    await run.close();
+    // What went wrong first is what is told.
+    await (failed ? freeQuietly(() => run.close()) : run.close());
   }
 }
 
@@ -56,49 +62,36 @@ export class Run extends PortableRun {
   }
 
   static async start(options: TrainOptions): Promise<Run> {
-    const { out } = options;
-    const folder = typeof out === "string" ? await lockRun(out) : out;
-    try {
-      return await Run.#startIn(folder, options);
-    } catch (error) {
-      if (typeof out === "string") await folder?.release();
-      throw error;
-    }
-  }
-
-  static async #startIn(locked: LockedFolder | undefined, options: TrainOptions): Promise<Run> {
-    const begun = await opening({ ...options, out: locked?.directory });
-    checkCorpus(begun.corpus, begun.config.model.context);
-    const { device: wanted = "cpu" } = options;
-    const device = typeof wanted === "string" ? await openDevice(wanted) : wanted;
-    const owns = {
-      device: typeof wanted === "string",
-      corpus: !isCorpus(options.data),
-      folder: typeof options.out === "string" ? locked : undefined,
-    };
-    try {
+    const { device: wanted = "cpu", out, data } = options;
+    return allOrNothing(async (onFailure) => {
+      const locked = typeof out === "string" ? await lockRun(out) : out;
+      const owns = {
+        device: typeof wanted === "string",
+        corpus: !isCorpus(data),
+        folder: typeof out === "string" ? locked : undefined,
+      };
+      onFailure(() => owns.folder?.release());
+      const begun = await opening({ ...options, out: locked?.directory });
+      if (owns.corpus) onFailure(() => closeCorpus(begun.corpus));
+      checkCorpus(begun.corpus, begun.config.model.context);
+      const device = typeof wanted === "string" ? await openDevice(wanted) : wanted;
+      if (owns.device) onFailure(() => device.close());
       const folder = locked && new RunFolder(locked);
-      const parts = await assemble(begun, { device, sink: folder, data: whereabouts(options.data) });
+      const parts = await assemble(begun, { device, sink: folder, data: whereabouts(data) });
+      onFailure(() => parts.trainer.close());
       await folder?.openMetrics(begun);
       return new Run(parts, folder, owns);
-    } catch (error) {
-      if (owns.device) await device.close();
-      throw error;
-    }
+    });
   }
 
   override async close(): Promise<void> {
-    try {
-      await this.#folder?.flush();
-    } finally {
-      await this.#owns.folder?.release();
-      if (this.#owns.corpus) {
-        this.corpus.train.close();
-        this.corpus.validation.close();
-      }
-      if (this.#owns.device) await this.trainer.device.close();
-      else await super.close();
-    }
+    const { device } = this.trainer;
+    await freeAll(
+      () => this.#folder?.flush(),
+      () => this.#owns.folder?.release(),
+      () => this.#owns.corpus && closeCorpus(this.corpus),
+      () => (this.#owns.device ? device.close() : super.close()),
+    );
   }
 }
 

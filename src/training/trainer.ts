@@ -1,5 +1,6 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import type { Generation, HostArray, TrainerState } from "../growth/index.ts";
 import { traceModel } from "../model/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
@@ -13,6 +14,7 @@ import {
   normOf,
   type Optimizer,
   type OptimizerState,
+  tensorsOf,
   type UpdateStep,
 } from "./adamw.ts";
 import {
@@ -48,6 +50,16 @@ export interface TrainerOptions extends AdamWOptions {
    * Default: float32.
    */
   readonly precision?: Precision;
+}
+
+/** A state on the device beside that of a trainer, which can be measured before the trainer goes on with it. */
+export interface Candidate {
+  /** The model with the weights of this state. */
+  readonly inference: Inference;
+  /** Makes the trainer go on with it: at once, and without fail. Resolves when what it had before is freed. */
+  take(): Promise<void>;
+  /** Frees it; the trainer has not changed. */
+  discard(): Promise<void>;
 }
 
 type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
@@ -106,22 +118,20 @@ export class Trainer {
       threads: threadsEach(device, count),
       products,
     });
-    await Promise.allSettled([opening, compiling]);
-    const replicas = await opening;
-    try {
-      const programs = {
-        gradients: await compiling,
-        replicas,
-        optimizer: await createOptimizer(device, specs, options),
-      };
+    return allOrNothing(async (onFailure) => {
+      const [opened, compiled] = await Promise.allSettled([opening, compiling]);
+      if (opened.status === "fulfilled") onFailure(() => opened.value?.close());
+      if (compiled.status === "fulfilled") onFailure(() => compiled.value.release());
+      const [replicas, gradients] = [await opening, await compiling];
+      const optimizer = await createOptimizer(device, specs, options);
+      onFailure(() => optimizer.release());
       const { parameters, ...moments } = await uploadState(device, state);
-      await replicas?.load(parameters);
+      onFailure(() => device.dispose(tensorsOf({ parameters, ...moments })));
+      replicas?.use(await replicas.prepare(parameters));
       const inference = new Inference(device, model, parameters, options.given);
+      const programs = { gradients, replicas, optimizer };
       return new Trainer(inference, programs, options, specs, countsOf(state), moments);
-    } catch (error) {
-      await replicas?.close();
-      throw error;
-    }
+    });
   }
 
   /** Updates made so far. */
@@ -183,13 +193,39 @@ export class Trainer {
     return 1 + (this.#replicas?.count ?? 0);
   }
 
-  /** Puts another state of the same model on the device, for example a grown one: the programs and the replicas stay. */
-  async replace(state: TrainerState): Promise<void> {
-    const [old, uploaded] = [this.#state(), await uploadState(this.device, state)];
-    this.#keep(uploaded);
-    this.#counts = countsOf(state);
-    await disposeState(this.device, old);
-    await this.#replicas?.load(uploaded.parameters);
+  /**
+   * Puts another state of the same model on the device, for example a grown one: the programs and the replicas stay. Until the
+   * candidate is taken, nothing changes; the device holds both states.
+   * @param given values that the model is given with it. Default: those of now
+   */
+  async prepare(state: TrainerState, given: ReadonlyMap<string, number> = this.inference.given): Promise<Candidate> {
+    return allOrNothing(async (onFailure) => {
+      const uploaded = await uploadState(this.device, state);
+      const dispose = () => this.device.dispose(tensorsOf(uploaded));
+      onFailure(dispose);
+      const memory = await this.#replicas?.prepare(uploaded.parameters);
+      const inference = this.inference.with({ parameters: uploaded.parameters, given });
+      return {
+        inference,
+        take: async () => {
+          const old = tensorsOf(this.#state());
+          this.#keep(uploaded);
+          this.inference.use({ given });
+          this.#counts = countsOf(state);
+          const before = memory && this.#replicas?.use(memory);
+          await freeQuietly(
+            () => this.device.dispose(old),
+            () => before && this.#replicas?.free(before),
+          );
+        },
+        discard: () => freeAll(() => memory && this.#replicas?.free(memory), dispose),
+      };
+    });
+  }
+
+  /** Goes on with another state of the same model: see `prepare`. If that fails, nothing has changed. */
+  async replace(state: TrainerState, given?: ReadonlyMap<string, number>): Promise<void> {
+    await (await this.prepare(state, given)).take();
   }
 
   /** Euclidean norms of the parameters, by name: what to look at when a loss is not finite. */
@@ -202,11 +238,14 @@ export class Trainer {
 
   /** Frees the programs and the state. The device stays open. */
   async close(): Promise<void> {
-    await this.#replicas?.close();
-    await this.#gradients.release();
-    await this.#optimizer.release();
-    await this.inference.release();
-    await disposeState(this.device, this.#state());
+    const tensors = tensorsOf(this.#state());
+    await freeAll(
+      () => this.#replicas?.close(),
+      () => this.#gradients.release(),
+      () => this.#optimizer.release(),
+      () => this.inference.close(),
+      () => this.device.dispose(tensors),
+    );
   }
 
   /** Makes the update: in one request of the device where it can. */
@@ -227,7 +266,7 @@ export class Trainer {
     if (accumulated.status === "rejected") throw accumulated.reason;
     const { loss, gradients } = accumulated.value;
     if (lossOfOthers.status === "rejected") {
-      await this.device.dispose(gradients.values());
+      await freeQuietly(() => this.device.dispose(gradients.values()));
       throw lossOfOthers.reason;
     }
     const updated = await this.#optimizer.update(state, gradients, step, this.#replicas?.shared);
@@ -237,15 +276,18 @@ export class Trainer {
   async #accumulated(passes: readonly PassInputs[]): Promise<{ loss: number; gradients: Tensors }> {
     let loss = 0;
     let sum: Tensors | undefined;
-    for (const inputs of passes) {
-      const { tensors, values } = await this.#gradients.run({ ...this.inference.inputs(), ...inputs });
-      loss += scalarOf(values, "loss");
-      const outputs = new Map(Object.entries(tensors));
-      const own = new Map(this.#specs.map(({ name }) => [name, required(outputs, gradientName(name))]));
-      sum = sum === undefined ? own : await this.#optimizer.accumulate(sum, own);
-    }
-    if (sum === undefined) throw new Error("an update needs at least one batch");
-    return { loss, gradients: sum };
+    return allOrNothing(async (onFailure) => {
+      onFailure(() => sum && this.device.dispose(sum.values()));
+      for (const inputs of passes) {
+        const { tensors, values } = await this.#gradients.run({ ...this.inference.inputs(), ...inputs });
+        loss += scalarOf(values, "loss");
+        const outputs = new Map(Object.entries(tensors));
+        const own = new Map(this.#specs.map(({ name }) => [name, required(outputs, gradientName(name))]));
+        sum = sum === undefined ? own : await this.#optimizer.accumulate(sum, own);
+      }
+      if (sum === undefined) throw new Error("an update needs at least one batch");
+      return { loss, gradients: sum };
+    });
   }
 
   /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */
@@ -344,15 +386,18 @@ function countsOf({ step, updates, lineage }: TrainerState): Counts {
 
 async function uploadState(device: Device, { parameters, moments }: TrainerState): Promise<OptimizerState> {
   const zeros = () => new Map([...parameters].map(([name, { shape }]) => [name, zerosOf(shape)]));
-  return {
-    parameters: await uploadArrays(device, parameters),
-    first: await uploadArrays(device, moments?.first ?? zeros()),
-    second: await uploadArrays(device, moments?.second ?? zeros()),
-  };
-}
-
-async function disposeState(device: Device, { parameters, first, second }: OptimizerState): Promise<void> {
-  await device.dispose([...parameters.values(), ...first.values(), ...second.values()]);
+  return allOrNothing(async (onFailure) => {
+    const upload = async (arrays: TrainerState["parameters"]) => {
+      const uploaded = await uploadArrays(device, arrays);
+      onFailure(() => device.dispose(uploaded.values()));
+      return uploaded;
+    };
+    return {
+      parameters: await upload(parameters),
+      first: await upload(moments?.first ?? zeros()),
+      second: await upload(moments?.second ?? zeros()),
+    };
+  });
 }
 
 function zerosOf(shape: readonly number[]): HostArray {
