@@ -1,0 +1,253 @@
+/**
+ * A server among hostile clients: `tortureServer({ seed, requests, clients, seconds, run, start })`.
+ *
+ * It serves a run in a process of its own, asks it alone and then among hostile clients, opens hundreds of connections of which most
+ * are cut, and at last asks many thousand times, of which half are left. Every good request must be answered with the text that it
+ * has alone, and nothing may be left behind: no slot, no descriptor, no memory. All connections are to 127.0.0.1, and all loops end
+ * by a count or a time.
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { Random } from "../../src/random.ts";
+import { answersOf, misdeeds, post, type Target } from "./hostile-clients.ts";
+
+export interface ServerTorture {
+  readonly seed: number;
+  /** The folder of the run to serve, whose context has room for 40 tokens. */
+  readonly run: string;
+  /** Starts Node with arguments, among which `program` stands for the built command line. */
+  readonly start: (args: (program: string) => string[]) => ServerProcess;
+  /** Hostile clients at once. */
+  readonly clients: number;
+  /** For how long they go on. */
+  readonly seconds: number;
+  /** Connections that are opened at once, three quarters of which are cut. */
+  readonly connections: number;
+  /** Requests after which the heap must be as large as before, half of which are left. */
+  readonly requests: number;
+}
+
+export interface ServerProcess {
+  stdout(): string;
+  signal(name: NodeJS.Signals): void;
+  readonly outcome: Promise<{ readonly code: number | null; readonly stderr: string }>;
+}
+
+/** What was counted and measured. */
+export interface ServerTortureResult {
+  /** Good requests that were answered, and misdeeds, by kind. */
+  readonly answered: number;
+  readonly misdeeds: Readonly<Record<string, number>>;
+  /** The time under which 95 of 100 good requests were answered, alone and among hostile clients, in milliseconds. */
+  readonly p95Alone: number;
+  readonly p95Hostile: number;
+  /** Growth of the heap for each of the last requests, in bytes. */
+  readonly heapGrowth: number;
+}
+
+/** Good clients that ask at once. */
+const GOOD = 4;
+/** The heap may grow by so many bytes, as code that is used becomes compiled code, and by so few for each request. */
+const WARMING = 2 ** 21;
+const GROWTH = 100;
+/** The server's heap, in MiB: what each request kept would soon fill it. */
+const HEAP = 64;
+
+/** Has the server tell its state on a signal. */
+const TELL = `data:text/javascript,${encodeURIComponent(`
+  import { readdirSync } from "node:fs";
+  process.on("SIGUSR2", () => {
+    for (let turn = 0; turn < 4; turn++) gc();
+    const state = { heap: process.memoryUsage().heapUsed, descriptors: readdirSync("/dev/fd").length };
+    console.log("state " + JSON.stringify(state));
+  });
+`)}`;
+
+/** @throws Error that says what went wrong */
+export async function tortureServer(options: ServerTorture): Promise<ServerTortureResult> {
+  const { run, start, seed } = options;
+  const flags = ["--expose-gc", `--max-old-space-size=${HEAP}`, "--import", TELL];
+  const process = start((program) => [...flags, program, "serve", run, "--port", "0"]);
+  try {
+    const server = new Served(process, await listening(process));
+    const texts = await server.expectedTexts();
+    await server.startThreads();
+    const alone = await server.askWell(texts, until(options.seconds / 4));
+    const begun = await server.state();
+    const bad = server.misbehave(options, Random.from("torture server", seed));
+    const hostile = await server.askWell(texts, bad.ended);
+    const counts = await bad.counts;
+    await server.cutConnections(options.connections);
+    await server.isAsBefore(begun);
+    const heapGrowth = await server.keepsNothing(options.requests, begun);
+    const answered = alone.length + hostile.length;
+    return { answered, misdeeds: counts, p95Alone: p95(alone), p95Hostile: p95(hostile), heapGrowth };
+  } finally {
+    process.signal("SIGTERM");
+    const { code, stderr } = await process.outcome;
+    check(code === 0 && !/\n +at /.test(stderr), `it ended with ${code}: ${stderr}`);
+  }
+}
+
+function check(condition: boolean, problem: string): asserts condition {
+  if (!condition) throw new Error(problem);
+}
+
+/** Whether it is over after some seconds. */
+function until(seconds: number): () => boolean {
+  const end = performance.now() + 1000 * seconds;
+  return () => performance.now() >= end;
+}
+
+const p95 = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(0.95 * times.length)] ?? Number.NaN;
+
+async function listening(process: ServerProcess): Promise<number> {
+  const ended = process.outcome.then(({ stderr }) => Promise.reject(new Error(`it did not start: ${stderr}`)));
+  const found = async () => {
+    for (;;) {
+      const port = /^serving .* at http:\S+:(\d+)\/v1$/m.exec(process.stdout())?.[1];
+      if (port !== undefined) return Number(port);
+      await delay(10);
+    }
+  };
+  return Promise.race([found(), ended]);
+}
+
+const prompts = ["the ", "whale", "a deep blue sea", "old man", "sail "];
+const good = (prompt: string, more: object = {}) => JSON.stringify({ prompt, max_tokens: 12, temperature: 0, ...more });
+
+interface State {
+  readonly heap: number;
+  readonly descriptors: number;
+}
+
+/** A server under test. */
+class Served {
+  readonly #process: ServerProcess;
+  readonly #port: number;
+
+  constructor(process: ServerProcess, port: number) {
+    this.#process = process;
+    this.#port = port;
+  }
+
+  /** What each prompt is answered with when it is alone. */
+  async expectedTexts(): Promise<Map<string, string>> {
+    const texts = new Map<string, string>();
+    for (const prompt of prompts) texts.set(prompt, await this.#textAfter(prompt));
+    return texts;
+  }
+
+  /** Has all its threads start, whose descriptors stay. */
+  async startThreads(): Promise<void> {
+    const answer = await post({ port: this.#port }, "/tokenize", JSON.stringify({ prompt: "the whale ".repeat(1000) }));
+    check(answer?.status === 200, `a long text: ${JSON.stringify(answer)}`);
+  }
+
+  /** Asks from a few clients, one request after the other, and gives the milliseconds that each answer took. */
+  async askWell(texts: ReadonlyMap<string, string>, ended: () => boolean): Promise<number[]> {
+    const times: number[] = [];
+    const client = async (number: number) => {
+      for (let count = number; !ended(); count++) {
+        const prompt = prompts[count % prompts.length] ?? "";
+        const begun = performance.now();
+        const text = await this.#textAfter(prompt);
+        times.push(performance.now() - begun);
+        check(text === texts.get(prompt), `after ${prompt}: ${text}, alone ${texts.get(prompt)}`);
+      }
+    };
+    await Promise.all(Array.from({ length: GOOD }, (_, number) => client(number)));
+    return times;
+  }
+
+  /** Lets hostile clients in, a like number of each kind. */
+  misbehave({ clients, seconds }: ServerTorture, random: Random) {
+    const ended = until(seconds);
+    const kinds = Object.entries(misdeeds);
+    const target: Target = { port: this.#port, hugeLength: 900_000, hold: 150 * seconds };
+    const counts: Record<string, number> = {};
+    const client = async (number: number) => {
+      const [kind, misdeed] = kinds[number % kinds.length] ?? [];
+      if (kind === undefined || misdeed === undefined) return;
+      await delay(1000 * random.uniform()); // they do not begin all at once
+      while (!ended()) {
+        const status = await misdeed(target, random);
+        check(status === undefined || (answersOf[kind]?.includes(status) ?? false), `${kind}: answered ${status}`);
+        counts[kind] = (counts[kind] ?? 0) + 1;
+        await delay(1500 * random.uniform());
+      }
+    };
+    const all = Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
+    return { ended, counts: all.then(() => counts) };
+  }
+
+  /** Opens many connections at once with a request each, and cuts three of four. */
+  async cutConnections(count: number): Promise<void> {
+    const ask = (index: number) =>
+      post(
+        { port: this.#port },
+        "/v1/completions",
+        good("the ", { n: 3, stream: index % 2 === 0 }),
+        index % 4 === 0 ? undefined : index % 60,
+      );
+    const answers = await Promise.all(Array.from({ length: count }, (_, index) => ask(index)));
+    for (const [index, answer] of answers.entries()) {
+      if (index % 4 === 0)
+        check([200, 429].includes(answer?.status ?? 0), `one of ${count}: ${JSON.stringify(answer)}`);
+    }
+  }
+
+  /** Waits until no slot is in use, and as few descriptors are open as before. */
+  async isAsBefore(before: State): Promise<void> {
+    const late = until(30);
+    for (;;) {
+      const metrics = await this.#metrics();
+      const { descriptors } = await this.state();
+      const free = /^tokenformer_slots_active 0$/m.test(metrics) && /^tokenformer_sequences_waiting 0$/m.test(metrics);
+      if (free && descriptors <= before.descriptors) return;
+      check(!late(), `${descriptors} descriptors, ${before.descriptors} before; ${metrics}`);
+      await delay(100);
+    }
+  }
+
+  /** Asks many times, every other client leaving, and gives the growth of the heap for each. */
+  async keepsNothing(requests: number, begun: State): Promise<number> {
+    const ask = async (index: number) => {
+      const body = good("the ", { stream: index % 4 < 2, n: 1 + (index % 3) });
+      await post({ port: this.#port }, "/v1/completions", body, index % 2 === 0 ? index % 25 : undefined);
+    };
+    const many = async (count: number) => {
+      for (let done = 0; done < count; done += 20) {
+        await Promise.all(Array.from({ length: 20 }, (_, index) => ask(done + index)));
+      }
+      await this.isAsBefore(begun);
+      return (await this.state()).heap;
+    };
+    const before = await many(Math.min(500, requests));
+    const growth = (await many(requests)) - before;
+    check(growth < WARMING + GROWTH * requests, `the heap grew by ${growth} bytes in ${requests} requests`);
+    return growth / requests;
+  }
+
+  async state(): Promise<State> {
+    const told = () => [...this.#process.stdout().matchAll(/^state (.*)$/gm)];
+    const before = told().length;
+    this.#process.signal("SIGUSR2");
+    for (;;) {
+      const state = told().at(before)?.[1];
+      if (state !== undefined) return JSON.parse(state);
+      await delay(10);
+    }
+  }
+
+  async #metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#port}/metrics`, { headers: { connection: "close" } })).text();
+  }
+
+  async #textAfter(prompt: string): Promise<string> {
+    const answer = await post({ port: this.#port }, "/v1/completions", good(prompt));
+    check(answer?.status === 200, `a good request: ${JSON.stringify(answer)}`);
+    return JSON.parse(answer.body).choices[0].text;
+  }
+}
