@@ -25,6 +25,8 @@ export interface Listening {
 /** Answers a request; with Node's own request and response. */
 export type Fetch = (request: Request, node: HttpBindings) => Response | Promise<Response>;
 
+/** Connections that may wait until they are accepted: where there is no room, a client's system tries again after seconds. */
+const BACKLOG = 4096;
 const IDLE_SECONDS = 120;
 /** A request must have arrived after so long. */
 const ARRIVAL_SECONDS = 60;
@@ -58,7 +60,7 @@ function spareWhileSilent(_: unknown, response: ServerResponse): void {
 
 async function bind(server: Server, { port, host, more = 0 }: ListenOptions): Promise<number> {
   try {
-    server.listen(port, host);
+    server.listen({ port, host, backlog: BACKLOG });
     await once(server, "listening");
   } catch (error) {
     if (more > 0 && port > 0 && port < 65_535 && hasCode(error, "EADDRINUSE")) {

@@ -14,15 +14,25 @@ export interface TextResult {
   readonly text: string;
 }
 
-export type TextAnswer = TextResult | { readonly error: string; readonly user: boolean };
+/** Each task has a number, and its answer too. */
+export interface TextRequest {
+  readonly call: number;
+  readonly task: TextTask;
+}
+
+type TextOutcome = TextResult | { readonly error: string; readonly user: boolean };
+
+export type TextAnswer = { readonly call: number } & TextOutcome;
 
 if (parentPort === null) throw new Error("internal: the thread was started as a program");
 const port = parentPort;
 const tokenizer = loadTokenizer(workerData, "the tokenizer");
 
-port.on("message", (task: TextTask) => port.postMessage(answer(task)));
+port.on("message", ({ call, task }: TextRequest) =>
+  port.postMessage({ call, ...outcomeOf(task) } satisfies TextAnswer),
+);
 
-function answer(task: TextTask): TextAnswer {
+function outcomeOf(task: TextTask): TextOutcome {
   try {
     if ("ids" in task) return { ids: new Uint32Array(), labels: [], text: tokenizer.decode(task.ids) };
     const ids = tokenizer.encode(task.text);

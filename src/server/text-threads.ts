@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
 import type { Tokenizer } from "../text/index.ts";
 import { type Settling, untilAborted } from "./settling.ts";
-import type { TextAnswer, TextResult, TextTask } from "./text-thread.ts";
+import type { TextAnswer, TextRequest, TextResult, TextTask } from "./text-thread.ts";
 
 /** Texts and ids of this length or more have a thread of their own, so that short ones never wait for them. */
 const LONG = 4096;
@@ -20,12 +20,12 @@ export class TextThreads {
   readonly #long: TextThread;
 
   constructor(tokenizer: Tokenizer) {
-    this.#short = new TextThread(tokenizer);
-    this.#long = new TextThread(tokenizer);
+    this.#short = new TextThread(tokenizer, Number.POSITIVE_INFINITY);
+    this.#long = new TextThread(tokenizer, 1);
     this.#short.start();
   }
 
-  /** Texts that wait for their turn. */
+  /** Texts that are not encoded yet. */
   get waiting(): number {
     return this.#short.waiting + this.#long.waiting;
   }
@@ -54,16 +54,21 @@ export class TextThreads {
 /** One thread: the shortest of what waits is next. */
 class TextThread {
   readonly #tokenizer: Tokenizer;
+  readonly #atOnce: number;
   readonly #queue = new Set<Job>();
+  /** What the thread has been given. */
+  readonly #given = new Map<number, Job>();
+  #calls = 0;
   #worker: Worker | undefined;
-  #current: Job | undefined;
 
-  constructor(tokenizer: Tokenizer) {
+  /** @param atOnce how many texts the thread is given before it has answered; one alone can be taken back, with the thread */
+  constructor(tokenizer: Tokenizer, atOnce: number) {
     this.#tokenizer = tokenizer;
+    this.#atOnce = atOnce;
   }
 
   get waiting(): number {
-    return this.#queue.size;
+    return this.#queue.size + this.#given.size;
   }
 
   run(task: TextTask, length: number, signal: AbortSignal): Promise<TextResult> {
@@ -71,32 +76,6 @@ class TextThread {
     if (!signal.aborted) this.#queue.add(job);
     this.#next();
     return job.promise;
-  }
-
-  async close(): Promise<void> {
-    for (const job of [...this.#queue, ...(this.#current === undefined ? [] : [this.#current])]) {
-      job.reject(new Error("internal: the tokenizer's thread was closed"));
-    }
-    this.#queue.clear();
-    await this.#end();
-  }
-
-  #next(): void {
-    if (this.#current !== undefined || this.#queue.size === 0) return;
-    const job = [...this.#queue].reduce((shortest, other) => (other.length < shortest.length ? other : shortest));
-    this.#queue.delete(job);
-    this.#current = job;
-    const worker = this.start();
-    worker.ref();
-    worker.postMessage(job.task);
-  }
-
-  /** Nobody waits for a job any more. A thread cannot be interrupted otherwise; a short job is done before another starts. */
-  #abandon(job: Job): void {
-    this.#queue.delete(job);
-    if (this.#current !== job || job.length < LONG) return;
-    void this.#end();
-    this.#next();
   }
 
   /** The thread, which is started unless it is there. */
@@ -107,13 +86,7 @@ class TextThread {
       execArgv: [],
     });
     worker.on("message", (answer: TextAnswer) => {
-      if (this.#worker !== worker) return;
-      const job = this.#current;
-      this.#current = undefined;
-      worker.unref();
-      if ("error" in answer) job?.reject(answer.user ? new UserError(answer.error) : new Error(answer.error));
-      else job?.resolve(answer);
-      this.#next();
+      if (this.#worker === worker) this.#settle(answer);
     });
     worker.on("error", (error) => this.#fail(worker, `the tokenizer's thread failed: ${messageOf(error)}`));
     worker.on("exit", () => this.#fail(worker, "the tokenizer's thread ended"));
@@ -122,20 +95,56 @@ class TextThread {
     return worker;
   }
 
+  async close(): Promise<void> {
+    const jobs = [...this.#queue, ...this.#given.values()];
+    this.#queue.clear();
+    const ended = this.#end();
+    for (const job of jobs) job.reject(new Error("internal: the tokenizer's thread was closed"));
+    await ended;
+  }
+
+  #next(): void {
+    while (this.#given.size < this.#atOnce && this.#queue.size > 0) {
+      const job = [...this.#queue].reduce((shortest, other) => (other.length < shortest.length ? other : shortest));
+      const call = this.#calls++;
+      this.#queue.delete(job);
+      this.#given.set(call, job);
+      const worker = this.start();
+      worker.ref();
+      worker.postMessage({ call, task: job.task } satisfies TextRequest);
+    }
+  }
+
+  #settle({ call, ...answer }: TextAnswer): void {
+    const job = this.#given.get(call);
+    this.#given.delete(call);
+    if (this.#given.size === 0) this.#worker?.unref();
+    if ("error" in answer) job?.reject(answer.user ? new UserError(answer.error) : new Error(answer.error));
+    else job?.resolve(answer);
+    this.#next();
+  }
+
+  /** Nobody waits for a job any more. A thread cannot be interrupted otherwise than with all that it does. */
+  #abandon(job: Job): void {
+    this.#queue.delete(job);
+    if (this.#atOnce > 1 || ![...this.#given.values()].includes(job)) return;
+    void this.#end();
+    this.#next();
+  }
+
   /** The thread is gone: the next job starts another. */
   #fail(worker: Worker, reason: string): void {
     if (this.#worker !== worker) return;
-    const job = this.#current;
-    this.#worker = undefined;
-    this.#current = undefined;
-    job?.reject(new Error(reason));
+    const jobs = [...this.#given.values()];
+    void this.#end();
+    for (const job of jobs) job.reject(new Error(reason));
     this.#next();
   }
 
   async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    this.#current = undefined;
+    this.#given.clear();
     await worker?.terminate();
   }
 }
