@@ -1,5 +1,5 @@
 /**
- * A server among hostile clients: `tortureServer({ seed, requests, clients, seconds, run, start })`.
+ * A server among hostile clients: `tortureServer({ seed, folder, requests, clients, seconds, connections })`.
  *
  * It serves a run in a process of its own, asks it alone and then among hostile clients, opens hundreds of connections of which most
  * are cut, and at last asks many thousand times, of which half are left. Every good request must be answered with the text that it
@@ -7,16 +7,52 @@
  * by a count or a time.
  */
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../src/random.ts";
+import { MAIN, type Running, startProcess, TINY, textOf } from "../support/program.ts";
 import { answersOf, misdeeds, post, type Target } from "./hostile-clients.ts";
+import { check, type Part, type Setting, type Trials } from "./part.ts";
+
+export const clients: Part = {
+  name: "clients",
+  title:
+    "a server among hostile clients: good requests are answered as alone, and slots, descriptors and the heap are as before",
+  async begin({ folder, short }: Setting): Promise<Trials> {
+    await writeFile(join(folder, "text.txt"), textOf(4000));
+    const tokens = ["--tokenizer", "bpe:280", "--set", "model.context=64"];
+    const training = ["train", ...TINY, ...tokens, "--data", "text.txt", "--out", "run"];
+    const { code, stderr } = await startProcess([MAIN, ...training], folder).outcome;
+    check(code === 0, () => stderr);
+    const sizes = short
+      ? { clients: 24, seconds: 1, connections: 40, requests: 200 }
+      : { clients: 300, seconds: 20, connections: 500, requests: 20_000 };
+    return {
+      count: 1,
+      trial: async (_, random) => {
+        const {
+          misdeeds: bad,
+          answered,
+          ...times
+        } = await tortureServer({ ...sizes, folder, seed: random.integer(2 ** 31) });
+        return {
+          "good requests among hostile clients": answered,
+          ...bad,
+          "ms in which 95 % of the good ones were answered": Math.round(times.p95Hostile),
+          "ms that these took without hostile clients": Math.round(times.p95Alone),
+          "requests after which the heap was as before": sizes.requests,
+        };
+      },
+      close: () => Promise.resolve(),
+    };
+  },
+};
 
 export interface ServerTorture {
   readonly seed: number;
-  /** The folder of the run to serve, whose context has room for 40 tokens. */
-  readonly run: string;
-  /** Starts Node with arguments, among which `program` stands for the built command line. */
-  readonly start: (args: (program: string) => string[]) => ServerProcess;
+  /** With `run`, whose context has room for 40 tokens. */
+  readonly folder: string;
   /** Hostile clients at once. */
   readonly clients: number;
   /** For how long they go on. */
@@ -27,15 +63,9 @@ export interface ServerTorture {
   readonly requests: number;
 }
 
-export interface ServerProcess {
-  stdout(): string;
-  signal(name: NodeJS.Signals): void;
-  readonly outcome: Promise<{ readonly code: number | null; readonly stderr: string }>;
-}
-
 /** What was counted and measured. */
 export interface ServerTortureResult {
-  /** Good requests that were answered, and misdeeds, by kind. */
+  /** Good requests among the hostile ones, and misdeeds, by kind. */
   readonly answered: number;
   readonly misdeeds: Readonly<Record<string, number>>;
   /** The time under which 95 of 100 good requests were answered, alone and among hostile clients, in milliseconds. */
@@ -64,14 +94,14 @@ const TELL = `data:text/javascript,${encodeURIComponent(`
 /** @throws Error that says what went wrong */
 export async function tortureServer(options: ServerTorture): Promise<ServerTortureResult> {
   const flags = ["--expose-gc", "--import", TELL];
-  const process = options.start((program) => [...flags, program, "serve", options.run, "--port", "0"]);
+  const process = startProcess([...flags, MAIN, "serve", "run", "--port", "0"], options.folder);
   try {
     return await tortured(new Served(process, await listening(process)), options);
   } finally {
     process.signal("SIGTERM");
     const { code, stderr } = await process.outcome;
     // Where it did not end as asked, that tells why something went wrong before.
-    check(code === 0 && !/\n +at /.test(stderr), `it ended with ${code}: ${stderr}`);
+    check(code === 0 && !/\n +at /.test(stderr), () => `it ended with ${code}: ${stderr}`);
   }
 }
 
@@ -85,12 +115,7 @@ async function tortured(server: Served, options: ServerTorture): Promise<ServerT
   await server.cutConnections(options.connections);
   await server.isAsBefore(begun);
   const heapGrowth = await server.keepsNothing(options.requests, begun);
-  const answered = alone.length + hostile.length;
-  return { answered, misdeeds: counts, p95Alone: p95(alone), p95Hostile: p95(hostile), heapGrowth };
-}
-
-function check(condition: boolean, problem: string): asserts condition {
-  if (!condition) throw new Error(problem);
+  return { answered: hostile.length, misdeeds: counts, p95Alone: p95(alone), p95Hostile: p95(hostile), heapGrowth };
 }
 
 /** Whether it is over after some seconds. */
@@ -102,7 +127,7 @@ function until(seconds: number): () => boolean {
 const p95 = (times: readonly number[]): number =>
   times.toSorted((a, b) => a - b)[Math.floor(0.95 * times.length)] ?? Number.NaN;
 
-async function listening(process: ServerProcess): Promise<number> {
+async function listening(process: Running): Promise<number> {
   const ended = process.outcome.then(({ stderr }) => Promise.reject(new Error(`it did not start: ${stderr}`)));
   const found = async () => {
     for (;;) {
@@ -124,10 +149,10 @@ interface State {
 
 /** A server under test. */
 class Served {
-  readonly #process: ServerProcess;
+  readonly #process: Running;
   readonly #port: number;
 
-  constructor(process: ServerProcess, port: number) {
+  constructor(process: Running, port: number) {
     this.#process = process;
     this.#port = port;
   }
@@ -142,7 +167,7 @@ class Served {
   /** Has all its threads start, whose descriptors stay. */
   async startThreads(): Promise<void> {
     const answer = await post({ port: this.#port }, "/tokenize", JSON.stringify({ prompt: "the whale ".repeat(1000) }));
-    check(answer?.status === 200, `a long text: ${JSON.stringify(answer)}`);
+    check(answer?.status === 200, () => `a long text: ${JSON.stringify(answer)}`);
   }
 
   /** Asks from a few clients, one request after the other, and gives the milliseconds that each answer took. */
@@ -154,7 +179,7 @@ class Served {
         const begun = performance.now();
         const text = await this.#textAfter(prompt);
         times.push(performance.now() - begun);
-        check(text === texts.get(prompt), `after ${prompt}: ${text}, alone ${texts.get(prompt)}`);
+        check(text === texts.get(prompt), () => `after ${prompt}: ${text}, alone ${texts.get(prompt)}`);
       }
     };
     await Promise.all(Array.from({ length: GOOD }, (_, number) => client(number)));
@@ -173,7 +198,10 @@ class Served {
       await delay(Math.min(1000, 200 * seconds) * random.uniform()); // they do not begin all at once
       while (!ended()) {
         const status = await misdeed(target, random);
-        check(status === undefined || (answersOf[kind]?.includes(status) ?? false), `${kind}: answered ${status}`);
+        check(
+          status === undefined || (answersOf[kind]?.includes(status) ?? false),
+          () => `${kind}: answered ${status}`,
+        );
         counts[kind] = (counts[kind] ?? 0) + 1;
         await delay(Math.min(1500, 300 * seconds) * random.uniform());
       }
@@ -194,7 +222,7 @@ class Served {
     const answers = await Promise.all(Array.from({ length: count }, (_, index) => ask(index)));
     for (const [index, answer] of answers.entries()) {
       if (index % 4 === 0)
-        check([200, 429].includes(answer?.status ?? 0), `one of ${count}: ${JSON.stringify(answer)}`);
+        check([200, 429].includes(answer?.status ?? 0), () => `one of ${count}: ${JSON.stringify(answer)}`);
     }
   }
 
@@ -206,7 +234,7 @@ class Served {
       const { descriptors } = await this.state();
       const free = /^tokenformer_slots_active 0$/m.test(metrics) && /^tokenformer_sequences_waiting 0$/m.test(metrics);
       if (free && descriptors <= before.descriptors) return;
-      check(!late(), `${descriptors} descriptors, ${before.descriptors} before; ${metrics}`);
+      check(!late(), () => `${descriptors} descriptors, ${before.descriptors} before; ${metrics}`);
       await delay(100);
     }
   }
@@ -226,7 +254,7 @@ class Served {
     };
     const before = await many(Math.min(500, requests / 2));
     const growth = (await many(requests)) - before;
-    check(growth < WARMING + GROWTH * requests, `the heap grew by ${growth} bytes in ${requests} requests`);
+    check(growth < WARMING + GROWTH * requests, () => `the heap grew by ${growth} bytes in ${requests} requests`);
     return growth / requests;
   }
 
@@ -247,7 +275,7 @@ class Served {
 
   async #textAfter(prompt: string): Promise<string> {
     const answer = await post({ port: this.#port }, "/v1/completions", good(prompt));
-    check(answer?.status === 200, `a good request: ${JSON.stringify(answer)}`);
+    check(answer?.status === 200, () => `a good request: ${JSON.stringify(answer)}`);
     return JSON.parse(answer.body).choices[0].text;
   }
 }
