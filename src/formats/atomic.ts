@@ -101,6 +101,9 @@ export function folderError(file: string): UserError {
   return new UserError(`cannot write ${file}: ${IS_FOLDER}`);
 }
 
+/** Node refuses such a name before the system does. */
+const HAS_ZERO = () => "its name has a zero byte; correct what names it";
+
 /** What each system error means and how to mend it; `folder` is the one that holds the file. */
 const REASONS: Readonly<Record<string, (doing: "read" | "write", folder: string) => string>> = {
   ENOSPC: () => "the disk is full; free some space and run again",
@@ -126,7 +129,7 @@ const REASONS: Readonly<Record<string, (doing: "read" | "write", folder: string)
  */
 export function explainFileError(error: unknown, doing: "read" | "write", file: string): unknown {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return error;
-  const reason = REASONS[error.code];
+  const reason = file.includes("\0") ? HAS_ZERO : REASONS[error.code];
   if (reason === undefined) return error;
   return new UserError(`cannot ${doing} ${file}: ${reason(doing, path.dirname(file))}`, { cause: error });
 }

@@ -6,6 +6,12 @@ import { NORM_EPSILON, pattentionActivations } from "../nn/index.ts";
 const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
 
+/** As many as the deepest published models have: a fault of a file must not make a program of any length. */
+const MOST_LAYERS = 1000;
+
+/** Channels of one head that rotary positions rotate, in all layers together: each is a part of the program. */
+const MOST_ROTATED = 2 ** 18;
+
 /** The places of a block that hold parameter tokens, in the order in which a block uses them. */
 export const siteKinds = ["query", "key", "value", "projection", "feedForward"] as const;
 
@@ -43,7 +49,7 @@ const blocks = {
   vocabulary: count.optional(),
   /** The longest sequence, in tokens. */
   context: count,
-  layers: count,
+  layers: count.max(MOST_LAYERS, `expected at most ${MOST_LAYERS} layers`),
   /** Attention heads; they divide the width. */
   heads: count,
   /** Channels of the residual stream. */
@@ -128,6 +134,10 @@ function inconsistencies(model: ModelConfig): { path: string[]; message: string 
   }
   if (model.positions === "rotary" && width % heads === 0 && rotaryChannels(model) < 2) {
     const message = `${model.rotaryFraction} of ${width / heads} channels a head leaves none to rotate; raise it or use positions "learned"`;
+    found.push({ path: ["rotaryFraction"], message });
+  }
+  if (layers * rotaryChannels(model) > MOST_ROTATED) {
+    const message = `${layers} layers with ${rotaryChannels(model)} rotated channels a head are more than ${MOST_ROTATED} in all; use more heads, a smaller rotaryFraction or positions "learned"`;
     found.push({ path: ["rotaryFraction"], message });
   }
   if (model.type === "transformer") return found;

@@ -55,6 +55,8 @@ it.each([
   ["a missing site", { tokens: { query: 7, key: 6, value: 9, projection: 8 } }],
   ["an unknown activation", { activation: "relu" }],
   ["no layers", { layers: 0 }],
+  ["more layers than any model has", { layers: 1001 }],
+  ["rotations without end", { width: 600_000, heads: 2 }],
   ["half a token", { tokens: { ...tokens, key: 1.5 } }],
   ["a τ of zero", { tau: { ...tokens, key: 0 } }],
   ["dropping all", { dropout: 1 }],
