@@ -33,7 +33,7 @@ const SCORED_AT_ONCE = 2048;
 
 /**
  * Sequences are written in slots, one token each at every step of the model; a sequence that ends makes room for the next at
- * once. Prompts that are only scored need no slot, and go through the model many at a time.
+ * once: for that whose request has the fewest slots, so that those who ask for many texts do not hold up the others. Prompts that are only scored need no slot, and go through the model many at a time.
  */
 export class Scheduler {
   readonly #shared: Shared;
@@ -41,7 +41,7 @@ export class Scheduler {
   readonly #scoring = new Set<Job<SequenceScores>>();
   /** What is being written: the token that comes next, by slot. */
   readonly #active = new Map<number, { readonly job: WritingJob; readonly token: number }>();
-  #starting = 0;
+  readonly #starting = new Set<WritingJob>();
   #stepping = false;
   #scorerBusy = false;
 
@@ -56,7 +56,7 @@ export class Scheduler {
 
   /** Slots that are in use. */
   get active(): number {
-    return this.#active.size + this.#starting;
+    return this.#active.size + this.#starting.size;
   }
 
   /**
@@ -93,22 +93,32 @@ export class Scheduler {
   }
 
   #fill(): void {
-    for (const job of this.#waiting) {
-      if (this.active >= this.#shared.slots) return;
+    while (this.active < this.#shared.slots && this.#waiting.size > 0) {
+      const job = this.#fairest();
       this.#waiting.delete(job);
       void this.#begin(job);
     }
   }
 
+  /** Of those that wait, the first of a request that has the fewest slots. The texts of a request have one signal. */
+  #fairest(): WritingJob {
+    const slots = new Map<AbortSignal, number>();
+    for (const { signal } of [...this.#starting, ...[...this.#active.values()].map(({ job }) => job)]) {
+      slots.set(signal, (slots.get(signal) ?? 0) + 1);
+    }
+    const slotsOf = ({ signal }: WritingJob) => slots.get(signal) ?? 0;
+    return [...this.#waiting].reduce((fairest, other) => (slotsOf(other) < slotsOf(fairest) ? other : fairest));
+  }
+
   async #begin(job: WritingJob): Promise<void> {
-    this.#starting++;
+    this.#starting.add(job);
     try {
       const { slot, logits } = await this.#shared.sequences.start(job.ids, { signal: job.signal });
       this.#advance(slot, job, logits);
     } catch (error) {
       job.reject(error);
     }
-    this.#starting--;
+    this.#starting.delete(job);
     this.#fill();
     void this.#stepAll();
   }

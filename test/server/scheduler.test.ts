@@ -88,6 +88,19 @@ describe("writing", () => {
     expect([scheduler.active, scheduler.waiting, model.open()]).toEqual([0, 0, 0]);
   });
 
+  it("gives a slot that becomes free to the request that has the fewest, the first of equals", async () => {
+    const scheduler = new Scheduler(fake(2));
+    const order: string[] = [];
+    const write = async (name: string, { signal }: AbortController) => {
+      await scheduler.write(Int32Array.of(1), counting(5).next, signal);
+      order.push(name);
+    };
+    const [many, one, other] = [new AbortController(), new AbortController(), new AbortController()];
+    const texts = ["a1", "a2", "a3", "a4", "a5"].map((name) => write(name, many));
+    await Promise.all([...texts, write("b", one), write("c1", other), write("c2", other)]);
+    expect(order).toEqual(["a1", "a2", "b", "a3", "c1", "a4", "c2", "a5"]);
+  });
+
   it("frees the slot of a sequence whose client went away, wherever it is", async () => {
     const model = fake(1);
     const scheduler = new Scheduler(model);
