@@ -11,6 +11,7 @@ import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord }
 import type { DeviceName } from "../runtime/index.ts";
 import { type Config, EMBEDDED, Run, type TrainingEvent } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
+import { withInterrupt } from "./interrupt.ts";
 import { note, print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { collect, deviceOption } from "./train-command.ts";
@@ -46,15 +47,17 @@ async function runDemo(options: Options): Promise<void> {
   const out = options.out ?? join("runs", `demo-${date.toISOString().slice(0, 19).replaceAll(":", "-")}`);
   const config = await demoConfig(options.set);
   const progress = new Progress();
-  const abort = new AbortController();
-  process.once("SIGINT", () => abort.abort());
   const run = await Run.start({ config, data: EMBEDDED, out, device: options.device });
   const collected: Collected = { steps: [], validations: [], growths: [], samples: [] };
-  try {
-    for await (const event of run.events(abort.signal)) {
+  const follow = async (signal: AbortSignal) => {
+    for await (const event of run.events(signal)) {
       progress.show(event);
       await gather(collected, event, run, progress);
+      if (event.type === "end" && event.interrupted) process.exitCode = 130;
     }
+  };
+  try {
+    await withInterrupt("stopping after this step", follow);
   } finally {
     progress.stop();
     await run.close();
@@ -64,7 +67,6 @@ async function runDemo(options: Options): Promise<void> {
   const page = join(out, "report.html");
   await writeFileAtomic(page, renderReport(reportOf(collected, config, run, date)));
   const last = collected.samples.at(-1);
-  if (abort.signal.aborted) process.exitCode = 130;
   if (last !== undefined) print(`\n${last.prompt}${last.text}\n`);
   note(`curve and samples: ${page}\nwrite more with: npx tokenformer sample ${out} --prompt "The whale"`);
 }

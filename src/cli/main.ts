@@ -6,8 +6,10 @@ import { messageOf, UserError } from "../errors.ts";
 import { suggestion } from "../suggestion.ts";
 import { commands } from "./commands.ts";
 import { complaint } from "./complaint.ts";
-import { note } from "./output.ts";
+import { note, surviveLostOutput } from "./output.ts";
 import { version } from "./version.ts";
+
+surviveLostOutput();
 
 const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const asked = first === "help" ? second : first;
@@ -32,12 +34,6 @@ for (const [name, { description, load }] of Object.entries(commands)) {
 if (asked !== undefined && asked !== "help" && !Object.hasOwn(commands, asked)) {
   program.error(`unknown command '${asked}'${suggestion(asked, Object.keys(commands))}`);
 }
-
-// A reader that closes the pipe early, such as `head`, is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
 
 /** Ends with one line for a mistake or a trouble with a file, and with the stack for a fault of ours. */
 async function fail(error: unknown): Promise<void> {

@@ -18,6 +18,7 @@ import {
   openCheckpoint,
   uploadArrays,
 } from "../training/index.ts";
+import { note } from "./output.ts";
 
 export const tokenizerOption = () =>
   new Option("--tokenizer <file>", "a tokenizer.json for the text (default: that of the checkpoint)");
@@ -50,6 +51,7 @@ export interface OpenedRun extends CheckpointSummary {
 export async function withRun<Result>(directory: string, use: (run: OpenedRun) => Promise<Result>): Promise<Result> {
   if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
   const { summary, parameters, close } = await openCheckpoint(directory);
+  notePatches(summary);
   try {
     return await use({ ...summary, directory, parameters, close });
   } finally {
@@ -61,7 +63,13 @@ export async function withRun<Result>(directory: string, use: (run: OpenedRun) =
 export async function checkpointOf(directory: string): Promise<Checkpoint & OpenedRun> {
   if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
   const checkpoint = await loadCheckpoint(directory);
+  notePatches(checkpoint);
   return { ...checkpoint, directory, parameters: () => checkpoint.state.parameters, close: () => Promise.resolve() };
+}
+
+/** Tells what made files of an older version readable. */
+export function notePatches({ patches = [] }: CheckpointSummary): void {
+  for (const patch of patches) note(`${patch} (from an older version)`);
 }
 
 /** What to say of a folder that holds no checkpoint. */

@@ -1,5 +1,30 @@
 /** What the command line prints: answers on stdout, everything else on stderr. */
 
+let closed = false;
+
+/** Whether nobody reads the standard output any more, as after `head`: what does nothing but write can end. */
+export function outputIsClosed(): boolean {
+  return closed;
+}
+
+/** Codes of errors that tell that a reader, or the terminal, has gone, once and again. */
+const GONE = ["EPIPE", "EIO", "ERR_STREAM_DESTROYED"];
+
+/**
+ * Lets work go on when what is printed reaches nobody: neither a reader that closes its pipe nor a terminal that is closed ends
+ * a training. Other failures, such as a full disk, are told at once and by the exit code.
+ */
+export function surviveLostOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (!closed && !GONE.includes(error.code ?? "")) {
+      note(`tokenformer: the standard output cannot be written: ${error.message}`);
+      process.exitCode = 1;
+    }
+    closed = true;
+  });
+  process.stderr.on("error", () => undefined);
+}
+
 /** Prints a line of the answer. */
 export function print(line = ""): void {
   process.stdout.write(`${line}\n`);

@@ -9,11 +9,13 @@ import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
-import { printJson } from "./output.ts";
+import { outputIsClosed, printJson } from "./output.ts";
+import { promptFrom } from "./text-input.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
 interface Options {
   readonly prompt: readonly string[];
+  readonly promptFile: readonly string[];
   readonly tokens: number;
   readonly temperature: number;
   readonly topK?: number;
@@ -34,6 +36,7 @@ export const sampleCommand = () =>
   new Command("sample")
     .argument("<run>", "folder of a run or checkpoint")
     .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
+    .option("--prompt-file <file>", "a file with such a text; - reads standard input", collect, [])
     .option("--tokens <n>", "tokens to write", numberOption("--tokens"), 200)
     .option("--temperature <t>", "below 1 is bolder, 0 takes the most likely token", numberOption("--temperature"), 1)
     .option("--top-k <k>", "draw among the k most likely tokens", numberOption("--top-k"))
@@ -75,7 +78,9 @@ async function runSample(run: string, options: Options): Promise<void> {
 
 async function sampleFrom(checkpoint: OpenedRun, options: Options): Promise<void> {
   const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
-  const prompts = options.prompt.length === 0 ? [""] : options.prompt;
+  const prompts = [...options.prompt];
+  for (const file of options.promptFile) prompts.push(await promptFrom(file));
+  if (prompts.length === 0) prompts.push("");
   const { context } = checkpoint.state.config;
   const use = async (inference: Inference) => {
     const decoder = await Decoder.open(inference, { context, slots: prompts.length });
@@ -93,7 +98,7 @@ async function sampleFrom(checkpoint: OpenedRun, options: Options): Promise<void
   await withModel(checkpoint, options.device, use, options.quantize);
 }
 
-function optionsOf(prompt: string, { context, logprobs, ...options }: Options): GenerateOptions {
+function optionsOf(prompt: string, { context, logprobs, promptFile: _, ...options }: Options): GenerateOptions {
   return { ...options, prompt, atContext: context, scores: logprobs };
 }
 
@@ -109,14 +114,20 @@ async function printTexts(writing: readonly Writing[]): Promise<void> {
   if (first === undefined) return;
   const rest = others.map(async ({ prompt, pieces }) => {
     let text = prompt;
-    for await (const piece of pieces) text += piece.text;
+    for await (const piece of pieces) {
+      text += piece.text;
+      if (outputIsClosed()) break;
+    }
     return text;
   });
   const streamed = (async () => {
     // Prompt and options are checked with the first piece, before anything is printed.
     const begun = await first.pieces.next();
     process.stdout.write(first.prompt + (begun.done === true ? "" : begun.value.text));
-    for await (const { text } of first.pieces) process.stdout.write(text);
+    for await (const { text } of first.pieces) {
+      process.stdout.write(text);
+      if (outputIsClosed()) break;
+    }
     process.stdout.write("\n");
   })();
   const [, ...texts] = await Promise.all([streamed, ...rest]);

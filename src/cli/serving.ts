@@ -1,11 +1,11 @@
 /** Commands that serve go on until they are told to stop. */
 
 import { once } from "node:events";
+import { SIGNALS } from "./interrupt.ts";
 
-/** Waits for SIGTERM or Ctrl-C. From then on a second one ends the process at once. */
+/** Waits for Ctrl-C, SIGTERM or SIGHUP. From then on a second one ends the process at once. */
 export async function untilStopped(): Promise<void> {
   const stop = new AbortController();
-  const signals = ["SIGTERM", "SIGINT"] as const;
-  await Promise.race(signals.map((signal) => once(process, signal, { signal: stop.signal }).catch(() => undefined)));
+  await Promise.race(SIGNALS.map((signal) => once(process, signal, { signal: stop.signal }).catch(() => undefined)));
   stop.abort();
 }

@@ -31,10 +31,12 @@ import { note, print, printJson } from "./output.ts";
 import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
 import { notePlan, planSummary } from "./study-plan.ts";
 import { StudyProgress } from "./study-progress.ts";
+import { dataListOption, namedData } from "./text-input.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
 interface Options extends StudyConfigurationOptions {
   readonly data?: string[];
+  readonly dataList?: string;
   readonly validation?: string[];
   readonly out?: string;
   readonly device: DeviceName;
@@ -54,6 +56,7 @@ const progressiveCommand = () =>
     .option("--seeds <n>", "runs of each recipe", wholeOption("--seeds"))
     .option("--arms <names>", "only these arms, separated by commas")
     .addOption(dataOption())
+    .addOption(dataListOption())
     .addOption(validationOption())
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
     .addOption(deviceOption())
@@ -76,7 +79,8 @@ async function runProgressive(options: Options): Promise<void> {
   if (options.out === undefined && !options.dryRun) {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
   }
-  const { data: train = [EMBEDDED], validation } = options;
+  const { validation } = options;
+  const train = (await namedData(options)) ?? [EMBEDDED];
   const data = { train, ...(validation !== undefined && { validation }) };
   await noteFolders(data);
   const corpus = await openCorpus(data, config.tokenizer);

@@ -17,9 +17,11 @@ import {
 } from "../training/index.ts";
 import { noteFolders } from "./data-notes.ts";
 import { print, printJson } from "./output.ts";
+import { dataListOption, namedData } from "./text-input.ts";
 
 interface Options {
-  readonly data: string[];
+  readonly data?: string[];
+  readonly dataList?: string;
   readonly validation?: string[];
   readonly to: string;
   readonly tokenizer: string;
@@ -28,7 +30,8 @@ interface Options {
 
 export const tokenizeCommand = () =>
   new Command("tokenize")
-    .option("--data <files...>", `texts, folders of texts .txt, ${embeddedNames.join(" or ")}`, [EMBEDDED])
+    .option("--data <files...>", `texts, folders of texts .txt, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`)
+    .addOption(dataListOption())
     .option("--validation <files...>", "texts to hold out: they go to a token file of their own")
     .requiredOption(
       "--to <file>",
@@ -42,9 +45,10 @@ export const tokenizeCommand = () =>
     .option("--json", "print what was written as JSON", false)
     .action(runTokenize);
 
-async function runTokenize({ data, validation, to, tokenizer: choice, json }: Options): Promise<void> {
+async function runTokenize({ validation, to, tokenizer: choice, json, ...named }: Options): Promise<void> {
   const choices = configSchema.shape.tokenizer.safeParse(choice);
   if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
+  const data = (await namedData(named)) ?? [EMBEDDED];
   const texts = await openTexts({ train: data, validation });
   const { folder, parts, tokenizerFile } = targets(to, texts);
   await noteFolders({ train: data, validation });

@@ -2,29 +2,38 @@
 
 import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
+import type { LockedFolder } from "../formats/index.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
 import {
   type CheckpointSummary,
   type Config,
   type DataSource,
   dataFilesOf,
+  type EndEvent,
   hasCheckpoint,
   loadSummary,
+  lockRun,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  type TrainingEvent,
   train,
 } from "../training/index.ts";
-import { changed, configurationOf } from "./configuration.ts";
+import { configurationOf } from "./configuration.ts";
 import { noteFolders } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { dataOf, dataOption, noCheckpoint, validationOption } from "./open.ts";
+import { dataOf, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { notesOfResuming, resumedConfig } from "./resuming.ts";
+import { dataListOption, namedData } from "./text-input.ts";
 
 interface Options {
   readonly preset?: string;
   readonly config?: string;
   readonly set: string[];
   readonly growAt: string[];
-  readonly data?: string[];
+  readonly data?: readonly string[];
+  readonly dataList?: string;
   readonly validation?: string[];
   readonly out?: string;
   readonly device: DeviceName;
@@ -51,10 +60,11 @@ export const trainCommand = () =>
       [],
     )
     .addOption(dataOption())
+    .addOption(dataListOption())
     .addOption(validationOption())
     .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
     .addOption(deviceOption())
-    .option("--resume", "go on from the checkpoint in --out, if there is one", false)
+    .option("--resume", "go on from the checkpoint in --out", false)
     .option("--from <run>", "start a new run from this one: its weights, optimiser state, tokenizer, model and step")
     .option("--restart", "with --from: from step 0, with fresh optimiser state, as for fine-tuning", false)
     .option(
@@ -64,62 +74,139 @@ export const trainCommand = () =>
     .option("--json", "print a summary as JSON at the end", false)
     .action(runTrain);
 
-async function runTrain(options: Options): Promise<void> {
-  const { config, data } = await whatToTrain(options);
+async function runTrain(given: Options): Promise<void> {
+  checkCombination(given);
+  const data = await namedData(given);
+  const options = { ...given, ...(data !== undefined && { data }) };
+  const folder = options.out === undefined ? undefined : await lockRun(options.out);
+  try {
+    const begun = await beginningOf(options);
+    try {
+      await follow(options, folder, begun);
+    } finally {
+      await begun.from?.close();
+    }
+  } finally {
+    await folder?.release();
+  }
+}
+
+function checkCombination({ out, resume, from, restart }: Options): void {
+  if (resume && out === undefined)
+    throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
+  if (restart && from === undefined)
+    throw new UserError("--restart: needs --from, the run whose weights to start from");
+}
+
+/** What to train, on what, and from where. */
+interface Begun {
+  readonly config: Config;
+  readonly data: DataSource;
+  readonly from?: OpenedCheckpoint;
+  /** Steps that were made before, of a run that is resumed. */
+  readonly made?: number;
+  readonly notes: readonly string[];
+}
+
+/** The configuration and data: of the checkpoint where one is gone on from, with the changes asked for. */
+async function beginningOf(options: Options): Promise<Begun> {
+  const { out, resume, from, restart } = options;
+  if (resume && out !== undefined) return resumed(options, out);
+  if (from === undefined) {
+    return { config: await configurationOf(options), data: dataFrom(options, { dataName: "" }), notes: [] };
+  }
+  if (!(await hasCheckpoint(from))) throw noCheckpoint(from);
+  const opened = await openCheckpoint(from);
+  try {
+    const { summary } = opened;
+    notePatches(summary);
+    checkTokenizer(options, summary, from);
+    const start = restart ? { ...summary.config, growth: [] } : summary.config;
+    const config = await configurationOf(options, start);
+    return { config, data: dataFrom(options, summary), from: opened, notes: [] };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+async function resumed(options: Options, out: string): Promise<Begun> {
+  if (!(await hasCheckpoint(out))) {
+    throw new UserError(`--resume: there is no run in ${out}; check --out, or leave --resume out to start one`);
+  }
+  const summary = await loadSummary(out);
+  notePatches(summary);
+  checkTokenizer(options, summary, out);
+  const config = resumedConfig(summary, options, out);
+  const { step } = summary.state;
+  const { steps } = config.training;
+  if (steps < step) {
+    throw new UserError(
+      `${out}: is at step ${step}, and training.steps is ${steps}; raise it, or start from the checkpoint anew with --from ${out} --restart`,
+    );
+  }
+  const data = dataFrom(options, summary);
+  return { config, data, made: step, notes: notesOfResuming(summary, config, data) };
+}
+
+async function follow(options: Options, folder: LockedFolder | undefined, begun: Begun): Promise<void> {
+  const { config, data, from, made, notes } = begun;
+  const { out, resume, device, json, restart } = options;
+  for (const line of notes) note(line);
   await noteFolders(data);
   const progress = new Progress();
+  const places = { ...(folder !== undefined && { out: folder }), ...(from !== undefined && { from }) };
+  let summary: Record<string, unknown> = {};
+  const all = async (signal: AbortSignal) => {
+    for await (const event of train({ config, data, resume, restart, device, signal, ...places })) {
+      progress.show(event);
+      summary = summarised(summary, event);
+      if (event.type !== "end") continue;
+      if (json) printJson({ ...summary, step: event.step, interrupted: event.interrupted });
+      conclude(event, { out, made, json });
+    }
+  };
   try {
-    await withInterrupt("stopping after this step", (signal) => follow(options, config, data, progress, signal));
+    await withInterrupt("stopping after this step", all);
   } finally {
     progress.stop();
   }
 }
 
-async function follow(options: Options, config: Config, data: DataSource, progress: Progress, signal: AbortSignal) {
-  const { out, resume, device, json, from, restart } = options;
-  let summary: Record<string, unknown> = {};
-  const places = { ...(out !== undefined && { out }), ...(from !== undefined && { from }) };
-  for await (const event of train({ config, data, resume, restart, device, signal, ...places })) {
-    progress.show(event);
-    if (event.type === "start") summary = { parameters: event.parameters.total };
-    if (event.type === "step")
-      summary = { ...summary, step: event.step, loss: event.loss, tokensPerSecond: event.tokensPerSecond };
-    if (event.type === "validation") {
+/** What `--json` prints at the end, with what an event adds. */
+function summarised(summary: Readonly<Record<string, unknown>>, event: TrainingEvent): Record<string, unknown> {
+  switch (event.type) {
+    case "start":
+      return { parameters: event.parameters.total };
+    case "step": {
+      const { step, loss, tokensPerSecond } = event;
+      return { ...summary, step, loss, tokensPerSecond };
+    }
+    case "validation": {
       const { validationLoss, perplexity, bitsPerByte } = event;
-      summary = { ...summary, validationLoss, perplexity, bitsPerByte };
+      return { ...summary, validationLoss, perplexity, bitsPerByte };
     }
-    if (event.type === "growth") summary = { ...summary, parameters: event.parametersAfter };
-    if (event.type !== "end") continue;
-    if (json) printJson({ ...summary, step: event.step, interrupted: event.interrupted });
-    if (event.interrupted) {
-      note(
-        out === undefined
-          ? `stopped at step ${event.step}`
-          : `stopped at step ${event.step}; go on with: tokenformer train --resume --out ${out}`,
-      );
-      process.exitCode = 130;
-    } else if (!json && out !== undefined) {
-      print(`trained ${event.step} steps, saved to ${out}; write with: tokenformer sample ${out} --prompt "…"`);
-    }
+    case "growth":
+      return { ...summary, parameters: event.parametersAfter };
+    default:
+      return summary;
   }
 }
 
-/** The configuration and data: of the checkpoint where one is gone on from, with the changes asked for. */
-async function whatToTrain(options: Options): Promise<{ config: Config; data: DataSource }> {
-  const { out, resume, from, restart } = options;
-  if (resume && out === undefined)
-    throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
-  if (restart && from === undefined)
-    throw new UserError("--restart: needs --from, the run whose weights to start from");
-  if (resume && out !== undefined && (await hasCheckpoint(out))) {
-    const summary = await tokenizerChecked(options, out);
-    return { config: changed(summary.config, options, out), data: dataFrom(options, summary) };
+/** Says how it ended. */
+function conclude(
+  { step, interrupted }: EndEvent,
+  { out, made, json }: { readonly out: string | undefined; readonly made: number | undefined; readonly json: boolean },
+): void {
+  if (interrupted) {
+    const saved = out === undefined ? "" : `; go on with: tokenformer train --resume --out ${out}`;
+    note(`stopped at step ${step}${saved}`);
+    process.exitCode = 130;
+  } else if (made === step) {
+    note(`${out}: was trained to its end, ${step} steps, before; to train on, add: --set training.steps=${2 * step}`);
+  } else if (!json && out !== undefined) {
+    print(`trained ${step} steps, saved to ${out}; write with: tokenformer sample ${out} --prompt "…"`);
   }
-  if (from === undefined) return { config: await configurationOf(options), data: dataFrom(options, { dataName: "" }) };
-  if (!(await hasCheckpoint(from))) throw noCheckpoint(from);
-  const summary = await tokenizerChecked(options, from);
-  const start = restart ? { ...summary.config, growth: [] } : summary.config;
-  return { config: await configurationOf(options, start), data: dataFrom(options, summary) };
 }
 
 /** The data named, else what the checkpoint was trained on, with other validation data where that is named. */
@@ -128,11 +215,12 @@ function dataFrom({ data, validation }: Options, summary: Pick<CheckpointSummary
   return validation === undefined ? source : { ...dataFilesOf(source), validation };
 }
 
-/** What is gone on from, where no tokenizer is named that would take the place of its own. */
-async function tokenizerChecked({ tokenizer }: Options, run: string): Promise<CheckpointSummary> {
-  const summary = await loadSummary(run);
-  if (tokenizer === undefined || summary.tokenizer === undefined) return summary;
+/** Refuses a tokenizer that would take the place of a checkpoint's own. */
+function checkTokenizer({ tokenizer, set }: Options, summary: CheckpointSummary, run: string): void {
+  const assigned = set.findLast((assignment) => assignment.startsWith("tokenizer="));
+  const option = tokenizer === undefined ? assigned && `--set ${assigned}` : `--tokenizer ${tokenizer}`;
+  if (option === undefined || summary.tokenizer === undefined) return;
   throw new UserError(
-    `--tokenizer ${tokenizer}: ${run} has a tokenizer of its own, which its model was trained with; leave the option out`,
+    `${option}: ${run} has a tokenizer of its own, which its model was trained with; leave the option out`,
   );
 }

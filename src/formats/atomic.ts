@@ -120,6 +120,9 @@ const REASONS: Readonly<Record<string, (doing: "read" | "write", folder: string)
   ELOOP: () => "its symbolic links form a loop; check the path",
   ENAMETOOLONG: () => "its name is too long; choose a shorter one",
   EMFILE: () => "too many files are open; raise the limit (ulimit -n) and run again",
+  ENFILE: () => "too many files are open on this computer; close some programs and run again",
+  EBUSY: () => "another program has it open; close that and run again",
+  ESTALE: () => "the network disk has lost it; look whether it is still there, and run again",
   EIO: () => "the disk reports a fault; check the disk and run again",
 };
 
@@ -134,11 +137,41 @@ export function explainFileError(error: unknown, doing: "read" | "write", file: 
   return new UserError(`cannot ${doing} ${file}: ${reason(doing, path.dirname(file))}`, { cause: error });
 }
 
-/** Makes a folder, with those above it, if it is not there. Throws a {@link UserError} of one line where it cannot. */
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+/**
+ * Makes a folder, with those above it, if it is not there. Node's own `recursive` says of a read-only file system that there is no
+ * such file, and tries for ever where a file system makes no folders, such as /proc.
+ *
+ * @returns the first that was made, if any.
+ * @throws UserError of one line where it cannot.
+ */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  try {
+    return await firstMade(path.resolve(folder));
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) {
+      throw new UserError(`cannot write ${folder}: no folder can be made there; choose another place`, {
+        cause: error,
+      });
+    }
     throw explainFileError(error, "write", folder);
-  });
+  }
+}
+
+async function firstMade(folder: string): Promise<string | undefined> {
+  try {
+    await mkdir(folder);
+    return folder;
+  } catch (error) {
+    if ((await statIfPresent(folder))?.isDirectory() === true) return undefined;
+    const parent = path.dirname(folder);
+    if (!hasCode(error, "ENOENT") || parent === folder) throw error;
+    const first = await firstMade(parent);
+    await mkdir(folder).catch(async (again: unknown) => {
+      // Another process may have made it meanwhile.
+      if ((await statIfPresent(folder))?.isDirectory() !== true) throw again;
+    });
+    return first ?? folder;
+  }
 }
 
 /** Whether there is something of that name. Throws where the file system does not tell. */

@@ -15,6 +15,7 @@ import {
   explainFileError,
   folderError,
   hasCode,
+  makeFolder,
   statIfPresent,
   syncFolder,
   temporaryName,
@@ -38,7 +39,7 @@ export async function commitFiles(
   files: Readonly<Record<string, (path: string) => Promise<void>>>,
 ): Promise<void> {
   try {
-    const created = await mkdir(directory, { recursive: true });
+    const created = await makeFolder(directory);
     await recoverDirectory(directory);
     for (const name of Object.keys(files)) await checkTarget(directory, name);
     const writing = path.join(directory, temporaryName());

@@ -16,7 +16,11 @@ export function parseJson(text: string, file: string): unknown;
 export function parseJson<Value>(text: string, file: string, schema: ZodType<Value>): Value;
 export function parseJson(text: string, file: string, schema?: ZodType): unknown {
   const value = parsed(text, file);
-  if (schema === undefined) return value;
+  return schema === undefined ? value : checkJson(value, file, schema);
+}
+
+/** What a schema makes of a value that a file holds. Throws a `UserError` as `parseJson` does. */
+export function checkJson<Value>(value: unknown, file: string, schema: ZodType<Value>): Value {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [first] = result.error.issues;

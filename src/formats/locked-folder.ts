@@ -8,13 +8,13 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { explainFileError, hasCode, statIfPresent, writeFileAtomic } from "./atomic.ts";
+import { explainFileError, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./atomic.ts";
 import { commitFiles, namesIn, removeEmpty } from "./directory.ts";
 import { ownIdentity, stillRuns } from "./processes.ts";
 
@@ -67,9 +67,7 @@ export class LockedFolder implements WritableFolder {
    * @throws UserError where another process has it, which is named, or it cannot be written
    */
   static async take(directory: string, others: readonly string[] = []): Promise<LockedFolder> {
-    const created = await mkdir(directory, { recursive: true }).catch((error: unknown) => {
-      throw explainFileError(error, "write", directory);
-    });
+    const created = await makeFolder(directory);
     try {
       return new LockedFolder(directory, await lockIn(directory, [directory, ...others]), created);
     } catch (error) {

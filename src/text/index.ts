@@ -3,7 +3,7 @@
 export { embeddedAddresses } from "./addresses.ts";
 export { type Book, embeddedBook } from "./book.ts";
 export * from "./portable.ts";
-export { readText } from "./text-file.ts";
+export { decodeText, readText } from "./text-file.ts";
 export {
   headerName,
   openTokenFile,

@@ -21,6 +21,14 @@ export async function readText(file: string): Promise<string> {
   } catch (error) {
     throw explainFileError(error, "read", file);
   }
+  return decodeText(bytes, file);
+}
+
+/**
+ * The text that bytes are in UTF-8, without a byte order mark. Throws a `UserError` where they are none.
+ * @param file what messages call them
+ */
+export function decodeText(bytes: Uint8Array, file: string): string {
   if (!isUtf8(bytes)) {
     throw new UserError(
       `${file}: is not UTF-8 at byte ${invalidByte(bytes)}, expected a text file in UTF-8; convert it to UTF-8`,

@@ -52,11 +52,13 @@ export async function newBeginning({ config, corpus: given }: BeginningOptions):
 }
 
 /**
- * The run of a checkpoint, as it was: with its weights, tokenizer and model, and with the growth that it has applied; plans
- * that repeat it are not applied again. Throws a `UserError` for growth that cannot be, or another tokenizer.
+ * The run of a checkpoint, as it was: with its weights, tokenizer and model, but for the dropout, and with the growth that it has
+ * applied; plans that repeat it are not applied again. Throws a `UserError` for growth that cannot be, or another tokenizer.
  */
 export async function resumedBeginning(checkpoint: Checkpoint, options: ContinuationOptions): Promise<Beginning> {
-  const { state, progress } = checkpoint;
+  const { progress, config: own } = checkpoint;
+  const { model } = options.config ?? own;
+  const state = { ...checkpoint.state, config: withDropout(checkpoint.state.config, model) };
   return goingOn(checkpoint, { state, progress }, options);
 }
 
@@ -139,6 +141,10 @@ function sameModel(model: Complete, wanted: ModelConfig, where: string): Complet
       `${where}: its model.${key} is ${JSON.stringify(known[key])}, not ${JSON.stringify(value)}; going on from there keeps its model: leave the model out, or give that of its config.json`,
     );
   }
+  return withDropout(model, wanted);
+}
+
+function withDropout(model: Complete, wanted: ModelConfig): Complete {
   return model.type === "bigram" || wanted.type === "bigram" ? model : { ...model, dropout: wanted.dropout };
 }
 

@@ -1,14 +1,15 @@
 /** Reading a checkpoint from its files, wherever these are. */
 
-import { z } from "zod";
+import type { z } from "zod";
 import { UserError } from "../errors.ts";
-import { type ByteSource, memorySource, parseJson } from "../formats/portable.ts";
+import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { type Complete, parametersOf, sites } from "../model/index.ts";
 import { loadTokenizer } from "../text/portable.ts";
 import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
 import { holdsNothing, type OpenedTensors, openTensors, readTensors } from "./checkpoint-tensors.ts";
 import { type Config, configSchema, FORMAT_VERSION } from "./config.ts";
+import { patched, patchesOf, versionOf } from "./patches.ts";
 import { completed } from "./vocabulary.ts";
 
 /** Where the files of a checkpoint are. */
@@ -50,19 +51,21 @@ export async function readCheckpoint(folder: CheckpointFolder): Promise<Checkpoi
 
 /** All but the weights and the optimiser's state. */
 export async function readSummary(folder: CheckpointFolder): Promise<CheckpointSummary> {
-  const config = await readConfig(folder);
-  const training = await readVersioned(folder, "training.json", trainingFileSchema);
+  const { value: config, applied: configPatches } = await readVersioned(folder, "config.json", configSchema);
+  const { value: training, applied } = await readVersioned(folder, "training.json", trainingFileSchema);
+  const patches = [...configPatches, ...applied];
   const tokenizer = folder.has("tokenizer.json") ? await tokenizerIn(folder) : undefined;
   const model = completed(config.model, tokenizer, folder.pathOf("config.json"));
   const lineage = new Map(Object.entries(training.lineage));
   const { step, updates, ramps, rewarm, progress } = training;
   const state = { config: model, step, updates, lineage, ramps, rewarm };
   const { name: dataName, files: data } = training.data;
-  return { config, state, tokenizer, progress, dataName, ...(data !== undefined && { data }) };
+  const others = { ...(data !== undefined && { data }), ...(patches.length > 0 && { patches }) };
+  return { config, state, tokenizer, progress, dataName, ...others };
 }
 
 export async function readConfig(folder: CheckpointFolder): Promise<Config> {
-  return readVersioned(folder, "config.json", configSchema);
+  return (await readVersioned(folder, "config.json", configSchema)).value;
 }
 
 /** The weights, one tensor in memory at a time. */
@@ -87,16 +90,22 @@ async function tokenizerIn(folder: CheckpointFolder) {
   return loadTokenizer(parseJson(text, name), name);
 }
 
-/** JSON that a schema checks, but a newer version is told from a damaged file. */
-async function readVersioned<Value>(folder: CheckpointFolder, file: string, schema: z.ZodType<Value>): Promise<Value> {
+/** JSON that a schema checks. That of an older version is patched before, and a newer one is told from a damaged file. */
+async function readVersioned<Value>(
+  folder: CheckpointFolder,
+  file: keyof typeof patchesOf,
+  schema: z.ZodType<Value>,
+): Promise<{ value: Value; applied: readonly string[] }> {
   const { text, name } = await readText(folder, file);
-  const version = z.looseObject({ formatVersion: z.number() }).safeParse(parseJson(text, name));
-  if (version.success && version.data.formatVersion > FORMAT_VERSION) {
+  const found = parseJson(text, name);
+  const version = versionOf(found);
+  if (version > FORMAT_VERSION) {
     throw new UserError(
-      `${name}: has format version ${version.data.formatVersion}, this program reads up to ${FORMAT_VERSION}; install a newer tokenformer`,
+      `${name}: has format version ${version}, this program reads up to ${FORMAT_VERSION}; install a newer tokenformer`,
     );
   }
-  return parseJson(text, name, schema);
+  const { value, applied } = patched(found, patchesOf[file]);
+  return { value: checkJson(value, name, schema), applied: applied.map((patch) => `${name}: ${patch}`) };
 }
 
 async function readText(folder: CheckpointFolder, file: string): Promise<{ text: string; name: string }> {

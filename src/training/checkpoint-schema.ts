@@ -82,6 +82,8 @@ export interface CheckpointSummary {
   /** Where that text is. Absent where the caller opened it; then its name may be a path. */
   readonly data?: DataFiles | undefined;
   readonly progress: Progress;
+  /** What made files of an older version readable, to be told: "run/training.json: the version is noted". */
+  readonly patches?: readonly string[];
 }
 
 export interface Checkpoint extends CheckpointSummary {

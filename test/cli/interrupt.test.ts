@@ -1,7 +1,10 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
-const { start, answer, metrics } = useCommandLine();
+const { at, main, start, answer, metrics } = useCommandLine();
 
 const ENDLESS = ["train", "--data", "text.txt", ...TINY, "--set", "training.steps=1000000"];
 
@@ -37,4 +40,49 @@ it("stops at once on a second Ctrl-C, and its folder stays whole", async () => {
   expect(code).toBeNull();
   expect(stderr).toMatch(/press Ctrl-C again to stop at once\n$/);
   expect(json(await answer("inspect", "slow", "--json"))).toMatchObject({ step: 0 });
+});
+
+it.each(["SIGTERM", "SIGHUP"] as const)(
+  "saves on %s as on Ctrl-C, and a SIGHUP after it does not cut that short",
+  async (signal) => {
+    const running = start(...ENDLESS, "--out", signal);
+    await running.shown(/step 0 {2}validation loss/);
+    running.signal(signal);
+    running.signal("SIGHUP");
+    const { code, stderr } = await running.outcome;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/\nstopped at step \d+; go on with: tokenformer train --resume --out SIG/);
+    expect(json(await answer("inspect", signal, "--json"))).toHaveProperty("step");
+  },
+);
+
+/** Runs a command whose output is read up to its first line, or not at all. */
+const shell = (command: string) => promisify(execFile)("bash", ["-c", command], { cwd: at() });
+
+it.each([
+  ["reads the first line of all that it says", "2>&1 | head -1"],
+  ["reads nothing", "2>&1 | true"],
+  ["reads nothing of what it says beside", "2> >(true)"],
+])("trains to the end where someone %s", async (what, pipe) => {
+  const out = what.replaceAll(" ", "-");
+  const train = ["train", "--data", "text.txt", ...TINY, "--set", "training.evaluateEvery=1", "--out", out];
+  const words = [process.execPath, main, ...train].map((word) => `'${word}'`).join(" ");
+  const { stdout } = await shell(`set -o pipefail; ${words} ${pipe} || echo "failed with $?"`);
+  expect(stdout).not.toContain("failed");
+  expect(json(await answer("inspect", out, "--json"))).toMatchObject({ step: 6 });
+});
+
+it("ends a text that nobody reads on, without a word", async () => {
+  await answer("train", "--data", "text.txt", ...TINY, "--out", "short");
+  const words = [process.execPath, main, "sample", "short", "--tokens", "1000000"].map((word) => `'${word}'`).join(" ");
+  const { stdout, stderr } = await shell(`set -o pipefail; ${words} | head -c 20 | wc -c || echo "failed with $?"`);
+  expect({ stdout, stderr }).toEqual({ stdout: "20\n", stderr: "" });
+});
+
+it.skipIf(!existsSync("/dev/full"))("trains to the end where its output goes to a full disk, and says so", async () => {
+  const train = ["train", "--data", "text.txt", ...TINY, "--out", "full", "--json"];
+  const words = [process.execPath, main, ...train].map((word) => `'${word}'`).join(" ");
+  const { stdout } = await shell(`${words} 2>&1 >/dev/full; echo "ended with $?"`);
+  expect(stdout).toMatch(/\ntokenformer: the standard output cannot be written: ENOSPC[^\n]*\nended with 1\n$/);
+  expect(json(await answer("inspect", "full", "--json"))).toMatchObject({ step: 6 });
 });

@@ -1,8 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
-const { at, run, answer, metrics } = useCommandLine();
+const { at, main, run, answer, metrics } = useCommandLine();
 
 const FILES = ["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "training.json"];
 const number = expect.any(Number);
@@ -254,5 +255,43 @@ describe("grow", () => {
     expect(stderr).toBe(
       "saved to twice; train on with: tokenformer train --resume --out twice --set training.steps=506\n",
     );
+  });
+});
+
+describe("what is too long for a command line", () => {
+  it("comes from files: prompts, without their last line break, and names of data", async () => {
+    await writeFile(at("prompt.txt"), "the sea\n");
+    await writeFile(at("names.txt"), "text.txt\n\ntext.txt\n");
+    await answer("train", ...TINY, "--data-list", "names.txt", "--out", "listed");
+    expect(json(await answer("inspect", "listed", "--json"))).toMatchObject({
+      data: `${at("text.txt")}, ${at("text.txt")}`,
+    });
+    const sampled = await answer("sample", "listed", "--prompt-file", "prompt.txt", "--tokens", "5");
+    expect(sampled).toBe(await answer("sample", "listed", "--prompt", "the sea", "--tokens", "5"));
+    expect(await run("train", ...TINY, "--data-list", "gone.txt", "--out", "none")).toMatchObject({
+      stderr: "tokenformer: cannot read gone.txt: there is no such file; check the path\n",
+    });
+  });
+
+  it("comes from standard input", async () => {
+    await answer("train", ...TINY, "--data", "text.txt", "--out", "piped");
+    const sample = spawnSync(
+      process.execPath,
+      [main, "sample", "piped", "--prompt-file", "-", "--tokens", "5", "--json"],
+      { cwd: at(), input: "the whale ".repeat(3000), encoding: "utf8" },
+    );
+    expect(json(sample.stdout)).toMatchObject({ prompt: "the whale ".repeat(3000) });
+    const made = spawnSync(process.execPath, [main, "tokenize", "--data-list", "-", "--to", "piped.bin"], {
+      cwd: at(),
+      input: "text.txt\n".repeat(1000),
+      encoding: "utf8",
+    });
+    expect(made.stdout).toMatch(/^piped\.bin: 4000999 tokens/);
+    const none = spawnSync(process.execPath, [main, "tokenize", "--data-list", "-", "--to", "none.bin"], {
+      cwd: at(),
+      input: "\n",
+      encoding: "utf8",
+    });
+    expect(none.stderr).toBe("tokenformer: --data-list -: has no names, expected one a line; name files or folders\n");
   });
 });

@@ -1,8 +1,15 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import files, { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../src/errors.ts";
-import { explainFileError, temporaryName, temporaryOwner, writeFileAtomic } from "../../src/formats/atomic.ts";
+import {
+  explainFileError,
+  makeFolder,
+  temporaryName,
+  temporaryOwner,
+  writeFileAtomic,
+} from "../../src/formats/atomic.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();
@@ -148,4 +155,52 @@ test("temporary names tell their process and differ", () => {
   expect(temporaryOwner(".writing-12-00ff00ff")).toBe(12);
   expect(temporaryOwner("model.safetensors")).toBeUndefined();
   expect(temporaryOwner(".writing-12-00ff00ff.bak")).toBeUndefined();
+});
+
+describe("makeFolder", () => {
+  test("makes what is missing, and tells the first that it made", async () => {
+    expect(await makeFolder(folder.at("a", "b", "c"))).toBe(folder.at("a"));
+    expect(await makeFolder(folder.at("a", "b", "d"))).toBe(folder.at("a", "b", "d"));
+    expect(await makeFolder(folder.at("a", "b"))).toBeUndefined();
+    const together = Array.from({ length: 8 }, () => makeFolder(folder.at("x", "y", "z")));
+    expect(new Set(await Promise.all(together)).has(folder.at("x"))).toBe(true);
+  });
+
+  test("says what stands in the way", async () => {
+    await writeFile(folder.at("file"), "");
+    expect(await failure(makeFolder(folder.at("file")))).toBe(
+      `UserError: cannot write ${folder.at("file")}: there is a file where a folder should be; remove it or check the path`,
+    );
+    expect(await failure(makeFolder(folder.at("file", "in", "it")))).toBe(
+      `UserError: cannot write ${folder.at("file", "in", "it")}: a part of its path is a file where a folder should be; check the path`,
+    );
+  });
+
+  test.skipIf(process.platform !== "linux")("ends where a file system makes no folders", async () => {
+    expect(await failure(makeFolder("/proc/a/b"))).toBe(
+      "UserError: cannot write /proc/a/b: no folder can be made there; choose another place",
+    );
+  });
+
+  test.each([
+    ["EROFS", "the file system is read-only; choose another folder"],
+    ["EACCES", `permission denied; ask for write access to it and to `],
+    ["ENOSPC", "the disk is full; free some space and run again"],
+  ])("tells %s as what it is, however deep the folder", async (code, reason) => {
+    const { mkdir: original } = files;
+    Object.assign(files, {
+      mkdir: async (made: string) => {
+        if (made === folder.at("new")) throw Object.assign(new Error(code), { code });
+        return original(made);
+      },
+    });
+    syncBuiltinESMExports();
+    try {
+      const message = await failure(makeFolder(folder.at("new", "deep")));
+      expect(message).toContain(`UserError: cannot write ${folder.at("new", "deep")}: ${reason}`);
+    } finally {
+      files.mkdir = original;
+      syncBuiltinESMExports();
+    }
+  });
 });

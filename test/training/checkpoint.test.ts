@@ -197,7 +197,7 @@ describe("damage is told in a line", () => {
     expect(await replaced('"formatVersion": 1', '"formatVersion": 2')).toMatchInlineSnapshot(
       `"UserError: <folder>/run/config.json: has format version 2, this program reads up to 1; install a newer tokenformer"`,
     );
-    expect(await replaced('"formatVersion": 1', '"formatVersion": 0')).toMatchInlineSnapshot(
+    expect(await replaced('"formatVersion": 1', '"formatVersion": -1')).toMatchInlineSnapshot(
       `"UserError: <folder>/run/config.json: formatVersion: Invalid input: expected 1; correct the file"`,
     );
     expect(await replaced('"width": 12', '"width": 13')).toMatchInlineSnapshot(
@@ -224,7 +224,7 @@ describe("damage is told in a line", () => {
       `"UserError: <folder>/run/training.json: step: Too small: expected number to be >=0; correct the file"`,
     );
     expect(await complaint(() => writeFile(at("training.json"), "{}"))).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/training.json: formatVersion: Invalid input: expected 1 (and 6 more); correct the file"`,
+      `"UserError: <folder>/run/training.json: step: Invalid input: expected number, received undefined (and 5 more); correct the file"`,
     );
   });
 

@@ -1,0 +1,97 @@
+/** A run that is gone on with from the command line: what of the options applies to it, and what that changes. */
+
+import { UserError } from "../errors.ts";
+import { sameJson } from "../formats/index.ts";
+import {
+  absoluteData,
+  type CheckpointSummary,
+  type Config,
+  type DataSource,
+  learningRateAt,
+  nameOfData,
+  scheduleOf,
+} from "../training/index.ts";
+import { type ConfigurationOptions, changed } from "./configuration.ts";
+
+export interface ResumeOptions extends ConfigurationOptions {
+  readonly from?: string;
+  readonly restart: boolean;
+}
+
+/**
+ * The configuration of a run, with the changes asked for. Its model, but for the dropout, and its tokenizer stay.
+ * @throws UserError that names an option which does not apply
+ */
+export function resumedConfig(summary: CheckpointSummary, options: ResumeOptions, out: string): Config {
+  for (const name of ["preset", "config", "from"] as const) {
+    const value = options[name];
+    if (value === undefined) continue;
+    throw new UserError(
+      `--${name} ${value}: a run that is resumed has its own ${name === "from" ? "weights" : "configuration"}, in ${out}; leave the option out${name === "from" ? "" : ", and change keys with --set"}`,
+    );
+  }
+  const config = changed(summary.config, options, out);
+  refuseOtherModel(summary.state.config, config, out);
+  if (summary.tokenizer !== undefined && config.tokenizer !== summary.config.tokenizer) {
+    throw new UserError(
+      `tokenizer: ${out} has a tokenizer of its own, "${summary.config.tokenizer}", which its model was trained with; leave "${config.tokenizer}" out`,
+    );
+  }
+  return config;
+}
+
+function refuseOtherModel(known: Config["model"], { model }: Config, out: string): void {
+  const [before, after] = [valuesOf({ model: known }), valuesOf({ model })];
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
+    if (key === "model.dropout" || sameJson(before.get(key), after.get(key))) continue;
+    throw new UserError(
+      `${key}: is ${JSON.stringify(before.get(key))} in ${out}, not ${JSON.stringify(after.get(key))}; a run that is resumed keeps its model: leave it out, grow it, or start another run`,
+    );
+  }
+}
+
+/** What a user should know of a run before it goes on: what is changed, and what follows from it. */
+export function notesOfResuming(summary: CheckpointSummary, config: Config, data: DataSource): string[] {
+  const [before, after] = [valuesOf(summary.config), valuesOf(config)];
+  const keys = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (key) => !sameJson(before.get(key), after.get(key)),
+  );
+  const told = (value: unknown) => (value === undefined ? "unset" : JSON.stringify(value));
+  return [
+    ...keys.map((key) => `${key}: ${told(before.get(key))} → ${told(after.get(key))}`),
+    ...rateNotes(summary, config),
+    ...dataNotes(summary, data),
+  ];
+}
+
+/** Rates that differ by less are the same to a reader. */
+const SAME_RATE = 0.02;
+
+/** Where another schedule has the rate jump. */
+function rateNotes({ config: known, state: { step, rewarm } }: CheckpointSummary, config: Config): string[] {
+  const [before, after] = [known, config].map((each) => learningRateAt(step, scheduleOf(each), rewarm));
+  if (before === undefined || after === undefined || Math.abs(after - before) <= SAME_RATE * before) return [];
+  const steps = config.training.steps;
+  const stretched = steps === known.training.steps ? "" : `, as the schedule now ends at step ${steps}`;
+  return [
+    `the learning rate jumps from ${before.toExponential(2)} to ${after.toExponential(2)} at step ${step}${stretched}; training.learningRate and training.schedule change that`,
+  ];
+}
+
+function dataNotes({ data: known }: CheckpointSummary, data: DataSource): string[] {
+  if (known === undefined) return [];
+  const now = absoluteData(data);
+  if (sameJson(known, now)) return [];
+  return [`other data than before: ${nameOfData(now)}, not ${nameOfData(known)}`];
+}
+
+/** The values in a configuration by their paths; lists are one value. */
+function valuesOf(value: object, path = ""): Map<string, unknown> {
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) => {
+      const full = path === "" ? key : `${path}.${key}`;
+      const isObject = typeof inner === "object" && inner !== null && !Array.isArray(inner);
+      return isObject ? [...valuesOf(inner, full)] : [[full, inner] as const];
+    }),
+  );
+}

@@ -1,0 +1,108 @@
+/** What of the options applies to a run that is gone on with, and what is said of it. */
+
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { json, TINY, useCommandLine } from "../support/command-line.ts";
+
+const { at, run, answer } = useCommandLine();
+
+beforeAll(async () => {
+  await answer("train", "--data", "text.txt", ...TINY, "--out", "run");
+  await writeFile(at("config.json"), JSON.stringify({ model: { type: "bigram", context: 8 } }));
+  await writeFile(at("other.txt"), await readFile(at("text.txt")));
+});
+
+const resume = (...more: string[]) => ["train", "--resume", "--out", "run", ...more];
+
+const KEPT = "a run that is resumed keeps its model: leave it out, grow it, or start another run";
+
+/** Options that cannot apply, and the line that answers. */
+const refused: readonly (readonly [args: readonly string[], message: string])[] = [
+  [
+    ["train", "--resume", "--out", "rum"],
+    "--resume: there is no run in rum; check --out, or leave --resume out to start one",
+  ],
+  [
+    resume("--config", "no-such-file.json"),
+    "--config no-such-file.json: a run that is resumed has its own configuration, in run; leave the option out, and change keys with --set",
+  ],
+  [
+    resume("--preset", "nope"),
+    "--preset nope: a run that is resumed has its own configuration, in run; leave the option out, and change keys with --set",
+  ],
+  [resume("--from", "run"), "--from run: a run that is resumed has its own weights, in run; leave the option out"],
+  [resume("--set", "model.width=64"), `model.width: is 16 in run, not 64; ${KEPT}`],
+  [resume("--set", "model.tokens.query=24"), `model.tokens.query: is 8 in run, not 24; ${KEPT}`],
+  [resume("--set", 'model.activation="softmax"'), `model.activation: is "l2_norm_gelu" in run, not "softmax"; ${KEPT}`],
+  [
+    resume("--set", "tokenizer=bpe:300"),
+    "--set tokenizer=bpe:300: run has a tokenizer of its own, which its model was trained with; leave the option out",
+  ],
+  [
+    resume("--tokenizer", "bpe:300"),
+    "--tokenizer bpe:300: run has a tokenizer of its own, which its model was trained with; leave the option out",
+  ],
+  [
+    resume("--set", "training.steps=5"),
+    "run: is at step 6, and training.steps is 5; raise it, or start from the checkpoint anew with --from run --restart",
+  ],
+  [
+    ["train", "--from", "run", "--out", "new", "--set", "tokenizer=bpe:300", "--set", "training.steps=9"],
+    "--set tokenizer=bpe:300: run has a tokenizer of its own, which its model was trained with; leave the option out",
+  ],
+];
+
+describe("what cannot apply is refused by name, and nothing is written:", () => {
+  it.each(refused)("%j", async (args, message) => {
+    const before = await readdir(at(), { recursive: true });
+    expect(await run(...args)).toEqual({ code: 1, stdout: "", stderr: `tokenformer: ${message}\n` });
+    expect(await readdir(at(), { recursive: true })).toEqual(before);
+  });
+});
+
+describe("what applies", () => {
+  it("is told, and is in the configuration from there on", async () => {
+    await cp(at("run"), at("changed"), { recursive: true });
+    const changes = ["training.steps=9", "model.dropout=0.25", "training.clip=0.5"].flatMap((set) => ["--set", set]);
+    const { code, stderr } = await run("train", "--resume", "--out", "changed", ...changes);
+    expect(code, stderr).toBe(0);
+    expect(stderr.split("\n").slice(0, 3)).toEqual([
+      "model.dropout: 0 → 0.25",
+      "training.steps: 6 → 9",
+      "training.clip: 1 → 0.5",
+    ]);
+    const { config } = json(await answer("inspect", "changed", "--json")) as { config: Record<string, object> };
+    expect(config).toMatchObject({ model: { dropout: 0.25 }, training: { steps: 9, clip: 0.5 } });
+  });
+
+  it("is told with the jump of the learning rate that it makes, and with other data", async () => {
+    await cp(at("run"), at("stretched"), { recursive: true });
+    const more = ["--set", "training.steps=12", "--data", "other.txt"];
+    const { stderr } = await run("train", "--resume", "--out", "stretched", ...more);
+    expect(stderr.split("\n").slice(0, 3)).toEqual([
+      "training.steps: 6 → 12",
+      "the learning rate jumps from 1.00e-4 to 5.50e-4 at step 6, as the schedule now ends at step 12; training.learningRate and training.schedule change that",
+      `other data than before: ${at("other.txt")}, not ${at("text.txt")}`,
+    ]);
+  });
+
+  it("is not told where nothing changes", async () => {
+    const constant = ["--set", "training.schedule=constant"];
+    await answer("train", "--data", "text.txt", ...TINY, ...constant, "--out", "constant");
+    const more = ["--data", "text.txt", "--set", "training.steps=8"];
+    const { stderr } = await run("train", "--resume", "--out", "constant", ...more);
+    expect(stderr).toMatch(/^training\.steps: 6 → 8\ntokenformer, /);
+  });
+});
+
+it("a run that is at its end is left as it is, and that is said", async () => {
+  const weights = () => readFile(at("run", "model.safetensors"), "base64");
+  const before = await weights();
+  const { code, stdout, stderr } = await run(...resume());
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+  expect(stderr).toMatch(
+    /\nrun: was trained to its end, 6 steps, before; to train on, add: --set training\.steps=12\n$/,
+  );
+  expect(json(await answer(...resume("--json")))).toMatchObject({ step: 6, interrupted: false });
+  expect(await weights()).toBe(before);
+});
