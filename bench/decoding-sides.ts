@@ -24,6 +24,9 @@ import {
 import { openPeer } from "tokenformer/benchmark";
 import { toTransformersJs } from "./transformers-js-layout.ts";
 
+// Sessions of this thread send no telemetry either.
+process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+
 /** A way of decoding. */
 export interface Side {
   readonly name: string;

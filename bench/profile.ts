@@ -13,6 +13,9 @@ import { emitOnnx, givenOf, gradientsOf, modelOf, openDevice, Trainer } from "to
 import { batchesOf, stateOf, workModels, workNames, workOf } from "tokenformer/benchmark";
 import { countOf, machine, median, oneOf } from "./measure.ts";
 
+// Sessions of this thread send no telemetry either.
+process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+
 const { values: options } = parseArgs({
   options: {
     size: { type: "string", default: "124m" },

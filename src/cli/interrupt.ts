@@ -5,28 +5,31 @@ import { note } from "./output.ts";
 export const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Runs `work` with a signal that aborts on any of these. A second SIGINT or SIGTERM ends the process at once; of SIGHUP, shells
- * and service managers send more than one, or one after SIGTERM.
+ * Runs `work` with a signal that aborts on any of these. SIGINT or SIGTERM for the second time ends the process at once; SIGHUP
+ * does not, as shells send it more than once, nor one after another, as service managers send SIGTERM and SIGHUP together.
  */
 export async function withInterrupt<Result>(
   message: string,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const abort = new AbortController();
+  const seen = new Set<NodeJS.Signals>();
   const stop = (signal: NodeJS.Signals) => {
     if (!abort.signal.aborted) {
       abort.abort();
       note(`\n${message}; press Ctrl-C again to stop at once`);
-    } else if (signal !== "SIGHUP") {
+    } else if (seen.has(signal) && signal !== "SIGHUP") {
       // Without its handler the signal ends the process at once. `process.exit` would abort in the midst of a step.
       process.off(signal, stop);
       process.kill(process.pid, signal);
     }
+    seen.add(signal);
   };
   for (const signal of SIGNALS) process.on(signal, stop);
   try {
     return await work(abort.signal);
   } finally {
-    for (const signal of SIGNALS) process.off(signal, stop);
+    // A SIGHUP that comes late does not change how it ended.
+    for (const signal of SIGNALS) if (signal !== "SIGHUP" || !abort.signal.aborted) process.off(signal, stop);
   }
 }

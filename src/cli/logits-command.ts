@@ -3,7 +3,7 @@
 import { Command } from "commander";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { readJson, writeSafetensors } from "../formats/index.ts";
+import { readJson, statIfPresent, writeSafetensors } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { Inference } from "../training/index.ts";
 import { type OpenedRun, withModel, withRun } from "./open.ts";
@@ -25,6 +25,10 @@ export const logitsCommand = () =>
     .action(runLogits);
 
 async function runLogits(run: string, options: Options): Promise<void> {
+  const { to } = options;
+  if ((await statIfPresent(to))?.isFile() === true) {
+    throw new UserError(`--to ${to}: there is such a file already; choose another name`);
+  }
   return withRun(run, (opened) => writeLogits(opened, options));
 }
 

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { UserError } from "../errors.ts";
 import type { FileContents } from "./byte-source.ts";
 
@@ -45,12 +46,28 @@ async function replaceFile(file: string, data: FileContents, mode: number): Prom
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    await move(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
   await syncFolder(path.dirname(file));
+}
+
+/** How long Windows may take, in milliseconds, until a reader, or who looks for viruses, lets go of a file. */
+const LETTING_GO = 5000;
+
+/** Renames; a file that is there is replaced. Windows refuses that while someone has it open, so there it is tried for a while. */
+export async function move(from: string, to: string): Promise<void> {
+  for (const end = Date.now() + LETTING_GO; ; ) {
+    try {
+      return await rename(from, to);
+    } catch (error) {
+      const isHeld = process.platform === "win32" && hasCode(error, "EPERM", "EACCES", "EBUSY");
+      if (!isHeld || Date.now() > end) throw error;
+    }
+    await setTimeout(20);
+  }
 }
 
 /** A fresh name for something half written: `.writing-<process id>-<random>`. {@link temporaryOwner} reads it back. */

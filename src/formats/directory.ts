@@ -8,7 +8,7 @@
  * `LockedFolder` sees to that.
  */
 
-import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, open, readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../errors.ts";
 import {
@@ -16,6 +16,7 @@ import {
   folderError,
   hasCode,
   makeFolder,
+  move,
   statIfPresent,
   syncFolder,
   temporaryName,
@@ -24,11 +25,11 @@ import {
 import { isAlive } from "./processes.ts";
 
 /** The folder of new files that are in effect but not all in their place yet. */
-export const COMMIT = ".commit";
+const COMMIT = ".commit";
 
 /**
  * Replaces files of `directory` together: a crash at any instant leaves either all old or all new ones, as read
- * through {@link committedFile}. Creates the folder where it is missing; leaves files that are not named alone.
+ * through {@link inEffect}. Creates the folder where it is missing; leaves files that are not named alone.
  *
  * @param files for each plain file name, a function that writes the file at the path it is given.
  * @throws UserError where the disk is full, the folder cannot be written or a folder is in the way; then the old files
@@ -73,17 +74,25 @@ export async function removeEmpty(folder: string, last: string): Promise<void> {
 }
 
 /**
- * Where to read the file `name` of `directory` from: an interrupted commit may have left it in `.commit/`. Writes
- * nothing, and does not say whether the file is there. While another process commits, the file may move just before
- * it is opened: ask again then.
+ * What `look` gives for the file `name` of `directory` that is in effect: the one in `.commit/`, or else the one in its place;
+ * undefined where there is neither. While another process commits, it is one that was in effect during the call.
+ *
+ * @throws UserError where the file system does not tell.
  */
-export async function committedFile(directory: string, name: string): Promise<string> {
-  const committed = path.join(directory, COMMIT, name);
-  try {
-    return (await statIfPresent(committed)) === undefined ? path.join(directory, name) : committed;
-  } catch (error) {
-    throw explainFileError(error, "read", committed);
+export async function inEffect<Result>(
+  directory: string,
+  name: string,
+  look: (file: string) => Promise<Result>,
+): Promise<Result | undefined> {
+  const place = path.join(directory, name);
+  for (const file of [path.join(directory, COMMIT, name), place]) {
+    try {
+      return await look(file);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT", "ENOTDIR")) throw explainFileError(error, "read", place);
+    }
   }
+  return undefined;
 }
 
 /**
@@ -128,12 +137,12 @@ async function writeInto(writing: string, name: string, write: (path: string) =>
 async function publish(writing: string, directory: string): Promise<void> {
   const commit = path.join(directory, COMMIT);
   try {
-    await rename(writing, commit);
+    await move(writing, commit);
   } catch (error) {
     if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
     // Another process committed in the meantime: its files take their places first.
     await moveCommitted(directory);
-    await rename(writing, commit);
+    await move(writing, commit);
   }
 }
 
@@ -142,7 +151,7 @@ async function moveCommitted(directory: string): Promise<void> {
   const commit = path.join(directory, COMMIT);
   if ((await statIfPresent(commit)) === undefined) return;
   for (const name of await namesIn(commit)) {
-    await unless(["ENOENT"], rename(path.join(commit, name), path.join(directory, name)));
+    await unless(["ENOENT"], move(path.join(commit, name), path.join(directory, name)));
   }
   await syncFolder(directory);
   await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], rmdir(commit));

@@ -1,5 +1,5 @@
 export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./atomic.ts";
-export { committedFile, recoverDirectory } from "./directory.ts";
+export { inEffect, recoverDirectory } from "./directory.ts";
 export { openFile } from "./file-range.ts";
 export { readJson, writeJson } from "./json.ts";
 export { LockedFolder, type WritableFolder, withFolder, writeNewFiles } from "./locked-folder.ts";

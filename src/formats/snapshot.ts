@@ -6,9 +6,8 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UserError } from "../errors.ts";
-import { explainFileError, hasCode } from "./atomic.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { COMMIT } from "./directory.ts";
+import { inEffect } from "./directory.ts";
 import { sourceOf } from "./file-range.ts";
 
 /** Files that are held open, all of one commit. Close it after use. */
@@ -64,7 +63,7 @@ async function openAll(directory: string, names: readonly string[]): Promise<Ope
   const files = new Map<string, OpenFile>();
   try {
     for (const name of names) {
-      const handle = await whereCommitted(directory, name, (file) => open(file, "r"));
+      const handle = await inEffect(directory, name, (file) => open(file, "r"));
       if (handle !== undefined) files.set(name, { handle, stats: await handle.stat({ bigint: true }) });
     }
     return files;
@@ -78,27 +77,11 @@ async function areInEffect(directory: string, names: readonly string[], files: O
   for (const name of names) {
     const [held, found] = [
       files.get(name)?.stats,
-      await whereCommitted(directory, name, (file) => stat(file, { bigint: true })),
+      await inEffect(directory, name, (file) => stat(file, { bigint: true })),
     ];
     if (held?.ino !== found?.ino || held?.dev !== found?.dev) return false;
   }
   return true;
-}
-
-/** What `look` gives for the file in `.commit/`, or else for the one in its place; undefined where there is neither. */
-async function whereCommitted<Result>(
-  directory: string,
-  name: string,
-  look: (file: string) => Promise<Result>,
-): Promise<Result | undefined> {
-  for (const file of [path.join(directory, COMMIT, name), path.join(directory, name)]) {
-    try {
-      return await look(file);
-    } catch (error) {
-      if (!hasCode(error, "ENOENT", "ENOTDIR")) throw explainFileError(error, "read", path.join(directory, name));
-    }
-  }
-  return undefined;
 }
 
 function snapshot(directory: string, names: readonly string[], files: OpenFiles): Snapshot {

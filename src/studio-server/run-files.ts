@@ -3,8 +3,7 @@
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
 import { type ByteSource, fileExists, openFile, openSnapshot } from "../formats/index.ts";
-import { joinTexts } from "../text/index.ts";
-import { CHECKPOINT_FILES, embeddedNames, loadSummary, METRICS, openTexts } from "../training/index.ts";
+import { CHECKPOINT_FILES, embeddedNames, loadSummary, METRICS, openTexts, readJoined } from "../training/index.ts";
 
 /** What the run was trained on, which is no file of its folder. */
 const TEXT = "text.txt";
@@ -58,7 +57,7 @@ async function textOf(directory: string): Promise<(() => Promise<string>) | unde
     if (data === undefined) return undefined;
     const { name, train, validation } = await openTexts(data);
     if (validation.length > 0 || !(await allThere(data.train))) return undefined;
-    return async () => joinTexts(name, await Promise.all(train.map((read) => read())));
+    return () => readJoined(name, train);
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;

@@ -1,8 +1,8 @@
 /** What a list shows of a run on disk. */
 
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { committedFile, statIfPresent } from "../formats/index.ts";
+import { inEffect, statIfPresent } from "../formats/index.ts";
 import { type Complete, countParameters } from "../model/index.ts";
 import { loadSummary, type MetricRecord, parseMetrics } from "../training/index.ts";
 
@@ -56,7 +56,7 @@ interface CheckpointFacts {
 const known = new Map<string, CheckpointFacts>();
 
 async function checkpointFacts(directory: string): Promise<CheckpointFacts> {
-  const modified = (await statIfPresent(await committedFile(directory, "training.json")))?.mtimeMs ?? 0;
+  const modified = (await inEffect(directory, "training.json", (file) => stat(file)))?.mtimeMs ?? 0;
   const found = known.get(directory);
   if (found?.modified === modified) return found;
   const { state, config, progress } = await loadSummary(directory);

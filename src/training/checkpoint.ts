@@ -1,9 +1,9 @@
 /** Checkpoints in folders. */
 
+import { stat } from "node:fs/promises";
 import { UserError } from "../errors.ts";
 import {
-  committedFile,
-  fileExists,
+  inEffect,
   type LazyTensor,
   openSnapshot,
   type Snapshot,
@@ -61,6 +61,7 @@ async function commit(place: string | WritableFolder, contents: CheckpointConten
 
 /** A checkpoint whose files are open: all of one commit, though a run goes on to save others. Close it after use. */
 export interface OpenedCheckpoint {
+  readonly directory: string;
   /** All but the weights and the optimiser's state. */
   readonly summary: CheckpointSummary;
   /** Which checkpoint of the folder it is: another one for each that is saved. */
@@ -85,6 +86,7 @@ export async function openCheckpoint(directory: string): Promise<OpenedCheckpoin
     const summary = await readSummary(files);
     const model = summary.state.config;
     return {
+      directory,
       summary,
       version: files.version,
       load: () => readCheckpoint(files),
@@ -124,7 +126,7 @@ async function withFiles<Result>(directory: string, read: (files: Snapshot) => P
 
 /** Whether a directory holds a checkpoint. */
 export async function hasCheckpoint(directory: string): Promise<boolean> {
-  return fileExists(await committedFile(directory, "config.json"));
+  return (await inEffect(directory, "config.json", stat)) !== undefined;
 }
 
 /**

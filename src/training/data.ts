@@ -107,8 +107,11 @@ async function openTextCorpus(texts: Texts, choice: Tokenizer | string): Promise
   );
 }
 
-async function readJoined(name: string, readers: readonly TextReader[]): Promise<string> {
-  return joinTexts(name, await Promise.all(readers.map((text) => text())));
+/** One after the other: a system opens only so many files at once. */
+export async function readJoined(name: string, readers: readonly TextReader[]): Promise<string> {
+  const texts: string[] = [];
+  for (const read of readers) texts.push(await read());
+  return joinTexts(name, texts);
 }
 
 type TokenPart = Extract<DataPart, { kind: "tokens" }>;

@@ -11,7 +11,7 @@ export {
   saveCheckpoint,
   saveWeights,
 } from "./checkpoint.ts";
-export { broken, isCorpus, openCorpus, openTexts, type Texts, tokenizerForTexts } from "./data.ts";
+export { broken, isCorpus, openCorpus, openTexts, readJoined, type Texts, tokenizerForTexts } from "./data.ts";
 export { absoluteData, describeFolders, EMBEDDED, embeddedNames, type TextReader } from "./data-files.ts";
 export { parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
 export * from "./portable.ts";

@@ -53,7 +53,7 @@ export async function opening(options: OpeningOptions): Promise<Beginning> {
     return newBeginning({ config, corpus });
   }
   const checkpoint = await loaded(from);
-  const where = typeof from === "string" ? from : "the checkpoint";
+  const where = typeof from === "string" ? from : "load" in from ? from.directory : "the checkpoint";
   return startedBeginning(checkpoint, { config, corpus: corpusAfter(checkpoint, where, options), restart, where });
 }
 

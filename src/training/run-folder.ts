@@ -78,6 +78,8 @@ export class RunFolder implements RunSink {
   }
 
   async flush(): Promise<void> {
-    await this.#metrics?.flush();
+    if (this.#metrics === undefined || this.#metrics.pending === 0) return;
+    await this.#folder.check();
+    await this.#metrics.flush();
   }
 }

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { committedFile, recoverDirectory } from "../../src/formats/directory.ts";
+import { inEffect, recoverDirectory } from "../../src/formats/directory.ts";
 import { useFolder } from "./helpers.ts";
 
 const folder = useFolder();
@@ -78,8 +78,7 @@ function start(script: string, args: readonly (string | number)[], environment: 
 async function generation(): Promise<number> {
   const found = new Set<number>();
   for (const name of NAMES) {
-    const file = await committedFile(folder.at(), name);
-    const text = await readFile(file, "utf8").catch(() => "0");
+    const text = (await inEffect(folder.at(), name, (file) => readFile(file, "utf8"))) ?? "0";
     const [number = ""] = text.split(".");
     // Each file is as long as it was meant to be: none is half written.
     if (number !== "0") expect(text.length).toBeGreaterThanOrEqual(20_000);

@@ -234,7 +234,7 @@ describe("damage is told in a line", () => {
       `"UserError: <folder>/run/config.json: model.vocabulary is 15, but the tokenizer has 25 tokens; leave it out or raise it"`,
     );
     expect(await complaint(() => writeFile(at("tokenizer.json"), "{}"))).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/tokenizer.json: is no usable tokenizer (Tokenizer must contain a "model" property), expected the contents of a Hugging Face tokenizer.json; take the file from a published model or train one"`,
+      `"UserError: <folder>/run/tokenizer.json: is no usable tokenizer (it has no model), expected the contents of a Hugging Face tokenizer.json; take the file from a published model or train one"`,
     );
     expect(await complaint(() => writeFile(at("tokenizer.json"), "no JSON"))).toBe(
       "UserError: <folder>/run/tokenizer.json:1:1: this is not JSON; correct the file or write it again",
