@@ -50,6 +50,7 @@ describe("serve", () => {
   it.each([
     ["--port", "70000", "--port 70000: expected 0 to 65535"],
     ["--slots", "0", "--slots 0: expected a whole number from 1"],
+    ["--timeout", "2147484", "--timeout 2147484: expected up to 2147483 seconds, which are 24 days"],
   ])("refuses %s %s in one line", async (option, value, message) => {
     const outcome = await run("serve", "run", option, value);
     expect(outcome).toEqual({ code: 1, stdout: "", stderr: `tokenformer: ${message}\n` });
