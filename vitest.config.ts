@@ -10,8 +10,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
     // Each test file opens its own ONNX Runtime thread pool: more at once than cores only slows all of them.

@@ -53,6 +53,8 @@ export interface Running {
   /** What it has written to stdout so far. */
   stdout(): string;
   signal(name: NodeJS.Signals): void;
+  /** Of the process. */
+  readonly id: number;
   readonly outcome: Promise<Outcome>;
 }
 
@@ -165,5 +167,5 @@ export function startProcess(
       child.on("close", () => reject(new Error(`it ended without showing ${pattern}: ${stderr}`)));
       look();
     });
-  return { shown, outcome, stdout: () => stdout, signal: (name) => child.kill(name) };
+  return { shown, outcome, stdout: () => stdout, signal: (name) => child.kill(name), id: child.pid ?? 0 };
 }

@@ -4,21 +4,36 @@ import { execFile } from "node:child_process";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ROOT } from "../support/program.ts";
+import type { Random } from "../../src/random.ts";
+import { MAIN, type Outcome, ROOT, startProcess } from "../support/program.ts";
+import { CommandTrial, type Execute, prepare, writingCases } from "./command-cases.ts";
 import { snapshot } from "./compare.ts";
-import { DiskTrial, diskCases, prepare } from "./disk-cases.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
 const PRELOAD = ["--import", join(ROOT, "test/torture/full-disk.js")];
 
-export const writes: Part = {
-  name: "writes",
+/** Runs a command whose changes of the disk are counted, or limited. */
+const limited =
+  (environment: Readonly<Record<string, string>>): Execute =>
+  (args, folder) =>
+    startProcess([...PRELOAD, MAIN, ...args], folder, environment).outcome;
+
+/** Fails unless the disk is named as what is full, in one line. */
+function checkMessage(name: string, { code, stderr }: Outcome): void {
+  const last = stderr.trimEnd().split("\n").at(-1) ?? "";
+  check(code === 1, () => `${name} ended with ${code}: ${stderr}`);
+  check(/^tokenformer: cannot write .*: the disk is full; /.test(last), () => `${name} says: ${stderr}`);
+  check(!/^ {4}at /m.test(stderr), () => `${name} shows a stack: ${stderr}`);
+}
+
+export const disk: Part = {
+  name: "disk",
   title:
     "the disk full (injected) at every change that a command makes to it: nothing half written, and the disk is named",
   async begin({ folder, short, random }: Setting): Promise<Trials> {
     await prepare(folder);
     const all: { which: number; at: number }[] = [];
-    for (const which of diskCases.keys()) {
+    for (const which of chosen(random, short)) {
       const count = Number(await expectedOf(which, folder));
       const places = Array.from({ length: count }, (_, index) => ({ which, at: index + 1 }));
       all.push(...(short ? [itemOf(places, random.integer(count))] : places));
@@ -28,12 +43,14 @@ export const writes: Part = {
       trial: async (index) => {
         const { which, at } = itemOf(all, index);
         const place = `trial-${index}`;
-        const trial = new DiskTrial(itemOf(diskCases, which), folder, place);
+        const one = itemOf(writingCases, which);
+        const trial = new CommandTrial(one, folder, place, limited({ FULL_AT: String(at) }));
         await mkdir(join(folder, place));
         const before = await trial.begin();
         const expected = join(folder, `expected-${which}`);
-        await trial.checkRefusal(await trial.run({ FULL_AT: String(at) }, PRELOAD), before, expected);
-        await trial.checkAgain(expected);
+        checkMessage(one.name, await trial.run());
+        await trial.checkFiles(before, expected);
+        await new CommandTrial(one, folder, place).checkAgain(expected);
         await rm(join(folder, place), { recursive: true });
         return { faults: 1 };
       },
@@ -42,19 +59,26 @@ export const writes: Part = {
   },
 };
 
+/** The cases that are tried: all, or in a short form one that trains and one of the others. */
+function chosen(random: Random, short: boolean): number[] {
+  const all = [...writingCases.keys()];
+  return short ? [random.integer(2), 2 + random.integer(all.length - 2)] : all;
+}
+
 const PAGE = 4096;
 
-export const disks: Part = {
-  name: "disks",
+export const tmpfs: Part = {
+  name: "tmpfs",
   title:
     "a disk (tmpfs) with room for every number of pages less than a command needs: nothing half written, and the disk is named",
   async begin({ folder, short, random }: Setting): Promise<Trials> {
-    const disk = join(folder, "disk");
-    await mkdir(disk);
-    if (!(await mayMount(disk))) return { count: 0, trial: () => Promise.resolve({}), close: () => Promise.resolve() };
+    const mounted = join(folder, "disk");
+    await mkdir(mounted);
+    if (!(await mayMount(mounted)))
+      return { count: 0, trial: () => Promise.resolve({}), close: () => Promise.resolve() };
     await prepare(folder);
     const all: { which: number; pages: number }[] = [];
-    for (const which of diskCases.keys()) {
+    for (const which of chosen(random, short)) {
       await expectedOf(which, folder);
       const most = await pagesOf(join(folder, `expected-${which}`));
       const sizes = Array.from({ length: most }, (_, pages) => ({ which, pages }));
@@ -64,21 +88,25 @@ export const disks: Part = {
       count: all.length,
       trial: async (index) => {
         const { which, pages } = itemOf(all, index);
-        await command("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk);
+        await command("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", mounted);
         try {
-          const trial = new DiskTrial(itemOf(diskCases, which), folder, "disk");
+          const one = itemOf(writingCases, which);
+          const trial = new CommandTrial(one, folder, "disk");
           const before = await trial.begin();
           const expected = join(folder, `expected-${which}`);
-          const size = (await pagesOf(disk)) + pages;
+          const size = (await pagesOf(mounted)) + pages;
           // A size of 0 is no limit.
-          await command("mount", "-o", `remount,size=${Math.max(1, size) * PAGE}`, disk);
+          await command("mount", "-o", `remount,size=${Math.max(1, size) * PAGE}`, mounted);
           const outcome = await trial.run();
-          if (outcome.code !== 0) await trial.checkRefusal(outcome, before, expected);
-          await command("mount", "-o", "remount,size=64m", disk);
+          if (outcome.code !== 0) {
+            checkMessage(one.name, outcome);
+            await trial.checkFiles(before, expected);
+          }
+          await command("mount", "-o", "remount,size=64m", mounted);
           if (outcome.code !== 0) await trial.checkAgain(expected);
           return { faults: outcome.code === 0 ? 0 : 1 };
         } finally {
-          await command("umount", disk);
+          await command("umount", mounted);
         }
       },
       close: () => Promise.resolve(),
@@ -89,11 +117,11 @@ export const disks: Part = {
 /** Makes what a case makes on any day, and gives how many changes of the disk that took. */
 async function expectedOf(which: number, folder: string): Promise<string> {
   const place = `expected-${which}`;
-  const trial = new DiskTrial(itemOf(diskCases, which), folder, place);
+  const count = join(folder, `changes-${which}`);
+  const trial = new CommandTrial(itemOf(writingCases, which), folder, place, limited({ FULL_COUNT: count }));
   await mkdir(join(folder, place));
   await trial.begin();
-  const count = join(folder, `changes-${which}`);
-  const { code, stderr } = await trial.run({ FULL_COUNT: count }, PRELOAD);
+  const { code, stderr } = await trial.run();
   check(code === 0, () => stderr);
   return readFile(count, "utf8");
 }

@@ -1,7 +1,7 @@
 /**
  * The torture suite: what becomes of runs, files and servers when processes die, devices fail, disks are full and files are broken.
  *
- *     npm run torture -- [--seed 1] [--minutes 60] [--only kills,writes] [--trial 7] [--out torture]
+ *     npm run torture -- [--seed 1] [--minutes 60] [--only kills,disk] [--trial 7] [--out torture]
  *
  * It takes minutes to hours. Each part is stopped after an equal share of the minutes; the same command goes on with the next trial.
  * `torture.md` and `torture.json` in the folder tell what came of it; a failure is made again by its part, seed and trial.

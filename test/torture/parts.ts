@@ -1,8 +1,10 @@
 /** All parts of the suite. */
 
 import { clients } from "./clients.ts";
-import { disks, writes } from "./full-disk.ts";
+import { devices } from "./devices.ts";
+import { disk, tmpfs } from "./full-disk.ts";
 import { kills } from "./kill.ts";
 import type { Part } from "./part.ts";
+import { readers, writers } from "./sharing.ts";
 
-export const parts: readonly Part[] = [kills, writes, disks, clients];
+export const parts: readonly Part[] = [kills, devices, disk, tmpfs, readers, writers, clients];

@@ -1,0 +1,113 @@
+/** Devices that refuse a request: each request of each command once. */
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { commands } from "../../src/cli/commands.ts";
+import { messageOf } from "../../src/errors.ts";
+import { faults } from "../support/faults.ts";
+import type { Outcome } from "../support/program.ts";
+import { type CommandCase, CommandTrial, prepare, writingCases } from "./command-cases.ts";
+import { check, type Part, type Setting, type Trials } from "./part.ts";
+
+/** Commands that only read, and those that write by what a device computes. */
+const cases: readonly CommandCase[] = [
+  ...writingCases.filter(({ name }) => !/^(import|export|tokenize)/.test(name)),
+  { name: "eval", args: () => ["eval", "run", "--data", "more.txt", "--split", "all"] },
+  { name: "eval --quantize", args: () => ["eval", "run", "--data", "more.txt", "--quantize", "int4"] },
+  { name: "sample", args: () => ["sample", "run", "--prompt", "the", "--prompt", "whale", "--tokens", "5"] },
+  { name: "inspect --usage", args: () => ["inspect", "run", "--usage"] },
+];
+
+export const devices: Part = {
+  name: "devices",
+  title:
+    "each request of a device refused once, in each command: that error is told, files are as before or whole, nothing is left on a device",
+  async begin({ folder, short, random }: Setting): Promise<Trials> {
+    const before = process.cwd();
+    process.chdir(folder);
+    await prepare(folder);
+    const all: { which: CommandCase; nth: number }[] = [];
+    for (const which of short
+      ? [0, 2 + random.integer(cases.length - 2)].flatMap((index) => cases[index] ?? [])
+      : cases) {
+      const requests = await requestsOf(which, folder);
+      const places = Array.from({ length: requests }, (_, index) => ({ which, nth: index + 1 }));
+      all.push(...(short ? places.filter(() => random.integer(40) === 0) : places));
+    }
+    return {
+      count: all.length,
+      trial: async (index) => {
+        const { which, nth } = all[index] ?? { which: undefined, nth: 0 };
+        if (which === undefined) throw new Error(`there is no trial ${index} of ${all.length}`);
+        return refused(which, nth, folder);
+      },
+      close: async () => process.chdir(before),
+    };
+  },
+};
+
+const folderOf = ({ name }: CommandCase) => name.replaceAll(/\W+/g, "-");
+
+/** Makes what a case makes on any day, and gives how many requests that took. */
+async function requestsOf(which: CommandCase, folder: string): Promise<number> {
+  const place = `expected-${folderOf(which)}`;
+  const trial = new CommandTrial(which, folder, place, inThisProcess);
+  await mkdir(join(folder, place));
+  await trial.begin();
+  faults.mend();
+  const { code, stderr } = await trial.run();
+  check(code === 0, () => `${which.name}: ${stderr}`);
+  return faults.requests;
+}
+
+async function refused(which: CommandCase, nth: number, folder: string) {
+  const place = `trial-${folderOf(which)}-${nth}`;
+  const trial = new CommandTrial(which, folder, place, inThisProcess);
+  await mkdir(join(folder, place));
+  const before = await trial.begin();
+  const expected = join(folder, `expected-${folderOf(which)}`);
+  faults.fail(nth);
+  const { code, stderr } = await trial.run();
+  const failed = faults.mend();
+  check(failed, () => `${which.name}: request ${nth} was not made`);
+  const { devices: open, tensors, programs } = faults.held();
+  check(
+    open === 0,
+    () => `${which.name} leaves ${open} devices open, with ${tensors} tensors and ${programs} programs`,
+  );
+  if (code !== 0) {
+    // Where a request that frees is refused, the command may well succeed.
+    check(stderr.includes("injected"), () => `${which.name} says of request ${nth}: ${stderr}`);
+    await trial.checkFiles(before, expected);
+  }
+  await trial.checkAgain(expected);
+  await rm(join(folder, place), { recursive: true });
+  return { refused: 1, ...(code === 0 && { "succeeded all the same": 1 }) };
+}
+
+/** Runs a command in this process, whose devices can be made to fail. */
+async function inThisProcess(args: readonly string[]): Promise<Outcome> {
+  const [name = "", ...rest] = args;
+  const command = new Map(Object.entries(commands)).get(name);
+  if (command === undefined) throw new Error(`there is no command ${name}`);
+  const { write: writeOut } = process.stdout;
+  const { write: writeError } = process.stderr;
+  let [stdout, stderr] = ["", ""];
+  process.stdout.write = (text) => {
+    stdout += String(text);
+    return true;
+  };
+  process.stderr.write = (text) => {
+    stderr += String(text);
+    return true;
+  };
+  try {
+    await (await command.load()).exitOverride().parseAsync(rest, { from: "user" });
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    return { code: 1, stdout, stderr: `${stderr}tokenformer: ${messageOf(error)}` };
+  } finally {
+    process.stdout.write = writeOut;
+    process.stderr.write = writeError;
+  }
+}
