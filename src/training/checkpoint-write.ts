@@ -12,7 +12,7 @@ import {
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { required } from "../required.ts";
 import type { Checkpoint, CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
-import { type Config, FORMAT_VERSION } from "./config.ts";
+import { configSchema, FORMAT_VERSION } from "./config.ts";
 
 /** What makes the contents of files, by their names. A file's own path is for messages. */
 export type CheckpointContents = Readonly<Record<string, (path: string) => FileContents>>;
@@ -43,7 +43,8 @@ export function summaryContents(
   { state, tokenizer, progress, dataName, data, ...checkpoint }: CheckpointSummary,
   tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
 ): CheckpointContents {
-  const config: Config = { ...checkpoint.config, model: state.config };
+  // In the order of the schema, which is that of a run that goes on from the file: it writes the same bytes.
+  const config = configSchema.parse({ ...checkpoint.config, model: state.config });
   const { step, updates, ramps, rewarm } = state;
   const training: z.input<typeof trainingFileSchema> = {
     formatVersion: FORMAT_VERSION,
