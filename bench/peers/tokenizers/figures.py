@@ -484,7 +484,7 @@ def encodings(chance):
         cases.append(encoded({"pre_tokenizer": pre, "model": "pieces"}, some(4)))
     for model in MODELS:
         for pre in ["none", "ByteLevel", "Metaspace always", "Bert", "llama3"]:
-            cases.append(encoded({"pre_tokenizer": pre, "model": model}, some(7)))
+            cases.append(encoded({"pre_tokenizer": pre, "model": model}, some(5)))
         for normalizer in ["llama", "t5", "bert"]:
             cases.append(encoded({"normalizer": normalizer, "model": model}, some(4)))
     for tokens, normalizer, model in itertools.product(ADDED, ["none", "NFC", "Lowercase", "llama", "Strip", "bert"], ["bytes", "bpe fallback", "unigram"]):
@@ -509,7 +509,7 @@ def decodings(chance):
         tokenizer = Tokenizer.from_str(json.dumps(contents))
         size = tokenizer.get_vocab_size()
         texts, streams = [], []
-        for number in range(5):
+        for number in range(4):
             count = chance.randrange(0, 9)
             ids = [chance.randrange(size + 3) for _ in range(count)]
             texts.append([ids, tokenizer.decode(ids, skip_special_tokens=False)])
