@@ -116,6 +116,7 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): 
 
 /** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */
 function explanation(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type" && issue.expected === "int") return "expected a whole number";
   if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue.message;
   const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
   return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;

@@ -1,9 +1,13 @@
 /** What is told of the data before it is read. */
 
-import { type DataSource, describeFolders } from "../training/index.ts";
+import { absoluteData, type DataSource, describeFolders } from "../training/index.ts";
 import { note } from "./output.ts";
 
-/** Tells of folders of texts which files are read, and which are passed over. */
-export async function noteFolders(source: DataSource): Promise<void> {
+/** Tells of folders of texts which files are read, and which are passed over; and of what is trained on and held out. */
+export async function noteData(source: DataSource): Promise<void> {
   for (const line of await describeFolders(source)) note(line);
+  const { train, validation = [] } = absoluteData(source);
+  for (const name of validation.filter((held) => train.includes(held))) {
+    note(`warning: ${name} is trained on and held out, so that the validation loss tells nothing of other text`);
+  }
 }

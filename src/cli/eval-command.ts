@@ -7,7 +7,7 @@ import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
 import { chosenTokenizer, Inference, openCorpus } from "../training/index.ts";
-import { noteFolders } from "./data-notes.ts";
+import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOf, type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
@@ -71,7 +71,7 @@ async function evaluateText(run: string, options: Options): Promise<void> {
 async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<void> {
   const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
   const data = dataOf(options.data, checkpoint);
-  await noteFolders(data);
+  await noteData(data);
   const corpus = await openCorpus(data, tokenizer);
   const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
   const { context } = checkpoint.state.config;

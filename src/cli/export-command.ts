@@ -51,7 +51,7 @@ export const exportCommand = () =>
 async function runExport(run: string, options: ExportCommandOptions): Promise<void> {
   const format = formats.get(options.format);
   if (format === undefined) throw new Error(`internal: there is no format ${options.format}`);
-  if (!(await hasCheckpoint(run))) throw noCheckpoint(run);
+  if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
   const files = await format.write(run, options);
   if (options.json) printJson({ files });
   else for (const file of files) print(file);

@@ -7,10 +7,12 @@ import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
 import {
   type Checkpoint,
+  checkMemory,
   chosenTokenizer,
   type GrowthReport,
   growMeasured,
   growthPlansOf,
+  memoryLimit,
   openCorpus,
   readMetricsUpTo,
   type ScheduledGrowth,
@@ -75,6 +77,8 @@ async function runGrow(run: string, options: Options): Promise<void> {
   const { to, data: _, seed: __, tokenizer: ___, device: ____, json, ...planned } = options;
   const checkpoint = await checkpointOf(run);
   const plan = planOf(planned, checkpoint.state.step);
+  const memory = { limit: memoryLimit(), computes: options.device === "cpu" };
+  checkMemory(checkpoint.config, checkpoint.state.config, memory, [plan]);
   const report = await withNewRun(to, (folder) => growTo(folder, checkpoint, plan, options));
   const { step } = checkpoint.state;
   if (json) {

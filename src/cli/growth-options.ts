@@ -96,7 +96,7 @@ function amountOf(text: string) {
 
 function parseValue(text: string): unknown {
   if (text === "true" || text === "false") return text === "true";
-  return /^\d/.test(text) && Number.isFinite(Number(text)) ? Number(text) : text;
+  return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 function parseLayers(text: string): number[] {

@@ -54,6 +54,19 @@ async function explained(error: unknown): Promise<unknown> {
 // What is thrown where nothing waits for it.
 process.on("uncaughtException", (error) => void fail(error).then(() => process.exit()));
 
+program.hook("preAction", (_, command) => refuseEmptyPaths(command));
+
+/** An empty path is a variable of the shell that is not set, more often than not. */
+function refuseEmptyPaths(command: Command): void {
+  if (command.args.includes(""))
+    throw new UserError(`${command.name()}: an argument is empty, expected a path; name it`);
+  for (const option of command.options.filter(({ flags }) => /<(file|folder|run)/.test(flags))) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (value !== "" && !(Array.isArray(value) && value.includes(""))) continue;
+    throw new UserError(`${option.long}: is empty, expected a path; name it, or leave the option out`);
+  }
+}
+
 try {
   await program.parseAsync();
 } catch (error) {

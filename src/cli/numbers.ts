@@ -14,7 +14,8 @@ export function numberOption(name: string): (text: string) => number {
 /** As `numberOption`, for whole numbers from 0. */
 export function wholeOption(name: string): (text: string) => number {
   return (text) => {
-    if (!/^\d+$/.test(text.trim())) throw new UserError(`${name} ${text}: expected a whole number from 0`);
+    if (!/^\d+$/.test(text.trim()) || !Number.isSafeInteger(Number(text)))
+      throw new UserError(`${name} ${text}: expected a whole number from 0`);
     return Number(text);
   };
 }

@@ -2,6 +2,7 @@
 
 import { Option } from "commander";
 import { UserError } from "../errors.ts";
+import { statIfPresent } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
 import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
@@ -15,6 +16,7 @@ import {
   hasCheckpoint,
   Inference,
   loadCheckpoint,
+  nearestBeside,
   openCheckpoint,
   uploadArrays,
 } from "../training/index.ts";
@@ -49,7 +51,7 @@ export interface OpenedRun extends CheckpointSummary {
 
 /** Reads all of a checkpoint but its weights, and closes it after use. Throws a `UserError` if the folder holds none. */
 export async function withRun<Result>(directory: string, use: (run: OpenedRun) => Promise<Result>): Promise<Result> {
-  if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
+  if (!(await hasCheckpoint(directory))) throw await noCheckpoint(directory);
   const { summary, parameters, close } = await openCheckpoint(directory);
   notePatches(summary);
   try {
@@ -61,7 +63,7 @@ export async function withRun<Result>(directory: string, use: (run: OpenedRun) =
 
 /** Reads a checkpoint, all of it. Throws a `UserError` if the folder holds none. */
 export async function checkpointOf(directory: string): Promise<Checkpoint & OpenedRun> {
-  if (!(await hasCheckpoint(directory))) throw noCheckpoint(directory);
+  if (!(await hasCheckpoint(directory))) throw await noCheckpoint(directory);
   const checkpoint = await loadCheckpoint(directory);
   notePatches(checkpoint);
   return { ...checkpoint, directory, parameters: () => checkpoint.state.parameters, close: () => Promise.resolve() };
@@ -72,10 +74,17 @@ export function notePatches({ patches = [] }: CheckpointSummary): void {
   for (const patch of patches) note(`${patch} (from an older version)`);
 }
 
-/** What to say of a folder that holds no checkpoint. */
-export function noCheckpoint(directory: string): UserError {
+/** What to say of what is no folder with a checkpoint: which was meant, if one beside it has a near name. */
+export async function noCheckpoint(directory: string): Promise<UserError> {
+  const expected = "expected a folder with config.json and model.safetensors";
+  const stats = await statIfPresent(directory);
+  if (stats?.isFile()) return new UserError(`${directory}: is a file, ${expected}; name the folder of a run`);
+  const near = await nearestBeside(directory);
+  if (stats === undefined && near !== undefined && (await hasCheckpoint(near))) {
+    return new UserError(`${directory}: there is no such folder, ${expected}; did you mean ${near}?`);
+  }
   return new UserError(
-    `${directory}: no checkpoint there, expected a folder with config.json and model.safetensors; train one with: tokenformer train --out ${directory}`,
+    `${directory}: no checkpoint there, ${expected}; train one with: tokenformer train --out ${directory}`,
   );
 }
 

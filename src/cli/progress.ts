@@ -9,8 +9,11 @@ import {
   formatScientific,
 } from "../report/format.ts";
 import {
+  describeMemory,
+  freeMemory,
   type GrowthEvent,
   type GrowthReport,
+  largestForecast,
   type StartEvent,
   type StepEvent,
   type TrainingEvent,
@@ -78,6 +81,15 @@ export class Progress {
     );
     if (step > 0) note(`going on from step ${step}`);
     for (const warning of warningsOf(config)) note(`warning: ${warning}`);
+    const [, wanted] = /^bpe:(\d+)$/.exec(config.tokenizer) ?? [];
+    if (wanted !== undefined && step === 0 && data.vocabulary < Number(wanted)) {
+      note(`warning: the text has pairs for a vocabulary of ${data.vocabulary} only, not of ${wanted}`);
+    }
+    const forecast = largestForecast(config, step, device.startsWith("cpu"));
+    const free = freeMemory();
+    if (forecast.total > free) {
+      note(`warning: training takes at least ${describeMemory(forecast)}, and ${formatBytes(free)} are free here`);
+    }
     this.#begun = performance.now();
     this.#bar.start("compiling");
   }

@@ -7,7 +7,7 @@ import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { chosenTokenizer, type Inference } from "../training/index.ts";
-import { numberOption } from "./numbers.ts";
+import { numberOption, wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { outputIsClosed, printJson } from "./output.ts";
 import { promptFrom } from "./text-input.ts";
@@ -37,9 +37,9 @@ export const sampleCommand = () =>
     .argument("<run>", "folder of a run or checkpoint")
     .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
     .option("--prompt-file <file>", "a file with such a text; - reads standard input", collect, [])
-    .option("--tokens <n>", "tokens to write", numberOption("--tokens"), 200)
+    .option("--tokens <n>", "tokens to write", wholeOption("--tokens"), 200)
     .option("--temperature <t>", "below 1 is bolder, 0 takes the most likely token", numberOption("--temperature"), 1)
-    .option("--top-k <k>", "draw among the k most likely tokens", numberOption("--top-k"))
+    .option("--top-k <k>", "draw among the k most likely tokens", wholeOption("--top-k"))
     .option("--top-p <p>", "draw among the most likely tokens of this probability in all", numberOption("--top-p"), 1)
     .option(
       "--min-p <p>",
@@ -63,7 +63,7 @@ export const sampleCommand = () =>
     .option(
       "--logprobs <n>",
       "with --json: score each token, and list the n likeliest in its place",
-      numberOption("--logprobs"),
+      wholeOption("--logprobs"),
     )
     .addOption(quantizeOption())
     .addOption(tokenizerOption())

@@ -23,7 +23,7 @@ import {
 import type { Corpus } from "../text/index.ts";
 import { EMBEDDED, openCorpus } from "../training/index.ts";
 import { machine, software, today } from "./circumstances.ts";
-import { noteFolders } from "./data-notes.ts";
+import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOption, validationOption } from "./open.ts";
@@ -82,7 +82,7 @@ async function runProgressive(options: Options): Promise<void> {
   const { validation } = options;
   const train = (await namedData(options)) ?? [EMBEDDED];
   const data = { train, ...(validation !== undefined && { validation }) };
-  await noteFolders(data);
+  await noteData(data);
   const corpus = await openCorpus(data, config.tokenizer);
   const plan = planStudy(withVocabulary(config, corpus));
   const { out, dryRun } = options;

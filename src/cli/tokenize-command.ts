@@ -15,7 +15,7 @@ import {
   type Texts,
   tokenizerForTexts,
 } from "../training/index.ts";
-import { noteFolders } from "./data-notes.ts";
+import { noteData } from "./data-notes.ts";
 import { print, printJson } from "./output.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
@@ -51,7 +51,7 @@ async function runTokenize({ validation, to, tokenizer: choice, json, ...named }
   const data = (await namedData(named)) ?? [EMBEDDED];
   const texts = await openTexts({ train: data, validation });
   const { folder, parts, tokenizerFile } = targets(to, texts);
-  await noteFolders({ train: data, validation });
+  await noteData({ train: data, validation });
   const tokenizer = await tokenizerForTexts(choice, texts);
   const written: Written[] = [];
   const files: Record<string, (file: string) => Promise<void>> = {};

@@ -19,7 +19,7 @@ import {
   train,
 } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
-import { noteFolders } from "./data-notes.ts";
+import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { dataOf, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
@@ -115,7 +115,7 @@ async function beginningOf(options: Options): Promise<Begun> {
   if (from === undefined) {
     return { config: await configurationOf(options), data: dataFrom(options, { dataName: "" }), notes: [] };
   }
-  if (!(await hasCheckpoint(from))) throw noCheckpoint(from);
+  if (!(await hasCheckpoint(from))) throw await noCheckpoint(from);
   const opened = await openCheckpoint(from);
   try {
     const { summary } = opened;
@@ -153,7 +153,7 @@ async function follow(options: Options, folder: LockedFolder | undefined, begun:
   const { config, data, from, made, notes } = begun;
   const { out, resume, device, json, restart } = options;
   for (const line of notes) note(line);
-  await noteFolders(data);
+  await noteData(data);
   const progress = new Progress();
   const places = { ...(folder !== undefined && { out: folder }), ...(from !== undefined && { from }) };
   let summary: Record<string, unknown> = {};

@@ -34,7 +34,8 @@ export function checkPlans(config: ModelConfig, plans: readonly GrowthPlan[]): v
   for (const plan of plans) current = grownConfig(current, plan);
 }
 
-function grownConfig(config: ModelConfig, plan: GrowthPlan): ModelConfig {
+/** The configuration of a model after a plan. Throws a `UserError` as `grow` does. */
+export function grownConfig(config: ModelConfig, plan: GrowthPlan): ModelConfig {
   if (isWidthPlan(plan)) {
     if (config.type === "transformer") return withWidth(config, plan);
   } else if (config.type === "tokenformer") return withTokens(config, plan);

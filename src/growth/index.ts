@@ -1,6 +1,6 @@
 /** Growing: appending parameter tokens to a model's weights and optimiser state, widening it; dropping tokens. */
 
-export { checkPlans, grow, mismatch } from "./grow.ts";
+export { checkPlans, grow, grownConfig, mismatch } from "./grow.ts";
 export {
   type GrowthPlan,
   growthPlanSchema,

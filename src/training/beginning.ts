@@ -7,6 +7,7 @@ import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } f
 import { type Corpus, closeCorpus, type Tokenizer } from "../text/portable.ts";
 import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
 import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
+import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
 import { checkVocabulary, completed } from "./vocabulary.ts";
 
@@ -18,6 +19,8 @@ export interface BeginningOptions {
    * configuration.
    */
   readonly corpus: Corpus | ((tokenizer: Tokenizer | string) => Corpus | Promise<Corpus>);
+  /** The memory that training may take; what needs more is refused before anything is allocated. Default: any. */
+  readonly memory?: MemoryBudget | undefined;
 }
 
 /** For what goes on from a checkpoint. */
@@ -35,11 +38,20 @@ export interface Beginning {
   readonly progress: Progress;
 }
 
-/** A new model. Throws a `UserError` for growth that cannot be, or a model that the tokenizer does not fit. */
-export async function newBeginning({ config, corpus: given }: BeginningOptions): Promise<Beginning> {
+/**
+ * A new model. Throws a `UserError` for growth that cannot be, a model that the tokenizer does not fit, or one that is too large
+ * for the memory.
+ */
+export async function newBeginning({ config, corpus: given, memory }: BeginningOptions): Promise<Beginning> {
+  // Before the text is read, too: a model may be too large by far.
+  if (memory !== undefined) checkMemory(config, config.model, memory);
   checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
   const corpus = await opened(given, config.tokenizer);
-  const chosen = fitting(corpus, given, () => completed(config.model, corpus.tokenizer, "the configuration"));
+  const chosen = fitting(corpus, given, () => {
+    const model = completed(config.model, corpus.tokenizer, "the configuration");
+    if (memory !== undefined) checkMemory(config, model, memory, growthPlansOf(config));
+    return model;
+  });
   // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
   const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;
   const state: ModelState = {
@@ -95,13 +107,15 @@ const CHECKPOINT = "the checkpoint";
 async function goingOn(
   checkpoint: Checkpoint,
   { state, progress }: Pick<Beginning, "state" | "progress">,
-  { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT }: ContinuationOptions,
+  { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT, memory }: ContinuationOptions,
 ): Promise<Beginning> {
   const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
   const growth = continuedGrowth(applied, growthPlansOf(wanted));
   const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
   const config = { ...wanted, growth, tokenizer, model: state.config };
-  checkGrowth(state.config, growth.slice(applied.length), state.step, config.training.steps);
+  const coming = growth.slice(applied.length);
+  checkGrowth(state.config, coming, state.step, config.training.steps);
+  if (memory !== undefined) checkMemory(config, state.config, memory, coming);
   const corpus = await opened(given, checkpoint.tokenizer ?? wanted.tokenizer);
   fitting(corpus, given, () => checkVocabulary(corpus.tokenizer, state.config, where));
   return { config, corpus, state, progress };

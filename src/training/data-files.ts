@@ -49,7 +49,7 @@ export async function dataPartOf(name: string): Promise<DataPart> {
 }
 
 /** The file or folder beside a missing one whose name is near. */
-async function nearestBeside(name: string): Promise<string | undefined> {
+export async function nearestBeside(name: string): Promise<string | undefined> {
   // The names a.txt and b.txt are near to each other, and that tells nothing.
   if (parse(name).name.length < 3) return undefined;
   const folder = dirname(name);

@@ -12,7 +12,15 @@ export {
   saveWeights,
 } from "./checkpoint.ts";
 export { broken, isCorpus, openCorpus, openTexts, readJoined, type Texts, tokenizerForTexts } from "./data.ts";
-export { absoluteData, describeFolders, EMBEDDED, embeddedNames, type TextReader } from "./data-files.ts";
+export {
+  absoluteData,
+  describeFolders,
+  EMBEDDED,
+  embeddedNames,
+  nearestBeside,
+  type TextReader,
+} from "./data-files.ts";
+export { freeMemory, memoryLimit } from "./machine-memory.ts";
 export { parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
 export * from "./portable.ts";
 export { lockRun, withNewRun } from "./run-folder.ts";

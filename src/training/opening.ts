@@ -10,6 +10,7 @@ import type { Checkpoint } from "./checkpoint-schema.ts";
 import type { Config } from "./config.ts";
 import { isCorpus, openCorpus } from "./data.ts";
 import type { DataSource } from "./data-names.ts";
+import type { MemoryBudget } from "./memory.ts";
 
 /** What to train, and where it goes on from. */
 export interface OpeningOptions {
@@ -32,17 +33,19 @@ export interface OpeningOptions {
   readonly from?: string | Checkpoint | OpenedCheckpoint;
   /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
   readonly restart?: boolean;
+  /** The memory that training may take; what needs more is refused before anything is allocated. */
+  readonly memory?: MemoryBudget;
 }
 
 /** Reads what is there to go on from, or makes a new model. Throws a `UserError` as `train` does. */
 export async function opening(options: OpeningOptions): Promise<Beginning> {
-  const { out, resume = false, from, config, data, restart = false } = options;
+  const { out, resume = false, from, config, data, restart = false, memory } = options;
   if (out !== undefined && (await hasCheckpoint(out))) {
     if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
     const checkpoint = await loadCheckpoint(out);
     const corpus = corpusAfter(checkpoint, out, options);
     return allOrNothing(async (onFailure) => {
-      const continued = await resumedBeginning(checkpoint, { config, corpus, where: out });
+      const continued = await resumedBeginning(checkpoint, { config, corpus, memory, where: out });
       if (!isCorpus(data)) onFailure(() => closeCorpus(continued.corpus));
       await recoverDirectory(out);
       return continued;
@@ -50,11 +53,12 @@ export async function opening(options: OpeningOptions): Promise<Beginning> {
   }
   if (from === undefined) {
     const corpus = isCorpus(data) ? data : () => openCorpus(data, config.tokenizer);
-    return newBeginning({ config, corpus });
+    return newBeginning({ config, corpus, memory });
   }
   const checkpoint = await loaded(from);
   const where = typeof from === "string" ? from : "load" in from ? from.directory : "the checkpoint";
-  return startedBeginning(checkpoint, { config, corpus: corpusAfter(checkpoint, where, options), restart, where });
+  const corpus = corpusAfter(checkpoint, where, options);
+  return startedBeginning(checkpoint, { config, corpus, memory, restart, where });
 }
 
 async function loaded(from: NonNullable<OpeningOptions["from"]>): Promise<Checkpoint> {

@@ -31,6 +31,14 @@ export type * from "./events.ts";
 export { type GenerationUsage, type GenerationUse, usageByGeneration } from "./generations.ts";
 export { growMeasured } from "./growing.ts";
 export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
+export {
+  checkMemory,
+  describeMemory,
+  forecastMemory,
+  largestForecast,
+  type MemoryBudget,
+  type MemoryForecast,
+} from "./memory.ts";
 export { METRICS, type MetricRecord, metricRecord } from "./metric-records.ts";
 export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
 export { type PruneReport, pruneMeasured } from "./pruning.ts";

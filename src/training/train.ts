@@ -9,6 +9,7 @@ import { isCorpus } from "./data.ts";
 import { absoluteData } from "./data-files.ts";
 import { nameOfData } from "./data-names.ts";
 import type { TrainingEvent } from "./events.ts";
+import { memoryLimit } from "./machine-memory.ts";
 import { type OpeningOptions, opening } from "./opening.ts";
 import { assemble, Run as PortableRun, type RunParts } from "./run.ts";
 import { lockRun, RunFolder } from "./run-folder.ts";
@@ -71,7 +72,9 @@ export class Run extends PortableRun {
         folder: typeof out === "string" ? locked : undefined,
       };
       onFailure(() => owns.folder?.release());
-      const begun = await opening({ ...options, out: locked?.directory });
+      const computes = (typeof wanted === "string" ? wanted : wanted.kind) === "cpu";
+      const memory = { limit: memoryLimit(), computes };
+      const begun = await opening({ memory, ...options, out: locked?.directory });
       if (owns.corpus) onFailure(() => closeCorpus(begun.corpus));
       checkCorpus(begun.corpus, begun.config.model.context);
       const device = typeof wanted === "string" ? await openDevice(wanted) : wanted;

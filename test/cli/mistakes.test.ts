@@ -57,7 +57,7 @@ const sampleFrom = (folder: string) => ["sample", folder];
 const examples = "see `tokenformer presets --json` for examples";
 
 /** What is typed, and the line that answers it, without its "tokenformer: ". */
-const mistakes: readonly (readonly [name: string, args: readonly string[], message: string])[] = [
+const mistakes: readonly (readonly [name: string, args: readonly string[], message: string | RegExp])[] = [
   ["missing data", trainOn("gone.txt"), "cannot read gone.txt: there is no such file; check the path"],
   [
     "embedded data in other letters",
@@ -66,6 +66,28 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   ],
   ["mistyped data", trainOn("./sort.txt"), "cannot read ./sort.txt: there is no such file; did you mean short.txt?"],
   ["empty data", trainOn("empty.txt"), "empty.txt: is empty, expected a text; name a file with text"],
+  [
+    "a growth larger than any memory",
+    grow("all=x100000000"),
+    /^growth at step 6: training takes at least 4\.92 TB \(154 G parameters with gradients and Adam's moments 2\.46 TB, a pass of 64 tokens 2\.46 TB\), and there are \S+ [GT]B of memory here; take a smaller model, context or training\.microBatch, or grow less$/,
+  ],
+  [
+    "a model larger than any memory",
+    set("model.vocabulary=4e12"),
+    /^training takes at least 30\d\d TB \(.*\), and there are \S+ [GT]B of memory here; take a smaller model/,
+  ],
+  [
+    "a run that is mistyped",
+    sampleFrom("rum"),
+    "rum: there is no such folder, expected a folder with config.json and model.safetensors; did you mean run?",
+  ],
+  [
+    "a file of a run",
+    sampleFrom("run/config.json"),
+    "run/config.json: is a file, expected a folder with config.json and model.safetensors; name the folder of a run",
+  ],
+  ["an empty path", train("--from", ""), "--from: is empty, expected a path; name it, or leave the option out"],
+  ["an empty argument", sampleFrom(""), "sample: an argument is empty, expected a path; name it"],
   [
     "data shorter than the context",
     trainOn("short.txt"),
@@ -343,7 +365,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     ["export", "run", "--format", "onnx", "--to", "new", "--dtype", "float16"],
     "--dtype float16: ONNX models are float32",
   ],
-  ["a number that is none", sample("--tokens", "abc"), "--tokens abc: expected a number"],
+  ["a number that is none", sample("--tokens", "abc"), "--tokens abc: expected a whole number from 0"],
   [
     "an unknown tokenizer",
     ["tokenize", "--data", "text.txt", "--to", "new.bin", "--tokenizer", "words"],
@@ -361,7 +383,10 @@ describe.concurrent("one line says what is wrong and how to mend it, and nothing
     // Commands that run at once may not have one folder.
     const own = `new-${mistakes.findIndex(([other]) => other === name)}`;
     const placed = args.map((word) => (word === "new" ? own : word));
-    expect(await run(...placed)).toEqual({ code: 1, stdout: "", stderr: `tokenformer: ${message}\n` });
+    const { code, stdout, stderr } = await run(...placed);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    const [, said] = /^tokenformer: (.*)\n$/.exec(stderr) ?? [];
+    expect(said, stderr)[typeof message === "string" ? "toBe" : "toMatch"](message);
   });
 
   // Not even root can write there.

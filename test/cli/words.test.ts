@@ -32,6 +32,17 @@ describe("a folder of texts", () => {
   });
 });
 
+it("what is trained on and held out, and a vocabulary that the text cannot fill, are told", async () => {
+  const { code, stderr } = await run(
+    ...["train", ...TINY, "--data", "text.txt", "--validation", "./text.txt", "--tokenizer", "bpe:9000"],
+  );
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /^warning: \S+text\.txt is trained on and held out, so that the validation loss tells nothing/,
+  );
+  expect(stderr).toMatch(/\nwarning: the text has pairs for a vocabulary of \d+ only, not of 9000\n/);
+});
+
 it("a model with an unknown token takes any prompt", async () => {
   await answer("train", ...TINY, "--data", "books", "--out", "unknown", "--tokenizer", "character+unknown");
   expect(JSON.parse(await readFile(at("unknown", "config.json"), "utf8"))).toMatchObject({

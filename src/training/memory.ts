@@ -1,0 +1,119 @@
+/** A forecast of the memory that training takes, before any is allocated. */
+
+import { UserError } from "../errors.ts";
+import { type GrowthPlan, grownConfig } from "../growth/index.ts";
+import { type ModelConfig, siteKinds, type TokenFormerConfig } from "../model/index.ts";
+import { type Config, growthPlansOf, microBatchOf } from "./config.ts";
+
+/** What training may take. */
+export interface MemoryBudget {
+  /** Bytes that there are. */
+  readonly limit: number;
+  /** Whether the products are computed in this memory too, not in that of a GPU. */
+  readonly computes: boolean;
+}
+
+export interface MemoryForecast {
+  readonly parameters: number;
+  /** Bytes of the parameters, their gradients and Adam's two moments. */
+  readonly state: number;
+  /** Tokens of one pass. */
+  readonly tokens: number;
+  /** Bytes of what one pass computes and keeps for its gradients. */
+  readonly pass: number;
+  /** Of all. */
+  readonly total: number;
+}
+
+const FLOAT = 4;
+
+/**
+ * The least memory that training takes: what is temporary, or copied on the way, comes on top (of eight models on the CPU,
+ * whole processes took 1.7 to 7 times as much, the smallest ones most).
+ * @param model the model; a vocabulary that is not known yet counts as one token
+ */
+export function forecastMemory(config: Config, model: ModelConfig, computes: boolean): MemoryForecast {
+  const parameters = leastParameters(model);
+  const tokens = microBatchOf({ ...config, model }) * model.context;
+  // The memory of a GPU holds the gradients; what is saved, this one holds for a moment.
+  const state = (computes ? 4 : 3) * FLOAT * parameters;
+  const pass = computes ? FLOAT * tokens * leastActivations(model) : 0;
+  return { parameters, state, tokens, pass, total: state + pass };
+}
+
+/**
+ * Refuses what cannot be trained for want of memory: a model, and what its plans for growth make of it.
+ * @throws UserError with the numbers
+ */
+export function checkMemory(
+  config: Config,
+  model: ModelConfig,
+  { limit, computes }: MemoryBudget,
+  plans: readonly (GrowthPlan & { readonly step: number })[] = [],
+): void {
+  refuse(forecastMemory(config, model, computes), limit, "");
+  let grown = model;
+  for (const plan of plans) {
+    grown = grownConfig(grown, plan);
+    refuse(forecastMemory(config, grown, computes), limit, `growth at step ${plan.step}: `);
+  }
+}
+
+function refuse(forecast: MemoryForecast, limit: number, when: string): void {
+  if (forecast.total <= limit) return;
+  throw new UserError(
+    `${when}training takes at least ${describeMemory(forecast)}, and there are ${scaled(limit)}B of memory here; take a smaller model, context or training.microBatch, or grow less`,
+  );
+}
+
+/** For example "18.2 GB (1.1 G parameters with gradients and Adam's moments 17.6 GB, a pass of 4096 tokens 0.6 GB)". */
+export function describeMemory({ parameters, state, tokens, pass, total }: MemoryForecast): string {
+  const kept = `${scaled(parameters).trimEnd()} parameters with gradients and Adam's moments ${scaled(state)}B`;
+  return `${scaled(total)}B (${kept}${pass > 0 ? `, a pass of ${tokens} tokens ${scaled(pass)}B` : ""})`;
+}
+
+/** Of the stages of growth after a step, that which takes most. */
+export function largestForecast(config: Config, step: number, computes: boolean): MemoryForecast {
+  const plans = growthPlansOf(config).filter((plan) => plan.step > step);
+  let model: ModelConfig = config.model;
+  let largest = forecastMemory(config, model, computes);
+  for (const plan of plans) {
+    model = grownConfig(model, plan);
+    const next = forecastMemory(config, model, computes);
+    if (next.total > largest.total) largest = next;
+  }
+  return largest;
+}
+
+/** A number with the prefix of its unit, such as "1.5 G". */
+function scaled(number: number): string {
+  const prefixes = ["", "k", "M", "G", "T"];
+  const power = Math.min(prefixes.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, number)) / 3)));
+  return `${Number((number / 1000 ** power).toPrecision(3))} ${prefixes[power]}`;
+}
+
+/** Matrices alone, by formula: tracing a model to count takes memory of its own. */
+function leastParameters(model: ModelConfig): number {
+  const vocabulary = model.vocabulary ?? 1;
+  if (model.type === "bigram") return vocabulary ** 2;
+  const embeddings = vocabulary * model.width * (model.tied ? 1 : 2);
+  if (model.type === "transformer") return embeddings + 12 * model.layers * model.width ** 2;
+  return embeddings + 2 * model.width * parameterTokens(model);
+}
+
+/** Numbers that a pass keeps for each of its tokens: logits with their gradients, the scores of sites and of earlier tokens. */
+function leastActivations(model: ModelConfig): number {
+  const logits = 2 * (model.vocabulary ?? 1);
+  if (model.type === "bigram") return logits;
+  const attention = (model.layers * model.heads * model.context) / 2;
+  const channels = 6 * model.layers * model.width;
+  const units = model.type === "transformer" ? 4 * model.width * model.layers : parameterTokens(model);
+  return logits + attention + channels + 2 * units;
+}
+
+/** Parameter tokens of all sites. */
+function parameterTokens({ tokens, layers }: TokenFormerConfig): number {
+  return siteKinds
+    .map((kind) => tokens[kind])
+    .reduce<number>((sum, of) => sum + (typeof of === "number" ? of * layers : of.reduce((a, b) => a + b, 0)), 0);
+}
