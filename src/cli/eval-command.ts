@@ -5,7 +5,7 @@ import { UserError } from "../errors.ts";
 import { type TaskType, taskTypes } from "../evaluation/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { consecutiveBatches, measureBytesPerToken, type TokenSource } from "../text/index.ts";
+import { consecutiveBatches, measureBytes, type TokenSource } from "../text/index.ts";
 import { chosenTokenizer, Inference, openCorpus } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
@@ -86,9 +86,9 @@ async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<v
     const rounded = quantize && new Inference(device, model, parameters, given, quantize);
     return { ...(await inference.evaluate(batches)), rounded: await rounded?.evaluate(batches) };
   });
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const bytes = parts.reduce((sum, part) => sum + part.length * measureBytesPerToken(tokenizer, part), 0);
-  const bitsPerByte = (loss / Math.LN2) * (length / bytes);
+  // Of the tokens that are predicted: all but the first of each part.
+  const bytes = parts.reduce((sum, part) => sum + measureBytes(tokenizer, part, 1, part.length - 1), 0);
+  const bitsPerByte = (loss / Math.LN2) * (tokens / bytes);
   const quantized = rounded && { bits: quantize, loss: rounded.loss, perplexity: Math.exp(rounded.loss) };
   const { name } = corpus;
   const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data: name, quantized };

@@ -82,9 +82,12 @@ function printSummary({ config, state, tokenizer, dataName }: CheckpointSummary)
     `${state.config.type === "transformer" ? "channels" : "parameter tokens"}, by the step at which they were born:`,
   );
   printTable(
-    [...state.lineage].map(([site, generations]) => [
-      site,
-      generations.map(({ tokens, born, init }) => `${tokens} (${init}${born > 0 ? ` at ${born}` : ""})`).join(" + "),
-    ]),
+    // A τ that has become learned is no token.
+    [...state.lineage]
+      .filter(([path]) => !path.endsWith(".tau"))
+      .map(([site, generations]) => [
+        site,
+        generations.map(({ tokens, born, init }) => `${tokens} (${init}${born > 0 ? ` at ${born}` : ""})`).join(" + "),
+      ]),
   );
 }

@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model/index.ts";
 import { append, withTokens } from "./append.ts";
 import { type GrowthPlan, isWidthPlan } from "./plan.ts";
-import type { ModelState } from "./state.ts";
+import { type ModelState, withoutMoments } from "./state.ts";
 import { widen, withWidth } from "./widen.ts";
 
 /**
@@ -57,11 +57,4 @@ export function mismatch(type: ModelConfig["type"], plan: GrowthPlan): string | 
       if (!isWidthPlan(plan)) return undefined;
       return 'a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }';
   }
-}
-
-function withoutMoments(state: ModelState): ModelState {
-  const lineage = [...state.lineage].map(
-    ([path, generations]) => [path, generations.map((g) => ({ ...g, updates: 0 }))] as const,
-  );
-  return { ...state, moments: undefined, updates: 0, lineage: new Map(lineage) };
 }

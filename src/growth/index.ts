@@ -23,5 +23,6 @@ export {
   rampedTau,
   type TauRamp,
   type TrainerState,
+  withoutMoments,
 } from "./state.ts";
 export { tauOf } from "./tau.ts";

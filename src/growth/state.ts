@@ -47,8 +47,19 @@ export interface TrainerState {
   readonly moments: Moments | undefined;
   /** Updates that Adam's bias correction counts for the parameters that are not tokens. */
   readonly updates: number;
-  /** The generations of each site's tokens, oldest first, by the site's path; of a widened model's channels, by `width`. */
+  /**
+   * The generations of each site's tokens, oldest first, by the site's path; of a widened model's channels, by `width`; of a τ
+   * that has become learned, by its own name.
+   */
   readonly lineage: ReadonlyMap<string, readonly Generation[]>;
+}
+
+/** The state as the optimiser has it before its first update. */
+export function withoutMoments<State extends TrainerState>(state: State): State {
+  const lineage = [...state.lineage].map(
+    ([path, generations]) => [path, generations.map((generation) => ({ ...generation, updates: 0 }))] as const,
+  );
+  return { ...state, moments: undefined, updates: 0, lineage: new Map(lineage) };
 }
 
 /** What training and growth change of a model that a configuration describes: the contents of a checkpoint. */

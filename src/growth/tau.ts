@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { type Complete, parametersOf, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import { type HostArray, type ModelState, rampedTau, type TauRamp } from "./state.ts";
+import { type Generation, type HostArray, type ModelState, rampedTau, type TauRamp } from "./state.ts";
 
 /** A site's τ just before and just after growing. */
 export interface TauChange {
@@ -66,7 +66,10 @@ export function withLearnedTau<Config extends TokenFormerConfig>(
   );
 }
 
-/** The state with each τ of its configuration as a parameter; one that was none before has moments of zero. */
+/**
+ * The state with each τ of its configuration as a parameter. One that was none before has moments of zero, and a count of
+ * updates of its own, by which Adam corrects them.
+ */
 export function learningTau(state: ModelState, config: Complete<TokenFormerConfig>): ModelState {
   const taus = new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
   const zeros = new Map([...taus.keys()].map((name) => [name, scalar(0)]));
@@ -76,10 +79,15 @@ export function learningTau(state: ModelState, config: Complete<TokenFormerConfi
     const all = new Map(maps.flatMap((map) => [...map]));
     return new Map(names.map((name) => [name, required(all, name)]));
   };
-  const { parameters, moments } = state;
+  const { parameters, moments, step } = state;
+  const born: Generation = { tokens: 1, born: step, init: "learned", updates: 0, frozenUntil: 0 };
+  const added = [...taus.keys()].filter((name) => !parameters.has(name));
+  const lineage = new Map(state.lineage);
+  for (const name of added) lineage.set(name, [born]);
   return {
     ...state,
     parameters: merged(parameters, taus),
+    lineage,
     moments: moments && { first: merged(zeros, moments.first), second: merged(zeros, moments.second) },
   };
 }

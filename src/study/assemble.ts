@@ -1,6 +1,7 @@
 /** From a study's plan and outcome to the results that its report is made of. */
 
 import type { Corpus } from "../text/index.ts";
+import { Validation } from "../training/index.ts";
 import type { StudyPlan } from "./plan.ts";
 import type { StudyResults } from "./results.ts";
 import { describeStages } from "./sizes.ts";
@@ -19,7 +20,7 @@ export function assemble(
 ): StudyResults {
   const { layers, heads, width, context } = study.model;
   const { batch, evaluationTokens } = study.training;
-  const validationTokens = corpus.validation.length;
+  const validation = new Validation(corpus, { context, evaluationTokens });
   const resultOf = (id: string) => {
     const cell = cells.get(id);
     return cell === undefined ? [] : [cell];
@@ -30,10 +31,10 @@ export function assemble(
     data: {
       name: corpus.name,
       trainTokens: corpus.train.length,
-      validationTokens,
-      evaluationTokens: evaluationTokens === 0 ? validationTokens : Math.min(evaluationTokens, validationTokens),
+      validationTokens: corpus.validation.length,
+      evaluationTokens: validation.tokens,
       vocabulary: study.model.vocabulary,
-      bytesPerToken: corpus.validationBytesPerToken,
+      bytesPerToken: validation.bytes / validation.tokens,
     },
     model: { layers, heads, width, context, batch },
     stages: describeStages(study),

@@ -9,25 +9,17 @@ export interface Split {
   readonly validation: TokenSource;
 }
 
-/** A text for training, as tokens, and all that is needed to report on it. */
+/** A text for training, as tokens. */
 export interface Corpus extends Split {
   /** What to call it: a book or a file. */
   readonly name: string;
   readonly tokenizer: Tokenizer;
-  /** The mean length of a validation token in UTF-8 bytes: bits per byte = loss in nats / ln 2 / this. */
-  readonly validationBytesPerToken: number;
 }
 
-/**
- * A corpus from tokens yet to be split, or from a split made elsewhere, such as nanoGPT's `train.bin` and `val.bin`.
- *
- * The bytes of a validation token come from its source where that knows them, otherwise from decoding (see
- * `measureBytesPerToken`).
- */
+/** A corpus from tokens yet to be split, or from a split made elsewhere, such as nanoGPT's `train.bin` and `val.bin`. */
 export function createCorpus(name: string, tokenizer: Tokenizer, tokens: TokenSource | Split): Corpus {
   const { train, validation } = "train" in tokens ? tokens : splitCorpus(tokens);
-  const validationBytesPerToken = validation.bytesPerToken ?? measureBytesPerToken(tokenizer, validation);
-  return { name, tokenizer, train, validation, validationBytesPerToken };
+  return { name, tokenizer, train, validation };
 }
 
 /** Frees what a corpus holds, such as files; closing twice is harmless. */
@@ -56,24 +48,30 @@ export function checkCorpus(corpus: Corpus, context: number): void {
   requireTokens(corpus.validation, context, `${corpus.name}: the validation part`);
 }
 
-/** The number of places at which a long sequence is sampled, and the tokens read at each. */
-const SAMPLES = 16;
-const SAMPLE_LENGTH = 2 ** 16;
+/** Tokens decoded at once, and how many before them are decoded again, of which their first characters may be parts. */
+const PIECE = 2 ** 16;
+const BEFORE = 4;
 
 /**
- * The mean length of a token's text in UTF-8 bytes: exact up to a million tokens, but for a character cut in two at an
- * end; of longer sequences, the mean of 16 samples of 65,536 tokens spread evenly. 0 for no tokens.
+ * The length in UTF-8 bytes of the text of tokens `from` to `from + count - 1`: that of the whole file where its header tells it,
+ * otherwise from decoding, and then exact but for a character that is cut in two.
  */
-export function measureBytesPerToken(tokenizer: Tokenizer, tokens: TokenSource): number {
-  const everything = tokens.length <= SAMPLES * SAMPLE_LENGTH;
-  const samples = everything ? 1 : SAMPLES;
-  const length = everything ? tokens.length : SAMPLE_LENGTH;
-  let bytes = 0;
-  for (let sample = 0; sample < samples; sample++) {
-    const start = samples === 1 ? 0 : Math.floor((sample * (tokens.length - length)) / (samples - 1));
-    bytes += new TextEncoder().encode(tokenizer.decode(tokens.read(start, length))).length;
+export function measureBytes(tokenizer: Tokenizer, tokens: TokenSource, from: number, count: number): number {
+  const end = from + count;
+  if (tokens.bytesPerToken !== undefined && end === tokens.length && from <= BEFORE) {
+    return Math.round(tokens.bytesPerToken * tokens.length) - decodedBytes(tokenizer, tokens, 0, from);
   }
-  return tokens.length === 0 ? 0 : bytes / (samples * length);
+  let bytes = 0;
+  for (let start = from; start < end; start += PIECE) {
+    const before = Math.max(0, start - BEFORE);
+    const to = Math.min(start + PIECE, end);
+    bytes += decodedBytes(tokenizer, tokens, before, to) - decodedBytes(tokenizer, tokens, before, start);
+  }
+  return bytes;
+}
+
+function decodedBytes(tokenizer: Tokenizer, tokens: TokenSource, from: number, to: number): number {
+  return new TextEncoder().encode(tokenizer.decode(tokens.read(from, to - from))).length;
 }
 
 /** The longest string of V8, in UTF-16 units; UTF-8 has at least as many bytes. */

@@ -18,7 +18,7 @@ export {
   closeCorpus,
   createCorpus,
   joinTexts,
-  measureBytesPerToken,
+  measureBytes,
   type Split,
   splitCorpus,
 } from "./corpus.ts";

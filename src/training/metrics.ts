@@ -53,6 +53,12 @@ export class MetricsFile {
     this.#pending = this.#pending.slice(count);
   }
 
+  /** Forgets the last event that was added, if it is this one and not written. */
+  withdraw(event: TrainingEvent): void {
+    const record = metricRecord(event);
+    if (record !== undefined && this.#pending.at(-1) === linesOf([record])) this.#pending.pop();
+  }
+
   get pending(): number {
     return this.#pending.length;
   }

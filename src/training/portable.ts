@@ -27,9 +27,11 @@ export {
   trainingSchema,
 } from "./config.ts";
 export { type DataFiles, type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
+export { DivergenceError } from "./divergence.ts";
 export type * from "./events.ts";
 export { type GenerationUsage, type GenerationUse, usageByGeneration } from "./generations.ts";
 export { growMeasured } from "./growing.ts";
+export type { ImmediateGrowth } from "./immediate-growth.ts";
 export { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 export {
   checkMemory,
@@ -43,9 +45,11 @@ export { METRICS, type MetricRecord, metricRecord } from "./metric-records.ts";
 export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
 export { type PruneReport, pruneMeasured } from "./pruning.ts";
 export { replicasFor } from "./replicas.ts";
-export { DivergenceError, type ImmediateGrowth, Run, type RunOptions, type RunSink } from "./run.ts";
+export { Run } from "./run.ts";
+export type { RunOptions, RunSink } from "./run-parts.ts";
 export { learningRateAt, type Restart, type ScheduleOptions } from "./schedule.ts";
 export { gradientsOf, initialState, type StepResult, Trainer, type TrainerOptions } from "./trainer.ts";
 export { measureUsage, type TokenUse, tokenGradientNorms, type Usage } from "./usage.ts";
+export { Validation, type ValidationOptions } from "./validation.ts";
 export { checkVocabulary, completed } from "./vocabulary.ts";
 export { warningsOf } from "./warnings.ts";

@@ -9,7 +9,7 @@ import type { Checkpoint } from "./checkpoint-schema.ts";
 import type { TrainingEvent } from "./events.ts";
 import { METRICS } from "./metric-records.ts";
 import { MetricsFile } from "./metrics.ts";
-import type { RunSink } from "./run.ts";
+import type { RunSink } from "./run-parts.ts";
 
 /** The folder, in that of a run, of the checkpoint with the lowest validation loss. */
 const BEST = "best";
@@ -75,6 +75,10 @@ export class RunFolder implements RunSink {
     if (this.#metrics === undefined) return;
     this.#metrics.add(event);
     if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.flush();
+  }
+
+  withdraw(event: TrainingEvent): void {
+    this.#metrics?.withdraw(event);
   }
 
   async flush(): Promise<void> {

@@ -1,91 +1,28 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
-import type { z } from "zod";
-import { UserError } from "../errors.ts";
 import { allOrNothing, freeQuietly } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, modelOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
-import { type Device, requireHalfProducts } from "../runtime/portable.ts";
-import { type Corpus, checkCorpus, consecutiveBatches, randomBatch } from "../text/portable.ts";
+import { countParameters, givenOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
+import type { Batch, Corpus } from "../text/portable.ts";
 import { type Beginning, checkGrowth } from "./beginning.ts";
 import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
-import {
-  type Config,
-  growthPlansOf,
-  microBatchOf,
-  type ScheduledGrowth,
-  scheduledGrowthSchema,
-  scheduleOf,
-} from "./config.ts";
+import { type Config, growthPlansOf, type ScheduledGrowth, scheduleOf } from "./config.ts";
+import { divergence, LossWatch } from "./divergence.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growthReport } from "./growing.ts";
-import { replicasFor } from "./replicas.ts";
+import { type ImmediateGrowth, scheduledNow } from "./immediate-growth.ts";
+import {
+  assemble,
+  passesOf,
+  type RunOptions,
+  type RunParts,
+  type RunSink,
+  replicasOf,
+  trainerOf,
+} from "./run-parts.ts";
 import { learningRateAt } from "./schedule.ts";
-import { type Candidate, Trainer } from "./trainer.ts";
-
-/** The loss or the gradients were not finite: what stopped, and what may help. */
-export class DivergenceError extends UserError {}
-
-/** Where a run puts what is to last. */
-export interface RunSink {
-  /** What messages call it. */
-  readonly place: string;
-  /**
-   * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end.
-   * @param best whether it is kept for its validation loss, the lowest so far, beside the last one
-   */
-  save(checkpoint: Checkpoint, best: boolean): Promise<string>;
-  /** Takes note of an event, before it is told to anyone else. */
-  record(event: TrainingEvent): Promise<void>;
-}
-
-/** A growth plan for now. */
-export type ImmediateGrowth = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;
-
-type DistributiveOmit<Type, Key extends PropertyKey> = Type extends unknown ? Omit<Type, Key> : never;
-
-export interface RunOptions {
-  /** Stays open, and so does the corpus. */
-  readonly device: Device;
-  /** Default: nothing is kept. */
-  readonly sink?: RunSink | undefined;
-  /** How checkpoints name the data. Default: by the name of the corpus. */
-  readonly data?: Pick<Checkpoint, "dataName" | "data"> | undefined;
-}
-
-/** What a run is made of. */
-export interface RunParts extends RunOptions, Beginning {
-  readonly trainer: Trainer;
-}
-
-/** Puts what a run begins with on a device, and keeps it if the run is new. Throws a `UserError` for too short a corpus. */
-export async function assemble(begun: Beginning, options: RunOptions): Promise<RunParts> {
-  const { config, corpus, state, progress } = begun;
-  checkCorpus(corpus, config.model.context);
-  if (config.training.precision === "float16") {
-    await requireHalfProducts(options.device, 'training.precision "float16"');
-  }
-  const { data = { dataName: corpus.name }, sink } = options;
-  return allOrNothing(async (onFailure) => {
-    const trainer = await trainerOf(options.device, config, state);
-    onFailure(() => trainer.close());
-    if (sink !== undefined && state.step === progress.start)
-      await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
-    return { ...begun, ...options, data, trainer };
-  });
-}
-
-/** Puts a state on a device, and on as many replicas as serve its batches best. */
-function trainerOf(device: Device, config: Config, state: ModelState): Promise<Trainer> {
-  const replicas = replicasOf(device, config, state.config);
-  const options = { ...config.training, given: givenOf(state.config), replicas, time: state.config.context };
-  return Trainer.create(device, modelOf(state.config), state, options);
-}
-
-function replicasOf(device: Device, config: Config, model: ModelState["config"]): number {
-  const batch = { sequences: microBatchOf(config), context: model.context };
-  return replicasFor(device, batch, countParameters(model).total);
-}
+import type { Candidate, Trainer } from "./trainer.ts";
+import type { Validation } from "./validation.ts";
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {
@@ -98,13 +35,17 @@ export class Run {
   #progress: Progress;
   /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
   #flopsPerToken: number;
+  readonly #validation: Validation;
+  readonly #losses: LossWatch;
+  /** The validation loss that was measured last, and at which step. */
+  #measured: { readonly step: number; readonly loss: number } | undefined;
   /** What was to come at this step, and has not yet. */
   #due: { readonly evaluation: boolean; readonly checkpoint: boolean };
   /** The step of the last checkpoint. */
   #saved: number;
   #underWay = false;
 
-  protected constructor({ trainer, corpus, config, state, progress, sink, data }: RunParts) {
+  protected constructor({ trainer, corpus, config, state, progress, sink, data, validation }: RunParts) {
     this.corpus = corpus;
     this.#data = data ?? { dataName: corpus.name };
     this.#sink = sink;
@@ -113,6 +54,8 @@ export class Run {
     this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
     this.#progress = progress;
     this.#flopsPerToken = trainingFlopsPerToken(state.config);
+    this.#validation = validation;
+    this.#losses = new LossWatch(state.config.vocabulary);
     this.#due = { evaluation: state.step === progress.start, checkpoint: false };
     this.#saved = state.step;
   }
@@ -173,21 +116,28 @@ export class Run {
       yield* this.#whatIsDue();
     }
     const { step } = this.trainer;
-    if (this.#saved !== step) yield* this.#saveLast();
+    if (this.#saved !== step) yield* this.#saveAtEnd();
     yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
   }
 
   /** What comes after a step. What fails stays due. */
   async *#whatIsDue(): AsyncGenerator<TrainingEvent> {
     if (this.#due.evaluation) yield* this.#evaluateAndKeep();
-    if (this.#due.checkpoint) yield* this.#saveLast();
+    // A state that is worse than what was kept is kept as soon as it is better again.
+    if (this.#due.checkpoint && this.#sink !== undefined && (await this.#complaint()) === undefined)
+      yield* this.#saveLast();
+  }
+
+  async *#saveAtEnd(): AsyncGenerator<TrainingEvent> {
+    if (this.#sink !== undefined || this.#measured?.step === this.trainer.step) await this.requireSound();
+    yield* this.#saveLast();
   }
 
   #dueAfter(step: number): { readonly evaluation: boolean; readonly checkpoint: boolean } {
     const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
     return {
       evaluation: step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step),
-      checkpoint: step === steps || (checkpointEvery > 0 && step % checkpointEvery === 0),
+      checkpoint: this.#due.checkpoint || (checkpointEvery > 0 && step % checkpointEvery === 0),
     };
   }
 
@@ -248,13 +198,22 @@ export class Run {
   async grow(plan: ImmediateGrowth): Promise<GrowthEvent> {
     return this.#alone(async () => {
       const { step } = this.trainer;
-      const scheduled = parsedPlan({ ...plan, step });
+      const scheduled = scheduledNow(plan, step);
       const plans = growthPlansOf(this.#config);
       const done = this.#progress.growthsDone;
       const growth = [...plans.slice(0, done), scheduled, ...plans.slice(done)];
       checkGrowth(this.#model.config, growth.slice(done), step, this.#config.training.steps);
-      return this.#grow(scheduled, { ...this.#config, growth }, (event) => this.#sink?.record(event));
+      return this.#grow(scheduled, { ...this.#config, growth }, (event) => this.#recordOrNot(event));
     });
+  }
+
+  /**
+   * Whether what it has learnt can take the place of an earlier state: its loss on held-out text, or on the next batch.
+   * @throws DivergenceError where that is not finite, or far above that of a uniform guess and of the lowest so far
+   */
+  async requireSound(): Promise<void> {
+    const complaint = await this.#complaint();
+    if (complaint !== undefined) await this.#diverged(complaint);
   }
 
   /** Frees what it has on the device. */
@@ -267,11 +226,17 @@ export class Run {
     const { step } = this.trainer;
     const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#model.rewarm);
     const begun = performance.now();
-    const { loss, gradientNorm } = await this.trainer.update(this.#passes(step), learningRate, training.seed);
+    const { loss, gradientNorm } = await this.trainer.update(
+      passesOf(this.corpus, this.#config, step),
+      learningRate,
+      training.seed,
+    );
     const seconds = (performance.now() - begun) / 1000;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);
     }
+    const high = this.#losses.update(loss, this.#progress.best?.validationLoss);
+    if (high !== undefined) await this.#diverged(`step ${step + 1}: the loss is ${high}`);
     const tokens = training.batch * model.context;
     const flops = tokens * this.#flopsPerToken;
     this.#progress = {
@@ -288,19 +253,10 @@ export class Run {
     return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
   }
 
-  /** The batch of a step, in passes that fit the memory. */
-  #passes(step: number) {
-    const { training, model } = this.#config;
-    const size = microBatchOf(this.#config);
-    return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) =>
-      randomBatch(this.corpus.train, {
-        seed: training.seed,
-        step,
-        sequences: training.batch,
-        context: model.context,
-        rows: { from: pass * size, to: Math.min(training.batch, (pass + 1) * size) },
-      }),
-    );
+  #firstPass(step: number): Batch {
+    const [batch] = passesOf(this.corpus, this.#config, step);
+    if (batch === undefined) throw new Error("internal: a step without a pass");
+    return batch;
   }
 
   async *#growths(): AsyncGenerator<GrowthEvent> {
@@ -319,19 +275,18 @@ export class Run {
   async #grow(
     { step: _, ...plan }: ScheduledGrowth,
     config: Config = this.#config,
-    record: (event: GrowthEvent) => Promise<void> | undefined = async () => {},
+    record: (event: GrowthEvent) => Promise<void> = async () => {},
   ): Promise<GrowthEvent> {
     const { inference, step } = this.trainer;
-    const lossBefore = await this.#validationLoss();
-    const batch = this.#passes(step)[0];
-    if (batch === undefined) throw new Error("internal: a step without a pass");
+    const lossBefore = await this.#validation.loss(inference);
+    const batch = this.#firstPass(step);
     const state = grow(await this.state(), plan, config.training.seed);
     return allOrNothing(async (onFailure) => {
       const next = await this.#candidate(state);
       onFailure(() => next.discard());
       const models = { before: this.#model.config, after: state.config };
       const report = await growthReport({ before: inference, after: next.inference }, models, plan, batch);
-      const lossAfter = await this.#validationLoss(next.inference);
+      const lossAfter = await this.#validation.loss(next.inference);
       const event: GrowthEvent = { type: "growth", step, ...report, lossBefore, lossAfter, ...this.#totals() };
       await record(event);
       const freed = next.take();
@@ -369,20 +324,19 @@ export class Run {
   }
 
   async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {
-    const validationLoss = await this.#validationLoss();
-    const bitsPerByte = validationLoss / Math.LN2 / this.corpus.validationBytesPerToken;
+    const validationLoss = await this.#validation.loss(this.trainer.inference);
     const { step } = this.trainer;
+    this.#measured = { step, loss: validationLoss };
     const event: ValidationEvent = {
       type: "validation",
       step,
       validationLoss,
       perplexity: Math.exp(validationLoss),
-      bitsPerByte,
+      bitsPerByte: this.#validation.bitsPerByte(validationLoss),
       ...this.#totals(),
     };
     yield event;
-    if (!Number.isFinite(validationLoss))
-      await this.#diverged(`step ${step}: the validation loss is ${validationLoss}`);
+    if (!Number.isFinite(validationLoss)) await this.requireSound();
     if (validationLoss < (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) {
       const progress = { ...this.#progress, best: { step, validationLoss } };
       const directory = step > 0 && this.#config.training.keepBest ? await this.#save(true, progress) : undefined;
@@ -392,15 +346,14 @@ export class Run {
     this.#due = { ...this.#due, evaluation: false };
   }
 
-  async #validationLoss(inference = this.trainer.inference): Promise<number> {
-    const { training, model } = this.#config;
-    const { context } = model;
-    const whole = Math.max(1, Math.floor(training.evaluationTokens / context)) * context;
-    const batches = consecutiveBatches(this.corpus.validation, {
-      context,
-      ...(training.evaluationTokens > 0 && { maxTokens: whole }),
-    });
-    return (await inference.evaluate(batches)).loss;
+  /** What is wrong with the state as it is: the loss of the last update was that of the one before. */
+  async #complaint(): Promise<string | undefined> {
+    const { step, inference } = this.trainer;
+    const known = this.#measured?.step === step ? this.#measured.loss : undefined;
+    const loss = known ?? (await inference.evaluate([this.#firstPass(step)])).loss;
+    const complaint = this.#losses.complaint(loss, this.#progress.best?.validationLoss);
+    const which = known === undefined ? "loss on the next batch" : "validation loss";
+    return complaint && `step ${step}: the ${which} is ${complaint}`;
   }
 
   async #checkpoint(progress = this.#progress): Promise<Checkpoint> {
@@ -423,24 +376,21 @@ export class Run {
     return this.#sink.save(await this.#checkpoint(progress), best);
   }
 
+  async #recordOrNot(event: GrowthEvent): Promise<void> {
+    try {
+      await this.#sink?.record(event);
+    } catch (error) {
+      this.#sink?.withdraw?.(event);
+      throw error;
+    }
+  }
+
   #totals() {
     const { tokens, flops, seconds } = this.#progress;
     return { tokens, flops, seconds };
   }
 
   async #diverged(what: string): Promise<never> {
-    const norms = [...(await this.trainer.parameterNorms())].toSorted(([, a], [, b]) => b - a);
-    const largest = norms.slice(0, 3).map(([name, norm]) => `${name} ${norm.toPrecision(3)}`);
-    const kept = this.#sink === undefined ? "" : ` The last checkpoint in ${this.#sink.place} is kept.`;
-    throw new DivergenceError(
-      `${what}, training stops; largest parameter norms: ${largest.join(", ")}.${kept} Lower training.learningRate, ${this.#config.training.precision === "float16" ? "take training.precision=float32, " : ""}or limit the gradients with training.clip.`,
-    );
+    throw divergence(what, await this.trainer.parameterNorms(), this.#config.training, this.#sink?.place);
   }
-}
-
-function parsedPlan(plan: object): ScheduledGrowth {
-  const parsed = scheduledGrowthSchema.safeParse(plan);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new UserError(`growth: ${[...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ")}`);
 }

@@ -11,8 +11,9 @@ import { nameOfData } from "./data-names.ts";
 import type { TrainingEvent } from "./events.ts";
 import { memoryLimit } from "./machine-memory.ts";
 import { type OpeningOptions, opening } from "./opening.ts";
-import { assemble, Run as PortableRun, type RunParts } from "./run.ts";
+import { Run as PortableRun } from "./run.ts";
 import { lockRun, RunFolder } from "./run-folder.ts";
+import { assemble, type RunParts } from "./run-parts.ts";
 
 export interface TrainOptions extends Omit<OpeningOptions, "out"> {
   /**

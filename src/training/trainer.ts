@@ -1,7 +1,7 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
-import type { Generation, HostArray, TrainerState } from "../growth/index.ts";
+import { type Generation, type HostArray, type TrainerState, withoutMoments } from "../growth/index.ts";
 import { traceModel } from "../model/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import { Random } from "../random.ts";
@@ -164,7 +164,7 @@ export class Trainer {
         step: step + 1,
         updates,
         lossScale,
-        generations: (name) => lineage.get(siteOf(name) ?? ""),
+        generations: (name) => lineage.get(siteOf(name) ?? name),
       });
       this.#keep(state);
       const finite = Number.isFinite(norm);
@@ -380,7 +380,9 @@ export function siteOf(parameter: string): string | undefined {
   return /^(.+)\.(?:keys|values)$/.exec(parameter)?.[1];
 }
 
-function countsOf({ step, updates, lineage }: TrainerState): Counts {
+/** The counts of a state. Moments that are not known are zero, which Adam corrects by the updates that made them. */
+function countsOf(state: TrainerState): Counts {
+  const { step, updates, lineage } = state.moments === undefined ? withoutMoments(state) : state;
   return { step, updates, lineage };
 }
 

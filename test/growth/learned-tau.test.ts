@@ -143,6 +143,30 @@ describe("a plan that makes τ learned", () => {
   });
 });
 
+it("τ that has become learned by growing has Adam's first steps from then on", async () => {
+  const trained = { ...stateOf(), step: 30, updates: 30 };
+  const squares = [...drawnParameters(tinyTokenFormer, 0.3)].map(
+    ([name, { shape, data }]) => [name, { shape, data: data.map((x) => x * x) }] as const,
+  );
+  const moments = { first: drawnParameters(tinyTokenFormer, 0.1), second: new Map(squares) };
+  const grown = grow({ ...trained, moments }, plan({ tau: "learned" }), 1);
+  const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-12, clip: 0, weightDecay: 0 };
+  const trainer = await Trainer.create(device(), modelOf(grown.config), grown, options);
+  const known = tausIn(grown);
+  // With one gradient throughout, each of Adam's steps is one learning rate long: corrected by 30 updates, the 12th would be 5.2.
+  for (let update = 1; update <= 12; update++) {
+    await trainer.update([batch], 1e-5, 1);
+    const taus = tausIn({ ...grown, ...(await trainer.download()) });
+    taus.forEach((tau, index) => {
+      expect(Math.abs(tau - (known[index] ?? 0)), `update ${update}`).toBeLessThan(1.2e-5 * update + 1e-6);
+    });
+  }
+  expect((await trainer.download()).lineage.get("blocks.1.feedForward.tau")).toEqual([
+    { tokens: 1, born: 30, init: "learned", updates: 12, frozenUntil: 0 },
+  ]);
+  await trainer.close();
+});
+
 it("learns τ, and does not decay it", async () => {
   const options = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, clip: 0 };
   const after = async (weightDecay: number) => {

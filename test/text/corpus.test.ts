@@ -7,7 +7,7 @@ import { embeddedAddresses } from "../../src/text/addresses.ts";
 import { embeddedBook } from "../../src/text/book.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
-import { checkCorpus, createCorpus, joinTexts, measureBytesPerToken, splitCorpus } from "../../src/text/corpus.ts";
+import { checkCorpus, createCorpus, joinTexts, measureBytes, splitCorpus } from "../../src/text/corpus.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
 import { readText } from "../../src/text/text-file.ts";
 import { memoryTokens, openTokenFile, writeTokenFile } from "../../src/text/token-file.ts";
@@ -144,36 +144,47 @@ describe("splitCorpus", () => {
   });
 });
 
-describe("bytes per token", () => {
-  it("counts the UTF-8 bytes of the validation part", () => {
+describe("the bytes of tokens", () => {
+  const bytePairs = new JsonTokenizer(trainBytePairEncoding("the the the cat", { vocabularySize: 260 }), "test");
+  const utf8 = (text: string) => new TextEncoder().encode(text).length;
+
+  it("are those of their text alone", () => {
     const text = `${"a".repeat(9)}€`;
     const tokenizer = CharacterTokenizer.fromText(text);
-    expect(createCorpus("test", tokenizer, memoryTokens(tokenizer.encode(text))).validationBytesPerToken).toBe(3);
-    expect(measureBytesPerToken(tokenizer, memoryTokens(tokenizer.encode(text)))).toBe(12 / 10);
-    expect(measureBytesPerToken(tokenizer, memoryTokens(new Uint32Array(0)))).toBe(0);
+    const tokens = memoryTokens(tokenizer.encode(text));
+    expect(measureBytes(tokenizer, tokens, 0, 10)).toBe(12);
+    expect(measureBytes(tokenizer, tokens, 1, 8)).toBe(8);
+    expect(measureBytes(tokenizer, tokens, 9, 1)).toBe(3);
+    expect(measureBytes(tokenizer, memoryTokens(new Uint32Array(0)), 0, 0)).toBe(0);
   });
 
-  it("is exact for tokens that are parts of characters", () => {
-    const tokenizer = new JsonTokenizer(trainBytePairEncoding("", { vocabularySize: 256 }), "test");
-    expect(measureBytesPerToken(tokenizer, memoryTokens(tokenizer.encode("a€😀")))).toBe(1);
+  it("are exact where characters are cut between pieces, and for any part", () => {
+    // Whole characters of four tokens each, cut by the pieces of 65,536 tokens at each of their bytes.
+    for (const offset of [0, 1, 2, 3]) {
+      const text = `${"a".repeat(offset)}${"😀".repeat(40_000)}`;
+      const ids = bytePairs.encode(text);
+      expect(ids).toHaveLength(offset + 160_000);
+      expect(measureBytes(bytePairs, memoryTokens(ids), 0, ids.length)).toBe(utf8(text));
+    }
+    const text = "the cat, thé € 😀 the";
+    const ids = bytePairs.encode(text);
+    for (let from = 0; from < ids.length; from++) {
+      const rest = bytePairs.decode(ids.subarray(from));
+      if (rest.includes("\uFFFD")) continue;
+      expect(measureBytes(bytePairs, memoryTokens(ids), from, ids.length - from), `from ${from}`).toBe(utf8(rest));
+    }
   });
 
-  it("samples long sequences evenly", () => {
-    const tokenizer = CharacterTokenizer.fromText("aé");
-    const ids = new Uint32Array(2_000_000).fill(1, 1_000_000); // one byte each, then two
-    expect(measureBytesPerToken(tokenizer, memoryTokens(ids))).toBeCloseTo(1.5, 2);
-  });
-
-  it("comes from the header of a split that has its own file", async () => {
+  it("come from the header of a file that is asked for whole, but for the first", async () => {
     const tokenizer = CharacterTokenizer.fromText("ab");
     const file = join(folder, "val.bin");
-    await writeTokenFile(file, [Uint32Array.of(0, 1)], { vocabularySize: 2, textBytes: 5 });
-    const validation = openTokenFile(file);
-    const train = memoryTokens(Uint32Array.of(0, 0));
-    expect(createCorpus("test", tokenizer, { train, validation }).validationBytesPerToken).toBe(2.5);
-    // Half of the file need not have the mean of the whole.
-    expect(createCorpus("test", tokenizer, validation).validationBytesPerToken).toBe(1);
-    validation.close();
+    await writeTokenFile(file, [Uint32Array.of(0, 1, 1)], { vocabularySize: 2, textBytes: 5 });
+    const tokens = openTokenFile(file);
+    expect(measureBytes(tokenizer, tokens, 0, 3)).toBe(5);
+    expect(measureBytes(tokenizer, tokens, 1, 2)).toBe(4);
+    // A part of the file need not have the mean of the whole.
+    expect(measureBytes(tokenizer, tokens, 1, 1)).toBe(1);
+    tokens.close();
   });
 });
 

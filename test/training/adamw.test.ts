@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Generation } from "../../src/growth/index.ts";
+import { givenOf, modelOf } from "../../src/model/index.ts";
 import { normal as normalInitial, type ParameterSpec } from "../../src/nn/index.ts";
 import { Random } from "../../src/random.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import { type AdamWOptions, rowUpdates, type UpdateStep, updateGraph } from "../../src/training/adamw.ts";
 import { accumulate, adamwStep } from "../../src/training/adamw-kernel.ts";
 import type { AdamWParameters } from "../../src/training/adamw-parameters.ts";
+import { Trainer } from "../../src/training/index.ts";
 import { entry, fromHost, useDevice } from "../support/device.ts";
+import { drawnBatch, modelState, tinyTokenFormer } from "../support/models.ts";
 import { expectClose, values } from "../support/values.ts";
 import { newParameter, type ReferenceParameter, referenceStep } from "./adamw-reference.ts";
 
@@ -361,3 +364,25 @@ describe("the graph", () => {
     }
   });
 });
+
+it("an optimiser's state that is not known is corrected as one that begins", async () => {
+  const untrained = modelState(tinyTokenFormer);
+  const updated = { ...untrained, updates: 30, lineage: new Map([...untrained.lineage].map(withUpdates)) };
+  const trainer = await Trainer.create(device(), modelOf(untrained.config), updated, {
+    ...{ ...options, beta2: 0.999, clip: 0, weightDecay: 0 },
+    given: givenOf(untrained.config),
+  });
+  await trainer.update([drawnBatch("first", [5, 4], 13)], 0.01, 1);
+  const { parameters, updates } = await trainer.download();
+  // Adam's first step is one learning rate long; corrected by 31 updates, it would be 0.58 of that, or 3.2 times it by 1,000.
+  const [before, after] = [untrained.parameters, parameters].map((all) => all.get("finalNorm.scale")?.data);
+  after?.forEach((value, index) => {
+    expect(Math.abs(value - (before?.[index] ?? 0))).toBeCloseTo(0.01, 4);
+  });
+  expect(updates).toBe(1);
+  await trainer.close();
+});
+
+function withUpdates([path, generations]: readonly [string, readonly Generation[]]) {
+  return [path, generations.map((generation) => ({ ...generation, updates: 30 }))] as const;
+}

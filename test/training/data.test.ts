@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -16,10 +17,11 @@ import {
   nameOfData,
   openCorpus,
   openTexts,
+  Run,
   tokenizerForTexts,
 } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
-import { text, tokenizer, writeText } from "./support.ts";
+import { text, tinyConfig, tokenizer, writeText } from "./support.ts";
 
 const folder = useFolder();
 
@@ -39,12 +41,11 @@ const message = async (source: string, choice: string) =>
 describe("a text", () => {
   it("is split into nine tenths and a tenth, by characters", async () => {
     const file = await writeText(folder.at("cats.txt"));
-    const { name, train, validation, tokenizer: chosen, validationBytesPerToken } = await openCorpus(file, "character");
+    const { name, train, validation, tokenizer: chosen } = await openCorpus(file, "character");
     expect(name).toBe(file);
     expect(all(train)).toEqual(ids.slice(0, boundary));
     expect(all(validation)).toEqual(ids.slice(boundary));
     expect(chosen.toJSON()).toEqual(tokenizer.toJSON());
-    expect(validationBytesPerToken).toBe(1);
   });
 
   it("is tokenised by the tokenizer given", async () => {
@@ -60,7 +61,6 @@ describe("a text", () => {
     const decoded = corpus.tokenizer.decode([...all(corpus.train), ...all(corpus.validation)]);
     expect(decoded).toBe(text);
     expect(corpus.train.length).toBeLessThan(boundary);
-    expect(corpus.validationBytesPerToken).toBeGreaterThan(1);
   });
 
   it("takes a tokenizer.json", async () => {
@@ -143,17 +143,10 @@ describe("several texts", () => {
     await write("b.txt", "a dog");
     await write("held.txt", "an owl €");
     const source = { train: names("a.txt", "b.txt"), validation: names("held.txt") };
-    const {
-      name,
-      train,
-      validation,
-      tokenizer: chosen,
-      validationBytesPerToken,
-    } = await openCorpus(source, "character");
+    const { name, train, validation, tokenizer: chosen } = await openCorpus(source, "character");
     expect(name).toBe(`${folder.at("a.txt")}, ${folder.at("b.txt")} (held out: ${folder.at("held.txt")})`);
     expect(chosen.decode(all(train))).toBe("the cat\na dog");
     expect(chosen.decode(all(validation))).toBe("an owl €");
-    expect(validationBytesPerToken).toBe(10 / 8);
     const bytes = await openCorpus(source, "bpe:257");
     expect(bytes.tokenizer.decode(all(bytes.validation))).toBe("an owl €");
   });
@@ -321,16 +314,18 @@ describe("errors", () => {
     );
     await writeFile(folder.at("tokenizer.json"), "{}");
     expect(await message(folder.at("cats.bin"), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>/tokenizer.json: is no usable tokenizer (Tokenizer must contain a "model" property), expected the contents of a Hugging Face tokenizer.json; take the file from a published model or train one"`,
+      `"UserError: <folder>/tokenizer.json: is no usable tokenizer (it has no model), expected the contents of a Hugging Face tokenizer.json; take the file from a published model or train one"`,
     );
   });
 
   it("name the token that the vocabulary lacks", async () => {
     await writeIds("cats.bin", Uint32Array.of(...ids.slice(0, 300), tokenizer.vocabularySize));
     await writeTokenizer();
-    expect(await message(folder.at("cats.bin"), "character")).toMatchInlineSnapshot(
+    const started = Run.start({ config: tinyConfig(), data: folder.at("cats.bin"), out: folder.at("run") });
+    expect((await failure(started)).replaceAll(folder.at(), "<folder>")).toMatchInlineSnapshot(
       `"UserError: <folder>/cats.bin: token 300 has id 15, expected ids below the vocabulary size 15; use the tokenizer that made these tokens"`,
     );
+    expect(existsSync(folder.at("run", "config.json"))).toBe(false);
   });
 
   it("name the smallest byte-pair vocabulary", async () => {

@@ -3,7 +3,7 @@ import { UserError } from "../../src/errors.ts";
 import { loadCheckpoint, readMetrics, type TrainingEvent, train } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
-import { corpus, tinyConfig, told } from "./support.ts";
+import { corpus, lossesOf, ofType, only, tinyConfig, told, trained } from "./support.ts";
 
 const device = useDevice();
 const folder = useFolder();
@@ -67,6 +67,39 @@ describe("a loss that is not finite", () => {
       await expect(loadCheckpoint(folder.at("run", "best"))).rejects.toThrow("there is no such file");
     },
   );
+
+  it("that is finite, but far above a uniform guess and not falling, stops training, too", async () => {
+    const { events, message } = await diverged({ learningRate: 10, steps: 70 });
+    expect(message).toMatch(
+      /^step \d+: the loss is [\d.]+, where a uniform guess has 2\.708, and it has not fallen for 20 updates, training stops; /,
+    );
+    expect(only(ofType(events, "validation")).step).toBe(0);
+  });
+
+  it("never takes the place of a good one, though the update before it was fine", async () => {
+    const training = { learningRate: 1e3, steps: 6, checkpointEvery: 1, evaluateEvery: 4, keepBest: false };
+    const { events, message } = await diverged(training, folder.at("run"));
+    expect(ofType(events, "checkpoint")).toEqual([]);
+    expect(message).toMatch(
+      /^step 6: the validation loss is \d\.\d+e\+\d+, where a uniform guess has 2\.708, training stops; /,
+    );
+    expect(message).toContain(" The last checkpoint in <folder>/run is kept. Lower ");
+    expect((await loadCheckpoint(folder.at("run"))).state.step).toBe(0);
+  });
+
+  it("that falls again is passed over: what was due is saved once it is lower", async () => {
+    const training = { ...HUGE, learningRate: 3, steps: 60, checkpointEvery: 5 };
+    const out = folder.at("run");
+    const events = await trained({ config: tinyConfig(training), device: device(), out });
+    const losses = lossesOf(events);
+    const saved = ofType(events, "checkpoint").map(({ step }) => step);
+    expect(losses[5]).toBeGreaterThan(40);
+    expect(losses.at(-1)).toBeLessThan(4);
+    expect(saved[0]).toBeGreaterThan(10);
+    expect(saved.at(-1)).toBe(60);
+    // The update after a checkpoint has its loss.
+    for (const step of saved.slice(0, -1)) expect(losses[step]).toBeLessThan(20);
+  });
 
   it("does not come of a rate that is only high", async () => {
     await expect(diverged({ learningRate: 1 })).rejects.toThrow("it did not diverge");

@@ -13,17 +13,23 @@ import {
   Inference,
   newBeginning,
   pruneMeasured,
+  readMetrics,
   Trainer,
   type TrainingEvent,
   uploadArrays,
 } from "../../src/training/index.ts";
-import { Run, type RunSink } from "../../src/training/run.ts";
+import { MetricsFile } from "../../src/training/metrics.ts";
+import { Run } from "../../src/training/run.ts";
+import type { RunSink } from "../../src/training/run-parts.ts";
+import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { failUntilDone, faults, InjectedFault } from "../support/faults.ts";
 import { drawnBatch, modelState, tinyTokenFormer } from "../support/models.ts";
 import { bigramModel, corpus, lossesOf, tinyConfig, tokenformerModel, transformerModel } from "./support.ts";
 
 const device = useDevice("cpu", { threads: 2 });
+
+const folder = useFolder();
 
 const tokenformer = { ...tokenformerModel, layers: 1, dropout: 0.1 };
 const transformer = { ...transformerModel, layers: 1, biases: false };
@@ -78,13 +84,17 @@ describe("growing a run at once", () => {
     await other.close();
   });
 
-  it("changes nothing when it cannot be told of", async () => {
+  it("changes nothing when it cannot be told of, and is not told of later", async () => {
+    const file = folder.at("metrics.jsonl");
+    const metrics = await MetricsFile.open(file, await newBeginning({ config: tinyConfig(), corpus }));
     const full: RunSink = {
       place: "",
       save: async () => "",
-      record: async ({ type }) => {
-        if (type === "growth") throw new Error("disk full");
+      record: async (event) => {
+        metrics.add(event);
+        if (event.type === "growth") throw new Error("disk full");
       },
+      withdraw: (event) => metrics.withdraw(event),
     };
     const run = await begun(tinyConfig({}, {}, tokenformer), full);
     for await (const { type } of run.events()) if (type === "validation") break;
@@ -92,6 +102,10 @@ describe("growing a run at once", () => {
     await expect(run.grow({ add: { query: 2 } })).rejects.toThrow("disk full");
     expect(await snapshot(run)).toEqual(before);
     await run.close();
+    await metrics.flush();
+    expect((await readMetrics(file)).map((record) => Object.keys(record))).toEqual([
+      expect.arrayContaining(["validationLoss"]),
+    ]);
   });
 });
 

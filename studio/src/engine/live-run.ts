@@ -8,6 +8,7 @@ import {
   consecutiveBatches,
   Decoder,
   generate,
+  type Inference,
   type ModelState,
   measureUsage,
   type Run,
@@ -53,13 +54,13 @@ type Listener = (event: EngineEvent) => void;
 export class LiveRun {
   readonly id: string;
   readonly #run: Run;
-  readonly #events: AsyncIterator<TrainingEvent>;
+  #events: AsyncIterator<TrainingEvent>;
   readonly #tell: Listener;
   #history: History;
   #pending: StepEvent[] = [];
   #told = 0;
   #sampled = Number.NEGATIVE_INFINITY;
-  #decoder: Promise<Decoder> | undefined;
+  #decoder: { readonly decoder: Decoder; readonly inference: Inference } | undefined;
   #inspected: InspectedText | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -84,9 +85,12 @@ export class LiveRun {
     return this.#run.corpus;
   }
 
-  /** Everything as it is now. */
+  /** Everything as it is now, to be kept. Throws a `DivergenceError` where it cannot take the place of what was kept before. */
   state(): Promise<RunState> {
-    return this.#alone(() => this.#state());
+    return this.#alone(async () => {
+      await this.#run.requireSound();
+      return this.#state();
+    });
   }
 
   /** What is to be seen of it beside its weights. */
@@ -98,7 +102,7 @@ export class LiveRun {
   /** The next update, or what comes before it. Whether there are more. */
   advance(): Promise<boolean> {
     return this.#alone(async () => {
-      const { done, value } = await this.#events.next();
+      const { done, value } = await this.#next();
       if (done === true) return false;
       await this.#heed(value);
       return true;
@@ -139,7 +143,23 @@ export class LiveRun {
 
   /** Frees what it has on the device. */
   close(): Promise<void> {
-    return this.#alone(() => this.#run.close());
+    return this.#alone(async () => {
+      try {
+        await this.#forgetDecoder();
+      } finally {
+        await this.#run.close();
+      }
+    });
+  }
+
+  /** The next event. After a failure, the run goes on from where it was. */
+  async #next(): Promise<IteratorResult<TrainingEvent>> {
+    try {
+      return await this.#events.next();
+    } catch (error) {
+      this.#events = this.#run.events()[Symbol.asyncIterator]();
+      throw error;
+    }
   }
 
   async #state(): Promise<RunState> {
@@ -213,9 +233,20 @@ export class LiveRun {
     for await (const text of generate(await this.#decoding(), this.corpus.tokenizer, written)) await onText(text);
   }
 
-  /** A decoder with the weights as they are at each token. */
-  #decoding(): Promise<Decoder> {
-    this.#decoder ??= Decoder.open(this.#run.trainer.inference, { context: this.#run.context, freeze: false });
-    return this.#decoder;
+  /** A decoder with the weights as they are at each token: another one where the run has another model since. */
+  async #decoding(): Promise<Decoder> {
+    const { inference } = this.#run.trainer;
+    if (this.#decoder?.inference !== inference) {
+      await this.#forgetDecoder();
+      const decoder = await Decoder.open(inference, { context: this.#run.context, freeze: false });
+      this.#decoder = { decoder, inference };
+    }
+    return this.#decoder.decoder;
+  }
+
+  async #forgetDecoder(): Promise<void> {
+    const { decoder } = this.#decoder ?? {};
+    this.#decoder = undefined;
+    await decoder?.release();
   }
 }

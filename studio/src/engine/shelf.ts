@@ -7,6 +7,7 @@ import {
   checkpointFiles,
   countParameters,
   type Device,
+  DivergenceError,
   newBeginning,
   parseCheckpoint,
   Run,
@@ -130,7 +131,7 @@ export class Shelf {
     try {
       return await opened;
     } catch (error) {
-      this.#live.delete(id);
+      if (this.#live.get(id) === opened) this.#live.delete(id);
       throw error;
     } finally {
       await this.#unloadIdle();
@@ -264,7 +265,14 @@ export class Shelf {
   async #store(id: string, text?: NamedText): Promise<void> {
     const live = await this.#live.get(id);
     if (live === undefined) return;
-    const { checkpoint, history } = await live.state();
+    const { store, tell } = this.#options;
+    const now = await live.state().catch((error: unknown) => {
+      // What was kept before it diverged is kept still.
+      if (!(error instanceof DivergenceError)) throw error;
+      tell({ type: "notice", message: error.message });
+    });
+    if (now === undefined) return;
+    const { checkpoint, history } = now;
     const record: StoredRun = {
       ...this.record(id),
       parameters: countParameters(checkpoint.state.config).total,
@@ -273,7 +281,6 @@ export class Shelf {
       changed: Date.now(),
     };
     this.#records.set(id, record);
-    const { store, tell } = this.#options;
     try {
       const state = { files: await checkpointFiles(checkpoint), history };
       await store.save(record, { state, ...(text !== undefined && { text }) });
@@ -284,9 +291,10 @@ export class Shelf {
   }
 
   async #unload(id: string): Promise<void> {
-    const live = this.#live.get(id);
+    // One that could not be opened has nothing to close.
+    const live = await this.#live.get(id)?.catch(() => undefined);
     this.#live.delete(id);
-    if (live !== undefined) await (await live).close();
+    await live?.close();
   }
 
   /** Frees runs that have not been used for longest. */

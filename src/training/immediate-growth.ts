@@ -1,0 +1,18 @@
+/** Growth that is asked for while a run goes on. */
+
+import type { z } from "zod";
+import { UserError } from "../errors.ts";
+import { type ScheduledGrowth, scheduledGrowthSchema } from "./config.ts";
+
+/** A growth plan for now. */
+export type ImmediateGrowth = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;
+
+type DistributiveOmit<Type, Key extends PropertyKey> = Type extends unknown ? Omit<Type, Key> : never;
+
+/** The plan as one for the step that the run is at. Throws a `UserError` for one that cannot be. */
+export function scheduledNow(plan: ImmediateGrowth, step: number): ScheduledGrowth {
+  const parsed = scheduledGrowthSchema.safeParse({ ...plan, step });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(`growth: ${[...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ")}`);
+}

@@ -1,0 +1,93 @@
+/** What a run is made of, what it learns from at a step, and where it puts what is to last. */
+
+import { allOrNothing } from "../freeing.ts";
+import type { ModelState } from "../growth/index.ts";
+import { countParameters, givenOf, modelOf } from "../model/index.ts";
+import { type Device, requireHalfProducts } from "../runtime/portable.ts";
+import { type Batch, type Corpus, checkCorpus, randomBatch } from "../text/portable.ts";
+import type { Beginning } from "./beginning.ts";
+import type { Checkpoint } from "./checkpoint-schema.ts";
+import { type Config, microBatchOf } from "./config.ts";
+import type { TrainingEvent } from "./events.ts";
+import { replicasFor } from "./replicas.ts";
+import { Trainer } from "./trainer.ts";
+import { Validation } from "./validation.ts";
+
+/** Where a run puts what is to last. */
+export interface RunSink {
+  /** What messages call it. */
+  readonly place: string;
+  /**
+   * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end.
+   * @param best whether it is kept for its validation loss, the lowest so far, beside the last one
+   */
+  save(checkpoint: Checkpoint, best: boolean): Promise<string>;
+  /** Takes note of an event, before it is told to anyone else. */
+  record(event: TrainingEvent): Promise<void>;
+  /** Forgets an event that it could not record, and that has not happened therefore. */
+  withdraw?(event: TrainingEvent): void;
+}
+
+export interface RunOptions {
+  /** Stays open, and so does the corpus. */
+  readonly device: Device;
+  /** Default: nothing is kept. */
+  readonly sink?: RunSink | undefined;
+  /** How checkpoints name the data. Default: by the name of the corpus. */
+  readonly data?: Pick<Checkpoint, "dataName" | "data"> | undefined;
+}
+
+/** What a run is made of. */
+export interface RunParts extends RunOptions, Beginning {
+  readonly trainer: Trainer;
+  readonly validation: Validation;
+}
+
+/**
+ * Puts what a run begins with on a device, and keeps it if the run is new.
+ * @throws UserError for too short a corpus, and for held-out tokens that the tokenizer does not have
+ */
+export async function assemble(begun: Beginning, options: RunOptions): Promise<RunParts> {
+  const { config, corpus, state, progress } = begun;
+  checkCorpus(corpus, config.model.context);
+  // Reads the tokens before anything is kept.
+  const validation = Validation.measured(corpus, { ...config.training, context: config.model.context });
+  if (config.training.precision === "float16") {
+    await requireHalfProducts(options.device, 'training.precision "float16"');
+  }
+  const { data = { dataName: corpus.name }, sink } = options;
+  return allOrNothing(async (onFailure) => {
+    const trainer = await trainerOf(options.device, config, state);
+    onFailure(() => trainer.close());
+    if (sink !== undefined && state.step === progress.start)
+      await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
+    return { ...begun, ...options, data, trainer, validation };
+  });
+}
+
+/** Puts a state on a device, and on as many replicas as serve its batches best. */
+export function trainerOf(device: Device, config: Config, state: ModelState): Promise<Trainer> {
+  const replicas = replicasOf(device, config, state.config);
+  const options = { ...config.training, given: givenOf(state.config), replicas, time: state.config.context };
+  return Trainer.create(device, modelOf(state.config), state, options);
+}
+
+export function replicasOf(device: Device, config: Config, model: ModelState["config"]): number {
+  const batch = { sequences: microBatchOf(config), context: model.context };
+  return replicasFor(device, batch, countParameters(model).total);
+}
+
+/** The batch of a step, in passes that fit the memory. */
+export function passesOf({ train }: Corpus, config: Config, step: number): Batch[] {
+  const { training, model } = config;
+  const size = microBatchOf(config);
+  return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) =>
+    randomBatch(train, {
+      seed: training.seed,
+      step,
+      sequences: training.batch,
+      context: model.context,
+      rows: { from: pass * size, to: Math.min(training.batch, (pass + 1) * size) },
+    }),
+  );
+}

@@ -1,0 +1,58 @@
+/** The held-out tokens that a run is evaluated on, and how many bytes of text they are. */
+
+import { type Batch, type Corpus, consecutiveBatches, measureBytes } from "../text/portable.ts";
+import type { Inference } from "./inference.ts";
+
+export interface ValidationOptions {
+  /** Tokens of a window. */
+  readonly context: number;
+  /** About how many tokens are predicted: as many whole windows as fit, at least one. 0: all. */
+  readonly evaluationTokens: number;
+}
+
+export class Validation {
+  readonly #corpus: Corpus;
+  readonly #options: ValidationOptions;
+  #bytes: number | undefined;
+
+  constructor(corpus: Corpus, options: ValidationOptions) {
+    this.#corpus = corpus;
+    this.#options = options;
+  }
+
+  /** With its bytes measured. Throws a `UserError` for tokens that the tokenizer does not have. */
+  static measured(corpus: Corpus, options: ValidationOptions): Validation {
+    const validation = new Validation(corpus, options);
+    validation.#bytes = validation.bytes;
+    return validation;
+  }
+
+  /** Tokens that are predicted: from the second of the held-out ones on. */
+  get tokens(): number {
+    const { context, evaluationTokens } = this.#options;
+    const all = Math.max(0, this.#corpus.validation.length - 1);
+    if (evaluationTokens === 0) return all;
+    return Math.min(all, Math.max(1, Math.floor(evaluationTokens / context)) * context);
+  }
+
+  /** The text of just these tokens, in UTF-8 bytes. Measured when it is first asked for, and then throws as `measured` does. */
+  get bytes(): number {
+    const { validation, tokenizer } = this.#corpus;
+    this.#bytes ??= measureBytes(tokenizer, validation, 1, this.tokens);
+    return this.#bytes;
+  }
+
+  batches(): Generator<Batch> {
+    return consecutiveBatches(this.#corpus.validation, { context: this.#options.context, maxTokens: this.tokens });
+  }
+
+  /** The mean loss, in nats per token. */
+  async loss(inference: Inference): Promise<number> {
+    return (await inference.evaluate(this.batches())).loss;
+  }
+
+  /** A mean loss in bits per byte of the text. */
+  bitsPerByte(loss: number): number {
+    return ((loss / Math.LN2) * this.tokens) / this.bytes;
+  }
+}
