@@ -47,6 +47,8 @@ const width = 64;
 const heads = 4;
 const layers = 4;
 const dropoutRate = 0;
+// Two branches a layer are added to what there was: so much of each lets them sum to about 1 at first (GPT-2).
+const branch = 1 / Math.sqrt(2 * layers);
 const learningRate = 1e-3;
 const steps = Number(process.argv[process.argv.indexOf("--steps") + 1]) || 5000;
 const evaluateEvery = 500;
@@ -62,11 +64,16 @@ const { train, validation } = splitCorpus(memoryTokens(tokenizer.encode(text)), 
 const batchOf = (source: TokenSource, step: number, stream: string) =>
   randomBatch(source, { seed, step, sequences: batchSize, context, stream });
 
-/** x Wᵀ + b. Scopes give parameters their names: "blocks.0.attention.heads.0.key.weight". */
-function linear(scope: Scope, x: Tensor, size: number, options = { bias: true }): Tensor {
-  const weight = scope.parameter("weight", [size, at(x.shape, -1)], normal(0.02));
+/**
+ * x Wᵀ + b. Scopes give parameters their names: "blocks.0.attention.heads.0.key.weight". A weight starts so that what it gives is
+ * about as large as x, or `share` of that. (The lecture starts all with 0.02.) Its learning rate is twice that of the rest.
+ */
+function linear(scope: Scope, x: Tensor, size: number, options: { bias?: boolean; share?: number } = {}): Tensor {
+  const { bias = true, share = 1 } = options;
+  const channels = Number(at(x.shape, -1));
+  const weight = scope.parameter("weight", [size, channels], normal(share / Math.sqrt(channels)), 2);
   const y = matmul(x, weight, { transposeB: true }); // (..., D) @ (D, size) → (..., size)
-  return options.bias ? add(y, scope.parameter("bias", [size], zeros)) : y;
+  return bias ? add(y, scope.parameter("bias", [size], zeros)) : y;
 }
 
 /** Each token's channels get mean 0 and variance 1, then a learned scale and shift. */
@@ -94,13 +101,13 @@ function head(scope: Scope, x: Tensor): Tensor {
 function attention(scope: Scope, x: Tensor): Tensor {
   const all = Array.from({ length: heads }, (_, index) => head(scope.within(`heads.${index}`), x));
   const joined = concat(all, 2); // H × (B, T, C) → (B, T, D)
-  return dropout(scope, linear(scope.within("projection"), joined, width), dropoutRate);
+  return dropout(scope, linear(scope.within("projection"), joined, width, { share: branch }), dropoutRate);
 }
 
 /** Communication is done; now each token thinks on what it has gathered. */
 function feedForward(scope: Scope, x: Tensor): Tensor {
   const hidden = relu(linear(scope.within("up"), x, 4 * width)); // (B, T, D) → (B, T, 4 D)
-  return dropout(scope, linear(scope.within("down"), hidden, width), dropoutRate); // (B, T, 4 D) → (B, T, D)
+  return dropout(scope, linear(scope.within("down"), hidden, width, { share: branch }), dropoutRate); // (B, T, 4 D) → (B, T, D)
 }
 
 /** Communication, then computation, each added to what was there: gradients reach the first layer unhindered. */
@@ -110,8 +117,9 @@ function block(scope: Scope, x: Tensor): Tensor {
 }
 
 const gpt: Model = (scope, tokens) => {
-  const tokenTable = scope.parameter("tokenTable", [vocabulary, width], normal(0.02)); // (V, D)
-  const positionTable = scope.parameter("positionTable", [context, width], normal(0.02)); // (context, D)
+  const table = normal(1 / Math.sqrt(width));
+  const tokenTable = scope.parameter("tokenTable", [vocabulary, width], table, 6); // (V, D), with 6 times the learning rate
+  const positionTable = scope.parameter("positionTable", [context, width], table, 6); // (context, D)
   // What each token is, plus where it stands: attention itself has no notion of order.
   let x = add(gather(tokenTable, tokens), gather(positionTable, range(at(tokens.shape, 1)))); // (B, T) → (B, T, D)
   for (let layer = 0; layer < layers; layer++) x = block(scope.within(`blocks.${layer}`), x);

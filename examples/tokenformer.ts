@@ -52,13 +52,20 @@ const steps = Number(process.argv[process.argv.indexOf("--steps") + 1]) || 3000;
 const growAt = Math.floor(steps / 2);
 const evaluateEvery = 500;
 const evaluationBatches = 50;
-const valueDeviation = 2 / (layers * Math.sqrt(width)); // as in the published code
 const seed = 1337;
 
 // The places that hold parameter tokens. Each begins with as many as a linear layer has channels.
 const kinds = ["attention.query", "attention.key", "attention.value", "attention.projection", "feedForward"];
 const sites = Array.from({ length: layers }, (_, layer) => kinds.map((kind) => `blocks.${layer}.${kind}`)).flat();
 const firstTokens = (site: string) => (site.endsWith("feedForward") ? 4 * width : width);
+
+// GELU(z) has a mean square of 0.425 for z from N(0, 1), so that with values of deviation 1 / √(0.425 P) a site gives numbers
+// from N(0, 1). Queries, keys and values begin smaller, what is added to the stream as large as that is, whatever P: the
+// published 2 / (layers √D) lets a site that has more tokens drown what came before it.
+const size = (site: string) => (/(query|key|value)$/.test(site) ? 0.3 : 2 / Math.sqrt(layers * width));
+const valueDeviation = (site: string, tokens: number) => size(site) / Math.sqrt(0.425 * tokens);
+// Each update moves all P values together, by as much as the learning rate: so that is divided by P.
+const valueRate = (site: string) => (/(query|key)$/.test(site) ? 512 : 64);
 
 // Data: as in bigram.ts.
 const { text } = await embeddedBook();
@@ -76,7 +83,9 @@ const batchOf = (source: TokenSource, step: number, stream: string) =>
 function pattention(scope: Scope, x: Tensor): Tensor {
   const tokens = symbol(scope.path("tokens")); // P
   const keys = scope.parameter("keys", [tokens, width], normal(0.02)); // (P, D)
-  const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // (P, D)
+  const site = scope.path("values").replace(/\.values$/, "");
+  const initial = normal(valueDeviation(site, firstTokens(site)));
+  const values = scope.parameter("values", [tokens, width], initial, ([now = 1]) => valueRate(site) / now); // (P, D)
   const scores = matmul(x, keys, { transposeB: true }); // (B, T, D) @ (D, P) → (B, T, P)
   // No softmax: its sum would feel each new token. The L2 norm of a row does not feel a score of 0, and GELU(0) is 0.
   const weights = gelu(l2Normalise(scores, scope.given("tau"))); // GELU(τ A / ‖A‖)
@@ -107,33 +116,35 @@ function block(scope: Scope, x: Tensor): Tensor {
 }
 
 const tokenformer: Model = (scope, tokens) => {
-  const tokenTable = scope.parameter("tokenTable", [vocabulary, width], normal(0.02)); // (V, D)
-  const positionTable = scope.parameter("positionTable", [context, width], normal(0.02)); // (context, D)
+  const table = normal(1 / Math.sqrt(width));
+  const tokenTable = scope.parameter("tokenTable", [vocabulary, width], table, 6); // (V, D), with 6 times the learning rate
+  const positionTable = scope.parameter("positionTable", [context, width], table, 6); // (context, D)
   let x = add(gather(tokenTable, tokens), gather(positionTable, range(at(tokens.shape, 1)))); // (B, T) → (B, T, D)
   for (let layer = 0; layer < layers; layer++) x = block(scope.within(`blocks.${layer}`), x);
-  const output = scope.parameter("output", [vocabulary, width], normal(0.02)); // (V, D)
+  const output = scope.parameter("output", [vocabulary, width], table, 6); // (V, D)
   return matmul(norm(x), output, { transposeB: true }); // (B, T, D) @ (D, V) → (B, T, V)
 };
 
 /** Half as many tokens again at every site: keys of zeros, to which nothing attends yet, and random values. */
 function grow({ parameters, moments, lineage, ...state }: TrainerState): TrainerState {
   const random = Random.from("growth", seed);
-  const longer = (arrays: ReadonlyMap<string, HostArray>, deviation: number) => {
+  const longer = (arrays: ReadonlyMap<string, HostArray>, drawn: boolean) => {
     const entries = [...arrays].map(([name, array]) => {
-      if (!/\.(keys|values)$/.test(name)) return [name, array] as const;
-      const spread = name.endsWith(".values") ? deviation : 0;
+      const [, site, part] = /^(.*)\.(keys|values)$/.exec(name) ?? [];
+      if (site === undefined) return [name, array] as const;
+      const spread = drawn && part === "values" ? valueDeviation(site, 1.5 * firstTokens(site)) : 0;
       const fresh = Float32Array.from({ length: array.data.length / 2 }, () => spread * random.normal());
       const [rows = 0, columns = 0] = array.shape;
       return [name, { shape: [1.5 * rows, columns], data: Float32Array.from([...array.data, ...fresh]) }] as const;
     });
     return new Map(entries); // (P, D) → (1.5 P, D)
   };
-  // Adam has seen no gradient of the new tokens, and counts its updates of them from 0.
-  const born = { born: state.step, init: "zero-key", updates: 0, frozenUntil: 0 };
+  // Adam has seen no gradient of the new tokens, and counts its updates of them from 0; their learning rate rises over 50 steps.
+  const born = { born: state.step, init: "zero-key", updates: 0, frozenUntil: 0, warmup: 50 };
   return {
     ...state,
-    parameters: longer(parameters, valueDeviation),
-    moments: moments && { first: longer(moments.first, 0), second: longer(moments.second, 0) },
+    parameters: longer(parameters, true),
+    moments: moments && { first: longer(moments.first, false), second: longer(moments.second, false) },
     lineage: new Map([...lineage].map(([site, old]) => [site, [...old, { tokens: firstTokens(site) / 2, ...born }]])),
   };
 }

@@ -9,6 +9,7 @@ export {
   runBenchmark,
 } from "./benchmark.ts";
 export type { StepComparison, StepRow } from "./compare.ts";
+export { type Curve, type CurvesFigure, curvesFigure } from "./curves.ts";
 export type { Multiplier } from "./limits.ts";
 export { type BenchmarkReport, benchmarkMarkdown, type Circumstances } from "./markdown.ts";
 export { openPeer, type Peer } from "./peer.ts";

@@ -61,6 +61,11 @@ export const growCommand = () =>
       ]),
     )
     .option("--freeze <n>", "steps for which the old tokens are frozen (default: 0)", wholeOption("--freeze"))
+    .option(
+      "--new-warmup <n>",
+      "steps over which the learning rate of new tokens rises from zero (default: 50)",
+      wholeOption("--new-warmup"),
+    )
     .option("--rewarm <n>", "steps over which the learning rate rises again (default: 0)", wholeOption("--rewarm"))
     .option("--restart", "let the schedule of the learning rate begin again, with its warm-up")
     .option("--learning-rate <rate>", "with --restart: the highest from here on", numberOption("--learning-rate"))

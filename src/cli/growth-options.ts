@@ -15,6 +15,7 @@ export interface PlanOptions {
   readonly rampSteps?: number;
   readonly optimizer?: string;
   readonly freeze?: number;
+  readonly newWarmup?: number;
   readonly rewarm?: number;
   readonly layers?: string;
   readonly restart?: boolean;
@@ -52,6 +53,7 @@ const keys = z.enum([
   "rampSteps",
   "optimizer",
   "freeze",
+  "newWarmup",
   "rewarm",
   "layers",
   "restart",

@@ -5,15 +5,7 @@
  */
 
 import { UserError } from "../errors.ts";
-import {
-  type Complete,
-  type Site,
-  sitesOf,
-  type TokenFormerConfig,
-  valueDeviation,
-  withSites,
-} from "../model/index.ts";
-import { KEY_DEVIATION } from "../nn/index.ts";
+import { type Complete, type Site, siteSetup, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
@@ -120,8 +112,10 @@ function appended(
   if (plan.init === "split") return split(keys, values, added / site.tokens + 1, random);
   const newKeys = withRows(keys, added);
   const newValues = withRows(values, added);
-  if (plan.init === "random") fillNormal(newKeys.data.subarray(keys.data.length), KEY_DEVIATION, random);
-  fillNormal(newValues.data.subarray(values.data.length), valueDeviation(config), random);
+  const setup = siteSetup(config, site.kind, site.tokens + added);
+  const spread = { keys: setup.keys.initial.deviation, values: setup.values.initial.deviation };
+  if (plan.init === "random") fillNormal(newKeys.data.subarray(keys.data.length), spread.keys, random);
+  fillNormal(newValues.data.subarray(values.data.length), spread.values, random);
   return [newKeys, newValues];
 }
 
@@ -171,7 +165,14 @@ function grownLineage(state: ModelState, plan: TokenPlan, changes: readonly Chan
       }),
     );
     const updates = plan.optimizer === "keep" ? (old[0]?.updates ?? 0) : 0;
-    const born: Generation = { tokens: added, born: state.step, init: plan.init, updates, frozenUntil: 0 };
+    const born: Generation = {
+      tokens: added,
+      born: state.step,
+      init: plan.init,
+      updates,
+      frozenUntil: 0,
+      ...(plan.newWarmup > 0 && { warmup: plan.newWarmup }),
+    };
     lineage.set(site.path, [...(plan.freeze > 0 ? frozen : old), born]);
   }
   return lineage;

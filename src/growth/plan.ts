@@ -11,6 +11,8 @@ const amountExpected = 'expected a whole number of tokens, or "x" and a whole mu
 /** A number of tokens to append, or `xR`: R times as many as there are, in all. */
 const amount = z.union([z.int().positive(), z.string().regex(/^x\d+$/, amountExpected)], { error: amountExpected });
 
+const NEW_WARMUP = 50;
+
 /** For a TokenFormer: appending parameter tokens. */
 export const tokenPlanSchema = z.strictObject({
   /** Tokens to append at each site; sites that are not named stay as they are. */
@@ -43,7 +45,9 @@ export const tokenPlanSchema = z.strictObject({
   optimizer: z.enum(["new-only", "keep", "reset"]).default("new-only"),
   /** Steps for which the old tokens of the sites that grow are frozen. */
   freeze: steps.default(0),
-  /** Steps over which the learning rate rises again from zero to its schedule. */
+  /** Steps over which the learning rate of new tokens rises from zero to that of the others. */
+  newWarmup: steps.default(NEW_WARMUP),
+  /** Steps over which the learning rate of all rises again from zero to its schedule. */
   rewarm: steps.default(0),
 });
 

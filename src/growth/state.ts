@@ -19,6 +19,8 @@ export interface Generation {
   readonly updates: number;
   /** They are not trained up to and including this step. */
   readonly frozenUntil: number;
+  /** Steps over which their learning rate rises from zero, from their birth on. Default 0. */
+  readonly warmup?: number | undefined;
 }
 
 /** A τ on its way from one value to another, in equal parts over some steps. */

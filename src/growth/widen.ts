@@ -12,8 +12,7 @@
  */
 
 import { UserError } from "../errors.ts";
-import type { Complete, TransformerConfig } from "../model/index.ts";
-import { WEIGHT_DEVIATION } from "../nn/index.ts";
+import { type Complete, type TransformerConfig, weightSetup } from "../model/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import { copiesOf, type Line, relined, repeated } from "./lines.ts";
@@ -131,7 +130,8 @@ function linesOf(
     Array.from({ length: grown.width }, (_, index) => (index < old.width ? { of: index, factor: kept } : added));
   return {
     written: stream(1, { of: "mean", factor: 1 }),
-    read: stream(1, { of: "draw", factor: WEIGHT_DEVIATION }),
+    // What reads the stream starts alike, the output too.
+    read: stream(1, { of: "draw", factor: weightSetup(grown, "query").initial.deviation }),
     scale: stream(scale, { of: "mean", factor: scale }),
     shift: stream(1, { of: "mean", factor: 0 }),
     heads: repeated(heads.copies, channels),

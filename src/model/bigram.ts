@@ -8,4 +8,4 @@ import type { BigramConfig, Complete } from "./config.ts";
 export const bigram =
   ({ vocabulary }: Complete<BigramConfig>): Model =>
   (scope, tokens) =>
-    gather(tokenTable(scope.within("embedding"), vocabulary, vocabulary, normal(1)), tokens);
+    gather(tokenTable(scope.within("embedding"), vocabulary, vocabulary, { initial: normal(1) }), tokens);

@@ -44,6 +44,9 @@ const bigram = z.strictObject({
 /** `learned`: an embedding of each position; `rotary`: queries and keys are rotated by position (arXiv 2104.09864). */
 const positions = z.enum(["rotary", "learned"]);
 
+/** The names of parametrisations: how tensors start and how fast they learn, see `parametrisation.ts`. */
+export const parametrisations = ["published", "balanced"] as const;
+
 const blocks = {
   /** Number of token ids. Default: the tokenizer's. */
   vocabulary: count.optional(),
@@ -58,6 +61,12 @@ const blocks = {
   dropout: rate.default(0),
   /** Whether the output uses the token embeddings as its weights. */
   tied: z.boolean(),
+  /**
+   * How tensors start, and what the learning rate is multiplied by for each kind of them. `published`: as in the published
+   * TokenFormer, and in the lecture. `balanced`: so that branches are as large beside the residual stream, and one learning rate
+   * is good, whatever the numbers of tokens and channels. Default: `published`.
+   */
+  parametrisation: z.enum(parametrisations).optional(),
   /** Share of a head's channels that rotary positions rotate. */
   rotaryFraction: z.number().gt(0).max(1).default(0.25),
 };

@@ -5,6 +5,7 @@ export {
   type Complete,
   type ModelConfig,
   modelSchema,
+  parametrisations,
   rotaryChannels,
   type SiteKind,
   siteKinds,
@@ -12,6 +13,13 @@ export {
   type TransformerConfig,
 } from "./config.ts";
 export * from "./model.ts";
+export {
+  embeddingSetup,
+  type NormalSetup,
+  type SiteSetup,
+  siteSetup,
+  type WeightName,
+  weightSetup,
+} from "./parametrisation.ts";
 export { type QuantizationName, quantizationNames, quantizationOf } from "./quantization.ts";
 export { type Site, sitePath, sitesOf, withSites } from "./sites.ts";
-export { valueDeviation } from "./tokenformer.ts";

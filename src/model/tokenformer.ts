@@ -2,9 +2,7 @@
  * TokenFormer (arXiv 2410.23168): a Transformer decoder with token–parameter attention in place of every projection.
  *
  * Shapes: B batch, T time, D channels (the width), V vocabulary; the paper's n is the number of parameter tokens of a site.
- *
- * Initial distributions (as in the published code): keys, embeddings and output N(0, 0.02); values N(0, 2 / (layers √D));
- * scales 1, biases 0; a τ that is learned, that of the configuration.
+ * How parameters start and learn is in `parametrisation.ts`.
  */
 
 import {
@@ -20,7 +18,8 @@ import {
 import { add, matmul, type Tensor } from "../tensor/index.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
-import { tausOf } from "./sites.ts";
+import { embeddingSetup, siteSetup } from "./parametrisation.ts";
+import { sitesOf } from "./sites.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const tokenformer =
@@ -32,18 +31,24 @@ export const tokenformer =
     const final = layerNorm(scope.within("finalNorm"), scope.wanted(x), {
       parametric: config.finalNorm === "parametric",
     });
-    if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
-    return linear(scope.within("output"), final, { width: config.vocabulary, bias: false }); // [B, T, V]
+    const { vocabulary, width } = config;
+    const setup = embeddingSetup(config);
+    if (config.tied) return matmul(final, tokenTable(table, vocabulary, width, setup), { transposeB: true });
+    return linear(scope.within("output"), final, { width: vocabulary, bias: false, setup }); // [B, T, V]
   };
 
+/** Records what the block adds to the residual stream as `attention.branch` and `feedForward.branch`. */
 function block(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   const norm = (name: string, t: Tensor) =>
     layerNorm(scope.within(name), t, { parametric: config.blockNorm === "parametric" });
-  const y = add(x, attend(scope.within("attention"), norm("attentionNorm", x), config));
-  return add(
-    y,
-    dropout(scope, attendParameters(scope.within("feedForward"), norm("feedForwardNorm", y), config), config.dropout),
-  );
+  const attention = scope.within("attention");
+  const attended = attend(attention, norm("attentionNorm", x), config);
+  attention.record("branch", attended);
+  const y = add(x, dropout(scope, attended, config.dropout));
+  const feedForward = scope.within("feedForward");
+  const fed = attendParameters(feedForward, norm("feedForwardNorm", y), config);
+  feedForward.record("branch", fed);
+  return add(y, dropout(scope, fed, config.dropout));
 }
 
 function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
@@ -51,17 +56,14 @@ function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   const key = attendParameters(scope.within("key"), x, config);
   const value = attendParameters(scope.within("value"), x, config);
   const attended = causalAttention(scope, { query, key, value }, { ...config, rotary: rotaryChannels(config) });
-  return dropout(scope, attendParameters(scope.within("projection"), attended, config), config.dropout);
+  return attendParameters(scope.within("projection"), attended, config);
 }
 
 /** The Pattention of a site, from the residual stream's width to the same width. */
 function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   const { width, activation, learnedTau } = config;
-  const tau = learnedTau ? tausOf(config).get(scope.path("tau")) : undefined;
-  return pattention(scope, x, { width, activation, valueDeviation: valueDeviation(config), learnedTau: tau });
-}
-
-/** The standard deviation of new values. */
-export function valueDeviation({ width, layers }: { readonly width: number; readonly layers: number }): number {
-  return 2 / (layers * Math.sqrt(width));
+  const site = sitesOf(config).find(({ path }) => `${path}.tau` === scope.path("tau"));
+  if (site === undefined) throw new Error(`internal: there is no site for ${scope.path("tau")}`);
+  const { keys, values } = siteSetup(config, site.kind, site.tokens);
+  return pattention(scope, x, { width, activation, keys, values, learnedTau: learnedTau ? site.tau : undefined });
 }

@@ -1,5 +1,6 @@
 /**
- * The lecture's `gpt.py`: a pre-norm Transformer decoder. Its positions are learned, or rotary as an option.
+ * The lecture's `gpt.py`: a pre-norm Transformer decoder. Its positions are learned, or rotary as an option. How parameters
+ * start and learn is in `parametrisation.ts`.
  *
  * Shapes: B batch, T time, D channels (the width), V vocabulary.
  */
@@ -8,6 +9,7 @@ import { causalAttention, dropout, layerNorm, linear, type Model, type Scope, to
 import { add, gelu, matmul, relu, type Tensor } from "../tensor/index.ts";
 import { type Complete, rotaryChannels, type TransformerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
+import { embeddingSetup, weightSetup } from "./parametrisation.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const transformer =
@@ -17,8 +19,10 @@ export const transformer =
     let x = embed(table, tokens, config); // [B, T, D]
     for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
     const final = norm(scope, "finalNorm", scope.wanted(x), config);
-    if (config.tied) return matmul(final, tokenTable(table, config.vocabulary, config.width), { transposeB: true });
-    return linear(scope.within("output"), final, { width: config.vocabulary, bias: config.biases }); // [B, T, V]
+    const { vocabulary, width, biases: bias } = config;
+    const setup = embeddingSetup(config);
+    if (config.tied) return matmul(final, tokenTable(table, vocabulary, width, setup), { transposeB: true });
+    return linear(scope.within("output"), final, { width: vocabulary, bias, setup }); // [B, T, V]
   };
 
 function block(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
@@ -31,16 +35,20 @@ const norm = (scope: Scope, name: string, x: Tensor, { normEpsilon }: Transforme
 
 function attend(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
   const { width, biases, dropout: rate } = config;
-  const [query, key, value] = ["query", "key", "value"].map((name) =>
-    linear(scope.within(name), x, { width, bias: false }),
-  );
-  if (query === undefined || key === undefined || value === undefined) throw new Error("internal: three projections");
+  const project = (name: "query" | "key" | "value" | "projection", t: Tensor, bias: boolean) =>
+    linear(scope.within(name), t, { width, bias, setup: weightSetup(config, name) });
+  const [query, key, value] = [project("query", x, false), project("key", x, false), project("value", x, false)];
   const attended = causalAttention(scope, { query, key, value }, { ...config, rotary: rotaryChannels(config) });
-  return dropout(scope, linear(scope.within("projection"), attended, { width, bias: biases }), rate);
+  return dropout(scope, project("projection", attended, biases), rate);
 }
 
-function feedForward(scope: Scope, x: Tensor, { width, biases, activation, dropout: rate }: TransformerConfig): Tensor {
-  const hidden = linear(scope.within("up"), x, { width: 4 * width, bias: biases }); // [B, T, 4 D]
+function feedForward(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
+  const { width, biases: bias, activation, dropout: rate } = config;
+  const hidden = linear(scope.within("up"), x, { width: 4 * width, bias, setup: weightSetup(config, "up") }); // [B, T, 4 D]
   const active = activation === "relu" ? relu(hidden) : gelu(hidden);
-  return dropout(scope, linear(scope.within("down"), active, { width, bias: biases }), rate);
+  return dropout(
+    scope,
+    linear(scope.within("down"), active, { width, bias, setup: weightSetup(config, "down") }),
+    rate,
+  );
 }

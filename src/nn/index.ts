@@ -14,7 +14,6 @@ export {
   WEIGHT_DEVIATION,
 } from "./layers.ts";
 export {
-  KEY_DEVIATION,
   type PattentionActivation,
   type PattentionOptions,
   pattention,
@@ -25,9 +24,12 @@ export {
   filled,
   type Initial,
   type Model,
+  type NormalInitial,
   normal,
   ones,
+  type ParameterSetup,
   type ParameterSpec,
+  type RateFactor,
   Scope,
   type ScopeOptions,
   zeros,

@@ -5,29 +5,27 @@
  */
 
 import { add, at, gather, matmul, mul, normalise, type Tensor } from "../tensor/index.ts";
-import { type Initial, normal, ones, type Scope, zeros } from "./scope.ts";
+import { normal, ones, type ParameterSetup, type Scope, zeros } from "./scope.ts";
 
 /** ε of every normalisation, as in the lecture and in the published TokenFormer. */
 export const NORM_EPSILON = 1e-5;
 
-/** Standard deviation of new weights and embeddings. */
+/** Standard deviation of new weights and embeddings, where nothing else is said. */
 export const WEIGHT_DEVIATION = 0.02;
+
+const weights: ParameterSetup = { initial: normal(WEIGHT_DEVIATION) };
 
 export interface LinearOptions {
   /** Channels of the output. */
   readonly width: number;
   readonly bias: boolean;
-  /** Default N(0, 0.02). */
-  readonly initial?: Initial;
+  /** Of the weights. Default: N(0, 0.02). */
+  readonly setup?: ParameterSetup;
 }
 
 /** x Wᵀ + b: x [..., D] → [..., width]; W [width, D], b [width]. */
-export function linear(
-  scope: Scope,
-  x: Tensor,
-  { width, bias, initial = normal(WEIGHT_DEVIATION) }: LinearOptions,
-): Tensor {
-  const weight = scope.parameter("weight", [width, at(x.shape, -1)], initial);
+export function linear(scope: Scope, x: Tensor, { width, bias, setup = weights }: LinearOptions): Tensor {
+  const weight = scope.parameter("weight", [width, at(x.shape, -1)], setup.initial, setup.rate);
   const product = matmul(x, weight, { transposeB: true });
   return bias ? add(product, scope.parameter("bias", [width], zeros)) : product;
 }
@@ -44,23 +42,26 @@ export function layerNorm(
   return add(mul(y, scope.parameter("scale", [width], ones)), scope.parameter("bias", [width], zeros));
 }
 
-/** The table of token embeddings [V, D]. */
-export function tokenTable(
-  scope: Scope,
-  vocabulary: number,
-  width: number,
-  initial: Initial = normal(WEIGHT_DEVIATION),
-): Tensor {
-  return scope.parameter("tokens", [vocabulary, width], initial);
+/** The table of token embeddings [V, D]. Default: N(0, 0.02). */
+export function tokenTable(scope: Scope, vocabulary: number, width: number, setup: ParameterSetup = weights): Tensor {
+  return scope.parameter("tokens", [vocabulary, width], setup.initial, setup.rate);
 }
 
 /** Embeddings of tokens int32 [B, T] → [B, T, D]. */
-export function embedding(scope: Scope, tokens: Tensor, options: { vocabulary: number; width: number }): Tensor {
-  return gather(tokenTable(scope, options.vocabulary, options.width), tokens);
+export function embedding(
+  scope: Scope,
+  tokens: Tensor,
+  { vocabulary, width, setup }: { vocabulary: number; width: number; setup?: ParameterSetup },
+): Tensor {
+  return gather(tokenTable(scope, vocabulary, width, setup), tokens);
 }
 
 /** Learned embeddings of the positions of tokens [B, T], of `context` at most → [T, D], or [B, T, D]. */
-export function positionEmbedding(scope: Scope, tokens: Tensor, options: { context: number; width: number }): Tensor {
-  const table = scope.parameter("positions", [options.context, options.width], normal(WEIGHT_DEVIATION));
+export function positionEmbedding(
+  scope: Scope,
+  tokens: Tensor,
+  { context, width, setup = weights }: { context: number; width: number; setup?: ParameterSetup },
+): Tensor {
+  const table = scope.parameter("positions", [context, width], setup.initial, setup.rate);
   return gather(table, scope.positions(tokens));
 }

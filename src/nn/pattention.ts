@@ -20,7 +20,7 @@ import {
   symbol,
   type Tensor,
 } from "../tensor/index.ts";
-import { filled, normal, type Scope } from "./scope.ts";
+import { filled, type ParameterSetup, type Scope } from "./scope.ts";
 
 /** The functions Θ from scores to weights, under the names of the published code. */
 export const pattentionActivations = ["l2_norm_gelu", "gelu_l2_norm", "softmax"] as const;
@@ -31,13 +31,11 @@ export interface PattentionOptions {
   /** Channels of the output. */
   readonly width: number;
   readonly activation: PattentionActivation;
-  /** Standard deviation of new values; that of keys is 0.02. */
-  readonly valueDeviation: number;
+  readonly keys: ParameterSetup;
+  readonly values: ParameterSetup;
   /** Makes τ a parameter that starts from this value. Default: τ is given at each run. */
   readonly learnedTau?: number | undefined;
 }
-
-export const KEY_DEVIATION = 0.02;
 
 /**
  * Y = Θ(X Kᵀ) V. The number of parameter tokens is the symbol `tokensOf(path)` of the scope's path, and τ the given value
@@ -47,10 +45,12 @@ export const KEY_DEVIATION = 0.02;
  * @returns [B, T, width]
  */
 export function pattention(scope: Scope, x: Tensor, options: PattentionOptions): Tensor {
-  const { width, activation, valueDeviation, learnedTau } = options;
+  const { width, activation, learnedTau } = options;
   const tokens = tokensOf(scope.path("tokens"));
-  const keys = scope.parameter("keys", [tokens, at(x.shape, -1)], normal(KEY_DEVIATION)); // K [P, D]
-  const values = scope.parameter("values", [tokens, width], normal(valueDeviation)); // V [P, width]
+  const parameter = (name: "keys" | "values", columns: Dimension) =>
+    scope.parameter(name, [tokens, columns], options[name].initial, options[name].rate);
+  const keys = parameter("keys", at(x.shape, -1)); // K [P, D]
+  const values = parameter("values", width); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
   const tau = () => (learnedTau === undefined ? scope.given("tau") : scope.parameter("tau", [], filled(learnedTau)));
   const { weights, factor, shares } = weigh(scores, { activation, tokens, training: scope.training }, tau); // Θ(A) / factor [B, T, P]

@@ -13,16 +13,27 @@ export type Initial =
   | { readonly kind: "normal"; readonly deviation: number }
   | { readonly kind: "constant"; readonly value: number };
 
-export const normal = (deviation: number): Initial => ({ kind: "normal", deviation });
+export type NormalInitial = Extract<Initial, { kind: "normal" }>;
+
+export const normal = (deviation: number): NormalInitial => ({ kind: "normal", deviation });
 export const filled = (value: number): Initial => ({ kind: "constant", value });
 export const zeros: Initial = filled(0);
 export const ones: Initial = filled(1);
 
-export interface ParameterSpec {
+/** What the learning rate of a parameter is multiplied by: a number, or a function of its size, which may grow. */
+export type RateFactor = number | ((size: readonly number[]) => number);
+
+/** How a parameter starts, and how fast it learns. */
+export interface ParameterSetup {
+  readonly initial: Initial;
+  /** Default 1. */
+  readonly rate?: RateFactor;
+}
+
+export interface ParameterSpec extends ParameterSetup {
   /** Path of the parameter, for example `blocks.0.attention.query.keys`. */
   readonly name: string;
   readonly shape: Shape;
-  readonly initial: Initial;
 }
 
 /** A language model: tokens int32 [B, T] → logits float32 [B, T, vocabulary]. */
@@ -105,8 +116,9 @@ export class Scope {
   /**
    * A parameter that is learned. Asked for twice, it is shared. The rows of parameters named `keys` and `values` are parameter
    * tokens: their scope is a site, whose tokens may be born at different steps.
+   * @param rate multiplies the learning rate, not weight decay
    */
-  parameter(name: string, shape: Shape, initial: Initial): Tensor {
+  parameter(name: string, shape: Shape, initial: Initial, rate: RateFactor = 1): Tensor {
     const path = this.path(name);
     const existing = this.#trace.parameters.get(path);
     if (existing !== undefined) return existing.tensor;
@@ -114,7 +126,7 @@ export class Scope {
       throw new Error(`parameter("${path}"): the programs of a model have an input of that name; choose another`);
     }
     const tensor = input(path, shape);
-    this.#trace.parameters.set(path, { spec: { name: path, shape, initial }, tensor });
+    this.#trace.parameters.set(path, { spec: { name: path, shape, initial, rate }, tensor });
     return tensor;
   }
 

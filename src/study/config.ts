@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { tokenPlanSchema } from "../growth/index.ts";
-import { modelSchema } from "../model/index.ts";
+import { modelSchema, parametrisations } from "../model/index.ts";
 import { tokenizerSchema, trainingSchema } from "../training/index.ts";
 
 const count = z.int().positive();
@@ -40,6 +40,8 @@ const studyObject = z.strictObject({
     heads: count,
     width: count,
     dropout: z.number().min(0).lt(1).default(0),
+    /** As for a run. Default: `published`. */
+    parametrisation: z.enum(parametrisations).optional(),
   }),
   /** Parameter tokens of each attention projection and of the feed-forward layer, and the updates of the grown arm there. */
   ladder: z
@@ -114,6 +116,6 @@ function inconsistencies({ model, ladder, ablation }: z.infer<typeof studyObject
 }
 
 function growthOptions() {
-  const { init, tau, rampSteps, optimizer, freeze, rewarm } = tokenPlanSchema.shape;
-  return z.strictObject({ init, tau, rampSteps, optimizer, freeze, rewarm }).prefault({});
+  const { init, tau, rampSteps, optimizer, freeze, newWarmup, rewarm } = tokenPlanSchema.shape;
+  return z.strictObject({ init, tau, rampSteps, optimizer, freeze, newWarmup, rewarm }).prefault({});
 }

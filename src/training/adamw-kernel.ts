@@ -37,8 +37,8 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
       v: floats(arrays, PREFIXES.second + name),
     };
     const keep = 1 - step.learningRate * decay;
-    for (const { start, end, correction1, correction2 } of rows) {
-      const [rate, root] = [step.learningRate * correction1, Math.sqrt(correction2)];
+    for (const { start, end, rate: factor, correction1, correction2 } of rows) {
+      const [rate, root] = [step.learningRate * factor * correction1, Math.sqrt(correction2)];
       updateRange(own, start, end, { ...step, scale, keep, rate, root });
     }
   }

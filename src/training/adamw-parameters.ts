@@ -7,6 +7,8 @@ export interface RowUpdate {
   /** First element and the one after the last. */
   readonly start: number;
   readonly end: number;
+  /** What the learning rate is multiplied by. */
+  readonly rate: number;
   /** 1 / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ) at these rows' own count t. */
   readonly correction1: number;
   readonly correction2: number;

@@ -36,7 +36,10 @@ export interface AdamWOptions {
   readonly beta2: number;
   /** ε, added to the root of the second moment. */
   readonly epsilon: number;
-  /** λ: each update first multiplies matrices by 1 - learning rate · λ. */
+  /**
+   * λ: each update first multiplies matrices by 1 - learning rate · λ. That is the learning rate without a parameter's own factor,
+   * so that all parameters forget over the same number of updates, whatever their rates.
+   */
   readonly weightDecay: number;
   /** The largest global norm of the gradients; 0: no limit. */
   readonly clip: number;
@@ -155,7 +158,7 @@ class KernelOptimizer implements Optimizer {
       tensors: this.#specs.map((spec) => ({
         name: spec.name,
         decay: decays(spec) ? this.#options.weightDecay : 0,
-        rows: rowUpdates(required(parameters, spec.name).shape, step.generations(spec.name), step, this.#options),
+        rows: rowUpdates(spec, required(parameters, spec.name).shape, step, this.#options),
       })),
     };
     const tensors = {
@@ -177,14 +180,17 @@ export function normOf(answer: unknown): number {
 
 /** The rows of a parameter that are updated, each group with its own bias correction. */
 export function rowUpdates(
+  { name, rate = 1 }: Pick<ParameterSpec, "name" | "rate">,
   shape: readonly number[],
-  generations: readonly Generation[] | undefined,
-  { step, updates }: UpdateStep,
+  { step, updates, generations }: UpdateStep,
   { beta1, beta2 }: AdamWOptions,
 ): RowUpdate[] {
   const [rows = 1, ...rest] = shape;
   const columns = rest.reduce((product, n) => product * n, 1);
-  const groups = generations ?? [{ tokens: rows, updates, frozenUntil: 0 }];
+  const groups: readonly Omit<Generation, "init">[] = generations(name) ?? [
+    { tokens: rows, updates, born: 0, frozenUntil: 0 },
+  ];
+  const factor = typeof rate === "number" ? rate : rate(shape);
   const tokens = groups.reduce((sum, group) => sum + group.tokens, 0);
   if (tokens !== rows)
     throw new Error(`the lineage has ${tokens} tokens for ${rows} rows; each row needs a generation`);
@@ -194,7 +200,10 @@ export function rowUpdates(
     start += group.tokens * columns;
     if (step <= group.frozenUntil) return [];
     const count = group.updates + 1;
-    return [{ start: from, end: start, correction1: 1 / (1 - beta1 ** count), correction2: 1 / (1 - beta2 ** count) }];
+    const corrections = { correction1: 1 / (1 - beta1 ** count), correction2: 1 / (1 - beta2 ** count) };
+    const { born, warmup = 0 } = group;
+    const risen = warmup === 0 ? 1 : Math.min(1, (step - born) / (warmup + 1));
+    return [{ start: from, end: start, rate: factor * risen, ...corrections }];
   });
 }
 
@@ -262,8 +271,8 @@ class GraphOptimizer implements Optimizer {
       learningRate: scalar(step.learningRate),
       unscale: scalar(1 / step.lossScale),
     };
-    for (const { name } of this.#specs) {
-      Object.assign(inputs, rowInputs(name, required(state.parameters, name).shape, step, this.#options));
+    for (const spec of this.#specs) {
+      Object.assign(inputs, rowInputs(spec, required(state.parameters, spec.name).shape, step, this.#options));
     }
     const { tensors, values } = await this.#update.run(inputs);
     const outputs = new Map(Object.entries(tensors));
@@ -287,13 +296,14 @@ class GraphOptimizer implements Optimizer {
   }
 }
 
-/** Per-row corrections [rows, 1, …] of a parameter, zero where the rows are not updated. */
-function rowInputs(name: string, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
+/** Per-row corrections [rows, 1, …] of a parameter, the first times its rate; zero where the rows are not updated. */
+function rowInputs(spec: ParameterSpec, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
+  const { name } = spec;
   const [rows = 1, ...rest] = shape;
   const columns = rest.reduce((product, n) => product * n, 1);
   const [correction1, correction2] = [new Float32Array(rows), new Float32Array(rows)];
-  for (const group of rowUpdates(shape, step.generations(name), step, options)) {
-    correction1.fill(group.correction1, group.start / columns, group.end / columns);
+  for (const group of rowUpdates(spec, shape, step, options)) {
+    correction1.fill(group.rate * group.correction1, group.start / columns, group.end / columns);
     correction2.fill(group.correction2, group.start / columns, group.end / columns);
   }
   const columnShape = shape.map((size, axis) => (axis === 0 ? size : 1));
@@ -327,7 +337,7 @@ export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptio
   return graph("update", outputs);
 }
 
-/** m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← (1 - η λ) p - η m̂ / (√v̂ + ε), in the rows that are updated. */
+/** m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← (1 - η λ) p - η r m̂ / (√v̂ + ε), in the rows that are updated; r is the parameter's rate. */
 function updated(
   spec: ParameterSpec,
   g: Tensor,
@@ -339,7 +349,7 @@ function updated(
   const [p, m, v] = [PREFIXES.parameter, PREFIXES.first, PREFIXES.second].map((prefix) => input(prefix + name, shape));
   if (p === undefined || m === undefined || v === undefined) throw new Error("internal: three inputs");
   const [correction1, correction2] = [input(`correction1:${name}`, rows), input(`correction2:${name}`, rows)];
-  const active = greaterOrEqual(correction1, 0.5);
+  const active = greaterOrEqual(correction2, 0.5);
   const first = add(mul(m, beta1), mul(g, 1 - beta1));
   const second = add(mul(v, beta2), mul(mul(g, g), 1 - beta2));
   const change = div(mul(first, correction1), add(sqrt(mul(second, correction2)), epsilon));

@@ -1,6 +1,6 @@
 /** Reading a checkpoint from its files, wherever these are. */
 
-import type { z } from "zod";
+import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
@@ -65,8 +65,18 @@ export async function readSummary(folder: CheckpointFolder): Promise<CheckpointS
 }
 
 export async function readConfig(folder: CheckpointFolder): Promise<Config> {
-  return (await readVersioned(folder, "config.json", configSchema)).value;
+  return (await readVersioned(folder, "config.json", savedConfigSchema)).value;
 }
+
+/**
+ * A configuration as it was saved, with all its keys. A growth plan without `newWarmup` was saved before there was one: its new
+ * tokens had none, whatever the default is now.
+ */
+const savedConfigSchema = z.preprocess((saved) => {
+  const { data } = z.looseObject({ growth: z.array(z.looseObject({})) }).safeParse(saved);
+  if (data === undefined) return saved;
+  return { ...data, growth: data.growth.map((plan) => ("add" in plan ? { newWarmup: 0, ...plan } : plan)) };
+}, configSchema);
 
 /** The weights, one tensor in memory at a time. */
 export async function* readParametersIn(

@@ -61,6 +61,7 @@ export const trainingFileSchema = z.strictObject({
         init: z.string(),
         updates: natural,
         frozenUntil: natural,
+        warmup: natural.optional(),
       }),
     ),
   ),

@@ -25,6 +25,9 @@ interface Sizes {
   readonly feedForward: number;
 }
 
+/** What no published model prescribes. */
+const balanced = { parametrisation: "balanced" } as const;
+
 function tokenformer(
   { attention, feedForward, ...sizes }: Sizes,
   more: Partial<TokenFormerInput> = {},
@@ -78,7 +81,7 @@ export const presets = {
   mini: {
     doc: "about 1M parameters, a minute or two on two cores (the default)",
     config: {
-      model: tokenformer({ layers: 4, heads: 4, width: 128, context: 64, attention: 128, feedForward: 512 }),
+      model: tokenformer({ layers: 4, heads: 4, width: 128, context: 64, attention: 128, feedForward: 512 }, balanced),
       training: { steps: 1200, batch: 12, evaluateEvery: 200, evaluationTokens: 32_768, checkpointEvery: 400 },
     },
   },
@@ -87,7 +90,7 @@ export const presets = {
     config: {
       model: tokenformer(
         { layers: 6, heads: 6, width: 384, context: 256, attention: 288, feedForward: 1152 },
-        { dropout: 0.2 },
+        { ...balanced, dropout: 0.2 },
       ),
       training: {
         steps: 5000,
@@ -104,7 +107,7 @@ export const presets = {
   "nanogpt-cpu": {
     doc: "nanoGPT's recipe for a CPU: 4 layers of width 128, context 64",
     config: {
-      model: tokenformer({ layers: 4, heads: 4, width: 128, context: 64, attention: 96, feedForward: 384 }),
+      model: tokenformer({ layers: 4, heads: 4, width: 128, context: 64, attention: 96, feedForward: 384 }, balanced),
       training: { steps: 2000, batch: 12 },
     },
   },

@@ -157,7 +157,7 @@ describe("the lineage", () => {
   const first = { tokens: 11, born: 0, init: "initial", updates: 50, frozenUntil: 0 };
 
   it("counts the updates of new tokens from zero, or with the old ones", () => {
-    const born = { tokens: 4, born: 50, init: "zero-key", frozenUntil: 0 };
+    const born = { tokens: 4, born: 50, init: "zero-key", frozenUntil: 0, warmup: 50 };
     expect(generationsOf(grow(trained(), plan(), 1))).toEqual([first, { ...born, updates: 0 }]);
     expect(generationsOf(grow(trained(), plan({ optimizer: "keep" }), 1))).toEqual([first, { ...born, updates: 50 }]);
     expect(grow(trained(), plan(), 1).updates).toBe(50);

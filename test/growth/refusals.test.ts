@@ -75,13 +75,14 @@ describe("checkPlans", () => {
 });
 
 describe("a plan", () => {
-  it("has the defaults of the paper", () => {
+  it("has its defaults", () => {
     expect(plan({})).toEqual({
       add: { feedForward: 4 },
       init: "zero-key",
       rampSteps: 100,
       optimizer: "new-only",
       freeze: 0,
+      newWarmup: 50,
       rewarm: 0,
     });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pattention, pattentionActivations, Scope, tokensOf } from "../../src/nn/index.ts";
+import { normal as drawn, pattention, pattentionActivations, Scope, tokensOf } from "../../src/nn/index.ts";
 import { gradients, input, mul, sum, symbol } from "../../src/tensor/index.ts";
 import { run, useDevice } from "../support/device.ts";
 import * as reference from "../support/reference.ts";
@@ -12,7 +12,8 @@ const [BATCH, TIME, CHANNELS, TOKENS, WIDTH] = [2, 3, 5, 11, 7];
 function traced(activation: reference.Theta) {
   const scope = Scope.root({ training: false });
   const x = input("x", [symbol("B"), symbol("T"), CHANNELS]);
-  const y = pattention(scope.within("site"), x, { width: WIDTH, activation, valueDeviation: 0.1 });
+  const setups = { keys: { initial: drawn(0.02) }, values: { initial: drawn(0.1), rate: 3 } };
+  const y = pattention(scope.within("site"), x, { width: WIDTH, activation, ...setups });
   const loss = sum(mul(y, input("weights", y.shape)), [0, 1, 2]);
   const wrt = [x, ...scope.parameterTensors];
   const named = gradients(loss, wrt).map((gradient, index) => [`d ${index}`, gradient] as const);
@@ -77,8 +78,8 @@ describe.each(pattentionActivations)("pattention with %s", (activation) => {
     const { scope } = traced(activation);
     const tokens = tokensOf("site.tokens");
     expect(scope.parameters).toEqual([
-      { name: "site.keys", shape: [tokens, CHANNELS], initial: { kind: "normal", deviation: 0.02 } },
-      { name: "site.values", shape: [tokens, WIDTH], initial: { kind: "normal", deviation: 0.1 } },
+      { name: "site.keys", shape: [tokens, CHANNELS], initial: { kind: "normal", deviation: 0.02 }, rate: 1 },
+      { name: "site.values", shape: [tokens, WIDTH], initial: { kind: "normal", deviation: 0.1 }, rate: 3 },
     ]);
     expect(size(keys.shape)).toBe(TOKENS * CHANNELS);
   });

@@ -6,10 +6,10 @@ it("names parameters by their path, in the order in which they are asked for", (
   const root = Scope.root({ training: false });
   const block = root.within("blocks.0");
   block.within("query").parameter("keys", [7, 5], normal(0.02));
-  root.parameter("scale", [5], zeros);
+  root.parameter("scale", [5], zeros, 0.25);
   expect(root.parameters).toEqual([
-    { name: "blocks.0.query.keys", shape: [7, 5], initial: { kind: "normal", deviation: 0.02 } },
-    { name: "scale", shape: [5], initial: { kind: "constant", value: 0 } },
+    { name: "blocks.0.query.keys", shape: [7, 5], initial: { kind: "normal", deviation: 0.02 }, rate: 1 },
+    { name: "scale", shape: [5], initial: { kind: "constant", value: 0 }, rate: 0.25 },
   ]);
   expect(root.parameterTensors).toHaveLength(2);
   expect([root.path("x"), block.path("x")]).toEqual(["x", "blocks.0.x"]);

@@ -8,6 +8,8 @@ export interface ReferenceParameter {
   /** Updates that each row has had. */
   readonly counts: number[];
   readonly decay: number;
+  /** What the learning rate is multiplied by, but for the decay. */
+  readonly rate: number;
 }
 
 export interface ReferenceOptions {
@@ -19,9 +21,9 @@ export interface ReferenceOptions {
   readonly clip: number;
 }
 
-export function newParameter(p: number[][], decay: number): ReferenceParameter {
+export function newParameter(p: number[][], decay: number, rate = 1): ReferenceParameter {
   const zeros = () => p.map((row) => row.map(() => 0));
-  return { p, m: zeros(), v: zeros(), counts: p.map(() => 0), decay };
+  return { p, m: zeros(), v: zeros(), counts: p.map(() => 0), decay, rate };
 }
 
 /** One update in place. `frozen` tells which rows of which parameter stay as they are. Returns the norm before clipping. */
@@ -45,7 +47,7 @@ export function referenceStep(
 }
 
 function updateRow(
-  { p, m, v, counts, decay }: ReferenceParameter,
+  { p, m, v, counts, decay, rate }: ReferenceParameter,
   row: number,
   g: number[],
   o: ReferenceOptions,
@@ -58,6 +60,6 @@ function updateRow(
     const [firstHat, secondHat] = [first / (1 - o.beta1 ** t), second / (1 - o.beta2 ** t)];
     mRow[i] = first;
     vRow[i] = second;
-    pRow[i] = decayed - (o.learningRate * firstHat) / (Math.sqrt(secondHat) + o.epsilon);
+    pRow[i] = decayed - (o.learningRate * rate * firstHat) / (Math.sqrt(secondHat) + o.epsilon);
   });
 }

@@ -21,9 +21,9 @@ const STEPS = 10;
 
 const initial = normalInitial(1);
 const specs: readonly ParameterSpec[] = [
-  { name: "site.keys", shape: [7, 3], initial },
+  { name: "site.keys", shape: [7, 3], initial, rate: ([tokens = 0, channels = 0]) => (tokens * channels) / 70 },
   { name: "table", shape: [5, 2], initial },
-  { name: "scale", shape: [11], initial },
+  { name: "scale", shape: [11], initial, rate: 2.5 },
   { name: "site.tau", shape: [], initial },
 ];
 
@@ -90,10 +90,10 @@ function newState(): Map<string, Float32Array> {
 }
 
 function kernelParameters(step: UpdateStep, { clip, ...others }: AdamWOptions = options): AdamWParameters {
-  const tensors = specs.map(({ name, shape }) => ({
-    name,
-    decay: shape.length > 1 ? options.weightDecay : 0,
-    rows: rowUpdates(shape.map(Number), step.generations(name), step, options),
+  const tensors = specs.map((spec) => ({
+    name: spec.name,
+    decay: spec.shape.length > 1 ? options.weightDecay : 0,
+    rows: rowUpdates(spec, spec.shape.map(Number), step, options),
   }));
   const { learningRate, lossScale } = step;
   return { ...others, clip: clip === 0 ? Number.POSITIVE_INFINITY : clip, learningRate, lossScale, tensors };
@@ -122,8 +122,13 @@ function expectReference(
   });
 }
 
+/** The rate of `site.keys` is that of 7 × 3. */
+const RATES = [0.3, 1, 2.5, 1];
+
 const newReference = () =>
-  specs.map((spec) => newParameter(rowsOf(spec, draw("initial", spec)), spec.shape.length > 1 ? 0.1 : 0));
+  specs.map((spec, index) =>
+    newParameter(rowsOf(spec, draw("initial", spec)), spec.shape.length > 1 ? 0.1 : 0, RATES[index]),
+  );
 
 describe("the kernel", () => {
   it.each([0, 1])("equals AdamW in float64 over 10 steps, with a clip of %d", (clip) => {
@@ -169,7 +174,7 @@ describe("the kernel", () => {
       "m:long": new Float32Array(20_011),
       "v:long": new Float32Array(20_011),
     };
-    const corrections = { correction1: 1 / (1 - options.beta1), correction2: 1 / (1 - options.beta2) };
+    const corrections = { rate: 1, correction1: 1 / (1 - options.beta1), correction2: 1 / (1 - options.beta2) };
     const rows = [{ start: 3, end: 19_002, ...corrections }];
     const step = { ...options, clip: Number.POSITIVE_INFINITY, learningRate: LEARNING_RATE, lossScale: 1 };
     adamwStep(arrays, { ...step, tensors: [{ name: "long", decay: 0, rows }] });
@@ -272,8 +277,8 @@ describe("the kernel", () => {
       };
       const step = { learningRate: 0.01, step: t, updates: t - 1, lossScale: 1, generations: () => undefined };
       const tensors = [
-        { name: "w", decay: 0.1, rows: rowUpdates([2, 3], undefined, step, options) },
-        { name: "b", decay: 0, rows: rowUpdates([2], undefined, step, options) },
+        { name: "w", decay: 0.1, rows: rowUpdates({ name: "w" }, [2, 3], step, options) },
+        { name: "b", decay: 0, rows: rowUpdates({ name: "b" }, [2], step, options) },
       ];
       norm = adamwStep({ ...arrays, ...gradients }, { ...options, learningRate: 0.01, lossScale: 1, tensors });
     }
@@ -294,12 +299,19 @@ describe("the kernel", () => {
 
 describe("rows", () => {
   it("of a parameter without generations are one group", () => {
-    const rows = rowUpdates([5, 2], undefined, updateStep(3), options);
-    expect(rows).toEqual([{ start: 0, end: 10, correction1: 1 / (1 - 0.9 ** 3), correction2: 1 / (1 - 0.95 ** 3) }]);
+    const rows = rowUpdates({ name: "table", rate: 7 }, [5, 2], updateStep(3), options);
+    const corrections = { correction1: 1 / (1 - 0.9 ** 3), correction2: 1 / (1 - 0.95 ** 3) };
+    expect(rows).toEqual([{ start: 0, end: 10, rate: 7, ...corrections }]);
   });
 
   it("of generations have counts of their own, and the frozen are left out", () => {
-    const at = (step: number) => rowUpdates([7, 3], generations([0, step - 1]), updateStep(step), options);
+    const at = (step: number) =>
+      rowUpdates(
+        { name: "site.keys" },
+        [7, 3],
+        { ...updateStep(step), generations: () => generations([0, step - 1]) },
+        options,
+      );
     expect(at(FROZEN_UNTIL)).toMatchObject([{ start: 9, end: 21 }]);
     const thawed = at(FROZEN_UNTIL + 1);
     expect(thawed).toMatchObject([
@@ -311,16 +323,31 @@ describe("rows", () => {
   });
 });
 
+describe("rates of new tokens", () => {
+  it("rise from zero over their warm-up, counted from their birth", () => {
+    const born: Generation = { tokens: 2, born: 6, init: "zero-key", updates: 0, frozenUntil: 0, warmup: 3 };
+    const old: Generation = { tokens: 1, born: 0, init: "initial", updates: 6, frozenUntil: 0 };
+    const ratesAt = (step: number) =>
+      rowUpdates(
+        { name: "site.keys", rate: ([rows = 0]) => rows / 2 },
+        [3, 5],
+        { ...updateStep(step), generations: () => [old, born] },
+        options,
+      ).map(({ rate }) => rate);
+    expect([7, 8, 9, 10, 11].map(ratesAt)).toEqual([1, 2, 3, 4, 4].map((quarters) => [1.5, (1.5 * quarters) / 4]));
+  });
+});
+
 describe("the graph", () => {
   const host = (shape: readonly number[], data: Float32Array): HostTensor => ({ dtype: "float32", shape, data });
 
-  /** The corrections of a parameter's rows, by hand: 0 in frozen rows. */
+  /** The corrections of a parameter's rows, by hand, the first times the rate: 0 in frozen rows. */
   function corrections(spec: ParameterSpec, step: UpdateStep): Record<string, HostTensor> {
     const [rows, columns] = sizes(spec);
     const shape = spec.shape.map((_, axis) => (axis === 0 ? rows : 1));
     const [one, two] = [new Float32Array(rows), new Float32Array(rows)];
-    for (const update of rowUpdates(spec.shape.map(Number), step.generations(spec.name), step, options)) {
-      one.fill(update.correction1, update.start / columns, update.end / columns);
+    for (const update of rowUpdates(spec, spec.shape.map(Number), step, options)) {
+      one.fill(update.rate * update.correction1, update.start / columns, update.end / columns);
       two.fill(update.correction2, update.start / columns, update.end / columns);
     }
     return { [`correction1:${spec.name}`]: host(shape, one), [`correction2:${spec.name}`]: host(shape, two) };

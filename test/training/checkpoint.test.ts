@@ -28,7 +28,7 @@ function grownCheckpoint(): Promise<Checkpoint> {
 }
 
 async function makeCheckpoint(): Promise<Checkpoint> {
-  const growth = [{ step: 2, add: { feedForward: 5 }, rampSteps: 50, freeze: 20, rewarm: 30 }];
+  const growth = [{ step: 2, add: { feedForward: 5 }, rampSteps: 50, freeze: 20, newWarmup: 17, rewarm: 30 }];
   const config = tinyConfig({ steps: 4 }, { growth });
   const run = await Run.start({ config, data: corpus, device: device() });
   for await (const _ of run.events());
@@ -56,11 +56,21 @@ describe("a checkpoint", () => {
     const { lineage, ramps, rewarm, moments } = loaded.state;
     expect(lineage.get("blocks.1.feedForward")).toMatchObject([
       { updates: 2, frozenUntil: 22 },
-      { tokens: 5, born: 2 },
+      { tokens: 5, born: 2, warmup: 17 },
     ]);
     expect(ramps.map(({ site }) => site)).toEqual(["blocks.0.feedForward", "blocks.1.feedForward"]);
     expect(rewarm).toEqual({ start: 2, steps: 30 });
     expect(moments?.second.get("blocks.0.feedForward.keys")?.data.some((value) => value > 0)).toBe(true);
+  });
+
+  it("of before there was a warm-up of new tokens grows without one", async () => {
+    await saveCheckpoint(folder.at("run"), await grownCheckpoint());
+    const file = folder.at("run/config.json");
+    const text = await readFile(file, "utf8");
+    const older = text.replace(/\s*"newWarmup": 17,/, "");
+    expect(older).not.toBe(text);
+    await writeFile(file, older);
+    expect((await loadConfig(folder.at("run"))).growth).toMatchObject([{ newWarmup: 0, rewarm: 30 }]);
   });
 
   it("of weights alone has no moments", async () => {

@@ -240,7 +240,7 @@ describe("the plan of an optimiser", () => {
     expect({ updates, step }).toEqual({ updates: 9, step: 9 });
     expect(lineage.get("blocks.1.attention.query")).toEqual([
       { tokens: 5, born: 0, init: "initial", updates: 6, frozenUntil: 7 },
-      { tokens: 2, born: 4, init: "zero-key", updates: 5, frozenUntil: 0 },
+      { tokens: 2, born: 4, init: "zero-key", updates: 5, frozenUntil: 0, warmup: 50 },
     ]);
     expect(lineage.get("blocks.1.attention.key")).toMatchObject([{ tokens: 5, updates: 9 }]);
     const moved = keys.slice(1).map((now, index) => now.some((value, i) => value !== keys[index]?.[i]));

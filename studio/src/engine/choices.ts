@@ -51,7 +51,7 @@ export function configInputOf(choices: Choices): ConfigInput {
 }
 
 function modelInputOf({ architecture, layers, heads, width, context, ...choices }: Choices): ConfigInput["model"] {
-  const blocks = { layers, heads, width, context, tied: true };
+  const blocks = { layers, heads, width, context, tied: true, parametrisation: "balanced" } as const;
   if (architecture === "transformer") return { type: "transformer", ...blocks, activation: "gelu", biases: true };
   const { attentionTokens: attention, feedForwardTokens: feedForward } = choices;
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
@@ -164,6 +164,7 @@ function withHeads({ model }: { readonly model: Complete }, heads: number): Comp
     width: heads * (width / were),
     dropout: model.dropout,
     tied: true,
+    parametrisation: model.parametrisation,
   };
   const parsed = modelSchema.parse({ type: "transformer", ...blocks, activation: "gelu", biases: true });
   return { ...parsed, vocabulary };

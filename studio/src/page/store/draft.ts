@@ -27,7 +27,7 @@ const SMALL: Draft = {
   context: 64,
   attentionTokens: 128,
   feedForwardTokens: 512,
-  learningRate: 2e-3,
+  learningRate: 1e-3,
 };
 
 export const PRESETS: readonly Preset[] = [
@@ -35,7 +35,7 @@ export const PRESETS: readonly Preset[] = [
     key: "tiny",
     title: "Tiny",
     note: "Quick, even on a phone",
-    draft: { ...SMALL, layers: 2, width: 64, attentionTokens: 64, feedForwardTokens: 256, learningRate: 3e-3 },
+    draft: { ...SMALL, layers: 2, width: 64, attentionTokens: 64, feedForwardTokens: 256 },
   },
   { key: "small", title: "Small", note: "A good start on a laptop", draft: SMALL },
   {
@@ -50,7 +50,6 @@ export const PRESETS: readonly Preset[] = [
       context: 128,
       attentionTokens: 192,
       feedForwardTokens: 768,
-      learningRate: 1e-3,
     },
   },
 ];
