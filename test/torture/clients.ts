@@ -197,13 +197,14 @@ class Served {
   /** Lets hostile clients in, a like number of each kind. */
   misbehave({ clients, seconds }: ServerTorture, random: Random) {
     const ended = until(seconds);
+    const pause = 300 * seconds; // milliseconds between two misdeeds of one client, at most
     const kinds = Object.entries(misdeeds);
     const target: Target = { port: this.#port, hugeLength: 900_000, hold: 150 * seconds };
     const counts: Record<string, number> = {};
     const client = async (number: number) => {
       const [kind, misdeed] = kinds[number % kinds.length] ?? [];
       if (kind === undefined || misdeed === undefined) return;
-      await delay(Math.min(1000, 200 * seconds) * random.uniform()); // they do not begin all at once
+      await delay(pause * random.uniform()); // they do not begin all at once
       while (!ended()) {
         const status = await misdeed(target, random);
         check(
@@ -211,7 +212,7 @@ class Served {
           () => `${kind}: answered ${status}`,
         );
         counts[kind] = (counts[kind] ?? 0) + 1;
-        await delay(Math.min(1500, 300 * seconds) * random.uniform());
+        await delay(pause * random.uniform());
       }
     };
     const all = Promise.all(Array.from({ length: clients }, (_, number) => client(number)));

@@ -60,7 +60,7 @@ export async function post(
 
 /** Writes a stream, and never takes any of it. */
 async function neverRead({ port, hold }: Target): Promise<undefined> {
-  const body = JSON.stringify({ prompt: "the ", max_tokens: 12, n: 2, stream: true });
+  const body = JSON.stringify({ prompt: "the ", max_tokens: 12, stream: true });
   const socket = (await connected(port)).pause();
   socket.write(`${head(port, body.length)}\r\n${body}`);
   await delay(hold);
@@ -88,7 +88,7 @@ export const misdeeds: Readonly<Record<string, Misdeed>> = {
     return (await post(target, path, JSON.stringify({ prompt: text.slice(0, length) })))?.status;
   },
   "early closes": async (target, random) => {
-    const body = JSON.stringify({ prompt: "the ", max_tokens: 12, n: 4, stream: random.integer(2) === 0 });
+    const body = JSON.stringify({ prompt: "the ", max_tokens: 12, stream: random.integer(2) === 0 });
     await post(target, "/v1/completions", body, random.integer(40));
     return undefined;
   },
