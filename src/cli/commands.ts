@@ -65,6 +65,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "does growing pay? Plan, run and report a comparison with its alternatives",
     load: async () => (await import("./study-command.ts")).studyCommand(),
   },
+  launch: {
+    description: "start a command on several processes or machines by mpirun, and again where one is lost",
+    load: async () => (await import("./launch-command.ts")).launchCommand(),
+  },
   bench: {
     description: "how fast this machine trains: steps, their limit, growth, start-up, scaling",
     load: async () => (await import("./bench-command.ts")).benchCommand(),

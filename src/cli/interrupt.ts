@@ -4,8 +4,11 @@ import { note } from "./output.ts";
 
 export const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** The last is what `launch` sends ranks, and a batch system can be told to send, some time before it ends them. */
+const INTERRUPTS = [...SIGNALS, "SIGUSR2"] as const;
+
 /**
- * Runs `work` with a signal that aborts on any of these. SIGINT or SIGTERM for the second time ends the process at once; SIGHUP
+ * Runs `work` with a signal that aborts on any of these, or on SIGUSR2. SIGINT or SIGTERM for the second time ends the process at once; SIGHUP
  * does not, as shells send it more than once, nor one after another, as service managers send SIGTERM and SIGHUP together.
  */
 export async function withInterrupt<Result>(
@@ -25,11 +28,11 @@ export async function withInterrupt<Result>(
     }
     seen.add(signal);
   };
-  for (const signal of SIGNALS) process.on(signal, stop);
+  for (const signal of INTERRUPTS) process.on(signal, stop);
   try {
     return await work(abort.signal);
   } finally {
     // A SIGHUP that comes late does not change how it ended.
-    for (const signal of SIGNALS) if (signal !== "SIGHUP" || !abort.signal.aborted) process.off(signal, stop);
+    for (const signal of INTERRUPTS) if (signal !== "SIGHUP" || !abort.signal.aborted) process.off(signal, stop);
   }
 }

@@ -2,10 +2,11 @@
 /** The command line. A user's mistake is one line on stderr and exit code 1; a fault of ours shows its stack. */
 
 import { Command } from "commander";
-import { messageOf, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { suggestion } from "../suggestion.ts";
 import { commands } from "./commands.ts";
 import { complaint } from "./complaint.ts";
+import { fail } from "./failure.ts";
 import { note, surviveLostOutput } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -33,22 +34,6 @@ for (const [name, { description, load }] of Object.entries(commands)) {
 
 if (asked !== undefined && asked !== "help" && !Object.hasOwn(commands, asked)) {
   program.error(`unknown command '${asked}'${suggestion(asked, Object.keys(commands))}`);
-}
-
-/** Ends with one line for a mistake or a trouble with a file, and with the stack for a fault of ours. */
-async function fail(error: unknown): Promise<void> {
-  const told = await explained(error);
-  const text = told instanceof Error && !(told instanceof UserError) ? (told.stack ?? told.message) : messageOf(told);
-  note(`tokenformer: ${text}`);
-  process.exitCode = 1;
-}
-
-/** What the system says of a file, wherever it was thrown, in words that help. */
-async function explained(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && "path" in error && typeof error.path === "string")) return error;
-  const { explainFileError } = await import("../formats/atomic.ts");
-  const reads = "syscall" in error && /^(open|read|scandir|stat|lstat|access)/.test(String(error.syscall));
-  return explainFileError(error, reads ? "read" : "write", error.path);
 }
 
 // What is thrown where nothing waits for it.

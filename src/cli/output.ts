@@ -25,14 +25,27 @@ export function surviveLostOutput(): void {
   process.stderr.on("error", () => undefined);
 }
 
+/** Where lines go. */
+const streams: { out: Writer; errors: Writer } = { out: process.stdout, errors: process.stderr };
+
+interface Writer {
+  write(text: string): unknown;
+}
+
+/** Sends all that is printed from here on somewhere else. */
+export function redirectOutput(writer: Writer): void {
+  streams.out = writer;
+  streams.errors = writer;
+}
+
 /** Prints a line of the answer. */
 export function print(line = ""): void {
-  process.stdout.write(`${line}\n`);
+  streams.out.write(`${line}\n`);
 }
 
 /** Prints a line about what is going on. */
 export function note(line = ""): void {
-  process.stderr.write(`${line}\n`);
+  streams.errors.write(`${line}\n`);
 }
 
 /** Prints a value as JSON on one line, for programs to read. */

@@ -1,6 +1,7 @@
 /** `tokenformer train`: trains a model, growing it on the way where asked to. */
 
 import { Command, Option } from "commander";
+import { together } from "../cluster/index.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
@@ -24,10 +25,11 @@ import { withInterrupt } from "./interrupt.ts";
 import { dataOf, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from "./ranks.ts";
 import { notesOfResuming, resumedConfig } from "./resuming.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
-interface Options {
+interface Options extends RankOptions {
   readonly preset?: string;
   readonly config?: string;
   readonly set: string[];
@@ -48,8 +50,8 @@ export const collect = (value: string, previous: string[]) => [...previous, valu
 
 export const deviceOption = () => new Option("--device <name>", "where to compute").choices(deviceNames).default("cpu");
 
-export const trainCommand = () =>
-  new Command("train")
+export function trainCommand(): Command {
+  const command = new Command("train")
     .option("--preset <name>", "a named configuration, see `tokenformer presets` (default: mini)")
     .option("--config <file>", "a JSON file with a configuration, instead of a preset")
     .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collect, [])
@@ -73,22 +75,32 @@ export const trainCommand = () =>
     )
     .option("--json", "print a summary as JSON at the end", false)
     .action(runTrain);
+  for (const option of rankOptions()) command.addOption(option);
+  return command;
+}
 
 async function runTrain(given: Options): Promise<void> {
-  checkCombination(given);
-  const data = await namedData(given);
-  const options = { ...given, ...(data !== undefined && { data }) };
-  const folder = options.out === undefined ? undefined : await lockRun(options.out);
-  try {
-    const begun = await beginningOf(options);
+  await withRanks(given, async (ranks) => {
+    const communicator = ranks?.communicator;
+    const options = await together(communicator, async () => {
+      checkCombination(given);
+      const data = await namedData(given);
+      return { ...given, ...(data !== undefined && { data }) };
+    });
+    // Rank 0 alone writes there; the others read.
+    const locks = options.out !== undefined && (communicator?.rank ?? 0) === 0;
+    const folder = await together(communicator, async () => (locks ? lockRun(options.out ?? "") : undefined));
     try {
-      await follow(options, folder, begun);
+      const begun = await together(communicator, () => beginningOf(options));
+      try {
+        await follow(options, folder, begun, sharesOf(ranks, options.device));
+      } finally {
+        await begun.from?.close();
+      }
     } finally {
-      await begun.from?.close();
+      await folder?.release();
     }
-  } finally {
-    await folder?.release();
-  }
+  });
 }
 
 function checkCombination({ out, resume, from, restart }: Options): void {
@@ -149,16 +161,16 @@ async function resumed(options: Options, out: string): Promise<Begun> {
   return { config, data, made: step, notes: notesOfResuming(summary, config, data) };
 }
 
-async function follow(options: Options, folder: LockedFolder | undefined, begun: Begun): Promise<void> {
+async function follow(options: Options, folder: LockedFolder | undefined, begun: Begun, shares: Shares): Promise<void> {
   const { config, data, from, made, notes } = begun;
   const { out, resume, device, json, restart } = options;
   for (const line of notes) note(line);
   await noteData(data);
   const progress = new Progress();
-  const places = { ...(folder !== undefined && { out: folder }), ...(from !== undefined && { from }) };
+  const places = { out: folder ?? out, ...(from !== undefined && { from }) };
   let summary: Record<string, unknown> = {};
   const all = async (signal: AbortSignal) => {
-    for await (const event of train({ config, data, resume, restart, device, signal, ...places })) {
+    for await (const event of train({ config, data, resume, restart, device, signal, ...places, ...shares })) {
       progress.show(event);
       summary = summarised(summary, event);
       if (event.type !== "end") continue;

@@ -24,6 +24,8 @@ export interface Communicator {
   broadcast(values: Float32Array, root: number): Promise<void>;
   /** Ends when all ranks have asked for it. */
   barrier(): Promise<void>;
+  /** Does what takes ranks differently long, such as writing a checkpoint: nobody who waits for it wonders. */
+  apart<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Leaves the others; all ranks do. */
   close(): Promise<void>;
 }

@@ -5,6 +5,8 @@ import type { MpiKind } from "./mpi-library.ts";
 export interface Launched {
   /** How many ranks there are, where the environment says so. */
   readonly size: number | undefined;
+  /** The number of this rank, where the environment says so. */
+  readonly rank: number | undefined;
   /** The kind of MPI library that the launcher belongs to; the other kind would find itself alone. */
   readonly kind: MpiKind | undefined;
 }
@@ -21,13 +23,14 @@ export function launchedBy(environment: NodeJS.ProcessEnv): Launched | undefined
 
 function launcherOf(environment: NodeJS.ProcessEnv): Launched | undefined {
   const number = (name: string) => {
-    const value = Number(environment[name]);
-    return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+    const value = Number(environment[name] ?? Number.NaN);
+    return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
   };
   const openMpi = number("OMPI_COMM_WORLD_SIZE");
-  if (openMpi !== undefined) return { size: openMpi, kind: "openmpi" };
+  if (openMpi !== undefined) return { size: openMpi, rank: number("OMPI_COMM_WORLD_RANK"), kind: "openmpi" };
   const pmi = number("PMI_SIZE");
-  if (pmi !== undefined) return { size: pmi, kind: "mpich" };
-  if (environment["PMIX_RANK"] !== undefined) return { size: number("SLURM_STEP_NUM_TASKS"), kind: undefined };
+  if (pmi !== undefined) return { size: pmi, rank: number("PMI_RANK"), kind: "mpich" };
+  const pmix = number("PMIX_RANK");
+  if (pmix !== undefined) return { size: number("SLURM_STEP_NUM_TASKS"), rank: pmix, kind: undefined };
   return undefined;
 }

@@ -49,10 +49,15 @@ async function gatherBytes(communicator: Communicator, { buffer, byteLength }: A
 
 /**
  * Does what may fail on one rank and not on another.
+ * @param communicator of all ranks; `undefined`: this one is alone
  * @throws on all ranks, if it failed on any, what the first of those threw; elsewhere with that rank's name before it
  */
-export async function together<Result>(communicator: Communicator, work: () => Promise<Result>): Promise<Result> {
-  const outcome = await work().then(
+export async function together<Result>(
+  communicator: Communicator | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (communicator === undefined) return work();
+  const outcome = await communicator.apart(work).then(
     (result) => ({ result }),
     (error: unknown) => ({ error }),
   );

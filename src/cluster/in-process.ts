@@ -101,6 +101,10 @@ class InProcessCommunicator implements Communicator {
     await this.#meeting.join(this.rank, "barrier", new Float32Array(), () => undefined);
   }
 
+  apart<Result>(work: () => Promise<Result>): Promise<Result> {
+    return work();
+  }
+
   async close(): Promise<void> {
     this.#meeting.end(this.rank);
   }

@@ -107,6 +107,10 @@ export class MpiCommunicator implements Communicator {
     await this.#alone(() => this.#later("MPI_Barrier", this.#library.handles.world));
   }
 
+  apart<Result>(work: () => Promise<Result>): Promise<Result> {
+    return work();
+  }
+
   async close(): Promise<void> {
     await this.barrier();
     // In the thread that called MPI_Init_thread, as the standard says.

@@ -13,7 +13,7 @@ export type DeviceName = (typeof deviceNames)[number];
 
 export interface DeviceOptions {
   /** Threads of one operator on the CPU. Default: the number of cores. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import type { HostData } from "../runtime/portable.ts";
-import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
-import { addGradients, updateRange } from "./adamw-simd.ts";
+import { type AdamWParameters, clipFactor, PREFIXES, type TensorUpdate } from "./adamw-parameters.ts";
+import { addGradients, type ParameterArrays, updateRange } from "./adamw-simd.ts";
 import { floats, give } from "./exchange-kernel.ts";
 
 /**
@@ -28,7 +28,7 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
   }
   const norm = Math.sqrt(squares) / step.lossScale;
   if (!Number.isFinite(norm)) return norm;
-  const scale = Math.min(1, step.clip / (norm + 1e-6)) / step.lossScale;
+  const scale = clipFactor(norm, step.clip) / step.lossScale;
   for (const { name, decay, rows } of step.tensors) {
     const own = {
       p: floats(arrays, PREFIXES.parameter + name),
@@ -36,17 +36,27 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
       m: floats(arrays, PREFIXES.first + name),
       v: floats(arrays, PREFIXES.second + name),
     };
-    const keep = 1 - step.learningRate * decay;
-    for (const { start, end, rate: factor, correction1, correction2 } of rows) {
-      const [rate, root] = [step.learningRate * factor * correction1, Math.sqrt(correction2)];
-      updateRange(own, start, end, { ...step, scale, keep, rate, root });
-    }
+    updateRows(own, { decay, rows }, step, scale);
   }
   if (weights !== undefined) {
     const names = step.tensors.map(({ name }) => PREFIXES.parameter + name);
     give(arrays, { names, shared: weights, adding: false });
   }
   return norm;
+}
+
+/** Updates rows of a parameter, its gradient multiplied by `scale` first. */
+export function updateRows(
+  own: ParameterArrays,
+  { decay, rows }: TensorUpdate,
+  step: Pick<AdamWParameters, "learningRate" | "beta1" | "beta2" | "epsilon">,
+  scale: number,
+): void {
+  const keep = 1 - step.learningRate * decay;
+  for (const { start, end, rate: factor, correction1, correction2 } of rows) {
+    const [rate, root] = [step.learningRate * factor * correction1, Math.sqrt(correction2)];
+    updateRange(own, start, end, { ...step, scale, keep, rate, root });
+  }
 }
 
 /** Adds gradients to a sum, in place: for the second and later micro-batches of a step. */

@@ -14,6 +14,12 @@ export interface RowUpdate {
   readonly correction2: number;
 }
 
+/** How a parameter is updated: its decay, and those of its rows that are. */
+export interface TensorUpdate {
+  readonly decay: number;
+  readonly rows: readonly RowUpdate[];
+}
+
 export interface AdamWParameters {
   readonly learningRate: number;
   readonly beta1: number;
@@ -25,8 +31,13 @@ export interface AdamWParameters {
   readonly lossScale: number;
   /** Of replicas: gradients that are added to those of this device, and where the weights go then. */
   readonly shared?: SharedArrays | undefined;
-  readonly tensors: readonly { readonly name: string; readonly decay: number; readonly rows: readonly RowUpdate[] }[];
+  readonly tensors: readonly ({ readonly name: string } & TensorUpdate)[];
 }
 
 /** The prefixes of the arrays' names: parameter, its gradient, and Adam's two moments. */
 export const PREFIXES = { parameter: "p:", gradient: "g:", first: "m:", second: "v:" } as const;
+
+/** What gradients of a global norm are multiplied by, so that it is at most `clip`. */
+export function clipFactor(norm: number, clip: number): number {
+  return Math.min(1, clip / (norm + 1e-6));
+}

@@ -7,7 +7,7 @@
  */
 
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
-import type { Generation } from "../growth/index.ts";
+import type { Generation, Moments, TrainerState } from "../growth/index.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Kernel, OutputKernel, Program } from "../runtime/portable.ts";
@@ -27,7 +27,7 @@ import {
   where,
 } from "../tensor/index.ts";
 import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-parameters.ts";
-import { scalar, type Tensors } from "./inference.ts";
+import { downloadArrays, scalar, type Tensors, uploadArrays } from "./inference.ts";
 import type { SharedArrays } from "./replicas.ts";
 
 export interface AdamWOptions {
@@ -62,17 +62,18 @@ export interface UpdateStep {
 export interface Optimizer {
   /** Adds gradients, which it takes over, to `total`, which stays the caller's if that fails. Returns the new total. */
   accumulate(total: Tensors, gradients: Tensors): Promise<Tensors>;
+  /** Puts a state on the device; where no moments are given, they are zero. */
+  upload(state: HostState): Promise<OptimizerState>;
+  /**
+   * Copies the moments to the host.
+   * @param wanted whether they are; otherwise they are empty, and this rank only gives others what is its own
+   */
+  moments(state: OptimizerState, wanted: boolean): Promise<Moments>;
   /**
    * One update. Takes the gradients over; returns the global norm of the gradients before clipping. If that is not finite,
    * nothing is updated.
-   * @param shared gradients of replicas, which are added, and where the new weights go for them; only where there are kernels
    */
-  update(
-    state: OptimizerState,
-    gradients: Tensors,
-    step: UpdateStep,
-    shared?: SharedArrays,
-  ): Promise<{ norm: number; state: OptimizerState }>;
+  update(state: OptimizerState, computed: Computed, step: UpdateStep): Promise<Updated>;
   /**
    * The update of a state in place, right after the program that gives the gradients; its answer is the norm. `undefined`
    * where the device has no kernels.
@@ -83,6 +84,26 @@ export interface Optimizer {
   release(): Promise<void>;
 }
 
+/** What a device computes of its part of a batch. */
+export interface Computed {
+  readonly loss: number;
+  readonly gradients: Tensors;
+  /** Gradients of replicas, which are added, and where the new weights go for them; only where there are kernels. */
+  readonly shared?: SharedArrays | undefined;
+}
+
+export interface Updated {
+  /** Of the gradients of all ranks together. */
+  readonly norm: number;
+  /** The sum over all ranks. */
+  readonly loss: number;
+  readonly state: OptimizerState;
+}
+
+/** A state on the host, by the names of the parameters. */
+export type HostState = Pick<TrainerState, "parameters" | "moments">;
+
+/** Of an optimiser that is divided among ranks, the moments are those that are this rank's. */
 export interface OptimizerState {
   readonly parameters: Tensors;
   readonly first: Tensors;
@@ -95,23 +116,16 @@ export const tensorsOf = ({ parameters, first, second }: OptimizerState): Device
   ...second.values(),
 ];
 
-/** The optimiser for a device. */
-export async function createOptimizer(
-  device: Device,
-  specs: readonly ParameterSpec[],
-  options: AdamWOptions,
-): Promise<Optimizer> {
-  return device.kind === "cpu"
-    ? new KernelOptimizer(device, specs, options)
-    : GraphOptimizer.create(device, specs, options);
-}
+/** The largest global norm of the gradients. */
+export const limitOf = ({ clip }: AdamWOptions) => (clip === 0 ? Number.POSITIVE_INFINITY : clip);
 
 /** Weight decay is for matrices: parameter tokens, weights and embeddings, not scales and biases. */
 const decays = ({ shape }: ParameterSpec) => shape.length >= 2;
 
 const KERNELS = "training/adamw-kernel.js";
 
-class KernelOptimizer implements Optimizer {
+/** The update in place, by kernels: for the CPU. */
+export class KernelOptimizer implements Optimizer {
   readonly #device: Device;
   readonly #specs: readonly ParameterSpec[];
   readonly #options: AdamWOptions;
@@ -120,6 +134,14 @@ class KernelOptimizer implements Optimizer {
     this.#device = device;
     this.#specs = specs;
     this.#options = options;
+  }
+
+  upload(state: HostState): Promise<OptimizerState> {
+    return uploadWhole(this.#device, state);
+  }
+
+  moments(state: OptimizerState): Promise<Moments> {
+    return downloadWhole(this.#device, state);
   }
 
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
@@ -132,11 +154,11 @@ class KernelOptimizer implements Optimizer {
     }
   }
 
-  async update(state: OptimizerState, gradients: Tensors, step: UpdateStep, shared?: SharedArrays) {
+  async update(state: OptimizerState, { loss, gradients, shared }: Computed, step: UpdateStep): Promise<Updated> {
     const { tensors, ...kernel } = this.#stepKernel(state, step, shared);
     const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
     try {
-      return { norm: normOf(await this.#device.kernel({ ...kernel, tensors: all })), state };
+      return { loss, norm: normOf(await this.#device.kernel({ ...kernel, tensors: all })), state };
     } finally {
       await freeQuietly(() => this.#device.dispose(gradients.values()));
     }
@@ -152,14 +174,10 @@ class KernelOptimizer implements Optimizer {
     const given: AdamWParameters = {
       ...this.#options,
       shared,
-      clip: this.#options.clip === 0 ? Number.POSITIVE_INFINITY : this.#options.clip,
+      clip: limitOf(this.#options),
       learningRate: step.learningRate,
       lossScale: step.lossScale,
-      tensors: this.#specs.map((spec) => ({
-        name: spec.name,
-        decay: decays(spec) ? this.#options.weightDecay : 0,
-        rows: rowUpdates(spec, required(parameters, spec.name).shape, step, this.#options),
-      })),
+      tensors: tensorUpdates(this.#specs, parameters, step, this.#options),
     };
     const tensors = {
       ...prefixed(PREFIXES.parameter, parameters),
@@ -170,6 +188,43 @@ class KernelOptimizer implements Optimizer {
   }
 
   async release(): Promise<void> {}
+}
+
+/** How each parameter is updated. */
+export function tensorUpdates(
+  specs: readonly ParameterSpec[],
+  parameters: Tensors,
+  step: UpdateStep,
+  options: AdamWOptions,
+): AdamWParameters["tensors"] {
+  return specs.map((spec) => ({
+    name: spec.name,
+    decay: decays(spec) ? options.weightDecay : 0,
+    rows: rowUpdates(spec, required(parameters, spec.name).shape, step, options),
+  }));
+}
+
+async function uploadWhole(device: Device, { parameters, moments }: HostState): Promise<OptimizerState> {
+  const zeros = () =>
+    new Map(
+      [...parameters].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }] as const),
+    );
+  return allOrNothing(async (onFailure) => {
+    const upload = async (arrays: HostState["parameters"]) => {
+      const uploaded = await uploadArrays(device, arrays);
+      onFailure(() => device.dispose(uploaded.values()));
+      return uploaded;
+    };
+    return {
+      parameters: await upload(parameters),
+      first: await upload(moments?.first ?? zeros()),
+      second: await upload(moments?.second ?? zeros()),
+    };
+  });
+}
+
+async function downloadWhole(device: Device, { first, second }: OptimizerState): Promise<Moments> {
+  return { first: await downloadArrays(device, first), second: await downloadArrays(device, second) };
 }
 
 /** The kernel's answer. */
@@ -208,7 +263,7 @@ export function rowUpdates(
 }
 
 /** The same update as a program whose outputs replace its inputs. */
-class GraphOptimizer implements Optimizer {
+export class GraphOptimizer implements Optimizer {
   readonly #device: Device;
   readonly #update: Program;
   readonly #accumulate: Program;
@@ -237,6 +292,14 @@ class GraphOptimizer implements Optimizer {
     });
   }
 
+  upload(state: HostState): Promise<OptimizerState> {
+    return uploadWhole(this.#device, state);
+  }
+
+  moments(state: OptimizerState): Promise<Moments> {
+    return downloadWhole(this.#device, state);
+  }
+
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const inputs = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
     const spent = [...gradients.values()];
@@ -249,13 +312,13 @@ class GraphOptimizer implements Optimizer {
     }
   }
 
-  async update(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
+  async update(state: OptimizerState, { loss, gradients }: Computed, step: UpdateStep): Promise<Updated> {
     const spent = [...gradients.values()];
     try {
       const { norm, next } = await this.#next(state, gradients, step);
       const finite = Number.isFinite(norm);
       spent.push(...tensorsOf(finite ? state : next));
-      return { norm, state: finite ? next : state };
+      return { loss, norm, state: finite ? next : state };
     } finally {
       await freeQuietly(() => this.#device.dispose(spent));
     }
@@ -368,6 +431,6 @@ function accumulateGraph(specs: readonly ParameterSpec[]) {
   return graph("accumulate", Object.fromEntries(sums));
 }
 
-function prefixed(prefix: string, tensors: Tensors): Record<string, DeviceTensor> {
+export function prefixed(prefix: string, tensors: Tensors): Record<string, DeviceTensor> {
   return Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensor]));
 }

@@ -31,6 +31,8 @@ export interface OpeningOptions {
    * dropout may differ. Where `resume` finds a checkpoint in `out`, that one is gone on from instead.
    */
   readonly from?: string | Checkpoint | OpenedCheckpoint;
+  /** Whether `out` is put in order where a crash left something half done: not by a rank that only reads it. Default true. */
+  readonly recovers?: boolean;
   /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
   readonly restart?: boolean;
   /** The memory that training may take; what needs more is refused before anything is allocated. */
@@ -39,7 +41,7 @@ export interface OpeningOptions {
 
 /** Reads what is there to go on from, or makes a new model. Throws a `UserError` as `train` does. */
 export async function opening(options: OpeningOptions): Promise<Beginning> {
-  const { out, resume = false, from, config, data, restart = false, memory } = options;
+  const { out, resume = false, from, config, data, restart = false, recovers = true, memory } = options;
   if (out !== undefined && (await hasCheckpoint(out))) {
     if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
     const checkpoint = await loadCheckpoint(out);
@@ -47,7 +49,7 @@ export async function opening(options: OpeningOptions): Promise<Beginning> {
     return allOrNothing(async (onFailure) => {
       const continued = await resumedBeginning(checkpoint, { config, corpus, memory, where: out });
       if (!isCorpus(data)) onFailure(() => closeCorpus(continued.corpus));
-      await recoverDirectory(out);
+      if (recovers) await recoverDirectory(out);
       return continued;
     });
   }

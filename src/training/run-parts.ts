@@ -1,14 +1,16 @@
 /** What a run is made of, what it learns from at a step, and where it puts what is to last. */
 
+import type { Communicator } from "../cluster/portable.ts";
 import { allOrNothing } from "../freeing.ts";
 import type { ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf } from "../model/index.ts";
 import { type Device, requireHalfProducts } from "../runtime/portable.ts";
-import { type Batch, type Corpus, checkCorpus, randomBatch } from "../text/portable.ts";
+import { checkCorpus } from "../text/portable.ts";
 import type { Beginning } from "./beginning.ts";
 import type { Checkpoint } from "./checkpoint-schema.ts";
-import { type Config, microBatchOf } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { TrainingEvent } from "./events.ts";
+import { ALONE, checkBatch, sequencesOfPass } from "./ranks.ts";
 import { replicasFor } from "./replicas.ts";
 import { Trainer } from "./trainer.ts";
 import { Validation } from "./validation.ts";
@@ -17,6 +19,8 @@ import { Validation } from "./validation.ts";
 export interface RunSink {
   /** What messages call it. */
   readonly place: string;
+  /** Whether another rank keeps checkpoints, so that they are empty here. Default false. */
+  readonly isIdle?: boolean;
   /**
    * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end.
    * @param best whether it is kept for its validation loss, the lowest so far, beside the last one
@@ -33,6 +37,8 @@ export interface RunOptions {
   readonly device: Device;
   /** Default: nothing is kept. */
   readonly sink?: RunSink | undefined;
+  /** The ranks that the run is divided among, all of which make it. Default: it is alone. */
+  readonly communicator?: Communicator | undefined;
   /** How checkpoints name the data. Default: by the name of the corpus. */
   readonly data?: Pick<Checkpoint, "dataName" | "data"> | undefined;
 }
@@ -50,14 +56,19 @@ export interface RunParts extends RunOptions, Beginning {
 export async function assemble(begun: Beginning, options: RunOptions): Promise<RunParts> {
   const { config, corpus, state, progress } = begun;
   checkCorpus(corpus, config.model.context);
+  checkBatch(config, options.communicator ?? ALONE);
   // Reads the tokens before anything is kept.
-  const validation = Validation.measured(corpus, { ...config.training, context: config.model.context });
+  const validation = Validation.measured(corpus, {
+    ...config.training,
+    context: config.model.context,
+    communicator: options.communicator,
+  });
   if (config.training.precision === "float16") {
     await requireHalfProducts(options.device, 'training.precision "float16"');
   }
   const { data = { dataName: corpus.name }, sink } = options;
   return allOrNothing(async (onFailure) => {
-    const trainer = await trainerOf(options.device, config, state);
+    const trainer = await trainerOf(options.device, config, state, options.communicator);
     onFailure(() => trainer.close());
     if (sink !== undefined && state.step === progress.start)
       await sink.save({ config, state, tokenizer: corpus.tokenizer, ...data, progress }, false);
@@ -66,28 +77,24 @@ export async function assemble(begun: Beginning, options: RunOptions): Promise<R
 }
 
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
-export function trainerOf(device: Device, config: Config, state: ModelState): Promise<Trainer> {
-  const replicas = replicasOf(device, config, state.config);
-  const options = { ...config.training, given: givenOf(state.config), replicas, time: state.config.context };
+export function trainerOf(
+  device: Device,
+  config: Config,
+  state: ModelState,
+  communicator: Communicator | undefined,
+): Promise<Trainer> {
+  const replicas = replicasOf(device, config, state.config, communicator);
+  const { context: time } = state.config;
+  const options = { ...config.training, given: givenOf(state.config), replicas, time, communicator };
   return Trainer.create(device, modelOf(state.config), state, options);
 }
 
-export function replicasOf(device: Device, config: Config, model: ModelState["config"]): number {
-  const batch = { sequences: microBatchOf(config), context: model.context };
+export function replicasOf(
+  device: Device,
+  config: Config,
+  model: ModelState["config"],
+  communicator: Communicator | undefined,
+): number {
+  const batch = { sequences: sequencesOfPass(config, communicator ?? ALONE), context: model.context };
   return replicasFor(device, batch, countParameters(model).total);
-}
-
-/** The batch of a step, in passes that fit the memory. */
-export function passesOf({ train }: Corpus, config: Config, step: number): Batch[] {
-  const { training, model } = config;
-  const size = microBatchOf(config);
-  return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) =>
-    randomBatch(train, {
-      seed: training.seed,
-      step,
-      sequences: training.batch,
-      context: model.context,
-      rows: { from: pass * size, to: Math.min(training.batch, (pass + 1) * size) },
-    }),
-  );
 }

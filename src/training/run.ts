@@ -1,5 +1,6 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
+import { type Communicator, isAny } from "../cluster/portable.ts";
 import { allOrNothing, freeQuietly } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
@@ -11,15 +12,8 @@ import { divergence, LossWatch } from "./divergence.ts";
 import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growthReport } from "./growing.ts";
 import { type ImmediateGrowth, scheduledNow } from "./immediate-growth.ts";
-import {
-  assemble,
-  passesOf,
-  type RunOptions,
-  type RunParts,
-  type RunSink,
-  replicasOf,
-  trainerOf,
-} from "./run-parts.ts";
+import { ALONE, passesOf } from "./ranks.ts";
+import { assemble, type RunOptions, type RunParts, type RunSink, replicasOf, trainerOf } from "./run-parts.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { Candidate, Trainer } from "./trainer.ts";
 import type { Validation } from "./validation.ts";
@@ -29,6 +23,7 @@ export class Run {
   readonly corpus: Corpus;
   readonly #data: Pick<Checkpoint, "dataName" | "data">;
   readonly #sink: RunSink | undefined;
+  readonly #communicator: Communicator | undefined;
   #config: Config;
   #trainer: Trainer;
   #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
@@ -45,10 +40,11 @@ export class Run {
   #saved: number;
   #underWay = false;
 
-  protected constructor({ trainer, corpus, config, state, progress, sink, data, validation }: RunParts) {
+  protected constructor({ trainer, corpus, config, state, progress, sink, communicator, data, validation }: RunParts) {
     this.corpus = corpus;
     this.#data = data ?? { dataName: corpus.name };
     this.#sink = sink;
+    this.#communicator = communicator;
     this.#config = config;
     this.#trainer = trainer;
     this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
@@ -110,7 +106,7 @@ export class Run {
   async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
     const { steps } = this.#config.training;
     yield* this.#whatIsDue();
-    while (this.trainer.step < steps && signal?.aborted !== true) {
+    while (this.trainer.step < steps && !(await this.#isAborted(signal))) {
       yield* this.#growths();
       yield await this.#step();
       yield* this.#whatIsDue();
@@ -118,6 +114,12 @@ export class Run {
     const { step } = this.trainer;
     if (this.#saved !== step) yield* this.#saveAtEnd();
     yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
+  }
+
+  /** Whether this rank is to stop, or another: they stop after the same step. */
+  async #isAborted(signal: AbortSignal | undefined): Promise<boolean> {
+    const own = signal?.aborted === true;
+    return this.#communicator === undefined ? own : isAny(this.#communicator, own);
   }
 
   /** What comes after a step. What fails stays due. */
@@ -226,18 +228,15 @@ export class Run {
     const { step } = this.trainer;
     const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#model.rewarm);
     const begun = performance.now();
-    const { loss, gradientNorm } = await this.trainer.update(
-      passesOf(this.corpus, this.#config, step),
-      learningRate,
-      training.seed,
-    );
+    const tokens = training.batch * model.context;
+    const passes = passesOf(this.#config, this.corpus, step, this.#communicator ?? ALONE);
+    const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, tokens);
     const seconds = (performance.now() - begun) / 1000;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);
     }
     const high = this.#losses.update(loss, this.#progress.best?.validationLoss);
     if (high !== undefined) await this.#diverged(`step ${step + 1}: the loss is ${high}`);
-    const tokens = training.batch * model.context;
     const flops = tokens * this.#flopsPerToken;
     this.#progress = {
       ...this.#progress,
@@ -254,7 +253,7 @@ export class Run {
   }
 
   #firstPass(step: number): Batch {
-    const [batch] = passesOf(this.corpus, this.#config, step);
+    const [batch] = passesOf(this.#config, this.corpus, step, ALONE);
     if (batch === undefined) throw new Error("internal: a step without a pass");
     return batch;
   }
@@ -309,10 +308,13 @@ export class Run {
     const old = this.#trainer;
     const { device, replicas } = old;
     // As many replicas as a run has that begins here, so that one that is resumed computes the same.
-    if (sameProgram(this.#model.config, config) && replicas === replicasOf(device, this.#config, config)) {
+    if (
+      sameProgram(this.#model.config, config) &&
+      replicas === replicasOf(device, this.#config, config, this.#communicator)
+    ) {
       return old.prepare(state, givenOf(config));
     }
-    const trainer = await trainerOf(device, this.#config, state);
+    const trainer = await trainerOf(device, this.#config, state, this.#communicator);
     return {
       inference: trainer.inference,
       take: async () => {
@@ -356,10 +358,11 @@ export class Run {
     return complaint && `step ${step}: the ${which} is ${complaint}`;
   }
 
-  async #checkpoint(progress = this.#progress): Promise<Checkpoint> {
+  async #checkpoint(progress = this.#progress, wanted = true): Promise<Checkpoint> {
     const config = { ...this.#config, model: this.#model.config };
     const { tokenizer } = this.corpus;
-    return { config, state: await this.state(), tokenizer, ...this.#data, progress };
+    const state = { ...this.#model, ...(await this.trainer.download(wanted)) };
+    return { config, state, tokenizer, ...this.#data, progress };
   }
 
   async *#saveLast(): AsyncGenerator<TrainingEvent> {
@@ -373,7 +376,7 @@ export class Run {
   /** Where a checkpoint was put; nowhere without a sink. */
   async #save(best: boolean, progress = this.#progress): Promise<string | undefined> {
     if (this.#sink === undefined) return undefined;
-    return this.#sink.save(await this.#checkpoint(progress), best);
+    return this.#sink.save(await this.#checkpoint(progress, this.#sink.isIdle !== true), best);
   }
 
   async #recordOrNot(event: GrowthEvent): Promise<void> {

@@ -1,5 +1,6 @@
 /** Runs from folders and names: what the command line trains. */
 
+import { type Communicator, requireSame, together } from "../cluster/index.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
@@ -11,9 +12,11 @@ import { nameOfData } from "./data-names.ts";
 import type { TrainingEvent } from "./events.ts";
 import { memoryLimit } from "./machine-memory.ts";
 import { type OpeningOptions, opening } from "./opening.ts";
+import { SharedSink } from "./ranks.ts";
 import { Run as PortableRun } from "./run.ts";
 import { lockRun, RunFolder } from "./run-folder.ts";
 import { assemble, type RunParts } from "./run-parts.ts";
+import { factsOf } from "./sameness.ts";
 
 export interface TrainOptions extends Omit<OpeningOptions, "out"> {
   /**
@@ -23,13 +26,19 @@ export interface TrainOptions extends Omit<OpeningOptions, "out"> {
   readonly out?: string | LockedFolder | undefined;
   /** Default "cpu". An opened device stays open, and so does an opened corpus. */
   readonly device?: DeviceName | Device;
+  /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
+  readonly threads?: number | undefined;
+  /**
+   * The ranks that make the run together, each with the same options. Rank 0 alone writes to `out`. Default: it is alone.
+   */
+  readonly communicator?: Communicator | undefined;
   /** Ends the run after the step that is under way, with a checkpoint. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Trains, and yields what happens. Nothing goes on while an event is being looked at.
- * @throws UserError if the data, the folder or the device cannot be used, or if the loss is not finite
+ * @throws UserError if the data, the folder or the device cannot be used, if the loss is not finite, or if ranks differ
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent> {
   const run = await Run.start(options);
@@ -64,24 +73,33 @@ export class Run extends PortableRun {
   }
 
   static async start(options: TrainOptions): Promise<Run> {
-    const { device: wanted = "cpu", out, data } = options;
+    const { device: wanted = "cpu", out, data, threads, communicator } = options;
+    const directory = typeof out === "object" ? out.directory : out;
+    const isIdle = communicator !== undefined && communicator.rank > 0;
     return allOrNothing(async (onFailure) => {
-      const locked = typeof out === "string" ? await lockRun(out) : out;
-      const owns = {
-        device: typeof wanted === "string",
-        corpus: !isCorpus(data),
-        folder: typeof out === "string" ? locked : undefined,
-      };
-      onFailure(() => owns.folder?.release());
+      const locked = await together(communicator, async () =>
+        typeof out === "string" && !isIdle ? lockRun(out) : undefined,
+      );
+      const owns = { device: typeof wanted === "string", corpus: !isCorpus(data), folder: locked };
+      onFailure(() => locked?.release());
       const computes = (typeof wanted === "string" ? wanted : wanted.kind) === "cpu";
       const memory = { limit: memoryLimit(), computes };
-      const begun = await opening({ memory, ...options, out: locked?.directory });
-      if (owns.corpus) onFailure(() => closeCorpus(begun.corpus));
-      checkCorpus(begun.corpus, begun.config.model.context);
-      const device = typeof wanted === "string" ? await openDevice(wanted) : wanted;
-      if (owns.device) onFailure(() => device.close());
-      const folder = locked && new RunFolder(locked);
-      const parts = await assemble(begun, { device, sink: folder, data: whereabouts(data) });
+      const begun = await together(communicator, async () => {
+        const opened = await opening({ memory, ...options, out: directory, recovers: !isIdle });
+        if (owns.corpus) onFailure(() => closeCorpus(opened.corpus));
+        checkCorpus(opened.corpus, opened.config.model.context);
+        return opened;
+      });
+      if (communicator !== undefined) await requireSame(communicator, factsOf(begun));
+      const device = await together(communicator, async () => {
+        const opened = typeof wanted === "string" ? await openDevice(wanted, { threads }) : wanted;
+        if (owns.device) onFailure(() => opened.close());
+        return opened;
+      });
+      const written = locked ?? (typeof out === "object" ? out : undefined);
+      const folder = written && new RunFolder(written);
+      const sink = communicator && directory !== undefined ? new SharedSink(folder, directory, communicator) : folder;
+      const parts = await assemble(begun, { device, sink, communicator, data: whereabouts(data) });
       onFailure(() => parts.trainer.close());
       await folder?.openMetrics(begun);
       return new Run(parts, folder, owns);

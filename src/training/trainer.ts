@@ -1,5 +1,6 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
+import type { Communicator } from "../cluster/portable.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Generation, type HostArray, type TrainerState, withoutMoments } from "../growth/index.ts";
 import { traceModel } from "../model/index.ts";
@@ -10,11 +11,11 @@ import type { Device, Program } from "../runtime/portable.ts";
 import { concreteShape, gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
 import {
   type AdamWOptions,
-  createOptimizer,
   normOf,
   type Optimizer,
   type OptimizerState,
   tensorsOf,
+  type Updated,
   type UpdateStep,
 } from "./adamw.ts";
 import {
@@ -26,9 +27,9 @@ import {
   type Tensors,
   type TokenBatch,
   tracedLoss,
-  uploadArrays,
 } from "./inference.ts";
 import { LossScale } from "./loss-scale.ts";
+import { createOptimizer } from "./optimizer.ts";
 import { gradientName, type PassInputs, Replicas, split, threadsEach } from "./replicas.ts";
 
 export interface StepResult {
@@ -50,6 +51,16 @@ export interface TrainerOptions extends AdamWOptions {
    * Default: float32.
    */
   readonly precision?: Precision;
+  /** The ranks among which each batch and the optimiser's state are divided. Default: this one is alone. */
+  readonly communicator?: Communicator | undefined;
+}
+
+/** A part of a step's batch. */
+export interface Pass extends TokenBatch {
+  /** Which pass of the step, counted over all ranks: it seeds dropout. Default: its place among those of this rank. */
+  readonly pass?: number;
+  /** How many sequences of that pass other ranks have before these. Default 0. */
+  readonly first?: number;
 }
 
 /** A state on the device beside that of a trainer, which can be measured before the trainer goes on with it. */
@@ -123,9 +134,9 @@ export class Trainer {
       if (opened.status === "fulfilled") onFailure(() => opened.value?.close());
       if (compiled.status === "fulfilled") onFailure(() => compiled.value.release());
       const [replicas, gradients] = [await opening, await compiling];
-      const optimizer = await createOptimizer(device, specs, options);
+      const optimizer = await createOptimizer(device, specs, options, options.communicator);
       onFailure(() => optimizer.release());
-      const { parameters, ...moments } = await uploadState(device, state);
+      const { parameters, ...moments } = await optimizer.upload(state);
       onFailure(() => device.dispose(tensorsOf({ parameters, ...moments })));
       replicas?.use(await replicas.prepare(parameters));
       const inference = new Inference(device, model, parameters, options.given);
@@ -149,8 +160,14 @@ export class Trainer {
    * products are in float16 and gradients overflow, the update is tried again with a lower scale of the loss.
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
+   * @param tokens of the passes of all ranks. Default: of these
    */
-  async update(passes: readonly TokenBatch[], learningRate: number, seed: number): Promise<StepResult> {
+  async update(
+    passes: readonly Pass[],
+    learningRate: number,
+    seed: number,
+    tokens: number = tokensOf(passes),
+  ): Promise<StepResult> {
     const { step, updates, lineage } = this.#counts;
     for (const { context } of passes) {
       if (this.#time !== undefined && context !== this.#time) {
@@ -159,7 +176,7 @@ export class Trainer {
     }
     for (;;) {
       const lossScale = this.#lossScale?.factor ?? 1;
-      const { loss, norm, state } = await this.#updated(passes, seed, {
+      const { loss, norm, state } = await this.#updated(this.#passesOfReplicas(passes, seed, lossScale / tokens), {
         learningRate,
         step: step + 1,
         updates,
@@ -178,13 +195,16 @@ export class Trainer {
     }
   }
 
-  /** Copies everything to the host. */
-  async download(): Promise<TrainerState> {
-    const { parameters, first, second } = this.#state();
+  /**
+   * Copies everything to the host.
+   * @param wanted whether it is; otherwise this rank only gives the others what it alone has, and the arrays are empty
+   */
+  async download(wanted = true): Promise<TrainerState> {
+    const state = this.#state();
     return {
       ...this.#counts,
-      parameters: await downloadArrays(this.device, parameters),
-      moments: { first: await downloadArrays(this.device, first), second: await downloadArrays(this.device, second) },
+      parameters: wanted ? await downloadArrays(this.device, state.parameters) : new Map(),
+      moments: await this.#optimizer.moments(state, wanted),
     };
   }
 
@@ -200,7 +220,7 @@ export class Trainer {
    */
   async prepare(state: TrainerState, given: ReadonlyMap<string, number> = this.inference.given): Promise<Candidate> {
     return allOrNothing(async (onFailure) => {
-      const uploaded = await uploadState(this.device, state);
+      const uploaded = await this.#optimizer.upload(state);
       const dispose = () => this.device.dispose(tensorsOf(uploaded));
       onFailure(dispose);
       const memory = await this.#replicas?.prepare(uploaded.parameters);
@@ -249,9 +269,8 @@ export class Trainer {
   }
 
   /** Makes the update: in one request of the device where it can. */
-  async #updated(passes: readonly TokenBatch[], seed: number, step: UpdateStep) {
+  async #updated([own = [], ...others]: PassInputs[][], step: UpdateStep): Promise<Updated> {
     const state = this.#state();
-    const [own = [], ...others] = this.#passesOfReplicas(passes, seed, step.lossScale);
     const [inputs, ...more] = own;
     const isOne = inputs !== undefined && more.length === 0 && this.#replicas === undefined;
     const kernel = isOne ? this.#optimizer.kernel(state, step, gradientName) : undefined;
@@ -269,8 +288,8 @@ export class Trainer {
       await freeQuietly(() => this.device.dispose(gradients.values()));
       throw lossOfOthers.reason;
     }
-    const updated = await this.#optimizer.update(state, gradients, step, this.#replicas?.shared);
-    return { loss: loss + lossOfOthers.value, ...updated };
+    const computed = { gradients, loss: loss + lossOfOthers.value, shared: this.#replicas?.shared };
+    return this.#optimizer.update(state, computed, step);
   }
 
   async #accumulated(passes: readonly PassInputs[]): Promise<{ loss: number; gradients: Tensors }> {
@@ -291,17 +310,16 @@ export class Trainer {
   }
 
   /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */
-  #passesOfReplicas(passes: readonly TokenBatch[], seed: number, lossScale: number): PassInputs[][] {
-    const total = passes.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
+  #passesOfReplicas(passes: readonly Pass[], seed: number, lossFactor: number): PassInputs[][] {
     const inputs: PassInputs[][] = Array.from({ length: this.replicas }, () => []);
-    for (const [pass, whole] of passes.entries()) {
+    for (const [index, { pass = index, first: before = 0, ...whole }] of passes.entries()) {
       const dropoutSeed = Random.from("dropout", seed, this.#counts.step, pass).uint32() | 0;
       for (const [replica, { first, batch }] of split(whole, inputs.length).entries()) {
         inputs[replica]?.push({
           ...this.inference.givenInputs(),
-          ...batchInputs(batch, lossScale / total),
+          ...batchInputs(batch, lossFactor),
           [DROPOUT_SEED]: scalar(dropoutSeed, "int32"),
-          [DROPOUT_FIRST]: scalar(first, "int32"),
+          [DROPOUT_FIRST]: scalar(before + first, "int32"),
         });
       }
     }
@@ -325,6 +343,10 @@ export class Trainer {
     const counts = [...lineage].map(([path, generations]) => [path, generations.map(counted)] as const);
     this.#counts = { step, updates: updates + 1, lineage: new Map(counts) };
   }
+}
+
+function tokensOf(batches: readonly TokenBatch[]): number {
+  return batches.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
 }
 
 /**
@@ -384,22 +406,6 @@ export function siteOf(parameter: string): string | undefined {
 function countsOf(state: TrainerState): Counts {
   const { step, updates, lineage } = state.moments === undefined ? withoutMoments(state) : state;
   return { step, updates, lineage };
-}
-
-async function uploadState(device: Device, { parameters, moments }: TrainerState): Promise<OptimizerState> {
-  const zeros = () => new Map([...parameters].map(([name, { shape }]) => [name, zerosOf(shape)]));
-  return allOrNothing(async (onFailure) => {
-    const upload = async (arrays: TrainerState["parameters"]) => {
-      const uploaded = await uploadArrays(device, arrays);
-      onFailure(() => device.dispose(uploaded.values()));
-      return uploaded;
-    };
-    return {
-      parameters: await upload(parameters),
-      first: await upload(moments?.first ?? zeros()),
-      second: await upload(moments?.second ?? zeros()),
-    };
-  });
 }
 
 function zerosOf(shape: readonly number[]): HostArray {

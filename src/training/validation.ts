@@ -1,13 +1,17 @@
 /** The held-out tokens that a run is evaluated on, and how many bytes of text they are. */
 
+import type { Communicator } from "../cluster/portable.ts";
 import { type Batch, type Corpus, consecutiveBatches, measureBytes } from "../text/portable.ts";
 import type { Inference } from "./inference.ts";
+import { ALONE, batchesOf, meanLoss } from "./ranks.ts";
 
 export interface ValidationOptions {
   /** Tokens of a window. */
   readonly context: number;
   /** About how many tokens are predicted: as many whole windows as fit, at least one. 0: all. */
   readonly evaluationTokens: number;
+  /** The ranks that divide it. Default: this one is alone. */
+  readonly communicator?: Communicator | undefined;
 }
 
 export class Validation {
@@ -48,7 +52,8 @@ export class Validation {
 
   /** The mean loss, in nats per token. */
   async loss(inference: Inference): Promise<number> {
-    return (await inference.evaluate(this.batches())).loss;
+    const { communicator } = this.#options;
+    return meanLoss(await inference.evaluate(batchesOf(this.batches(), communicator ?? ALONE)), communicator);
   }
 
   /** A mean loss in bits per byte of the text. */

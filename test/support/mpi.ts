@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { it } from "vitest";
 
@@ -33,6 +34,9 @@ const isInstalled = ({ program }: MpiProgram) =>
     }
   });
 
+/** What ranks of tests find in their environment. */
+export const mpiEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, ...ENVIRONMENT });
+
 /** A test with ranks of an MPI; skipped, and said to be, where it is not installed. */
 export function itWith(mpi: MpiProgram, name: string, test: () => Promise<void>): void {
   if (isInstalled(mpi)) it(`${name}, ${mpi.name}`, test);
@@ -57,9 +61,10 @@ export interface Ended {
 }
 
 /** Starts so many ranks of a program of Node. */
-export function startRanks(mpi: MpiProgram, count: number, words: readonly string[]) {
+export function startRanks(mpi: MpiProgram, count: number, words: readonly string[], cwd = process.cwd()) {
   const child = spawn(mpi.program, [...mpi.options, "-np", String(count), process.execPath, ...words], {
-    env: { ...process.env, ...ENVIRONMENT },
+    cwd,
+    env: mpiEnvironment(),
   });
   let [output, errors] = ["", ""];
   child.stdout.on("data", (chunk) => {
@@ -76,6 +81,23 @@ export function startRanks(mpi: MpiProgram, count: number, words: readonly strin
 }
 
 /** Runs so many ranks of a program of Node to their end. */
-export function runRanks(mpi: MpiProgram, count: number, words: readonly string[]): Promise<Ended> {
-  return startRanks(mpi, count, words).ended;
+export function runRanks(mpi: MpiProgram, count: number, words: readonly string[], cwd?: string): Promise<Ended> {
+  return startRanks(mpi, count, words, cwd).ended;
+}
+
+/** The processes of ranks below another process, by their numbers. */
+export async function ranksBelow(pid: number | undefined): Promise<ReadonlyMap<number, number>> {
+  const ranks = new Map<number, number>();
+  for (const child of await childrenOf(pid)) {
+    const environment = await readFile(`/proc/${child}/environ`, "utf8").catch(() => "");
+    const rank = /(?:^|\0)(?:OMPI_COMM_WORLD_RANK|PMI_RANK)=(\d+)/.exec(environment)?.[1];
+    if (rank !== undefined) ranks.set(Number(rank), child);
+    for (const [number, below] of await ranksBelow(child)) ranks.set(number, below);
+  }
+  return ranks;
+}
+
+async function childrenOf(pid: number | undefined): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return children.split(" ").flatMap((child) => (child === "" ? [] : Number(child)));
 }

@@ -1,0 +1,63 @@
+/** `tokenformer launch`: starts a command on several ranks, and again where one of them is lost. */
+
+import { Command, Option } from "commander";
+import { launch } from "../cluster/index.ts";
+import { UserError } from "../errors.ts";
+import { hasCheckpoint } from "../training/index.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { wholeOption } from "./numbers.ts";
+import { note } from "./output.ts";
+
+interface Options {
+  readonly ranks: number;
+  readonly hostfile?: string;
+  readonly restarts: number;
+  readonly mpirun?: string;
+}
+
+export const launchCommand = () =>
+  new Command("launch")
+    .argument("<command...>", "a command of this program with its options, after --: train … or study …")
+    .addOption(
+      new Option("-n, --ranks <n>", "how many processes").argParser(wholeOption("--ranks")).makeOptionMandatory(),
+    )
+    .option("--hostfile <file>", "machines, as the mpirun takes them (default: this one)")
+    .option("--restarts <n>", "how often to start again from the last checkpoint", wholeOption("--restarts"), 0)
+    .option("--mpirun <program>", "Open MPI's or MPICH's (default: mpirun)")
+    .action(runLaunch);
+
+async function runLaunch(words: readonly string[], options: Options): Promise<void> {
+  const { restarts } = options;
+  const out = outOf(words);
+  if (restarts > 0 && words[0] === "train" && out === undefined) {
+    throw new UserError("--restarts: needs a command with --out, the folder whose checkpoint to start again from");
+  }
+  await withInterrupt("stopping all ranks", async (signal) => {
+    for (let restart = 0; ; restart++) {
+      const resumes = restart > 0 && out !== undefined && words[0] === "train" && (await hasCheckpoint(out));
+      const ownWords = resumes ? resuming(words) : words;
+      const command = [process.execPath, process.argv[1] ?? "", ...ownWords];
+      const { code, isLost } = await launch({ ...options, command }, signal);
+      process.exitCode = signal.aborted ? 130 : code;
+      if (code === 0 || !isLost || signal.aborted || restart === restarts) return;
+      note(`starting again from the last checkpoint (${restart + 1} of ${restarts})`);
+    }
+  });
+}
+
+function outOf(words: readonly string[]): string | undefined {
+  const place = words.findIndex((word) => /^--out(=|$)/.test(word));
+  return place < 0 ? undefined : words[place]?.slice("--out=".length) || words[place + 1];
+}
+
+/** Options of `train` that its checkpoint does not hold, each with a value. */
+const KEPT = /^--(out|device|mpi-library|sum-order|rank-logs)(=|$)/;
+
+/** The command that goes on with a run, which has its configuration and data. */
+function resuming(words: readonly string[]): string[] {
+  const kept = words.filter((word, place) => {
+    const before = words[place - 1] ?? "";
+    return word === "--json" || KEPT.test(word) || (KEPT.test(before) && !before.includes("="));
+  });
+  return ["train", "--resume", ...kept];
+}

@@ -1,0 +1,76 @@
+/** Commands that several ranks run together: `mpirun -np 4 npx tokenformer …`. */
+
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { Option } from "commander";
+import { joinRanks, launchedBy, type Order, orders, type Ranks, requireSame } from "../cluster/index.ts";
+import { makeFolder } from "../formats/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import type { TrainOptions } from "../training/index.ts";
+import { fail } from "./failure.ts";
+import { note, redirectOutput } from "./output.ts";
+import { version } from "./version.ts";
+
+export interface RankOptions {
+  readonly mpiLibrary?: string;
+  readonly sumOrder: Order;
+  readonly rankLogs?: string;
+}
+
+export const rankOptions = () => [
+  new Option("--mpi-library <file>", "where mpirun starts several ranks: the MPI library (default: the usual names)"),
+  new Option(
+    "--sum-order <order>",
+    "of the ranks' gradients: fixed gives the same bits each time, library is the MPI library's own",
+  )
+    .choices(orders)
+    .default("fixed"),
+  new Option("--rank-logs <folder>", "where other ranks than the first write what they would print (default: nowhere)"),
+];
+
+/**
+ * Does what a command does, as one of several ranks where a launcher has started them. Rank 0 alone prints; where one rank cannot
+ * go on, all end.
+ */
+export async function withRanks(
+  options: RankOptions,
+  work: (ranks: Ranks | undefined) => Promise<void>,
+): Promise<void> {
+  const rank = launchedBy(process.env)?.rank ?? 0;
+  if (rank > 0) redirectOutput(await logOf(rank, options));
+  const ranks = await joinRanks({ mpiLibrary: options.mpiLibrary, order: options.sumOrder });
+  if (ranks === undefined) return work(undefined);
+  try {
+    const { communicator } = ranks;
+    await requireSame(communicator, { "the version": version });
+    note(`${communicator.size} ranks, joined by ${communicator.description}`);
+    await work(ranks);
+  } catch (error) {
+    await fail(error);
+    await ranks.fail(error);
+  }
+  await ranks.leave();
+}
+
+/** What a rank has: the others, and its part of its machine. */
+export type Shares = Pick<TrainOptions, "communicator" | "threads">;
+
+/** Some of the machine's cores, or one of the GPUs that CUDA finds. */
+export function sharesOf(ranks: Ranks | undefined, device: DeviceName): Shares {
+  if (ranks === undefined) return {};
+  const { communicator, threads, localRank } = ranks;
+  if (device === "cuda") {
+    const visible = process.env["CUDA_VISIBLE_DEVICES"]?.split(",") ?? [];
+    // What a launcher has chosen already stays; CUDA reads this when the device is opened.
+    if (visible.length !== 1)
+      process.env["CUDA_VISIBLE_DEVICES"] = visible[localRank % visible.length] ?? String(localRank);
+  }
+  return { communicator, threads };
+}
+
+async function logOf(rank: number, { rankLogs }: RankOptions) {
+  if (rankLogs === undefined) return { write: () => undefined };
+  await makeFolder(rankLogs);
+  const file = join(rankLogs, `rank-${rank}.log`);
+  return { write: (text: string) => appendFileSync(file, text) };
+}

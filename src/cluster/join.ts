@@ -1,0 +1,83 @@
+/** Joining the ranks that a launcher has started, if one has. */
+
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { messageOf, UserError } from "../errors.ts";
+import type { Communicator, Order } from "./communicator.ts";
+import { launchedBy } from "./environment.ts";
+import { gatherTexts } from "./exchange.ts";
+import { MpiCommunicator } from "./mpi-communicator.ts";
+import { loadMpi } from "./mpi-library.ts";
+import { Watch } from "./watch.ts";
+
+export interface JoinOptions {
+  /** The file of an MPI library. Default: the first that is found. */
+  readonly mpiLibrary?: string | undefined;
+  /** In which order the ranks' numbers are added up. Default "fixed": the same sums have the same bits. */
+  readonly order?: Order | undefined;
+}
+
+/** This process as one of several. */
+export class Ranks {
+  readonly communicator: Communicator;
+  /** The number of this rank among those of its machine, from 0. */
+  readonly localRank: number;
+  /** Threads for this rank, so that those of a machine share its cores. */
+  readonly threads: number;
+  readonly #watch: Watch;
+
+  private constructor(watch: Watch, localRank: number, threads: number) {
+    this.communicator = watch.communicator;
+    this.localRank = localRank;
+    this.threads = threads;
+    this.#watch = watch;
+  }
+
+  /** @param communicator is closed by `leave` */
+  static async watching(communicator: Communicator): Promise<Ranks> {
+    const { rank, host } = communicator;
+    const own = { host, cores: await coresOfProcess() };
+    const all = (await gatherTexts(communicator, JSON.stringify(own))).map((text): typeof own => JSON.parse(text));
+    const localRank = all.slice(0, rank).filter((other) => other.host === host).length;
+    const sharing = all.filter((other) => other.host === host && other.cores === own.cores).length;
+    const threads = Math.max(1, Math.floor(availableParallelism() / sharing));
+    return new Ranks(await Watch.begin(communicator), localRank, threads);
+  }
+
+  /** Ends all ranks because of an error on this one, which has been said where this is rank 0. Does not return. */
+  fail(error: unknown): Promise<never> {
+    return this.#watch.fail(messageOf(error));
+  }
+
+  /** All ranks are done. */
+  async leave(): Promise<void> {
+    await this.communicator.barrier();
+    await this.#watch.end();
+    await this.communicator.close();
+  }
+}
+
+/**
+ * Joins the other ranks where a launcher has started several.
+ * @returns nothing for a process that is alone
+ * @throws UserError where there is no MPI library, or one of another kind than the launcher's
+ */
+export async function joinRanks({ mpiLibrary, order = "fixed" }: JoinOptions = {}): Promise<Ranks | undefined> {
+  const launched = launchedBy(process.env);
+  if (launched === undefined) return undefined;
+  const communicator = MpiCommunicator.join(await loadMpi(mpiLibrary, launched.kind), { order });
+  if (launched.size !== undefined && launched.size !== communicator.size) {
+    throw new UserError(
+      `${launched.size} ranks were started, but ${communicator.description} finds ${communicator.size}: it is not the MPI of what started them; name that one's library with --mpi-library`,
+    );
+  }
+  if (communicator.size > 1) return Ranks.watching(communicator);
+  await communicator.close();
+  return undefined;
+}
+
+/** Which cores the process may use, where the system tells. */
+async function coresOfProcess(): Promise<string> {
+  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+  return /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? "";
+}

@@ -1,0 +1,83 @@
+/** Starting ranks by the `mpirun` of an MPI, and telling in one line how they ended. */
+
+import { execFile, spawn } from "node:child_process";
+import { constants } from "node:os";
+import { promisify } from "node:util";
+import { messageOf, UserError } from "../errors.ts";
+import { LauncherOutput } from "./launcher-output.ts";
+import type { MpiKind } from "./mpi-library.ts";
+import { LOST_A_RANK } from "./watch-messages.ts";
+
+export interface LaunchOptions {
+  readonly ranks: number;
+  /** A file of machines, as the `mpirun` takes it. Default: this machine. */
+  readonly hostfile?: string | undefined;
+  /** The program. Default "mpirun". */
+  readonly mpirun?: string | undefined;
+  /** What each rank runs. */
+  readonly command: readonly string[];
+}
+
+/**
+ * Asks ranks to save and end. An `mpirun` hands it on and waits; after SIGTERM, Open MPI's kills them within a second, and can be
+ * made to wait only if it also waits that long when a rank has died.
+ */
+export const STOP_ALL = "SIGUSR2";
+
+/** How ranks ended. */
+export interface LaunchEnd {
+  readonly code: number;
+  /** Whether one of them died, hung or lost its machine, so that starting again may help. */
+  readonly isLost: boolean;
+}
+
+/**
+ * Starts ranks and waits for their end. Their output goes on; what the `mpirun` adds to it is one line at most.
+ * @param signal asks them to save and end
+ * @throws UserError where there is no such `mpirun`
+ */
+export async function launch(options: LaunchOptions, signal: AbortSignal): Promise<LaunchEnd> {
+  const program = options.mpirun ?? "mpirun";
+  const kind = await kindOf(program);
+  const words = [...(kind === "openmpi" ? openMpiOptions(options) : hydraOptions(options)), ...options.command];
+  // In a group of its own: a Ctrl-C would reach it twice, from the terminal and from here, which it takes for impatience.
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const output = new LauncherOutput();
+  child.stdout.on("data", (chunk) => output.answers(chunk));
+  child.stderr.on("data", (chunk) => output.notes(chunk));
+  const stop = () => child.kill(STOP_ALL);
+  signal.addEventListener("abort", stop);
+  try {
+    const code = await new Promise<number>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (status, name) => resolve(status ?? 128 + (name === null ? 0 : constants.signals[name])));
+    });
+    const { isLost } = output.end();
+    return { code, isLost: isLost || code === LOST_A_RANK };
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function kindOf(program: string): Promise<MpiKind> {
+  try {
+    const { stdout } = await promisify(execFile)(program, ["--version"]);
+    return /open ?mpi|prte/i.test(stdout) ? "openmpi" : "mpich";
+  } catch (error) {
+    throw new UserError(
+      `${program}: cannot be started (${messageOf(error).split("\n")[0]}); install Open MPI or MPICH, or name its mpirun with --mpirun`,
+    );
+  }
+}
+
+function openMpiOptions({ ranks, hostfile }: LaunchOptions): string[] {
+  return [
+    ...["-n", String(ranks)],
+    // On this machine alone there may be more ranks than Open MPI counts cores.
+    ...(hostfile === undefined ? ["--oversubscribe"] : ["--hostfile", hostfile]),
+  ];
+}
+
+function hydraOptions({ ranks, hostfile }: LaunchOptions): string[] {
+  return ["-n", String(ranks), ...(hostfile === undefined ? [] : ["-f", hostfile])];
+}

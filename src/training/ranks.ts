@@ -1,0 +1,96 @@
+/** How a run is divided among ranks: the rows of a batch, what is evaluated, and who keeps checkpoints. */
+
+import { type Communicator, partOf, sumNumbers, together } from "../cluster/portable.ts";
+import { UserError } from "../errors.ts";
+import { type Batch, type Corpus, randomBatch } from "../text/portable.ts";
+import { type Config, microBatchOf } from "./config.ts";
+import type { TrainingEvent } from "./events.ts";
+import type { TokenBatch } from "./inference.ts";
+import type { RunSink } from "./run-parts.ts";
+import type { Pass } from "./trainer.ts";
+
+type Member = Pick<Communicator, "rank" | "size">;
+
+/** A run without others. */
+export const ALONE: Member = { rank: 0, size: 1 };
+
+/** The most sequences that a rank has in one pass. */
+export function sequencesOfPass(config: Config, { size }: Member): number {
+  return Math.min(microBatchOf(config), Math.ceil(config.training.batch / size));
+}
+
+/** Throws a `UserError` for a batch in which a rank would have nothing to do. */
+export function checkBatch({ training: { batch } }: Config, { size }: Member): void {
+  if (batch >= size) return;
+  throw new UserError(
+    `training.batch is ${batch}, and there are ${size} ranks: each needs a sequence of every batch; start fewer ranks, or raise training.batch`,
+  );
+}
+
+/**
+ * A rank's part of a step's batch: consecutive rows, cut where the passes of one machine are, so that each row is drawn, and
+ * meets the dropout, that it does there.
+ */
+export function passesOf(config: Config, { train }: Corpus, step: number, member: Member): Pass[] {
+  const { training, model } = config;
+  const size = microBatchOf(config);
+  const own = partOf(training.batch, member);
+  return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) => ({
+    pass,
+    from: Math.max(own.start, pass * size),
+    to: Math.min(own.end, (pass + 1) * size, training.batch),
+  })).flatMap(({ pass, from, to }) => {
+    if (from >= to) return [];
+    const { seed, batch: sequences } = training;
+    const batch: Batch = randomBatch(train, { seed, step, sequences, context: model.context, rows: { from, to } });
+    return [{ ...batch, pass, first: from - pass * size }];
+  });
+}
+
+/** Every so many-th batch: those that a rank evaluates. */
+export function* batchesOf<Kind extends TokenBatch>(batches: Iterable<Kind>, { rank, size }: Member): Generator<Kind> {
+  let index = 0;
+  for (const batch of batches) if (index++ % size === rank) yield batch;
+}
+
+/** The mean loss of what all ranks have evaluated. */
+export async function meanLoss(
+  { loss, tokens }: { readonly loss: number; readonly tokens: number },
+  communicator: Communicator | undefined,
+): Promise<number> {
+  if (communicator === undefined) return loss;
+  const own = tokens === 0 ? 0 : loss * tokens;
+  const [total = Number.NaN, all = Number.NaN] = await sumNumbers(communicator, [own, tokens]);
+  return total / all;
+}
+
+/** The sink of a run on several ranks: the first keeps what is to last, and the others wait until it has. */
+export class SharedSink implements RunSink {
+  readonly place: string;
+  readonly isIdle: boolean;
+  readonly #sink: RunSink | undefined;
+  readonly #communicator: Communicator;
+
+  /**
+   * @param sink of the first rank; the others have none
+   * @param place what messages call it on all
+   */
+  constructor(sink: RunSink | undefined, place: string, communicator: Communicator) {
+    this.#sink = sink;
+    this.#communicator = communicator;
+    this.place = place;
+    this.isIdle = sink === undefined;
+  }
+
+  save(...given: Parameters<RunSink["save"]>): Promise<string> {
+    return together(this.#communicator, async () => this.#sink?.save(...given) ?? this.place);
+  }
+
+  async record(...given: Parameters<RunSink["record"]>): Promise<void> {
+    await this.#sink?.record(...given);
+  }
+
+  withdraw(event: TrainingEvent): void {
+    this.#sink?.withdraw?.(event);
+  }
+}

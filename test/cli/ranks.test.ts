@@ -1,0 +1,127 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { json, TINY, useCommandLine } from "../support/command-line.ts";
+import { itWith, mpich, mpiEnvironment, openMpi, ranksBelow, runRanks } from "../support/mpi.ts";
+
+const { at, main, answer, metrics, run } = useCommandLine();
+
+const TRAIN = ["train", "--data", "text.txt", ...TINY, "--set", "training.learningRate=3e-4"];
+
+/** More steps, a checkpoint after every fifth, and a growth between them. */
+const LONGER = [...TRAIN, "--set", "training.steps=43", "--set", "training.checkpointEvery=5", "--grow-at", "7:all=x2"];
+
+const numbersOf = async (folder: string): Promise<number[]> =>
+  (await metrics(folder)).flatMap((record) => {
+    const loss = record["loss"] ?? record["validationLoss"];
+    return loss === undefined ? [] : Number(loss);
+  });
+
+async function expectSameLosses(folder: string, other: string): Promise<void> {
+  const [losses, expected] = [await numbersOf(folder), await numbersOf(other)];
+  expect(losses).toHaveLength(expected.length);
+  losses.forEach((loss, index) => {
+    const wanted = expected[index] ?? Number.NaN;
+    expect(Math.abs(loss - wanted) / wanted, `loss ${index}`).toBeLessThan(1e-6);
+  });
+}
+
+describe("training on several ranks", () => {
+  itWith(openMpi, "is the run of one, which goes on alone, and only the first rank speaks", async () => {
+    await answer(...LONGER, "--out", "alone", "--json");
+    const words = [main, ...LONGER, "--out", "ranks", "--json", "--rank-logs", "logs"];
+    const { code, output, errors } = await runRanks(openMpi, 3, words, at());
+    expect(code, errors).toBe(0);
+    expect(json(output)).toMatchObject({ step: 43, interrupted: false });
+    expect(errors.match(/^3 ranks, joined by Open MPI \d/gm)).toHaveLength(1);
+    expect(errors.match(/^step 7 {2}grown by/gm)).toHaveLength(1);
+    expect(await readFile(at("logs", "rank-2.log"), "utf8")).toContain("step 7  grown by");
+    await expectSameLosses("ranks", "alone");
+    for (const folder of ["alone", "ranks"]) {
+      await answer("train", "--resume", "--out", folder, "--set", "training.steps=45", "--json");
+    }
+    expect((await numbersOf("ranks")).length).toBeGreaterThan(45);
+  });
+
+  itWith(mpich, "is the run of one", async () => {
+    await answer(...TRAIN, "--out", "alone with mpich", "--json");
+    const words = [main, ...TRAIN, "--out", "mpich", "--json"];
+    const { code, output, errors } = await runRanks(mpich, 2, words, at());
+    expect(code, errors).toBe(0);
+    expect(json(output)).toMatchObject({ step: 6, interrupted: false });
+    await expectSameLosses("mpich", "alone with mpich");
+  });
+
+  itWith(openMpi, "is refused where ranks differ, in one line", async () => {
+    const seeded = 'process.argv.push("--set", "training.seed=" + process.env.OMPI_COMM_WORLD_RANK);';
+    await writeFile(at("seeded.mjs"), `${seeded}\nawait import(${JSON.stringify(main)});\n`);
+    const words = [at("seeded.mjs"), ...TRAIN, "--out", "differing"];
+    const { code, errors } = await runRanks(openMpi, 2, words, at());
+    expect(code).toBe(1);
+    expect(errors.match(/^tokenformer: .*$/gm)).toEqual([
+      expect.stringMatching(
+        /^tokenformer: the ranks differ: training\.seed is 0 on rank 0 on \S+ and 1 on rank 1 on \S+; give all ranks the same$/,
+      ),
+    ]);
+  });
+});
+
+describe("launch", () => {
+  const launched = (words: readonly string[]) =>
+    spawn(process.execPath, [main, "launch", "-n", "2", "--mpirun", openMpi.program, ...words], {
+      cwd: at(),
+      env: mpiEnvironment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+
+  itWith(
+    openMpi,
+    "starts again from the last checkpoint when a rank is killed, and ends as if nothing had been",
+    async () => {
+      const [code] = await once(launched(["--", ...LONGER, "--out", "left alone"]), "close");
+      expect(code).toBe(0);
+      const child = launched(["--restarts", "2", "--", ...LONGER, "--out", "killed"]);
+      let errors = "";
+      child.stderr.on("data", async (chunk) => {
+        const before = errors;
+        errors += chunk;
+        if (/^step 10 {2}saved/m.test(before) || !/^step 10 {2}saved/m.test(errors)) return;
+        const victim = (await ranksBelow(child.pid)).get(1);
+        if (victim !== undefined) process.kill(victim, "SIGKILL");
+      });
+      expect(await once(child, "close")).toEqual([0, null]);
+      expect(
+        errors.match(/^tokenformer: rank 1 on \S+ (is gone; all ranks end|was ended by signal 9)$/gm),
+      ).toHaveLength(1);
+      expect(errors).toContain("\nstarting again from the last checkpoint (1 of 2)\n");
+      for (const file of ["model.safetensors", "optimizer.safetensors"]) {
+        expect(await readFile(at("killed", file))).toEqual(await readFile(at("left alone", file)));
+      }
+      expect(await numbersOf("killed")).toEqual(await numbersOf("left alone"));
+    },
+  );
+
+  itWith(openMpi, "says what a command says, once, and does not try what cannot be again", async () => {
+    const child = launched(["--restarts", "2", "--", "train", "--data", "nothing.txt", "--out", "never"]);
+    let errors = "";
+    child.stderr.on("data", (chunk) => {
+      errors += chunk;
+    });
+    expect(await once(child, "close")).toEqual([1, null]);
+    expect(errors.match(/^tokenformer: .*nothing\.txt.*$/gm)).toHaveLength(1);
+    expect(errors).not.toContain("starting again");
+  });
+
+  it("needs a folder to start again from, and an mpirun", async () => {
+    const { stderr } = await run("launch", "-n", "2", "--restarts", "1", "--", "train");
+    expect(stderr).toBe(
+      "tokenformer: --restarts: needs a command with --out, the folder whose checkpoint to start again from\n",
+    );
+    const missing = await run("launch", "-n", "2", "--mpirun", "no-mpirun", "--", "train");
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toMatch(
+      /^tokenformer: no-mpirun: cannot be started \(.+\); install Open MPI or MPICH, or name its mpirun with --mpirun\n$/,
+    );
+  });
+});

@@ -1,0 +1,240 @@
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Communicator, inProcessCommunicators } from "../../src/cluster/index.ts";
+import { grow, growthPlanSchema } from "../../src/growth/index.ts";
+import { modelOf, sizesOf } from "../../src/model/index.ts";
+import { required } from "../../src/required.ts";
+import { openDevice } from "../../src/runtime/index.ts";
+import { GraphOptimizer } from "../../src/training/adamw.ts";
+import {
+  type Checkpoint,
+  initialState,
+  loadCheckpoint,
+  Run,
+  type TrainingEvent,
+  type TrainOptions,
+} from "../../src/training/index.ts";
+import { ReducedOptimizer } from "../../src/training/reduced-optimizer.ts";
+import { ShardedOptimizer } from "../../src/training/sharded-optimizer.ts";
+import { gradientsOf } from "../../src/training/trainer.ts";
+import { useDevice } from "../support/device.ts";
+import { modelState, tinyTokenFormer } from "../support/models.ts";
+import { corpus, lossesOf, ofType, tinyConfig, tokenformerModel } from "./support.ts";
+
+const device = useDevice();
+
+const more = { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" } as const;
+
+/** Two growths, of the second of which old tokens stay as they are for a while; passes of three sequences. */
+const config = tinyConfig(
+  // A rate so low that roundings do not grow: see the guide to many machines.
+  { steps: 24, batch: 7, microBatch: 3, learningRate: 3e-4, evaluateEvery: 6, checkpointEvery: 11 },
+  {
+    growth: [
+      { step: 7, add: more },
+      { step: 15, add: more, init: "split", freeze: 3 },
+    ],
+  },
+  { ...tokenformerModel, dropout: 0.2 },
+);
+
+interface Outcome {
+  readonly events: readonly TrainingEvent[];
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * What each of so many ranks makes of a run; of none, of a run that is alone.
+ * @param stopAfter the last rank is asked to stop after this step
+ */
+async function outcomes(ranks: number, options: Partial<TrainOptions> = {}, stopAfter = 24): Promise<Outcome[]> {
+  const communicators = ranks === 0 ? [undefined] : inProcessCommunicators(ranks);
+  return Promise.all(communicators.map((communicator) => outcomeOf(communicator, options, stopAfter)));
+}
+
+async function outcomeOf(
+  communicator: Communicator | undefined,
+  options: Partial<TrainOptions>,
+  stopAfter = 24,
+): Promise<Outcome> {
+  const stopping = new AbortController();
+  const isLast = communicator === undefined || communicator.rank === communicator.size - 1;
+  const own = await openDevice("cpu", { threads: 1 });
+  try {
+    const run = await Run.start({ config, data: corpus, device: own, communicator, ...options });
+    const events: TrainingEvent[] = [];
+    for await (const event of run.events(isLast ? stopping.signal : undefined)) {
+      events.push(event);
+      if (event.type === "step" && event.step === stopAfter) stopping.abort();
+    }
+    const checkpoint = await run.checkpoint();
+    await run.close();
+    return { events, checkpoint };
+  } finally {
+    await own.close();
+  }
+}
+
+const bytesOf = ({ state: { parameters, moments } }: Checkpoint) =>
+  [parameters, moments?.first, moments?.second].flatMap((arrays) =>
+    [...(arrays ?? [])].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]),
+  );
+
+const validations = (events: readonly TrainingEvent[]) =>
+  ofType(events, "validation").map(({ validationLoss }) => validationLoss);
+
+describe("several ranks", () => {
+  it("make the run of one, with growth, dropout and frozen tokens, whatever their number", async () => {
+    const [alone] = await outcomes(0);
+    if (alone === undefined) throw new Error("no outcome");
+    for (const ranks of [1, 2, 3, 4]) {
+      const all = await outcomes(ranks);
+      const [first] = all;
+      if (first === undefined) throw new Error("no outcome");
+      // Every rank has the same, bit by bit: weights, and moments that are gathered from all.
+      for (const other of all) {
+        expect(bytesOf(other.checkpoint)).toEqual(bytesOf(first.checkpoint));
+        expect(lossesOf(other.events)).toEqual(lossesOf(first.events));
+        expect(validations(other.events)).toEqual(validations(first.events));
+      }
+      const [expected, actual] = [alone, first].map(({ events }) => [...lossesOf(events), ...validations(events)]);
+      actual?.forEach((loss, index) => {
+        const wanted = expected?.[index] ?? Number.NaN;
+        expect(Math.abs(loss - wanted) / wanted, `${ranks} ranks, loss ${index}`).toBeLessThan(1e-6);
+      });
+      for (const growth of ofType(first.events, "growth")) {
+        expect(growth.maxLogitDifference).toBeLessThan(1e-6);
+      }
+      if (ranks === 1) expect(bytesOf(first.checkpoint)).toEqual(bytesOf(alone.checkpoint));
+    }
+  });
+
+  it("write the folder of one run, which goes on with as many ranks bit by bit, and with any other number", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "tokenformer-ranks-"));
+    try {
+      const [whole] = await outcomes(3);
+      const [out, other] = [join(folder, "run"), join(folder, "other")];
+      await outcomes(3, { out }, 13);
+      const records = (await readFile(join(out, "metrics.jsonl"), "utf8")).trim().split("\n");
+      const steps = records
+        .map((line): Record<string, unknown> => JSON.parse(line))
+        .filter((record) => "loss" in record);
+      expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 13 }, (_, index) => index + 1));
+      await cp(out, other, { recursive: true });
+      const [same] = await outcomes(3, { out, resume: true });
+      const [fewer] = await outcomes(2, { out: other, resume: true });
+      expect(bytesOf(await loadCheckpoint(out))).toEqual(
+        bytesOf(required(new Map(whole && [[0, whole]]), 0).checkpoint),
+      );
+      const expected = lossesOf(whole?.events ?? []).slice(13);
+      expect(lossesOf(same?.events ?? [])).toEqual(expected);
+      lossesOf(fewer?.events ?? []).forEach((loss, index) => {
+        expect(Math.abs(loss - (expected[index] ?? Number.NaN)) / loss).toBeLessThan(1e-6);
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("stop after the same step when one of them is asked to", async () => {
+    for (const { events } of await outcomes(2, {}, 5)) {
+      expect(ofType(events, "step").map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
+      expect(events.at(-1)).toMatchObject({ type: "end", step: 5, interrupted: true });
+    }
+  });
+
+  it("are refused where one would have nothing to do, or begins with something else", async () => {
+    await expect(outcomes(8)).rejects.toThrow(
+      "training.batch is 7, and there are 8 ranks: each needs a sequence of every batch; start fewer ranks, or raise training.batch",
+    );
+    const differing = inProcessCommunicators(2).map((communicator) =>
+      outcomeOf(communicator, {
+        config: { ...config, training: { ...config.training, seed: communicator.rank } },
+      }),
+    );
+    for (const { status, ...outcome } of await Promise.allSettled(differing)) {
+      expect(status).toBe("rejected");
+      expect(String("reason" in outcome ? outcome.reason : "")).toMatch(
+        /^UserError: the ranks differ: training\.seed is 0 on rank 0 on \S+ and 1 on rank 1 on \S+; give all ranks the same$/,
+      );
+    }
+  });
+});
+
+describe("optimisers of several ranks", () => {
+  const state = modelState(tinyTokenFormer, initialState(modelOf(tinyTokenFormer), 3, sizesOf(tinyTokenFormer)));
+  const grown = grow(
+    state,
+    growthPlanSchema.parse({ add: { query: 3, feedForward: 5 }, init: "random", freeze: 1 }),
+    1,
+  );
+  const options = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1, clip: 0.5 };
+  const { specs } = gradientsOf(modelOf(tinyTokenFormer));
+
+  it.each([7, 2 ** 20])("update as one does, in buckets of %d, or with whole states", async (bucketLength) => {
+    const gradientOf = (rank: number, name: string, length: number) =>
+      Float32Array.from({ length }, (_, index) => Math.fround(Math.sin(index * 3 + name.length + rank * 5)));
+    /** Two updates by gradients of each rank, and what is there then. */
+    const updated = async (
+      optimizer: InstanceType<typeof ShardedOptimizer | typeof ReducedOptimizer>,
+      rank: number,
+    ) => {
+      let held = await optimizer.upload(grown);
+      const norms: number[] = [];
+      for (const step of [1, 2]) {
+        const gradients = new Map();
+        for (const [name, { shape, data }] of grown.parameters) {
+          const tensor = { dtype: "float32", shape, data: gradientOf(rank, name, data.length) } as const;
+          gradients.set(name, await device().upload(tensor));
+        }
+        const {
+          norm,
+          loss,
+          state: next,
+        } = await optimizer.update(
+          held,
+          { gradients, loss: rank + 0.5 },
+          {
+            ...{ learningRate: 0.01, step, updates: step - 1, lossScale: 2 },
+            generations: (name) => grown.lineage.get(name.replace(/\.(keys|values)$/, "")),
+          },
+        );
+        held = next;
+        norms.push(norm, loss);
+      }
+      const weights = new Map<string, number[]>();
+      for (const [name, tensor] of held.parameters)
+        weights.set(name, [...(await device().download(tensor)).data].map(Number));
+      const { first, second } = await optimizer.moments(held, true);
+      await optimizer.release();
+      return { norms, weights, first, second };
+    };
+    const sharded = await Promise.all(
+      inProcessCommunicators(3).map((communicator) =>
+        updated(new ShardedOptimizer(device(), specs, options, communicator, bucketLength), communicator.rank),
+      ),
+    );
+    const whole = await Promise.all(
+      inProcessCommunicators(3).map(async (communicator) => {
+        const inner = await GraphOptimizer.create(device(), specs, options);
+        return updated(new ReducedOptimizer(device(), inner, communicator), communicator.rank);
+      }),
+    );
+    const expected = required(new Map(whole.entries()), 0);
+    expect(expected.norms[1]).toBe(4.5);
+    for (const { norms, weights, first, second } of [...sharded, ...whole]) {
+      norms.forEach((norm, index) => {
+        expect(norm).toBeCloseTo(expected.norms[index] ?? Number.NaN, 4);
+      });
+      for (const [name, numbers] of weights) {
+        numbers.forEach((weight, index) => {
+          expect(weight, name).toBeCloseTo(required(expected.weights, name)[index] ?? Number.NaN, 5);
+          expect(first.get(name)?.data[index]).toBeCloseTo(expected.first.get(name)?.data[index] ?? Number.NaN, 5);
+          expect(second.get(name)?.data[index]).toBeCloseTo(expected.second.get(name)?.data[index] ?? Number.NaN, 5);
+        });
+      }
+    }
+  });
+});
