@@ -84,13 +84,14 @@ describe("a server", () => {
     fetch(`${stub?.url}${path}`, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) });
 
   it("answers others while a long text is encoded", async () => {
-    const long = drawn(130_000);
+    // One word of a megabyte: nothing of it is known from other words.
+    const long = drawn(200_000).replaceAll(" ", "").slice(0, 900_000);
     let done = false;
     const encoded = post("/tokenize", { prompt: long }).then(async (response) => {
       done = true;
       return response.json();
     });
-    for (let count = 0; count < 5; count++) {
+    for (let count = 0; count < 3; count++) {
       expect((await fetch(`${stub?.url}/health`)).status).toBe(200);
       expect((await post("/v1/completions", { prompt: "a word", max_tokens: 3 })).status).toBe(200);
     }
