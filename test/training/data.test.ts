@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   CharacterTokenizer,
@@ -24,6 +24,17 @@ import { failure, useFolder } from "../formats/helpers.ts";
 import { text, tinyConfig, tokenizer, writeText } from "./support.ts";
 
 const folder = useFolder();
+
+/** The files that the process has open, where the system tells. */
+const OPEN_FILES = "/proc/self/fd";
+
+function targetOf(descriptor: string): string {
+  try {
+    return readlinkSync(join(OPEN_FILES, descriptor));
+  } catch {
+    return ""; // that of the folder itself, which is closed by now
+  }
+}
 
 const all = (tokens: TokenSource) => tokens.read(0, tokens.length);
 const ids = tokenizer.encode(text);
@@ -326,6 +337,7 @@ describe("errors", () => {
       `"UserError: <folder>/cats.bin: token 300 has id 15, expected ids below the vocabulary size 15; use the tokenizer that made these tokens"`,
     );
     expect(existsSync(folder.at("run", "config.json"))).toBe(false);
+    if (existsSync(OPEN_FILES)) expect(readdirSync(OPEN_FILES).map(targetOf)).not.toContain(folder.at("cats.bin"));
   });
 
   it("name the smallest byte-pair vocabulary", async () => {
