@@ -5,6 +5,14 @@
  * text; training; published checkpoints; writing. The report of a run is apart, in "tokenformer/report": its plots take time to load.
  */
 
+export {
+  type Communicator,
+  gatherNumbers,
+  inProcessCommunicators,
+  joinRanks,
+  Ranks,
+  sharedArray,
+} from "./cluster/index.ts";
 export { messageOf, UserError } from "./errors.ts";
 export * from "./evaluation/index.ts";
 export {

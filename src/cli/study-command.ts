@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { z } from "zod";
+import { type Ranks, requireSame, together } from "../cluster/index.ts";
 import { UserError } from "../errors.ts";
-import { fileExists, readJson, withFolder, writeJson } from "../formats/index.ts";
+import { fileExists, LockedFolder, readJson, writeJson } from "../formats/index.ts";
 import { formatDuration } from "../report/format.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import {
@@ -21,20 +22,21 @@ import {
   studySchema,
 } from "../study/index.ts";
 import type { Corpus } from "../text/index.ts";
-import { EMBEDDED, openCorpus } from "../training/index.ts";
+import { EMBEDDED, factsOfData, factsOfKeys, openCorpus } from "../training/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOption, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
+import { type RankOptions, rankOptions, sharesOf, withRanks } from "./ranks.ts";
 import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
 import { notePlan, planSummary } from "./study-plan.ts";
 import { StudyProgress } from "./study-progress.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
-interface Options extends StudyConfigurationOptions {
+interface Options extends StudyConfigurationOptions, RankOptions {
   readonly data?: string[];
   readonly dataList?: string;
   readonly validation?: string[];
@@ -47,8 +49,8 @@ interface Options extends StudyConfigurationOptions {
 
 export const studyCommand = () => new Command("study").addCommand(progressiveCommand()).addCommand(presetsCommand());
 
-const progressiveCommand = () =>
-  new Command("progressive")
+function progressiveCommand(): Command {
+  const command = new Command("progressive")
     .description("a ladder of sizes: growing, training from scratch, Transformers, Net2Net, and ways to grow")
     .option("--preset <name>", `a named study: ${Object.keys(studyPresets).join(", ")} (default: mini)`)
     .option("--config <file>", "a JSON file with a study, instead of a preset")
@@ -64,6 +66,9 @@ const progressiveCommand = () =>
     .option("--dry-run", "print the plan and its cost, and do nothing", false)
     .option("--json", "print the plan, or the results, as JSON", false)
     .action(runProgressive);
+  for (const option of rankOptions()) command.addOption(option);
+  return command;
+}
 
 const presetsCommand = () =>
   new Command("presets")
@@ -75,6 +80,32 @@ const presetsCommand = () =>
     });
 
 async function runProgressive(options: Options): Promise<void> {
+  await withRanks(options, async (ranks) => {
+    const { plan, corpus } = await together(ranks?.communicator, () => planned(options));
+    if (ranks !== undefined) {
+      await requireSame(ranks.communicator, { ...factsOfKeys(plan.study), ...factsOfData(corpus) });
+    }
+    const { out, dryRun } = options;
+    if (out === undefined || dryRun) return planAndRun(plan, corpus, options, ranks);
+    // Rank 0 has the folder, and the others take runs from it too.
+    const folder = await together(ranks?.communicator, async () => {
+      if (ranks !== undefined && ranks.communicator.rank > 0) return undefined;
+      const taken = await LockedFolder.take(out);
+      await claim(out, plan.study, corpus).catch(async (error: unknown) => {
+        await taken.release();
+        throw error;
+      });
+      return taken;
+    });
+    try {
+      await together(ranks?.communicator, () => planAndRun(plan, corpus, options, ranks));
+    } finally {
+      await folder?.release();
+    }
+  });
+}
+
+async function planned(options: Options): Promise<{ plan: StudyPlan; corpus: Corpus }> {
   const config = await studyConfigOf(options);
   if (options.out === undefined && !options.dryRun) {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
@@ -84,25 +115,21 @@ async function runProgressive(options: Options): Promise<void> {
   const data = { train, ...(validation !== undefined && { validation }) };
   await noteData(data);
   const corpus = await openCorpus(data, config.tokenizer);
-  const plan = planStudy(withVocabulary(config, corpus));
-  const { out, dryRun } = options;
-  if (out === undefined || dryRun) return planAndRun(plan, corpus, options);
-  await withFolder(out, async () => {
-    await claim(out, plan.study, corpus);
-    await planAndRun(plan, corpus, options);
-  });
+  return { plan: planStudy(withVocabulary(config, corpus)), corpus };
 }
 
-async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options): Promise<void> {
-  const devices = await openDevices(options);
+async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options, ranks: Ranks | undefined): Promise<void> {
+  const devices = await openDevices(options, ranks);
   try {
     const [device] = devices;
     if (device === undefined) throw new UserError("--parallel 0: expected at least 1");
     const speed = await measureSpeed(device, corpus);
-    if (!options.dryRun || !options.json) notePlan(plan, speed, devices.length);
-    if (options.dryRun && options.json) printJson(planSummary(plan, speed, devices.length));
+    const all = devices.length * (ranks?.communicator.size ?? 1);
+    if (!options.dryRun || !options.json) notePlan(plan, speed, all);
+    if (options.dryRun && options.json) printJson(planSummary(plan, speed, all));
     if (options.dryRun || options.out === undefined) return;
-    await run(plan, corpus, devices, options.out, options, new StudyProgress(plan, speed));
+    const isFirst = ranks === undefined || ranks.communicator.rank === 0;
+    await run(plan, corpus, devices, options.out, options, new StudyProgress(plan, speed), isFirst);
   } finally {
     for (const device of devices) await device.close();
   }
@@ -115,11 +142,14 @@ async function run(
   out: string,
   { json }: Options,
   progress: StudyProgress,
+  isFirst: boolean,
 ): Promise<void> {
   const begun = performance.now();
   const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
     runStudy({ plan, corpus, devices, directory: out, signal, onEvent: (event) => progress.show(event) }),
   ).finally(() => progress.stop());
+  if (outcome.interrupted) process.exitCode = 130;
+  if (!isFirst) return;
   const results = assemble(plan, outcome, corpus, {
     ...{ date: today(), machine: machine(), software: await software(), command: commandOf(process.argv) },
   });
@@ -129,7 +159,6 @@ async function run(
   if (json) printJson(results);
   if (outcome.interrupted) {
     note(`stopped; the same command goes on. What is done so far: ${join(out, "report.html")}`);
-    process.exitCode = 130;
     return;
   }
   note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
@@ -145,8 +174,8 @@ function withVocabulary(study: StudyConfig, { tokenizer, name }: Corpus): Comple
 }
 
 /** Small models are fastest one to a core. */
-async function openDevices({ device, parallel }: Options): Promise<Device[]> {
-  const cores = availableParallelism();
+async function openDevices({ device, parallel }: Options, ranks: Ranks | undefined): Promise<Device[]> {
+  const cores = sharesOf(ranks, device).threads ?? availableParallelism();
   const count = parallel ?? (device === "cpu" ? cores : 1);
   const threads = Math.max(1, Math.floor(cores / Math.max(1, count)));
   return Promise.all(Array.from({ length: count }, () => openDevice(device, { threads })));

@@ -2,7 +2,7 @@ export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, write
 export { inEffect, recoverDirectory } from "./directory.ts";
 export { openFile } from "./file-range.ts";
 export { readJson, writeJson } from "./json.ts";
-export { LockedFolder, type WritableFolder, withFolder, writeNewFiles } from "./locked-folder.ts";
+export { FolderTakenError, LockedFolder, type WritableFolder, withFolder, writeNewFiles } from "./locked-folder.ts";
 export * from "./portable.ts";
 export { openPyTorch } from "./pytorch.ts";
 export { writePyTorch } from "./pytorch-write.ts";

@@ -18,6 +18,9 @@ import { explainFileError, hasCode, makeFolder, statIfPresent, writeFileAtomic }
 import { commitFiles, namesIn, removeEmpty } from "./directory.ts";
 import { ownIdentity, stillRuns } from "./processes.ts";
 
+/** Another process has the folder. */
+export class FolderTakenError extends UserError {}
+
 const LOCK = /^\.lock-[0-9a-f]{16}$/;
 
 const ownerSchema = z.object({
@@ -64,7 +67,8 @@ export class LockedFolder implements WritableFolder {
   /**
    * Takes a folder, which is made where it is missing, until `release`.
    * @param others folders whose owners count too, because they write here
-   * @throws UserError where another process has it, which is named, or it cannot be written
+   * @throws FolderTakenError where another process has it, which is named
+   * @throws UserError where it cannot be written
    */
   static async take(directory: string, others: readonly string[] = []): Promise<LockedFolder> {
     const created = await makeFolder(directory);
@@ -146,7 +150,7 @@ async function lockIn(directory: string, watched: readonly string[]): Promise<st
     try {
       const refusal = await otherOwner(lock, watched);
       if (refusal === undefined) return lock;
-      if (attempt === ATTEMPTS) throw new UserError(`${directory}: ${refusal}`);
+      if (attempt === ATTEMPTS) throw new FolderTakenError(`${directory}: ${refusal}`);
     } catch (error) {
       await rm(lock, { force: true });
       throw error;

@@ -4,13 +4,14 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { fileExists, readJson, writeJson } from "../formats/index.ts";
+import { fileExists, type LockedFolder, readJson, writeJson } from "../formats/index.ts";
 import { sites } from "../model/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { type Corpus, consecutiveBatches } from "../text/index.ts";
 import {
   DivergenceError,
   hasCheckpoint,
+  lockRun,
   measureUsage,
   microBatchOf,
   Run,
@@ -75,10 +76,32 @@ export async function resultOf({ directory }: StudyRun): Promise<RunResult | und
   throw new UserError(`${file}: is not the result of a run; remove the folder, and the run is made again`);
 }
 
-/** Makes a run, or what is left of it. Undefined if it was interrupted: its checkpoint is kept. */
-export async function makeRun(run: StudyRun, context: RunContext): Promise<RunResult | undefined> {
+/** The result of a run, and whether it was made now. */
+export interface MadeRun {
+  readonly result: RunResult;
+  readonly made: boolean;
+}
+
+/**
+ * Makes a run, or what is left of it. Undefined if it was interrupted: its checkpoint is kept.
+ * @throws FolderTakenError where another process is making it
+ */
+export async function makeRun(run: StudyRun, context: RunContext): Promise<MadeRun | undefined> {
+  const folder = await lockRun(run.directory);
+  try {
+    // Another process may have made it since it was looked for.
+    const existing = await resultOf(run);
+    if (existing !== undefined) return { result: existing, made: false };
+    const result = await madeIn(folder, run, context);
+    return result && { result, made: true };
+  } finally {
+    await folder.release();
+  }
+}
+
+async function madeIn(folder: LockedFolder, run: StudyRun, context: RunContext): Promise<RunResult | undefined> {
   const { cell, learningRate, seed, directory } = run;
-  const outcome = await trained(run, context);
+  const outcome = await trained(folder, run, context);
   if (outcome === undefined) return undefined;
   const base = run.from === undefined ? [] : await readMetrics(join(run.from, "metrics.jsonl"));
   const own = await readMetrics(join(directory, "metrics.jsonl"));
@@ -90,13 +113,17 @@ export async function makeRun(run: StudyRun, context: RunContext): Promise<RunRe
 }
 
 /** Trains to the end. Undefined if it was interrupted. */
-async function trained(run: StudyRun, context: RunContext): Promise<Pick<RunResult, "diverged" | "usage"> | undefined> {
+async function trained(
+  folder: LockedFolder,
+  run: StudyRun,
+  context: RunContext,
+): Promise<Pick<RunResult, "diverged" | "usage"> | undefined> {
   const { cell, learningRate, seed, directory, from } = run;
   const { corpus, device, signal, onEvent } = context;
   const resume = await hasCheckpoint(directory);
   const started = await Run.start({
     config: configOf(cell, learningRate, seed),
-    ...{ data: corpus, out: directory, resume, device },
+    ...{ data: corpus, out: folder, resume, device },
     ...(!resume && from !== undefined && { from }),
   });
   try {

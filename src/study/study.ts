@@ -1,6 +1,8 @@
 /** Running a study: every cell with each learning rate of its grid, then with every seed at the best one. */
 
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { FolderTakenError } from "../formats/index.ts";
 import { required } from "../required.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
@@ -14,10 +16,16 @@ import { makeRun, resultOf, type StudyRun } from "./run.ts";
 /** The seed with which learning rates are chosen, and nothing else. */
 export const TUNING_SEED = 1000;
 
+/** Milliseconds after which a run that another process makes is looked for again. */
+const LOOK_AGAIN_AFTER = 1000;
+
 export interface StudyOptions {
   readonly plan: StudyPlan;
   readonly corpus: Corpus;
-  /** Where all runs are kept. A study that was stopped goes on from what is there. */
+  /**
+   * Where all runs are kept. A study that was stopped goes on from what is there. Several processes may share it: each run is made
+   * by the first that takes it.
+   */
   readonly directory: string;
   /** One run goes on at a time on each. */
   readonly devices: readonly Device[];
@@ -120,17 +128,27 @@ class Study {
       ...(base !== undefined && { from: this.#directory(base.id, base.learningRate, seed) }),
       keep: [...this.#cells.values()].some(({ from }) => from === cell.id),
     };
-    const existing = await resultOf(run);
-    if (existing !== undefined) return this.#done(run, existing, false);
-    return this.#devices.use(async (device) => {
-      const { corpus, signal, onEvent } = this.#options;
-      if (signal?.aborted) return undefined;
-      const result = await makeRun(run, {
-        ...{ corpus, device, onEvent: (event) => onEvent?.({ type: "training", run, event }) },
-        ...(signal !== undefined && { signal }),
-      });
-      return result && this.#done(run, result, true);
+    for (;;) {
+      const existing = await resultOf(run);
+      if (existing !== undefined) return this.#done(run, existing, false);
+      try {
+        return await this.#devices.use((device) => this.#made(run, device));
+      } catch (error) {
+        if (!(error instanceof FolderTakenError)) throw error;
+        // Another process makes it, and if that one dies, this one or another takes it up.
+        await setTimeout(LOOK_AGAIN_AFTER);
+      }
+    }
+  }
+
+  async #made(run: StudyRun, device: Device): Promise<RunResult | undefined> {
+    const { corpus, signal, onEvent } = this.#options;
+    if (signal?.aborted) return undefined;
+    const outcome = await makeRun(run, {
+      ...{ corpus, device, onEvent: (event) => onEvent?.({ type: "training", run, event }) },
+      ...(signal !== undefined && { signal }),
     });
+    return outcome && this.#done(run, outcome.result, outcome.made);
   }
 
   #done(run: StudyRun, result: RunResult, made: boolean): RunResult {

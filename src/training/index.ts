@@ -24,4 +24,5 @@ export { freeMemory, memoryLimit } from "./machine-memory.ts";
 export { parseMetrics, readMetrics, readMetricsUpTo } from "./metrics.ts";
 export * from "./portable.ts";
 export { lockRun, withNewRun } from "./run-folder.ts";
+export { factsOfData, factsOfKeys } from "./sameness.ts";
 export { Run, type TrainOptions, train } from "./train.ts";

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { HostArray } from "../growth/index.ts";
-import { hashTokenizer, type TokenSource } from "../text/index.ts";
+import { type Corpus, hashTokenizer, type TokenSource } from "../text/index.ts";
 import type { Beginning } from "./beginning.ts";
 
 /** Numbers that are looked at, in so many pieces, where there are more: files may be larger than what a start may take. */
@@ -11,10 +11,8 @@ const [LOOKED_AT, PIECES] = [2 ** 22, 64];
 /** The configuration key by key, the data, and what the run begins with, by what they are called in messages. */
 export function factsOf({ config, corpus, state, progress }: Beginning): Record<string, string> {
   return {
-    ...keysOf(config),
-    "the training data": summaryOf(corpus.train),
-    "the validation data": summaryOf(corpus.validation),
-    "the tokenizer": hashTokenizer(corpus.tokenizer).slice(0, 12),
+    ...factsOfKeys(config),
+    ...factsOfData(corpus),
     "the step": String(state.step),
     "the number of growths done": String(progress.growthsDone),
     "what the weights begin as": hashOfArrays([...state.parameters.values()]),
@@ -22,10 +20,19 @@ export function factsOf({ config, corpus, state, progress }: Beginning): Record<
   };
 }
 
-/** For example { "training.batch": "12" }. */
-function keysOf(value: unknown, path = ""): Record<string, string> {
+/** The data: what is in it, not its name. */
+export function factsOfData({ train, validation, tokenizer }: Corpus): Record<string, string> {
+  return {
+    "the training data": summaryOf(train),
+    "the validation data": summaryOf(validation),
+    "the tokenizer": hashTokenizer(tokenizer).slice(0, 12),
+  };
+}
+
+/** Any value key by key, for example { "training.batch": "12" }. */
+export function factsOfKeys(value: unknown, path = ""): Record<string, string> {
   if (typeof value !== "object" || value === null) return { [path]: JSON.stringify(value) ?? "missing" };
-  const inner = Object.entries(value).map(([key, below]) => keysOf(below, path === "" ? key : `${path}.${key}`));
+  const inner = Object.entries(value).map(([key, below]) => factsOfKeys(below, path === "" ? key : `${path}.${key}`));
   return Object.assign({}, ...inner);
 }
 

@@ -4,8 +4,9 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { json, useCommandLine } from "../support/command-line.ts";
+import { itWith, openMpi, runRanks } from "../support/mpi.ts";
 
-const { at, answer, run } = useCommandLine();
+const { at, answer, main, run } = useCommandLine();
 
 const progressive = (...options: string[]) => ["study", "progressive", "--data", "text.txt", ...options];
 
@@ -107,4 +108,23 @@ describe.concurrent("one line says what is wrong and how to mend it", () => {
     expect(stderr).toMatch(message);
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
+});
+
+itWith(openMpi, "is made by several ranks, with the numbers of one", async () => {
+  await answer(...progressive(...tiny, "--out", "one", "--json"));
+  const words = [main, ...progressive(...tiny, "--out", "several", "--parallel", "1", "--json")];
+  const { code, output, errors } = await runRanks(openMpi, 2, words, at());
+  expect(code, errors).toBe(0);
+  expect(json(output)).toMatchObject({ seeds: [1] });
+  for (const arm of ["grown", "net2net"]) {
+    const [one, several] = await Promise.all(
+      ["one", "several"].map(async (folder) => {
+        const file = at(folder, "runs", arm, "rate-0.01-seed-1", "result.json");
+        const { curve }: { curve: { step: number; loss: number }[] } = JSON.parse(await readFile(file, "utf8"));
+        return curve.map(({ step, loss }) => ({ step, loss }));
+      }),
+    );
+    expect(several).toEqual(one);
+    expect(one?.length).toBeGreaterThan(2);
+  }
 });

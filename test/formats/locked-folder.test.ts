@@ -55,7 +55,9 @@ describe("a folder that is taken", () => {
     await holder.shown(/taken/);
     const refused = await hold(folder.at()).outcome;
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/UserError: \S+: is being written to by `[^`]+` \(process \d+, since [^)]+\); wait/);
+    expect(refused.stderr).toMatch(
+      /UserError\]?: \S+: is being written to by `[^`]+` \(process \d+, since [^)]+\); wait/,
+    );
     expect(await names()).toHaveLength(1);
     holder.signal("SIGKILL");
     await holder.outcome;
@@ -170,7 +172,7 @@ const CONTENDER = `
       await folder.release();
       taken++;
     } catch (error) {
-      if (error.constructor.name !== "UserError" || !error.message.includes("is being written to")) throw error;
+      if (error.constructor.name !== "FolderTakenError" || !error.message.includes("is being written to")) throw error;
     }
   }
   console.log(taken);

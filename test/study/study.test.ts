@@ -128,3 +128,24 @@ it("grows from the finished run of the same seed", { timeout: 60_000 }, async ()
     expect(grown?.runs[seed]?.usage?.map(({ tokenShare }) => tokenShare)).toEqual([22 / 144, 122 / 144]);
   }
 });
+
+it("is shared by processes that take runs from one folder", { timeout: 300_000 }, async () => {
+  const directory = folder("shared");
+  const made: string[][] = [[], []];
+  const outcomes = await Promise.all(
+    devices.map((device, index) =>
+      runStudy({
+        ...{ plan, corpus, directory, devices: [device] },
+        onEvent: (event) => {
+          if (event.type === "run" && event.made) made[index]?.push(event.run.directory);
+        },
+      }),
+    ),
+  );
+  const alone = losses(await whole(folder("whole")));
+  for (const outcome of outcomes) expect(losses(outcome)).toEqual(alone);
+  // Each is made once, by whichever was first.
+  const all = made.flat();
+  expect(all.length).toBeGreaterThan(0);
+  expect(new Set(all).size).toBe(all.length);
+});

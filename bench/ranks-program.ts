@@ -1,0 +1,84 @@
+/** What `ranks.ts` starts: a process, or ranks, that measure something and of which the first prints it as JSON. */
+
+import { parseArgs } from "node:util";
+import {
+  type Communicator,
+  configSchema,
+  gatherNumbers,
+  joinRanks,
+  openCorpus,
+  presetNames,
+  presets,
+  Run,
+  sharedArray,
+} from "tokenformer";
+import { countOf, median, oneOf } from "./measure.ts";
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    preset: { type: "string", default: "mini" },
+    steps: { type: "string", default: "20" },
+    batch: { type: "string" },
+    context: { type: "string" },
+    "warm-up": { type: "string", default: "3" },
+    order: { type: "string", default: "fixed" },
+    megabytes: { type: "string", default: "100" },
+  },
+});
+
+/** Steps before those that are timed. */
+const WARM_UP = countOf(options["warm-up"], "--warm-up");
+
+/** Trains, and gives the milliseconds of each step and the largest memory of a rank in MiB, at the end and ever. */
+async function train(communicator: Communicator | undefined, threads: number | undefined) {
+  const preset = presets[oneOf(presetNames, options.preset, "--preset")];
+  const steps = WARM_UP + countOf(options.steps, "--steps");
+  const batch = options.batch === undefined ? {} : { batch: countOf(options.batch, "--batch") };
+  const context = options.context === undefined ? {} : { context: countOf(options.context, "--context") };
+  const config = configSchema.parse({
+    ...preset.config,
+    model: { ...preset.config.model, ...context },
+    training: { ...preset.config.training, ...batch, steps: steps + 1, evaluateEvery: 0, evaluationTokens: 2048 },
+    tokenizer: "character",
+    growth: [],
+  });
+  const corpus = await openCorpus("Moby-Dick", "character");
+  const run = await Run.start({ config, data: corpus, communicator, threads });
+  const milliseconds: number[] = [];
+  for await (const event of run.events()) {
+    if (event.type !== "step") continue;
+    milliseconds.push((1000 * config.training.batch * config.model.context) / event.tokensPerSecond);
+    if (event.step === steps) break;
+  }
+  const own = [process.memoryUsage().rss / 2 ** 20, process.resourceUsage().maxRSS / 1024];
+  const memory = communicator === undefined ? [own] : await gatherNumbers(communicator, own);
+  await run.close();
+  const largest = (place: number) => Math.max(...memory.map((of) => of[place] ?? 0));
+  return { milliseconds: milliseconds.slice(WARM_UP), mebibytes: largest(0), peakMebibytes: largest(1) };
+}
+
+/** All-reduces an array some times, and gives the milliseconds that each took. */
+async function allReduce(communicator: Communicator | undefined) {
+  if (communicator === undefined) throw new Error("an all-reduce takes ranks");
+  const values = sharedArray((countOf(options.megabytes, "--megabytes") * 1e6) / Float32Array.BYTES_PER_ELEMENT);
+  values.fill(communicator.rank + 1);
+  const milliseconds: number[] = [];
+  for (let turn = 0; turn < WARM_UP + countOf(options.steps, "--steps"); turn++) {
+    await communicator.barrier();
+    const begun = performance.now();
+    await communicator.allReduce(values);
+    milliseconds.push(performance.now() - begun);
+  }
+  return { milliseconds: milliseconds.slice(WARM_UP), mebibytes: 0, peakMebibytes: 0 };
+}
+
+const order = options.order === "library" ? "library" : "fixed";
+const ranks = await joinRanks({ order });
+const measured =
+  positionals[0] === "all-reduce" ? allReduce(ranks?.communicator) : train(ranks?.communicator, ranks?.threads);
+const { milliseconds, ...memory } = await measured;
+if ((ranks?.communicator.rank ?? 0) === 0) {
+  process.stdout.write(`${JSON.stringify({ median: median(milliseconds), ...memory })}\n`);
+}
+await ranks?.leave();
