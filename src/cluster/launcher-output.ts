@@ -7,9 +7,10 @@ const RULE = /^(-{50,}|={50,})$/;
 
 /** What they say when a rank has ended: nothing that helps beside what a rank says itself. */
 const NOISE =
-  /Primary job\s+terminated normally|exited with non-zero status|exited on signal|BAD TERMINATION|MPI_ABORT was invoked/;
+  /Primary job\s+terminated normally|exited with non-zero status|exited on signal|BAD TERMINATION|MPI_ABORT was invoked|lost communication with a remote daemon/;
 
 const OF_OPEN_MPI = /process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)/;
+const OF_MACHINE = /Remote daemon: \S+ on node (\S+)/;
 const OF_MPICH = /RUNNING AT (\S+)\s+=\s+EXIT CODE: (\d+)/;
 
 /** What follows MPICH's, without a rule. */
@@ -24,6 +25,12 @@ export class LauncherOutput {
   #block: string[] | undefined;
   #death: string | undefined;
   #isTold = false;
+  readonly #onLost: () => void;
+
+  /** @param onLost is called when a rank says that another is lost */
+  constructor(onLost: () => void) {
+    this.#onLost = onLost;
+  }
 
   answers(chunk: Buffer): void {
     this.#answers(chunk);
@@ -46,6 +53,7 @@ export class LauncherOutput {
     else if (!LOST.test(line)) stream.write(`${line}\n`);
     else if (!this.#isTold) {
       this.#isTold = true;
+      this.#onLost();
       stream.write(`${line}\n`);
     }
   }
@@ -60,6 +68,8 @@ export class LauncherOutput {
     if (!NOISE.test(text)) stream.write(`${rule}\n${text}\n${rule}\n`);
     const [, rank, host, signal] = OF_OPEN_MPI.exec(text) ?? [];
     if (rank !== undefined) this.#death ??= `rank ${rank} on ${host} was ended by signal ${signal}`;
+    const [, vanished] = OF_MACHINE.exec(text) ?? [];
+    if (vanished !== undefined) this.#death ??= `the ranks on ${vanished} cannot be reached`;
     const [, machine, code] = OF_MPICH.exec(text) ?? [];
     // MPICH says so of every end that is not orderly, of ranks that have said why, too.
     if (machine !== undefined && Number(code) > 1 && Number(code) < 64) {

@@ -24,6 +24,15 @@ export interface LaunchOptions {
  */
 export const STOP_ALL = "SIGUSR2";
 
+/**
+ * With these, Open MPI notices within 15 seconds that a machine is gone, on both sides, so that nothing is left on either. By default
+ * it takes minutes, and its `mpirun` waits for that machine even where all ranks have ended.
+ */
+const KEEPALIVE = { time: 5, intvl: 3, probes: 3 } as const;
+
+/** Milliseconds in which an `mpirun` ends once a rank is lost, or is ended. */
+const LONGEST_END = 10_000;
+
 /** How ranks ended. */
 export interface LaunchEnd {
   readonly code: number;
@@ -42,7 +51,7 @@ export async function launch(options: LaunchOptions, signal: AbortSignal): Promi
   const words = [...(kind === "openmpi" ? openMpiOptions(options) : hydraOptions(options)), ...options.command];
   // In a group of its own: a Ctrl-C would reach it twice, from the terminal and from here, which it takes for impatience.
   const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], detached: true });
-  const output = new LauncherOutput();
+  const output = new LauncherOutput(() => setTimeout(() => child.kill("SIGKILL"), LONGEST_END).unref());
   child.stdout.on("data", (chunk) => output.answers(chunk));
   child.stderr.on("data", (chunk) => output.notes(chunk));
   const stop = () => child.kill(STOP_ALL);
@@ -75,6 +84,7 @@ function openMpiOptions({ ranks, hostfile }: LaunchOptions): string[] {
     ...["-n", String(ranks)],
     // On this machine alone there may be more ranks than Open MPI counts cores.
     ...(hostfile === undefined ? ["--oversubscribe"] : ["--hostfile", hostfile]),
+    ...Object.entries(KEEPALIVE).flatMap(([name, seconds]) => ["--mca", `oob_tcp_keepalive_${name}`, String(seconds)]),
   ];
 }
 

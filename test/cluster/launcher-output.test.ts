@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LauncherOutput } from "../../src/cluster/launcher-output.ts";
+
+const RULE = "-".repeat(74);
+
+let written = "";
+beforeEach(() => {
+  written = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    written += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** What is written of a text on stderr, whether a rank is lost, and whether one has said so. */
+function told(text: string) {
+  let said = 0;
+  const output = new LauncherOutput(() => said++);
+  // In pieces, as a pipe gives it.
+  for (const piece of text.match(/.{1,17}/gs) ?? []) output.notes(Buffer.from(piece));
+  return { ...output.end(), said, written };
+}
+
+const block = (...lines: string[]) => [RULE, ...lines, RULE, ""].join("\n");
+
+const ABORTED = block(
+  "Primary job  terminated normally, but 1 process returned",
+  "a non-zero exit code. Per user-direction, the job has been aborted.",
+);
+
+describe("the output of ranks", () => {
+  it("is what they say, and one line of how one was lost, without what mpirun adds", () => {
+    const lost = "tokenformer: rank 2 on second is gone; all ranks end\n";
+    const killed = block("mpirun noticed that process rank 2 with PID 0 on node second exited on signal 9 (Killed).");
+    expect(told(`step 1\n${lost}${lost}${ABORTED}${killed}`)).toEqual({
+      isLost: true,
+      said: 1,
+      written: `step 1\n${lost}`,
+    });
+  });
+
+  it("has a line where none of them could say it", () => {
+    const killed = block(
+      "mpirun noticed that process rank 1 with PID 7 on node first exited on signal 11 (Segmentation).",
+    );
+    expect(told(`${ABORTED}${killed}`)).toEqual({
+      ...{ isLost: true, said: 0 },
+      written: "tokenformer: rank 1 on first was ended by signal 11\n",
+    });
+    written = "";
+    const vanished = block(
+      "ORTE has lost communication with a remote daemon.",
+      "  HNP daemon   : [[1,0],0] on node first",
+      "  Remote daemon: [[1,0],1] on node second",
+    );
+    expect(told(vanished).written).toBe("tokenformer: the ranks on second cannot be reached\n");
+  });
+
+  it("keeps what mpirun says of anything else, and of a command that fails only what that says", () => {
+    const slots = block(
+      "There are not enough slots available in the system to satisfy the 9 slots",
+      "that were requested",
+    );
+    expect(told(slots)).toEqual({ isLost: false, said: 0, written: slots });
+    written = "";
+    const status = block("mpirun detected that one or more processes exited with non-zero status, thus causing");
+    const fault = "tokenformer: nothing.txt: no such file\n";
+    expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, said: 0, written: fault });
+  });
+
+  it("leaves MPICH's words out", () => {
+    const rule = "=".repeat(83);
+    const bad = [
+      rule,
+      "=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES",
+      "=   PID 5 RUNNING AT first",
+      "=   EXIT CODE: 9",
+      rule,
+    ];
+    const after = "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)\n";
+    expect(told(`${bad.join("\n")}\n${after}`)).toEqual({
+      ...{ isLost: true, said: 0 },
+      written: "tokenformer: a rank on first was ended by signal 9\n",
+    });
+  });
+});
