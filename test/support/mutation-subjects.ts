@@ -2,7 +2,6 @@
 
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/errors.ts";
 import { readTask } from "../../src/evaluation/task-file.ts";
 import { openPyTorch, openWeights, readJson, readSafetensors, writeSafetensors } from "../../src/formats/index.ts";
@@ -18,9 +17,10 @@ import {
 import { configSchema, loadCheckpoint, presets, saveCheckpoint } from "../../src/training/index.ts";
 import { readMetrics } from "../../src/training/metrics.ts";
 import type { MutationSubject } from "./mutation-trials.ts";
+import { ROOT } from "./program.ts";
 import { writePublished } from "./published.ts";
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+const fixture = (name: string) => join(ROOT, "test/fixtures", name);
 const PUBLISHED = "tokenformer-l2-norm-gelu";
 
 /** Writes the files into a folder and gives the subjects. */

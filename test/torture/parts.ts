@@ -2,9 +2,10 @@
 
 import { clients } from "./clients.ts";
 import { devices } from "./devices.ts";
+import { files } from "./files.ts";
 import { disk, tmpfs } from "./full-disk.ts";
 import { kills } from "./kill.ts";
 import type { Part } from "./part.ts";
 import { readers, writers } from "./sharing.ts";
 
-export const parts: readonly Part[] = [kills, devices, disk, tmpfs, readers, writers, clients];
+export const parts: readonly Part[] = [kills, devices, disk, tmpfs, files, readers, writers, clients];
