@@ -43,7 +43,7 @@ const site = {
   resolve: {
     alias: {
       "tokenformer/browser": at("dist/browser.js"),
-      "tokenformer/benchmark/products": at("dist/benchmark/products.js"),
+      "tokenformer/benchmark/products": at("dist/lab/benchmark/products.js"),
     },
   },
   worker: { format: "es" },

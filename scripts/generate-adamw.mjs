@@ -2,10 +2,10 @@
 
 import { writeFile } from "node:fs/promises";
 import assemble from "watr/compile";
-import { ADAMW_PROGRAM } from "../dist/training/adamw-program.js";
+import { ADAMW_PROGRAM } from "../dist/optimizer/adamw-program.js";
 
 const bytes = Buffer.from(assemble(ADAMW_PROGRAM)).toString("base64");
-const target = new URL("../src/training/adamw-wasm.ts", import.meta.url);
+const target = new URL("../src/optimizer/adamw-wasm.ts", import.meta.url);
 await writeFile(
   target,
   `/** The program of \`adamw-program.ts\`, assembled by \`npm run generate:adamw\`, in base64. */

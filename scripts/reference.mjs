@@ -62,10 +62,12 @@ function table(heads, rows) {
 }
 
 async function configuration() {
-  const { configSchema } = await built("training/config.js");
+  const { configSchema } = await built("configuration/config.js");
   const schema = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
   const sources = await Promise.all(
-    ["src/training/config.ts", "src/model/config.ts", "src/growth/plan.ts"].map((file) => readFile(root(file), "utf8")),
+    ["src/configuration/config.ts", "src/model/config.ts", "src/growth/plan.ts"].map((file) =>
+      readFile(root(file), "utf8"),
+    ),
   );
   const words = new Map(sources.flatMap((source) => [...comments(source)]));
   const parts = [

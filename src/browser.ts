@@ -8,11 +8,17 @@
 
 import { type Device, openWebDevice, type WebDeviceName, type WebDeviceOptions } from "./runtime/web.ts";
 
+export * from "./analysis/index.ts";
+export * from "./checkpoint/portable.ts";
+export * from "./configuration/index.ts";
+export * from "./data/portable.ts";
 export { messageOf, UserError } from "./errors.ts";
 export * from "./generation/index.ts";
 export * from "./growth/index.ts";
+export * from "./inference/index.ts";
 export * from "./model/index.ts";
 export * from "./nn/index.ts";
+export * from "./optimizer/index.ts";
 export { Random } from "./random.ts";
 export * from "./runtime/web.ts";
 export * from "./tensor/index.ts";
@@ -31,8 +37,8 @@ export function openDevice(name: WebDeviceName = "auto", options: WebDeviceOptio
 
 async function kernels(module: string): Promise<Readonly<Record<string, unknown>>> {
   switch (module) {
-    case "training/adamw-kernel.js":
-      return import("./training/adamw-kernel.ts");
+    case "optimizer/adamw-kernel.js":
+      return import("./optimizer/adamw-kernel.ts");
     case "generation/cache-kernels.js":
       return import("./generation/cache-kernels.ts");
     default:

@@ -5,6 +5,8 @@
  * text; training; published checkpoints; writing. The report of a run is apart, in "tokenformer/report": its plots take time to load.
  */
 
+export * from "./analysis/index.ts";
+export * from "./checkpoint/index.ts";
 export {
   type Communicator,
   gatherNumbers,
@@ -13,6 +15,8 @@ export {
   Ranks,
   sharedArray,
 } from "./cluster/index.ts";
+export * from "./configuration/index.ts";
+export * from "./data/index.ts";
 export { messageOf, UserError } from "./errors.ts";
 export * from "./evaluation/index.ts";
 export {
@@ -24,8 +28,10 @@ export {
 } from "./formats/index.ts";
 export * from "./generation/index.ts";
 export * from "./growth/index.ts";
+export * from "./inference/index.ts";
 export * from "./model/index.ts";
 export * from "./nn/index.ts";
+export * from "./optimizer/index.ts";
 export * from "./published/index.ts";
 export { Random } from "./random.ts";
 export * from "./runtime/index.ts";

@@ -1,6 +1,8 @@
 /** `tokenformer bench`: how fast this machine trains. */
 
 import { Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import { makeFolder } from "../formats/index.ts";
 import {
   type BenchmarkPart,
   benchmarkMarkdown,
@@ -10,9 +12,7 @@ import {
   type WorkName,
   workNames,
   writeBenchmark,
-} from "../benchmark/index.ts";
-import { UserError } from "../errors.ts";
-import { makeFolder } from "../formats/index.ts";
+} from "../lab/benchmark/index.ts";
 import type { DeviceKind } from "../runtime/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { wholeOption } from "./numbers.ts";

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { formatBytes } from "../report/format.ts";
+import { formatBytes } from "../lab/report/format.ts";
 import { version } from "./version.ts";
 
 /** Processor, cores and memory. */

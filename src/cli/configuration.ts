@@ -1,10 +1,10 @@
 /** The effective configuration: a preset or a file, changed by `--set`, checked with messages that help. */
 
 import { z } from "zod";
+import { type Config, configSchema, type PresetName, presetNames, presets } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
 import { suggestion } from "../suggestion.ts";
-import { type Config, configSchema, type PresetName, presetNames, presets } from "../training/index.ts";
 import { parseGrowAt } from "./growth-options.ts";
 import { nearKey } from "./near-key.ts";
 

@@ -1,6 +1,7 @@
 /** What is told of the data before it is read. */
 
-import { absoluteData, type DataSource, describeFolders } from "../training/index.ts";
+import { absoluteData, describeFolders } from "../data/index.ts";
+import type { DataSource } from "../data/portable.ts";
 import { note } from "./output.ts";
 
 /** Tells of folders of texts which files are read, and which are passed over; and of what is trained on and held out. */

@@ -2,14 +2,16 @@
 
 import { join } from "node:path";
 import { Command } from "commander";
+import type { Config, TrainingEvent } from "../configuration/index.ts";
+import { EMBEDDED } from "../data/index.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import { Decoder, generate } from "../generation/index.ts";
+import { formatCount, formatDuration, formatRate } from "../lab/report/format.ts";
+import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord } from "../lab/report/index.ts";
 import { median } from "../median.ts";
 import { countParameters } from "../model/index.ts";
-import { formatCount, formatDuration, formatRate } from "../report/format.ts";
-import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord } from "../report/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { type Config, EMBEDDED, Run, type TrainingEvent } from "../training/index.ts";
+import { Run } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { note, print } from "./output.ts";
@@ -63,7 +65,7 @@ async function runDemo(options: Options): Promise<void> {
     await run.close();
   }
   // Loaded when it is needed: the plotting library takes a while.
-  const { renderReport } = await import("../report/index.ts");
+  const { renderReport } = await import("../lab/report/index.ts");
   const page = join(out, "report.html");
   await writeFileAtomic(page, renderReport(reportOf(collected, config, run, date)));
   const last = collected.samples.at(-1);

@@ -1,12 +1,14 @@
 /** `tokenformer eval`: the loss on a text, or the score on a task. */
 
 import { Command, Option } from "commander";
+import { chosenTokenizer } from "../checkpoint/index.ts";
+import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { type TaskType, taskTypes } from "../evaluation/index.ts";
+import { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches, measureBytes, type TokenSource } from "../text/index.ts";
-import { chosenTokenizer, Inference, openCorpus } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";

@@ -1,5 +1,6 @@
 /** `tokenformer eval --task`: a model's score on a task in JSON Lines. */
 
+import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import {
   type Estimate,
@@ -10,9 +11,9 @@ import {
   type TaskResult,
   type TaskType,
 } from "../evaluation/index.ts";
+import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { type OpenedRun, withModel, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 

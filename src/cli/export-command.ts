@@ -1,9 +1,9 @@
 /** `tokenformer export`: a run in a format that other programs read. */
 
 import { Command, Option } from "commander";
+import { hasCheckpoint } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { exportCheckpoint, exportOnnx } from "../published/index.ts";
-import { hasCheckpoint } from "../training/index.ts";
 import { noCheckpoint } from "./open.ts";
 import { print, printJson } from "./output.ts";
 

@@ -14,7 +14,7 @@ export async function fail(error: unknown): Promise<void> {
 /** What the system says of a file, wherever it was thrown, in words that help. */
 async function explained(error: unknown): Promise<unknown> {
   if (!(error instanceof Error && "path" in error && typeof error.path === "string")) return error;
-  const { explainFileError } = await import("../formats/atomic.ts");
+  const { explainFileError } = await import("../formats/files/atomic.ts");
   const reads = "syscall" in error && /^(open|read|scandir|stat|lstat|access)/.test(String(error.syscall));
   return explainFileError(error, reads ? "read" : "write", error.path);
 }

@@ -1,24 +1,16 @@
 /** `tokenformer grow`: appends parameter tokens to a checkpoint, or widens it. */
 
 import { Command, Option } from "commander";
+import { chosenTokenizer, readMetricsUpTo, saveCheckpoint } from "../checkpoint/index.ts";
+import type { Checkpoint } from "../checkpoint/portable.ts";
+import { type GrowthReport, growthPlansOf, type ScheduledGrowth } from "../configuration/index.ts";
+import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { consecutiveBatches } from "../text/index.ts";
-import {
-  type Checkpoint,
-  checkMemory,
-  chosenTokenizer,
-  type GrowthReport,
-  growMeasured,
-  growthPlansOf,
-  memoryLimit,
-  openCorpus,
-  readMetricsUpTo,
-  type ScheduledGrowth,
-  saveCheckpoint,
-  withNewRun,
-} from "../training/index.ts";
+import { memoryLimit, withNewRun } from "../training/index.ts";
+import { checkMemory, growMeasured } from "../training/portable.ts";
 import { type PlanOptions, planOf } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { checkpointOf, dataOf, type OpenedRun, tokenizerOption, withModel } from "./open.ts";

@@ -1,10 +1,10 @@
 /** Growth plans as the command line writes them. */
 
 import { z } from "zod";
+import { type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { parseSites } from "../growth/index.ts";
 import { suggestion } from "../suggestion.ts";
-import { type ScheduledGrowth, scheduledGrowthSchema } from "../training/index.ts";
 
 /** Options of a plan, by their names on the command line. */
 export interface PlanOptions {

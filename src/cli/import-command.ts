@@ -1,9 +1,9 @@
 /** `tokenformer import`: a published checkpoint as one of this program. */
 
 import { Command } from "commander";
+import { formatCount } from "../lab/report/format.ts";
 import { countParameters } from "../model/index.ts";
 import { importCheckpoint } from "../published/index.ts";
-import { formatCount } from "../report/format.ts";
 import { print, printJson } from "./output.ts";
 
 interface Options {

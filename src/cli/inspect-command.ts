@@ -1,11 +1,11 @@
 /** `tokenformer inspect`: what a checkpoint is. */
 
 import { Command } from "commander";
+import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
+import { formatCount, formatFlops } from "../lab/report/format.ts";
 import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
-import { formatCount, formatFlops } from "../report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import type { CheckpointSummary } from "../training/index.ts";
 import { tokenizerOption, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 import { deviceOption } from "./train-command.ts";

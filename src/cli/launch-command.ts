@@ -1,9 +1,9 @@
 /** `tokenformer launch`: starts a command on several ranks, and again where one of them is lost. */
 
 import { Command, Option } from "commander";
+import { hasCheckpoint } from "../checkpoint/index.ts";
 import { launch } from "../cluster/index.ts";
 import { UserError } from "../errors.ts";
-import { hasCheckpoint } from "../training/index.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
 import { note } from "./output.ts";

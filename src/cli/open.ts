@@ -1,25 +1,17 @@
 /** Opening a checkpoint for reading: its model on a device, with its tokenizer. */
 
 import { Option } from "commander";
+import { hasCheckpoint, loadCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
+import type { Checkpoint, CheckpointSummary } from "../checkpoint/portable.ts";
+import { EMBEDDED, embeddedNames, nearestBeside } from "../data/index.ts";
+import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
+import { Inference, uploadArrays } from "../inference/index.ts";
 import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Batch, type Corpus, consecutiveBatches } from "../text/index.ts";
-import {
-  type Checkpoint,
-  type CheckpointSummary,
-  type DataSource,
-  EMBEDDED,
-  embeddedNames,
-  hasCheckpoint,
-  Inference,
-  loadCheckpoint,
-  nearestBeside,
-  openCheckpoint,
-  uploadArrays,
-} from "../training/index.ts";
 import { note } from "./output.ts";
 
 export const tokenizerOption = () =>

@@ -1,9 +1,9 @@
 /** `tokenformer presets`: the named configurations. */
 
 import { Command } from "commander";
+import { presetNames, presets } from "../configuration/index.ts";
+import { formatCount, formatFlops } from "../lab/report/format.ts";
 import { countParameters, trainingFlopsPerToken } from "../model/index.ts";
-import { formatCount, formatFlops } from "../report/format.ts";
-import { presetNames, presets } from "../training/index.ts";
 import { parseConfig } from "./configuration.ts";
 import { print, printJson, printTable } from "./output.ts";
 

@@ -1,24 +1,23 @@
 /** How a training run looks in a terminal, and in a file. */
 
 import {
+  type GrowthEvent,
+  type GrowthReport,
+  type StartEvent,
+  type StepEvent,
+  type TrainingEvent,
+  warningsOf,
+} from "../configuration/index.ts";
+import {
   formatBytes,
   formatCount,
   formatDuration,
   formatFlops,
   formatRate,
   formatScientific,
-} from "../report/format.ts";
-import {
-  describeMemory,
-  freeMemory,
-  type GrowthEvent,
-  type GrowthReport,
-  largestForecast,
-  type StartEvent,
-  type StepEvent,
-  type TrainingEvent,
-  warningsOf,
-} from "../training/index.ts";
+} from "../lab/report/format.ts";
+import { freeMemory } from "../training/index.ts";
+import { describeMemory, largestForecast } from "../training/portable.ts";
 import { Bar } from "./bar.ts";
 import { note } from "./output.ts";
 

@@ -1,10 +1,14 @@
 /** `tokenformer prune`: drops the parameter tokens that a text uses least. */
 
 import { Command, Option } from "commander";
+import { type PruneReport, pruneMeasured } from "../analysis/index.ts";
+import { chosenTokenizer, readMetricsUpTo, saveCheckpoint } from "../checkpoint/index.ts";
+import type { Checkpoint } from "../checkpoint/portable.ts";
+import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import type { PruneOptions } from "../growth/index.ts";
-import { formatCount, formatRate } from "../report/format.ts";
+import { formatCount, formatRate } from "../lab/report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import {
   type Batch,
@@ -14,16 +18,7 @@ import {
   sequencesPerPass,
   type Tokenizer,
 } from "../text/index.ts";
-import {
-  type Checkpoint,
-  chosenTokenizer,
-  openCorpus,
-  type PruneReport,
-  pruneMeasured,
-  readMetricsUpTo,
-  saveCheckpoint,
-  withNewRun,
-} from "../training/index.ts";
+import { withNewRun } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
 import { checkpointOf, dataOf, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";

@@ -1,16 +1,12 @@
 /** A run that is gone on with from the command line: what of the options applies to it, and what that changes. */
 
+import type { CheckpointSummary } from "../checkpoint/portable.ts";
+import { type Config, scheduleOf } from "../configuration/index.ts";
+import { absoluteData } from "../data/index.ts";
+import { type DataSource, nameOfData } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/index.ts";
-import {
-  absoluteData,
-  type CheckpointSummary,
-  type Config,
-  type DataSource,
-  learningRateAt,
-  nameOfData,
-  scheduleOf,
-} from "../training/index.ts";
+import { learningRateAt } from "../optimizer/index.ts";
 import { type ConfigurationOptions, changed } from "./configuration.ts";
 
 export interface ResumeOptions extends ConfigurationOptions {

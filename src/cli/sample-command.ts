@@ -1,12 +1,13 @@
 /** `tokenformer sample`: writes text. */
 
 import { Command, Option } from "commander";
+import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { contextModes, Decoder, type GenerateOptions, write } from "../generation/index.ts";
+import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
-import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { outputIsClosed, printJson } from "./output.ts";

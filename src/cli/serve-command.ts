@@ -2,15 +2,16 @@
 
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
+import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
 import { Decoder } from "../generation/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
+import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
-import { chosenTokenizer, type Inference } from "../training/index.ts";
 import { wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { note, print } from "./output.ts";

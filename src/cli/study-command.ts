@@ -6,10 +6,10 @@ import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { z } from "zod";
 import { type Ranks, requireSame, together } from "../cluster/index.ts";
+import { EMBEDDED, openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { fileExists, LockedFolder, readJson, writeJson } from "../formats/index.ts";
-import { formatDuration } from "../report/format.ts";
-import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
+import { formatDuration } from "../lab/report/format.ts";
 import {
   assemble,
   type CompleteStudy,
@@ -20,9 +20,10 @@ import {
   type StudyPlan,
   studyPresets,
   studySchema,
-} from "../study/index.ts";
+} from "../lab/study/index.ts";
+import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
-import { EMBEDDED, factsOfData, factsOfKeys, openCorpus } from "../training/index.ts";
+import { factsOfData, factsOfKeys } from "../training/index.ts";
 import { machine, software, today } from "./circumstances.ts";
 import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -154,7 +155,7 @@ async function run(
     ...{ date: today(), machine: machine(), software: await software(), command: commandOf(process.argv) },
   });
   // Loaded only when asked for: plots take time to load.
-  const { writeStudyReport } = await import("../study/report/index.ts");
+  const { writeStudyReport } = await import("../lab/study/report/index.ts");
   await writeStudyReport(results, out);
   if (json) printJson(results);
   if (outcome.interrupted) {

@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
-import { armIds, type StudyConfig, studyPresets, studySchema } from "../study/index.ts";
+import { armIds, type StudyConfig, studyPresets, studySchema } from "../lab/study/index.ts";
 import { suggestion } from "../suggestion.ts";
 import { assignAll, parseBy } from "./configuration.ts";
 

@@ -1,8 +1,8 @@
 /** How the plan of a study looks in a terminal. */
 
 import { availableParallelism } from "node:os";
-import { formatCount, formatDuration, formatFlops } from "../report/format.ts";
-import { costOf, describeStages, plannedRuns, type Speed, type StudyPlan, secondsOf } from "../study/index.ts";
+import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
+import { costOf, describeStages, plannedRuns, type Speed, type StudyPlan, secondsOf } from "../lab/study/index.ts";
 import { note, printTable } from "./output.ts";
 
 /** Everything that the study will do, as a value for programs. */

@@ -1,6 +1,6 @@
 /** How a running study looks in a terminal, and in a file. */
 
-import { formatDuration } from "../report/format.ts";
+import { formatDuration } from "../lab/report/format.ts";
 import {
   cellsOf,
   costOf,
@@ -10,7 +10,7 @@ import {
   type StudyEvent,
   type StudyPlan,
   secondsOf,
-} from "../study/index.ts";
+} from "../lab/study/index.ts";
 import { Bar } from "./bar.ts";
 
 /** Shows each run that is done on a line, and where a terminal watches, a bar for all of them. */

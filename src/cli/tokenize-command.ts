@@ -2,19 +2,19 @@
 
 import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
-import { UserError } from "../errors.ts";
-import { writeJson, writeNewFiles } from "../formats/index.ts";
-import { hashTokenizer, headerName, type Tokenizer, tokenizerName, writeTokenFile } from "../text/index.ts";
+import { configSchema } from "../configuration/index.ts";
 import {
   broken,
-  configSchema,
   EMBEDDED,
   embeddedNames,
   openTexts,
   type TextReader,
   type Texts,
   tokenizerForTexts,
-} from "../training/index.ts";
+} from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { writeJson, writeNewFiles } from "../formats/index.ts";
+import { hashTokenizer, headerName, type Tokenizer, tokenizerName, writeTokenFile } from "../text/index.ts";
 import { noteData } from "./data-notes.ts";
 import { print, printJson } from "./output.ts";
 import { dataListOption, namedData } from "./text-input.ts";

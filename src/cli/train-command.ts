@@ -1,24 +1,15 @@
 /** `tokenformer train`: trains a model, growing it on the way where asked to. */
 
 import { Command, Option } from "commander";
+import { hasCheckpoint, loadSummary, type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
+import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { together } from "../cluster/index.ts";
+import type { Config, EndEvent, TrainingEvent } from "../configuration/index.ts";
+import { type DataSource, dataFilesOf } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
-import {
-  type CheckpointSummary,
-  type Config,
-  type DataSource,
-  dataFilesOf,
-  type EndEvent,
-  hasCheckpoint,
-  loadSummary,
-  lockRun,
-  type OpenedCheckpoint,
-  openCheckpoint,
-  type TrainingEvent,
-  train,
-} from "../training/index.ts";
+import { lockRun, train } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";

@@ -1,18 +1,18 @@
 /** How `inspect` shows the use of parameter tokens. */
 
-import { UserError } from "../errors.ts";
-import { sites } from "../model/index.ts";
-import { formatShare } from "../report/format.ts";
-import type { DeviceName } from "../runtime/index.ts";
 import {
-  chosenTokenizer,
   type GenerationUsage,
   type GenerationUse,
   measureUsage,
-  openCorpus,
   tokenGradientNorms,
   usageByGeneration,
-} from "../training/index.ts";
+} from "../analysis/index.ts";
+import { chosenTokenizer } from "../checkpoint/index.ts";
+import { openCorpus } from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { formatShare } from "../lab/report/format.ts";
+import { sites } from "../model/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
 import { dataOf, type OpenedRun, validationOf, withModel } from "./open.ts";
 import { print, printTable } from "./output.ts";
 

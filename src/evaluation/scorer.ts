@@ -1,10 +1,10 @@
 /** How likely a model finds given tokens: what multiple-choice tasks, and clients that ask for `echo`, are answered from. */
 
+import type { Inference } from "../inference/index.ts";
 import type { Traced } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { HostTensor, Program } from "../runtime/index.ts";
 import { at, elements, gather, input, logSoftmax, pick, reshape, rowsOf, type Tensor, topK } from "../tensor/index.ts";
-import type { Inference } from "../training/index.ts";
 
 /** What a model makes of a sequence of T tokens. */
 export interface SequenceScores {

@@ -1,12 +1,18 @@
-export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./atomic.ts";
-export { inEffect, recoverDirectory } from "./directory.ts";
-export { openFile } from "./file-range.ts";
-export { readJson, writeJson } from "./json.ts";
-export { FolderTakenError, LockedFolder, type WritableFolder, withFolder, writeNewFiles } from "./locked-folder.ts";
+export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./files/atomic.ts";
+export { inEffect, recoverDirectory } from "./files/directory.ts";
+export { openFile } from "./files/file-range.ts";
+export {
+  FolderTakenError,
+  LockedFolder,
+  type WritableFolder,
+  withFolder,
+  writeNewFiles,
+} from "./files/locked-folder.ts";
+export { openSnapshot, type Snapshot } from "./files/snapshot.ts";
+export { readJson, writeJson } from "./json/json.ts";
 export * from "./portable.ts";
-export { openPyTorch } from "./pytorch.ts";
-export { writePyTorch } from "./pytorch-write.ts";
-export { openSafetensors, readSafetensors } from "./safetensors.ts";
-export { writeSafetensors } from "./safetensors-write.ts";
-export { openSnapshot, type Snapshot } from "./snapshot.ts";
+export { openPyTorch } from "./pytorch/pytorch.ts";
+export { writePyTorch } from "./pytorch/pytorch-write.ts";
+export { openSafetensors, readSafetensors } from "./safetensors/safetensors.ts";
+export { writeSafetensors } from "./safetensors/safetensors-write.ts";
 export { openWeights } from "./weights.ts";

@@ -1,7 +1,7 @@
 /** What the files of weights have in common, whatever their format. */
 
 import type { StoredTensor } from "./elements.ts";
-import type { SafetensorsType } from "./safetensors-header.ts";
+import type { SafetensorsType } from "./safetensors/safetensors-header.ts";
 
 /** What a file says of a tensor. */
 export interface WeightEntry {

@@ -4,11 +4,11 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { explainFileError, statIfPresent } from "./atomic.ts";
-import { readJson } from "./json.ts";
-import { openPyTorch } from "./pytorch.ts";
-import { openSafetensors } from "./safetensors.ts";
-import { tensorName } from "./safetensors-header.ts";
+import { explainFileError, statIfPresent } from "./files/atomic.ts";
+import { readJson } from "./json/json.ts";
+import { openPyTorch } from "./pytorch/pytorch.ts";
+import { openSafetensors } from "./safetensors/safetensors.ts";
+import { tensorName } from "./safetensors/safetensors-header.ts";
 import { listNames, type WeightEntry, type WeightFile } from "./weight-file.ts";
 
 /** What a folder may call its weights, in the order in which they are looked for. */

@@ -1,6 +1,8 @@
 /** A run in the published layout: PyTorch's file with a .yml as the published code reads it, or safetensors. */
 
 import { stringify } from "yaml";
+import { openCheckpoint } from "../checkpoint/index.ts";
+import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import {
   type LazyTensor,
@@ -21,7 +23,6 @@ import {
   withSites,
 } from "../model/index.ts";
 import type { Tokenizer } from "../text/index.ts";
-import { type OpenedTensors, openCheckpoint } from "../training/index.ts";
 import { convertedSite, publishable } from "./convert.ts";
 import { publishedName } from "./names.ts";
 

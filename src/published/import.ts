@@ -2,6 +2,10 @@
 
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { saveWeights } from "../checkpoint/index.ts";
+import type { CheckpointSummary } from "../checkpoint/portable.ts";
+import { configSchema } from "../configuration/index.ts";
+import { checkVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import {
   explainFileError,
@@ -14,7 +18,7 @@ import {
 import type { Generation } from "../growth/index.ts";
 import { type Complete, sites, withSites } from "../model/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
-import { type CheckpointSummary, checkVocabulary, configSchema, saveWeights, withNewRun } from "../training/index.ts";
+import { withNewRun } from "../training/index.ts";
 import { readPublishedConfig } from "./config.ts";
 import { type PublishedModel, publishedModel, type Source } from "./model.ts";
 

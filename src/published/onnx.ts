@@ -1,10 +1,11 @@
 /** A run as an ONNX model with a key–value cache, which any ONNX Runtime runs without this package. */
 
+import { openCheckpoint } from "../checkpoint/index.ts";
+import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { writeFileAtomic, writeNewFiles } from "../formats/index.ts";
 import { type Complete, givenOf, modelOf, parametersOf, traceWithPresent } from "../model/index.ts";
 import { required } from "../required.ts";
 import { type ExternalConstant, emitWith, type FrozenInput, graph } from "../tensor/index.ts";
-import { type OpenedTensors, openCheckpoint } from "../training/index.ts";
 import { tokenizerFile } from "./export.ts";
 import { onnxReadme } from "./onnx-readme.ts";
 

@@ -24,7 +24,7 @@ export interface RunOutputs {
  * thread. All tensors of the CPU have such arrays, elsewhere those of `allocate` and outputs that are downloaded.
  */
 export interface Kernel {
-  /** The module that exports the function: its path in this library, such as "training/adamw-kernel.js", or in Node its URL. */
+  /** The module that exports the function: its path in this library, such as "optimizer/adamw-kernel.js", or in Node its URL. */
   readonly module: string;
   readonly name: string;
   /** Tensors by the names of their arrays. */

@@ -3,7 +3,7 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCheckpoint } from "../training/index.ts";
+import { hasCheckpoint } from "../checkpoint/index.ts";
 
 /** How far below the root runs are looked for. */
 const DEPTH = 4;

@@ -2,8 +2,9 @@
 
 import { open } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
+import { parseMetrics } from "../checkpoint/index.ts";
+import type { MetricRecord } from "../checkpoint/portable.ts";
 import { hasCode } from "../formats/index.ts";
-import { type MetricRecord, parseMetrics } from "../training/index.ts";
 
 export interface Followed {
   /** Whether these are the first records of the file: it is new, or was written anew when a run was resumed. */

@@ -1,9 +1,11 @@
 /** The files of a run, for the page to read. */
 
 import { join } from "node:path";
+import { loadSummary } from "../checkpoint/index.ts";
+import { CHECKPOINT_FILES, METRICS } from "../checkpoint/portable.ts";
+import { embeddedNames, openTexts, readJoined } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { type ByteSource, fileExists, openFile, openSnapshot } from "../formats/index.ts";
-import { CHECKPOINT_FILES, embeddedNames, loadSummary, METRICS, openTexts, readJoined } from "../training/index.ts";
 
 /** What the run was trained on, which is no file of its folder. */
 const TEXT = "text.txt";

@@ -2,9 +2,10 @@
 
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { loadSummary, parseMetrics } from "../checkpoint/index.ts";
+import type { MetricRecord } from "../checkpoint/portable.ts";
 import { inEffect, statIfPresent } from "../formats/index.ts";
 import { type Complete, countParameters } from "../model/index.ts";
-import { loadSummary, type MetricRecord, parseMetrics } from "../training/index.ts";
 
 export interface RunSummary {
   /** For the model of people: "tokenformer, 4 layers of width 128". */

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { UserError } from "../errors.ts";
-import { explainFileError } from "../formats/atomic.ts";
+import { explainFileError } from "../formats/files/atomic.ts";
 import { LONGEST_TEXT } from "./corpus.ts";
 
 /**

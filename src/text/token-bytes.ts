@@ -3,7 +3,7 @@
 import { openSync, readSync } from "node:fs";
 import { endianness } from "node:os";
 import { UserError } from "../errors.ts";
-import { explainFileError } from "../formats/atomic.ts";
+import { explainFileError } from "../formats/files/atomic.ts";
 
 /** How an id is stored. */
 export type TokenType = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "int64";

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { explainFileError, hasCode, writeFileAtomic } from "../formats/atomic.ts";
+import { explainFileError, hasCode, writeFileAtomic } from "../formats/files/atomic.ts";
 import { megatronIndexName, readMegatronIndex } from "./megatron.ts";
 import { decodeIds, encodeIds, openForReading, readBytes, type TokenType, tokenBytes } from "./token-bytes.ts";
 import { checkRange, type TokenSource } from "./token-source.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readJson } from "../formats/json.ts";
+import { readJson } from "../formats/json/json.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 /**

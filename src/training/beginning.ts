@@ -1,15 +1,15 @@
 /** What a run begins with: a new model, or a checkpoint. */
 
+import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
+import { type Config, growthPlansOf, type ScheduledGrowth } from "../configuration/index.ts";
+import { checkVocabulary, completed } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
 import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
 import { type Corpus, closeCorpus, type Tokenizer } from "../text/portable.ts";
-import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
-import { type Config, growthPlansOf, type ScheduledGrowth } from "./config.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
-import { checkVocabulary, completed } from "./vocabulary.ts";
 
 /** A configuration and what to train on. */
 export interface BeginningOptions {

@@ -1,7 +1,7 @@
 /** When training has diverged: its loss is no number, or stays where that of a model which guesses blindly never is. */
 
+import type { TrainingConfig } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import type { TrainingConfig } from "./config.ts";
 
 /** Training has diverged: what stopped, and what may help. */
 export class DivergenceError extends UserError {}

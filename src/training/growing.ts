@@ -1,7 +1,9 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
+import type { GrowthReport } from "../configuration/index.ts";
 import { freeQuietly } from "../freeing.ts";
 import { type GrowthPlan, grow, isWidthPlan, type ModelState, tauOf } from "../growth/index.ts";
+import { Inference, type TokenBatch, uploadArrays } from "../inference/index.ts";
 import {
   type Complete,
   countParameters,
@@ -11,8 +13,6 @@ import {
   sites,
   trainingFlopsPerToken,
 } from "../model/index.ts";
-import type { GrowthReport } from "./events.ts";
-import { Inference, type TokenBatch, uploadArrays } from "./inference.ts";
 
 /** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
 const BYTES_PER_PARAMETER = 16;

@@ -1,8 +1,8 @@
 /** Growth that is asked for while a run goes on. */
 
 import type { z } from "zod";
+import { type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { type ScheduledGrowth, scheduledGrowthSchema } from "./config.ts";
 
 /** A growth plan for now. */
 export type ImmediateGrowth = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;

@@ -1,9 +1,9 @@
 /** A forecast of the memory that training takes, before any is allocated. */
 
+import { type Config, growthPlansOf, microBatchOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { type GrowthPlan, grownConfig } from "../growth/index.ts";
 import { type ModelConfig, siteKinds, type TokenFormerConfig } from "../model/index.ts";
-import { type Config, growthPlansOf, microBatchOf } from "./config.ts";
 
 /** What training may take. */
 export interface MemoryBudget {

@@ -1,15 +1,15 @@
 /** What a run begins with, from folders and names. */
 
+import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "../checkpoint/index.ts";
+import type { Checkpoint } from "../checkpoint/portable.ts";
+import type { Config } from "../configuration/index.ts";
+import { isCorpus, openCorpus } from "../data/index.ts";
+import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { recoverDirectory } from "../formats/index.ts";
 import { allOrNothing } from "../freeing.ts";
 import { type Corpus, closeCorpus } from "../text/index.ts";
 import { type Beginning, newBeginning, resumedBeginning, startedBeginning } from "./beginning.ts";
-import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "./checkpoint.ts";
-import type { Checkpoint } from "./checkpoint-schema.ts";
-import type { Config } from "./config.ts";
-import { isCorpus, openCorpus } from "./data.ts";
-import type { DataSource } from "./data-names.ts";
 import type { MemoryBudget } from "./memory.ts";
 
 /** What to train, and where it goes on from. */

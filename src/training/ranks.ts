@@ -1,11 +1,10 @@
 /** How a run is divided among ranks: the rows of a batch, what is evaluated, and who keeps checkpoints. */
 
 import { type Communicator, partOf, sumNumbers, together } from "../cluster/portable.ts";
+import { type Config, microBatchOf, type TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
+import type { TokenBatch } from "../inference/index.ts";
 import { type Batch, type Corpus, randomBatch } from "../text/portable.ts";
-import { type Config, microBatchOf } from "./config.ts";
-import type { TrainingEvent } from "./events.ts";
-import type { TokenBatch } from "./inference.ts";
 import type { RunSink } from "./run-parts.ts";
 import type { Pass } from "./trainer.ts";
 

@@ -1,14 +1,12 @@
 /** The folder of a run: its checkpoints, the best one among them, and its metrics. */
 
 import { basename, dirname, join, resolve } from "node:path";
+import { hasCheckpoint, MetricsFile, saveCheckpoint } from "../checkpoint/index.ts";
+import { type Checkpoint, METRICS } from "../checkpoint/portable.ts";
+import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { LockedFolder } from "../formats/index.ts";
 import type { Beginning } from "./beginning.ts";
-import { hasCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import type { Checkpoint } from "./checkpoint-schema.ts";
-import type { TrainingEvent } from "./events.ts";
-import { METRICS } from "./metric-records.ts";
-import { MetricsFile } from "./metrics.ts";
 import type { RunSink } from "./run-parts.ts";
 
 /** The folder, in that of a run, of the checkpoint with the lowest validation loss. */

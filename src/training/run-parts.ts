@@ -1,17 +1,16 @@
 /** What a run is made of, what it learns from at a step, and where it puts what is to last. */
 
+import type { Checkpoint } from "../checkpoint/portable.ts";
 import type { Communicator } from "../cluster/portable.ts";
+import type { Config, TrainingEvent } from "../configuration/index.ts";
 import { allOrNothing } from "../freeing.ts";
 import type { ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, modelOf } from "../model/index.ts";
+import { replicasFor } from "../optimizer/index.ts";
 import { type Device, requireHalfProducts } from "../runtime/portable.ts";
 import { checkCorpus } from "../text/portable.ts";
 import type { Beginning } from "./beginning.ts";
-import type { Checkpoint } from "./checkpoint-schema.ts";
-import type { Config } from "./config.ts";
-import type { TrainingEvent } from "./events.ts";
 import { ALONE, checkBatch, sequencesOfPass } from "./ranks.ts";
-import { replicasFor } from "./replicas.ts";
 import { Trainer } from "./trainer.ts";
 import { Validation } from "./validation.ts";
 

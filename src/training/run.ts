@@ -1,20 +1,28 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
+import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
 import { type Communicator, isAny } from "../cluster/portable.ts";
+import {
+  type Config,
+  type GrowthEvent,
+  growthPlansOf,
+  type ScheduledGrowth,
+  type StepEvent,
+  scheduleOf,
+  type TrainingEvent,
+  type ValidationEvent,
+} from "../configuration/index.ts";
 import { allOrNothing, freeQuietly } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
+import { learningRateAt } from "../optimizer/index.ts";
 import type { Batch, Corpus } from "../text/portable.ts";
 import { type Beginning, checkGrowth } from "./beginning.ts";
-import type { Checkpoint, Progress } from "./checkpoint-schema.ts";
-import { type Config, growthPlansOf, type ScheduledGrowth, scheduleOf } from "./config.ts";
 import { divergence, LossWatch } from "./divergence.ts";
-import type { GrowthEvent, StepEvent, TrainingEvent, ValidationEvent } from "./events.ts";
 import { growthReport } from "./growing.ts";
 import { type ImmediateGrowth, scheduledNow } from "./immediate-growth.ts";
 import { ALONE, passesOf } from "./ranks.ts";
 import { assemble, type RunOptions, type RunParts, type RunSink, replicasOf, trainerOf } from "./run-parts.ts";
-import { learningRateAt } from "./schedule.ts";
 import type { Candidate, Trainer } from "./trainer.ts";
 import type { Validation } from "./validation.ts";
 

@@ -1,15 +1,14 @@
 /** Runs from folders and names: what the command line trains. */
 
+import type { Checkpoint } from "../checkpoint/portable.ts";
 import { type Communicator, requireSame, together } from "../cluster/index.ts";
+import type { TrainingEvent } from "../configuration/index.ts";
+import { absoluteData, isCorpus } from "../data/index.ts";
+import { nameOfData } from "../data/portable.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { checkCorpus, closeCorpus } from "../text/index.ts";
-import type { Checkpoint } from "./checkpoint-schema.ts";
-import { isCorpus } from "./data.ts";
-import { absoluteData } from "./data-files.ts";
-import { nameOfData } from "./data-names.ts";
-import type { TrainingEvent } from "./events.ts";
 import { memoryLimit } from "./machine-memory.ts";
 import { type OpeningOptions, opening } from "./opening.ts";
 import { SharedSink } from "./ranks.ts";

@@ -3,21 +3,6 @@
 import type { Communicator } from "../cluster/portable.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Generation, type HostArray, type TrainerState, withoutMoments } from "../growth/index.ts";
-import { traceModel } from "../model/index.ts";
-import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
-import { Random } from "../random.ts";
-import { required } from "../required.ts";
-import type { Device, Program } from "../runtime/portable.ts";
-import { concreteShape, gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
-import {
-  type AdamWOptions,
-  normOf,
-  type Optimizer,
-  type OptimizerState,
-  tensorsOf,
-  type Updated,
-  type UpdateStep,
-} from "./adamw.ts";
 import {
   batchInputs,
   downloadArrays,
@@ -27,10 +12,29 @@ import {
   type Tensors,
   type TokenBatch,
   tracedLoss,
-} from "./inference.ts";
-import { LossScale } from "./loss-scale.ts";
-import { createOptimizer } from "./optimizer.ts";
-import { gradientName, type PassInputs, Replicas, split, threadsEach } from "./replicas.ts";
+} from "../inference/index.ts";
+import { traceModel } from "../model/index.ts";
+import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
+import {
+  type AdamWOptions,
+  createOptimizer,
+  gradientName,
+  LossScale,
+  normOf,
+  type Optimizer,
+  type OptimizerState,
+  type PassInputs,
+  Replicas,
+  split,
+  tensorsOf,
+  threadsEach,
+  type Updated,
+  type UpdateStep,
+} from "../optimizer/index.ts";
+import { Random } from "../random.ts";
+import { required } from "../required.ts";
+import type { Device, Program } from "../runtime/portable.ts";
+import { concreteShape, gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */

@@ -1,8 +1,8 @@
 /** The held-out tokens that a run is evaluated on, and how many bytes of text they are. */
 
 import type { Communicator } from "../cluster/portable.ts";
+import type { Inference } from "../inference/index.ts";
 import { type Batch, type Corpus, consecutiveBatches, measureBytes } from "../text/portable.ts";
-import type { Inference } from "./inference.ts";
 import { ALONE, batchesOf, meanLoss } from "./ranks.ts";
 
 export interface ValidationOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isGreedy, Scorer } from "../../src/evaluation/index.ts";
+import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
-import { Inference, uploadArrays } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
 import { integers } from "../support/values.ts";

@@ -9,7 +9,7 @@ import {
   temporaryName,
   temporaryOwner,
   writeFileAtomic,
-} from "../../src/formats/atomic.ts";
+} from "../../src/formats/files/atomic.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();

@@ -4,13 +4,13 @@ import { spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { inEffect, recoverDirectory } from "../../src/formats/directory.ts";
+import { inEffect, recoverDirectory } from "../../src/formats/files/directory.ts";
 import { useFolder } from "./helpers.ts";
 
 const folder = useFolder();
 
 const NAMES = ["config.json", "model.safetensors", "state.safetensors"];
-const BUILT = new URL("../../dist/formats/", import.meta.url);
+const BUILT = new URL("../../dist/formats/files/", import.meta.url);
 
 /** Commits generation after generation, and prints each once it is committed; to be run with arguments. */
 const COMMITTER = `

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { writeFileAtomic } from "../../src/formats/atomic.ts";
-import { commitFiles, inEffect, recoverDirectory } from "../../src/formats/directory.ts";
-import { writeJson } from "../../src/formats/json.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeFileAtomic } from "../../src/formats/files/atomic.ts";
+import { commitFiles, inEffect, recoverDirectory } from "../../src/formats/files/directory.ts";
+import { writeJson } from "../../src/formats/json/json.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { readJson, writeJson } from "../../src/formats/json.ts";
-import { findJsonFault } from "../../src/formats/json-fault.ts";
+import { readJson, writeJson } from "../../src/formats/json/json.ts";
+import { findJsonFault } from "../../src/formats/json/json-fault.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();

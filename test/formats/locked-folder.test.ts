@@ -2,14 +2,14 @@ import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
-import { LockedFolder, withFolder } from "../../src/formats/locked-folder.ts";
-import { ownIdentity, type ProcessIdentity, stillRuns } from "../../src/formats/processes.ts";
+import { LockedFolder, withFolder } from "../../src/formats/files/locked-folder.ts";
+import { ownIdentity, type ProcessIdentity, stillRuns } from "../../src/formats/files/processes.ts";
 import { startProcess } from "../support/command-line.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();
 
-const BUILT = JSON.stringify(new URL("../../dist/formats/locked-folder.js", import.meta.url).href);
+const BUILT = JSON.stringify(new URL("../../dist/formats/files/locked-folder.js", import.meta.url).href);
 
 /** Takes a folder and says so on stderr; holds it until it is killed. */
 const HOLDER = `

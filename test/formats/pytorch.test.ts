@@ -4,7 +4,7 @@ import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openPyTorch } from "../../src/formats/index.ts";
-import { pickledCall, writePickle } from "../../src/formats/pickle-write.ts";
+import { pickledCall, writePickle } from "../../src/formats/pytorch/pickle-write.ts";
 import { stackCall, storage, tensor, writeArchive, writeLegacy } from "../support/pickles.ts";
 import { failure as failureOf, useFolder } from "./helpers.ts";
 

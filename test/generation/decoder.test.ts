@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { Decoder, type DecoderOptions, generate, mostLikely, scoreToken } from "../../src/generation/index.ts";
+import { Inference, uploadArrays } from "../../src/inference/inference.ts";
 import { type Complete, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
-import { Inference, uploadArrays } from "../../src/training/inference.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
 import { integers } from "../support/values.ts";

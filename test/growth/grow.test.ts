@@ -12,8 +12,8 @@ import {
   rampedTau,
 } from "../../src/growth/index.ts";
 import { givenOf } from "../../src/model/index.ts";
+import { learningRateAt } from "../../src/optimizer/index.ts";
 import { required } from "../../src/required.ts";
-import { learningRateAt } from "../../src/training/index.ts";
 import { drawnParameters, modelState, sitePathsOf, tinyTokenFormer, tokenRows } from "../support/models.ts";
 
 const plan = (given: Partial<GrowthPlan> = {}): GrowthPlan =>

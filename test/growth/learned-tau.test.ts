@@ -18,7 +18,7 @@ import {
   type TokenFormerConfig,
 } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
-import { Trainer } from "../../src/training/index.ts";
+import { Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import {
   drawnBatch,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type GrowthPlan, grow, growthPlanSchema, type HostArray, type ModelState } from "../../src/growth/index.ts";
 import { type Complete, givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
-import { initialState, Trainer } from "../../src/training/index.ts";
+import { initialState, Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, lossGradients, modelState, sitePathsOf, tinyTokenFormer, tokenRows } from "../support/models.ts";
 

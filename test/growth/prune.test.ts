@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { measureUsage } from "../../src/analysis/index.ts";
 import { UserError } from "../../src/errors.ts";
 import {
   grow,
@@ -11,11 +12,11 @@ import {
   prune,
   type TokenWorth,
 } from "../../src/growth/index.ts";
+import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { type Complete, givenOf, modelOf, sites } from "../../src/model/index.ts";
 import { pattentionActivations } from "../../src/nn/index.ts";
 import { Random } from "../../src/random.ts";
 import { required } from "../../src/required.ts";
-import { Inference, measureUsage, uploadArrays } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import {
   drawnBatch,

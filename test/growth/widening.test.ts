@@ -12,7 +12,7 @@ import {
 } from "../../src/growth/index.ts";
 import { type Complete, modelOf, parametersOf, type TransformerConfig } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
-import { Trainer } from "../../src/training/index.ts";
+import { Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import {
   drawnBatch,

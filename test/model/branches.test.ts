@@ -1,10 +1,11 @@
 /** How large branches are beside the residual stream when training begins. */
 
 import { expect, it } from "vitest";
+import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { type Complete, givenOf, modelOf, sizesOf, type TokenFormerConfig } from "../../src/model/index.ts";
 import { pattentionActivations } from "../../src/nn/index.ts";
 import { required } from "../../src/required.ts";
-import { Inference, initialState, uploadArrays } from "../../src/training/index.ts";
+import { initialState } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import { tinyTokenFormer } from "../support/models.ts";
 import { integers } from "../support/values.ts";

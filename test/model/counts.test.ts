@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type PresetName, presets } from "../../src/configuration/index.ts";
 import {
   type Complete,
   countParameters,
@@ -8,7 +9,6 @@ import {
   type TransformerConfig,
   trainingFlopsPerToken,
 } from "../../src/model/index.ts";
-import { type PresetName, presets } from "../../src/training/index.ts";
 import { tinyTokenFormer } from "../support/models.ts";
 
 /** A preset's model; those of the lecture and nanoGPT have the 65 characters of tinyshakespeare. */

@@ -1,9 +1,9 @@
 /** Where the models drop: attention weights, and what attention and the feed-forward layer add. */
 
 import { expect, it } from "vitest";
+import { batchInputs, Inference, scalar, scalarOf, uploadArrays } from "../../src/inference/inference.ts";
 import { type Complete, givenOf, modelOf, traceModel } from "../../src/model/index.ts";
 import { graph, inputName } from "../../src/tensor/index.ts";
-import { batchInputs, Inference, scalar, scalarOf, uploadArrays } from "../../src/training/inference.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, drawnParameters, evaluated, tinyTokenFormer } from "../support/models.ts";

@@ -3,12 +3,12 @@
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { z } from "zod";
+import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import { readJson, readSafetensors } from "../../src/formats/index.ts";
 import type { HostArray } from "../../src/growth/index.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
 import { publishedName } from "../../src/published/names.ts";
 import { required } from "../../src/required.ts";
-import { loadCheckpoint } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";
 import { evaluated, lossGradients } from "../support/models.ts";

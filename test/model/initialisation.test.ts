@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { type Complete, modelOf, parametersOf, sizesOf } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
-import { initialState } from "../../src/training/index.ts";
+import { initialState } from "../../src/training/portable.ts";
 import { tinyTokenFormer } from "../support/models.ts";
 
 const tokenformer: Complete = {

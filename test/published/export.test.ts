@@ -1,11 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
+import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { configSchema } from "../../src/configuration/index.ts";
 import { openWeights } from "../../src/formats/index.ts";
 import { grow, growthPlanSchema, type ModelState } from "../../src/growth/index.ts";
 import { type Complete, countParameters, type TokenFormerConfig } from "../../src/model/index.ts";
 import { type ExportOptions, exportCheckpoint, importCheckpoint } from "../../src/published/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
-import { configSchema, loadCheckpoint, saveCheckpoint } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";
 import {

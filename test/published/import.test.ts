@@ -1,11 +1,11 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/formats/half.ts";
+import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import type { StoredFloatType } from "../../src/formats/index.ts";
+import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/formats/pytorch/half.ts";
 import type { HostArray } from "../../src/growth/index.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "../../src/model/index.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
-import { loadCheckpoint } from "../../src/training/index.ts";
 import { referenceLogits } from "../model/reference-models.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";

@@ -4,10 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
+import { saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { configSchema } from "../../src/configuration/index.ts";
 import type { Complete } from "../../src/model/index.ts";
 import { exportOnnx } from "../../src/published/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
-import { configSchema, saveCheckpoint } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";
 import {

@@ -1,6 +1,7 @@
 /** Small models with drawn weights, and what a device makes of them. */
 
 import type { HostArray, ModelState } from "../../src/growth/index.ts";
+import { batchInputs, Inference, type TokenBatch, uploadArrays } from "../../src/inference/inference.ts";
 import {
   type Complete,
   givenOf,
@@ -11,7 +12,6 @@ import {
   type TokenFormerConfig,
 } from "../../src/model/index.ts";
 import type { Device } from "../../src/runtime/index.ts";
-import { batchInputs, Inference, type TokenBatch, uploadArrays } from "../../src/training/inference.ts";
 import { gradientsOf, initialState } from "../../src/training/trainer.ts";
 import { fromHost } from "./device.ts";
 import { integers, normal, type Values, values } from "./values.ts";

@@ -2,6 +2,9 @@
 
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { readMetrics } from "../../src/checkpoint/metrics.ts";
+import { configSchema, presets } from "../../src/configuration/index.ts";
 import { UserError } from "../../src/errors.ts";
 import { readTask } from "../../src/evaluation/task-file.ts";
 import { openPyTorch, openWeights, readJson, readSafetensors, writeSafetensors } from "../../src/formats/index.ts";
@@ -14,8 +17,6 @@ import {
   trainBytePairEncoding,
   writeTokenFile,
 } from "../../src/text/index.ts";
-import { configSchema, loadCheckpoint, presets, saveCheckpoint } from "../../src/training/index.ts";
-import { readMetrics } from "../../src/training/metrics.ts";
 import type { MutationSubject } from "./mutation-trials.ts";
 import { ROOT } from "./program.ts";
 import { writePublished } from "./published.ts";

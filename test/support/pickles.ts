@@ -12,7 +12,7 @@ import {
   pickledGlobal,
   pickledReference,
   writePickle,
-} from "../../src/formats/pickle-write.ts";
+} from "../../src/formats/pytorch/pickle-write.ts";
 
 /** A storage by its key, of a number of elements. */
 export function storage(key: string, elements: number, type = "FloatStorage"): PickleCode {

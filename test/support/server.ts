@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { afterAll, beforeAll } from "vitest";
 import { Scorer } from "../../src/evaluation/index.ts";
 import { Decoder } from "../../src/generation/index.ts";
+import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
 import {
   type Limits,
@@ -14,7 +15,6 @@ import {
   startServer,
 } from "../../src/server/index.ts";
 import { CharacterTokenizer, type Tokenizer } from "../../src/text/index.ts";
-import { Inference, uploadArrays } from "../../src/training/index.ts";
 import { useDevice } from "./device.ts";
 import { drawnParameters, tinyTokenFormer } from "./models.ts";
 

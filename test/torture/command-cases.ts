@@ -2,7 +2,7 @@
 
 import { cp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCheckpoint, loadCheckpoint, loadSummary } from "../../src/training/index.ts";
+import { hasCheckpoint, loadCheckpoint, loadSummary } from "../../src/checkpoint/index.ts";
 import { MAIN, type Outcome, startProcess, TINY, textOf } from "../support/program.ts";
 import { changesOf, differences, snapshot } from "./compare.ts";
 import { check } from "./part.ts";

@@ -3,8 +3,8 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { hasCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Random } from "../../src/random.ts";
-import { hasCheckpoint } from "../../src/training/index.ts";
 import { MAIN, startProcess, TINY, textOf } from "../support/program.ts";
 import { differences } from "./compare.ts";
 import { type Counts, check, type Part, type Setting, type Trials } from "./part.ts";

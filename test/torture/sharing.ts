@@ -3,16 +3,16 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { loadSummary, readMetrics } from "../../src/checkpoint/index.ts";
 import type { Random } from "../../src/random.ts";
-import { loadSummary, readMetrics } from "../../src/training/index.ts";
 import { MAIN, type Outcome, ROOT, startProcess, TINY, textOf } from "../support/program.ts";
 import { type Counts, check, type Part, type Setting, type Trials } from "./part.ts";
 
-const TRAINING = JSON.stringify(pathToFileURL(join(ROOT, "dist/training/index.js")).href);
+const CHECKPOINTS = JSON.stringify(pathToFileURL(join(ROOT, "dist/checkpoint/index.js")).href);
 
 /** Saves checkpoint after checkpoint for some seconds; all numbers of each are that of its step. */
 const WRITER = `
-  const { loadCheckpoint, saveCheckpoint } = await import(${TRAINING});
+  const { loadCheckpoint, saveCheckpoint } = await import(${CHECKPOINTS});
   const [from, to, seconds] = process.argv.slice(1);
   const checkpoint = await loadCheckpoint(from);
   const filled = (arrays, step) =>
@@ -35,7 +35,7 @@ const WRITER = `
 
 /** Reads for some seconds, and tells how often, how many checkpoints it saw, and what was wrong. */
 const READER = `
-  const { loadCheckpoint } = await import(${TRAINING});
+  const { loadCheckpoint } = await import(${CHECKPOINTS});
   const [from, seconds] = process.argv.slice(1);
   const seen = new Set();
   const wrong = [];

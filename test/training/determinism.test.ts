@@ -2,14 +2,16 @@
 
 import { availableParallelism } from "node:os";
 import { expect, it } from "vitest";
+import { configSchema, presets } from "../../src/configuration/index.ts";
+import { completed } from "../../src/data/vocabulary.ts";
+import { uploadArrays } from "../../src/inference/index.ts";
+import { batchInputs, scalar } from "../../src/inference/inference.ts";
 import { givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED } from "../../src/nn/index.ts";
 import type { Device, HostTensor } from "../../src/runtime/index.ts";
 import { CharacterTokenizer, createCorpus, embeddedBook, memoryTokens, randomBatch } from "../../src/text/index.ts";
-import { configSchema, initialState, presets, uploadArrays } from "../../src/training/index.ts";
-import { batchInputs, scalar } from "../../src/training/inference.ts";
+import { initialState } from "../../src/training/portable.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
-import { completed } from "../../src/training/vocabulary.ts";
 import { entry, fromHost, useDevice } from "../support/device.ts";
 import { expectClose } from "../support/values.ts";
 

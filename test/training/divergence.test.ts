@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
+import type { TrainingEvent } from "../../src/configuration/index.ts";
 import { UserError } from "../../src/errors.ts";
-import { loadCheckpoint, readMetrics, type TrainingEvent, train } from "../../src/training/index.ts";
+import { train } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, ofType, only, tinyConfig, told, trained } from "./support.ts";

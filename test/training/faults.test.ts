@@ -2,23 +2,17 @@
 
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { pruneMeasured } from "../../src/analysis/index.ts";
+import { readMetrics } from "../../src/checkpoint/index.ts";
+import { MetricsFile } from "../../src/checkpoint/metrics.ts";
+import { type Checkpoint, checkpointFiles } from "../../src/checkpoint/portable.ts";
+import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Decoder } from "../../src/generation/index.ts";
 import { grow, growthPlanSchema, type ModelState } from "../../src/growth/index.ts";
+import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
 import { consecutiveBatches } from "../../src/text/index.ts";
-import {
-  type Checkpoint,
-  type Config,
-  checkpointFiles,
-  Inference,
-  newBeginning,
-  pruneMeasured,
-  readMetrics,
-  Trainer,
-  type TrainingEvent,
-  uploadArrays,
-} from "../../src/training/index.ts";
-import { MetricsFile } from "../../src/training/metrics.ts";
+import { newBeginning, Trainer } from "../../src/training/portable.ts";
 import { Run } from "../../src/training/run.ts";
 import type { RunSink } from "../../src/training/run-parts.ts";
 import { useFolder } from "../formats/helpers.ts";

@@ -1,14 +1,9 @@
 /** A new run that starts from the checkpoint of another. */
 
 import { describe, expect, it } from "vitest";
-import {
-  type Config,
-  loadCheckpoint,
-  Run,
-  readMetrics,
-  type TrainingEvent,
-  type TrainOptions,
-} from "../../src/training/index.ts";
+import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
+import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
+import { Run, type TrainOptions } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, measured, ofType, tinyConfig, tokenformerModel, told, trained } from "./support.ts";

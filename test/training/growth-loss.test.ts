@@ -1,8 +1,10 @@
 /** What the updates after a growth make of the loss that the growth itself preserves. */
 
 import { expect, it } from "vitest";
+import { configSchema } from "../../src/configuration/index.ts";
 import { CharacterTokenizer, createCorpus, embeddedBook, memoryTokens } from "../../src/text/index.ts";
-import { configSchema, newBeginning, Run } from "../../src/training/index.ts";
+import { Run } from "../../src/training/index.ts";
+import { newBeginning } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 
 const device = useDevice("cpu", { threads: 1 });

@@ -1,7 +1,8 @@
 /** Growth in mid-run; what growing does to a state is tested with growth itself. */
 
 import { describe, expect, it } from "vitest";
-import { type Config, type GrowthEvent, Run, type TrainingEvent } from "../../src/training/index.ts";
+import type { Config, GrowthEvent, TrainingEvent } from "../../src/configuration/index.ts";
+import { Run } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, measured, ofType, only, tinyConfig, told, trained, transformerModel } from "./support.ts";
 

@@ -2,19 +2,11 @@
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { type Checkpoint, checkpointFiles, parseCheckpoint } from "../../src/checkpoint/portable.ts";
+import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Decoder, write } from "../../src/generation/index.ts";
-import {
-  type Checkpoint,
-  type Config,
-  checkpointFiles,
-  loadCheckpoint,
-  newBeginning,
-  parseCheckpoint,
-  resumedBeginning,
-  saveCheckpoint,
-  startedBeginning,
-  type TrainingEvent,
-} from "../../src/training/index.ts";
+import { newBeginning, resumedBeginning, startedBeginning } from "../../src/training/portable.ts";
 import { Run } from "../../src/training/run.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";

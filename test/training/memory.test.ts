@@ -1,17 +1,15 @@
 /** What training takes is told, and refused where it cannot be had, before anything is allocated. */
 
 import { expect, it } from "vitest";
+import { type Config, configSchema, presets } from "../../src/configuration/index.ts";
 import { countParameters } from "../../src/model/index.ts";
 import {
-  type Config,
   checkMemory,
-  configSchema,
   describeMemory,
   forecastMemory,
   largestForecast,
   newBeginning,
-  presets,
-} from "../../src/training/index.ts";
+} from "../../src/training/portable.ts";
 import { failure } from "../formats/helpers.ts";
 import { tokenizer } from "./support.ts";
 

@@ -2,22 +2,19 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { loadCheckpoint } from "../../src/checkpoint/index.ts";
+import type { Checkpoint } from "../../src/checkpoint/portable.ts";
 import { type Communicator, inProcessCommunicators } from "../../src/cluster/index.ts";
+import type { TrainingEvent } from "../../src/configuration/index.ts";
 import { grow, growthPlanSchema } from "../../src/growth/index.ts";
 import { modelOf, sizesOf } from "../../src/model/index.ts";
+import { GraphOptimizer } from "../../src/optimizer/adamw.ts";
+import { ReducedOptimizer } from "../../src/optimizer/reduced-optimizer.ts";
+import { ShardedOptimizer } from "../../src/optimizer/sharded-optimizer.ts";
 import { required } from "../../src/required.ts";
 import { openDevice } from "../../src/runtime/index.ts";
-import { GraphOptimizer } from "../../src/training/adamw.ts";
-import {
-  type Checkpoint,
-  initialState,
-  loadCheckpoint,
-  Run,
-  type TrainingEvent,
-  type TrainOptions,
-} from "../../src/training/index.ts";
-import { ReducedOptimizer } from "../../src/training/reduced-optimizer.ts";
-import { ShardedOptimizer } from "../../src/training/sharded-optimizer.ts";
+import { Run, type TrainOptions } from "../../src/training/index.ts";
+import { initialState } from "../../src/training/portable.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
 import { useDevice } from "../support/device.ts";
 import { modelState, tinyTokenFormer } from "../support/models.ts";

@@ -2,15 +2,11 @@ import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
+import type { MetricRecord } from "../../src/checkpoint/portable.ts";
+import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Random } from "../../src/random.ts";
-import {
-  type Config,
-  loadCheckpoint,
-  type MetricRecord,
-  readMetrics,
-  type TrainingEvent,
-  train,
-} from "../../src/training/index.ts";
+import { train } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { ofType, only, tinyConfig, tokenformerModel, trained, transformerModel, writeText } from "./support.ts";
 

@@ -2,15 +2,9 @@
 
 import { writeFile } from "node:fs/promises";
 import type { z } from "zod";
+import { type Config, configSchema, type StepEvent, type TrainingEvent } from "../../src/configuration/index.ts";
 import { CharacterTokenizer, createCorpus, memoryTokens } from "../../src/text/index.ts";
-import {
-  type Config,
-  configSchema,
-  type StepEvent,
-  type TrainingEvent,
-  type TrainOptions,
-  train,
-} from "../../src/training/index.ts";
+import { type TrainOptions, train } from "../../src/training/index.ts";
 
 type ConfigInput = z.input<typeof configSchema>;
 type ModelInput = ConfigInput["model"];

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it, vi } from "vitest";
+import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
 import { inputName, printType } from "../../src/tensor/index.ts";
 import { createCorpus, memoryTokens, Random } from "../../src/text/index.ts";
-import { loadCheckpoint, Run, readMetrics, train } from "../../src/training/index.ts";
+import { Run, train } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import {

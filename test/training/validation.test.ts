@@ -2,7 +2,8 @@
 
 import { expect, it } from "vitest";
 import { CharacterTokenizer, consecutiveBatches, createCorpus, memoryTokens } from "../../src/text/index.ts";
-import { Run, Validation } from "../../src/training/index.ts";
+import { Run } from "../../src/training/index.ts";
+import { Validation } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import { ofType, only, tinyConfig, trained } from "./support.ts";
 

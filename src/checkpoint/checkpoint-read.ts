@@ -1,0 +1,158 @@
+/** Reading a checkpoint from its files, wherever these are. */
+
+import { z } from "zod";
+import { type Config, configSchema, FORMAT_VERSION } from "../configuration/index.ts";
+import { completed } from "../data/portable.ts";
+import { UserError } from "../errors.ts";
+import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
+import type { HostArray, ModelState } from "../growth/index.ts";
+import { type Complete, parametersOf, sites } from "../model/index.ts";
+import { loadTokenizer } from "../text/portable.ts";
+import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
+import { holdsNothing, type OpenedTensors, openTensors, readTensors } from "./checkpoint-tensors.ts";
+import { patched, patchesOf, versionOf } from "./patches.ts";
+
+/** Where the files of a checkpoint are. */
+export interface CheckpointFolder {
+  /** What messages call a file. */
+  pathOf(name: string): string;
+  has(name: string): boolean;
+  /** Opens a file. Throws a `UserError` where there is none. */
+  open(name: string): ByteSource;
+}
+
+/**
+ * The checkpoint of the files that `checkpointFiles` gives, or of a folder's. One without an optimiser's state begins anew
+ * with zero moments.
+ * @throws UserError naming the file, and the tensor, that is missing, damaged, of another shape or of a newer version
+ */
+export async function parseCheckpoint(files: ReadonlyMap<string, Uint8Array>): Promise<Checkpoint> {
+  return readCheckpoint({
+    pathOf: (name) => name,
+    has: (name) => files.has(name),
+    open: (name) => {
+      const bytes = files.get(name);
+      if (bytes === undefined) throw new UserError(`cannot read ${name}: there is no such file; check the path`);
+      return memorySource(name, bytes);
+    },
+  });
+}
+
+/** The whole of a checkpoint. */
+export async function readCheckpoint(folder: CheckpointFolder): Promise<Checkpoint> {
+  const summary = await readSummary(folder);
+  const model = summary.state.config;
+  const parameters = new Map<string, HostArray>();
+  for await (const [name, tensor] of readParametersIn(folder, model)) parameters.set(name, tensor);
+  checkLineage(summary.state, folder.pathOf("training.json"));
+  const moments = await readMoments(folder, model);
+  return { ...summary, state: { ...summary.state, parameters, moments } };
+}
+
+/** All but the weights and the optimiser's state. */
+export async function readSummary(folder: CheckpointFolder): Promise<CheckpointSummary> {
+  const { value: config, applied: configPatches } = await readVersioned(folder, "config.json", configSchema);
+  const { value: training, applied } = await readVersioned(folder, "training.json", trainingFileSchema);
+  const patches = [...configPatches, ...applied];
+  const tokenizer = folder.has("tokenizer.json") ? await tokenizerIn(folder) : undefined;
+  const model = completed(config.model, tokenizer, folder.pathOf("config.json"));
+  const lineage = new Map(Object.entries(training.lineage));
+  const { step, updates, ramps, rewarm, progress } = training;
+  const state = { config: model, step, updates, lineage, ramps, rewarm };
+  const { name: dataName, files: data } = training.data;
+  const others = { ...(data !== undefined && { data }), ...(patches.length > 0 && { patches }) };
+  return { config, state, tokenizer, progress, dataName, ...others };
+}
+
+export async function readConfig(folder: CheckpointFolder): Promise<Config> {
+  return (await readVersioned(folder, "config.json", savedConfigSchema)).value;
+}
+
+/**
+ * A configuration as it was saved, with all its keys. A growth plan without `newWarmup` was saved before there was one: its new
+ * tokens had none, whatever the default is now.
+ */
+const savedConfigSchema = z.preprocess((saved) => {
+  const { data } = z.looseObject({ growth: z.array(z.looseObject({})) }).safeParse(saved);
+  if (data === undefined) return saved;
+  return { ...data, growth: data.growth.map((plan) => ("add" in plan ? { newWarmup: 0, ...plan } : plan)) };
+}, configSchema);
+
+/** The weights, one tensor in memory at a time. */
+export async function* readParametersIn(
+  folder: CheckpointFolder,
+  model: Complete,
+): AsyncGenerator<readonly [string, HostArray]> {
+  yield* readTensors(folder.open("model.safetensors"), shapesOf(model));
+}
+
+/** The weights, read by name. */
+export async function openParametersIn(folder: CheckpointFolder, model: Complete): Promise<OpenedTensors> {
+  return openTensors(folder.open("model.safetensors"), shapesOf(model));
+}
+
+function shapesOf(model: Complete): Map<string, readonly number[]> {
+  return new Map(parametersOf(model).map(({ name, size }) => [name, size]));
+}
+
+async function tokenizerIn(folder: CheckpointFolder) {
+  const { text, name } = await readText(folder, "tokenizer.json");
+  return loadTokenizer(parseJson(text, name), name);
+}
+
+/** JSON that a schema checks. That of an older version is patched before, and a newer one is told from a damaged file. */
+async function readVersioned<Value>(
+  folder: CheckpointFolder,
+  file: keyof typeof patchesOf,
+  schema: z.ZodType<Value>,
+): Promise<{ value: Value; applied: readonly string[] }> {
+  const { text, name } = await readText(folder, file);
+  const found = parseJson(text, name);
+  const version = versionOf(found);
+  if (version > FORMAT_VERSION) {
+    throw new UserError(
+      `${name}: has format version ${version}, this program reads up to ${FORMAT_VERSION}; install a newer tokenformer`,
+    );
+  }
+  const { value, applied } = patched(found, patchesOf[file]);
+  return { value: checkJson(value, name, schema), applied: applied.map((patch) => `${name}: ${patch}`) };
+}
+
+async function readText(folder: CheckpointFolder, file: string): Promise<{ text: string; name: string }> {
+  const { name, size, read, close } = folder.open(file);
+  try {
+    const bytes = new Uint8Array(size);
+    await read(bytes, 0);
+    return { text: new TextDecoder().decode(bytes), name };
+  } finally {
+    await close();
+  }
+}
+
+/** Adam's moments; none where there is no such file, or it is empty. */
+async function readMoments(folder: CheckpointFolder, model: Complete): Promise<ModelState["moments"]> {
+  const file = "optimizer.safetensors";
+  if (!folder.has(file) || (await holdsNothing(folder.open(file)))) return undefined;
+  const shapes = shapesOf(model);
+  const moments = { first: new Map<string, HostArray>(), second: new Map<string, HostArray>() };
+  const both = [...shapes].flatMap(([name, shape]) => [
+    [`first.${name}`, shape] as const,
+    [`second.${name}`, shape] as const,
+  ]);
+  for await (const [name, tensor] of readTensors(folder.open(file), new Map(both))) {
+    const [, part, parameter = ""] = /^(first|second)\.(.*)$/.exec(name) ?? [];
+    (part === "first" ? moments.first : moments.second).set(parameter, tensor);
+  }
+  return moments;
+}
+
+function checkLineage({ config, lineage }: CheckpointSummary["state"], file: string): void {
+  for (const { path, tokens } of sites(config)) {
+    const born = lineage.get(path)?.reduce((sum, generation) => sum + generation.tokens, 0);
+    if (born !== tokens) {
+      throw new UserError(
+        `${file}: the lineage of ${path} has ${born ?? 0} tokens, config.json has ${tokens}; restore the files of one checkpoint`,
+      );
+    }
+  }
+}

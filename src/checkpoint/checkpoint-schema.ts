@@ -1,0 +1,92 @@
+/**
+ * What a checkpoint is: five files with everything that a run needs to go on.
+ *
+ * - `config.json`: model, training, tokenizer and growth plans
+ * - `model.safetensors`: the parameters
+ * - `optimizer.safetensors`: Adam's moments, `first.<parameter>` and `second.<parameter>`
+ * - `tokenizer.json`
+ * - `training.json`: the step, the lineage of the parameter tokens, ramps, and what has been measured
+ */
+
+import { z } from "zod";
+import { type Config, FORMAT_VERSION } from "../configuration/index.ts";
+import { type DataFiles, dataFilesSchema } from "../data/portable.ts";
+import type { ModelState } from "../growth/index.ts";
+import type { Tokenizer } from "../text/portable.ts";
+
+/** The files of a checkpoint, which replace each other together. */
+export const CHECKPOINT_FILES = [
+  "config.json",
+  "model.safetensors",
+  "optimizer.safetensors",
+  "tokenizer.json",
+  "training.json",
+] as const;
+
+const natural = z.int().nonnegative();
+
+const progressSchema = z.strictObject({
+  /** The step that the run began at: 0, or that of the checkpoint that it started from. */
+  start: natural.default(0),
+  /** Tokens, floating-point operations and seconds of training so far. */
+  tokens: natural,
+  flops: z.number().nonnegative(),
+  seconds: z.number().nonnegative(),
+  /** How many of the configuration's growth plans have been applied. */
+  growthsDone: natural,
+  /** The lowest validation loss, and the step at which it was measured. */
+  best: z.strictObject({ step: natural, validationLoss: z.number() }).optional(),
+});
+
+/** What a run has done so far, beside its state. */
+export type Progress = z.infer<typeof progressSchema>;
+
+export const trainingFileSchema = z.strictObject({
+  formatVersion: z.literal(FORMAT_VERSION),
+  step: natural,
+  /** Where the data goes on: batches are drawn from the seed and the step alone. */
+  data: z.strictObject({
+    name: z.string(),
+    files: dataFilesSchema.optional(),
+    seed: natural,
+    nextStep: natural,
+  }),
+  updates: natural,
+  lineage: z.record(
+    z.string(),
+    z.array(
+      z.strictObject({
+        tokens: z.int().positive(),
+        born: natural,
+        init: z.string(),
+        updates: natural,
+        frozenUntil: natural,
+        warmup: natural.optional(),
+      }),
+    ),
+  ),
+  ramps: z.array(
+    z.strictObject({ site: z.string(), from: z.number(), to: z.number(), start: natural, steps: z.int().positive() }),
+  ),
+  rewarm: z.strictObject({ start: natural, steps: natural }).optional(),
+  progress: progressSchema,
+});
+
+/** A checkpoint without its weights and the state of its optimiser. */
+export interface CheckpointSummary {
+  readonly config: Config;
+  readonly state: Omit<ModelState, "parameters" | "moments">;
+  /** Absent where a model came without one. */
+  readonly tokenizer: Tokenizer | undefined;
+  /** What to call the text that it was trained on; empty for a model from elsewhere. */
+  readonly dataName: string;
+  /** Where that text is. Absent where the caller opened it; then its name may be a path. */
+  readonly data?: DataFiles | undefined;
+  readonly progress: Progress;
+  /** What made files of an older version readable, to be told: "run/training.json: the version is noted". */
+  readonly patches?: readonly string[];
+}
+
+export interface Checkpoint extends CheckpointSummary {
+  readonly state: ModelState;
+}

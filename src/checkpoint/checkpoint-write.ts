@@ -1,0 +1,72 @@
+/** The files that a checkpoint is written as. */
+
+import type { z } from "zod";
+import { configSchema, FORMAT_VERSION } from "../configuration/index.ts";
+import {
+  contentBytes,
+  type FileContents,
+  formatJson,
+  type LazyTensor,
+  type StoredTensor,
+  safetensorsPieces,
+} from "../formats/portable.ts";
+import type { HostArray, ModelState } from "../growth/index.ts";
+import { required } from "../required.ts";
+import type { Checkpoint, CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
+
+/** What makes the contents of files, by their names. A file's own path is for messages. */
+export type CheckpointContents = Readonly<Record<string, (path: string) => FileContents>>;
+
+/** All files of a checkpoint. */
+export function checkpointContents(checkpoint: Checkpoint): CheckpointContents {
+  const { state } = checkpoint;
+  return {
+    ...summaryContents(checkpoint, state.parameters),
+    "optimizer.safetensors": (path) => safetensorsPieces(momentTensors(state), path),
+  };
+}
+
+/**
+ * A checkpoint as the bytes of its files, by their names: what `saveCheckpoint` writes, for where there is no file system.
+ * `parseCheckpoint` reads them.
+ */
+export async function checkpointFiles(checkpoint: Checkpoint): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const [name, contents] of Object.entries(checkpointContents(checkpoint))) {
+    files.set(name, await contentBytes(contents(name)));
+  }
+  return files;
+}
+
+/** The files of a checkpoint but for the optimiser's. */
+export function summaryContents(
+  { state, tokenizer, progress, dataName, data, ...checkpoint }: CheckpointSummary,
+  tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
+): CheckpointContents {
+  // In the order of the schema, which is that of a run that goes on from the file: it writes the same bytes.
+  const config = configSchema.parse({ ...checkpoint.config, model: state.config });
+  const { step, updates, ramps, rewarm } = state;
+  const training: z.input<typeof trainingFileSchema> = {
+    formatVersion: FORMAT_VERSION,
+    step,
+    data: { name: dataName, ...(data !== undefined && { files: data }), seed: config.training.seed, nextStep: step },
+    updates,
+    lineage: Object.fromEntries([...state.lineage].map(([site, generations]) => [site, [...generations]])),
+    ramps: [...ramps],
+    ...(rewarm !== undefined && { rewarm }),
+    progress,
+  };
+  return {
+    "config.json": () => formatJson(config),
+    "model.safetensors": (path) => safetensorsPieces(tensors, path, { metadata: { format: "tokenformer" } }),
+    ...(tokenizer !== undefined && { "tokenizer.json": () => formatJson(tokenizer.toJSON()) }),
+    "training.json": () => formatJson(training),
+  };
+}
+
+function* momentTensors({ parameters, moments }: ModelState): Generator<readonly [string, StoredTensor]> {
+  for (const name of moments === undefined ? [] : parameters.keys()) {
+    yield [`first.${name}`, required(moments?.first ?? new Map<string, HostArray>(), name)];
+    yield [`second.${name}`, required(moments?.second ?? new Map<string, HostArray>(), name)];
+  }
+}

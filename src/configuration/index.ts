@@ -1,0 +1,27 @@
+/** What a run is told, and what it tells: its configuration, presets and events. */
+
+export {
+  type Config,
+  configSchema,
+  FORMAT_VERSION,
+  growthPlansOf,
+  microBatchOf,
+  type ScheduledGrowth,
+  scheduledGrowthSchema,
+  scheduleOf,
+  type TrainingConfig,
+  tokenizerSchema,
+  trainingSchema,
+} from "./config.ts";
+export type {
+  CheckpointEvent,
+  EndEvent,
+  GrowthEvent,
+  GrowthReport,
+  StartEvent,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+} from "./events.ts";
+export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
+export { warningsOf } from "./warnings.ts";

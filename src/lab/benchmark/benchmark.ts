@@ -1,0 +1,125 @@
+/** The benchmark as a whole: what is measured, in which order. */
+
+import { UserError } from "../../errors.ts";
+import { type DeviceKind, openDevice, requireHalfProducts } from "../../runtime/index.ts";
+import { compareSteps, type StepComparison, sidesOf } from "./compare.ts";
+import { type GrowthRow, largeStages, measureGrowth, miniStage } from "./growth.ts";
+import { type Limits, type Multiplier, measureLimits, ownMultiplier } from "./limits.ts";
+import { measureScaling, type Scaling } from "./scaling.ts";
+import type { Side } from "./sides.ts";
+import { measureStartUp, type StartUp } from "./start-up.ts";
+import { type Work, type WorkName, workModels, workOf } from "./work.ts";
+
+export const benchmarkParts = ["steps", "limits", "growth", "start-up", "scaling"] as const;
+export type BenchmarkPart = (typeof benchmarkParts)[number];
+
+/** The parts that are not about the cpu alone. */
+export const deviceParts = ["steps", "limits"] as const satisfies readonly BenchmarkPart[];
+
+export interface BenchmarkOptions {
+  /** Of `deviceParts`. Default: cpu. */
+  readonly device?: DeviceKind;
+  readonly parts: readonly BenchmarkPart[];
+  readonly sizes: readonly WorkName[];
+  /** Whether growth goes on beyond `mini`, up to 1.4B parameters. */
+  readonly large: boolean;
+  readonly rounds: number;
+  /** The file of the command line, for start-up. */
+  readonly program: string;
+  /** Told what is under way. */
+  note(line: string): void;
+  /** Others that make the steps. Default: none. */
+  peers?(work: Work): Promise<readonly Side[]>;
+  /** Others that multiply matrices. Default: none. */
+  multipliers?(): Promise<readonly Multiplier[]>;
+}
+
+/** What was measured; parts that were not asked for are missing. */
+export interface Measurements {
+  readonly steps?: readonly StepComparison[];
+  readonly limits?: readonly Limits[];
+  readonly growth?: readonly GrowthRow[];
+  readonly startUp?: StartUp;
+  readonly scaling?: readonly Scaling[];
+  /** Who did not take part, and why. */
+  readonly notMeasured?: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Steps of a turn, so that each turn takes a second or a few. */
+const stepsOfTurn: Readonly<Record<WorkName, number>> = { "nanogpt-cpu": 30, lecture: 3, "124m": 1 };
+
+/** Measures one part after the other. Others should rest meanwhile. */
+export async function runBenchmark(options: BenchmarkOptions): Promise<Measurements> {
+  const asked = (part: BenchmarkPart) => options.parts.includes(part);
+  const { device = "cpu" } = options;
+  // The cpu has no float16, and nobody expects it.
+  const halfAsked = device !== "cpu" && asked("steps");
+  const lacking = halfAsked ? await withoutHalf(device) : undefined;
+  return {
+    ...(asked("start-up") && { startUp: await startUp(options) }),
+    ...(asked("limits") && { limits: await limits(options) }),
+    ...(asked("steps") && { steps: await steps(options, halfAsked && lacking === undefined) }),
+    ...(asked("growth") && { growth: await growth(options) }),
+    ...(asked("scaling") && { scaling: await measureScaling(options.rounds, (line) => options.note(line)) }),
+    ...(lacking !== undefined && { notMeasured: [{ name: "products in float16", reason: lacking }] }),
+  };
+}
+
+/** Why the device has no products in float16; `undefined` where it has. */
+async function withoutHalf(name: DeviceKind): Promise<string | undefined> {
+  const device = await openDevice(name);
+  try {
+    await requireHalfProducts(device, "float16");
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  } finally {
+    await device.close();
+  }
+}
+
+async function startUp({ program, rounds, note }: BenchmarkOptions): Promise<StartUp> {
+  note("start-up");
+  return measureStartUp(program, rounds);
+}
+
+async function limits({ device = "cpu", sizes, rounds, note, multipliers }: BenchmarkOptions): Promise<Limits[]> {
+  const all = [await ownMultiplier(device), ...((await multipliers?.()) ?? [])];
+  const measured: Limits[] = [];
+  for (const size of sizes) {
+    note(`matrix products of ${size}`);
+    measured.push(await measureLimits(workOf(size, "tokenformer"), all, { rounds, runs: 3 }));
+  }
+  await Promise.all(all.map((multiplier) => multiplier.close()));
+  return measured;
+}
+
+async function steps(
+  { device = "cpu", sizes, rounds, note, peers }: BenchmarkOptions,
+  half: boolean,
+): Promise<StepComparison[]> {
+  const comparisons: StepComparison[] = [];
+  for (const size of sizes) {
+    for (const type of workModels) {
+      note(`training steps of ${type} at ${size}`);
+      const work = workOf(size, type);
+      const others = (await peers?.(work)) ?? [];
+      // With others, enough steps before the first turn to compare 20 losses.
+      const [turn, warm] = [stepsOfTurn[size], others.length > 0 ? 20 : 2];
+      comparisons.push(
+        await compareSteps(work, sidesOf(work, { device, half }, others), { rounds, steps: turn, warm }),
+      );
+    }
+  }
+  return comparisons;
+}
+
+async function growth({ large, note }: BenchmarkOptions): Promise<GrowthRow[]> {
+  const rows: GrowthRow[] = [];
+  for (const stage of [miniStage, ...(large ? largeStages : [])]) {
+    note(`growth: ${stage.name}`);
+    rows.push(await measureGrowth(stage));
+  }
+  return rows;
+}

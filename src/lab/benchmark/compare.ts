@@ -1,0 +1,120 @@
+/** Sides that make the same training steps in turn. */
+
+import { median } from "../../median.ts";
+import type { DeviceKind } from "../../runtime/index.ts";
+import type { Precision } from "../../tensor/index.ts";
+import { productFlops, productsOf } from "./products.ts";
+import { ownArguments, peerSide, type Side, type Steps } from "./sides.ts";
+import { type Spread, spreadOf } from "./spread.ts";
+import { stepFlops, tokensOfStep, type Work } from "./work.ts";
+
+/** What one side took. */
+export interface StepRow {
+  readonly name: string;
+  /** Seconds of a step, by round: the median of the round's steps. */
+  readonly seconds: Spread;
+  readonly tokensPerSecond: number;
+  readonly flopsPerSecond: number;
+  readonly precision: Precision;
+  /** The most resident memory, in bytes. */
+  readonly peakBytes: number;
+  /** Its time over ours, by round. */
+  readonly timeOverOurs: Spread;
+  /** The largest difference from our losses over the first steps, at most 20; missing for a side without losses. */
+  readonly lossDifference: number | undefined;
+}
+
+export interface StepComparison {
+  readonly work: string;
+  readonly model: string;
+  readonly rounds: number;
+  readonly stepsEach: number;
+  readonly rows: readonly StepRow[];
+}
+
+export interface Turns {
+  readonly rounds: number;
+  /** Steps of a turn. */
+  readonly steps: number;
+  /** Steps of each side before the first round. */
+  readonly warm: number;
+}
+
+export interface OwnSides {
+  /** Default: cpu. */
+  readonly device?: DeviceKind;
+  /** Whether there are sides with products in float16. Default false. */
+  readonly half?: boolean;
+}
+
+/** Our training steps, then their matrix products alone, then others. */
+export function sidesOf(
+  work: Work,
+  { device = "cpu", half = false }: OwnSides = {},
+  others: readonly Side[] = [],
+): Side[] {
+  const { name, config } = work;
+  const own = (label: string, task: string, precision: Precision): Side => ({
+    ...peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision)),
+    precision,
+  });
+  const flops = productsOf(work).reduce((sum, product) => sum + productFlops(product), 0);
+  const products = (label: string, precision: Precision): Side => ({ ...own(label, "products", precision), flops });
+  return [
+    own("tokenformer", "steps", "float32"),
+    products("its matrix products alone", "float32"),
+    ...(half ? [own("with products in float16", "steps", "float16"), products("these products alone", "float16")] : []),
+    ...others,
+  ];
+}
+
+/** Lets sides take turns, the first of which is ours, and closes them. */
+export async function compareSteps(
+  work: Work,
+  sides: readonly Side[],
+  { rounds, steps, warm }: Turns,
+): Promise<StepComparison> {
+  try {
+    const first: Steps[] = [];
+    for (const side of sides) first.push(await side.steps(warm));
+    const times: number[][] = sides.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, side] of sides.entries()) times[index]?.push(median((await side.steps(steps)).seconds));
+    }
+    const memory: number[] = [];
+    for (const side of sides) memory.push(await side.memory());
+    const rows = sides.map((side, index) =>
+      rowOf(work, side, times[index] ?? [], times[0] ?? [], {
+        peakBytes: memory[index] ?? 0,
+        lossDifference: differenceOf(first[index]?.losses ?? [], first[0]?.losses ?? []),
+      }),
+    );
+    return { work: work.name, model: work.config.type, rounds, stepsEach: steps, rows };
+  } finally {
+    await Promise.all(sides.map((side) => side.close()));
+  }
+}
+
+function rowOf(
+  work: Work,
+  { name, flops = stepFlops(work), precision = "float32" }: Side,
+  times: readonly number[],
+  ours: readonly number[],
+  rest: Pick<StepRow, "peakBytes" | "lossDifference">,
+): StepRow {
+  const seconds = spreadOf(times);
+  return {
+    name,
+    seconds,
+    tokensPerSecond: tokensOfStep(work) / seconds.median,
+    flopsPerSecond: flops / seconds.median,
+    precision,
+    timeOverOurs: spreadOf(times.map((time, round) => time / (ours[round] ?? Number.NaN))),
+    ...rest,
+  };
+}
+
+function differenceOf(losses: readonly number[], ours: readonly number[]): number | undefined {
+  if (losses.length === 0) return undefined;
+  return Math.max(...losses.slice(0, 20).map((loss, step) => Math.abs(loss - (ours[step] ?? Number.NaN))));
+}

@@ -1,0 +1,66 @@
+/** From a study's plan and outcome to the results that its report is made of. */
+
+import type { Corpus } from "../../text/index.ts";
+import { Validation } from "../../training/portable.ts";
+import type { StudyPlan } from "./plan.ts";
+import type { StudyResults } from "./results.ts";
+import { describeStages } from "./sizes.ts";
+import type { StudyOutcome } from "./study.ts";
+import { REFERENCE } from "./variants.ts";
+
+/** What a study cannot know of itself. */
+export type Circumstances = Pick<StudyResults, "date" | "machine" | "software" | "command">;
+
+/** The results so far: cells that are not done are missing. */
+export function assemble(
+  { study, arms, questions }: StudyPlan,
+  { cells, runs, flops, seconds }: StudyOutcome,
+  corpus: Corpus,
+  circumstances: Circumstances,
+): StudyResults {
+  const { layers, heads, width, context } = study.model;
+  const { batch, evaluationTokens } = study.training;
+  const validation = new Validation(corpus, { context, evaluationTokens });
+  const resultOf = (id: string) => {
+    const cell = cells.get(id);
+    return cell === undefined ? [] : [cell];
+  };
+  return {
+    name: study.name,
+    ...circumstances,
+    data: {
+      name: corpus.name,
+      trainTokens: corpus.train.length,
+      validationTokens: corpus.validation.length,
+      evaluationTokens: validation.tokens,
+      vocabulary: study.model.vocabulary,
+      bytesPerToken: validation.bytes / validation.tokens,
+    },
+    model: { layers, heads, width, context, batch },
+    stages: describeStages(study),
+    seeds: Array.from({ length: study.seeds }, (_, index) => index + 1),
+    arms: arms.map((arm) => ({ ...arm, cells: arm.cells.flatMap(({ id }) => resultOf(id)) })),
+    ...ablationOf(study, questions, resultOf),
+    spent: { runs, flops, seconds },
+  };
+}
+
+function ablationOf(
+  { ablation }: StudyPlan["study"],
+  questions: StudyPlan["questions"],
+  resultOf: (id: string) => StudyResults["arms"][number]["cells"],
+): Pick<StudyResults, "ablation"> {
+  return {
+    ablation: {
+      doc: REFERENCE.doc,
+      stage: ablation?.stage ?? 0,
+      reference: REFERENCE.id,
+      questions: questions.map(({ id, question, variants }) => ({
+        ...{ id, question },
+        variants: variants.flatMap(({ cell, ...variant }) =>
+          resultOf(cell.id).map((result) => ({ ...variant, cell: result })),
+        ),
+      })),
+    },
+  };
+}

@@ -1,0 +1,15 @@
+/** What turns gradients into updates: AdamW, schedules, loss scaling, and the replicas that share the work. */
+
+export {
+  type AdamWOptions,
+  normOf,
+  type Optimizer,
+  type OptimizerState,
+  tensorsOf,
+  type Updated,
+  type UpdateStep,
+} from "./adamw.ts";
+export { LossScale } from "./loss-scale.ts";
+export { createOptimizer } from "./optimizer.ts";
+export { gradientName, type PassInputs, Replicas, replicasFor, split, threadsEach } from "./replicas.ts";
+export { learningRateAt, type Restart, type ScheduleOptions, scheduleSchema } from "./schedule.ts";

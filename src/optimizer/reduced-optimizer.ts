@@ -1,0 +1,65 @@
+/**
+ * AdamW on several ranks, each with a GPU that has the whole state: their gradients are added up on the way through the memory
+ * of the host, and every rank makes the same update.
+ */
+
+import { type Communicator, sharedArray, sumNumbers } from "../cluster/portable.ts";
+import { freeQuietly } from "../freeing.ts";
+import type { Moments } from "../growth/index.ts";
+import { floatArray, type Tensors } from "../inference/index.ts";
+import type { Device, DeviceTensor } from "../runtime/portable.ts";
+import type { Computed, HostState, Optimizer, OptimizerState, Updated, UpdateStep } from "./adamw.ts";
+
+export class ReducedOptimizer implements Optimizer {
+  readonly #device: Device;
+  readonly #inner: Optimizer;
+  readonly #communicator: Communicator;
+
+  /** @param inner makes the updates of one rank; it is released with this one */
+  constructor(device: Device, inner: Optimizer, communicator: Communicator) {
+    this.#device = device;
+    this.#inner = inner;
+    this.#communicator = communicator;
+  }
+
+  upload(state: HostState): Promise<OptimizerState> {
+    return this.#inner.upload(state);
+  }
+
+  moments(state: OptimizerState, wanted: boolean): Promise<Moments> {
+    return this.#inner.moments(state, wanted);
+  }
+
+  accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
+    return this.#inner.accumulate(total, gradients);
+  }
+
+  async update(state: OptimizerState, { loss, gradients }: Computed, step: UpdateStep): Promise<Updated> {
+    const reduce = async () => {
+      const reduced = await this.#reduced(gradients);
+      const [wholeLoss = Number.NaN] = await sumNumbers(this.#communicator, [loss]);
+      return { loss: wholeLoss, gradients: reduced };
+    };
+    const whole = await reduce().finally(() => freeQuietly(() => this.#device.dispose(gradients.values())));
+    return this.#inner.update(state, whole, step);
+  }
+
+  kernel(): undefined {}
+
+  async release(): Promise<void> {
+    await this.#inner.release();
+  }
+
+  /** The sums over all ranks, one tensor in the memory of the host at a time. */
+  async #reduced(gradients: Tensors): Promise<Tensors> {
+    const reduced = new Map<string, DeviceTensor>();
+    for (const [name, tensor] of gradients) {
+      const { shape, data } = floatArray(await this.#device.download(tensor));
+      const shared = sharedArray(data.length);
+      shared.set(data);
+      await this.#communicator.allReduce(shared);
+      reduced.set(name, await this.#device.upload({ dtype: "float32", shape, data: shared.slice() }));
+    }
+    return reduced;
+  }
+}

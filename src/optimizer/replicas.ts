@@ -1,0 +1,236 @@
+/**
+ * Replicas of a model, each on a device of its own with some of the cores: they compute the gradients of parts of a batch.
+ *
+ * The operators of a small model are so short that a second thread costs what it saves, as each reads what another core has
+ * written: of TokenFormer at `nanogpt-cpu`, a multiplication of 768 x 96 numbers takes 12 µs with one thread and 20 with two.
+ * Two replicas with one thread each share nothing but weights and gradients, once a step.
+ */
+
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
+import { scalarOf, type Tensors, type TokenBatch } from "../inference/index.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
+import type { Graph } from "../tensor/index.ts";
+import type { GiveParameters, TakeParameters } from "./exchange-parameters.ts";
+
+/** Tokens of a batch that make a replica worth it: fewer, and the products are too small to be fast. */
+const TOKENS_EACH = 256;
+
+/** Bytes that replicas may add. */
+const MOST_BYTES = 768 * 2 ** 20;
+
+/** Of each: weights, gradients twice (ONNX Runtime's and the binding's copy), and gradients to be exchanged. */
+const BYTES_OF_PARAMETER = 4 * Float32Array.BYTES_PER_ELEMENT;
+
+/** Of each, whatever the model. */
+const THREAD_BYTES = 30 * 2 ** 20;
+
+/**
+ * How many replicas share the work of a batch best, the device of the state among them.
+ * @param parameters their number
+ */
+export function replicasFor(
+  device: Device,
+  { sequences, context }: Pick<TokenBatch, "sequences" | "context">,
+  parameters: number,
+): number {
+  if (!device.canMultiply) return 1;
+  const bytesEach = THREAD_BYTES + BYTES_OF_PARAMETER * parameters;
+  const most = [
+    device.threads,
+    sequences,
+    Math.floor((sequences * context) / TOKENS_EACH),
+    1 + Math.floor(MOST_BYTES / bytesEach),
+  ];
+  return Math.max(1, Math.min(...most));
+}
+
+/** The inputs of a pass beside the weights. */
+export type PassInputs = Readonly<Record<string, HostTensor>>;
+
+/** Shared memory between the device of the state and its replicas: all parameters one after the other. */
+export interface SharedArrays {
+  readonly weights: Float32Array;
+  /** The gradients that each replica has summed over its passes. */
+  readonly gradients: readonly Float32Array[];
+}
+
+/** Weights for the replicas, and where they exchange them and gradients. */
+interface Memory {
+  readonly shared: SharedArrays;
+  /** Of each member. */
+  readonly weights: readonly Tensors[];
+}
+
+/** The replicas beside the device of the state. */
+export class Replicas {
+  readonly #device: Device;
+  readonly #members: readonly Member[];
+  readonly #names: readonly string[];
+  /** The first so many had passes. */
+  #working = 0;
+  #memory: Memory | undefined;
+
+  private constructor(device: Device, members: readonly Member[], names: readonly string[]) {
+    this.#device = device;
+    this.#members = members;
+    this.#names = names;
+  }
+
+  /**
+   * Opens devices and compiles the graph on each. Until `use`, they have no weights.
+   * @param device has the state; what it has of threads is divided among all
+   * @param count how many beside it
+   * @param graph gives `loss` and the gradient of each parameter, by `gradientName`
+   * @param names the parameters
+   */
+  static async open(device: Device, count: number, graph: Graph, names: readonly string[]): Promise<Replicas> {
+    const threads = threadsEach(device, count + 1);
+    const devices: Device[] = [];
+    const members = Array.from({ length: count }, async () => {
+      const own = await device.another(threads);
+      devices.push(own);
+      return { device: own, program: await own.compile(graph, { download: ["loss"] }) };
+    });
+    try {
+      return new Replicas(device, await all(members), names);
+    } catch (error) {
+      await freeQuietly(...devices.map((own) => () => own.close()));
+      throw error;
+    }
+  }
+
+  get count(): number {
+    return this.#members.length;
+  }
+
+  /** The gradients are those of the members that had passes in the last update. */
+  get shared(): SharedArrays {
+    const { weights, gradients } = this.#loaded().shared;
+    return { weights, gradients: gradients.filter((_, index) => index < this.#working) };
+  }
+
+  /** Memory with weights of the state's device, whatever their sizes: for `use`, or to be freed. */
+  async prepare(parameters: Tensors): Promise<Memory> {
+    const sizes = [...parameters.values()].map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+    const length = sizes.reduce((sum, size) => sum + size, 0);
+    const shared = { weights: sharedArray(length), gradients: this.#members.map(() => sharedArray(length)) };
+    const exchange: GiveParameters = { names: this.#names, shared: shared.weights, adding: false };
+    await this.#device.kernel({ ...GIVE, tensors: Object.fromEntries(parameters), parameters: exchange });
+    const allocated = this.#members.map(({ device }) => allocatedLike(device, parameters));
+    return allOrNothing(async (onFailure) => {
+      for (const [index, own] of (await Promise.allSettled(allocated)).entries()) {
+        if (own.status === "fulfilled") onFailure(() => this.#members[index]?.device.dispose(own.value.values()));
+      }
+      return { shared, weights: await Promise.all(allocated) };
+    });
+  }
+
+  /** Goes on with what was prepared. Returns what it had before, to be freed. */
+  use(memory: Memory): Memory | undefined {
+    const before = this.#memory;
+    this.#memory = memory;
+    return before;
+  }
+
+  async free({ weights }: Memory): Promise<void> {
+    await freeAll(
+      ...this.#members.map(
+        ({ device }, index) =>
+          () =>
+            device.dispose(weights[index]?.values() ?? []),
+      ),
+    );
+  }
+
+  /**
+   * Computes gradients with the shared weights, each member those of its own passes.
+   * @param passes the inputs of the passes of each member
+   * @returns the sum of the losses; the gradients are in shared memory then
+   */
+  async gradients(passes: readonly (readonly PassInputs[])[]): Promise<number> {
+    this.#working = passes.filter((own) => own.length > 0).length;
+    const losses = this.#members
+      .slice(0, this.#working)
+      .map((member, index) => this.#memberGradients(member, index, passes[index] ?? []));
+    return (await all(losses)).reduce((sum, loss) => sum + loss, 0);
+  }
+
+  /** Ends their devices. */
+  async close(): Promise<void> {
+    await freeAll(
+      ...this.#members.map(
+        ({ device }) =>
+          () =>
+            device.close(),
+      ),
+    );
+  }
+
+  async #memberGradients({ device, program }: Member, index: number, passes: readonly PassInputs[]): Promise<number> {
+    const { shared, weights } = this.#loaded();
+    const [own, gradients] = [weights[index], shared.gradients[index]];
+    if (own === undefined || gradients === undefined) throw new Error("internal: a replica without memory");
+    const tensors = Object.fromEntries(own);
+    const outputs = Object.fromEntries(this.#names.map((name) => [name, gradientName(name)]));
+    // All requests at once: they are answered in this order.
+    const weightsOf: TakeParameters = { names: this.#names, shared: shared.weights };
+    const taken = device.kernel({ ...TAKE, tensors, parameters: weightsOf });
+    const runs = passes.map((inputs, pass) => {
+      const exchange: GiveParameters = { names: this.#names, shared: gradients, adding: pass > 0 };
+      return program.runThen({ ...inputs, ...tensors }, { ...GIVE, tensors: {}, outputs, parameters: exchange });
+    });
+    await Promise.allSettled([taken, ...runs]);
+    const [results] = await Promise.all([Promise.all(runs), taken]);
+    return results.reduce((sum, { values }) => sum + scalarOf(values, "loss"), 0);
+  }
+
+  #loaded() {
+    if (this.#memory === undefined) throw new Error("internal: the replicas have no weights yet");
+    return this.#memory;
+  }
+}
+
+/** Tensors of the shapes of others. */
+function allocatedLike(device: Device, parameters: Tensors): Promise<Map<string, DeviceTensor>> {
+  return allOrNothing(async (onFailure) => {
+    const own = new Map<string, DeviceTensor>();
+    onFailure(() => device.dispose(own.values()));
+    for (const [name, { shape }] of parameters) own.set(name, await device.allocate(shape));
+    return own;
+  });
+}
+
+/** As `Promise.all`, but a failure waits for the others to end. */
+async function all<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+interface Member {
+  readonly device: Device;
+  readonly program: Program;
+}
+
+const GIVE = { module: "optimizer/exchange-kernel.js", name: "give" } as const;
+const TAKE = { module: "optimizer/exchange-kernel.js", name: "take" } as const;
+
+/** Threads of an operator where so many share the threads of a device. */
+export const threadsEach = (device: Device, count: number): number => Math.max(1, Math.floor(device.threads / count));
+
+/** The output with the gradient of a parameter. */
+export const gradientName = (parameter: string) => `gradient.${parameter}`;
+
+/** A batch in so many parts of nearly as many sequences, each with the number of sequences before it; fewer of fewer sequences. */
+export function split({ tokens, targets, sequences, context }: TokenBatch, count: number) {
+  const parts = Math.min(count, sequences);
+  return Array.from({ length: parts }, (_, part): { readonly first: number; readonly batch: TokenBatch } => {
+    const first = Math.floor((part * sequences) / parts);
+    const end = Math.floor(((part + 1) * sequences) / parts);
+    const rows = (x: Int32Array) => x.subarray(first * context, end * context);
+    return { first, batch: { tokens: rows(tokens), targets: rows(targets), sequences: end - first, context } };
+  });
+}
+
+function sharedArray(length: number): Float32Array {
+  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+}

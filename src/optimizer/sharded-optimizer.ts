@@ -1,0 +1,240 @@
+/**
+ * AdamW on several ranks: their gradients are added up, and each rank updates its own part of the weights, for which it alone has
+ * the moments (ZeRO, arXiv 1910.02054, stage 1). A rank needs 8 / N bytes a parameter for moments, and 4 / N for gradients that
+ * are added up, beside its weights and the gradients that it computes.
+ */
+
+import { type Communicator, sharedArray, sumNumbers } from "../cluster/portable.ts";
+import { allOrNothing, freeQuietly } from "../freeing.ts";
+import type { HostArray, Moments } from "../growth/index.ts";
+import { type Tensors, uploadArrays } from "../inference/index.ts";
+import type { ParameterSpec } from "../nn/index.ts";
+import { required } from "../required.ts";
+import type { Device, DeviceTensor } from "../runtime/portable.ts";
+import {
+  type AdamWOptions,
+  type Computed,
+  type HostState,
+  KernelOptimizer,
+  limitOf,
+  type Optimizer,
+  type OptimizerState,
+  prefixed,
+  tensorUpdates,
+  type UpdateStep,
+} from "./adamw.ts";
+import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
+import type { OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
+import { BUCKET_LENGTH, type Bucket, type Division, divisionOf, updatesOf } from "./sharding.ts";
+
+const KERNELS = "optimizer/sharded-kernel.js";
+
+/** The name of the one tensor that holds a rank's own numbers of all parameters. */
+const OWN = "own";
+
+export class ShardedOptimizer implements Optimizer {
+  readonly #device: Device;
+  readonly #specs: readonly ParameterSpec[];
+  readonly #options: AdamWOptions;
+  readonly #communicator: Communicator;
+  readonly #whole: KernelOptimizer;
+  readonly #bucketLength: number;
+  #gradients: DeviceTensor | undefined;
+  /** What goes over the wire. */
+  #staging = sharedArray(0);
+
+  constructor(
+    device: Device,
+    specs: readonly ParameterSpec[],
+    options: AdamWOptions,
+    communicator: Communicator,
+    bucketLength = BUCKET_LENGTH,
+  ) {
+    this.#device = device;
+    this.#specs = specs;
+    this.#options = options;
+    this.#communicator = communicator;
+    this.#whole = new KernelOptimizer(device, specs, options);
+    this.#bucketLength = bucketLength;
+  }
+
+  async upload({ parameters, moments }: HostState): Promise<OptimizerState> {
+    const division = this.#division(parameters);
+    return allOrNothing(async (onFailure) => {
+      const uploaded = await uploadArrays(this.#device, parameters);
+      onFailure(() => this.#device.dispose(uploaded.values()));
+      const own = async (arrays: ReadonlyMap<string, HostArray> | undefined) => {
+        const tensor = await this.#uploadOwn(arrays, division);
+        onFailure(() => this.#device.dispose([tensor]));
+        return new Map([[OWN, tensor]]);
+      };
+      return { parameters: uploaded, first: await own(moments?.first), second: await own(moments?.second) };
+    });
+  }
+
+  accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
+    return this.#whole.accumulate(total, gradients);
+  }
+
+  /** If an exchange with the other ranks fails, some weights may be new and others old: the run is over. */
+  async update(state: OptimizerState, { gradients, loss, shared }: Computed, step: UpdateStep) {
+    const division = this.#division(state.parameters);
+    const names = this.#specs.map(({ name }) => name);
+    const own = await this.#ownGradients(division);
+    let squares = 0;
+    try {
+      const given = { tensors: Object.fromEntries(gradients), names, others: shared?.gradients ?? [] };
+      for (const bucket of division.buckets) squares += await this.#reduce(bucket, given, own);
+    } finally {
+      await freeQuietly(() => this.#device.dispose(gradients.values()));
+    }
+    const [wholeLoss = Number.NaN, wholeSquares = Number.NaN] = await sumNumbers(this.#communicator, [loss, squares]);
+    const norm = Math.sqrt(wholeSquares) / step.lossScale;
+    if (Number.isFinite(norm)) {
+      await this.#updateOwn(state, division, own, norm, step);
+      const taken = { tensors: Object.fromEntries(state.parameters), names, others: shared ? [shared.weights] : [] };
+      for (const bucket of division.buckets) await this.#share(bucket, taken);
+    }
+    return { norm, loss: wholeLoss, state };
+  }
+
+  async moments({ parameters, first, second }: OptimizerState, wanted: boolean): Promise<Moments> {
+    const division = this.#division(parameters);
+    const gather = async (own: Tensors) => {
+      const arrays = new Map(
+        [...parameters].map(([name, { shape }]) => [
+          name,
+          { shape, data: new Float32Array(wanted ? count(shape) : 0) },
+        ]),
+      );
+      for (const bucket of division.buckets) {
+        const staging = await this.#gathered(bucket, { tensors: { [OWN]: required(own, OWN) } });
+        if (wanted) place(staging, bucket, arrays);
+      }
+      return arrays;
+    };
+    return { first: await gather(first), second: await gather(second) };
+  }
+
+  kernel(): undefined {}
+
+  async release(): Promise<void> {
+    const gradients = this.#gradients;
+    this.#gradients = undefined;
+    if (gradients !== undefined) await this.#device.dispose([gradients]);
+  }
+
+  /** Where the sums of this rank's own gradients are kept. */
+  async #ownGradients({ length }: Division): Promise<DeviceTensor> {
+    const existing = this.#gradients;
+    if (existing?.shape[0] === length) return existing;
+    this.#gradients = undefined;
+    if (existing !== undefined) await this.#device.dispose([existing]);
+    this.#gradients = await this.#device.allocate([length]);
+    return this.#gradients;
+  }
+
+  #division(parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>): Division {
+    const lengths = new Map(this.#specs.map(({ name }) => [name, count(required(parameters, name).shape)]));
+    return divisionOf(lengths, this.#communicator, this.#bucketLength);
+  }
+
+  /** Uploads this rank's numbers of some arrays; zeros of none. */
+  async #uploadOwn(arrays: ReadonlyMap<string, HostArray> | undefined, { length, pieces }: Division) {
+    const data = new Float32Array(length);
+    if (arrays !== undefined) {
+      for (const { name, start, end, at } of pieces) data.set(required(arrays, name).data.subarray(start, end), at);
+    }
+    return this.#device.upload({ dtype: "float32", shape: [length], data });
+  }
+
+  /** Adds up the gradients of a bucket over all ranks, and keeps the own ones. Returns the sum of their squares. */
+  async #reduce(bucket: Bucket, { tensors, ...given }: Given, own: DeviceTensor): Promise<number> {
+    const shared = this.#stage(bucket);
+    const parameters: RangeParameters = { ...given, range: bucket, shared };
+    await this.#device.kernel({ module: KERNELS, name: "giveRange", tensors, parameters });
+    await this.#communicator.reduceScatter(shared);
+    const kept: OwnParameters = { at: bucket.at, shared: ownOf(bucket, shared) };
+    const tensorsKept = { [OWN]: own };
+    return Number(
+      await this.#device.kernel({ module: KERNELS, name: "keepGradients", tensors: tensorsKept, parameters: kept }),
+    );
+  }
+
+  async #updateOwn(
+    { parameters, first, second }: OptimizerState,
+    { pieces }: Division,
+    gradients: DeviceTensor,
+    norm: number,
+    step: UpdateStep,
+  ): Promise<void> {
+    const updates = new Map(
+      tensorUpdates(this.#specs, parameters, step, this.#options).map(({ name, ...update }) => [name, update]),
+    );
+    const { beta1, beta2, epsilon } = this.#options;
+    const given: ShardedStep = {
+      ...{ beta1, beta2, epsilon, learningRate: step.learningRate },
+      scale: clipFactor(norm, limitOf(this.#options)) / step.lossScale,
+      pieces: pieces.map((piece) => {
+        const { decay, rows } = required(updates, piece.name);
+        return { ...piece, decay, rows: updatesOf(rows, piece) };
+      }),
+    };
+    const tensors = {
+      ...prefixed(PREFIXES.parameter, parameters),
+      [PREFIXES.gradient]: gradients,
+      [PREFIXES.first]: required(first, OWN),
+      [PREFIXES.second]: required(second, OWN),
+    };
+    await this.#device.kernel({ module: KERNELS, name: "updateOwn", tensors, parameters: given });
+  }
+
+  /** Gives all ranks the own weights of a bucket, and takes theirs. */
+  async #share(bucket: Bucket, { tensors, ...given }: Given): Promise<void> {
+    const shared = this.#stage(bucket);
+    const { own } = bucket;
+    const parameters: RangeParameters = { ...given, others: [], range: own, shared: ownOf(bucket, shared) };
+    await this.#device.kernel({ module: KERNELS, name: "giveRange", tensors, parameters });
+    await this.#communicator.allGather(shared);
+    const taken: RangeParameters = { ...given, range: bucket, shared };
+    await this.#device.kernel({ module: KERNELS, name: "takeRange", tensors, parameters: taken });
+  }
+
+  /** A bucket of what each rank has its own of. */
+  async #gathered(bucket: Bucket, { tensors }: Pick<Given, "tensors">): Promise<Float32Array> {
+    const shared = this.#stage(bucket);
+    const parameters: OwnParameters = { at: bucket.at, shared: ownOf(bucket, shared) };
+    await this.#device.kernel({ module: KERNELS, name: "giveOwn", tensors, parameters });
+    await this.#communicator.allGather(shared);
+    return shared;
+  }
+
+  #stage({ start, end }: Bucket): Float32Array {
+    if (this.#staging.length < end - start) this.#staging = sharedArray(end - start);
+    return this.#staging.subarray(0, end - start);
+  }
+}
+
+/** Tensors in the device's thread, and what is given and taken with them. */
+interface Given extends Pick<RangeParameters, "names" | "others"> {
+  readonly tensors: Readonly<Record<string, DeviceTensor>>;
+}
+
+/** Of the shared memory of a bucket, this rank's part. */
+function ownOf({ start, own }: Bucket, shared: Float32Array): Float32Array {
+  return shared.subarray(own.start - start, own.end - start);
+}
+
+/** Copies a bucket into the arrays that it is a range of. */
+function place(shared: Float32Array, range: Bucket, arrays: ReadonlyMap<string, HostArray>): void {
+  let offset = 0;
+  for (const { data } of arrays.values()) {
+    const [from, to] = [Math.max(range.start, offset), Math.min(range.end, offset + data.length)];
+    if (from < to) data.set(shared.subarray(from - range.start, to - range.start), from - offset);
+    offset += data.length;
+  }
+}
+
+function count(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,76 @@
+import files, { readFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { afterEach, describe, expect, it } from "vitest";
+import { MetricsFile, readMetrics } from "../../src/checkpoint/metrics.ts";
+import { failure, useFolder } from "../formats/helpers.ts";
+import { tinyConfig } from "../training/support.ts";
+
+const folder = useFolder();
+
+const { open } = files;
+
+afterEach(() => {
+  files.open = open;
+  syncBuiltinESMExports();
+});
+
+/** From here on, a file takes so many bytes more, then its disk is full. */
+function fillDiskAfter(bytes: number): void {
+  let left = bytes;
+  files.open = async (...args: Parameters<typeof open>) => {
+    const handle = await open(...args);
+    const write = handle.write.bind(handle);
+    const limited = async (buffer: Uint8Array, offset: number, length: number, position: number) => {
+      if (left === 0) throw Object.assign(new Error("full"), { code: "ENOSPC" });
+      const { bytesWritten } = await write(buffer, offset, Math.min(length, left), position);
+      left -= bytesWritten;
+      return { bytesWritten, buffer };
+    };
+    return Object.assign(handle, { write: limited });
+  };
+  syncBuiltinESMExports();
+}
+
+const evaluation = (step: number) => {
+  const measures = { validationLoss: 1.5, perplexity: 4.5, bitsPerByte: 2.25, tokens: 7, flops: 11, seconds: 0.5 };
+  return { type: "validation", step, ...measures } as const;
+};
+
+function openMetrics(): Promise<MetricsFile> {
+  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+  return MetricsFile.open(folder.at("metrics.jsonl"), { config: tinyConfig(), state: { step: 0 }, progress });
+}
+
+const steps = async () => (await readMetrics(folder.at("metrics.jsonl"))).map(({ step }) => step);
+
+describe("metrics that cannot be written", () => {
+  // In the first, between two, and amid the second record.
+  it.each([0, 5, 130, 180])("after %d bytes are written the next time, once and whole", async (bytes) => {
+    const metrics = await openMetrics();
+    metrics.add(evaluation(1));
+    await metrics.flush();
+    for (const step of [2, 3]) metrics.add(evaluation(step));
+    fillDiskAfter(bytes);
+    expect(await failure(metrics.flush())).toBe(
+      `UserError: cannot write ${folder.at("metrics.jsonl")}: the disk is full; free some space and run again`,
+    );
+    expect(metrics.pending).toBe(2);
+    files.open = open;
+    syncBuiltinESMExports();
+    metrics.add(evaluation(4));
+    await metrics.flush();
+    expect(metrics.pending).toBe(0);
+    expect(await steps()).toEqual([1, 2, 3, 4]);
+    expect((await readFile(folder.at("metrics.jsonl"), "utf8")).split("\n")).toHaveLength(5);
+  });
+
+  it("are written anew where the file is gone", async () => {
+    const metrics = await openMetrics();
+    metrics.add(evaluation(1));
+    await metrics.flush();
+    await files.rm(folder.at("metrics.jsonl"));
+    metrics.add(evaluation(2));
+    await metrics.flush();
+    expect(await steps()).toEqual([2]);
+  });
+});

@@ -1,0 +1,151 @@
+/** Running a study: once, and again after it was stopped. */
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
+import { assemble, planStudy, runStudy, type StudyOutcome, studySchema } from "../../../src/lab/study/index.ts";
+import { useSharedFolder } from "../../support/folder.ts";
+
+const study = studySchema.parse({
+  name: "test",
+  doc: "two sizes",
+  model: { layers: 1, heads: 2, width: 16, context: 7 },
+  ladder: [
+    { attention: 4, feedForward: 6, steps: 9 },
+    { attention: 24, feedForward: 48, steps: 7 },
+  ],
+  training: { batch: 3, warmup: 2, evaluationTokens: 70 },
+  learningRates: [0.01, 0.03],
+  extensions: 1,
+  seeds: 2,
+  arms: ["grown", "scratch-tokens", "net2net"],
+  ablation: { stage: 1, questions: ["optimizer"] },
+});
+
+/** Words in random order: something can be learned, and nothing is the same for two seeds. */
+function text(): string {
+  const random = Random.from("study test", 1);
+  const words = ["key", "value", "token", "grow", "model", "loss"];
+  return Array.from({ length: 900 }, () => words[Math.floor(random.uniform() * words.length)]).join(" ");
+}
+
+const tokenizer = CharacterTokenizer.fromText(text());
+const corpus = createCorpus("words", tokenizer, memoryTokens(tokenizer.encode(text())));
+const vocabulary = tokenizer.vocabularySize;
+const plan = planStudy({ ...study, model: { ...study.model, vocabulary } });
+
+const folder = useSharedFolder();
+
+const devices: Device[] = [];
+beforeAll(async () => {
+  devices.push(await openDevice("cpu", { threads: 1 }), await openDevice("cpu", { threads: 1 }));
+});
+afterAll(async () => {
+  for (const device of devices) await device.close();
+});
+
+/** What does not depend on the clock. */
+function losses({ cells }: StudyOutcome) {
+  return [...cells.values()]
+    .map(({ id, grid, learningRate, runs }) => ({
+      ...{ id, grid, learningRate },
+      runs: runs.map(({ seed, curve, outcomes, growths }) => ({
+        ...{ seed, growths },
+        curve: curve.map(({ step, loss, flops, tokens }) => ({ step, loss, flops, tokens })),
+        outcomes: outcomes.map(({ stage, loss }) => ({ stage, loss })),
+      })),
+    }))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+const whole = async (directory: string) => runStudy({ plan, corpus, directory, devices });
+
+it("runs every cell with each learning rate and seed, and goes on from where it was stopped", {
+  timeout: 300_000,
+}, async () => {
+  const directory = folder("whole");
+  const outcome = await whole(directory);
+  expect(outcome.interrupted).toBe(false);
+  for (const { id, grid, learningRate, runs } of outcome.cells.values()) {
+    expect(runs.map(({ seed }) => seed)).toEqual([1, 2]);
+    expect(grid.length, id).toBeGreaterThanOrEqual(3); // the best of two is at an edge
+    const best = grid.toSorted((a, b) => a.loss - b.loss)[0];
+    expect(learningRate, id).toBe(best?.learningRate);
+    expect(runs[0]?.curve.at(-1)?.loss, id).not.toBe(runs[1]?.curve.at(-1)?.loss);
+  }
+
+  const stopped = folder("stopped");
+  const abort = new AbortController();
+  let events = 0;
+  const part = await runStudy({
+    ...{ plan, corpus, directory: stopped, devices, signal: abort.signal },
+    onEvent: () => {
+      events += 1;
+      if (events === 150) abort.abort();
+    },
+  });
+  expect(part.interrupted).toBe(true);
+  expect(part.runs).toBeLessThan(outcome.runs);
+  let made = 0;
+  const rest = await runStudy({
+    ...{ plan, corpus, directory: stopped, devices },
+    onEvent: (event) => {
+      if (event.type === "run" && event.made) made += 1;
+    },
+  });
+  expect(losses(rest)).toEqual(losses(outcome));
+  expect(rest.flops).toBe(outcome.flops);
+  expect(made).toBeLessThan(outcome.runs);
+
+  // Weights are kept only where other runs start from them.
+  const withWeights = readdirSync(join(directory, "runs"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith("model.safetensors"))
+    .map((file) => file.split("/")[0]);
+  expect(new Set(withWeights)).toEqual(new Set(["scratch-tokens-0"]));
+
+  const circumstances = { date: "2026-01-02", machine: "a machine", software: "some", command: "a command" };
+  const results = assemble(plan, rest, corpus, circumstances);
+  expect(results.arms.map(({ id, cells }) => [id, cells.length])).toEqual([
+    ["grown", 1],
+    ["scratch-tokens", 2],
+    ["net2net", 1],
+  ]);
+  expect(results.ablation.questions.map(({ variants }) => variants.length)).toEqual([3]);
+});
+
+it("grows from the finished run of the same seed", { timeout: 60_000 }, async () => {
+  const directory = folder("whole"); // of the test before
+  const { cells } = await whole(directory);
+  const base = cells.get("scratch-tokens/0");
+  const grown = cells.get("how/reference");
+  for (const seed of [0, 1]) {
+    const end = base?.runs[seed]?.curve.at(-1);
+    const growth = grown?.runs[seed]?.growths[0];
+    expect(growth?.lossBefore).toBeCloseTo(end?.loss ?? 0, 5);
+    expect(growth?.lossAfter).toBeCloseTo(end?.loss ?? 0, 5); // zero keys preserve the function
+    expect(growth?.flops).toBe(end?.flops);
+    expect(grown?.runs[seed]?.usage?.map(({ tokenShare }) => tokenShare)).toEqual([22 / 144, 122 / 144]);
+  }
+});
+
+it("is shared by processes that take runs from one folder", { timeout: 300_000 }, async () => {
+  const directory = folder("shared");
+  const made: string[][] = [[], []];
+  const outcomes = await Promise.all(
+    devices.map((device, index) =>
+      runStudy({
+        ...{ plan, corpus, directory, devices: [device] },
+        onEvent: (event) => {
+          if (event.type === "run" && event.made) made[index]?.push(event.run.directory);
+        },
+      }),
+    ),
+  );
+  const alone = losses(await whole(folder("whole")));
+  for (const outcome of outcomes) expect(losses(outcome)).toEqual(alone);
+  // Each is made once, by whichever was first.
+  const all = made.flat();
+  expect(all.length).toBeGreaterThan(0);
+  expect(new Set(all).size).toBe(all.length);
+});

@@ -1,8 +1,0 @@
-import { expect, it } from "vitest";
-import assemble from "watr/compile";
-import { ADAMW_PROGRAM } from "../../src/training/adamw-program.ts";
-import { ADAMW_WASM } from "../../src/training/adamw-wasm.ts";
-
-it("the assembled program of AdamW is that of its text: otherwise run `npm run build && npm run generate:adamw`", () => {
-  expect(ADAMW_WASM).toBe(Buffer.from(assemble(ADAMW_PROGRAM)).toString("base64"));
-});
