@@ -115,6 +115,6 @@ export const TINY_CHOICES: Choices = {
   attentionTokens: 16,
   feedForwardTokens: 40,
   batch: 6,
-  learningRate: 3e-3,
+  learningRate: 5e-4,
   seed: 3,
 };
