@@ -64,35 +64,52 @@ function table(heads, rows) {
 async function configuration() {
   const { configSchema } = await built("configuration/config.js");
   const schema = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
-  const sources = await Promise.all(
+  const [run, model_, plan] = await Promise.all(
     ["src/configuration/config.ts", "src/model/config.ts", "src/growth/plan.ts"].map((file) =>
       readFile(root(file), "utf8"),
     ),
   );
-  const words = new Map(sources.flatMap((source) => [...comments(source)]));
+  const scheduling = comments(run, "const scheduling");
+  const blocks = comments(model_, "const blocks");
   const parts = [
     "# Configuration",
     NOTE,
     "A run's `config.json` (or YAML), `--set key=value` and `parseConfig` take these keys. What is not said has its default.",
   ];
   const { model, growth, training, ...others } = schema.properties;
-  parts.push("## The run", rowsOf(others, schema.required ?? [], words, ""));
-  parts.push("## training", rowsOf(resolved(schema, training).properties, [], words, "training."));
+  parts.push("## The run", rowsOf(others, schema.required ?? [], comments(run, "export const configSchema"), ""));
+  parts.push(
+    "## training",
+    rowsOf(resolved(schema, training).properties, [], comments(run, "export const trainingSchema"), "training."),
+  );
   for (const variant of variantsOf(schema, model)) {
     const { type, ...properties } = variant.properties;
-    parts.push(`## model, type \`${type.const}\``, rowsOf(properties, variant.required ?? [], words, "model."));
+    parts.push(
+      `## model, type \`${type.const}\``,
+      rowsOf(
+        properties,
+        variant.required ?? [],
+        new Map([...(type.const === "bigram" ? [] : blocks), ...comments(model_, `const ${type.const}`)]),
+        "model.",
+      ),
+    );
   }
   for (const variant of variantsOf(schema, resolved(schema, growth).items)) {
-    const title = "add" in variant.properties ? "parameter tokens of a TokenFormer" : "width of a transformer";
+    const isTokens = "add" in variant.properties;
+    const title = isTokens ? "parameter tokens of a TokenFormer" : "width of a transformer";
+    const words = new Map([...scheduling, ...comments(plan, `export const ${isTokens ? "token" : "width"}PlanSchema`)]);
     parts.push(`## growth[…], ${title}`, rowsOf(variant.properties, variant.required ?? [], words, ""));
   }
   return `${parts.join("\n\n")}\n`;
 }
 
-/** What the comments before the keys of a schema say, by key. */
-function comments(source) {
+/** What the comments before the keys of a declaration say, by key; the declaration ends where a line begins with a closing bracket. */
+function comments(source, declaration) {
+  const from = source.indexOf(`\n${declaration} `);
+  if (from < 0) throw new Error(`${declaration} is not where its comments are looked for`);
+  const text = source.slice(from, from + /\n[})\]]/.exec(source.slice(from))?.index);
   const found = new Map();
-  for (const [, comment, key] of source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+): /g)) {
+  for (const [, comment, key] of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+): /g)) {
     found.set(key, comment.replace(/\s*\n\s*\* ?/g, " ").trim());
   }
   return found;

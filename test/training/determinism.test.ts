@@ -22,14 +22,12 @@ const REPEATS = 20;
 
 const bytes = ({ data }: HostTensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
-/** The gradients of two layers of the lecture's model with dropout, on two windows of the book: more layers are the same programs again. */
+/** The gradients of the lecture's model with dropout, on two windows of the book. */
 async function lecture() {
   const { text } = await embeddedBook();
   const tokenizer = CharacterTokenizer.fromText(text);
   const { train } = createCorpus("book", tokenizer, memoryTokens(tokenizer.encode(text.slice(0, 50_000))));
-  const { model: whole } = configSchema.parse(presets.lecture.config);
-  if (whole.type !== "tokenformer") throw new Error("the preset is a TokenFormer");
-  const config = completed({ ...whole, layers: 2 }, tokenizer, "the preset");
+  const config = completed(configSchema.parse(presets.lecture.config).model, tokenizer, "the preset");
   const model = modelOf(config);
   const { parameters } = initialState(model, 1, sizesOf(config));
   const batch = randomBatch(train, { seed: 1, step: 0, sequences: 2, context: config.context });
