@@ -144,7 +144,9 @@ async function lockIn(directory: string, watched: readonly string[]): Promise<st
   const lock = path.join(directory, `.lock-${randomBytes(8).toString("hex")}`);
   const owner: Owner = { ...(await ownIdentity()), command: ownCommand(), since: new Date().toISOString() };
   for (let attempt = 1; ; attempt++) {
-    await writeFileAtomic(lock, `${JSON.stringify(owner)}\n`).catch((error: unknown) => {
+    await writeFileAtomic(lock, `${JSON.stringify(owner)}\n`).catch(async (error: unknown) => {
+      // It may be in place, and only its folder not written out.
+      await rm(lock, { force: true });
       throw explainFileError(error instanceof UserError ? error.cause : error, "write", directory);
     });
     try {
