@@ -42,7 +42,7 @@ export async function commitFiles(
   try {
     const created = await makeFolder(directory);
     await recoverDirectory(directory);
-    for (const name of Object.keys(files)) await checkTarget(directory, name);
+    const present = await Promise.all(Object.keys(files).map((name) => checkTarget(directory, name)));
     const writing = path.join(directory, temporaryName());
     await mkdir(writing);
     try {
@@ -54,8 +54,19 @@ export async function commitFiles(
       if (created !== undefined) await removeEmpty(directory, created);
       throw inPlace(error, writing, directory);
     }
-    await syncFolder(directory);
-    await moveCommitted(directory);
+    try {
+      await syncFolder(directory);
+      await moveCommitted(directory);
+    } catch (error) {
+      // Where there was none of them before, none is better than some. Otherwise they are in effect, and the next commit moves the rest.
+      if (!present.includes(true)) {
+        for (const name of [COMMIT, ...Object.keys(files)]) {
+          await rm(path.join(directory, name), { recursive: true, force: true });
+        }
+        if (created !== undefined) await removeEmpty(directory, created);
+      }
+      throw error;
+    }
   } catch (error) {
     throw explainFileError(error, "write", directory);
   }
@@ -111,13 +122,18 @@ export async function recoverDirectory(directory: string): Promise<void> {
   }
 }
 
-/** After the commit point nothing may stand in the way of the move, so what could is refused before. */
-async function checkTarget(directory: string, name: string): Promise<void> {
+/**
+ * After the commit point nothing may stand in the way of the move, so what could is refused before.
+ * @returns whether there is a file of this name
+ */
+async function checkTarget(directory: string, name: string): Promise<boolean> {
   if (name === "" || name.startsWith(".") || path.basename(name) !== name) {
     throw new UserError(`cannot write ${JSON.stringify(name)} to ${directory}: expected a plain file name; rename it`);
   }
   const file = path.join(directory, name);
-  if ((await statIfPresent(file))?.isDirectory() === true) throw folderError(file);
+  const present = await statIfPresent(file);
+  if (present?.isDirectory() === true) throw folderError(file);
+  return present !== undefined;
 }
 
 async function writeInto(writing: string, name: string, write: (path: string) => Promise<void>): Promise<void> {
