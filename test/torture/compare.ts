@@ -4,7 +4,13 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What depends on the clock. */
-const CLOCK = new Set(["seconds", "tokensPerSecond", "flopsPerSecond"]);
+const CLOCK = new Set([
+  "seconds",
+  "tokensPerSecond",
+  "flopsPerSecond",
+  "tokensPerSecondBefore",
+  "tokensPerSecondAfter",
+]);
 
 /** The files that differ, and how; none where the folders are the same. */
 export async function differences(expected: string, found: string): Promise<string[]> {
