@@ -64,7 +64,7 @@ export class JsonTokenizer implements Tokenizer {
       const { model, added_tokens, normalizer, pre_tokenizer, decoder } = readTokenizer(json);
       const normalize = normalizer == null ? undefined : readNormalizer(normalizer, "normalizer");
       this.#model = readModel(model, "model");
-      this.#added = new AddedTokens(added_tokens, "added_tokens", this.#model, normalize);
+      this.#added = new AddedTokens(added_tokens, "added_tokens", this.#model.vocabulary, normalize);
       this.#preTokenizer =
         pre_tokenizer == null
           ? (pieces) => pieces
@@ -74,7 +74,7 @@ export class JsonTokenizer implements Tokenizer {
       throw error instanceof UserError ? unusable(where, error.message) : error;
     }
     let highest = -1;
-    for (const ids of [this.#model.ids.values(), this.#added.texts.keys()]) {
+    for (const ids of [this.#model.vocabulary.ids.values(), this.#added.texts.keys()]) {
       for (const id of ids) highest = Math.max(highest, id);
     }
     if (highest < 0) {
@@ -106,7 +106,7 @@ export class JsonTokenizer implements Tokenizer {
   decode(ids: ArrayLike<number>): string {
     const tokens: string[] = [];
     for (const id of Array.from(ids)) {
-      const token = this.#added.texts.get(id) ?? this.#model.tokenOf(id);
+      const token = this.#added.texts.get(id) ?? this.#model.vocabulary.tokens.get(id);
       if (token !== undefined) tokens.push(token);
     }
     return this.#decoder(tokens).join("");

@@ -2,10 +2,9 @@
 
 import { z } from "zod";
 import { UserError } from "../../errors.ts";
-import type { Model } from "./model.ts";
 import type { Normalizer, Section } from "./normalizers.ts";
 import { readPart } from "./part.ts";
-import { checkToken, isId, shown } from "./vocabulary.ts";
+import { checkToken, isId, shown, type Vocabulary } from "./vocabulary.ts";
 
 const addedTokenSchema = z.looseObject({
   id: z.int().nonnegative(),
@@ -33,10 +32,10 @@ export class AddedTokens {
   readonly #normalizer: Normalizer | undefined;
 
   /** @throws UserError for tokens that are malformed, or whose ids are not those that Python's `tokenizers` gives them. */
-  constructor(part: unknown, place: string, model: Model, normalizer: Normalizer | undefined) {
+  constructor(part: unknown, place: string, vocabulary: Vocabulary, normalizer: Normalizer | undefined) {
     this.#normalizer = normalizer;
     const tokens = readPart(z.array(addedTokenSchema), part, place).filter(({ content }) => content !== "");
-    const ids = assignIds(tokens, place, model);
+    const ids = assignIds(tokens, place, vocabulary);
     // Of two entries with one id the last counts.
     const lasting = new Map(tokens.map((token) => [ids.get(token.content) ?? 0, token]));
     for (const [id, token] of lasting) this.#add(id, token, place);
@@ -63,12 +62,12 @@ export class AddedTokens {
  * The ids of the contents. The order of the tokens decides, not what the file says: known ones keep their ids, others
  * follow those of the model one by one.
  */
-function assignIds(tokens: readonly AddedToken[], place: string, model: Model): Map<string, number> {
+function assignIds(tokens: readonly AddedToken[], place: string, vocabulary: Vocabulary): Map<string, number> {
   const ids = new Map<string, number>();
-  let next = model.size;
+  let next = vocabulary.tokens.size;
   for (const { content, id: said } of tokens) {
     checkToken(content, place);
-    const id = ids.get(content) ?? model.ids.get(content) ?? next++;
+    const id = ids.get(content) ?? vocabulary.ids.get(content) ?? next++;
     if (id !== said || !isId(id)) {
       throw new UserError(
         `${place}: ${shown(content)} has the id ${said}, but in the order of the tokens it gets ${id}, also in Python`,

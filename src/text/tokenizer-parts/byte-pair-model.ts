@@ -30,7 +30,7 @@ const NONE = -1;
  * becomes one symbol, again and again.
  */
 export class BytePairModel implements Model {
-  readonly #vocabulary: Vocabulary;
+  readonly vocabulary: Vocabulary;
   readonly #options: z.infer<typeof bytePairSchema>;
   readonly #unknown: number | undefined;
   /** The rank of the merge of two symbols, and by rank the symbol that comes of it. */
@@ -44,27 +44,15 @@ export class BytePairModel implements Model {
     this.#options = readPart(bytePairSchema, part, place);
     const { dropout, merges, unk_token } = this.#options;
     if (dropout != null && dropout !== 0) throw unsupported(`${place}.dropout`, "leaving out merges at random");
-    this.#vocabulary = readVocabulary(this.#options["vocab"], `${place}.vocab`);
-    this.#unknown = unk_token == null ? undefined : this.ids.get(unk_token);
+    this.vocabulary = readVocabulary(this.#options["vocab"], `${place}.vocab`);
+    this.#unknown = unk_token == null ? undefined : this.vocabulary.ids.get(unk_token);
     const pairs = readMerges(merges, `${place}.merges`);
     this.#ranks = new PairTable(pairs.length);
     this.#merged = Int32Array.from(pairs, ([left, right], rank) => this.#addMerge(left, right, rank, place));
   }
 
-  get ids(): ReadonlyMap<string, number> {
-    return this.#vocabulary.ids;
-  }
-
-  get size(): number {
-    return this.ids.size;
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#vocabulary.tokens.get(id);
-  }
-
   encode(piece: string, to: IdList): void {
-    const whole = this.#options.ignore_merges === true ? this.ids.get(piece) : undefined;
+    const whole = this.#options.ignore_merges === true ? this.vocabulary.ids.get(piece) : undefined;
     if (whole !== undefined) {
       to.push(whole);
       return;
@@ -75,8 +63,8 @@ export class BytePairModel implements Model {
 
   #addMerge(left: string, right: string, rank: number, place: string): number {
     const prefix = this.#options.continuing_subword_prefix ?? "";
-    const [leftId, rightId] = [this.ids.get(left), this.ids.get(right)];
-    const merged = this.ids.get(left + right.slice(prefix.length));
+    const [leftId, rightId] = [this.vocabulary.ids.get(left), this.vocabulary.ids.get(right)];
+    const merged = this.vocabulary.ids.get(left + right.slice(prefix.length));
     if (leftId === undefined || rightId === undefined || merged === undefined) {
       throw new UserError(
         `${place}.merges.${rank}: ${shown(left)} and ${shown(right)} with what they make are not all in the vocabulary`,
@@ -136,13 +124,14 @@ export class BytePairModel implements Model {
       const start = position === 0 ? "" : (continuing_subword_prefix ?? "");
       position += character.length;
       const symbol = start + character + (position === piece.length ? (end_of_word_suffix ?? "") : "");
-      const id = this.ids.get(symbol);
+      const id = this.vocabulary.ids.get(symbol);
       if (id !== undefined) {
         flush();
         symbols.push(id);
         continue;
       }
-      const bytes = byte_fallback === true ? byteTokens(symbol).map((byte) => this.ids.get(byte)) : [undefined];
+      const bytes =
+        byte_fallback === true ? byteTokens(symbol).map((byte) => this.vocabulary.ids.get(byte)) : [undefined];
       if (bytes.every((byte) => byte !== undefined)) {
         symbols.push(...bytes);
         continue;
@@ -174,13 +163,13 @@ export class BytePairModel implements Model {
       yield piece;
       return;
     }
-    this.#neighbours ??= neighboursIn(this.ids.keys());
+    this.#neighbours ??= neighboursIn(this.vocabulary.ids.keys());
     let start = 0;
     let position = 0;
     let before: string | undefined;
     for (const character of piece) {
       // Beside a character that is no token stands a symbol of another text.
-      const known = this.ids.has(character) ? character : undefined;
+      const known = this.vocabulary.ids.has(character) ? character : undefined;
       if (before !== undefined && known !== undefined && this.#apart(before, known)) {
         yield piece.slice(start, position);
         start = position;

@@ -6,15 +6,13 @@ import { BytePairModel } from "./byte-pair-model.ts";
 import type { IdList } from "./id-list.ts";
 import { unsupported } from "./part.ts";
 import { UnigramModel } from "./unigram-model.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 import { WordLevelModel } from "./word-level-model.ts";
 import { WordPieceModel } from "./word-piece-model.ts";
 
 export interface Model {
-  /** The ids of the tokens. Of several tokens with one text the last counts. */
-  readonly ids: ReadonlyMap<string, number>;
-  /** The number of its tokens, after which those of added ones are counted. */
-  readonly size: number;
-  tokenOf(id: number): string | undefined;
+  /** Its tokens; the ids of added ones are counted on from their number. */
+  readonly vocabulary: Vocabulary;
   /**
    * Adds the ids of a piece, which is not empty.
    *

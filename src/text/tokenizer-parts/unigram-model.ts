@@ -5,7 +5,7 @@ import type { Model } from "./model.ts";
 import { PairTable } from "./pair-table.ts";
 import { byteTokens, readPart } from "./part.ts";
 import { PieceCache } from "./piece-cache.ts";
-import { checkToken } from "./vocabulary.ts";
+import { checkToken, type Vocabulary } from "./vocabulary.ts";
 
 const unigramSchema = z.looseObject({
   unk_id: z.int().nonnegative().nullish(),
@@ -18,8 +18,8 @@ const UNKNOWN_PENALTY = 10;
 
 /** SentencePiece's Unigram: of all divisions of a piece into tokens, the one with the highest sum of scores. */
 export class UnigramModel implements Model {
-  readonly ids: ReadonlyMap<string, number>;
-  readonly #tokens: readonly string[];
+  /** Of several tokens with one text the last has its id. */
+  readonly vocabulary: Vocabulary;
   readonly #scores: Float64Array;
   readonly #unknown: number | undefined;
   readonly #unknownScore: number;
@@ -32,22 +32,14 @@ export class UnigramModel implements Model {
     if (unk_id != null && unk_id >= vocab.length) {
       throw new UserError(`${place}.unk_id: ${unk_id} is the id of none of the ${vocab.length} tokens`);
     }
-    this.#tokens = vocab.map(([token]) => token);
-    for (const token of this.#tokens) checkToken(token, `${place}.vocab`);
+    const tokens = vocab.map(([token]) => token);
+    for (const token of tokens) checkToken(token, `${place}.vocab`);
     this.#scores = Float64Array.from(vocab, ([, score]) => score);
-    this.ids = new Map(this.#tokens.map((token, id) => [token, id]));
-    this.#trie = new Trie(this.ids);
+    this.vocabulary = { ids: new Map(tokens.map((token, id) => [token, id])), tokens: new Map(tokens.entries()) };
+    this.#trie = new Trie(this.vocabulary.ids);
     this.#unknown = unk_id ?? undefined;
     this.#unknownScore = this.#scores.reduce((one, other) => Math.min(one, other), Infinity) - UNKNOWN_PENALTY;
     this.#byteFallback = byte_fallback;
-  }
-
-  get size(): number {
-    return this.#tokens.length;
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#tokens[id];
   }
 
   encode(piece: string, to: IdList): void {
@@ -56,8 +48,9 @@ export class UnigramModel implements Model {
 
   readonly #encodeWhole = (piece: string, to: IdList): void => {
     for (const token of this.#bestTokens(piece)) {
-      const id = this.ids.get(token);
-      const bytes = id === undefined && this.#byteFallback ? byteTokens(token).map((byte) => this.ids.get(byte)) : [id];
+      const id = this.vocabulary.ids.get(token);
+      const bytes =
+        id === undefined && this.#byteFallback ? byteTokens(token).map((byte) => this.vocabulary.ids.get(byte)) : [id];
       if (bytes.every((byte) => byte !== undefined)) for (const byte of bytes) to.push(byte);
       else to.push(this.#unknownId(token));
     }

@@ -9,29 +9,17 @@ const wordLevelSchema = z.looseObject({ unk_token: z.string().default("<unk>") }
 
 /** Every piece is one token, or unknown. */
 export class WordLevelModel implements Model {
-  readonly #vocabulary: Vocabulary;
+  readonly vocabulary: Vocabulary;
   readonly #unknown: string;
 
   constructor(part: unknown, place: string) {
     const options = readPart(wordLevelSchema, part, place);
-    this.#vocabulary = readVocabulary(options["vocab"], `${place}.vocab`);
+    this.vocabulary = readVocabulary(options["vocab"], `${place}.vocab`);
     this.#unknown = options.unk_token;
   }
 
-  get ids(): ReadonlyMap<string, number> {
-    return this.#vocabulary.ids;
-  }
-
-  get size(): number {
-    return this.ids.size;
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#vocabulary.tokens.get(id);
-  }
-
   encode(piece: string, to: IdList): void {
-    const id = this.ids.get(piece) ?? this.ids.get(this.#unknown);
+    const id = this.vocabulary.ids.get(piece) ?? this.vocabulary.ids.get(this.#unknown);
     if (id === undefined) {
       throw new UserError(
         `${shown(piece)} is not in the tokenizer's vocabulary, and the unknown token ${shown(this.#unknown)} neither, ` +

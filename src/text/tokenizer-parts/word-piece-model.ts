@@ -14,27 +14,18 @@ const wordPieceSchema = z.looseObject({
 
 /** BERT's WordPiece: the longest token with which a word begins, then the longest with which the rest does, and so on. */
 export class WordPieceModel implements Model {
-  readonly #vocabulary: Vocabulary;
+  readonly vocabulary: Vocabulary;
   readonly #options: z.infer<typeof wordPieceSchema>;
   readonly #longest: number;
   readonly #cache = new PieceCache();
 
   constructor(part: unknown, place: string) {
     this.#options = readPart(wordPieceSchema, part, place);
-    this.#vocabulary = readVocabulary(this.#options["vocab"], `${place}.vocab`);
-    this.#longest = Array.from(this.ids.keys()).reduce((longest, { length }) => Math.max(longest, length), 0);
-  }
-
-  get ids(): ReadonlyMap<string, number> {
-    return this.#vocabulary.ids;
-  }
-
-  get size(): number {
-    return this.ids.size;
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#vocabulary.tokens.get(id);
+    this.vocabulary = readVocabulary(this.#options["vocab"], `${place}.vocab`);
+    this.#longest = Array.from(this.vocabulary.ids.keys()).reduce(
+      (longest, { length }) => Math.max(longest, length),
+      0,
+    );
   }
 
   encode(piece: string, to: IdList): void {
@@ -52,8 +43,8 @@ export class WordPieceModel implements Model {
     for (let start = 0; start < word.length; ) {
       const prefix = start === 0 ? "" : this.#options.continuing_subword_prefix;
       let end = Math.min(word.length, start + this.#longest);
-      let id = this.ids.get(prefix + word.slice(start, end));
-      while (id === undefined && end > start) id = this.ids.get(prefix + word.slice(start, --end));
+      let id = this.vocabulary.ids.get(prefix + word.slice(start, end));
+      while (id === undefined && end > start) id = this.vocabulary.ids.get(prefix + word.slice(start, --end));
       if (id === undefined || end === start) return;
       ids.push(id);
       start = end;
@@ -62,7 +53,7 @@ export class WordPieceModel implements Model {
   }
 
   #unknown(word: string): number {
-    const id = this.ids.get(this.#options.unk_token);
+    const id = this.vocabulary.ids.get(this.#options.unk_token);
     if (id !== undefined) return id;
     throw new UserError(
       `The word ${shown(word)} is not in the tokenizer's vocabulary, and the unknown token ` +
