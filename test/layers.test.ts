@@ -7,26 +7,8 @@ import { expect, it } from "vitest";
 
 const source = fileURLToPath(new URL("../src/", import.meta.url));
 
-const EVERYTHING_BELOW = [
-  "tensor",
-  "runtime",
-  "nn",
-  "model",
-  "growth",
-  "cluster",
-  "formats",
-  "text",
-  "inference",
-  "optimizer",
-  "configuration",
-  "data",
-  "checkpoint",
-  "training",
-  "analysis",
-] as const;
-
-/** What each folder may use, in the order of the README's table. Files of `src` itself may be used by all. */
-const uses: Readonly<Record<string, readonly string[]>> = {
+/** What each folder of the library's core may use. Files of `src` itself may be used by all. */
+const core: Readonly<Record<string, readonly string[]>> = {
   tensor: [],
   runtime: ["tensor"],
   nn: ["tensor"],
@@ -56,17 +38,44 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "checkpoint",
   ],
   analysis: ["tensor", "runtime", "nn", "model", "growth", "text", "inference", "optimizer", "training"],
+};
+
+const wholeCore = Object.keys(core);
+
+const coreBut = (...others: readonly string[]) => wholeCore.filter((folder) => !others.includes(folder));
+
+/** What each folder may use, in the order of the architecture page's table. */
+const uses: Readonly<Record<string, readonly string[]>> = {
+  ...core,
   published: ["tensor", "nn", "model", "growth", "formats", "text", "configuration", "data", "checkpoint", "training"],
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "inference"],
   generation: ["tensor", "runtime", "nn", "model", "text", "inference"],
   http: ["formats"],
   server: ["evaluation", "generation", "text", "http"],
   "studio-server": ["model", "formats", "text", "configuration", "data", "checkpoint", "training", "http"],
-  lab: EVERYTHING_BELOW,
-  cli: [...EVERYTHING_BELOW, "published", "evaluation", "generation", "http", "server", "studio-server", "lab"],
+  "lab/report": [],
+  "lab/study": [...coreBut("cluster"), "lab/report"],
+  "lab/benchmark": [...coreBut("cluster", "text"), "lab/report"],
+  cli: [
+    ...wholeCore,
+    "published",
+    "evaluation",
+    "generation",
+    "http",
+    "server",
+    "studio-server",
+    "lab/report",
+    "lab/study",
+    "lab/benchmark",
+  ],
 };
 
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+
+/** The folder of a file, which of the lab is one of its parts; none for files of `src` itself. */
+function folderOf(file: string): string | undefined {
+  return /^(lab\/[^/]+|[^/]+)\//.exec(file)?.[1];
+}
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(source, file), "utf8");
@@ -76,16 +85,16 @@ function importsOf(file: string): string[] {
 }
 
 it("knows every folder", () => {
-  const folders = new Set(files.filter((file) => file.includes("/")).map((file) => file.split("/")[0]));
+  const folders = new Set(files.map(folderOf).filter((folder) => folder !== undefined));
   expect(folders).toEqual(new Set(Object.keys(uses)));
 });
 
 it("lets a folder use only those above it", () => {
   const wrong = files.flatMap((file) => {
-    const folder = file.includes("/") ? file.split("/")[0] : undefined;
+    const folder = folderOf(file);
     if (folder === undefined) return [];
     return importsOf(file)
-      .map((used) => ({ file, used, of: used.includes("/") ? used.split("/")[0] : undefined }))
+      .map((used) => ({ file, used, of: folderOf(used) }))
       .filter(({ of }) => of !== undefined && of !== folder && uses[folder]?.includes(of) !== true);
   });
   expect(wrong).toEqual([]);
