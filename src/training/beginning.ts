@@ -184,7 +184,6 @@ function rewound(state: ModelState): ModelState {
   };
 }
 
-/** A value as a file would give it back: without keys that are undefined. */
 /** Checks growth that is to come, before any time is spent on it. Throws a `UserError`. */
 export function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
   for (const plan of plans) {

@@ -20,6 +20,7 @@ import {
 import type { MutationSubject } from "./mutation-trials.ts";
 import { ROOT } from "./program.ts";
 import { writePublished } from "./published.ts";
+import { markSpaces } from "./sentence-piece.ts";
 
 const fixture = (name: string) => join(ROOT, "test/fixtures", name);
 const PUBLISHED = "tokenformer-l2-norm-gelu";
@@ -118,13 +119,7 @@ const publishedJson: Maker = async (folder) => {
 };
 
 const sentencePiece = {
-  normalizer: {
-    type: "Sequence",
-    normalizers: [
-      { type: "Prepend", prepend: "▁" },
-      { type: "Replace", pattern: { String: " " }, content: "▁" },
-    ],
-  },
+  normalizer: markSpaces,
   pre_tokenizer: null,
   decoder: {
     type: "Sequence",

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CharacterTokenizer, loadTokenizer, longestTokenBytes, trainBytePairEncoding } from "../../src/text/index.ts";
+import { markSpaces } from "../support/sentence-piece.ts";
 
 const bytePairs = trainBytePairEncoding("the whale, the whale. größer, größer 🙂🙂 ".repeat(20), {
   vocabularySize: 300,
@@ -18,13 +19,7 @@ const changed = (parts: object, model: object = {}) => {
 /** As those of SentencePiece: characters with a mark for spaces, and bytes for all others. */
 const sentencePieces = {
   added_tokens: [],
-  normalizer: {
-    type: "Sequence",
-    normalizers: [
-      { type: "Prepend", prepend: "▁" },
-      { type: "Replace", pattern: { String: " " }, content: "▁" },
-    ],
-  },
+  normalizer: markSpaces,
   pre_tokenizer: null,
   post_processor: null,
   decoder: null,

@@ -10,6 +10,7 @@ import { JsonTokenizer, piecesOf } from "../../src/text/json-tokenizer.ts";
 import { StreamDecoder } from "../../src/text/stream-decoder.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { hashTokenizer, readTokenizer } from "../../src/text/tokenizer-file.ts";
+import { markSpaces } from "../support/sentence-piece.ts";
 
 /** The first id after those of the model: 256 bytes and 13 merges. */
 const END = 269;
@@ -28,13 +29,7 @@ function neoxLike(): Record<string, unknown> {
 /** A tokenizer like Llama's: words marked by "▁", and bytes as tokens of their own. */
 const llamaLike = {
   added_tokens: [],
-  normalizer: {
-    type: "Sequence",
-    normalizers: [
-      { type: "Prepend", prepend: "▁" },
-      { type: "Replace", pattern: { String: " " }, content: "▁" },
-    ],
-  },
+  normalizer: markSpaces,
   pre_tokenizer: null,
   post_processor: null,
   decoder: {
