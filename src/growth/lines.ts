@@ -1,5 +1,6 @@
 /** Arrays with other entries along an axis, each made of the old ones. */
 
+import { elementCount } from "../element-count.ts";
 import type { Random } from "../random.ts";
 import type { HostArray } from "./state.ts";
 
@@ -12,8 +13,8 @@ export interface Line {
 /** The array with the entries along `axis` that `lines` say. */
 export function relined(array: HostArray, axis: number, lines: readonly Line[], random: Random): HostArray {
   const old = array.shape[axis] ?? 0;
-  const inner = sizeOf(array.shape.slice(axis + 1));
-  const outer = sizeOf(array.shape.slice(0, axis));
+  const inner = elementCount(array.shape.slice(axis + 1));
+  const outer = elementCount(array.shape.slice(0, axis));
   const means = lines.some(({ of }) => of === "mean") ? meansAlong(array.data, outer, old, inner) : undefined;
   const data = new Float32Array(outer * lines.length * inner);
   let next = 0;
@@ -71,8 +72,4 @@ export function repeated(units: readonly Line[], channels: number): Line[] {
       factor,
     })),
   );
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, n) => product * n, 1);
 }

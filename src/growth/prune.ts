@@ -5,6 +5,7 @@
  * Shapes: P parameter tokens of a site, D channels.
  */
 
+import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import { type Complete, type Site, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
 import { required } from "../required.ts";
@@ -172,7 +173,7 @@ function withKeptRows(arrays: ReadonlyMap<string, HostArray>, cuts: readonly Cut
 
 function rowsOf({ shape, data }: HostArray, rows: readonly number[]): HostArray {
   const [, ...rest] = shape;
-  const columns = rest.reduce((product, n) => product * n, 1);
+  const columns = elementCount(rest);
   const kept = new Float32Array(rows.length * columns);
   for (const [to, from] of rows.entries()) kept.set(data.subarray(from * columns, (from + 1) * columns), to * columns);
   return { shape: [rows.length, ...rest], data: kept };

@@ -1,5 +1,6 @@
 /** All that training changes, as plain data on the host: what a checkpoint holds and what growth transforms. */
 
+import { elementCount } from "../element-count.ts";
 import { type Complete, sitesOf, withSites } from "../model/index.ts";
 
 /** A float32 array with a shape, row-major. */
@@ -95,7 +96,7 @@ export function advanceRamps(
 /** The array in a shape that is nowhere smaller, with zeros behind what there was along each axis. Of one or two axes. */
 export function padded({ shape: old, data }: HostArray, shape: readonly number[]): HostArray {
   const columns = (of: readonly number[]) => of[1] ?? 1;
-  const larger = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  const larger = new Float32Array(elementCount(shape));
   for (let row = 0; row < (old[0] ?? 1); row++) {
     larger.set(data.subarray(row * columns(old), (row + 1) * columns(old)), row * columns(shape));
   }

@@ -1,5 +1,6 @@
 /** From a configuration to a model, its sizes, its parameters and its costs. */
 
+import { elementCount } from "../element-count.ts";
 import { CacheTrace, type Model, type ParameterSpec, PresentCache, Scope } from "../nn/index.ts";
 import { concreteShape, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
 import { bigram } from "./bigram.ts";
@@ -110,7 +111,7 @@ export interface ParameterCounts {
 export function countParameters(config: Complete): ParameterCounts {
   const counts = { embedding: 0, attention: 0, feedForward: 0, norms: 0, output: 0 };
   for (const { name, size } of parametersOf(config)) {
-    counts[groupOf(name)] += size.reduce((product, n) => product * n, 1);
+    counts[groupOf(name)] += elementCount(size);
   }
   return { ...counts, total: Object.values(counts).reduce((sum, n) => sum + n) };
 }

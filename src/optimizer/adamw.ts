@@ -6,6 +6,7 @@
  * get Adam's bias correction from their own first step on, and frozen rows stay untouched.
  */
 
+import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import type { Generation, Moments, TrainerState } from "../growth/index.ts";
 import { downloadArrays, scalar, type Tensors, uploadArrays } from "../inference/index.ts";
@@ -241,7 +242,7 @@ export function rowUpdates(
   { beta1, beta2 }: AdamWOptions,
 ): RowUpdate[] {
   const [rows = 1, ...rest] = shape;
-  const columns = rest.reduce((product, n) => product * n, 1);
+  const columns = elementCount(rest);
   const groups: readonly Omit<Generation, "init">[] = generations(name) ?? [
     { tokens: rows, updates, born: 0, frozenUntil: 0 },
   ];
@@ -363,7 +364,7 @@ export class GraphOptimizer implements Optimizer {
 function rowInputs(spec: ParameterSpec, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
   const { name } = spec;
   const [rows = 1, ...rest] = shape;
-  const columns = rest.reduce((product, n) => product * n, 1);
+  const columns = elementCount(rest);
   const [correction1, correction2] = [new Float32Array(rows), new Float32Array(rows)];
   for (const group of rowUpdates(spec, shape, step, options)) {
     correction1.fill(group.rate * group.correction1, group.start / columns, group.end / columns);

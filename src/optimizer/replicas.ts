@@ -6,6 +6,7 @@
  * Two replicas with one thread each share nothing but weights and gradients, once a step.
  */
 
+import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { scalarOf, type Tensors, type TokenBatch } from "../inference/index.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
@@ -111,7 +112,7 @@ export class Replicas {
 
   /** Memory with weights of the state's device, whatever their sizes: for `use`, or to be freed. */
   async prepare(parameters: Tensors): Promise<Memory> {
-    const sizes = [...parameters.values()].map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+    const sizes = [...parameters.values()].map(({ shape }) => elementCount(shape));
     const length = sizes.reduce((sum, size) => sum + size, 0);
     const shared = { weights: sharedArray(length), gradients: this.#members.map(() => sharedArray(length)) };
     const exchange: GiveParameters = { names: this.#names, shared: shared.weights, adding: false };

@@ -5,6 +5,7 @@
  */
 
 import { type Communicator, sharedArray, sumNumbers } from "../cluster/portable.ts";
+import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeQuietly } from "../freeing.ts";
 import type { HostArray, Moments } from "../growth/index.ts";
 import { type Tensors, uploadArrays } from "../inference/index.ts";
@@ -104,7 +105,7 @@ export class ShardedOptimizer implements Optimizer {
       const arrays = new Map(
         [...parameters].map(([name, { shape }]) => [
           name,
-          { shape, data: new Float32Array(wanted ? count(shape) : 0) },
+          { shape, data: new Float32Array(wanted ? elementCount(shape) : 0) },
         ]),
       );
       for (const bucket of division.buckets) {
@@ -135,7 +136,7 @@ export class ShardedOptimizer implements Optimizer {
   }
 
   #division(parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>): Division {
-    const lengths = new Map(this.#specs.map(({ name }) => [name, count(required(parameters, name).shape)]));
+    const lengths = new Map(this.#specs.map(({ name }) => [name, elementCount(required(parameters, name).shape)]));
     return divisionOf(lengths, this.#communicator, this.#bucketLength);
   }
 
@@ -233,8 +234,4 @@ function place(shared: Float32Array, range: Bucket, arrays: ReadonlyMap<string, 
     if (from < to) data.set(shared.subarray(from - range.start, to - range.start), from - offset);
     offset += data.length;
   }
-}
-
-function count(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

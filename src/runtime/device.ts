@@ -1,5 +1,6 @@
 /** Devices: compile programs, keep buffers, run. */
 
+import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
 import { type DataType, emitWith, type Graph, inputName, type Precision, type Quantization } from "../tensor/index.ts";
@@ -172,7 +173,7 @@ export class Device {
 
   /** Zeros on the host, in the device's thread: an array for kernels, which can be given to programs. */
   async allocate(shape: readonly number[]): Promise<DeviceTensor> {
-    const length = shape.reduce((product, size) => product * size, 1);
+    const length = elementCount(shape);
     return { id: await this.#connection.request("allocate", { length, shape }), dtype: "float32", shape };
   }
 

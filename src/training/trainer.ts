@@ -1,6 +1,7 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
 import type { Communicator } from "../cluster/portable.ts";
+import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Generation, type HostArray, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
@@ -413,5 +414,5 @@ function countsOf(state: TrainerState): Counts {
 }
 
 function zerosOf(shape: readonly number[]): HostArray {
-  return { shape, data: new Float32Array(shape.reduce((product, n) => product * n, 1)) };
+  return { shape, data: new Float32Array(elementCount(shape)) };
 }

@@ -1,8 +1,9 @@
 /** What the pickle of a PyTorch checkpoint may name, and what it makes of that: tensors within storages. */
 
 import { z } from "zod";
+import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
-import { elementCount, type SafetensorsType } from "../safetensors/safetensors-header.ts";
+import type { SafetensorsType } from "../safetensors/safetensors-header.ts";
 import { PickleFunction, PickleList } from "./pickle.ts";
 import type { Strided } from "./strided.ts";
 

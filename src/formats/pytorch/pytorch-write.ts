@@ -2,9 +2,10 @@
 
 import { PassThrough, Readable } from "node:stream";
 import * as yazl from "yazl";
+import { elementCount } from "../../element-count.ts";
 import type { StoredFloatType } from "../elements.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
-import { bytesPerElement, elementCount } from "../safetensors/safetensors-header.ts";
+import { bytesPerElement } from "../safetensors/safetensors-header.ts";
 import { type LazyTensor, storedBytes } from "../safetensors/safetensors-pieces.ts";
 import { type PickleCode, pickledCall, pickledGlobal, pickledReference, writePickle } from "./pickle-write.ts";
 

@@ -1,11 +1,12 @@
 /** Reads the checkpoints of PyTorch: zip archives since 1.6, pickles before. Storages are read by range. */
 
 import { type FileHandle, open } from "node:fs/promises";
+import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
 import { isFloat, readElements, type StoredTensor } from "../elements.ts";
 import { explainFileError } from "../files/atomic.ts";
 import { readAt } from "../files/file-range.ts";
-import { bytesPerElement, elementCount, tensorName } from "../safetensors/safetensors-header.ts";
+import { bytesPerElement, tensorName } from "../safetensors/safetensors-header.ts";
 import { listNames, type WeightFile } from "../weight-file.ts";
 import { readArchiveContents } from "./pytorch-archive.ts";
 import { endsEarly, type PyTorchContents } from "./pytorch-contents.ts";

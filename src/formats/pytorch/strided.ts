@@ -1,5 +1,7 @@
 /** Tensors as PyTorch stores them: a window into a storage that other tensors may share. */
 
+import { elementCount } from "../../element-count.ts";
+
 /** Where the elements of a tensor are: element `[i, j, …]` is at `offset + i strides[0] + j strides[1] + …`. */
 export interface Strided {
   readonly offset: number;
@@ -26,7 +28,7 @@ export function isContiguous({ shape, strides }: Strided): boolean {
 
 /** The elements row by row, from the part of the storage that the tensor covers. */
 export function gather(span: Float32Array, { shape, strides }: Strided): Float32Array {
-  const target = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  const target = new Float32Array(elementCount(shape));
   const index = shape.map(() => 0);
   let position = 0;
   for (let element = 0; element < target.length; element++) {

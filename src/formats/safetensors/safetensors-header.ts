@@ -7,6 +7,7 @@
  */
 
 import { z } from "zod";
+import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
 
 /** Bits per element of every type that the format knows. */
@@ -70,11 +71,6 @@ const entrySchema = z.object({
 /** Bytes per element of `dtype`; a fraction for the types below 8 bits. */
 export function bytesPerElement(dtype: SafetensorsType): number {
   return BITS[dtype] / 8;
-}
-
-/** The number of elements of a tensor of `shape`: 1 for a scalar, `[]`. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /**

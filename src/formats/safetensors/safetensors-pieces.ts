@@ -1,12 +1,12 @@
 /** The bytes of safetensors files, made without a second copy of the tensors in memory, or tensor by tensor. */
 
+import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
 import { bytesOf, type StoredFloatType, type StoredTensor } from "../elements.ts";
 import { narrowToBfloat16, narrowToFloat16 } from "../pytorch/half.ts";
 import {
   bytesPerElement,
   checkTensorName,
-  elementCount,
   formatHeader,
   type SafetensorsType,
   type TensorEntry,

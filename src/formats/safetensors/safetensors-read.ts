@@ -1,5 +1,6 @@
 /** Reading safetensors: the header at once, tensors one by one. */
 
+import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
 import { isReadable, readElements, type StoredTensor } from "../elements.ts";
 import type { ByteSource } from "../files/byte-source.ts";
@@ -8,7 +9,6 @@ import { listNames, type WeightFile } from "../weight-file.ts";
 import {
   bytesPerElement,
   damaged,
-  elementCount,
   LENGTH_BYTES,
   parseHeader,
   parseHeaderLength,

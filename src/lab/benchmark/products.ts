@@ -1,5 +1,6 @@
 /** The matrix products of a training step, apart from everything else in it. */
 
+import { elementCount } from "../../element-count.ts";
 import { modelOf, sizesOf } from "../../model/index.ts";
 import { Random } from "../../random.ts";
 import type { Device, DeviceTensor, Program } from "../../runtime/portable.ts";
@@ -41,7 +42,7 @@ export function productsOf({ config, batch }: Work): Product[] {
 export function productFlops({ a, b, transposeA, transposeB }: Product): number {
   const [rows = 0, inner = 0] = transposeA ? a.slice(-2).toReversed() : a.slice(-2);
   const columns = b.at(transposeB ? -2 : -1) ?? 0;
-  const leading = [a, b].map((shape) => shape.slice(0, -2).reduce((product, n) => product * n, 1));
+  const leading = [a, b].map((shape) => elementCount(shape.slice(0, -2)));
   return 2 * rows * inner * columns * Math.max(...leading);
 }
 
@@ -110,7 +111,7 @@ async function uploaded(device: Device, tensors: ReadonlyMap<string, { readonly 
   const random = Random.from("products");
   const inputs: Record<string, DeviceTensor> = {};
   for (const [name, { shape }] of tensors) {
-    const data = new Float32Array(shape.reduce((product, n) => product * n, 1)).map(() => random.uniform() - 0.5);
+    const data = new Float32Array(elementCount(shape)).map(() => random.uniform() - 0.5);
     inputs[name] = await device.upload({ dtype: "float32", shape, data });
   }
   return inputs;
