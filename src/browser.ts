@@ -6,8 +6,6 @@
  * memory, and a run begins from what `newBeginning` or `resumedBeginning` gives.
  */
 
-import { type Device, openWebDevice, type WebDeviceName, type WebDeviceOptions } from "./runtime/web.ts";
-
 export * from "./analysis/index.ts";
 export * from "./checkpoint/portable.ts";
 export * from "./configuration/index.ts";
@@ -24,24 +22,3 @@ export * from "./runtime/web.ts";
 export * from "./tensor/index.ts";
 export * from "./text/portable.ts";
 export * from "./training/portable.ts";
-
-/**
- * Opens a device in the thread of the caller, which should be a web worker's. Its event loop gets a turn after requests, so
- * that messages arrive while a model trains. Throws a `UserError` if the device cannot be had; so do requests once the GPU is
- * lost.
- * @param name default `auto`: webgpu where it works, else cpu
- */
-export function openDevice(name: WebDeviceName = "auto", options: WebDeviceOptions = {}): Promise<Device> {
-  return openWebDevice(name, options, kernels);
-}
-
-async function kernels(module: string): Promise<Readonly<Record<string, unknown>>> {
-  switch (module) {
-    case "optimizer/adamw-kernel.js":
-      return import("./optimizer/adamw-kernel.ts");
-    case "generation/cache-kernels.js":
-      return import("./generation/cache-kernels.ts");
-    default:
-      throw new Error(`internal: there are no kernels in ${module}`);
-  }
-}

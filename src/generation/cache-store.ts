@@ -6,8 +6,6 @@ import { required } from "../required.ts";
 import type { Device, DeviceTensor } from "../runtime/portable.ts";
 import type { CacheArray, MoveParameters } from "./cache-kernels.ts";
 
-const KERNELS = "generation/cache-kernels.js";
-
 /** Tokens for which there is room at first, or the whole time if that is less. */
 const SMALLEST_ROOM = 64;
 
@@ -108,6 +106,6 @@ export class CacheStore {
     const renamed = (prefix: string, arrays: readonly CacheArray[]) =>
       arrays.map((array) => ({ ...array, name: `${prefix} ${array.name}` }));
     const parameters: MoveParameters = { from: renamed("from", from.arrays), to: renamed("to", to.arrays), moves };
-    await this.#device.kernel({ module: KERNELS, name: "moveLanes", tensors: Object.fromEntries(pairs), parameters });
+    await this.#device.kernel({ kernel: "moveLanes", tensors: Object.fromEntries(pairs), parameters });
   }
 }

@@ -8,8 +8,6 @@ import { at, graph } from "../tensor/index.ts";
 import type { PassResult, RowTarget, StoreParameters } from "./cache-kernels.ts";
 import { CacheStore } from "./cache-store.ts";
 
-const KERNELS = "generation/cache-kernels.js";
-
 /** A model with its weights on a device, as `Inference` is. */
 export interface LoadedModel {
   readonly device: Device;
@@ -122,8 +120,7 @@ export class CachedModel {
         "cache.wanted": { dtype: "int32", shape: [wanted.length], data: wanted },
       },
       {
-        module: KERNELS,
-        name: "storeRows",
+        kernel: "storeRows",
         tensors: Object.fromEntries(store.tensors),
         parameters,
         outputs: this.#layers.length === 0 ? { logits: "logits" } : { logits: "logits", rows: "rows" },

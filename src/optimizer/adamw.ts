@@ -123,8 +123,6 @@ export const limitOf = ({ clip }: AdamWOptions) => (clip === 0 ? Number.POSITIVE
 /** Weight decay is for matrices: parameter tokens, weights and embeddings, not scales and biases. */
 const decays = ({ shape }: ParameterSpec) => shape.length >= 2;
 
-const KERNELS = "optimizer/adamw-kernel.js";
-
 /** The update in place, by kernels: for the CPU. */
 export class KernelOptimizer implements Optimizer {
   readonly #device: Device;
@@ -148,7 +146,7 @@ export class KernelOptimizer implements Optimizer {
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const tensors = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
     try {
-      await this.#device.kernel({ module: KERNELS, name: "accumulate", tensors, parameters: [...total.keys()] });
+      await this.#device.kernel({ kernel: "accumulate", tensors, parameters: [...total.keys()] });
       return total;
     } finally {
       await freeQuietly(() => this.#device.dispose(gradients.values()));
@@ -185,7 +183,7 @@ export class KernelOptimizer implements Optimizer {
       ...prefixed(PREFIXES.first, first),
       ...prefixed(PREFIXES.second, second),
     };
-    return { module: KERNELS, name: "adamwStep", tensors, parameters: given };
+    return { kernel: "adamwStep", tensors, parameters: given };
   }
 
   async release(): Promise<void> {}

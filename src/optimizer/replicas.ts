@@ -116,7 +116,7 @@ export class Replicas {
     const length = sizes.reduce((sum, size) => sum + size, 0);
     const shared = { weights: sharedArray(length), gradients: this.#members.map(() => sharedArray(length)) };
     const exchange: GiveParameters = { names: this.#names, shared: shared.weights, adding: false };
-    await this.#device.kernel({ ...GIVE, tensors: Object.fromEntries(parameters), parameters: exchange });
+    await this.#device.kernel({ kernel: "give", tensors: Object.fromEntries(parameters), parameters: exchange });
     const allocated = this.#members.map(({ device }) => allocatedLike(device, parameters));
     return allOrNothing(async (onFailure) => {
       for (const [index, own] of (await Promise.allSettled(allocated)).entries()) {
@@ -175,10 +175,10 @@ export class Replicas {
     const outputs = Object.fromEntries(this.#names.map((name) => [name, gradientName(name)]));
     // All requests at once: they are answered in this order.
     const weightsOf: TakeParameters = { names: this.#names, shared: shared.weights };
-    const taken = device.kernel({ ...TAKE, tensors, parameters: weightsOf });
+    const taken = device.kernel({ kernel: "take", tensors, parameters: weightsOf });
     const runs = passes.map((inputs, pass) => {
       const exchange: GiveParameters = { names: this.#names, shared: gradients, adding: pass > 0 };
-      return program.runThen({ ...inputs, ...tensors }, { ...GIVE, tensors: {}, outputs, parameters: exchange });
+      return program.runThen({ ...inputs, ...tensors }, { kernel: "give", tensors: {}, outputs, parameters: exchange });
     });
     await Promise.allSettled([taken, ...runs]);
     const [results] = await Promise.all([Promise.all(runs), taken]);
@@ -211,9 +211,6 @@ interface Member {
   readonly device: Device;
   readonly program: Program;
 }
-
-const GIVE = { module: "optimizer/exchange-kernel.js", name: "give" } as const;
-const TAKE = { module: "optimizer/exchange-kernel.js", name: "take" } as const;
 
 /** Threads of an operator where so many share the threads of a device. */
 export const threadsEach = (device: Device, count: number): number => Math.max(1, Math.floor(device.threads / count));

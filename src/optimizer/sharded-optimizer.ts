@@ -28,8 +28,6 @@ import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
 import type { OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
 import { BUCKET_LENGTH, type Bucket, type Division, divisionOf, updatesOf } from "./sharding.ts";
 
-const KERNELS = "optimizer/sharded-kernel.js";
-
 /** The name of the one tensor that holds a rank's own numbers of all parameters. */
 const OWN = "own";
 
@@ -153,13 +151,11 @@ export class ShardedOptimizer implements Optimizer {
   async #reduce(bucket: Bucket, { tensors, ...given }: Given, own: DeviceTensor): Promise<number> {
     const shared = this.#stage(bucket);
     const parameters: RangeParameters = { ...given, range: bucket, shared };
-    await this.#device.kernel({ module: KERNELS, name: "giveRange", tensors, parameters });
+    await this.#device.kernel({ kernel: "giveRange", tensors, parameters });
     await this.#communicator.reduceScatter(shared);
     const kept: OwnParameters = { at: bucket.at, shared: ownOf(bucket, shared) };
     const tensorsKept = { [OWN]: own };
-    return Number(
-      await this.#device.kernel({ module: KERNELS, name: "keepGradients", tensors: tensorsKept, parameters: kept }),
-    );
+    return Number(await this.#device.kernel({ kernel: "keepGradients", tensors: tensorsKept, parameters: kept }));
   }
 
   async #updateOwn(
@@ -187,7 +183,7 @@ export class ShardedOptimizer implements Optimizer {
       [PREFIXES.first]: required(first, OWN),
       [PREFIXES.second]: required(second, OWN),
     };
-    await this.#device.kernel({ module: KERNELS, name: "updateOwn", tensors, parameters: given });
+    await this.#device.kernel({ kernel: "updateOwn", tensors, parameters: given });
   }
 
   /** Gives all ranks the own weights of a bucket, and takes theirs. */
@@ -195,17 +191,17 @@ export class ShardedOptimizer implements Optimizer {
     const shared = this.#stage(bucket);
     const { own } = bucket;
     const parameters: RangeParameters = { ...given, others: [], range: own, shared: ownOf(bucket, shared) };
-    await this.#device.kernel({ module: KERNELS, name: "giveRange", tensors, parameters });
+    await this.#device.kernel({ kernel: "giveRange", tensors, parameters });
     await this.#communicator.allGather(shared);
     const taken: RangeParameters = { ...given, range: bucket, shared };
-    await this.#device.kernel({ module: KERNELS, name: "takeRange", tensors, parameters: taken });
+    await this.#device.kernel({ kernel: "takeRange", tensors, parameters: taken });
   }
 
   /** A bucket of what each rank has its own of. */
   async #gathered(bucket: Bucket, { tensors }: Pick<Given, "tensors">): Promise<Float32Array> {
     const shared = this.#stage(bucket);
     const parameters: OwnParameters = { at: bucket.at, shared: ownOf(bucket, shared) };
-    await this.#device.kernel({ module: KERNELS, name: "giveOwn", tensors, parameters });
+    await this.#device.kernel({ kernel: "giveOwn", tensors, parameters });
     await this.#communicator.allGather(shared);
     return shared;
   }

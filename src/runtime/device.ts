@@ -5,6 +5,7 @@ import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
 import { type DataType, emitWith, type Graph, inputName, type Precision, type Quantization } from "../tensor/index.ts";
 import { type Connection, closed } from "./connection.ts";
+import type { KernelCall } from "./kernel.ts";
 import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
 
 /** A tensor that lives on a device until it is disposed. */
@@ -24,19 +25,13 @@ export interface RunOutputs {
  * A function `(arrays, parameters) => answer` on the arrays of some tensors, which it may change in place, in the device's
  * thread. All tensors of the CPU have such arrays, elsewhere those of `allocate` and outputs that are downloaded.
  */
-export interface Kernel {
-  /** The module that exports the function: its path in this library, such as "optimizer/adamw-kernel.js", or in Node its URL. */
-  readonly module: string;
-  readonly name: string;
+export type Kernel = KernelCall & {
   /** Tensors by the names of their arrays. */
   readonly tensors: Readonly<Record<string, DeviceTensor>>;
-  readonly parameters: unknown;
-}
+};
 
 /** A kernel that takes over outputs of a run, which are freed after it: names of arrays, and which output each is. */
-export interface OutputKernel extends Kernel {
-  readonly outputs: Readonly<Record<string, string>>;
-}
+export type OutputKernel = Kernel & { readonly outputs: Readonly<Record<string, string>> };
 
 export interface CompileOptions {
   /** Threads of one operator on the CPU. Default: those of the device. */
@@ -209,9 +204,9 @@ function argumentsOf(
   return given;
 }
 
-function kernelRequest({ module, name, tensors, parameters }: Kernel): KernelRequest {
+function kernelRequest({ kernel, tensors, parameters }: Kernel): KernelRequest {
   const buffers = Object.fromEntries(Object.entries(tensors).map(([key, { id }]) => [key, id]));
-  return { module, name, buffers, parameters };
+  return { kernel, buffers, parameters };
 }
 
 /** A view would be sent with its whole buffer: a part of one is copied out. */

@@ -17,8 +17,6 @@ import { SessionHost } from "./session-host.ts";
 
 if (parentPort === null) throw new Error("internal: the worker was started as a program");
 const port = parentPort;
-/** The folder of the library, from which kernels are named. */
-const library = new URL("../", import.meta.url);
 
 const remedies: Readonly<Record<DeviceKind, string>> = {
   cpu: "",
@@ -32,7 +30,12 @@ const host: Handlers = new SessionHost({
   isBreakdown: () => false,
   provider: (kind) => kind,
   remedy: (kind) => remedies[kind],
-  kernels: (module) => import(new URL(module, library).href),
+  async ownKernel({ module, export: name }) {
+    const exported: Readonly<Record<string, unknown>> = await import(module);
+    const kernel = exported[name];
+    if (typeof kernel !== "function") throw new Error(`${module} exports no function "${name}"`);
+    return (arrays, parameters) => kernel(arrays, parameters);
+  },
 });
 
 let last: Promise<void> = Promise.resolve();

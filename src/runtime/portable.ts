@@ -12,5 +12,6 @@ export {
 } from "./device.ts";
 export { BreakdownError } from "./failures.ts";
 export { requireHalfProducts } from "./half-products.ts";
+export type { KernelExport, KernelId, KernelName } from "./kernel.ts";
 export type { DeviceKind, HostData, HostTensor } from "./protocol.ts";
 export { type MatrixLayout, type QuantizedMatrix, quantizeMatrix } from "./quantize.ts";

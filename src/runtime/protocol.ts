@@ -1,6 +1,7 @@
 /** The messages between a device and its worker. */
 
 import type { DataType, ExternalConstant } from "../tensor/index.ts";
+import type { KernelId } from "./kernel.ts";
 
 export type HostData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
@@ -27,10 +28,9 @@ export interface RunResult {
   readonly answer: unknown;
 }
 
-/** A function of a module, the buffers of the arrays that it is given, and its other argument. */
+/** A kernel, the buffers of the arrays that it is given, and its other argument. */
 export interface KernelRequest {
-  readonly module: string;
-  readonly name: string;
+  readonly kernel: KernelId;
   readonly buffers: Readonly<Record<string, number>>;
   readonly parameters: unknown;
 }

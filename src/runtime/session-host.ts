@@ -13,11 +13,13 @@
 import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
 import { UserError } from "../errors.ts";
 import { freeAll } from "../freeing.ts";
+import { kernels } from "../kernels.ts";
 import { Memo } from "../memo.ts";
 import { required } from "../required.ts";
 import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
 import { constantsOf } from "./constants.ts";
 import { explain, reasonOf } from "./failures.ts";
+import type { KernelExport, KernelFunction } from "./kernel.ts";
 import type {
   Argument,
   DeviceKind,
@@ -49,8 +51,8 @@ export interface Platform {
   provider(kind: DeviceKind): string;
   /** How to get a device that is missing. */
   remedy(kind: DeviceKind): string;
-  /** The exports of a kernel's module. */
-  kernels(module: string): Promise<Readonly<Record<string, unknown>>>;
+  /** The function of a kernel of one's own. Throws where its module has none of that name, or there are no modules to load. */
+  ownKernel(kernel: KernelExport): Promise<KernelFunction>;
 }
 
 interface Program {
@@ -241,12 +243,13 @@ export class SessionHost implements Handlers {
 
   /** What a kernel answers, given the arrays of tensors by name. */
   async #call(
-    { module, name, parameters }: Omit<KernelRequest, "buffers">,
+    { kernel, parameters }: Omit<KernelRequest, "buffers">,
     tensors: readonly (readonly [string, Tensor])[],
   ): Promise<unknown> {
-    const kernel = (await this.#platform.kernels(module))[name];
-    if (typeof kernel !== "function") throw new Error(`internal: ${module} exports no function "${name}"`);
-    return kernel(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
+    const found = typeof kernel === "string" ? kernels[kernel]() : this.#platform.ownKernel(kernel);
+    // The type of a request pairs each kernel with its parameters.
+    const call = (await found) as KernelFunction;
+    return call(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
   }
 
   #keep(tensor: Tensor): number {

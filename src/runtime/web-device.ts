@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { Device } from "./device.ts";
 import { LocalConnection } from "./local-connection.ts";
 import type { DeviceKind } from "./protocol.ts";
-import { type OnnxRuntime, type Platform, SessionHost } from "./session-host.ts";
+import { type OnnxRuntime, SessionHost } from "./session-host.ts";
 
 export const webDeviceNames = ["cpu", "wasm", "webgpu", "auto"] as const;
 
@@ -39,26 +39,24 @@ declare const crossOriginIsolated: boolean;
 declare const WebAssembly: object;
 
 /**
- * Opens a device of the browser. Throws a `UserError` if it cannot be had.
- * @param kernels modules of kernels, by their paths in this library
+ * Opens a device in the thread of the caller, which should be a web worker's. Its event loop gets a turn after requests, so
+ * that messages arrive while a model trains. Throws a `UserError` if the device cannot be had; so do requests once the GPU is
+ * lost.
+ * @param name default `auto`: webgpu where it works, else cpu
  */
-export async function openWebDevice(
-  name: WebDeviceName,
-  options: WebDeviceOptions,
-  kernels: Platform["kernels"],
-): Promise<Device> {
-  if (name === "cpu" || name === "wasm") return openWasm(options, kernels);
+export async function openDevice(name: WebDeviceName = "auto", options: WebDeviceOptions = {}): Promise<Device> {
+  if (name === "cpu" || name === "wasm") return openWasm(options);
   try {
-    return await openWebGpu(options, kernels);
+    return await openWebGpu(options);
   } catch (error) {
-    if (name === "auto" && error instanceof UserError) return openWasm(options, kernels);
+    if (name === "auto" && error instanceof UserError) return openWasm(options);
     throw error;
   }
 }
 
-async function openWasm(options: WebDeviceOptions, kernels: Platform["kernels"]): Promise<Device> {
+async function openWasm(options: WebDeviceOptions): Promise<Device> {
   const runtime = await import("onnxruntime-web/wasm");
-  const host = await openHost("cpu", runtime, options, kernels);
+  const host = await openHost("cpu", runtime, options);
   const threads = runtime.env.wasm.numThreads ?? 1;
   const description = `WebAssembly, ${threads} thread${threads === 1 ? "" : "s"}`;
   return new Device(new LocalConnection(host, { kind: "cpu", threads, description }));
@@ -67,7 +65,7 @@ async function openWasm(options: WebDeviceOptions, kernels: Platform["kernels"])
 /** ONNX Runtime keeps to one GPU device for ever, so that a lost one is lost for the thread. */
 let lostGpu: DeviceLostError | undefined;
 
-async function openWebGpu(options: WebDeviceOptions, kernels: Platform["kernels"]): Promise<Device> {
+async function openWebGpu(options: WebDeviceOptions): Promise<Device> {
   if (lostGpu !== undefined) throw lostGpu;
   // Asked for first, as ONNX Runtime's files for it are large.
   const adapter = await navigator.gpu?.requestAdapter();
@@ -77,7 +75,7 @@ async function openWebGpu(options: WebDeviceOptions, kernels: Platform["kernels"
   // Where the engine can suspend WebAssembly, half of the code and faster.
   const runtime =
     "Suspending" in WebAssembly ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/webgpu");
-  const host = await openHost("webgpu", runtime, options, kernels);
+  const host = await openHost("webgpu", runtime, options);
   const connection = new LocalConnection(host, { kind: "webgpu", threads: 1, description: describe(adapter) });
   const device = await runtime.env.webgpu.device;
   if (isGpuDevice(device)) {
@@ -93,7 +91,6 @@ async function openHost(
   device: DeviceKind,
   runtime: OnnxRuntime,
   { threads, wasmPaths }: WebDeviceOptions,
-  kernels: Platform["kernels"],
 ): Promise<SessionHost> {
   const { wasm } = runtime.env;
   if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths;
@@ -105,7 +102,9 @@ async function openHost(
     isBreakdown: (error) => error instanceof Error && error.constructor !== Error,
     provider: (kind) => (kind === "cpu" ? "wasm" : kind),
     remedy: (kind) => remedies[kind],
-    kernels,
+    ownKernel: async ({ module }) => {
+      throw new Error(`${module}: kernels of one's own run in Node alone`);
+    },
   });
   await host.open({ device, threads: wasm.numThreads });
   return host;

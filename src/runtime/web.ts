@@ -4,7 +4,7 @@ export { BreakdownError } from "./failures.ts";
 export * from "./portable.ts";
 export {
   DeviceLostError,
-  openWebDevice,
+  openDevice,
   type WebDeviceName,
   type WebDeviceOptions,
   webDeviceNames,

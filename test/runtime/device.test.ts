@@ -123,6 +123,7 @@ describe("another device", () => {
 describe("kernels", () => {
   let folder = "";
   let module = "";
+  const own = (name: string) => ({ module, export: name });
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "tokenformer-kernel-"));
     const file = join(folder, "kernel.mjs");
@@ -138,7 +139,7 @@ describe("kernels", () => {
 
   it("change tensors in place and answer", async () => {
     const x = await device().upload(vector(1, 2, 3));
-    expect(await device().kernel({ module, name: "scale", tensors: { x }, parameters: 10 })).toBe(3);
+    expect(await device().kernel({ kernel: own("scale"), tensors: { x }, parameters: 10 })).toBe(3);
     expect((await device().download(x)).data).toEqual(new Float32Array([10, 20, 30]));
     const program = await device().compile(doubler, { download: ["y"] });
     expect(entry((await program.run({ x })).values, "y").data).toEqual(new Float32Array([20, 40, 60]));
@@ -146,7 +147,7 @@ describe("kernels", () => {
 
   it("take over outputs of a run", async () => {
     const program = await device().compile(doubler, { download: [] });
-    const kernel = { module, name: "scale", tensors: {}, outputs: { x: "y" }, parameters: 10 };
+    const kernel = { kernel: own("scale"), tensors: {}, outputs: { x: "y" }, parameters: 10 };
     const x = vector(1, 2, 3);
     expect(await program.runThen({ x }, kernel)).toEqual({ values: {}, tensors: {}, answer: 3 });
     await expect(program.runThen({ x }, { ...kernel, outputs: { x: "z" } })).rejects.toThrow(/nothing named z$/);
@@ -155,8 +156,7 @@ describe("kernels", () => {
   it("get a view without the rest of its buffer", async () => {
     expect(
       await device().kernel({
-        module,
-        name: "bytes",
+        kernel: own("bytes"),
         tensors: { x: await device().upload(part) },
         parameters: undefined,
       }),
@@ -166,21 +166,21 @@ describe("kernels", () => {
   it("leave earlier downloads alone", async () => {
     const x = await device().upload(vector(1, 2));
     const before = await device().download(x);
-    await device().kernel({ module, name: "scale", tensors: { x }, parameters: 10 });
+    await device().kernel({ kernel: own("scale"), tensors: { x }, parameters: 10 });
     expect(before.data).toEqual(new Float32Array([1, 2]));
   });
 
   it("report what they throw, and that they do not exist", async () => {
-    await expect(device().kernel({ module, name: "fail", tensors: {}, parameters: undefined })).rejects.toThrow(
+    await expect(device().kernel({ kernel: own("fail"), tensors: {}, parameters: undefined })).rejects.toThrow(
       "the kernel failed",
     );
-    await expect(device().kernel({ module, name: "none", tensors: {}, parameters: undefined })).rejects.toThrow(
+    await expect(device().kernel({ kernel: own("none"), tensors: {}, parameters: undefined })).rejects.toThrow(
       /exports no function "none"$/,
     );
   });
 
   it("refuse parameters that cannot be sent, and work on", async () => {
-    await expect(device().kernel({ module, name: "scale", tensors: {}, parameters: () => 1 })).rejects.toThrow(
+    await expect(device().kernel({ kernel: own("scale"), tensors: {}, parameters: () => 1 })).rejects.toThrow(
       "could not be cloned",
     );
     await expect(device().upload(vector(1))).resolves.toMatchObject({ shape: [1] });

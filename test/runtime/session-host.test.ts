@@ -35,7 +35,7 @@ it("tries again what was not compiled, and frees all sessions though one cannot 
     isBreakdown: () => false,
     provider: (kind) => kind,
     remedy: () => "",
-    kernels: async () => ({}),
+    ownKernel: () => Promise.reject(new Error("there are no kernels of its own")),
   });
   const tensor = { dtype: "float32", shape: [1], data: Float32Array.of(1) } as const;
   await expect(host.open({ device: "webgpu", threads: 1 })).rejects.toThrow("no memory for a session");
