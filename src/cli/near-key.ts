@@ -48,7 +48,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "training.schedule": ["lrscheduler", "lrschedulertype", "lrdecaystyle", "scheduler", "decaylr"],
   "training.warmup": ["warmupiters", "warmupsteps", "warmupratio"],
   "training.precision": ["dtype", "torchdtype", "fp16", "amp"],
-  "training.decayFraction": ["decay"],
+  "training.decayFraction": ["decay", "cooldownfraction"],
   "training.epsilon": ["eps", "adamepsilon"],
   "training.beta1": ["adambeta1", "betas"],
   "training.beta2": ["adambeta2"],

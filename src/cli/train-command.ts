@@ -11,6 +11,7 @@ import type { LockedFolder } from "../formats/index.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
 import { lockRun, train } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
+import { cooldownLength, cooledDown } from "./cooldown.ts";
 import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { dataOf, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
@@ -33,6 +34,7 @@ interface Options extends RankOptions {
   readonly resume: boolean;
   readonly from?: string;
   readonly restart: boolean;
+  readonly cooldown?: string | true;
   readonly tokenizer?: string;
   readonly json: boolean;
 }
@@ -60,6 +62,10 @@ export function trainCommand(): Command {
     .option("--resume", "go on from the checkpoint in --out", false)
     .option("--from <run>", "start a new run from this one: its weights, optimiser state, tokenizer, model and step")
     .option("--restart", "with --from: from step 0, with fresh optimiser state, as for fine-tuning", false)
+    .option(
+      "--cooldown [length]",
+      "with --from: end the run with a learning rate that falls to 0 by 1 - √, over 20% of all updates, another share, or a number of updates",
+    )
     .option(
       "--tokenizer <choice>",
       '"character", "character+unknown", "bpe:1024", or a tokenizer.json (default: the configuration\'s)',
@@ -94,11 +100,14 @@ async function runTrain(given: Options): Promise<void> {
   });
 }
 
-function checkCombination({ out, resume, from, restart }: Options): void {
+function checkCombination({ out, resume, from, restart, cooldown }: Options): void {
   if (resume && out === undefined)
     throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
   if (restart && from === undefined)
     throw new UserError("--restart: needs --from, the run whose weights to start from");
+  if (cooldown === undefined) return;
+  if (from === undefined) throw new UserError("--cooldown: needs --from, the run to branch off");
+  if (restart) throw new UserError("--cooldown and --restart: a cooldown goes on from where the run is; leave one out");
 }
 
 /** What to train, on what, and from where. */
@@ -113,7 +122,7 @@ interface Begun {
 
 /** The configuration and data: of the checkpoint where one is gone on from, with the changes asked for. */
 async function beginningOf(options: Options): Promise<Begun> {
-  const { out, resume, from, restart } = options;
+  const { out, resume, from, restart, cooldown } = options;
   if (resume && out !== undefined) return resumed(options, out);
   if (from === undefined) {
     return { config: await configurationOf(options), data: dataFrom(options, { dataName: "" }), notes: [] };
@@ -125,7 +134,9 @@ async function beginningOf(options: Options): Promise<Begun> {
     notePatches(summary);
     checkTokenizer(options, summary, from);
     const start = restart ? { ...summary.config, growth: [] } : summary.config;
-    const config = await configurationOf(options, start);
+    const length = cooldown === undefined ? undefined : cooldownLength(cooldown);
+    const asked = await configurationOf(options, start);
+    const config = length === undefined ? asked : cooledDown(asked, summary, from, length);
     return { config, data: dataFrom(options, summary), from: opened, notes: [] };
   } catch (error) {
     await opened.close();

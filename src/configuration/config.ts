@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { modelSchema } from "../model/index.ts";
-import { type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
+import { decayShapeSchema, type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
 import { precisions } from "../tensor/index.ts";
 import { sequencesPerPass } from "../text/portable.ts";
 
@@ -37,6 +37,8 @@ export const trainingSchema = z.strictObject({
   precision: z.enum(precisions).default("float32"),
   /** Share of the steps over which `warmup-stable-decay` falls at the end. */
   decayFraction: z.number().gt(0).max(1).default(0.2),
+  /** How `warmup-stable-decay` falls: in a straight line, or by 1 - √, fast at first (arXiv 2405.18392). */
+  decayShape: decayShapeSchema.default("linear"),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.99),
   epsilon: z.number().positive().default(1e-8),

@@ -13,6 +13,7 @@ export {
   tokenizerSchema,
   trainingSchema,
 } from "./config.ts";
+export { COOLDOWN_SHARE, type CooldownLength, type CooldownStart, cooldownOf } from "./cooldown.ts";
 export type {
   CheckpointEvent,
   EndEvent,

@@ -12,4 +12,4 @@ export {
 export { LossScale } from "./loss-scale.ts";
 export { createOptimizer } from "./optimizer.ts";
 export { gradientName, type PassInputs, Replicas, replicasFor, split, threadsEach } from "./replicas.ts";
-export { learningRateAt, type Restart, type ScheduleOptions, scheduleSchema } from "./schedule.ts";
+export { decayShapeSchema, learningRateAt, type Restart, type ScheduleOptions, scheduleSchema } from "./schedule.ts";

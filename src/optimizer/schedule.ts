@@ -4,6 +4,9 @@ import { z } from "zod";
 
 export const scheduleSchema = z.enum(["cosine", "constant", "warmup-stable-decay"]);
 
+/** How `warmup-stable-decay` falls: in a straight line, or by 1 - √ (arXiv 2405.18392), fast at first. */
+export const decayShapeSchema = z.enum(["linear", "1-sqrt"]);
+
 export interface ScheduleOptions {
   /** Updates in all. */
   readonly steps: number;
@@ -16,6 +19,8 @@ export interface ScheduleOptions {
   readonly warmup: number;
   /** Share of the steps, at the end, over which `warmup-stable-decay` falls. */
   readonly decayFraction: number;
+  /** Default: linear. */
+  readonly decayShape?: z.infer<typeof decayShapeSchema>;
   /** Where the schedule begins again, in ascending order of their steps. */
   readonly restarts?: readonly Restart[];
 }
@@ -31,7 +36,8 @@ export interface Restart {
 }
 
 /** A schedule without restarts that begins at a step. */
-interface Phase extends Pick<ScheduleOptions, "steps" | "learningRate" | "schedule" | "warmup" | "decayFraction"> {
+interface Phase
+  extends Pick<ScheduleOptions, "steps" | "learningRate" | "schedule" | "warmup" | "decayFraction" | "decayShape"> {
   readonly start: number;
   readonly minimumLearningRate: number;
 }
@@ -53,7 +59,7 @@ export function learningRateAt(
 
 /** The phase that an update belongs to: from the last restart before it to the next one. */
 function phaseAt(step: number, options: ScheduleOptions): Phase {
-  const { restarts = [], schedule, decayFraction } = options;
+  const { restarts = [], schedule, decayFraction, decayShape = "linear" } = options;
   const begun = restarts.filter((restart) => restart.step <= step);
   const last = begun.at(-1);
   const start = last?.step ?? 0;
@@ -68,12 +74,13 @@ function phaseAt(step: number, options: ScheduleOptions): Phase {
     schedule,
     warmup: last?.warmup ?? options.warmup,
     decayFraction,
+    decayShape,
   };
 }
 
 /** The rate after `step` updates of a phase. */
 function rateWithin(step: number, phase: Phase): number {
-  const { steps, learningRate, minimumLearningRate, schedule, warmup, decayFraction } = phase;
+  const { steps, learningRate, minimumLearningRate, schedule, warmup, decayFraction, decayShape } = phase;
   if (step < warmup) return (learningRate * (step + 1)) / (warmup + 1);
   const range = learningRate - minimumLearningRate;
   switch (schedule) {
@@ -86,7 +93,7 @@ function rateWithin(step: number, phase: Phase): number {
     case "warmup-stable-decay": {
       const start = steps * (1 - decayFraction);
       const progress = step < start ? 0 : Math.min(1, (step - start) / Math.max(1, steps - start));
-      return learningRate - range * progress;
+      return learningRate - range * (decayShape === "1-sqrt" ? Math.sqrt(progress) : progress);
     }
   }
 }

@@ -27,6 +27,7 @@ const anyOptions = fc
     schedule: fc.constantFrom("cosine", "constant", "warmup-stable-decay"),
     warmup: fc.integer({ min: 0, max: 400 }),
     decayFraction: fc.double({ min: 1e-3, max: 1, noNaN: true }),
+    decayShape: fc.constantFrom("linear", "1-sqrt"),
   })
   .map(({ share, ...options }): Options => ({ ...options, minimumLearningRate: share * options.learningRate }));
 
@@ -85,6 +86,14 @@ describe("the schedules", () => {
   it("warmup-stable-decay stays and falls in a line over its last share", () => {
     const found = rates(stable, [10, 79, 80, 85, 90, 99, 100, 1000]);
     const expected = [0.8, 0.8, 0.8, 0.65, 0.5, 0.23, 0.2, 0.2];
+    found.forEach((rate, index) => {
+      expect(rate).toBeCloseTo(expected[index] ?? Number.NaN, 12);
+    });
+  });
+
+  it("warmup-stable-decay falls by 1 - √ where it is told to, fast at first", () => {
+    const found = rates({ ...stable, decayShape: "1-sqrt" }, [79, 80, 85, 99, 100, 1000]);
+    const expected = [0.8, 0.8, 0.5, 0.8 - 0.6 * Math.sqrt(0.95), 0.2, 0.2];
     found.forEach((rate, index) => {
       expect(rate).toBeCloseTo(expected[index] ?? Number.NaN, 12);
     });

@@ -1,0 +1,63 @@
+/** Cooldown branches: a run that ends with a falling learning rate, from any step of one whose rate is constant. */
+
+import { UserError } from "../errors.ts";
+import { learningRateAt } from "../optimizer/index.ts";
+import { type Config, growthPlansOf, scheduleOf } from "./config.ts";
+
+/** Updates of a cooldown: so many, or a share, above 0 and below 1, of all updates at its end. */
+export type CooldownLength = { readonly updates: number } | { readonly share: number };
+
+/** Where a run stands that is cooled down. */
+export interface CooldownStart {
+  /** The run's own configuration. */
+  readonly trunk: Config;
+  /** Updates made. */
+  readonly step: number;
+  /** Growth plans that have been applied; those to come are not the branch's. */
+  readonly growthsDone: number;
+  /** The rise of the rate after a growth, where one is under way or was. */
+  readonly rewarm?: { readonly start: number; readonly steps: number } | undefined;
+  /** What messages call the run. */
+  readonly where: string;
+}
+
+/** Rates that differ by less are equal but for rounding. */
+const TOLERANCE = 1e-9;
+
+/** Share of all updates, where nothing is said: what arXiv 2405.18392 recommends. */
+export const COOLDOWN_SHARE = 0.2;
+
+/**
+ * The configuration of a branch that goes on from a run, its rate falling from what it is there by 1 - √ to 0 (arXiv 2405.18392).
+ * It is the end of the run that has `warmup-stable-decay` from its beginning, bit for bit, so that one trunk serves many lengths.
+ * @param config of the branch but for its length and schedule
+ * @throws UserError where the run's learning rate is not at its highest there: warming up, or falling already
+ */
+export function cooldownOf(config: Config, start: CooldownStart, length: CooldownLength): Config {
+  const { trunk, step, growthsDone, rewarm, where } = start;
+  const updates =
+    "updates" in length ? length.updates : Math.max(1, Math.round((step * length.share) / (1 - length.share)));
+  const steps = step + updates;
+  const growth = growthPlansOf(config).slice(0, growthsDone);
+  // The share is of the phase that the step belongs to: the schedule may have begun again with a growth.
+  const begun = growth.findLast(({ restart }) => restart)?.step ?? 0;
+  const training: Config["training"] = {
+    ...config.training,
+    steps,
+    schedule: "warmup-stable-decay",
+    decayFraction: updates / (steps - begun),
+    decayShape: "1-sqrt",
+    minimumLearningRate: 0,
+  };
+  const cooled = { ...config, training, growth };
+  const [now, highest] = [
+    learningRateAt(step, scheduleOf(trunk), rewarm),
+    learningRateAt(step, scheduleOf({ ...cooled, training: { ...training, schedule: "constant", warmup: 0 } })),
+  ];
+  if (step === 0 || Math.abs(now - highest) > TOLERANCE * highest) {
+    throw new UserError(
+      `${where}: its learning rate is ${now.toPrecision(3)} at step ${step}, not the highest, ${highest.toPrecision(3)}; a cooldown begins where the rate is constant: train with training.schedule=constant past the warm-up, and keep training.learningRate`,
+    );
+  }
+  return cooled;
+}
