@@ -7,6 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import { messageOf } from "../errors.ts";
 import { addressedHost, isLoopback, type Listening, type ListenOptions, listen } from "../http/index.ts";
 import { apiRoutes } from "./api.ts";
+import { installedParts } from "./installed-parts.ts";
 import { Library } from "./library.ts";
 
 export interface StudioServerOptions extends ListenOptions {
@@ -22,9 +23,10 @@ export interface StudioServerOptions extends ListenOptions {
 
 export type RunningStudio = Listening;
 
-/** @throws UserError if the port cannot be had */
-export function startStudio(options: StudioServerOptions): Promise<RunningStudio> {
+/** @throws UserError if the port cannot be had, or ONNX Runtime for browsers is not there */
+export async function startStudio(options: StudioServerOptions): Promise<RunningStudio> {
   const loopback = isLoopback(options.host);
+  const parts = await installedParts(options.page);
   const app = new Hono();
   app.use(isolated);
   app.use(readOnly);
@@ -36,6 +38,7 @@ export function startStudio(options: StudioServerOptions): Promise<RunningStudio
   app.route("/api", apiRoutes(new Library(options.root, options.run)));
   app.use(cached);
   app.use(serveStatic({ root: options.page }));
+  app.route("/", parts);
   app.notFound((context) => context.json({ error: "there is no such page" }, 404));
   app.onError((error, context) => failure(error, context, options.note));
   return listen(app.fetch, options);

@@ -1,4 +1,11 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { startStudio } from "../../src/studio-server/index.ts";
+import { embeddedBook } from "../../src/text/index.ts";
+import { BUILT } from "../support/browser.ts";
+import { useSharedFolder } from "../support/folder.ts";
 import { useStudioServer } from "../support/studio-server.ts";
 
 const { ask, raw } = useStudioServer();
@@ -60,4 +67,34 @@ describe("the page", () => {
       expect(await raw("/api/runs", host)).toMatchObject({ status: host === "]:" ? 400 : 403 });
     },
   );
+});
+
+describe("a page as it is published", () => {
+  const at = useSharedFolder();
+  const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+  it("has ONNX Runtime's WebAssembly and its text from the packages they come from", async () => {
+    await mkdir(at("assets"), { recursive: true });
+    await writeFile(at("index.html"), "");
+    const options = { port: 0, host: "127.0.0.1", page: at(), root: at(), note: () => undefined };
+    const { port, close } = await startStudio(options);
+    try {
+      const get = (path: string) => fetch(`http://127.0.0.1:${port}/${path}`);
+      expect(await (await get("default.txt")).text()).toBe((await embeddedBook()).text);
+      const built = (await readdir(join(BUILT, "assets"))).filter((name) => name.endsWith(".wasm"));
+      expect(built.length).toBe(3);
+      for (const name of built) {
+        const response = await get(`assets/${name}`);
+        expect(response.headers.get("content-type")).toBe("application/wasm");
+        expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+        const expected = hashOf(await readFile(join(BUILT, "assets", name)));
+        expect(hashOf(new Uint8Array(await response.arrayBuffer())), name).toBe(expected);
+      }
+      expect((await get("assets/ort-wasm-simd-threaded.none-DcHrbrbl.wasm")).status).toBe(404);
+      expect((await get("assets/ort-wasm-simd-threaded.wasm")).status).toBe(404);
+      expect((await get("assets/ort-wasm-%2e%2e%2fpackage-DcHrbrbl.wasm")).status).toBe(404);
+    } finally {
+      await close(0);
+    }
+  });
 });
