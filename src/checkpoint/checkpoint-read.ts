@@ -7,7 +7,7 @@ import { UserError } from "../errors.ts";
 import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { type Complete, parametersOf, sites } from "../model/index.ts";
-import { loadTokenizer } from "../text/portable.ts";
+import { loadTokenizer, readSettings, SETTINGS, withSettings } from "../text/portable.ts";
 import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
 import { holdsNothing, type OpenedTensors, openTensors, readTensors } from "./checkpoint-tensors.ts";
 import { patched, patchesOf, versionOf } from "./patches.ts";
@@ -97,7 +97,10 @@ function shapesOf(model: Complete): Map<string, readonly number[]> {
 
 async function tokenizerIn(folder: CheckpointFolder) {
   const { text, name } = await readText(folder, "tokenizer.json");
-  return loadTokenizer(parseJson(text, name), name);
+  const tokenizer = loadTokenizer(parseJson(text, name), name);
+  if (!folder.has(SETTINGS)) return tokenizer;
+  const settings = await readText(folder, SETTINGS);
+  return withSettings(tokenizer, readSettings(parseJson(settings.text, settings.name), settings.name));
 }
 
 /** JSON that a schema checks. That of an older version is patched before, and a newer one is told from a damaged file. */

@@ -1,10 +1,10 @@
 /**
- * What a checkpoint is: five files with everything that a run needs to go on.
+ * What a checkpoint is: files with everything that a run needs to go on.
  *
  * - `config.json`: model, training, tokenizer and growth plans
  * - `model.safetensors`: the parameters
  * - `optimizer.safetensors`: Adam's moments, `first.<parameter>` and `second.<parameter>`
- * - `tokenizer.json`
+ * - `tokenizer.json`, and `tokenizer_config.json` where it is known how conversations become texts
  * - `training.json`: the step, the lineage of the parameter tokens, ramps, and what has been measured
  */
 
@@ -20,6 +20,7 @@ export const CHECKPOINT_FILES = [
   "model.safetensors",
   "optimizer.safetensors",
   "tokenizer.json",
+  "tokenizer_config.json",
   "training.json",
 ] as const;
 

@@ -12,6 +12,7 @@ import {
 } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { required } from "../required.ts";
+import { SETTINGS } from "../text/portable.ts";
 import type { Checkpoint, CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
 
 /** What makes the contents of files, by their names. A file's own path is for messages. */
@@ -60,6 +61,7 @@ export function summaryContents(
     "config.json": () => formatJson(config),
     "model.safetensors": (path) => safetensorsPieces(tensors, path, { metadata: { format: "tokenformer" } }),
     ...(tokenizer !== undefined && { "tokenizer.json": () => formatJson(tokenizer.toJSON()) }),
+    ...(tokenizer?.settings !== undefined && { [SETTINGS]: () => formatJson(tokenizer.settings?.json) }),
     "training.json": () => formatJson(training),
   };
 }

@@ -28,13 +28,17 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "write text that goes on from a prompt: the text on stdout, all else on stderr",
     load: async () => (await import("./sample-command.ts")).sampleCommand(),
   },
+  chat: {
+    description: "talk with a model in the terminal: what it says on stdout, all else on stderr",
+    load: async () => (await import("./chat-command.ts")).chatCommand(),
+  },
   eval: {
     description:
       "loss, perplexity and bits per byte on a text; or accuracy on a task, as lm-evaluation-harness counts it",
     load: async () => (await import("./eval-command.ts")).evalCommand(),
   },
   serve: {
-    description: "serve a model with OpenAI's completions API, until SIGTERM or Ctrl-C",
+    description: "serve a model with OpenAI's completions and chat, until SIGTERM or Ctrl-C",
     load: async () => (await import("./serve-command.ts")).serveCommand(),
   },
   studio: {

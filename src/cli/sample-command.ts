@@ -8,24 +8,19 @@ import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
-import { numberOption, wholeOption } from "./numbers.ts";
+import { wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { outputIsClosed, printJson } from "./output.ts";
+import { type Sampling, withSampling } from "./sampling-options.ts";
 import { promptFrom } from "./text-input.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
-interface Options {
+interface Options extends Sampling {
   readonly prompt: readonly string[];
   readonly promptFile: readonly string[];
   readonly tokens: number;
-  readonly temperature: number;
-  readonly topK?: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
   readonly stop: readonly string[];
   readonly context: NonNullable<GenerateOptions["atContext"]>;
-  readonly seed: number;
   readonly logprobs?: number;
   readonly quantize?: QuantizationName;
   readonly tokenizer?: string;
@@ -34,33 +29,17 @@ interface Options {
 }
 
 export const sampleCommand = () =>
-  new Command("sample")
+  withSampling(new Command("sample"))
     .argument("<run>", "folder of a run or checkpoint")
     .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
     .option("--prompt-file <file>", "a file with such a text; - reads standard input", collect, [])
     .option("--tokens <n>", "tokens to write", wholeOption("--tokens"), 200)
-    .option("--temperature <t>", "below 1 is bolder, 0 takes the most likely token", numberOption("--temperature"), 1)
-    .option("--top-k <k>", "draw among the k most likely tokens", wholeOption("--top-k"))
-    .option("--top-p <p>", "draw among the most likely tokens of this probability in all", numberOption("--top-p"), 1)
-    .option(
-      "--min-p <p>",
-      "draw among tokens with this share of the likeliest one's chance",
-      numberOption("--min-p"),
-      0,
-    )
-    .option(
-      "--repetition-penalty <r>",
-      "above 1, tokens that occurred before become less likely",
-      numberOption("--repetition-penalty"),
-      1,
-    )
     .option("--stop <text>", "end before this text; given again, before any of them", collect, [])
     .addOption(
       new Option("--context <mode>", "when the model's context is full: go on from its later half, or stop")
         .choices(contextModes)
         .default("slide"),
     )
-    .option("--seed <n>", "the same seed writes the same text", numberOption("--seed"), 1)
     .option(
       "--logprobs <n>",
       "with --json: score each token, and list the n likeliest in its place",

@@ -1,4 +1,4 @@
-/** `tokenformer serve`: a model as a server with OpenAI's completions. */
+/** `tokenformer serve`: a model as a server with OpenAI's completions and chat. */
 
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
@@ -22,6 +22,7 @@ interface Options {
   readonly port: number;
   readonly host: string;
   readonly apiKey?: string;
+  readonly cors: readonly string[];
   readonly tokenizer?: string;
   readonly slots: number;
   readonly queue: number;
@@ -40,6 +41,11 @@ export const serveCommand = () =>
     .option("--port <n>", "0 for any that is free", wholeOption("--port"), 8000)
     .option("--host <address>", "where to listen; others can reach 0.0.0.0", "127.0.0.1")
     .option("--api-key <key>", "clients must send it as bearer token (or set TOKENFORMER_API_KEY; default: none)")
+    .option(
+      "--cors <origins...>",
+      "pages that may use it, such as https://example.org; loopback: those of this computer; *: any; none",
+      ["loopback"],
+    )
     .addOption(tokenizerOption())
     .option("--slots <n>", "texts written at once", wholeOption("--slots"), 8)
     .option("--queue <n>", "texts that may wait; more are refused with 429", wholeOption("--queue"), 256)
@@ -51,6 +57,7 @@ export const serveCommand = () =>
 
 async function runServe(run: string, options: Options): Promise<void> {
   checkNumbers(options);
+  await checkOrigins(options.cors);
   return withRun(run, (checkpoint) => serveRun(checkpoint, options));
 }
 
@@ -70,6 +77,7 @@ async function serveRun(checkpoint: OpenedRun, options: Options): Promise<void> 
     const server = await startServer(model, {
       port: options.port,
       host: options.host,
+      origins: originsOf(options.cors),
       limits: { bytes: options.maxBody, queue: options.queue, seconds: options.timeout },
       note,
       ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
@@ -91,6 +99,20 @@ function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {
   if (timeout > LONGEST_SECONDS) {
     throw new UserError(`--timeout ${timeout}: expected up to ${LONGEST_SECONDS} seconds, which are 24 days`);
   }
+}
+
+/** The word for no page at all. */
+const NONE = "none";
+
+const originsOf = (cors: readonly string[]) => (cors.includes(NONE) ? [] : cors);
+
+async function checkOrigins(cors: readonly string[]): Promise<void> {
+  const { isOrigin } = await import("../server/index.ts");
+  const wrong = cors.find((origin) => origin !== NONE && !isOrigin(origin));
+  if (wrong === undefined) return;
+  throw new UserError(
+    `--cors ${wrong}: is no origin, expected one such as https://example.org without a path, loopback, * or none`,
+  );
 }
 
 function announce({ port }: RunningServer, name: string, host: string, apiKey: string | undefined): void {

@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
-import { StreamDecoder, type Tokenizer } from "../text/portable.ts";
+import { beginningOfText, endOfText, StreamDecoder, type Tokenizer } from "../text/portable.ts";
 import { type SamplingOptions, sampleToken } from "./sample.ts";
 import { scoreToken, type TokenScore } from "./scores.ts";
 import type { Sequences } from "./sequences.ts";
@@ -12,7 +12,7 @@ import { StopStrings } from "./stop-strings.ts";
 export const contextModes = ["slide", "stop"] as const;
 
 export interface GenerateOptions extends SamplingOptions {
-  /** What the text begins with. Empty: a line break, or the first token of the vocabulary. */
+  /** What the text begins with. Empty: what stands before any text, see `beginningOfText`, or the first token of the vocabulary. */
   readonly prompt: string;
   /** Tokens to write, at most. */
   readonly tokens: number;
@@ -20,6 +20,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly seed?: number | undefined;
   /** The text ends before the first of these strings. Default: none. */
   readonly stop?: readonly string[] | undefined;
+  /** The tokens that end the text. Default: that which the tokenizer has for it, see `endOfText`. */
+  readonly ends?: ReadonlySet<number> | undefined;
   /**
    * When the context is full: `slide` goes on from the last tokens alone (see `Sequences.kept`), and takes the end of a prompt
    * that is too long; `stop` ends the text, and refuses such a prompt. Default `slide`.
@@ -31,13 +33,14 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Why a text ended: it has the tokens that were asked for, a stop string came, or the context is full. */
+/** Why a text ended: it has the tokens that were asked for, a stop string or a token that ends it came, or the context is full. */
 export type Finish = "length" | "stop" | "context";
 
 /** A step of writing: a token and the text that became complete with it, or at last the rest of the text and why it ends. */
 export interface Written {
   /** Whole characters; empty while one is unfinished, or while a stop string may be coming. */
   readonly text: string;
+  /** One that ends the text stands for none of it. */
   readonly token?: number;
   /** Of the token, if scores were asked for: by the model's own probabilities, before any sampling option. */
   readonly score?: TokenScore;
@@ -68,6 +71,8 @@ export async function* write(
   options: GenerateOptions,
 ): AsyncGenerator<Written> {
   checkOptions(options);
+  const end = endOfText(tokenizer);
+  const ends = options.ends ?? new Set(end === undefined ? [] : [end.id]);
   const random = Random.from("sample", options.seed ?? 1);
   const stops = new StopStrings(options.stop ?? []);
   const ids = startOf(tokenizer, options.prompt);
@@ -86,8 +91,9 @@ export async function* write(
       const token = sampleToken(known, options, random, { before: ids, written });
       ids.push(token);
       written.push(token);
-      const text = stops.push(decoder.push(token));
-      if (stops.stopped) finish = "stop";
+      const ended = ends.has(token);
+      const text = ended ? "" : stops.push(decoder.push(token));
+      if (ended || stops.stopped) finish = "stop";
       yield { text, token, ...(options.scores !== undefined && { score: scoreToken(known, token, options.scores) }) };
     }
   } finally {
@@ -145,18 +151,10 @@ class NextLogitsOf {
   }
 }
 
-/** The ids of the prompt. Without one the model needs some token to begin with: a line break where there is one. */
+/** The ids of the prompt. Without one the model needs some token to begin with. */
 function startOf(tokenizer: Tokenizer, prompt: string): number[] {
-  const ids = prompt === "" ? lineBreak(tokenizer) : tokenizer.encode(prompt);
-  return ids.length > 0 ? [...ids] : [0];
-}
-
-function lineBreak(tokenizer: Tokenizer): Iterable<number> & ArrayLike<number> {
-  try {
-    return tokenizer.encode("\n");
-  } catch {
-    return []; // a vocabulary without it
-  }
+  const ids = tokenizer.encode(prompt);
+  return ids.length > 0 ? [...ids] : [beginningOfText(tokenizer)?.id ?? 0];
 }
 
 function checkOptions(options: GenerateOptions): void {

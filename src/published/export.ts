@@ -22,7 +22,7 @@ import {
   type TokenFormerConfig,
   withSites,
 } from "../model/index.ts";
-import type { Tokenizer } from "../text/index.ts";
+import { SETTINGS, type Tokenizer } from "../text/index.ts";
 import { convertedSite, publishable } from "./convert.ts";
 import { publishedName } from "./names.ts";
 
@@ -107,7 +107,11 @@ function filesOf(
 /** The tokenizer of characters is this program's own. */
 export function tokenizerFile(tokenizer: Tokenizer | undefined) {
   if (tokenizer === undefined || tokenizer.kind !== "json") return {};
-  return { "tokenizer.json": (path: string) => writeJson(path, tokenizer.toJSON()) };
+  const { settings } = tokenizer;
+  return {
+    "tokenizer.json": (path: string) => writeJson(path, tokenizer.toJSON()),
+    ...(settings !== undefined && { [SETTINGS]: (path: string) => writeJson(path, settings.json) }),
+  };
 }
 
 /** The configuration by the keys of the published code. */

@@ -3,7 +3,7 @@
 import { type SamplingOptions, StopStrings, sampleToken, scoreToken } from "../generation/index.ts";
 import type { Random } from "../random.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
-import { addLogProbability, type LogProbabilities, noLogProbabilities } from "./log-probabilities.ts";
+import { type TokenEntry, tokenEntry } from "./log-probabilities.ts";
 
 export interface ChoiceOptions {
   readonly sampling: SamplingOptions;
@@ -15,23 +15,30 @@ export interface ChoiceOptions {
   /** Tokens to write, at most; from 1. */
   readonly maxTokens: number;
   readonly stop: readonly string[];
-  /** The token that ends a text. */
-  readonly end: number | undefined;
+  /** The tokens that end a text. */
+  readonly ends: ReadonlySet<number>;
   /** How many alternatives to list for each token. Default: no log-probabilities. */
-  readonly logprobs: number | undefined;
-  /** Characters before what is written, in `text_offset`. */
+  readonly alternatives: number | undefined;
+  /** Characters before what is written, in the offsets of tokens. */
   readonly offset: number;
 }
 
-/** Why a text ended: at a stop string or the token that ends a text, or at its longest. */
+/** Why a text ended: at a stop string or a token that ends a text, or at its longest. */
 export type FinishReason = "stop" | "length";
 
 /** What is new since the last piece. */
 export interface Piece {
   readonly text: string;
-  readonly logprobs: LogProbabilities | null;
+  /** Its tokens with their scores, where these are asked for. */
+  readonly entries: readonly TokenEntry[] | null;
   readonly finishReason: FinishReason | null;
 }
+
+/** The text of all pieces. */
+export const textOf = (pieces: readonly Piece[]): string => pieces.map(({ text }) => text).join("");
+
+/** Why the text of all pieces ended; `null` if it has not. */
+export const finishOf = (pieces: readonly Piece[]): FinishReason | null => pieces.at(-1)?.finishReason ?? null;
 
 export class Choice {
   readonly #tokenizer: Tokenizer;
@@ -59,18 +66,18 @@ export class Choice {
 
   /** Draws the next token from its logits, and gives it, or nothing where the text ends with it. */
   next(logits: Float32Array): number | undefined {
-    const { end, maxTokens } = this.#options;
+    const { ends, maxTokens } = this.#options;
     const id = this.#sample(logits);
     this.#written.push(id);
-    const logprobs = this.#logProbabilities(logits, id);
-    const ended = id === end;
+    const entries = this.#entries(logits, id);
+    const ended = ends.has(id);
     const piece = ended ? "" : this.#decoder.push(id);
     this.#offset += [...piece].length;
     let text = this.#stops.push(piece);
     const finishReason = ended || this.#stops.stopped ? "stop" : this.tokens >= maxTokens ? "length" : null;
     if (finishReason !== null && !this.#stops.stopped)
       text += this.#stops.push(this.#decoder.end()) + this.#stops.end();
-    if (text !== "" || logprobs !== null || finishReason !== null) this.#emit({ text, logprobs, finishReason });
+    if (text !== "" || entries !== null || finishReason !== null) this.#emit({ text, entries, finishReason });
     return finishReason === null ? id : undefined;
   }
 
@@ -81,13 +88,11 @@ export class Choice {
     return sampleToken(known, sampling, random, { before: concatenated(prompt, written), written });
   }
 
-  #logProbabilities(logits: Float32Array, id: number): LogProbabilities | null {
-    const { logprobs } = this.#options;
-    if (logprobs === undefined) return null;
-    const found = noLogProbabilities();
-    const score = scoreToken(logits, id, logprobs);
-    addLogProbability(found, this.#decoder, { id, offset: this.#offset, score });
-    return found;
+  #entries(logits: Float32Array, id: number): TokenEntry[] | null {
+    const { alternatives } = this.#options;
+    if (alternatives === undefined) return null;
+    const score = scoreToken(logits, id, alternatives);
+    return [tokenEntry(this.#decoder, { id, offset: this.#offset, score })];
   }
 }
 

@@ -2,13 +2,13 @@
 
 import { randomInt } from "node:crypto";
 import { Random } from "../random.ts";
-import { endOfText, StreamDecoder, type Tokenizer } from "../text/index.ts";
+import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { ApiError } from "./api-error.ts";
+import type { Asked } from "./asked.ts";
 import { Choice, type ChoiceOptions, type Piece } from "./choice.ts";
-import { addLogProbability, noLogProbabilities, scoreAt } from "./log-probabilities.ts";
+import { scoreAt, type TokenEntry, tokenEntry } from "./log-probabilities.ts";
 import type { Prompt, PromptReader } from "./prompts.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { type CompletionRequest, promptsOf, samplingOf } from "./schemas.ts";
 
 /** The model that answers, as far as requests know of it. */
 export interface ServedModel {
@@ -22,10 +22,10 @@ export interface ServedModel {
 
 /** A request whose prompts are tokens and whose limits are checked. */
 export interface Completion {
+  readonly asked: Asked;
   readonly prompts: readonly Prompt[];
-  readonly request: CompletionRequest;
-  /** Texts for each prompt. */
-  readonly count: number;
+  /** How many texts to write: those for the first prompt, then those for the next. */
+  readonly texts: number;
   readonly maxTokens: number;
   readonly promptTokens: number;
 }
@@ -36,34 +36,31 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** Tokens that are written unless the request says, as in OpenAI's API. */
-const DEFAULT_TOKENS = 16;
-
 /** @throws ApiError for prompts that cannot be encoded or leave no room in the model's context */
 export async function planCompletion(
   model: ServedModel,
   reader: PromptReader,
-  request: CompletionRequest,
+  asked: Asked,
   signal: AbortSignal,
 ): Promise<Completion> {
-  checkBias(model, request);
-  const prompts = await reader.read(promptsOf(request), model.context - (request.max_tokens ?? 1), signal);
+  checkBias(model, asked);
+  const prompts = await reader.read(asked, model.context - (asked.maxTokens ?? 1), signal);
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const room = model.context - longest;
-  const maxTokens = request.max_tokens ?? Math.max(1, Math.min(DEFAULT_TOKENS, room));
+  const maxTokens = asked.maxTokens ?? Math.max(1, Math.min(asked.most, room));
   if (longest + maxTokens > model.context) {
     throw new ApiError(
       400,
       `this model's context is ${model.context} tokens, but ${longest} of the prompt and ${maxTokens} to be written are ${longest + maxTokens}; shorten the prompt or lower max_tokens`,
-      { code: "context_length_exceeded", parameter: "prompt" },
+      { code: "context_length_exceeded", parameter: asked.field },
     );
   }
   const promptTokens = prompts.reduce((sum, { given }) => sum + given, 0);
-  return { prompts, request, count: request.n ?? 1, maxTokens, promptTokens };
+  return { asked, prompts, texts: prompts.length * asked.count, maxTokens, promptTokens };
 }
 
-function checkBias({ vocabulary }: ServedModel, { logit_bias }: CompletionRequest): void {
-  const wrong = Object.keys(logit_bias ?? {}).find((id) => !/^\d+$/.test(id) || Number(id) >= vocabulary);
+function checkBias({ vocabulary }: ServedModel, { biased }: Asked): void {
+  const wrong = biased.find((id) => !/^\d+$/.test(id) || Number(id) >= vocabulary);
   if (wrong === undefined) return;
   throw new ApiError(400, `logit_bias: token ${wrong} is not one of 0 to ${vocabulary - 1}`, {
     parameter: "logit_bias",
@@ -82,8 +79,8 @@ export async function complete(
   signal: AbortSignal,
   emit: (index: number, piece: Piece) => void,
 ): Promise<Usage> {
-  const { prompts, count, promptTokens, request } = completion;
-  const seed = request.seed ?? randomInt(2 ** 31);
+  const { prompts, promptTokens, asked } = completion;
+  const { count, seed = randomInt(2 ** 31) } = asked;
   const texts = prompts.flatMap((prompt, place) =>
     Array.from({ length: count }, (_, number) =>
       write({ scheduler, model, completion, signal }, prompt, Random.from("completion", seed, number), (piece) =>
@@ -104,18 +101,18 @@ interface Work {
 
 /** Writes one text and gives the number of its tokens. */
 async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: Piece) => void): Promise<number> {
-  const { request, maxTokens } = work.completion;
-  const echoed = request.echo === true ? textOf(work.model.tokenizer, prompt) : "";
+  const { asked, maxTokens } = work.completion;
+  const echoed = asked.echo ? textOf(work.model.tokenizer, prompt) : "";
   const options = choiceOptions(work, prompt, { random, offset: [...echoed].length });
   const choice = new Choice(work.model.tokenizer, options, emit);
   const finishReason = maxTokens === 0 ? "length" : null;
-  if (request.echo !== true || request.logprobs == null) {
-    if (echoed !== "" || finishReason !== null) emit({ text: echoed, logprobs: null, finishReason });
+  if (!asked.echo || asked.alternatives === undefined) {
+    if (echoed !== "" || finishReason !== null) emit({ text: echoed, entries: null, finishReason });
     if (maxTokens > 0) await goOn(work, choice, prompt.ids);
     return choice.tokens;
   }
-  const { logits, entries } = await scored(work, prompt, request.logprobs);
-  emit({ text: echoed, logprobs: entries, finishReason });
+  const { logits, entries } = await scored(work, prompt, asked.alternatives);
+  emit({ text: echoed, entries, finishReason });
   const first = maxTokens === 0 ? undefined : choice.next(logits);
   if (first !== undefined) await goOn(work, choice, Int32Array.of(...prompt.ids, first));
   return choice.tokens;
@@ -131,33 +128,24 @@ const textOf = (tokenizer: Tokenizer, { source }: Prompt): string =>
   typeof source === "string" ? source : tokenizer.decode(source);
 
 function choiceOptions(
-  { model, completion }: Work,
+  { completion }: Work,
   prompt: Prompt,
   rest: Pick<ChoiceOptions, "random" | "offset">,
 ): ChoiceOptions {
-  const { request, maxTokens } = completion;
-  const { stop, logprobs } = request;
-  return {
-    ...rest,
-    prompt: prompt.ids,
-    context: givenIds(prompt),
-    sampling: samplingOf(request),
-    maxTokens,
-    stop: typeof stop === "string" ? [stop] : (stop ?? []),
-    end: endOfText(model.tokenizer)?.id,
-    logprobs: logprobs ?? undefined,
-  };
+  const { asked, maxTokens } = completion;
+  const { sampling, stop, ends, alternatives } = asked;
+  return { ...rest, prompt: prompt.ids, context: givenIds(prompt), sampling, maxTokens, stop, ends, alternatives };
 }
 
 /** The log-probabilities of a prompt's tokens, and the logits of what follows it. */
-async function scored({ scheduler, model, signal }: Work, prompt: Prompt, logprobs: number) {
+async function scored({ scheduler, model, signal }: Work, prompt: Prompt, alternatives: number) {
   const scores = await scheduler.score(prompt.ids, signal);
-  const entries = noLogProbabilities();
+  const entries: TokenEntry[] = [];
   const decoder = new StreamDecoder(model.tokenizer);
   let offset = 0;
   for (const [place, id] of givenIds(prompt).entries()) {
-    const score = place === 0 ? undefined : scoreAt(scores, prompt.ids, place - 1, logprobs);
-    addLogProbability(entries, decoder, { id, offset, score });
+    const score = place === 0 ? undefined : scoreAt(scores, prompt.ids, place - 1, alternatives);
+    entries.push(tokenEntry(decoder, { id, offset, score }));
     offset += [...decoder.push(id)].length;
   }
   return { logits: scores.next, entries };

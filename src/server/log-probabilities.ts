@@ -1,37 +1,40 @@
-/** Log-probabilities in the form of OpenAI's completions. */
+/** Log-probabilities in the forms of OpenAI's routes. */
 
 import type { SequenceScores } from "../evaluation/index.ts";
 import type { TokenScore } from "../generation/index.ts";
 import type { StreamDecoder } from "../text/index.ts";
-import { labelOf } from "./labels.ts";
+import { isNumberLabel, labelOf } from "./labels.ts";
 
-/** One entry a token. The first token of a text has none, as nothing predicts it. */
-export interface LogProbabilities {
-  readonly tokens: string[];
-  readonly token_logprobs: (number | null)[];
-  readonly top_logprobs: (Readonly<Record<string, number>> | null)[];
-  /** Where each token begins in the text, in characters. */
-  readonly text_offset: number[];
+/** A token by what it adds to the text before, with its log-probability. */
+interface LabelledScore {
+  readonly label: string;
+  readonly logProbability: number;
 }
 
-export const noLogProbabilities = (): LogProbabilities => ({
-  tokens: [],
-  token_logprobs: [],
-  top_logprobs: [],
-  text_offset: [],
-});
+/** A token of a text. */
+export interface TokenEntry {
+  readonly label: string;
+  /** Where it begins in the text, in characters. */
+  readonly offset: number;
+  /** Its own, and those of the likeliest tokens in its place; of the first token of a text none, as nothing predicts it. */
+  readonly score: { readonly logProbability: number; readonly top: readonly LabelledScore[] } | undefined;
+}
 
-/** Adds a token, which follows what the decoder was given. A score of `undefined`: nothing predicts it. */
-export function addLogProbability(
-  to: LogProbabilities,
+/** The entry of a token, which follows what the decoder was given. A score of `undefined`: nothing predicts it. */
+export function tokenEntry(
   decoder: StreamDecoder,
   token: { readonly id: number; readonly offset: number; readonly score: TokenScore | undefined },
-): void {
+): TokenEntry {
   const { id, offset, score } = token;
-  to.tokens.push(labelOf(decoder, id));
-  to.token_logprobs.push(score?.logProbability ?? null);
-  to.top_logprobs.push(score === undefined ? null : alternatives(decoder, score));
-  to.text_offset.push(offset);
+  const labelled = (other: TokenScore["top"][number]): LabelledScore => ({
+    label: labelOf(decoder, other.token),
+    logProbability: other.logProbability,
+  });
+  return {
+    label: labelOf(decoder, id),
+    offset,
+    score: score && { logProbability: score.logProbability, top: score.top.map(labelled) },
+  };
 }
 
 /** The score of the token at a place of a scored prompt. */
@@ -48,11 +51,42 @@ export function scoreAt(scores: SequenceScores, ids: Int32Array, place: number, 
   };
 }
 
-/** The most likely tokens and the one that is there, by their texts. Of two with one text the more likely one counts. */
-function alternatives(decoder: StreamDecoder, { token, logProbability, top }: TokenScore): Record<string, number> {
+/** The entries of pieces of a text; `null` where none has any. */
+export function joinedEntries(pieces: readonly { readonly entries: readonly TokenEntry[] | null }[]) {
+  if (pieces.every(({ entries }) => entries === null)) return null;
+  return pieces.flatMap(({ entries }) => entries ?? []);
+}
+
+/** Of `/v1/completions`: a list for each part. Of two likely tokens with one text the more likely one counts. */
+export function logProbabilities(entries: readonly TokenEntry[]) {
+  return {
+    tokens: entries.map(({ label }) => label),
+    token_logprobs: entries.map(({ score }) => score?.logProbability ?? null),
+    top_logprobs: entries.map(alternatives),
+    text_offset: entries.map(({ offset }) => offset),
+  };
+}
+
+/** The most likely tokens and the one that is there, by their texts. */
+function alternatives({ label, score }: TokenEntry): Record<string, number> | null {
+  if (score === undefined) return null;
   const found: Record<string, number> = {};
-  for (const { token: id, logProbability: other } of [...top, { token, logProbability }]) {
-    found[labelOf(decoder, id)] ??= other;
+  for (const other of [...score.top, { label, logProbability: score.logProbability }]) {
+    found[other.label] ??= other.logProbability;
   }
   return found;
+}
+
+/** Of `/v1/chat/completions`: an object for each token. */
+export function chatLogProbabilities(entries: readonly TokenEntry[]) {
+  const content = entries.map(({ label, score }) => ({
+    ...chatToken({ label, logProbability: score?.logProbability ?? Number.NaN }),
+    top_logprobs: score?.top.map(chatToken) ?? [],
+  }));
+  return { content, refusal: null };
+}
+
+/** A part of a character has no text, and so no bytes either. */
+function chatToken({ label, logProbability }: LabelledScore) {
+  return { token: label, logprob: logProbability, bytes: isNumberLabel(label) ? null : [...Buffer.from(label)] };
 }

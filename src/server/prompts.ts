@@ -3,6 +3,7 @@
 import { UserError } from "../errors.ts";
 import { beginningOfText, longestTokenBytes } from "../text/index.ts";
 import { ApiError } from "./api-error.ts";
+import type { Asked } from "./asked.ts";
 import type { ServedModel } from "./completion.ts";
 import type { GivenPrompt } from "./schemas.ts";
 import type { TextThreads } from "./text-threads.ts";
@@ -36,20 +37,24 @@ export class PromptReader {
    * @param room the longest prompt, in tokens
    * @throws ApiError for a prompt that is longer, and for one that cannot be encoded
    */
-  async read(given: readonly GivenPrompt[], room: number, signal: AbortSignal): Promise<Prompt[]> {
-    for (const prompt of given) this.#checkLength(prompt, room);
-    return Promise.all(given.map((prompt) => this.#readOne(prompt, signal)));
+  async read(
+    { prompts, field }: Pick<Asked, "prompts" | "field">,
+    room: number,
+    signal: AbortSignal,
+  ): Promise<Prompt[]> {
+    for (const prompt of prompts) this.#checkLength(prompt, room, field);
+    return Promise.all(prompts.map((prompt) => this.#readOne(prompt, field, signal)));
   }
 
   /** Refuses what cannot fit, by its length alone: to encode a long text takes seconds. */
-  #checkLength(prompt: GivenPrompt, room: number): void {
+  #checkLength(prompt: GivenPrompt, room: number, field: string): void {
     const least = typeof prompt === "string" ? this.#leastTokens(prompt) : prompt.length;
     if (least <= room) return;
     const length = typeof prompt === "string" ? `at least ${least} tokens` : `${least} tokens`;
     throw new ApiError(
       400,
       `this model's context is ${this.#model.context} tokens, of which ${room} are left for the prompt, but it has ${length}; shorten it`,
-      { code: "context_length_exceeded", parameter: "prompt" },
+      { code: "context_length_exceeded", parameter: field },
     );
   }
 
@@ -57,9 +62,9 @@ export class PromptReader {
     return this.#longest === undefined ? 0 : Math.ceil(Buffer.byteLength(text) / this.#longest);
   }
 
-  async #readOne(source: GivenPrompt, signal: AbortSignal): Promise<Prompt> {
+  async #readOne(source: GivenPrompt, field: string, signal: AbortSignal): Promise<Prompt> {
     if (typeof source !== "string") return { ids: this.#checked(source), given: source.length, source };
-    const ids = Int32Array.from((await encoded(this.#threads.encode(source, signal))).ids);
+    const ids = Int32Array.from((await encoded(this.#threads.encode(source, signal), field)).ids);
     return { ids: ids.length > 0 ? ids : Int32Array.of(this.#first), given: ids.length, source };
   }
 
@@ -73,11 +78,11 @@ export class PromptReader {
 }
 
 /** What the tokenizer refuses is the client's mistake. */
-export async function encoded<Result>(encoding: Promise<Result>): Promise<Result> {
+export async function encoded<Result>(encoding: Promise<Result>, field = "prompt"): Promise<Result> {
   try {
     return await encoding;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new ApiError(400, `prompt: ${error.message}`, { parameter: "prompt" });
+    throw new ApiError(400, `${field}: ${error.message}`, { parameter: field });
   }
 }

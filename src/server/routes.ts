@@ -1,11 +1,13 @@
-/** The routes: OpenAI's completions and models, vLLM's tokenizer, health and metrics. */
+/** The routes: OpenAI's completions, chat and models, vLLM's tokenizer, health and metrics. */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Hono } from "hono";
 import { addressedHost, isLoopback } from "../http/index.ts";
 import { unixTime } from "./answers.ts";
 import { ApiError } from "./api-error.ts";
+import { chatRoute } from "./chat-route.ts";
 import { completionsRoute } from "./completions-route.ts";
+import { crossOrigin, LOOPBACK_ORIGINS } from "./cross-origin.ts";
 import { CLIENT_GONE, type Metrics } from "./metrics.ts";
 import type { ServerContext, ServerTypes, Service } from "./service.ts";
 import { tokenizerRoutes } from "./tokenizer-routes.ts";
@@ -19,17 +21,27 @@ export interface Route {
 
 type Next = () => Promise<void>;
 
-export function routes(service: Service, apiKey: string | undefined): Hono<ServerTypes> {
+/** Who may use the routes. */
+export interface Access {
+  /** What clients must send as bearer token. Default: nothing. */
+  readonly apiKey?: string | undefined;
+  /** The origins of pages that may, see `crossOrigin`. Default: those of this computer. */
+  readonly origins?: readonly string[] | undefined;
+}
+
+export function routes(service: Service, { apiKey, origins = [LOOPBACK_ORIGINS] }: Access): Hono<ServerTypes> {
   const health = healthRoute(service);
   const others = [
     metricsRoute(service),
     { method: "POST", path: "/v1/completions", answer: (context) => completionsRoute(context, service) },
+    { method: "POST", path: "/v1/chat/completions", answer: (context) => chatRoute(context, service) },
     ...modelRoutes(service),
     ...tokenizerRoutes(service),
   ] satisfies Route[];
   const app = new Hono<ServerTypes>();
   app.use(measured(service.metrics, new Set([health, ...others].map(({ path }) => path))));
   if (service.local) app.use(addressedHere);
+  app.use(crossOrigin(origins));
   add(app, [health]);
   app.use((_, next) => {
     if (service.draining()) throw new ApiError(503, "the server is about to end; try another one");

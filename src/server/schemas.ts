@@ -1,7 +1,6 @@
 /** What clients may ask, checked. */
 
 import { z } from "zod";
-import type { SamplingOptions } from "../generation/index.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Of `logprobs`, as OpenAI's API has it. */
@@ -23,14 +22,10 @@ const isPrompt = (value: unknown): value is string | string[] | number[] | numbe
     value.length > 0 &&
     (value.every(isText) || value.every(isId) || value.every((one) => isIds(one) && one.length > 0)));
 
-const completionFields = {
+/** What requests of any route may say of how texts are drawn and told. */
+export const samplingFields = {
   /** Any name: there is one model. */
   model: text,
-  prompt: z.custom<string | string[] | number[] | number[][]>(
-    isPrompt,
-    "expected a string, an array of strings, an array of token ids, or an array of such arrays",
-  ),
-  max_tokens: z.int().nonnegative().nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   /** 0 and -1: all tokens. */
@@ -47,10 +42,23 @@ const completionFields = {
     })
     .nullish(),
   seed: z.int().nullish(),
-  echo: flag,
-  logprobs: z.int().min(0).max(MOST_ALTERNATIVES).nullish(),
   stream: flag,
   stream_options: z.looseObject({ include_usage: flag }).nullish(),
+};
+
+const samplingSchema = z.looseObject(samplingFields);
+
+export type SamplingRequest = z.infer<typeof samplingSchema>;
+
+const completionFields = {
+  ...samplingFields,
+  prompt: z.custom<string | string[] | number[] | number[][]>(
+    isPrompt,
+    "expected a string, an array of strings, an array of token ids, or an array of such arrays",
+  ),
+  max_tokens: z.int().nonnegative().nullish(),
+  echo: flag,
+  logprobs: z.int().min(0).max(MOST_ALTERNATIVES).nullish(),
   /** Of as many as are given: all of them. */
   best_of: z.int().nullish(),
 };
@@ -63,6 +71,7 @@ const withoutEffect = [
   "service_tier",
   "safety_identifier",
   "prompt_cache_key",
+  "prompt_cache_retention",
   "request_id",
 ];
 
@@ -126,21 +135,3 @@ export function promptsOf({ prompt }: CompletionRequest): readonly GivenPrompt[]
   if (typeof prompt === "string") return [prompt];
   return prompt.every((part) => typeof part === "number") ? [prompt] : prompt;
 }
-
-/** How the tokens of an answer are drawn. */
-export function samplingOf(request: CompletionRequest): SamplingOptions {
-  const { top_k, logit_bias } = request;
-  return {
-    temperature: request.temperature ?? 1,
-    topP: request.top_p ?? 1,
-    minP: request.min_p ?? 0,
-    topK: top_k == null || top_k < 1 ? undefined : top_k,
-    repetitionPenalty: request.repetition_penalty ?? 1,
-    presencePenalty: request.presence_penalty ?? 0,
-    frequencyPenalty: request.frequency_penalty ?? 0,
-    logitBias: logit_bias == null ? undefined : biasOf(logit_bias),
-  };
-}
-
-const biasOf = (biases: Readonly<Record<string, number>>): ReadonlyMap<number, number> =>
-  new Map(Object.entries(biases).map(([id, bias]) => [Number(id), bias]));

@@ -7,14 +7,12 @@ import type { Limits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import { PromptReader } from "./prompts.ts";
 import { RequestLives } from "./requests.ts";
-import { routes } from "./routes.ts";
+import { type Access, routes } from "./routes.ts";
 import { Scheduler, type Shared } from "./scheduler.ts";
 import { failureOf } from "./service.ts";
 import { TextThreads } from "./text-threads.ts";
 
-export interface ServerOptions extends Pick<ListenOptions, "port" | "host" | "idleSeconds"> {
-  /** What clients must send as bearer token. Default: nothing. */
-  readonly apiKey?: string;
+export interface ServerOptions extends Pick<ListenOptions, "port" | "host" | "idleSeconds">, Access {
   readonly limits: Limits;
   /** Called with the text of a fault of ours. */
   readonly note: (text: string) => void;
@@ -51,7 +49,7 @@ export async function startServer(model: ServedModel & Shared, options: ServerOp
     draining: () => draining,
     failure: (error: unknown) => failureOf(error, options.note),
   };
-  const listening = await listen(routes(service, options.apiKey).fetch, options);
+  const listening = await listen(routes(service, options).fetch, options);
   const drain = async (seconds: number) => {
     draining = true;
     const ending = new ApiError(503, "the server ended before the answer was whole; ask again, or another one");

@@ -18,7 +18,7 @@ export function tokenizerRoutes(service: Service): Route[] {
     pad_token: null,
     vocab_size: vocabulary,
     model_max_length: longest,
-    chat_template: null,
+    chat_template: service.model.tokenizer.settings?.chatTemplate ?? null,
   };
   return [
     { method: "GET", path: "/tokenizer_info", answer: (context) => context.json(info) },

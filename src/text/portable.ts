@@ -12,6 +12,7 @@ export {
 } from "./batches.ts";
 export { type BytePairOptions, countWords, trainBytePairEncoding, type WordCounts } from "./byte-pair-encoding.ts";
 export { type CharacterOptions, CharacterTokenizer } from "./character-tokenizer.ts";
+export { ChatTemplate, chatTemplateOf, type Message, plainTemplate, roles, type TurnEnd } from "./chat-template.ts";
 export {
   type Corpus,
   checkCorpus,
@@ -23,8 +24,9 @@ export {
   splitCorpus,
 } from "./corpus.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
-export { beginningOfText, endOfText, type SpecialToken } from "./special-tokens.ts";
+export { beginningOfText, endOfText, type SpecialToken, specialTokens } from "./special-tokens.ts";
 export { StreamDecoder } from "./stream-decoder.ts";
 export { longestTokenBytes, utf8Length } from "./token-length.ts";
 export { joinTokens, memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
 export { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+export { readSettings, SETTINGS, type TokenizerSettings, withSettings } from "./tokenizer-settings.ts";

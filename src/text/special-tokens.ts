@@ -16,9 +16,9 @@ const tokenizerJson = z.looseObject({
   added_tokens: z.array(z.looseObject({ id: z.int(), content: z.string(), special: z.boolean().optional() })),
 });
 
-/** The token that ends a text; absent where the vocabulary has none, as that of characters. */
+/** The token that ends a text: that of the tokenizer's settings, else one of a known name; absent where there is none. */
 export function endOfText(tokenizer: Tokenizer): SpecialToken | undefined {
-  return specialToken(tokenizer, ENDS);
+  return specialToken(tokenizer, [tokenizer.settings?.endOfText ?? [], ENDS].flat());
 }
 
 /**
@@ -26,13 +26,18 @@ export function endOfText(tokenizer: Tokenizer): SpecialToken | undefined {
  * the end of the text before, else a line break. Absent where the vocabulary has none of them.
  */
 export function beginningOfText(tokenizer: Tokenizer): SpecialToken | undefined {
-  return specialToken(tokenizer, BEGINS) ?? endOfText(tokenizer) ?? lineBreak(tokenizer);
+  const begins = [tokenizer.settings?.beginningOfText ?? [], BEGINS].flat();
+  return specialToken(tokenizer, begins) ?? endOfText(tokenizer) ?? lineBreak(tokenizer);
+}
+
+/** The tokens that stand for no text of their own, such as those that end texts and turns of conversations. */
+export function specialTokens(tokenizer: Tokenizer): SpecialToken[] {
+  const parsed = tokenizerJson.safeParse(tokenizer.toJSON());
+  return parsed.success ? parsed.data.added_tokens.filter((token) => token.special !== false) : [];
 }
 
 function specialToken(tokenizer: Tokenizer, names: readonly string[]): SpecialToken | undefined {
-  const parsed = tokenizerJson.safeParse(tokenizer.toJSON());
-  if (!parsed.success) return undefined;
-  const special = parsed.data.added_tokens.filter((token) => token.special !== false);
+  const special = specialTokens(tokenizer);
   return names.flatMap((name) => special.find(({ content }) => content === name) ?? []).at(0);
 }
 

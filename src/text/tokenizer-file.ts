@@ -1,14 +1,40 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { explainFileError, fileExists } from "../formats/files/atomic.ts";
 import { readJson } from "../formats/json/json.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { readSettings, SETTINGS, type TokenizerSettings, withSettings } from "./tokenizer-settings.ts";
+
+/** Newer models have their template in a file of its own. */
+const TEMPLATE = "chat_template.jinja";
 
 /**
- * Reads a tokenizer.json.
+ * Reads a tokenizer. The settings are those of the `tokenizer_config.json` and the `chat_template.jinja` beside a
+ * `tokenizer.json`, where there are any.
  *
- * @throws UserError where the file cannot be read or describes no tokenizer.
+ * @throws UserError where a file cannot be read or describes no tokenizer.
  */
 export async function readTokenizer(file: string): Promise<Tokenizer> {
-  return loadTokenizer(await readJson(file), file);
+  const tokenizer = loadTokenizer(await readJson(file), file);
+  const settings = basename(file) === "tokenizer.json" ? await settingsIn(dirname(file)) : undefined;
+  return settings === undefined ? tokenizer : withSettings(tokenizer, settings);
+}
+
+async function settingsIn(folder: string): Promise<TokenizerSettings | undefined> {
+  const [file, template] = [join(folder, SETTINGS), join(folder, TEMPLATE)];
+  const json = (await fileExists(file)) ? await readJson(file) : undefined;
+  if (!(await fileExists(template))) return json === undefined ? undefined : readSettings(json, file);
+  const { json: known } = readSettings(json ?? {}, file);
+  return readSettings({ ...known, chat_template: await readTemplate(template) }, file);
+}
+
+async function readTemplate(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw explainFileError(error, "read", file);
+  }
 }
 
 /** A hash of all that a tokenizer is, in hexadecimal: token files carry it, so that no other tokenizer reads them. */

@@ -1,5 +1,6 @@
 import { CharacterTokenizer } from "./character-tokenizer.ts";
 import { JsonTokenizer } from "./json-tokenizer.ts";
+import type { TokenizerSettings } from "./tokenizer-settings.ts";
 
 /** Turns text into token ids and back. */
 export interface Tokenizer {
@@ -7,6 +8,8 @@ export interface Tokenizer {
   readonly kind: "character" | "json";
   /** Ids are whole numbers from 0 to `vocabularySize - 1`. */
   readonly vocabularySize: number;
+  /** What is known beside the vocabulary: which tokens begin and end texts, and the form of conversations. Default: nothing. */
+  readonly settings?: TokenizerSettings | undefined;
   /**
    * The token ids of a text, without special tokens before or after it.
    *

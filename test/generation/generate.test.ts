@@ -261,3 +261,40 @@ function stub(tokenizer: Tokenizer): Tokenizer {
     toJSON: () => tokenizer.toJSON(),
   };
 }
+
+describe("a token that ends the text", () => {
+  const ended = loadTokenizer(
+    trainBytePairEncoding("", { vocabularySize: 258, specialTokens: ["<|endoftext|>", "<turn>"] }),
+    "test",
+  );
+  const script = [...ended.encode("ab<turn>c<|endoftext|>d")];
+
+  async function written(ends?: ReadonlySet<number>): Promise<{ text: string; tokens: number; finish: unknown }> {
+    const left = [...script];
+    const next: NextLogits = async () => {
+      const id = left.shift() ?? 0;
+      return new Float32Array(ended.vocabularySize).fill(100, id, id + 1);
+    };
+    const pieces: Written[] = [];
+    const options = { prompt: "x", tokens: 20, temperature: 0, ends };
+    for await (const piece of write(windowed(next, 50), ended, options)) pieces.push(piece);
+    const text = pieces.map((piece) => piece.text).join("");
+    return { text, tokens: pieces.filter(({ token }) => token !== undefined).length, finish: pieces.at(-1)?.finish };
+  }
+
+  it("is that of the tokenizer, unless others are named, and is not shown", async () => {
+    expect(await written()).toEqual({ text: "ab<turn>c", tokens: 5, finish: "stop" });
+    expect(await written(new Set(ended.encode("<turn>")))).toEqual({ text: "ab", tokens: 3, finish: "stop" });
+    expect(await written(new Set())).toMatchObject({ tokens: 20, finish: "length" });
+  });
+
+  it("stands before a text that has no prompt", async () => {
+    const windows: number[][] = [];
+    const next: NextLogits = async (window) => {
+      windows.push([...window]);
+      return new Float32Array(ended.vocabularySize);
+    };
+    for await (const _ of generate(windowed(next, 9), ended, { prompt: "", tokens: 1 }));
+    expect(windows).toEqual([[256]]);
+  });
+});

@@ -34,8 +34,8 @@ function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}, to
       random,
       maxTokens: 99,
       stop: [],
-      end: END,
-      logprobs: undefined,
+      ends: new Set([END]),
+      alternatives: undefined,
       offset: 0,
       ...options,
     },
@@ -50,6 +50,9 @@ function written(ids: Iterable<number>, options: Partial<ChoiceOptions> = {}, to
   return { pieces, taken, tokens: choice.tokens, text: pieces.map(({ text }) => text).join("") };
 }
 
+const labels = ({ entries }: Piece) => entries?.map(({ label }) => label);
+const likeliest = ({ entries }: Piece) => entries?.[0]?.score?.top.map(({ label }) => label);
+
 const reason = ({ pieces }: { readonly pieces: readonly Piece[] }) => pieces.at(-1)?.finishReason;
 
 describe("a text", () => {
@@ -63,13 +66,17 @@ describe("a text", () => {
   });
 
   it("goes on after its prompt with the space of its first token, in its text and in its log-probabilities", () => {
-    const after = written([1, 2], { context: Int32Array.from(words.encode("b a")), maxTokens: 2, logprobs: 1 }, words);
+    const after = written(
+      [1, 2],
+      { context: Int32Array.from(words.encode("b a")), maxTokens: 2, alternatives: 1 },
+      words,
+    );
     expect(after.text).toBe(" a b");
-    expect(after.pieces.map(({ logprobs }) => logprobs?.tokens)).toEqual([[" a"], [" b"]]);
-    expect(after.pieces.map(({ logprobs }) => Object.keys(logprobs?.top_logprobs[0] ?? {}))).toEqual([[" a"], [" b"]]);
-    const alone = written([1, 2], { maxTokens: 2, logprobs: 1 }, words);
+    expect(after.pieces.map(labels)).toEqual([[" a"], [" b"]]);
+    expect(after.pieces.map(likeliest)).toEqual([[" a"], [" b"]]);
+    const alone = written([1, 2], { maxTokens: 2, alternatives: 1 }, words);
     expect(alone.text).toBe("a b");
-    expect(alone.pieces.map(({ logprobs }) => logprobs?.tokens)).toEqual([["a"], [" b"]]);
+    expect(alone.pieces.map(labels)).toEqual([["a"], [" b"]]);
   });
 
   it("ends at its longest, with what was held back of a character and of a stop string", () => {
@@ -89,18 +96,17 @@ describe("a text", () => {
 describe("log-probabilities", () => {
   it("are given for every token, where it begins, the one that ends a text included", () => {
     const ids = [...bytes.encode("ö🙂a"), END];
-    const { pieces, tokens } = written(ids, { logprobs: 1, offset: 7 });
-    const entries = pieces.flatMap(({ logprobs }) => logprobs ?? []);
-    const joined = <Item>(pick: (entry: (typeof entries)[number]) => readonly Item[]) => entries.flatMap(pick);
-    expect(joined(({ tokens }) => tokens)).toHaveLength(tokens);
-    expect(joined(({ tokens }) => tokens).at(-1)).toBe("<|endoftext|>");
-    const parts = joined(({ tokens }) => tokens).filter((token) => token.startsWith("token_id:"));
+    const { pieces, tokens } = written(ids, { alternatives: 1, offset: 7 });
+    const entries = pieces.flatMap((piece) => piece.entries ?? []);
+    expect(entries).toHaveLength(tokens);
+    expect(entries.at(-1)?.label).toBe("<|endoftext|>");
+    const parts = entries.filter(({ label }) => label.startsWith("token_id:"));
     expect(parts).toHaveLength(bytes.encode("ö🙂").length);
-    const offsets = joined(({ text_offset }) => text_offset);
+    const offsets = entries.map(({ offset }) => offset);
     expect(offsets[0]).toBe(7);
     expect(offsets.slice(-2)).toEqual([9, 10]);
-    for (const [index, alternatives] of joined(({ top_logprobs }) => top_logprobs).entries()) {
-      expect(Object.values(alternatives ?? {})).toEqual([joined(({ token_logprobs }) => token_logprobs)[index]]);
+    for (const { label, score } of entries) {
+      expect(score?.top).toEqual([{ label, logProbability: score?.logProbability }]);
     }
   });
 });

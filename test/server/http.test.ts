@@ -54,6 +54,7 @@ const routes = {
   "/v1/models/stub": "GET, HEAD",
   "/tokenizer_info": "GET, HEAD",
   "/v1/completions": "POST",
+  "/v1/chat/completions": "POST",
   "/tokenize": "POST",
   "/detokenize": "POST",
 };
@@ -113,7 +114,7 @@ describe("a body", () => {
 
   it("is missed where there is none, or it is no UTF-8", async () => {
     const bodies = [[], [""], [Buffer.from([0x22, 0xff, 0x22])]];
-    for (const path of ["/v1/completions", "/tokenize", "/detokenize"]) {
+    for (const path of ["/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"]) {
       for (const pieces of bodies) {
         const { status, body } = await send({ method: "POST", path, pieces });
         expect([status, JSON.parse(body)]).toMatchObject([400, { error: { message: "the body is not JSON" } }]);

@@ -1,0 +1,142 @@
+/** `tokenformer chat`: a conversation in the terminal. */
+
+import { createInterface } from "node:readline";
+import { Command } from "commander";
+import { chosenTokenizer } from "../checkpoint/index.ts";
+import { UserError } from "../errors.ts";
+import { Decoder, type Sequences, write } from "../generation/index.ts";
+import type { Inference } from "../inference/index.ts";
+import type { QuantizationName } from "../model/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { chatTemplateOf, type Message, type Tokenizer } from "../text/index.ts";
+import { wholeOption } from "./numbers.ts";
+import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
+import { note, outputIsClosed } from "./output.ts";
+import { type Sampling, withSampling } from "./sampling-options.ts";
+import { deviceOption } from "./train-command.ts";
+
+interface Options extends Sampling {
+  readonly system?: string;
+  readonly tokens: number;
+  readonly quantize?: QuantizationName;
+  readonly tokenizer?: string;
+  readonly device: DeviceName;
+}
+
+export const chatCommand = () =>
+  withSampling(new Command("chat"))
+    .argument("<run>", "folder of a run or checkpoint")
+    .option("--system <text>", "what is said to the model before the conversation")
+    .option("--tokens <n>", "tokens of a reply, at most", wholeOption("--tokens"), 400)
+    .addOption(quantizeOption())
+    .addOption(tokenizerOption())
+    .addOption(deviceOption())
+    .action(runChat);
+
+async function runChat(run: string, options: Options): Promise<void> {
+  if (options.tokens < 1) throw new UserError(`--tokens ${options.tokens}: expected a whole number from 1`);
+  return withRun(run, (checkpoint) => chatWith(checkpoint, options));
+}
+
+async function chatWith(checkpoint: OpenedRun, options: Options): Promise<void> {
+  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const { context } = checkpoint.state.config;
+  const use = async (inference: Inference) => {
+    const decoder = await Decoder.open(inference, { context, slots: 1 });
+    if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());
+    // Before anything is typed, a template that is none is told.
+    chatTemplateOf(tokenizer);
+    if (tokenizer.settings?.chatTemplate === undefined) {
+      note("the model was trained with no chat template: it goes on from roles and messages as from any text");
+    }
+    await converse(new Conversation(decoder, tokenizer, options));
+  };
+  await withModel(checkpoint, options.device, use, options.quantize);
+}
+
+const PROMPT = "> ";
+
+/** Answers line by line, until the input ends. Lines that no person types are not asked for. */
+async function converse(conversation: Conversation): Promise<void> {
+  const asks = process.stdin.isTTY;
+  if (asks) note("a line is a message; Ctrl-D ends");
+  const lines = createInterface({ input: process.stdin, ...(asks && { output: process.stderr, prompt: PROMPT }) });
+  if (asks) lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() !== "") await answer(conversation, line);
+    if (outputIsClosed()) break;
+    if (asks) lines.prompt();
+  }
+  lines.close();
+}
+
+/** A message that the model cannot read is told; the conversation goes on without it. */
+async function answer(conversation: Conversation, line: string): Promise<void> {
+  try {
+    for await (const text of conversation.reply(line)) {
+      process.stdout.write(text);
+      if (outputIsClosed()) return;
+    }
+    process.stdout.write("\n");
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    note(error.message);
+  }
+}
+
+/** What was said so far. */
+class Conversation {
+  readonly #sequences: Sequences;
+  readonly #tokenizer: Tokenizer;
+  readonly #options: Options;
+  #messages: readonly Message[];
+  #replies = 0;
+
+  constructor(sequences: Sequences, tokenizer: Tokenizer, options: Options) {
+    this.#sequences = sequences;
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+    this.#messages = options.system === undefined ? [] : [{ role: "system", content: options.system }];
+  }
+
+  /**
+   * Streams the reply to a message. Both become part of the conversation once the reply is whole.
+   * @throws UserError for a message that cannot be encoded, or has no room in the model's context
+   */
+  async *reply(content: string): AsyncGenerator<string> {
+    const template = chatTemplateOf(this.#tokenizer);
+    const messages = this.#fitting([...this.#messages, { role: "user", content }]);
+    const { ids: ends, stop } = template.end;
+    let said = "";
+    const pieces = write(this.#sequences, this.#tokenizer, {
+      ...this.#options,
+      // Another draw for each reply.
+      seed: this.#options.seed + this.#replies,
+      prompt: template.text(messages),
+      stop: stop === undefined ? [] : [stop],
+      ends,
+      atContext: "stop",
+    });
+    for await (const { text } of pieces) {
+      said += text;
+      yield text;
+    }
+    this.#replies++;
+    this.#messages = [...messages, { role: "assistant", content: said }];
+  }
+
+  /** Messages that leave half of the context for the reply: the oldest are forgotten, but for what the system said. */
+  #fitting(messages: readonly Message[]): readonly Message[] {
+    const { context } = this.#sequences;
+    const template = chatTemplateOf(this.#tokenizer);
+    const lengthOf = (some: readonly Message[]) => this.#tokenizer.encode(template.text(some)).length;
+    const system = messages.filter(({ role }) => role === "system");
+    let others = messages.filter(({ role }) => role !== "system");
+    while (others.length > 1 && lengthOf([...system, ...others]) > context / 2) others = others.slice(2);
+    const length = lengthOf([...system, ...others]);
+    if (length < context) return [...system, ...others];
+    throw new UserError(
+      `the message has ${length} tokens with its template, and the model's context ${context}, expected fewer; say it shorter`,
+    );
+  }
+}

@@ -1,0 +1,28 @@
+/** `POST /v1/chat/completions`. */
+
+import { UserError } from "../errors.ts";
+import type { Tokenizer } from "../text/index.ts";
+import { answerTexts } from "./answer-route.ts";
+import { ApiError } from "./api-error.ts";
+import { type Asked, askedOfChat } from "./asked.ts";
+import { jsonBody } from "./body.ts";
+import { ChatAnswer } from "./chat-answers.ts";
+import { type ChatRequest, chatSchema } from "./chat-schemas.ts";
+import { checked } from "./schemas.ts";
+import type { ServerContext, Service } from "./service.ts";
+
+export async function chatRoute(context: ServerContext, service: Service): Promise<Response> {
+  const { model, limits } = service;
+  const request = checked(chatSchema, await jsonBody(context, limits.bytes));
+  return answerTexts(context, service, askedOf(request, model.tokenizer), new ChatAnswer(model.name));
+}
+
+/** What a template refuses is the client's mistake. */
+function askedOf(request: ChatRequest, tokenizer: Tokenizer): Asked {
+  try {
+    return askedOfChat(request, tokenizer);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new ApiError(400, `messages: ${error.message}`, { parameter: "messages" });
+  }
+}
