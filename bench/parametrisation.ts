@@ -17,7 +17,7 @@ import {
   givenOf,
   learningRateAt,
   modelOf,
-  newBeginning,
+  newStart,
   openCorpus,
   openDevice,
   randomBatch,
@@ -142,7 +142,7 @@ function configOf({ model: type, parametrisation, tokens = 0, width, learningRat
 async function lossOf(cell: Cell, on: Device): Promise<number> {
   const corpus = corpora.get(cell.text) ?? (await openCorpus(cell.text, "character"));
   corpora.set(cell.text, corpus);
-  const { config, state } = await newBeginning({ config: configOf(cell), corpus });
+  const { config, state } = await newStart(configOf(cell), { corpus });
   const { training } = config;
   const given = givenOf(state.config);
   const trainer = await Trainer.create(on, modelOf(state.config), state, { ...training, given, time: CONTEXT });

@@ -7,9 +7,9 @@ import {
   gatherNumbers,
   joinRanks,
   openCorpus,
+  openRun,
   presetNames,
   presets,
-  Run,
   sharedArray,
 } from "tokenformer";
 import { countOf, median, oneOf } from "./measure.ts";
@@ -44,7 +44,7 @@ async function train(communicator: Communicator | undefined, threads: number | u
     growth: [],
   });
   const corpus = await openCorpus("Moby-Dick", "character");
-  const run = await Run.start({ config, data: corpus, communicator, threads });
+  const run = await openRun({ config, data: corpus, communicator, threads });
   const milliseconds: number[] = [];
   for await (const event of run.events()) {
     if (event.type !== "step") continue;

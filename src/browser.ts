@@ -2,8 +2,8 @@
  * Train, grow and run TokenFormer language models in a browser, on ONNX Runtime's WebAssembly or WebGPU: what of the package
  * needs no Node. For a web worker, as training would stop a page.
  *
- * The same names as in Node, but for what has to do with files: corpora come from texts in memory, checkpoints are files in
- * memory, and a run begins from what `newBeginning` or `resumedBeginning` gives.
+ * The same names as in Node, but for what has to do with files: corpora come from texts in memory, and checkpoints are files in
+ * memory.
  */
 
 export * from "./analysis/index.ts";

@@ -61,7 +61,7 @@ export async function readSummary(folder: CheckpointFolder): Promise<CheckpointS
   const state = { config: model, step, updates, lineage, ramps, rewarm };
   const { name: dataName, files: data } = training.data;
   const others = { ...(data !== undefined && { data }), ...(patches.length > 0 && { patches }) };
-  return { config, state, tokenizer, progress, dataName, ...others };
+  return { config: { ...config, model }, state, tokenizer, progress, dataName, ...others };
 }
 
 export async function readConfig(folder: CheckpointFolder): Promise<Config> {

@@ -9,7 +9,7 @@
  */
 
 import { z } from "zod";
-import { type Config, FORMAT_VERSION } from "../configuration/index.ts";
+import { FORMAT_VERSION, type RunConfig } from "../configuration/index.ts";
 import { type DataFiles, dataFilesSchema } from "../data/portable.ts";
 import type { ModelState } from "../growth/index.ts";
 import type { Tokenizer } from "../text/portable.ts";
@@ -75,7 +75,8 @@ export const trainingFileSchema = z.strictObject({
 
 /** A checkpoint without its weights and the state of its optimiser. */
 export interface CheckpointSummary {
-  readonly config: Config;
+  /** Its model is that of the state. */
+  readonly config: RunConfig;
   readonly state: Omit<ModelState, "parameters" | "moments">;
   /** Absent where a model came without one. */
   readonly tokenizer: Tokenizer | undefined;
@@ -90,4 +91,9 @@ export interface CheckpointSummary {
 
 export interface Checkpoint extends CheckpointSummary {
   readonly state: ModelState;
+}
+
+/** A checkpoint with another state of its model. */
+export function withState<From extends CheckpointSummary>(checkpoint: From, state: ModelState) {
+  return { ...checkpoint, config: { ...checkpoint.config, model: state.config }, state };
 }

@@ -2,7 +2,8 @@
 
 import { stat } from "node:fs/promises";
 import type { Config } from "../configuration/index.ts";
-import { checkVocabulary } from "../data/portable.ts";
+import { EMBEDDED } from "../data/index.ts";
+import { checkVocabulary, type DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import {
   inEffect,
@@ -148,4 +149,12 @@ export async function chosenTokenizer(
   }
   checkVocabulary(chosen, state.config, named ?? where);
   return chosen;
+}
+
+/** The data to use: what was named, else what the checkpoint was trained on, else the embedded text. */
+export function dataOf(
+  named: DataSource | undefined,
+  { data, dataName }: Pick<CheckpointSummary, "data" | "dataName">,
+): DataSource {
+  return named ?? data ?? (dataName === "" ? EMBEDDED : dataName);
 }

@@ -2,6 +2,7 @@
 
 export {
   chosenTokenizer,
+  dataOf,
   hasCheckpoint,
   loadCheckpoint,
   loadConfig,

@@ -11,7 +11,7 @@ import type { GrowthRecord, Report, SampleRecord, StepRecord, ValidationRecord }
 import { median } from "../median.ts";
 import { countParameters } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { Run } from "../training/index.ts";
+import { openRun, type Run } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { note, print } from "./output.ts";
@@ -49,7 +49,7 @@ async function runDemo(options: Options): Promise<void> {
   const out = options.out ?? join("runs", `demo-${date.toISOString().slice(0, 19).replaceAll(":", "-")}`);
   const config = await demoConfig(options.set);
   const progress = new Progress();
-  const run = await Run.start({ config, data: EMBEDDED, out, device: options.device });
+  const run = await openRun({ config, data: EMBEDDED, out, device: options.device });
   const collected: Collected = { steps: [], validations: [], growths: [], samples: [] };
   const follow = async (signal: AbortSignal) => {
     for await (const event of run.events(signal)) {
@@ -106,7 +106,7 @@ function reportOf(collected: Collected, config: Config, run: Run, date: Date): R
   const { steps, validations, growths } = collected;
   const last = steps.at(-1);
   const rate = median(steps.map(({ tokensPerSecond = 0 }) => tokensPerSecond));
-  const parameters = growths.at(-1)?.parametersAfter ?? countParameters(run.model).total;
+  const parameters = growths.at(-1)?.parametersAfter ?? countParameters(run.config.model).total;
   const first = growths[0]?.parametersBefore ?? parameters;
   return {
     title: "A TokenFormer, grown while it learns",

@@ -1,7 +1,7 @@
 /** `tokenformer eval`: the loss on a text, or the score on a task. */
 
 import { Command, Option } from "commander";
-import { chosenTokenizer } from "../checkpoint/index.ts";
+import { chosenTokenizer, dataOf } from "../checkpoint/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { type TaskType, taskTypes } from "../evaluation/index.ts";
@@ -12,7 +12,7 @@ import { consecutiveBatches, measureBytes, type TokenSource } from "../text/inde
 import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
-import { dataOf, type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
+import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 

@@ -1,19 +1,12 @@
 /** `tokenformer grow`: appends parameter tokens to a checkpoint, or widens it. */
 
 import { Command, Option } from "commander";
-import { chosenTokenizer, readMetricsUpTo, saveCheckpoint } from "../checkpoint/index.ts";
-import type { Checkpoint } from "../checkpoint/portable.ts";
-import { type GrowthReport, growthPlansOf, type ScheduledGrowth } from "../configuration/index.ts";
-import { openCorpus } from "../data/index.ts";
-import { UserError } from "../errors.ts";
-import type { LockedFolder } from "../formats/index.ts";
+import { hasCheckpoint } from "../checkpoint/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { consecutiveBatches } from "../text/index.ts";
-import { memoryLimit, withNewRun } from "../training/index.ts";
-import { checkMemory, growMeasured } from "../training/portable.ts";
+import { growRun } from "../training/index.ts";
 import { type PlanOptions, planOf } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
-import { checkpointOf, dataOf, type OpenedRun, tokenizerOption, withModel } from "./open.ts";
+import { noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { growthLines } from "./progress.ts";
 import { deviceOption } from "./train-command.ts";
@@ -71,12 +64,12 @@ export const growCommand = () =>
     .action(runGrow);
 
 async function runGrow(run: string, options: Options): Promise<void> {
-  const { to, data: _, seed: __, tokenizer: ___, device: ____, json, ...planned } = options;
-  const checkpoint = await checkpointOf(run);
-  const plan = planOf(planned, checkpoint.state.step);
-  const memory = { limit: memoryLimit(), computes: options.device === "cpu" };
-  checkMemory(checkpoint.config, checkpoint.state.config, memory, [plan]);
-  const report = await withNewRun(to, (folder) => growTo(folder, checkpoint, plan, options));
+  const { to, data, seed, tokenizer, device, json, ...planned } = options;
+  // The step is that of the checkpoint.
+  const { step: _, ...plan } = planOf(planned, 0);
+  if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
+  const { checkpoint, report } = await growRun({ from: run, to, plan, data, seed, tokenizer, device });
+  notePatches(checkpoint);
   const { step } = checkpoint.state;
   if (json) {
     printJson({ ...report, step, to });
@@ -86,40 +79,4 @@ async function runGrow(run: string, options: Options): Promise<void> {
   note(
     `saved to ${to}; train on with: tokenformer train --resume --out ${to} --set training.steps=${checkpoint.config.training.steps + 500}`,
   );
-}
-
-/** Grows a checkpoint, measures what that changed, and saves it. */
-async function growTo(
-  to: LockedFolder,
-  checkpoint: Checkpoint & OpenedRun,
-  plan: ScheduledGrowth,
-  { data, seed = checkpoint.config.training.seed, tokenizer: tokenizerFile, device }: Options,
-): Promise<GrowthReport> {
-  const { directory: run, state: old } = checkpoint;
-  const tokenizer = await chosenTokenizer(checkpoint, run, tokenizerFile);
-  const corpus = await openCorpus(dataOf(data, checkpoint), tokenizer);
-  const [batch] = consecutiveBatches(corpus.validation, { sequences: 8, context: old.config.context });
-  if (batch === undefined)
-    throw new UserError(
-      `${corpus.name}: too short for the preservation check, expected at least 20 tokens; give a longer text`,
-    );
-  const { state, report } = await withModel(checkpoint, device, (inference) =>
-    growMeasured(inference, old, plan, seed, batch),
-  );
-  const { tokens, flops, seconds } = checkpoint.progress;
-  const records = await readMetricsUpTo(checkpoint, run);
-  const growth = { step: state.step, growth: { ...report, tokens, flops, seconds } };
-  await saveCheckpoint(to, { ...withGrowth(checkpoint, plan), state, tokenizer }, [...records, growth]);
-  return report;
-}
-
-/** A checkpoint that records a plan as applied: a later run takes its schedule from there. */
-function withGrowth(checkpoint: Checkpoint, plan: ScheduledGrowth): Checkpoint {
-  const { config, progress } = checkpoint;
-  const growth = growthPlansOf(config).toSpliced(progress.growthsDone, 0, plan);
-  return {
-    ...checkpoint,
-    config: { ...config, growth },
-    progress: { ...progress, growthsDone: progress.growthsDone + 1 },
-  };
 }

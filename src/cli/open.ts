@@ -4,7 +4,6 @@ import { Option } from "commander";
 import { hasCheckpoint, loadCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
 import type { Checkpoint, CheckpointSummary } from "../checkpoint/portable.ts";
 import { EMBEDDED, embeddedNames, nearestBeside } from "../data/index.ts";
-import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
@@ -98,14 +97,6 @@ export async function withModel<Result>(
   } finally {
     await opened.close();
   }
-}
-
-/** The data to use: what was named, else what the checkpoint was trained on. */
-export function dataOf(
-  named: DataSource | undefined,
-  { data, dataName }: Pick<CheckpointSummary, "data" | "dataName">,
-): DataSource {
-  return named ?? data ?? (dataName === "" ? EMBEDDED : dataName);
 }
 
 /**

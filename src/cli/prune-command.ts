@@ -2,8 +2,8 @@
 
 import { Command, Option } from "commander";
 import { type PruneReport, pruneMeasured } from "../analysis/index.ts";
-import { chosenTokenizer, readMetricsUpTo, saveCheckpoint } from "../checkpoint/index.ts";
-import type { Checkpoint } from "../checkpoint/portable.ts";
+import { chosenTokenizer, dataOf, readMetricsUpTo, saveCheckpoint } from "../checkpoint/index.ts";
+import { type Checkpoint, withState } from "../checkpoint/portable.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
@@ -20,7 +20,7 @@ import {
 } from "../text/index.ts";
 import { withNewRun } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { checkpointOf, dataOf, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
+import { checkpointOf, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -82,7 +82,7 @@ async function pruneTo(to: LockedFolder, checkpoint: Checkpoint & OpenedRun, opt
   const { best: _, ...progress } = checkpoint.progress;
   const records = await readMetricsUpTo(checkpoint, run);
   const pruning = { step: state.step, pruning: report };
-  await saveCheckpoint(to, { ...checkpoint, state, progress, tokenizer }, [...records, pruning]);
+  await saveCheckpoint(to, withState({ ...checkpoint, progress, tokenizer }, state), [...records, pruning]);
   return report;
 }
 

@@ -1,7 +1,7 @@
 /** `tokenformer train`: trains a model, growing it on the way where asked to. */
 
 import { Command, Option } from "commander";
-import { hasCheckpoint, loadSummary, type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
+import { dataOf, hasCheckpoint, loadSummary, type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { together } from "../cluster/index.ts";
 import type { Config, EndEvent, TrainingEvent } from "../configuration/index.ts";
@@ -14,7 +14,7 @@ import { configurationOf } from "./configuration.ts";
 import { cooldownLength, cooledDown } from "./cooldown.ts";
 import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { dataOf, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
+import { dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from "./ranks.ts";
@@ -88,11 +88,11 @@ async function runTrain(given: Options): Promise<void> {
     const locks = options.out !== undefined && (communicator?.rank ?? 0) === 0;
     const folder = await together(communicator, async () => (locks ? lockRun(options.out ?? "") : undefined));
     try {
-      const begun = await together(communicator, () => beginningOf(options));
+      const task = await together(communicator, () => taskOf(options));
       try {
-        await follow(options, folder, begun, sharesOf(ranks, options.device));
+        await follow(options, folder, task, sharesOf(ranks, options.device));
       } finally {
-        await begun.from?.close();
+        await task.from?.close();
       }
     } finally {
       await folder?.release();
@@ -111,7 +111,7 @@ function checkCombination({ out, resume, from, restart, cooldown }: Options): vo
 }
 
 /** What to train, on what, and from where. */
-interface Begun {
+interface TrainingTask {
   readonly config: Config;
   readonly data: DataSource;
   readonly from?: OpenedCheckpoint;
@@ -121,7 +121,7 @@ interface Begun {
 }
 
 /** The configuration and data: of the checkpoint where one is gone on from, with the changes asked for. */
-async function beginningOf(options: Options): Promise<Begun> {
+async function taskOf(options: Options): Promise<TrainingTask> {
   const { out, resume, from, restart, cooldown } = options;
   if (resume && out !== undefined) return resumed(options, out);
   if (from === undefined) {
@@ -144,7 +144,7 @@ async function beginningOf(options: Options): Promise<Begun> {
   }
 }
 
-async function resumed(options: Options, out: string): Promise<Begun> {
+async function resumed(options: Options, out: string): Promise<TrainingTask> {
   if (!(await hasCheckpoint(out))) {
     throw new UserError(`--resume: there is no run in ${out}; check --out, or leave --resume out to start one`);
   }
@@ -163,8 +163,13 @@ async function resumed(options: Options, out: string): Promise<Begun> {
   return { config, data, made: step, notes: notesOfResuming(summary, config, data) };
 }
 
-async function follow(options: Options, folder: LockedFolder | undefined, begun: Begun, shares: Shares): Promise<void> {
-  const { config, data, from, made, notes } = begun;
+async function follow(
+  options: Options,
+  folder: LockedFolder | undefined,
+  task: TrainingTask,
+  shares: Shares,
+): Promise<void> {
+  const { config, data, from, made, notes } = task;
   const { out, resume, device, json, restart } = options;
   for (const line of notes) note(line);
   await noteData(data);

@@ -7,13 +7,13 @@ import {
   tokenGradientNorms,
   usageByGeneration,
 } from "../analysis/index.ts";
-import { chosenTokenizer } from "../checkpoint/index.ts";
+import { chosenTokenizer, dataOf } from "../checkpoint/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { formatShare } from "../lab/report/format.ts";
 import { sites } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { dataOf, type OpenedRun, validationOf, withModel } from "./open.ts";
+import { type OpenedRun, validationOf, withModel } from "./open.ts";
 import { print, printTable } from "./output.ts";
 
 /** What was measured, and on what. */

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
-import { modelSchema } from "../model/index.ts";
+import { type Complete, modelSchema } from "../model/index.ts";
 import { decayShapeSchema, type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
 import { precisions } from "../tensor/index.ts";
 import { sequencesPerPass } from "../text/portable.ts";
@@ -112,6 +112,8 @@ export const configSchema = z
   });
 
 export type Config = z.infer<typeof configSchema>;
+/** The configuration of a run, with its model as it is now, complete. */
+export type RunConfig = Config & { readonly model: Complete };
 export type TrainingConfig = Config["training"];
 export type ScheduledGrowth = Config["growth"][number];
 

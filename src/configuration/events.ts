@@ -1,11 +1,11 @@
 /** What a training run tells, as it goes. */
 
 import type { Complete, ParameterCounts } from "../model/index.ts";
-import type { Config } from "./config.ts";
+import type { RunConfig } from "./config.ts";
 
 export interface StartEvent {
   readonly type: "start";
-  readonly config: Config;
+  readonly config: RunConfig;
   /** The step that it starts from: 0, or that of the checkpoint. */
   readonly step: number;
   readonly parameters: ParameterCounts;

@@ -6,6 +6,7 @@ export {
   FORMAT_VERSION,
   growthPlansOf,
   microBatchOf,
+  type RunConfig,
   type ScheduledGrowth,
   scheduledGrowthSchema,
   scheduleOf,

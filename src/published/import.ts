@@ -78,7 +78,7 @@ function newRun({ config }: PublishedModel, tokenizer: Tokenizer | undefined): C
   ];
   const lineage = new Map(sites(model).map(({ path, tokens }) => [path, imported(tokens)]));
   return {
-    config: configSchema.parse({ model, tokenizer: tokenizer === undefined ? "none" : "tokenizer.json" }),
+    config: { ...configSchema.parse({ model, tokenizer: tokenizer === undefined ? "none" : "tokenizer.json" }), model },
     state: { config: model, step: 0, updates: 0, lineage, ramps: [], rewarm: undefined },
     tokenizer,
     dataName: "",

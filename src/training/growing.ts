@@ -1,8 +1,9 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
-import type { GrowthReport } from "../configuration/index.ts";
+import { type Checkpoint, withState } from "../checkpoint/portable.ts";
+import { type GrowthReport, growthPlansOf } from "../configuration/index.ts";
 import { freeQuietly } from "../freeing.ts";
-import { type GrowthPlan, grow, isWidthPlan, type ModelState, tauOf } from "../growth/index.ts";
+import { checkPlans, type GrowthPlan, grow, isWidthPlan, type ModelState, tauOf } from "../growth/index.ts";
 import { Inference, type TokenBatch, uploadArrays } from "../inference/index.ts";
 import {
   type Complete,
@@ -13,9 +14,37 @@ import {
   sites,
   trainingFlopsPerToken,
 } from "../model/index.ts";
+import { type GrowthNow, scheduledNow } from "./growth-now.ts";
 
 /** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
 const BYTES_PER_PARAMETER = 16;
+
+/**
+ * Grows a checkpoint. The plan becomes part of its configuration, as one that was applied at its step, so that a run that goes on
+ * from it knows of it.
+ * @param inference the model of the checkpoint; it is left as it is
+ * @param options `batch`, real text on which the logits before and after are compared, and `seed`, of the new tokens (default:
+ * that of the training)
+ * @throws UserError for a plan that cannot be, now or with those that are to come
+ */
+export async function growCheckpoint(
+  inference: Inference,
+  checkpoint: Checkpoint,
+  plan: GrowthNow,
+  { batch, seed = checkpoint.config.training.seed }: { readonly batch: TokenBatch; readonly seed?: number | undefined },
+): Promise<{ checkpoint: Checkpoint; report: GrowthReport }> {
+  const { config, progress, state } = checkpoint;
+  const done = progress.growthsDone;
+  const scheduled = scheduledNow(plan, state.step);
+  const growth = growthPlansOf(config).toSpliced(done, 0, scheduled);
+  checkPlans(config.model, growth.slice(done));
+  const grown = await growMeasured(inference, state, scheduled, seed, batch);
+  const grownCheckpoint = withState({ ...checkpoint, progress: { ...progress, growthsDone: done + 1 } }, grown.state);
+  return {
+    checkpoint: { ...grownCheckpoint, config: { ...grownCheckpoint.config, growth } },
+    report: grown.report,
+  };
+}
 
 /**
  * Grows a state and compares the two models on text.

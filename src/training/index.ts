@@ -1,7 +1,8 @@
 /** Training: what learns, and the loop around it. */
 
+export { type GrowRunOptions, growRun } from "./grow-run.ts";
 export { freeMemory, memoryLimit } from "./machine-memory.ts";
+export { openRun, type TrainOptions, train } from "./open-run.ts";
 export * from "./portable.ts";
 export { lockRun, withNewRun } from "./run-folder.ts";
 export { factsOfData, factsOfKeys } from "./sameness.ts";
-export { Run, type TrainOptions, train } from "./train.ts";

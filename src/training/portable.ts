@@ -1,16 +1,8 @@
 /** Training: what learns, and the loop around it. What Node and browsers have in common. */
 
-export {
-  type Beginning,
-  type BeginningOptions,
-  type ContinuationOptions,
-  newBeginning,
-  resumedBeginning,
-  startedBeginning,
-} from "./beginning.ts";
 export { DivergenceError } from "./divergence.ts";
-export { growMeasured } from "./growing.ts";
-export type { ImmediateGrowth } from "./immediate-growth.ts";
+export { growCheckpoint, growMeasured } from "./growing.ts";
+export type { GrowthNow } from "./growth-now.ts";
 export {
   checkMemory,
   describeMemory,
@@ -19,7 +11,8 @@ export {
   type MemoryBudget,
   type MemoryForecast,
 } from "./memory.ts";
-export { Run } from "./run.ts";
-export type { RunOptions, RunSink } from "./run-parts.ts";
+export { Run, type RunPlace } from "./run.ts";
+export type { RunSink } from "./sink.ts";
+export { type ContinueOptions, newStart, type RunInput, type RunStart } from "./start.ts";
 export { gradientsOf, initialState, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
 export { Validation, type ValidationOptions } from "./validation.ts";

@@ -1,11 +1,10 @@
-/** How a run is divided among ranks: the rows of a batch, what is evaluated, and who keeps checkpoints. */
+/** How a run is divided among ranks: the rows of a batch, and what is evaluated. */
 
-import { type Communicator, partOf, sumNumbers, together } from "../cluster/portable.ts";
-import { type Config, microBatchOf, type TrainingEvent } from "../configuration/index.ts";
+import { type Communicator, partOf, sumNumbers } from "../cluster/portable.ts";
+import { type Config, microBatchOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import type { TokenBatch } from "../inference/index.ts";
 import { type Batch, type Corpus, randomBatch } from "../text/portable.ts";
-import type { RunSink } from "./run-parts.ts";
 import type { Pass } from "./trainer.ts";
 
 type Member = Pick<Communicator, "rank" | "size">;
@@ -61,35 +60,4 @@ export async function meanLoss(
   const own = tokens === 0 ? 0 : loss * tokens;
   const [total = Number.NaN, all = Number.NaN] = await sumNumbers(communicator, [own, tokens]);
   return total / all;
-}
-
-/** The sink of a run on several ranks: the first keeps what is to last, and the others wait until it has. */
-export class SharedSink implements RunSink {
-  readonly place: string;
-  readonly isIdle: boolean;
-  readonly #sink: RunSink | undefined;
-  readonly #communicator: Communicator;
-
-  /**
-   * @param sink of the first rank; the others have none
-   * @param place what messages call it on all
-   */
-  constructor(sink: RunSink | undefined, place: string, communicator: Communicator) {
-    this.#sink = sink;
-    this.#communicator = communicator;
-    this.place = place;
-    this.isIdle = sink === undefined;
-  }
-
-  save(...given: Parameters<RunSink["save"]>): Promise<string> {
-    return together(this.#communicator, async () => this.#sink?.save(...given) ?? this.place);
-  }
-
-  async record(...given: Parameters<RunSink["record"]>): Promise<void> {
-    await this.#sink?.record(...given);
-  }
-
-  withdraw(event: TrainingEvent): void {
-    this.#sink?.withdraw?.(event);
-  }
 }

@@ -5,9 +5,9 @@ import { hasCheckpoint, MetricsFile, saveCheckpoint } from "../checkpoint/index.
 import { type Checkpoint, METRICS } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { LockedFolder } from "../formats/index.ts";
-import type { Beginning } from "./beginning.ts";
-import type { RunSink } from "./run-parts.ts";
+import { LockedFolder, recoverDirectory } from "../formats/index.ts";
+import type { RunSink } from "./sink.ts";
+import type { RunStart } from "./start.ts";
 
 /** The folder, in that of a run, of the checkpoint with the lowest validation loss. */
 const BEST = "best";
@@ -44,7 +44,7 @@ export async function withNewRun<Result>(
 /** Steps between two writes of the metrics. */
 const FLUSH_EVERY = 20;
 
-/** Where a run puts what is to last. */
+/** The folder of a run as where it puts what is to last. It stays locked when it is closed. */
 export class RunFolder implements RunSink {
   readonly #folder: LockedFolder;
   #metrics: MetricsFile | undefined;
@@ -57,13 +57,15 @@ export class RunFolder implements RunSink {
     return this.#folder.directory;
   }
 
-  async openMetrics(begun: Beginning): Promise<void> {
+  async open(start: RunStart): Promise<void> {
     await this.#folder.check();
-    this.#metrics = await MetricsFile.open(join(this.place, METRICS), begun);
+    // What a crash left half done there.
+    await recoverDirectory(this.place);
+    this.#metrics = await MetricsFile.open(join(this.place, METRICS), start);
   }
 
   async save(checkpoint: Checkpoint, best: boolean): Promise<string> {
-    await this.flush();
+    await this.#flush();
     const place = best ? this.#folder.inside(BEST) : this.#folder;
     await saveCheckpoint(place, checkpoint);
     return place.directory;
@@ -72,14 +74,18 @@ export class RunFolder implements RunSink {
   async record(event: TrainingEvent): Promise<void> {
     if (this.#metrics === undefined) return;
     this.#metrics.add(event);
-    if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.flush();
+    if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.#flush();
   }
 
   withdraw(event: TrainingEvent): void {
     this.#metrics?.withdraw(event);
   }
 
-  async flush(): Promise<void> {
+  close(): Promise<void> {
+    return this.#flush();
+  }
+
+  async #flush(): Promise<void> {
     if (this.#metrics === undefined || this.#metrics.pending === 0) return;
     await this.#folder.check();
     await this.#metrics.flush();

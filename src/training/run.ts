@@ -6,35 +6,62 @@ import {
   type Config,
   type GrowthEvent,
   growthPlansOf,
+  type RunConfig,
   type ScheduledGrowth,
   type StepEvent,
   scheduleOf,
   type TrainingEvent,
   type ValidationEvent,
 } from "../configuration/index.ts";
-import { allOrNothing, freeQuietly } from "../freeing.ts";
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
-import type { Batch, Corpus } from "../text/portable.ts";
-import { type Beginning, checkGrowth } from "./beginning.ts";
+import { type Device, requireHalfProducts } from "../runtime/portable.ts";
+import { type Batch, type Corpus, checkCorpus } from "../text/portable.ts";
 import { divergence, LossWatch } from "./divergence.ts";
 import { growthReport } from "./growing.ts";
-import { type ImmediateGrowth, scheduledNow } from "./immediate-growth.ts";
-import { ALONE, passesOf } from "./ranks.ts";
-import { assemble, type RunOptions, type RunParts, type RunSink, replicasOf, trainerOf } from "./run-parts.ts";
+import { type GrowthNow, scheduledNow } from "./growth-now.ts";
+import { checkMemory, type MemoryBudget } from "./memory.ts";
+import { ALONE, checkBatch, passesOf } from "./ranks.ts";
+import { replicasOf, trainerOf } from "./run-trainer.ts";
+import type { RunSink } from "./sink.ts";
+import {
+  branchedStart,
+  type ContinueOptions,
+  checkGrowth,
+  newStart,
+  type RunInput,
+  type RunStart,
+  resumedStart,
+} from "./start.ts";
 import type { Candidate, Trainer } from "./trainer.ts";
-import type { Validation } from "./validation.ts";
+import { Validation } from "./validation.ts";
+
+/** Where a run computes, and who else takes part. */
+export interface RunPlace {
+  /** Stays open, and so does the corpus. */
+  readonly device: Device;
+  /** Default: nothing is kept. It is closed with the run. */
+  readonly sink?: RunSink | undefined;
+  /** The ranks that the run is divided among, all of which make it. Default: it is alone. */
+  readonly communicator?: Communicator | undefined;
+  /** How checkpoints name the data. Default: by the name of the corpus. */
+  readonly data?: Pick<Checkpoint, "dataName" | "data"> | undefined;
+  /** The memory that training may take: growth that needs more is refused. Default: any. */
+  readonly memory?: MemoryBudget | undefined;
+  /** Frees what was opened for the run, once that is closed. */
+  readonly onClose?: (() => Promise<void>) | undefined;
+}
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {
   readonly corpus: Corpus;
-  readonly #data: Pick<Checkpoint, "dataName" | "data">;
-  readonly #sink: RunSink | undefined;
-  readonly #communicator: Communicator | undefined;
-  #config: Config;
+  readonly #place: RunPlace;
+  #config: RunConfig;
   #trainer: Trainer;
-  #model: Pick<ModelState, "config" | "ramps" | "rewarm">;
+  /** What becomes of τ and of the learning rate after growth. */
+  #growing: Pick<ModelState, "ramps" | "rewarm">;
   #progress: Progress;
   /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
   #flopsPerToken: number;
@@ -48,35 +75,86 @@ export class Run {
   #saved: number;
   #underWay = false;
 
-  protected constructor({ trainer, corpus, config, state, progress, sink, communicator, data, validation }: RunParts) {
+  private constructor(
+    { corpus, config, state, progress }: RunStart,
+    place: RunPlace,
+    trainer: Trainer,
+    validation: Validation,
+  ) {
     this.corpus = corpus;
-    this.#data = data ?? { dataName: corpus.name };
-    this.#sink = sink;
-    this.#communicator = communicator;
+    this.#place = place;
     this.#config = config;
     this.#trainer = trainer;
-    this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
+    this.#growing = { ramps: state.ramps, rewarm: state.rewarm };
     this.#progress = progress;
-    this.#flopsPerToken = trainingFlopsPerToken(state.config);
+    this.#flopsPerToken = trainingFlopsPerToken(config.model);
     this.#validation = validation;
-    this.#losses = new LossWatch(state.config.vocabulary);
+    this.#losses = new LossWatch(config.model.vocabulary);
     this.#due = { evaluation: state.step === progress.start, checkpoint: false };
     this.#saved = state.step;
   }
 
-  /** Throws a `UserError` for a corpus that is too short. */
-  static async begin(begun: Beginning, options: RunOptions): Promise<Run> {
-    return new Run(await assemble(begun, options));
+  /**
+   * A run of a new model.
+   * @throws UserError for growth that cannot be, a model that the tokenizer or the memory does not fit, a corpus that is too short
+   */
+  static async create({ config, ...options }: { readonly config: Config } & RunInput & RunPlace): Promise<Run> {
+    return Run.begin(await newStart(config, options), options);
+  }
+
+  /**
+   * Goes on where a run stopped, bitwise as if it had not: with its weights, tokenizer and model, but for the dropout, and with
+   * the growth that it has applied; plans that repeat it are not applied again.
+   * @throws UserError as `create` does, and for another tokenizer
+   */
+  static async resume(checkpoint: Checkpoint, options: ContinueOptions & RunPlace): Promise<Run> {
+    return Run.begin(await resumedStart(checkpoint, options), options);
+  }
+
+  /**
+   * Another run from the weights, optimiser state, tokenizer, model and applied growth of a checkpoint, but with the training and
+   * the growth to come of `config`. Steps, and with them the data and the schedule, count from the beginning of the first run, so
+   * `training.steps` has to be more than it has made. Of `config.model`, the dropout may differ.
+   * @param options with `restart`, takes the weights, tokenizer and model alone, and steps count from 0
+   * @throws UserError as `resume` does, for another model, and where nothing is left to train
+   */
+  static async from(
+    checkpoint: Checkpoint,
+    options: ContinueOptions & RunPlace & { readonly restart?: boolean | undefined },
+  ): Promise<Run> {
+    return Run.begin(await branchedStart(checkpoint, options), options);
+  }
+
+  /**
+   * Puts a start on a device, and keeps it if the run is new.
+   * @throws UserError for too short a corpus, and for held-out tokens that the tokenizer does not have
+   */
+  static async begin(start: RunStart, place: RunPlace): Promise<Run> {
+    const { config, corpus, state, progress } = start;
+    const { device, sink, communicator } = place;
+    checkCorpus(corpus, config.model.context);
+    checkBatch(config, communicator ?? ALONE);
+    // Reads the tokens before anything is kept.
+    const { context } = config.model;
+    const validation = Validation.measured(corpus, { ...config.training, context, communicator });
+    if (config.training.precision === "float16") await requireHalfProducts(device, 'training.precision "float16"');
+    return allOrNothing(async (onFailure) => {
+      const trainer = await trainerOf(device, config, state, communicator);
+      onFailure(() => trainer.close());
+      const run = new Run(start, place, trainer, validation);
+      if (state.step === progress.start) await run.#save(false);
+      await sink?.open?.(start);
+      return run;
+    });
   }
 
   #startEvent(): TrainingEvent {
-    const { config } = this.#model;
     const { train: training, validation, name, tokenizer } = this.corpus;
     return {
       type: "start",
-      config: { ...this.#config, model: config },
+      config: this.#config,
       step: this.trainer.step,
-      parameters: countParameters(config),
+      parameters: countParameters(this.#config.model),
       flopsPerToken: this.#flopsPerToken,
       device: this.trainer.device.description,
       data: {
@@ -95,7 +173,7 @@ export class Run {
     for (;;) {
       const { done, value: event } = await this.#alone(() => loop.next());
       if (done === true) return;
-      await this.#sink?.record(event);
+      await this.#place.sink?.record(event);
       yield event;
     }
   }
@@ -121,25 +199,25 @@ export class Run {
     }
     const { step } = this.trainer;
     if (this.#saved !== step) yield* this.#saveAtEnd();
-    yield { type: "end", step, model: this.#model.config, interrupted: step < steps };
+    yield { type: "end", step, model: this.#config.model, interrupted: step < steps };
   }
 
   /** Whether this rank is to stop, or another: they stop after the same step. */
   async #isAborted(signal: AbortSignal | undefined): Promise<boolean> {
     const own = signal?.aborted === true;
-    return this.#communicator === undefined ? own : isAny(this.#communicator, own);
+    return this.#place.communicator === undefined ? own : isAny(this.#place.communicator, own);
   }
 
   /** What comes after a step. What fails stays due. */
   async *#whatIsDue(): AsyncGenerator<TrainingEvent> {
     if (this.#due.evaluation) yield* this.#evaluateAndKeep();
     // A state that is worse than what was kept is kept as soon as it is better again.
-    if (this.#due.checkpoint && this.#sink !== undefined && (await this.#complaint()) === undefined)
+    if (this.#due.checkpoint && this.#place.sink !== undefined && (await this.#complaint()) === undefined)
       yield* this.#saveLast();
   }
 
   async *#saveAtEnd(): AsyncGenerator<TrainingEvent> {
-    if (this.#sink !== undefined || this.#measured?.step === this.trainer.step) await this.requireSound();
+    if (this.#place.sink !== undefined || this.#measured?.step === this.trainer.step) await this.requireSound();
     yield* this.#saveLast();
   }
 
@@ -166,19 +244,14 @@ export class Run {
     return this.#config.model.context;
   }
 
-  /** With the growth that was asked for since it began. Its model is that of the beginning. */
-  get config(): Config {
+  /** As it is now: with the model that it has grown to, and with the growth that was asked for since it began. */
+  get config(): RunConfig {
     return this.#config;
   }
 
   /** What it has done so far. */
   get progress(): Progress {
     return this.#progress;
-  }
-
-  /** The model's configuration as it is now. */
-  get model(): ModelState["config"] {
-    return this.#model.config;
   }
 
   /** Whether the model is to grow after a step. */
@@ -188,11 +261,11 @@ export class Run {
 
   /** Everything as it is now, on the host. */
   async state(): Promise<ModelState> {
-    return { ...this.#model, ...(await this.trainer.download()) };
+    return this.#state();
   }
 
   /**
-   * Everything that another run needs to go on from here, bitwise: `resumedBeginning` takes it.
+   * Everything that another run needs to go on from here, bitwise: `Run.resume` takes it.
    * @throws Error while the run is at work
    */
   async checkpoint(): Promise<Checkpoint> {
@@ -205,14 +278,17 @@ export class Run {
    * @param plan as in the configuration, without its step
    * @throws UserError for a plan that cannot be, now or with those that are to come; Error while the run is at work
    */
-  async grow(plan: ImmediateGrowth): Promise<GrowthEvent> {
+  async grow(plan: GrowthNow): Promise<GrowthEvent> {
     return this.#alone(async () => {
       const { step } = this.trainer;
       const scheduled = scheduledNow(plan, step);
       const plans = growthPlansOf(this.#config);
       const done = this.#progress.growthsDone;
       const growth = [...plans.slice(0, done), scheduled, ...plans.slice(done)];
-      checkGrowth(this.#model.config, growth.slice(done), step, this.#config.training.steps);
+      const coming = growth.slice(done);
+      checkGrowth(this.#config.model, coming, step, this.#config.training.steps);
+      const { memory } = this.#place;
+      if (memory !== undefined) checkMemory(this.#config, this.#config.model, memory, coming);
       return this.#grow(scheduled, { ...this.#config, growth }, (event) => this.#recordOrNot(event));
     });
   }
@@ -226,18 +302,23 @@ export class Run {
     if (complaint !== undefined) await this.#diverged(complaint);
   }
 
-  /** Frees what it has on the device. */
+  /** Frees what it has on the device, and closes the sink. */
   async close(): Promise<void> {
-    await this.#trainer.close();
+    const { sink, onClose } = this.#place;
+    await freeAll(
+      () => sink?.close?.(),
+      () => this.#trainer.close(),
+      () => onClose?.(),
+    );
   }
 
   async #step(): Promise<StepEvent> {
     const { training, model } = this.#config;
     const { step } = this.trainer;
-    const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#model.rewarm);
+    const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#growing.rewarm);
     const begun = performance.now();
     const tokens = training.batch * model.context;
-    const passes = passesOf(this.#config, this.corpus, step, this.#communicator ?? ALONE);
+    const passes = passesOf(this.#config, this.corpus, step, this.#place.communicator ?? ALONE);
     const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, tokens);
     const seconds = (performance.now() - begun) / 1000;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
@@ -254,8 +335,8 @@ export class Run {
     };
     this.#due = this.#dueAfter(step + 1);
     // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
-    this.#model = { ...this.#model, ...advanceRamps(this.#model, step + 1) };
-    this.trainer.inference.use({ given: givenOf(this.#model.config) });
+    this.#keep({ ...this.#growing, ...advanceRamps({ config: model, ...this.#growing }, step + 1) });
+    this.trainer.inference.use({ given: givenOf(this.#config.model) });
     const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
     return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
   }
@@ -281,7 +362,7 @@ export class Run {
    */
   async #grow(
     { step: _, ...plan }: ScheduledGrowth,
-    config: Config = this.#config,
+    config: RunConfig = this.#config,
     record: (event: GrowthEvent) => Promise<void> = async () => {},
   ): Promise<GrowthEvent> {
     const { inference, step } = this.trainer;
@@ -291,14 +372,14 @@ export class Run {
     return allOrNothing(async (onFailure) => {
       const next = await this.#candidate(state);
       onFailure(() => next.discard());
-      const models = { before: this.#model.config, after: state.config };
+      const models = { before: this.#config.model, after: state.config };
       const report = await growthReport({ before: inference, after: next.inference }, models, plan, batch);
       const lossAfter = await this.#validation.loss(next.inference);
       const event: GrowthEvent = { type: "growth", step, ...report, lossBefore, lossAfter, ...this.#totals() };
       await record(event);
       const freed = next.take();
       this.#config = config;
-      this.#model = { config: state.config, ramps: state.ramps, rewarm: state.rewarm };
+      this.#keep(state);
       this.#flopsPerToken = report.flopsPerTokenAfter;
       this.#progress = { ...this.#progress, growthsDone: this.#progress.growthsDone + 1 };
       await freed;
@@ -317,12 +398,12 @@ export class Run {
     const { device, replicas } = old;
     // As many replicas as a run has that begins here, so that one that is resumed computes the same.
     if (
-      sameProgram(this.#model.config, config) &&
-      replicas === replicasOf(device, this.#config, config, this.#communicator)
+      sameProgram(this.#config.model, config) &&
+      replicas === replicasOf(device, this.#config, config, this.#place.communicator)
     ) {
       return old.prepare(state, givenOf(config));
     }
-    const trainer = await trainerOf(device, this.#config, state, this.#communicator);
+    const trainer = await trainerOf(device, this.#config, state, this.#place.communicator);
     return {
       inference: trainer.inference,
       take: async () => {
@@ -367,10 +448,19 @@ export class Run {
   }
 
   async #checkpoint(progress = this.#progress, wanted = true): Promise<Checkpoint> {
-    const config = { ...this.#config, model: this.#model.config };
-    const { tokenizer } = this.corpus;
-    const state = { ...this.#model, ...(await this.trainer.download(wanted)) };
-    return { config, state, tokenizer, ...this.#data, progress };
+    const { tokenizer, name } = this.corpus;
+    const state = await this.#state(wanted);
+    return { config: this.#config, state, tokenizer, ...(this.#place.data ?? { dataName: name }), progress };
+  }
+
+  async #state(wanted = true): Promise<ModelState> {
+    return { config: this.#config.model, ...this.#growing, ...(await this.trainer.download(wanted)) };
+  }
+
+  /** Takes note of what a model has become. */
+  #keep({ config: model, ramps, rewarm }: Pick<ModelState, "config" | "ramps" | "rewarm">): void {
+    this.#config = { ...this.#config, model };
+    this.#growing = { ramps, rewarm };
   }
 
   async *#saveLast(): AsyncGenerator<TrainingEvent> {
@@ -383,15 +473,15 @@ export class Run {
 
   /** Where a checkpoint was put; nowhere without a sink. */
   async #save(best: boolean, progress = this.#progress): Promise<string | undefined> {
-    if (this.#sink === undefined) return undefined;
-    return this.#sink.save(await this.#checkpoint(progress, this.#sink.isIdle !== true), best);
+    if (this.#place.sink === undefined) return undefined;
+    return this.#place.sink.save(await this.#checkpoint(progress, this.#place.sink.isIdle !== true), best);
   }
 
   async #recordOrNot(event: GrowthEvent): Promise<void> {
     try {
-      await this.#sink?.record(event);
+      await this.#place.sink?.record(event);
     } catch (error) {
-      this.#sink?.withdraw?.(event);
+      this.#place.sink?.withdraw?.(event);
       throw error;
     }
   }
@@ -402,6 +492,6 @@ export class Run {
   }
 
   async #diverged(what: string): Promise<never> {
-    throw divergence(what, await this.trainer.parameterNorms(), this.#config.training, this.#sink?.place);
+    throw divergence(what, await this.trainer.parameterNorms(), this.#config.training, this.#place.sink?.place);
   }
 }

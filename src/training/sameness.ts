@@ -3,13 +3,13 @@
 import { createHash } from "node:crypto";
 import type { HostArray } from "../growth/index.ts";
 import { type Corpus, hashTokenizer, type TokenSource } from "../text/index.ts";
-import type { Beginning } from "./beginning.ts";
+import type { RunStart } from "./start.ts";
 
 /** Numbers that are looked at, in so many pieces, where there are more: files may be larger than what a start may take. */
 const [LOOKED_AT, PIECES] = [2 ** 22, 64];
 
 /** The configuration key by key, the data, and what the run begins with, by what they are called in messages. */
-export function factsOf({ config, corpus, state, progress }: Beginning): Record<string, string> {
+export function factsOf({ config, corpus, state, progress }: RunStart): Record<string, string> {
   return {
     ...factsOfKeys(config),
     ...factsOfData(corpus),

@@ -2,7 +2,7 @@
 
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
-import { Decoder, generate, newBeginning, parseCheckpoint, Run, resumedBeginning } from "../../src/browser.ts";
+import { Decoder, generate, parseCheckpoint, Run } from "../../src/browser.ts";
 import { ask, type BundleFile, bundle, useChromium } from "../support/chromium.ts";
 import { CHROMIUM, hasChromium } from "../support/chromium-program.ts";
 import { useDevice } from "../support/device.ts";
@@ -12,7 +12,7 @@ import type { Trained } from "./worker.ts";
 const node = useDevice("cpu");
 
 async function inNode(training: Omit<Training, "device">): Promise<Pick<Trained, "losses" | "text">> {
-  const run = await Run.begin(await newBeginning(tinyRun(training)), { device: node() });
+  const run = await Run.create({ ...tinyRun(training), device: node() });
   const losses = await lossesOf(run);
   const decoder = await Decoder.open(run.trainer.inference, { context: run.context });
   let text = "";
@@ -72,7 +72,7 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
       const saved = Object.entries(answer.files).map(([name, bytes]) => [name, Uint8Array.from(bytes)] as const);
       const checkpoint = await parseCheckpoint(new Map(saved));
       const { corpus } = tinyRun(training);
-      const run = await Run.begin(await resumedBeginning(checkpoint, { corpus }), { device: node() });
+      const run = await Run.resume(checkpoint, { corpus, device: node() });
       expect(largestDifference(await lossesOf(run), rest)).toBeLessThan(1e-4);
       await run.close();
     });

@@ -11,11 +11,9 @@ import {
   graph,
   input,
   matmul,
-  newBeginning,
   openDevice,
   parseCheckpoint,
   Run,
-  resumedBeginning,
   symbol,
 } from "../../src/browser.ts";
 import { lossesOf, type Training, tinyRun } from "./tiny-run.ts";
@@ -49,8 +47,7 @@ export interface Memory {
 /** Files by name, as numbers, which survive any way between processes. */
 export type Files = Readonly<Record<string, readonly number[]>>;
 
-const begin = async (training: Training, device: Device) =>
-  Run.begin(await newBeginning(tinyRun(training)), { device });
+const begin = async (training: Training, device: Device) => Run.create({ ...tinyRun(training), device });
 
 async function opened<Result>(training: Training, use: (device: Device) => Promise<Result>): Promise<Result> {
   const device = await openDevice(training.device, training);
@@ -96,7 +93,7 @@ const scenarios = {
       const files = await checkpointFiles(checkpoint);
       const { corpus } = run;
       await run.close();
-      const again = await Run.begin(await resumedBeginning(await parseCheckpoint(files), { corpus }), { device });
+      const again = await Run.resume(await parseCheckpoint(files), { corpus, device });
       const resumed = await lossesOf(again);
       await again.close();
       return { losses, resumed, files: Object.fromEntries([...files].map(([name, bytes]) => [name, [...bytes]])) };

@@ -4,7 +4,7 @@ import { hasCheckpoint, loadCheckpoint, loadConfig, saveCheckpoint } from "../..
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, tinyConfig, tokenformerModel, tokenizer } from "../training/support.ts";
@@ -25,7 +25,7 @@ function grownCheckpoint(): Promise<Checkpoint> {
 async function makeCheckpoint(): Promise<Checkpoint> {
   const growth = [{ step: 2, add: { feedForward: 5 }, rampSteps: 50, freeze: 20, newWarmup: 17, rewarm: 30 }];
   const config = tinyConfig({ steps: 4 }, { growth });
-  const run = await Run.start({ config, data: corpus, device: device() });
+  const run = await openRun({ config, data: corpus, device: device() });
   for await (const _ of run.events());
   const state = await run.state();
   await run.close();
@@ -294,7 +294,7 @@ describe("a checkpoint that cannot be saved", () => {
   });
 
   it("in mid-run ends the run with a line and leaves the last one", async () => {
-    const run = await Run.start({
+    const run = await openRun({
       config: tinyConfig({ steps: 3 }, {}, { ...tokenformerModel, layers: 1 }),
       data: corpus,
       out: folder.at("run"),

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { loadCheckpoint, loadSummary, openCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { startProcess } from "../support/command-line.ts";
 import { useDevice } from "../support/device.ts";
@@ -40,7 +40,7 @@ afterEach(async () => {
 /** Starts the writer on a run and its best checkpoint, each with a first one that is numbered 0. */
 async function startWriter(): Promise<readonly string[]> {
   const places = [folder.at("run"), folder.at("run", "best")];
-  const run = await Run.start({ config: tinyConfig(), data: corpus, device: device() });
+  const run = await openRun({ config: tinyConfig(), data: corpus, device: device() });
   const checkpoint = await run.checkpoint();
   await run.close();
   const parameters = zeros(checkpoint.state.parameters);

@@ -38,7 +38,8 @@ const evaluation = (step: number) => {
 
 function openMetrics(): Promise<MetricsFile> {
   const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
-  return MetricsFile.open(folder.at("metrics.jsonl"), { config: tinyConfig(), state: { step: 0 }, progress });
+  const config = { ...tinyConfig(), model: { type: "bigram", vocabulary: 7, context: 5 } as const };
+  return MetricsFile.open(folder.at("metrics.jsonl"), { config, state: { step: 0 }, progress });
 }
 
 const steps = async () => (await readMetrics(folder.at("metrics.jsonl"))).map(({ step }) => step);

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint, openCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { type Patch, patched } from "../../src/checkpoint/patches.ts";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, tinyConfig } from "../training/support.ts";
@@ -37,7 +37,7 @@ describe("patches", () => {
 });
 
 it("a checkpoint of version 0, from before versions were noted, is read, told, and written as the present one", async () => {
-  const run = await Run.start({ config: tinyConfig(), data: corpus, device: device() });
+  const run = await openRun({ config: tinyConfig(), data: corpus, device: device() });
   const checkpoint = await run.checkpoint();
   await run.close();
   await saveCheckpoint(folder.at("run"), checkpoint);

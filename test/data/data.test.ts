@@ -19,7 +19,7 @@ import {
   trainBytePairEncoding,
   writeTokenFile,
 } from "../../src/text/index.ts";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { text, tinyConfig, tokenizer, writeText } from "../training/support.ts";
 
@@ -332,7 +332,7 @@ describe("errors", () => {
   it("name the token that the vocabulary lacks", async () => {
     await writeIds("cats.bin", Uint32Array.of(...ids.slice(0, 300), tokenizer.vocabularySize));
     await writeTokenizer();
-    const started = Run.start({ config: tinyConfig(), data: folder.at("cats.bin"), out: folder.at("run") });
+    const started = openRun({ config: tinyConfig(), data: folder.at("cats.bin"), out: folder.at("run") });
     expect((await failure(started)).replaceAll(folder.at(), "<folder>")).toMatchInlineSnapshot(
       `"UserError: <folder>/cats.bin: token 300 has id 15, expected ids below the vocabulary size 15; use the tokenizer that made these tokens"`,
     );

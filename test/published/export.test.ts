@@ -36,7 +36,7 @@ async function saved(state: ModelState): Promise<string> {
   const run = at(`run-${folders++}`);
   const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
   const tokenizer = CharacterTokenizer.fromText("abc");
-  const config = configSchema.parse({ model: state.config });
+  const config = { ...configSchema.parse({ model: state.config }), model: state.config };
   await saveCheckpoint(run, { config, state, tokenizer, dataName: "", progress });
   return run;
 }

@@ -54,7 +54,7 @@ async function exported(name: string, config: Complete) {
   const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
   const tokenizer = CharacterTokenizer.fromText("abc");
   await saveCheckpoint(from, {
-    config: configSchema.parse({ model: config }),
+    config: { ...configSchema.parse({ model: config }), model: config },
     state,
     tokenizer,
     dataName: "",

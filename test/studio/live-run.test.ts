@@ -1,7 +1,7 @@
 /** A run of the studio on a device of Node: what it writes with, and what is left of a failure. */
 
 import { type Device, openDevice } from "tokenformer";
-import { newBeginning, Run } from "tokenformer/browser";
+import { Run } from "tokenformer/browser";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EngineEvent } from "../../studio/src/engine/api.ts";
 import { EMPTY } from "../../studio/src/engine/history.ts";
@@ -18,9 +18,7 @@ afterAll(() => device.close());
 const writing = { prompt: "the c", length: 9, temperature: 0, topK: 0, topP: 1 };
 
 async function opened(model: Parameters<typeof tinyConfig>[2], training: Parameters<typeof tinyConfig>[0] = {}) {
-  const run = await Run.begin(await newBeginning({ config: tinyConfig(training, {}, model), corpus }), {
-    device,
-  });
+  const run = await Run.create({ config: tinyConfig(training, {}, model), corpus, device });
   const told: EngineEvent[] = [];
   const live = new LiveRun("a", run, EMPTY, (event) => told.push(event));
   const written = async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { entry, useDevice } from "../support/device.ts";
 import { expectClose, values } from "../support/values.ts";
 import { corpus, lossesOf, measured, ofType, tinyConfig } from "./support.ts";
@@ -8,7 +8,7 @@ const device = useDevice();
 
 /** What a run of three updates measures, and where the parameters are then. */
 async function outcome(microBatch: number) {
-  const run = await Run.start({ config: tinyConfig({ steps: 3, microBatch }), data: corpus, device: device() });
+  const run = await openRun({ config: tinyConfig({ steps: 3, microBatch }), data: corpus, device: device() });
   const events = [];
   for await (const event of run.events()) events.push(event);
   const { parameters } = await run.state();

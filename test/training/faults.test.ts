@@ -12,9 +12,10 @@ import { grow, growthPlanSchema, type ModelState } from "../../src/growth/index.
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
 import { consecutiveBatches } from "../../src/text/index.ts";
-import { newBeginning, Trainer } from "../../src/training/portable.ts";
+import type { RunSink } from "../../src/training/portable.ts";
+import { Trainer } from "../../src/training/portable.ts";
 import { Run } from "../../src/training/run.ts";
-import type { RunSink } from "../../src/training/run-parts.ts";
+import { newStart } from "../../src/training/start.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { failUntilDone, faults, InjectedFault } from "../support/faults.ts";
@@ -28,8 +29,7 @@ const folder = useFolder();
 const tokenformer = { ...tokenformerModel, layers: 1, dropout: 0.1 };
 const transformer = { ...transformerModel, layers: 1, biases: false };
 
-const begun = async (config: Config, sink?: RunSink) =>
-  Run.begin(await newBeginning({ config, corpus }), { device: device(), sink });
+const begun = async (config: Config, sink?: RunSink) => Run.create({ config, corpus, device: device(), sink });
 
 /** All bits of a checkpoint but for the time that training took. */
 async function bitsOf({ progress, ...checkpoint }: Checkpoint): Promise<string> {
@@ -41,9 +41,9 @@ async function bitsOf({ progress, ...checkpoint }: Checkpoint): Promise<string> 
 
 /** All bits of a run, what its device holds, and what it answers. */
 async function snapshot(run: Run) {
-  const { progress, config, model, trainer } = run;
+  const { progress, config, trainer } = run;
   const logits = [...(await run.nextLogits(Int32Array.of(1, 2, 3)))];
-  return { bits: await bitsOf(await run.checkpoint()), held: faults.held(), progress, config, model, logits, trainer };
+  return { bits: await bitsOf(await run.checkpoint()), held: faults.held(), progress, config, logits, trainer };
 }
 
 /** The steps of a run; it is begun again where it was when it fails. */
@@ -80,7 +80,7 @@ describe("growing a run at once", () => {
 
   it("changes nothing when it cannot be told of, and is not told of later", async () => {
     const file = folder.at("metrics.jsonl");
-    const metrics = await MetricsFile.open(file, await newBeginning({ config: tinyConfig(), corpus }));
+    const metrics = await MetricsFile.open(file, await newStart(tinyConfig(), { corpus }));
     const full: RunSink = {
       place: "",
       save: async () => "",

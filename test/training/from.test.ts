@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
 import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
-import { Run, type TrainOptions } from "../../src/training/index.ts";
+import { openRun, type TrainOptions } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, measured, ofType, tinyConfig, tokenformerModel, told, trained } from "./support.ts";
@@ -97,7 +97,7 @@ describe("a run from another", () => {
     await start({ config, from, out: whole });
     for (const [index, stop] of (["start", "validation", "step"] as const).entries()) {
       const out = folder.at(`stopped ${index}`);
-      const run = await Run.start({ config, data: corpus, from, out, device: device() });
+      const run = await openRun({ config, data: corpus, from, out, device: device() });
       for await (const { type } of run.events()) if (type === stop) break;
       await run.close();
       await start({ config, from, out, resume: true });

@@ -4,7 +4,6 @@ import { expect, it } from "vitest";
 import { configSchema } from "../../src/configuration/index.ts";
 import { CharacterTokenizer, createCorpus, embeddedBook, memoryTokens } from "../../src/text/index.ts";
 import { Run } from "../../src/training/index.ts";
-import { newBeginning } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 
 const device = useDevice("cpu", { threads: 1 });
@@ -31,7 +30,7 @@ async function afterGrowth(plan: { readonly newWarmup?: number }) {
       ...{ evaluateEvery: 0, evaluationTokens: 0 },
     },
   });
-  const run = await Run.begin(await newBeginning({ config, corpus }), { device: device() });
+  const run = await Run.create({ config, corpus, device: device() });
   const add = { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" };
   const window = new Int32Array(corpus.validation.read(0, 16 * CONTEXT));
   const logits: Float32Array[] = [];

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Config, GrowthEvent, TrainingEvent } from "../../src/configuration/index.ts";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, measured, ofType, only, tinyConfig, told, trained, transformerModel } from "./support.ts";
 
@@ -143,7 +143,7 @@ describe("widening", () => {
   });
 
   it("leaves a run that can be looked into", async () => {
-    const run = await Run.start({ config: tinyConfig({}, { growth: [{ step: 3, width: 24 }] }, model), data: corpus });
+    const run = await openRun({ config: tinyConfig({}, { growth: [{ step: 3, width: 24 }] }, model), data: corpus });
     const lengths = new Set<number>();
     for await (const event of run.events()) {
       if (event.type === "step") lengths.add((await run.nextLogits(Int32Array.of(1, 2, 3))).length);
@@ -162,7 +162,7 @@ it("may make τ learned, and from then on trains it", async () => {
     { step: 6, add: { feedForward: "x2" }, tau: "learned" as const },
     { step: 9, add: { feedForward: "x2" }, init: "split" as const },
   ];
-  const run = await Run.start({ config: tinyConfig({}, { growth }), data: corpus, device: device() });
+  const run = await openRun({ config: tinyConfig({}, { growth }), data: corpus, device: device() });
   const events: TrainingEvent[] = [];
   for await (const event of run.events()) events.push(event);
   const { parameters, config, ramps } = await run.state();
@@ -212,11 +212,11 @@ describe("the ramp of τ", () => {
 
 /** τ of the feed-forward layers at the start and after each step. */
 async function tausOf(config: Config): Promise<number[]> {
-  const run = await Run.start({ config, data: corpus, device: device() });
+  const run = await openRun({ config, data: corpus, device: device() });
   const taus = [];
   for await (const event of run.events()) {
     if (event.type !== "start" && event.type !== "step") continue;
-    const { model } = run;
+    const { model } = run.config;
     taus.push(Number(model.type === "tokenformer" ? model.tau?.feedForward : Number.NaN));
   }
   await run.close();
@@ -227,7 +227,7 @@ describe("the plan of an optimiser", () => {
   it("freezes the old tokens, lets the learning rate rise again and counts updates by generation", async () => {
     const growth = [{ step: 4, add: { query: 2 }, freeze: 3, rewarm: 3 }];
     const config = tinyConfig({ steps: 9, schedule: "constant", warmup: 0 }, { growth });
-    const run = await Run.start({ config, data: corpus, device: device() });
+    const run = await openRun({ config, data: corpus, device: device() });
     const keys: Float32Array[] = [];
     const steps = [];
     for await (const event of run.events()) {

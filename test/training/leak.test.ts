@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, tinyConfig, tokenformerModel } from "./support.ts";
 
@@ -12,7 +12,7 @@ it("600 steps with micro-batches, a growth and validations hold no memory", asyn
   const model = { ...tokenformerModel, width: 48, dropout: 0.1, tokens };
   const training = { steps: 700, microBatch: 3, evaluateEvery: 50 };
   const config = tinyConfig(training, { growth: [{ step: 300, add: { feedForward: "x2" } }] }, model);
-  const run = await Run.start({ config, data: corpus, device: device() });
+  const run = await openRun({ config, data: corpus, device: device() });
   const resident = new Map<number, number>();
   for await (const { type, step } of run.events()) {
     if (type === "step" && step % 100 === 0) resident.set(step, process.memoryUsage.rss() / MEGABYTE);

@@ -6,7 +6,6 @@ import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { type Checkpoint, checkpointFiles, parseCheckpoint } from "../../src/checkpoint/portable.ts";
 import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Decoder, write } from "../../src/generation/index.ts";
-import { newBeginning, resumedBeginning, startedBeginning } from "../../src/training/portable.ts";
 import { Run } from "../../src/training/run.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
@@ -18,10 +17,9 @@ const folder = useFolder();
 const model = { ...tokenformerModel, dropout: 0.1 };
 const plan = { add: { feedForward: 5, query: 2 }, rampSteps: 6, freeze: 3 };
 
-const begun = async (config: Config) => Run.begin(await newBeginning({ config, corpus }), { device: device() });
+const begun = async (config: Config) => Run.create({ config, corpus, device: device() });
 
-const resumed = async (checkpoint: Checkpoint) =>
-  Run.begin(await resumedBeginning(checkpoint, { corpus }), { device: device() });
+const resumed = async (checkpoint: Checkpoint) => Run.resume(checkpoint, { corpus, device: device() });
 
 /** The events of a run to its end, with something done after a step. */
 async function eventsOf(run: Run, at = -1, action: (run: Run) => Promise<unknown> = async () => {}) {
@@ -66,6 +64,15 @@ describe("growing between two events", () => {
     `);
     expect(lossesOf(events)).toHaveLength(3);
     await expect((await begun(tinyConfig({ steps: 3 }))).grow({ add: {} })).rejects.toThrow();
+  });
+
+  it("is refused where training the grown model takes more memory than there is", async () => {
+    const memory = { limit: 1e9, computes: true };
+    const run = await Run.create({ config: tinyConfig({ steps: 3 }), corpus, device: device(), memory });
+    const growing = run.grow({ add: { feedForward: "x1000000" } });
+    await expect(growing).rejects.toThrow(/^growth at step 0: training takes at least .*, and there are 1 GB/);
+    expect(run.config).toMatchObject({ growth: [] });
+    await run.close();
   });
 
   it("is refused while the run is at work", async () => {
@@ -141,8 +148,10 @@ describe("a checkpoint in memory", () => {
     const { tokenizer: _, ...parsed } = await parseCheckpoint(files);
     const { tokenizer: __, ...loaded } = await loadCheckpoint(folder.at("run"));
     expect(parsed).toEqual(loaded);
-    const other = await startedBeginning(made, { corpus, config: { ...made.config, training: tinyConfig().training } });
+    const config = { ...made.config, training: tinyConfig().training };
+    const other = await Run.from(made, { corpus, config, device: device() });
     expect(other.progress).toMatchObject({ start: 4, growthsDone: 1 });
+    await other.close();
   });
 
   it("tells what is missing or damaged by the name of the file", async () => {

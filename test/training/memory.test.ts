@@ -3,13 +3,8 @@
 import { expect, it } from "vitest";
 import { type Config, configSchema, presets } from "../../src/configuration/index.ts";
 import { countParameters } from "../../src/model/index.ts";
-import {
-  checkMemory,
-  describeMemory,
-  forecastMemory,
-  largestForecast,
-  newBeginning,
-} from "../../src/training/portable.ts";
+import { checkMemory, describeMemory, forecastMemory, largestForecast } from "../../src/training/portable.ts";
+import { newStart } from "../../src/training/start.ts";
 import { failure } from "../formats/helpers.ts";
 import { tokenizer } from "./support.ts";
 
@@ -106,7 +101,7 @@ it.each<readonly [string, Changes]>([
   const memory = { limit: 24e9, computes: true };
   const growing = (changes.growth ?? []).length > 0;
   const opened = growing ? () => ({ ...empty(), tokenizer }) : corpus;
-  const said = await failure(newBeginning({ config: configOf(changes), corpus: opened, memory }));
+  const said = await failure(newStart(configOf(changes), { corpus: opened, memory }));
   expect(said).toMatch(
     /^UserError: (growth at step 3: )?training takes at least .* and there are 24 GB of memory here; /,
   );

@@ -13,7 +13,7 @@ import { ReducedOptimizer } from "../../src/optimizer/reduced-optimizer.ts";
 import { ShardedOptimizer } from "../../src/optimizer/sharded-optimizer.ts";
 import { required } from "../../src/required.ts";
 import { openDevice } from "../../src/runtime/index.ts";
-import { Run, type TrainOptions } from "../../src/training/index.ts";
+import { openRun, type TrainOptions } from "../../src/training/index.ts";
 import { initialState } from "../../src/training/portable.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
 import { useDevice } from "../support/device.ts";
@@ -60,7 +60,7 @@ async function outcomeOf(
   const isLast = communicator === undefined || communicator.rank === communicator.size - 1;
   const own = await openDevice("cpu", { threads: 1 });
   try {
-    const run = await Run.start({ config, data: corpus, device: own, communicator, ...options });
+    const run = await openRun({ config, data: corpus, device: own, communicator, ...options });
     const events: TrainingEvent[] = [];
     for await (const event of run.events(isLast ? stopping.signal : undefined)) {
       events.push(event);

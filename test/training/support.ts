@@ -67,7 +67,9 @@ export function tinyConfig(
 }
 
 /** All events of a run on the tiny corpus. */
-export async function trained(options: Omit<TrainOptions, "data"> & Partial<TrainOptions>): Promise<TrainingEvent[]> {
+export async function trained(
+  options: Omit<TrainOptions, "data"> & Partial<Parameters<typeof train>[0]>,
+): Promise<TrainingEvent[]> {
   const events: TrainingEvent[] = [];
   for await (const event of train({ data: corpus, ...options })) events.push(event);
   return events;

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
 import { inputName, printType } from "../../src/tensor/index.ts";
 import { createCorpus, memoryTokens, Random } from "../../src/text/index.ts";
-import { Run, train } from "../../src/training/index.ts";
+import { openRun, train } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import {
@@ -153,7 +153,7 @@ describe("training", () => {
     const ids = new Uint16Array(corpus.train.read(0, 100));
     for (const name of ["train.bin", "val.bin"]) await writeFile(folder.at(name), ids);
     await writeFile(folder.at("tokenizer.json"), JSON.stringify(tokenizer.toJSON()));
-    const run = await Run.start({ config, data: folder.at() });
+    const run = await openRun({ config, data: folder.at() });
     expect(run.corpus.validation.read(0, 1)).toHaveLength(1);
     await run.close();
     expect(() => run.corpus.train.read(0, 1)).toThrow("after it was closed");
@@ -228,7 +228,7 @@ describe("a run is refused", () => {
 
 it("compiles the update for the context of its batches alone", async () => {
   const compile = vi.spyOn(device(), "compile");
-  const run = await Run.start({ config: tinyConfig(), data: corpus, device: device() });
+  const run = await openRun({ config: tinyConfig(), data: corpus, device: device() });
   const shapes = compile.mock.calls.flatMap(([{ name, inputs }]) =>
     name === "gradients" ? inputs.filter((tensor) => inputName(tensor) === "tokens").map(printType) : [],
   );

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { CharacterTokenizer, consecutiveBatches, createCorpus, memoryTokens } from "../../src/text/index.ts";
-import { Run } from "../../src/training/index.ts";
+import { openRun } from "../../src/training/index.ts";
 import { Validation } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import { ofType, only, tinyConfig, trained } from "./support.ts";
@@ -44,7 +44,7 @@ it.each([
 });
 
 it("is of the run's own model", async () => {
-  const run = await Run.start({ config: tinyConfig(), data: corpus, device: device() });
+  const run = await openRun({ config: tinyConfig(), data: corpus, device: device() });
   const validation = new Validation(corpus, { context: 7, evaluationTokens: 70 });
   for await (const event of run.events()) {
     if (event.type !== "validation") continue;

@@ -11,7 +11,7 @@ import { fileExists, type LockedFolder, readJson, writeJson } from "../../format
 import { sites } from "../../model/index.ts";
 import type { Device } from "../../runtime/index.ts";
 import { type Corpus, consecutiveBatches } from "../../text/index.ts";
-import { lockRun, Run } from "../../training/index.ts";
+import { lockRun, openRun, type Run } from "../../training/index.ts";
 import { DivergenceError } from "../../training/portable.ts";
 import { type Cell, configOf } from "./cells.ts";
 import { collect } from "./collect.ts";
@@ -114,10 +114,13 @@ async function trained(
   const { cell, learningRate, seed, directory, from } = run;
   const { corpus, device, signal, onEvent } = context;
   const resume = await hasCheckpoint(directory);
-  const started = await Run.start({
+  const started = await openRun({
     config: configOf(cell, learningRate, seed),
-    ...{ data: corpus, out: folder, resume, device },
-    ...(!resume && from !== undefined && { from }),
+    data: corpus,
+    out: folder,
+    resume,
+    device,
+    from: resume ? undefined : from,
   });
   try {
     for await (const event of started.events(signal)) {

@@ -2,8 +2,6 @@
 
 import {
   type Checkpoint,
-  type Complete,
-  type Config,
   type Corpus,
   consecutiveBatches,
   Decoder,
@@ -12,6 +10,7 @@ import {
   type ModelState,
   measureUsage,
   type Run,
+  type RunConfig,
   type StepEvent,
   sites,
   type TrainingEvent,
@@ -41,7 +40,7 @@ export interface RunState {
 /** What is to be seen of a run beside its weights. */
 export interface Facts {
   /** With the model as it is now. */
-  readonly config: Config & { readonly model: Complete };
+  readonly config: RunConfig;
   readonly lineage: ModelState["lineage"];
   readonly history: History;
 }
@@ -95,8 +94,8 @@ export class LiveRun {
 
   /** What is to be seen of it beside its weights. */
   facts(): Facts {
-    const { config, model, trainer } = this.#run;
-    return { config: { ...config, model }, lineage: trainer.lineage, history: this.#history };
+    const { config, trainer } = this.#run;
+    return { config, lineage: trainer.lineage, history: this.#history };
   }
 
   /** The next update, or what comes before it. Whether there are more. */
@@ -122,8 +121,9 @@ export class LiveRun {
 
   inspect(text: string): Promise<InspectedText> {
     return this.#alone(async () => {
-      const { model, trainer, corpus } = this.#run;
+      const { config, trainer, corpus } = this.#run;
       const { inference, lineage, step } = trainer;
+      const { model } = config;
       const { tokenizer } = corpus;
       this.#inspected = await InspectedText.of({ inference, model, lineage, tokenizer, step }, text);
       return this.#inspected;
@@ -214,8 +214,9 @@ export class LiveRun {
 
   /** How much the generations are used, once there are several. */
   async #use(): Promise<void> {
-    const { model, trainer, corpus } = this.#run;
+    const { config, trainer, corpus } = this.#run;
     const { lineage, inference, step } = trainer;
+    const { model } = config;
     if (![...lineage.values()].some((generations) => generations.length > 1)) return;
     const { context } = model;
     const batches = consecutiveBatches(corpus.validation, { context, maxTokens: USAGE_SEQUENCES * context });

@@ -8,10 +8,8 @@ import {
   countParameters,
   type Device,
   DivergenceError,
-  newBeginning,
   parseCheckpoint,
   Run,
-  resumedBeginning,
 } from "tokenformer/browser";
 import type { EngineEvent, GrowthRequest, NamedFile, RunStatus, RunSummary, RunView, TextChoice } from "./api.ts";
 import { METRICS_FILE, packed, TEXT_FILE, unpacked } from "./archive.ts";
@@ -67,15 +65,15 @@ export class Shelf {
   /** A new run, which has not been trained. */
   async create(name: string, config: Config, text: NamedText, besides?: string): Promise<RunView> {
     const corpus = corpusOf(text);
-    const run = await Run.begin(await newBeginning({ config, corpus }), { device: this.#options.device() });
+    const run = await Run.create({ config, corpus, device: this.#options.device() });
     const { train, validation, tokenizer } = corpus;
     const record: StoredRun = {
       id: crypto.randomUUID(),
       name,
-      architecture: architectureOf(run.model),
+      architecture: architectureOf(run.config.model),
       ...(besides !== undefined && { besides }),
       textName: text.name,
-      parameters: countParameters(run.model).total,
+      parameters: countParameters(run.config.model).total,
       vocabulary: tokenizer.vocabularySize,
       trainTokens: train.length,
       validationTokens: validation.length,
@@ -251,7 +249,7 @@ export class Shelf {
     const checkpoint = await parseCheckpoint(state.files);
     const corpus = corpusOf(text, checkpoint.tokenizer);
     const config = endlessOf(checkpoint.config, checkpoint.state.step);
-    const run = await Run.begin(await resumedBeginning(checkpoint, { corpus, config }), { device: device() });
+    const run = await Run.resume(checkpoint, { corpus, config, device: device() });
     return new LiveRun(id, run, state.history, tell);
   }
 
@@ -259,7 +257,7 @@ export class Shelf {
     const state = await this.#options.store.state(id);
     if (state === undefined) throw new Error("internal: the run has no state");
     const { config, state: was } = await parseCheckpoint(state.files);
-    return { config: { ...config, model: was.config }, lineage: was.lineage, history: state.history };
+    return { config, lineage: was.lineage, history: state.history };
   }
 
   async #store(id: string, text?: NamedText): Promise<void> {

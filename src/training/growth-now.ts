@@ -5,12 +5,12 @@ import { type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/in
 import { UserError } from "../errors.ts";
 
 /** A growth plan for now. */
-export type ImmediateGrowth = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;
+export type GrowthNow = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;
 
 type DistributiveOmit<Type, Key extends PropertyKey> = Type extends unknown ? Omit<Type, Key> : never;
 
 /** The plan as one for the step that the run is at. Throws a `UserError` for one that cannot be. */
-export function scheduledNow(plan: ImmediateGrowth, step: number): ScheduledGrowth {
+export function scheduledNow(plan: GrowthNow, step: number): ScheduledGrowth {
   const parsed = scheduledGrowthSchema.safeParse({ ...plan, step });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

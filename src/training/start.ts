@@ -1,7 +1,7 @@
-/** What a run begins with: a new model, or a checkpoint. */
+/** How a run starts: with a new model, where a checkpoint stopped, or from the weights of one. */
 
 import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
-import { type Config, growthPlansOf, type ScheduledGrowth } from "../configuration/index.ts";
+import { type Config, growthPlansOf, type RunConfig, type ScheduledGrowth } from "../configuration/index.ts";
 import { checkVocabulary, completed } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
@@ -11,9 +11,8 @@ import { type Corpus, closeCorpus, type Tokenizer } from "../text/portable.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
 
-/** A configuration and what to train on. */
-export interface BeginningOptions {
-  readonly config: Config;
+/** What to train on, and within which bounds. */
+export interface RunInput {
   /**
    * An opened corpus, or what opens one, given the tokenizer of the checkpoint that is gone on from, or else the choice of the
    * configuration.
@@ -23,16 +22,17 @@ export interface BeginningOptions {
   readonly memory?: MemoryBudget | undefined;
 }
 
-/** For what goes on from a checkpoint. */
-export interface ContinuationOptions extends Omit<BeginningOptions, "config"> {
+/** What to go on with from a checkpoint. */
+export interface ContinueOptions extends RunInput {
   /** Default: that of the checkpoint. */
-  readonly config?: Config;
+  readonly config?: Config | undefined;
   /** What messages call the checkpoint. Default "the checkpoint". */
-  readonly where?: string;
+  readonly where?: string | undefined;
 }
 
-export interface Beginning {
-  readonly config: Config;
+/** Everything that a run computes from, on the host, before there is anything on a device. */
+export interface RunStart {
+  readonly config: RunConfig;
   readonly corpus: Corpus;
   readonly state: ModelState;
   readonly progress: Progress;
@@ -42,11 +42,11 @@ export interface Beginning {
  * A new model. Throws a `UserError` for growth that cannot be, a model that the tokenizer does not fit, or one that is too large
  * for the memory.
  */
-export async function newBeginning({ config, corpus: given, memory }: BeginningOptions): Promise<Beginning> {
+export async function newStart(config: Config, { corpus: given, memory }: RunInput): Promise<RunStart> {
   // Before the text is read, too: a model may be too large by far.
   if (memory !== undefined) checkMemory(config, config.model, memory);
   checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
-  const corpus = await opened(given, config.tokenizer);
+  const corpus = await openedCorpus(given, config.tokenizer);
   const chosen = fitting(corpus, given, () => {
     const model = completed(config.model, corpus.tokenizer, "the configuration");
     if (memory !== undefined) checkMemory(config, model, memory, growthPlansOf(config));
@@ -67,27 +67,27 @@ export async function newBeginning({ config, corpus: given, memory }: BeginningO
  * The run of a checkpoint, as it was: with its weights, tokenizer and model, but for the dropout, and with the growth that it has
  * applied; plans that repeat it are not applied again. Throws a `UserError` for growth that cannot be, or another tokenizer.
  */
-export async function resumedBeginning(checkpoint: Checkpoint, options: ContinuationOptions): Promise<Beginning> {
+export async function resumedStart(checkpoint: Checkpoint, options: ContinueOptions): Promise<RunStart> {
   const { progress, config: own } = checkpoint;
   const { model } = options.config ?? own;
   const state = { ...checkpoint.state, config: withDropout(checkpoint.state.config, model) };
-  return goingOn(checkpoint, { state, progress }, options);
+  return continued(checkpoint, { state, progress }, options);
 }
 
 /**
- * Another run from the weights of a checkpoint: see `from` of `TrainOptions`. Throws a `UserError` as `resumedBeginning` does,
- * for another model, and where nothing is left to train.
+ * Another run from the weights of a checkpoint: see `Run.from`. Throws a `UserError` as `resumedStart` does, for another model,
+ * and where nothing is left to train.
  * @param restart takes the weights, tokenizer and model alone; steps count from 0
  */
-export async function startedBeginning(
+export async function branchedStart(
   checkpoint: Checkpoint,
-  { restart = false, ...options }: ContinuationOptions & { readonly restart?: boolean },
-): Promise<Beginning> {
+  { restart = false, ...options }: ContinueOptions & { readonly restart?: boolean | undefined },
+): Promise<RunStart> {
   const { config = checkpoint.config, where = CHECKPOINT } = options;
   const model = sameModel(checkpoint.state.config, config.model, where);
   if (restart) {
     const state = rewound({ ...checkpoint.state, config: model });
-    return goingOn(checkpoint, { state, progress: NO_PROGRESS }, options);
+    return continued(checkpoint, { state, progress: NO_PROGRESS }, options);
   }
   const { step } = checkpoint.state;
   const { steps } = config.training;
@@ -98,17 +98,17 @@ export async function startedBeginning(
   }
   const { best: _, ...progress } = checkpoint.progress;
   const going = { state: { ...checkpoint.state, config: model }, progress: { ...progress, start: step } };
-  return goingOn(checkpoint, going, options);
+  return continued(checkpoint, going, options);
 }
 
 const CHECKPOINT = "the checkpoint";
 
-/** What goes on from a checkpoint, by its tokenizer. */
-async function goingOn(
+/** The start of a run that goes on from a checkpoint, by its tokenizer. */
+async function continued(
   checkpoint: Checkpoint,
-  { state, progress }: Pick<Beginning, "state" | "progress">,
-  { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT, memory }: ContinuationOptions,
-): Promise<Beginning> {
+  { state, progress }: Pick<RunStart, "state" | "progress">,
+  { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT, memory }: ContinueOptions,
+): Promise<RunStart> {
   const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
   const growth = continuedGrowth(applied, growthPlansOf(wanted));
   const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
@@ -116,17 +116,17 @@ async function goingOn(
   const coming = growth.slice(applied.length);
   checkGrowth(state.config, coming, state.step, config.training.steps);
   if (memory !== undefined) checkMemory(config, state.config, memory, coming);
-  const corpus = await opened(given, checkpoint.tokenizer ?? wanted.tokenizer);
+  const corpus = await openedCorpus(given, checkpoint.tokenizer ?? wanted.tokenizer);
   fitting(corpus, given, () => checkVocabulary(corpus.tokenizer, state.config, where));
   return { config, corpus, state, progress };
 }
 
-async function opened(corpus: BeginningOptions["corpus"], tokenizer: Tokenizer | string): Promise<Corpus> {
+async function openedCorpus(corpus: RunInput["corpus"], tokenizer: Tokenizer | string): Promise<Corpus> {
   return typeof corpus === "function" ? corpus(tokenizer) : corpus;
 }
 
 /** Checks a corpus. One that was opened here and does not fit is closed. */
-function fitting<Result>(corpus: Corpus, given: BeginningOptions["corpus"], check: () => Result): Result {
+function fitting<Result>(corpus: Corpus, given: RunInput["corpus"], check: () => Result): Result {
   try {
     return check();
   } catch (error) {

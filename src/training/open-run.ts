@@ -1,0 +1,152 @@
+/** Runs from folders and names: what the command line trains. */
+
+import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "../checkpoint/index.ts";
+import type { Checkpoint } from "../checkpoint/portable.ts";
+import { type Communicator, requireSame, together } from "../cluster/index.ts";
+import type { Config, TrainingEvent } from "../configuration/index.ts";
+import { absoluteData, isCorpus, openCorpus } from "../data/index.ts";
+import { type DataSource, nameOfData } from "../data/portable.ts";
+import { UserError } from "../errors.ts";
+import type { LockedFolder } from "../formats/index.ts";
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
+import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
+import { type Corpus, closeCorpus } from "../text/index.ts";
+import { memoryLimit } from "./machine-memory.ts";
+import type { MemoryBudget } from "./memory.ts";
+import { Run } from "./run.ts";
+import { lockRun, RunFolder } from "./run-folder.ts";
+import { factsOf } from "./sameness.ts";
+import { SharedSink } from "./sink.ts";
+import { branchedStart, newStart, type RunStart, resumedStart } from "./start.ts";
+
+/** What to train, where it goes on from, and where it computes. */
+export interface TrainOptions {
+  readonly config: Config;
+  /** Texts or token files by their names, or an opened corpus, which stays open. */
+  readonly data: DataSource | Corpus;
+  /**
+   * Where checkpoints and `metrics.jsonl` go; no other process can write there meanwhile. A folder that `lockRun` gave stays
+   * locked at the end. Default: nowhere.
+   */
+  readonly out?: string | LockedFolder | undefined;
+  /** Goes on from the checkpoint in `out`, if there is one: see `Run.resume`. Default false. */
+  readonly resume?: boolean | undefined;
+  /**
+   * The folder of a run, or a checkpoint of one, that a new run goes on from: see `Run.from`. Where `resume` finds a checkpoint in
+   * `out`, that one is gone on from instead.
+   */
+  readonly from?: string | Checkpoint | OpenedCheckpoint | undefined;
+  /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
+  readonly restart?: boolean | undefined;
+  /** Default "cpu". An opened device stays open. */
+  readonly device?: DeviceName | Device | undefined;
+  /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
+  readonly threads?: number | undefined;
+  /** The memory that training may take; what needs more is refused before anything is allocated. Default: that of this machine. */
+  readonly memory?: MemoryBudget | undefined;
+  /** The ranks that make the run together, each with the same options. Rank 0 alone writes to `out`. Default: it is alone. */
+  readonly communicator?: Communicator | undefined;
+}
+
+/**
+ * Trains, and yields what happens. Nothing goes on while an event is being looked at.
+ * @param options with `signal`, which ends the run after the step that is under way, with a checkpoint
+ * @throws UserError if the data, the folder or the device cannot be used, if the loss is not finite, or if ranks differ
+ */
+export async function* train({
+  signal,
+  ...options
+}: TrainOptions & { readonly signal?: AbortSignal | undefined }): AsyncGenerator<TrainingEvent> {
+  const run = await openRun(options);
+  let failed = false;
+  try {
+    yield* run.events(signal);
+  } catch (error) {
+    failed = true;
+    throw error;
+  } finally {
+    // What went wrong first is what is told.
+    await (failed ? freeQuietly(() => run.close()) : run.close());
+  }
+}
+
+/**
+ * Opens the data, the device and the folder of a run, and creates it, resumes it or branches it from another. What was opened here
+ * is closed with the run.
+ * @throws UserError as `train` does
+ */
+export async function openRun(options: TrainOptions): Promise<Run> {
+  const { device: wanted = "cpu", out, data, threads, communicator } = options;
+  const directory = typeof out === "object" ? out.directory : out;
+  const writes = communicator === undefined || communicator.rank === 0;
+  return allOrNothing(async (onFailure) => {
+    const frees: (() => unknown)[] = [];
+    onFailure(() => freeAll(...frees));
+    const folder = await together(communicator, async () => {
+      if (typeof out !== "string" || !writes) return typeof out === "object" ? out : undefined;
+      const locked = await lockRun(out);
+      frees.unshift(() => locked.release());
+      return locked;
+    });
+    const memory = options.memory ?? { limit: memoryLimit(), computes: kindOf(wanted) === "cpu" };
+    const start = await together(communicator, async () => {
+      const made = await startOf({ ...options, memory }, directory);
+      if (!isCorpus(data)) frees.unshift(() => closeCorpus(made.corpus));
+      return made;
+    });
+    if (communicator !== undefined) await requireSame(communicator, factsOf(start));
+    const device = await together(communicator, async () => {
+      if (typeof wanted === "object") return wanted;
+      const opened = await openDevice(wanted, { threads });
+      frees.unshift(() => opened.close());
+      return opened;
+    });
+    const own = folder && new RunFolder(folder);
+    const sink = communicator && directory !== undefined ? new SharedSink(own, directory, communicator) : own;
+    const named = isCorpus(data) ? { dataName: data.name } : namedData(data);
+    const onClose = () => freeAll(...frees);
+    return Run.begin(start, { device, sink, communicator, memory, data: named, onClose });
+  });
+}
+
+function kindOf(device: DeviceName | Device): DeviceName | Device["kind"] {
+  return typeof device === "string" ? device : device.kind;
+}
+
+/** Reads what is there to go on from, or makes a new model. */
+async function startOf(options: TrainOptions, out: string | undefined): Promise<RunStart> {
+  const { resume = false, from, config, data, restart, memory } = options;
+  if (out !== undefined && (await hasCheckpoint(out))) {
+    if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
+    const checkpoint = await loadCheckpoint(out);
+    return resumedStart(checkpoint, { config, corpus: corpusAfter(checkpoint, out, options), memory, where: out });
+  }
+  if (from === undefined) {
+    const corpus = isCorpus(data) ? data : () => openCorpus(data, config.tokenizer);
+    return newStart(config, { corpus, memory });
+  }
+  const checkpoint = await loaded(from);
+  const where = typeof from === "string" ? from : "load" in from ? from.directory : "the checkpoint";
+  return branchedStart(checkpoint, { config, corpus: corpusAfter(checkpoint, where, options), memory, restart, where });
+}
+
+async function loaded(from: NonNullable<TrainOptions["from"]>): Promise<Checkpoint> {
+  if (typeof from === "string") return loadCheckpoint(from);
+  return "load" in from ? from.load() : from;
+}
+
+/**
+ * The corpus of a run that goes on: by the tokenizer of the checkpoint; for a model that came without one, by that of the
+ * configuration where it names a file.
+ */
+function corpusAfter(checkpoint: Checkpoint, where: string, { data, config: { tokenizer } }: TrainOptions) {
+  if (isCorpus(data)) return data;
+  const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
+  return async () => openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined));
+}
+
+/** How a checkpoint names its data, so that the run can go on from another folder. */
+function namedData(data: DataSource): Pick<Checkpoint, "dataName" | "data"> {
+  const absolute = absoluteData(data);
+  return { dataName: nameOfData(absolute), data: absolute };
+}
