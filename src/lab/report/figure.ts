@@ -4,7 +4,7 @@ import { axisX, axisY, gridY, type Markish, plot, text } from "@observablehq/plo
 import { parseHTML } from "linkedom";
 import type { Range } from "./curve.ts";
 import { formatInteger } from "./format.ts";
-import { Markup } from "./html.ts";
+import { type Markup, raw } from "./html.ts";
 import { textWidth } from "./labels.ts";
 
 /** The area of a plot: sizes in pixels, ranges in the units of the data. */
@@ -102,7 +102,7 @@ export function draw({ frame, description, marks, ...rest }: Drawing): Markup {
   svg.setAttribute("role", "img");
   svg.removeAttribute("font-family"); // the page's own is better
   for (const style of svg.querySelectorAll("style")) style.remove(); // the page styles all plots at once
-  return new Markup(svg.outerHTML);
+  return raw(svg.outerHTML);
 }
 
 function stepAxis({ width, left, right, x: [low, high] }: Frame): Axis {

@@ -1,41 +1,29 @@
 /** HTML that cannot forget to escape: whatever a template is given is text, unless it is `Markup` already. */
 
-/** Finished HTML. */
-export class Markup {
-  readonly source: string;
+import { html as escapedTemplate } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
 
-  constructor(source: string) {
-    this.source = source;
-  }
-}
+export { raw } from "hono/html";
+
+/** Finished HTML: a string that says of itself that it is escaped. */
+export type Markup = HtmlEscapedString;
 
 type Content = string | number | Markup | readonly Markup[];
 
-/** A template of HTML: strings and numbers are escaped, markup is not. Attributes must be in double quotes. */
+/** A template of HTML: strings and numbers are escaped, markup is not. Attributes must be in quotes. */
 export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
-  return new Markup(parts.map((part, at) => part + sourceOf(contents[at] ?? "")).join(""));
+  const made = escapedTemplate(
+    parts,
+    ...contents.map((content) => (typeof content === "string" ? printable(content) : content)),
+  );
+  if (made instanceof Promise) throw new Error("internal: a template of HTML waits for something");
+  return made;
 }
-
-function sourceOf(content: Content): string {
-  if (typeof content === "string" || typeof content === "number") return escapeText(String(content));
-  return content instanceof Markup ? content.source : content.map((markup) => markup.source).join("");
-}
-
-const entities = new Map([
-  ["&", "&amp;"],
-  ["<", "&lt;"],
-  [">", "&gt;"],
-  ['"', "&quot;"],
-  ["'", "&#39;"],
-]);
 
 /** Models write control characters, which HTML forbids: they are shown as their pictures, ␀ to ␟. */
-function escapeText(text: string): string {
-  return text
-    .replaceAll("\r\n", "\n")
-    .replace(/[&<>"']/g, (character) => entities.get(character) ?? character)
-    .replace(/[^\P{Cc}\t\n]/gu, (character) => {
-      const code = character.charCodeAt(0);
-      return code < 0x20 ? String.fromCharCode(0x2400 + code) : "�";
-    });
+function printable(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(/[^\P{Cc}\t\n]/gu, (character) => {
+    const code = character.charCodeAt(0);
+    return code < 0x20 ? String.fromCharCode(0x2400 + code) : "�";
+  });
 }

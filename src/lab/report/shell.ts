@@ -1,6 +1,6 @@
 /** What all pages of reports have around what they tell: a head, a title and key figures. */
 
-import { html, Markup } from "./html.ts";
+import { html, type Markup, raw } from "./html.ts";
 import type { Fact } from "./report.ts";
 import { style } from "./style.ts";
 
@@ -26,7 +26,7 @@ export function renderShell({ title, subtitle, facts, moreStyle = "", sections }
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${title}</title>
-<style>${new Markup(style + moreStyle)}</style>
+<style>${raw(style + moreStyle)}</style>
 </head>
 <body>
 <main>
@@ -40,7 +40,7 @@ ${sections}
 </body>
 </html>
 `;
-  return page.source;
+  return String(page);
 }
 
 function factList(facts: readonly Fact[]): Markup {

@@ -13,7 +13,8 @@ text { white-space: pre; paint-order: stroke; }`;
  * The plot as SVG that brings its colours and its background, so that it is legible on a light page and on a dark one.
  * @param moreColours style of colours beside blue and orange
  */
-export function standalone({ source }: Markup, moreColours = ""): string {
+export function standalone(plot: Markup, moreColours = ""): string {
+  const source = String(plot);
   const [, innerWidth = "", innerHeight = ""] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(source) ?? [];
   const [width, height] = [Number(innerWidth) + 2 * margin, Number(innerHeight) + 2 * margin];
   const box = `x="${-margin}" y="${-margin}" width="${width}" height="${height}"`;

@@ -1,12 +1,12 @@
 /** What the ablations say: which way to grow is better than the reference, and what would have told so early on. */
 
+import { mean } from "simple-statistics";
 import { lossesOf, studySpread } from "./outcomes.ts";
 import type { GrowthOutcome, QuestionResult, RunResult, StudyResults, VariantResult } from "./results.ts";
 import {
   type Difference,
   type Estimate,
   estimate,
-  meanOf,
   pairedDifference,
   shuffleProbability,
   spearman,
@@ -104,7 +104,7 @@ function judgeVariant(variant: VariantResult, base: VariantResult | undefined, d
   };
 }
 
-const meanIfAny = (values: readonly number[]): number | undefined => (values.length === 0 ? undefined : meanOf(values));
+const meanIfAny = (values: readonly number[]): number | undefined => (values.length === 0 ? undefined : mean(values));
 
 function jumpOf({ growths }: RunResult): number[] {
   const jumps = growths.map(({ lossBefore, lossAfter }) => lossAfter - lossBefore);

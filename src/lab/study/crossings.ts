@@ -1,7 +1,7 @@
 /** Loss curves: their mean over seeds, and what it took to reach a loss. */
 
+import { mean } from "simple-statistics";
 import type { Point } from "./results.ts";
-import { meanOf } from "./statistics.ts";
 
 /** What can be spent on training. */
 export type Budget = "flops" | "tokens" | "seconds";
@@ -21,9 +21,9 @@ export function meanCurve(curves: readonly (readonly Point[])[], budget: Budget)
   return steps.flatMap((step) => {
     const points = byStep.flatMap((curve) => curve.get(step) ?? []);
     const losses = points.map(({ loss }) => loss);
-    const spent = meanOf(points.map((point) => point[budget]));
+    const spent = mean(points.map((point) => point[budget]));
     if (points.length < curves.length || spent <= 0 || !losses.every(Number.isFinite)) return [];
-    return [{ spent, loss: meanOf(losses), low: Math.min(...losses), high: Math.max(...losses) }];
+    return [{ spent, loss: mean(losses), low: Math.min(...losses), high: Math.max(...losses) }];
   });
 }
 

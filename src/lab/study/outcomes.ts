@@ -1,8 +1,9 @@
 /** Picks runs and losses out of a study's results. */
 
+import { mean } from "simple-statistics";
 import { type Budget, meanCurve, type Sample } from "./crossings.ts";
 import type { ArmResult, CellResult, Outcome, Point, RunResult, StudyResults } from "./results.ts";
-import { type Estimate, estimate, meanOf, pooledSpread, type Spread } from "./statistics.ts";
+import { type Estimate, estimate, pooledSpread, type Spread } from "./statistics.ts";
 
 /** Arms of which there is the last size alone. */
 const lastOnly: ReadonlySet<string> = new Set(["scratch-total", "no-growth"]);
@@ -57,7 +58,7 @@ export function meanOutcome(
 /** What a cell had spent at the end of a size: the mean of its runs. */
 export function spentBy(cell: CellResult | undefined, stage: number, budget: Budget): number | undefined {
   const outcomes = [...outcomesOf(cell, stage).values()];
-  return outcomes.length === 0 ? undefined : meanOf(outcomes.map((outcome) => outcome[budget]));
+  return outcomes.length === 0 ? undefined : mean(outcomes.map((outcome) => outcome[budget]));
 }
 
 /** How far the final losses of seeds lie from the mean of their recipe: pooled over all recipes and sizes. */

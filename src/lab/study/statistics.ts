@@ -1,5 +1,13 @@
 /** Means, intervals and rank correlations of few values. */
 
+import {
+  mean,
+  quantileSorted,
+  sampleRankCorrelation,
+  shuffleInPlace,
+  sum,
+  sumNthPowerDeviations,
+} from "simple-statistics";
 import { Random } from "../../random.ts";
 
 /** A mean with its 95 % bootstrap interval. */
@@ -21,9 +29,6 @@ export interface Difference extends Estimate {
 
 const resamples = 10_000;
 
-export const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /**
  * The mean, and the percentile bootstrap interval of 95 %: from 2.5 % to 97.5 % of the means of 10,000 resamples drawn
  * with replacement (Efron and Tibshirani 1993, chapter 13), always the same ones. Undefined of no values.
@@ -34,22 +39,9 @@ export function estimate(values: readonly number[]): Estimate | undefined {
   const count = values.length;
   if (count === 0) return undefined;
   const random = Random.from("bootstrap", count);
-  const means = new Float64Array(resamples);
-  for (let trial = 0; trial < resamples; trial++) {
-    let sum = 0;
-    for (let draw = 0; draw < count; draw++) sum += values[random.integer(count)] ?? 0;
-    means[trial] = sum / count;
-  }
-  means.sort();
-  return { mean: meanOf(values), low: quantile(means, 0.025), high: quantile(means, 0.975), count };
-}
-
-/** With straight lines between the sorted values. */
-function quantile(sorted: Float64Array, share: number): number {
-  const position = share * (sorted.length - 1);
-  const low = sorted[Math.floor(position)] ?? 0;
-  const high = sorted[Math.ceil(position)] ?? 0;
-  return low + (position % 1) * (high - low);
+  const resampled = () => mean(values.map(() => values[random.integer(count)] ?? 0));
+  const means = Array.from({ length: resamples }, resampled).sort((a, b) => a - b);
+  return { mean: mean(values), low: quantileSorted(means, 0.025), high: quantileSorted(means, 0.975), count };
 }
 
 /** A standard deviation, and the degrees of freedom that it rests on. */
@@ -65,11 +57,8 @@ export interface Spread {
 export function pooledSpread(groups: readonly (readonly number[])[]): Spread | undefined {
   const degrees = groups.reduce((sum, group) => sum + Math.max(0, group.length - 1), 0);
   if (degrees === 0) return undefined;
-  const squares = groups.map((group) => {
-    const mean = meanOf(group);
-    return group.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  });
-  return { deviation: Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / degrees), degrees };
+  const squares = groups.filter(({ length }) => length > 0).map((group) => sumNthPowerDeviations(group, 2));
+  return { deviation: Math.sqrt(sum(squares) / degrees), degrees };
 }
 
 /**
@@ -88,8 +77,8 @@ export function pairedDifference(
     const other = b.get(seed);
     if (other !== undefined) values.set(seed, value - other);
   }
-  const mean = estimate([...values.values()]);
-  return mean && { ...mean, standardError: deviation * Math.sqrt(2 / mean.count), values };
+  const found = estimate([...values.values()]);
+  return found && { ...found, standardError: deviation * Math.sqrt(2 / found.count), values };
 }
 
 /**
@@ -106,7 +95,8 @@ export function isDifferent({ mean, low, high, count, standardError }: Differenc
  */
 export function spearman(a: readonly number[], b: readonly number[]): number | undefined {
   if (a.length < 3) return undefined;
-  return correlation(ranksOf(a), ranksOf(b));
+  const correlation = sampleRankCorrelation(a, b);
+  return Number.isNaN(correlation) ? undefined : correlation;
 }
 
 /** The share of 10,000 shuffles whose rank correlation is as far from 0 as that of the values: a two-sided test. */
@@ -114,36 +104,11 @@ export function shuffleProbability(a: readonly number[], b: readonly number[]): 
   const found = spearman(a, b);
   if (found === undefined) return undefined;
   const random = Random.from("shuffle", a.length);
-  const [ranks, shuffled] = [ranksOf(a), ranksOf(b)];
+  const shuffled = [...b];
   let asFar = 0;
   for (let trial = 0; trial < resamples; trial++) {
-    shuffle(shuffled, random);
-    if (Math.abs(correlation(ranks, shuffled) ?? 0) >= Math.abs(found) - 1e-9) asFar++;
+    shuffleInPlace(shuffled, () => random.uniform());
+    if (Math.abs(sampleRankCorrelation(a, shuffled)) >= Math.abs(found) - 1e-9) asFar++;
   }
   return (asFar + 1) / (resamples + 1); // what was found is one of the orders too
-}
-
-function shuffle(values: number[], random: Random): void {
-  for (let last = values.length - 1; last > 0; last--) {
-    const other = random.integer(last + 1);
-    const kept = values[last] ?? 0;
-    values[last] = values[other] ?? 0;
-    values[other] = kept;
-  }
-}
-
-function ranksOf(values: readonly number[]): number[] {
-  return values.map((value) => {
-    const below = values.filter((other) => other < value).length;
-    const equal = values.filter((other) => other === value).length;
-    return below + (equal + 1) / 2;
-  });
-}
-
-function correlation(a: readonly number[], b: readonly number[]): number | undefined {
-  const [meanA, meanB] = [meanOf(a), meanOf(b)];
-  const sum = (term: (x: number, y: number) => number) =>
-    a.reduce((total, x, at) => total + term(x - meanA, (b[at] ?? 0) - meanB), 0);
-  const scale = Math.sqrt(sum((x) => x * x) * sum((_, y) => y * y));
-  return scale === 0 ? undefined : sum((x, y) => x * y) / scale;
 }

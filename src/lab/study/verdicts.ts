@@ -1,10 +1,11 @@
 /** What the numbers of a study say about growing, by a stated rule. */
 
+import { mean } from "simple-statistics";
 import { formatCount } from "../report/format.ts";
 import { spentAt } from "./crossings.ts";
 import { cellOf, comparedStages, curveOf, lossesOf, spentBy, studySpread } from "./outcomes.ts";
 import type { ArmResult, StageDescription, StudyResults } from "./results.ts";
-import { type Difference, isDifferent, meanOf, pairedDifference } from "./statistics.ts";
+import { type Difference, isDifferent, pairedDifference } from "./statistics.ts";
 
 /** Of one size, or of the mean over sizes. "unknown" where fewer than two seeds have both sides. */
 export type Verdict = "better" | "worse" | "none" | "mixed" | "unknown";
@@ -129,7 +130,7 @@ function averageOf(sizes: readonly SizeComparison[], deviation: number): Differe
   const means = new Map<number, number>();
   for (const seed of all[0]?.keys() ?? []) {
     const values = all.flatMap((differences) => differences.get(seed) ?? []);
-    if (values.length === all.length) means.set(seed, meanOf(values));
+    if (values.length === all.length) means.set(seed, mean(values));
   }
   return pairedDifference(means, new Map(Array.from(means.keys(), (seed) => [seed, 0])), deviation);
 }

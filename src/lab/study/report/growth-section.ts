@@ -1,8 +1,8 @@
 /** The growth steps, and the use of old and new tokens. */
 
+import { mean } from "simple-statistics";
 import { formatInteger, formatLoss } from "../../report/format.ts";
 import type { CellResult, GrowthOutcome, StudyResults } from "../results.ts";
-import { meanOf } from "../statistics.ts";
 import {
   type Block,
   type Cell,
@@ -47,19 +47,23 @@ function growthRows(label: string, { runs }: CellResult): Cell[][] {
   const most = Math.max(0, ...runs.map(({ growths }) => growths.length));
   return Array.from({ length: most }, (_, at) => {
     const growths = runs.flatMap((run) => run.growths.slice(at, at + 1));
-    const mean = (figure: (growth: GrowthOutcome) => number | undefined) => {
+    const meanOf = (figure: (growth: GrowthOutcome) => number | undefined) => {
       const known = growths.flatMap((growth) => figure(growth) ?? []).filter(Number.isFinite);
-      return known.length === 0 ? undefined : meanOf(known);
+      return known.length === 0 ? undefined : mean(known);
     };
     const loss = (value: number | undefined) => (value === undefined ? dash : formatLoss(value));
     const recovered = growths.flatMap(({ recoverySteps }) => recoverySteps ?? []);
     const never = growths.length - recovered.length;
     const steps =
-      recovered.length === 0 ? "never" : `${formatInteger(meanOf(recovered))}${never > 0 ? ` (${never} never)` : ""}`;
+      recovered.length === 0 ? "never" : `${formatInteger(mean(recovered))}${never > 0 ? ` (${never} never)` : ""}`;
     return [
-      ...[label, growths[0]?.summary ?? "", formatInteger(mean(({ step }) => step) ?? 0)],
-      ...[loss(mean(({ lossBefore }) => lossBefore)), loss(mean(({ lossAfter }) => lossAfter))],
-      ...[loss(mean(({ lagLoss }) => lagLoss)), steps],
+      label,
+      growths[0]?.summary ?? "",
+      formatInteger(meanOf(({ step }) => step) ?? 0),
+      loss(meanOf(({ lossBefore }) => lossBefore)),
+      loss(meanOf(({ lossAfter }) => lossAfter)),
+      loss(meanOf(({ lagLoss }) => lagLoss)),
+      steps,
     ];
   });
 }

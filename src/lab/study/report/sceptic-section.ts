@@ -1,10 +1,10 @@
 /** A sceptic's questions, and what the study does not show. */
 
+import { mean } from "simple-statistics";
 import { formatInteger } from "../../report/format.ts";
 import type { AblationVerdicts } from "../ablations.ts";
 import { allCells, cellOf, spentBy, studySpread } from "../outcomes.ts";
 import type { StudyResults } from "../results.ts";
-import { meanOf } from "../statistics.ts";
 import { type Comparison, decimals, sizeName, type Verdict } from "../verdicts.ts";
 import { type Answer, counted, listed, percent, type Section } from "./document.ts";
 import { isAtEdge } from "./rate-panels.ts";
@@ -38,7 +38,7 @@ function tuning(results: StudyResults): string[] {
     return best === undefined || second === undefined ? [] : [second - best];
   });
   const cost =
-    stakes.length === 0 ? "" : ` The second best rate of a grid costs ${decimals(meanOf(stakes))} nats on average.`;
+    stakes.length === 0 ? "" : ` The second best rate of a grid costs ${decimals(mean(stakes))} nats on average.`;
   return [
     `Each recipe, baselines and variants alike, had ${gridSizes(results)} tried by one rule, with a seed of its own; nothing else was tuned for any arm. ${counted(edges, "recipe")} of ${cells.length} ended at the edge of the grid.${cost}`,
   ];

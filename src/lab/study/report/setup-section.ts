@@ -1,9 +1,9 @@
 /** What was compared: the arms, the ladder, the data, and what is missing so far. */
 
+import { mean } from "simple-statistics";
 import { formatCount, formatFlops, formatInteger, formatRate } from "../../report/format.ts";
 import { allCells, cellOf, comparedStages, outcomesOf, spentBy } from "../outcomes.ts";
 import type { ArmResult, StudyResults } from "../results.ts";
-import { meanOf } from "../statistics.ts";
 import { sizeName } from "../verdicts.ts";
 import { type Block, type Cell, counted, dash, note, paragraph, type Section, table } from "./document.ts";
 
@@ -129,5 +129,5 @@ export function throughput(results: StudyResults): string | undefined {
     runs.flatMap(({ outcomes }) => outcomes.slice(-1).map(({ tokens, seconds }) => tokens / seconds)),
   );
   const known = rates.filter((rate) => Number.isFinite(rate) && rate > 0);
-  return known.length === 0 ? undefined : formatRate(meanOf(known), "tokens");
+  return known.length === 0 ? undefined : formatRate(mean(known), "tokens");
 }

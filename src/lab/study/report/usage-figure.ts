@@ -1,10 +1,10 @@
 /** How much the parameter tokens of each generation are used at the end, beside how many there are. */
 
 import { type Markish, rect, text } from "@observablehq/plot";
+import { mean } from "simple-statistics";
 import { draw, type Frame, fontSize } from "../../report/figure.ts";
 import { textWidth } from "../../report/labels.ts";
 import type { GenerationUse, StudyResults } from "../results.ts";
-import { meanOf } from "../statistics.ts";
 import { sizeName } from "../verdicts.ts";
 import { percent } from "./document.ts";
 import { attribute, heading, type Panel, panelWidth } from "./panel.ts";
@@ -17,10 +17,12 @@ export function usageOf({ arms }: StudyResults): GenerationUse[] {
   const complete = known.filter((usage) => usage.length === generations);
   return Array.from({ length: generations }, (_, at) => {
     const uses = complete.flatMap((usage) => usage.slice(at, at + 1));
-    const mean = (figure: (use: GenerationUse) => number) => meanOf(uses.map(figure));
+    const meanOf = (figure: (use: GenerationUse) => number) => mean(uses.map(figure));
     return {
-      ...{ born: mean(({ born }) => born), tokenShare: mean(({ tokenShare }) => tokenShare) },
-      ...{ massShare: mean(({ massShare }) => massShare), gradientShare: mean(({ gradientShare }) => gradientShare) },
+      born: meanOf(({ born }) => born),
+      tokenShare: meanOf(({ tokenShare }) => tokenShare),
+      massShare: meanOf(({ massShare }) => massShare),
+      gradientShare: meanOf(({ gradientShare }) => gradientShare),
     };
   });
 }
