@@ -1,45 +1,42 @@
 #!/usr/bin/env node
 /** The command line. A user's mistake is one line on stderr and exit code 1; a fault of ours shows its stack. */
 
-import { Command } from "commander";
+import * as nodeModule from "node:module";
+import { Command, CommanderError } from "commander";
 import { UserError } from "../errors.ts";
-import { suggestion } from "../suggestion.ts";
 import { commands } from "./commands.ts";
-import { complaint } from "./complaint.ts";
 import { fail } from "./failure.ts";
 import { note, surviveLostOutput } from "./output.ts";
 import { version } from "./version.ts";
 
+// What a command is made of is compiled once, where Node can keep it (22.1 and later).
+if ("enableCompileCache" in nodeModule && typeof nodeModule.enableCompileCache === "function") {
+  nodeModule.enableCompileCache();
+}
 surviveLostOutput();
 
 const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const asked = first === "help" ? second : first;
+const known = asked !== undefined && Object.hasOwn(commands, asked);
 
-/** A command, and those below it, whose complaints are one line. */
-function inOneLine(command: Command): Command {
-  const name = asked !== undefined && Object.hasOwn(commands, asked) ? asked : undefined;
-  command.configureOutput({ outputError: (text) => note(`tokenformer: ${complaint(text, name)}`) });
-  for (const below of command.commands) inOneLine(below);
-  return command;
+/** The command line's parser, with the commands' names alone but for the one that is asked for. */
+async function parser(): Promise<Command> {
+  const program = leftToUs(new Command("tokenformer"))
+    .description("train, grow and run TokenFormer language models on ONNX Runtime")
+    .version(version)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .hook("preAction", (_, command) => refuseEmptyPaths(command));
+  for (const [name, { description, load }] of Object.entries(commands)) {
+    program.addCommand(leftToUs(name === asked ? await load() : new Command(name)).description(description));
+  }
+  return program;
 }
 
-const program = inOneLine(new Command("tokenformer"))
-  .description("train, grow and run TokenFormer language models on ONNX Runtime")
-  .version(version)
-  .configureHelp({ subcommandTerm: (command) => command.name() });
-
-for (const [name, { description, load }] of Object.entries(commands)) {
-  program.addCommand(inOneLine(name === asked ? await load() : new Command(name)).description(description));
+/** A command, and those below it, which throw what they have to say of a mistake, instead of printing it and ending the process. */
+function leftToUs(command: Command): Command {
+  for (const below of command.commands) leftToUs(below);
+  return command.exitOverride().configureOutput({ outputError: () => undefined });
 }
-
-if (asked !== undefined && asked !== "help" && !Object.hasOwn(commands, asked)) {
-  program.error(`unknown command '${asked}'${suggestion(asked, Object.keys(commands))}`);
-}
-
-// What is thrown where nothing waits for it.
-process.on("uncaughtException", (error) => void fail(error).then(() => process.exit()));
-
-program.hook("preAction", (_, command) => refuseEmptyPaths(command));
 
 /** An empty path is a variable of the shell that is not set, more often than not. */
 function refuseEmptyPaths(command: Command): void {
@@ -52,8 +49,28 @@ function refuseEmptyPaths(command: Command): void {
   }
 }
 
+async function refuseUnknownCommand(program: Command): Promise<void> {
+  if (asked === undefined || asked === "help" || known) return;
+  const { suggestion } = await import("../suggestion.ts");
+  program.error(`unknown command '${asked}'${suggestion(asked, Object.keys(commands))}`);
+}
+
+/** Ends after the parser has shown a page of help, which was asked for or not, or has found a mistake. */
+async function end({ code, exitCode, message }: CommanderError): Promise<void> {
+  process.exitCode = exitCode;
+  if (exitCode === 0 || code === "commander.help") return;
+  // Loaded only when asked for: a page of help needs no words for mistakes.
+  const { complaint } = await import("./complaint.ts");
+  note(`tokenformer: ${complaint(message, known ? asked : undefined)}`);
+}
+
+// What is thrown where nothing waits for it.
+process.on("uncaughtException", (error) => void fail(error).then(() => process.exit()));
+
 try {
+  const program = await parser();
+  await refuseUnknownCommand(program);
   await program.parseAsync();
 } catch (error) {
-  await fail(error);
+  await (error instanceof CommanderError ? end(error) : fail(error));
 }
