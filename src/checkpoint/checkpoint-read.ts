@@ -7,9 +7,10 @@ import { UserError } from "../errors.ts";
 import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { type Complete, parametersOf, sites } from "../model/index.ts";
+import { required } from "../required.ts";
 import { loadTokenizer, readSettings, SETTINGS, withSettings } from "../text/portable.ts";
 import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
-import { holdsNothing, type OpenedTensors, openTensors, readTensors } from "./checkpoint-tensors.ts";
+import { type OpenedTensors, openTensors, readTensors, tensorNames } from "./checkpoint-tensors.ts";
 import { patched, patchesOf, versionOf } from "./patches.ts";
 
 /** Where the files of a checkpoint are. */
@@ -132,21 +133,24 @@ async function readText(folder: CheckpointFolder, file: string): Promise<{ text:
   }
 }
 
-/** Adam's moments; none where there is no such file, or it is empty. */
+const MOMENTS = ["first", "second", "outer"] as const;
+
+/** Adam's moments, and that of an outer optimiser; none where there is no such file, or it is empty. */
 async function readMoments(folder: CheckpointFolder, model: Complete): Promise<ModelState["moments"]> {
   const file = "optimizer.safetensors";
-  if (!folder.has(file) || (await holdsNothing(folder.open(file)))) return undefined;
-  const shapes = shapesOf(model);
-  const moments = { first: new Map<string, HostArray>(), second: new Map<string, HostArray>() };
-  const both = [...shapes].flatMap(([name, shape]) => [
-    [`first.${name}`, shape] as const,
-    [`second.${name}`, shape] as const,
-  ]);
-  for await (const [name, tensor] of readTensors(folder.open(file), new Map(both))) {
-    const [, part, parameter = ""] = /^(first|second)\.(.*)$/.exec(name) ?? [];
-    (part === "first" ? moments.first : moments.second).set(parameter, tensor);
+  if (!folder.has(file)) return undefined;
+  const names = await tensorNames(folder.open(file));
+  if (names.length === 0) return undefined;
+  const parts = names.some((name) => name.startsWith("outer.")) ? MOMENTS : MOMENTS.slice(0, 2);
+  const shapes = [...shapesOf(model)].flatMap(([name, shape]) =>
+    parts.map((part) => [`${part}.${name}`, shape] as const),
+  );
+  const moments = new Map(parts.map((part) => [part, new Map<string, HostArray>()]));
+  for await (const [name, tensor] of readTensors(folder.open(file), new Map(shapes))) {
+    const part = parts.find((one) => name.startsWith(`${one}.`)) ?? "first";
+    moments.get(part)?.set(name.slice(part.length + 1), tensor);
   }
-  return moments;
+  return { first: required(moments, "first"), second: required(moments, "second"), outer: moments.get("outer") };
 }
 
 function checkLineage({ config, lineage }: CheckpointSummary["state"], file: string): void {

@@ -3,7 +3,8 @@
  *
  * - `config.json`: model, training, tokenizer and growth plans
  * - `model.safetensors`: the parameters
- * - `optimizer.safetensors`: Adam's moments, `first.<parameter>` and `second.<parameter>`
+ * - `optimizer.safetensors`: Adam's moments, `first.<parameter>` and `second.<parameter>`, and, where ranks make updates by
+ *   themselves, the momentum of the outer optimiser, `outer.<parameter>`
  * - `tokenizer.json`, and `tokenizer_config.json` where it is known how conversations become texts
  * - `training.json`: the step, the lineage of the parameter tokens, ramps, and what has been measured
  */

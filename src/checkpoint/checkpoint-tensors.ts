@@ -46,11 +46,11 @@ export async function openTensors(
   return { read, close: () => stored.close() };
 }
 
-/** Whether a file of tensors has none. Throws a `UserError` where it cannot be read. */
-export async function holdsNothing(file: ByteSource): Promise<boolean> {
+/** The names of the tensors in a file. Throws a `UserError` where it cannot be read. */
+export async function tensorNames(file: ByteSource): Promise<string[]> {
   const stored = await openSafetensorsIn(file);
   await stored.close();
-  return stored.entries.size === 0;
+  return [...stored.entries.keys()];
 }
 
 function checkNames(

@@ -70,5 +70,7 @@ function* momentTensors({ parameters, moments }: ModelState): Generator<readonly
   for (const name of moments === undefined ? [] : parameters.keys()) {
     yield [`first.${name}`, required(moments?.first ?? new Map<string, HostArray>(), name)];
     yield [`second.${name}`, required(moments?.second ?? new Map<string, HostArray>(), name)];
+    const outer = moments?.outer?.get(name);
+    if (outer !== undefined) yield [`outer.${name}`, outer];
   }
 }

@@ -46,6 +46,15 @@ export const trainingSchema = z.strictObject({
   weightDecay: z.number().nonnegative().default(0.1),
   /** The largest global norm of the gradients; 0: no limit. */
   clip: z.number().nonnegative().default(1),
+  /**
+   * Updates that each rank makes by itself, from its own part of each batch, between two exchanges (DiLoCo, arXiv 2311.08105): for
+   * machines joined by an ordinary network. Whatever happens between updates happens at an exchange. 1: ranks make each update together.
+   */
+  localSteps: count.default(1),
+  /** With `localSteps`: the rate of the outer optimiser, which moves the weights by the mean of what the ranks have learnt. */
+  outerLearningRate: z.number().positive().default(0.7),
+  /** With `localSteps`: the Nesterov momentum of the outer optimiser. */
+  outerMomentum: z.number().min(0).lt(1).default(0.9),
   /** Seeds the initial weights, the batches, dropout and growth. */
   seed: natural.default(1),
   /** Updates between two evaluations on the validation split; 0: only at the end. */
@@ -66,6 +75,19 @@ export const tokenizerSchema = z
     /^(none|character|character\+unknown|bpe:\d+|.+\.json)$/,
     'expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
   );
+
+/** The steps after which something happens that takes a model of all ranks. */
+function stepsOfEvents(training: z.infer<typeof trainingSchema>, growth: readonly { readonly step: number }[]) {
+  const { steps, evaluateEvery, checkpointEvery, evaluateAt } = training;
+  return [
+    ...Object.entries({ steps, evaluateEvery, checkpointEvery }).map(([key, step]) => ({
+      path: ["training", key] as const,
+      step,
+    })),
+    ...evaluateAt.map((step, index) => ({ path: ["training", "evaluateAt", index] as const, step })),
+    ...growth.map(({ step }, index) => ({ path: ["growth", index, "step"] as const, step })),
+  ];
+}
 
 /** When a growth plan is applied while training, and what becomes of the learning rate from there on. */
 const scheduling = {
@@ -103,6 +125,13 @@ export const configSchema = z
     tokenizer: tokenizerSchema.default("character"),
     /** Growth while training; applied growth stays here, as a record and for the schedule. */
     growth: z.array(scheduledGrowthSchema).default([]),
+  })
+  .check(({ value: { training, growth }, issues }) => {
+    for (const { path, step } of stepsOfEvents(training, growth)) {
+      if (step % training.localSteps === 0) continue;
+      const message = `is ${step}, expected a multiple of training.localSteps, ${training.localSteps}: what happens between updates happens where ranks exchange them`;
+      issues.push({ code: "custom", path: [...path], message, input: step });
+    }
   })
   .check(({ value: { growth, model }, issues }) => {
     growth.forEach((plan, index) => {

@@ -39,6 +39,8 @@ export interface TauRamp {
 export interface Moments {
   readonly first: ReadonlyMap<string, HostArray>;
   readonly second: ReadonlyMap<string, HostArray>;
+  /** The momentum of the outer optimiser, where ranks make updates by themselves; growth begins it anew. */
+  readonly outer?: ReadonlyMap<string, HostArray> | undefined;
 }
 
 /** What an optimiser changes, for any model. */

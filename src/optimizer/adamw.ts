@@ -29,6 +29,7 @@ import {
   where,
 } from "../tensor/index.ts";
 import { type AdamWParameters, PREFIXES, type RowUpdate } from "./adamw-parameters.ts";
+import type { OuterState } from "./local-optimizer.ts";
 import type { SharedArrays } from "./replicas.ts";
 
 export interface AdamWOptions {
@@ -109,6 +110,8 @@ export interface OptimizerState {
   readonly parameters: Tensors;
   readonly first: Tensors;
   readonly second: Tensors;
+  /** Where ranks make updates by themselves. */
+  readonly outer?: OuterState | undefined;
 }
 
 export const tensorsOf = ({ parameters, first, second }: OptimizerState): DeviceTensor[] => [
@@ -170,8 +173,11 @@ export class KernelOptimizer implements Optimizer {
 
   /** The kernel without the gradients. */
   #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep, shared?: SharedArrays): Kernel {
+    const { beta1, beta2, epsilon } = this.#options;
     const given: AdamWParameters = {
-      ...this.#options,
+      beta1,
+      beta2,
+      epsilon,
       shared,
       clip: limitOf(this.#options),
       learningRate: step.learningRate,

@@ -9,6 +9,7 @@ export {
   type Updated,
   type UpdateStep,
 } from "./adamw.ts";
+export type { LocalUpdates } from "./local-optimizer.ts";
 export { LossScale } from "./loss-scale.ts";
 export { createOptimizer } from "./optimizer.ts";
 export { gradientName, type PassInputs, Replicas, replicasFor, split, threadsEach } from "./replicas.ts";

@@ -4,16 +4,24 @@ import type { Communicator } from "../cluster/portable.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import type { Device } from "../runtime/portable.ts";
 import { type AdamWOptions, GraphOptimizer, KernelOptimizer, type Optimizer } from "./adamw.ts";
+import { LocalOptimizer, type LocalUpdates } from "./local-optimizer.ts";
 import { ReducedOptimizer } from "./reduced-optimizer.ts";
 import { ShardedOptimizer } from "./sharded-optimizer.ts";
 
-/** @param communicator the ranks that share the work of an update; `undefined`: this one is alone */
+/**
+ * @param options with `local`, the ranks make updates by themselves, and exchange them now and then; else they make each together
+ * @param communicator the ranks; `undefined`: this one is alone
+ */
 export async function createOptimizer(
   device: Device,
   specs: readonly ParameterSpec[],
-  options: AdamWOptions,
+  { local, ...options }: AdamWOptions & { readonly local?: LocalUpdates | undefined },
   communicator: Communicator | undefined,
 ): Promise<Optimizer> {
+  if (local !== undefined && local.localSteps > 1) {
+    const inner = await createOptimizer(device, specs, options, undefined);
+    return new LocalOptimizer(device, inner, local, communicator);
+  }
   if (device.kind === "cpu") {
     return communicator === undefined
       ? new KernelOptimizer(device, specs, options)

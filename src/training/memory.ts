@@ -36,7 +36,9 @@ export function forecastMemory(config: Config, model: ModelConfig, computes: boo
   const parameters = leastParameters(model);
   const tokens = microBatchOf({ ...config, model }) * model.context;
   // The memory of a GPU holds the gradients; what is saved, this one holds for a moment.
-  const state = (computes ? 4 : 3) * FLOAT * parameters;
+  // The outer optimiser has a momentum, and the weights of the last exchange.
+  const outer = config.training.localSteps > 1 ? 2 : 0;
+  const state = ((computes ? 4 : 3) + outer) * FLOAT * parameters;
   const pass = computes ? FLOAT * tokens * leastActivations(model) : 0;
   return { parameters, state, tokens, pass, total: state + pass };
 }

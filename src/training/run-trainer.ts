@@ -18,7 +18,14 @@ export function trainerOf(
 ): Promise<Trainer> {
   const replicas = replicasOf(device, config, state.config, communicator);
   const { context: time } = state.config;
-  const options = { ...config.training, given: givenOf(state.config), replicas, time, communicator };
+  const options = {
+    ...config.training,
+    local: config.training,
+    given: givenOf(state.config),
+    replicas,
+    time,
+    communicator,
+  };
   return Trainer.create(device, modelOf(state.config), state, options);
 }
 

@@ -13,6 +13,7 @@ import {
   type TrainingEvent,
   type ValidationEvent,
 } from "../configuration/index.ts";
+import { UserError } from "../errors.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
@@ -202,8 +203,23 @@ export class Run {
     yield { type: "end", step, model: this.#config.model, interrupted: step < steps };
   }
 
+  /** Whether all ranks have the same model: always, but where they make updates by themselves, between two exchanges. */
+  get #isExchanged(): boolean {
+    return this.trainer.step % this.#config.training.localSteps === 0;
+  }
+
+  /** @throws UserError between two exchanges, where ranks make updates by themselves */
+  #requireExchanged(what: string): void {
+    if (this.#isExchanged) return;
+    const { localSteps } = this.#config.training;
+    throw new UserError(
+      `step ${this.trainer.step}: ${what} takes a model that all ranks have, which there is after each step that is a multiple of training.localSteps, ${localSteps}`,
+    );
+  }
+
   /** Whether this rank is to stop, or another: they stop after the same step. */
   async #isAborted(signal: AbortSignal | undefined): Promise<boolean> {
+    if (!this.#isExchanged) return false;
     const own = signal?.aborted === true;
     return this.#place.communicator === undefined ? own : isAny(this.#place.communicator, own);
   }
@@ -269,7 +285,10 @@ export class Run {
    * @throws Error while the run is at work
    */
   async checkpoint(): Promise<Checkpoint> {
-    return this.#alone(() => this.#checkpoint());
+    return this.#alone(async () => {
+      this.#requireExchanged("a checkpoint");
+      return this.#checkpoint();
+    });
   }
 
   /**
@@ -281,6 +300,7 @@ export class Run {
   async grow(plan: GrowthNow): Promise<GrowthEvent> {
     return this.#alone(async () => {
       const { step } = this.trainer;
+      this.#requireExchanged("growth");
       const scheduled = scheduledNow(plan, step);
       const plans = growthPlansOf(this.#config);
       const done = this.#progress.growthsDone;
@@ -319,7 +339,9 @@ export class Run {
     const begun = performance.now();
     const tokens = training.batch * model.context;
     const passes = passesOf(this.#config, this.corpus, step, this.#place.communicator ?? ALONE);
-    const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, tokens);
+    // Of updates that ranks make by themselves, each is one of their own passes.
+    const together = training.localSteps === 1 ? tokens : undefined;
+    const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, together);
     const seconds = (performance.now() - begun) / 1000;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);

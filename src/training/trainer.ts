@@ -20,6 +20,7 @@ import {
   type AdamWOptions,
   createOptimizer,
   gradientName,
+  type LocalUpdates,
   LossScale,
   normOf,
   type Optimizer,
@@ -58,6 +59,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly precision?: Precision;
   /** The ranks among which each batch and the optimiser's state are divided. Default: this one is alone. */
   readonly communicator?: Communicator | undefined;
+  /** Has the ranks make updates by themselves, each from its own passes, and exchange them now and then. Default: they make each together. */
+  readonly local?: LocalUpdates | undefined;
 }
 
 /** A part of a step's batch. */
@@ -335,9 +338,9 @@ export class Trainer {
     return { parameters: this.inference.parameters, ...this.#moments };
   }
 
-  #keep({ parameters, first, second }: OptimizerState): void {
+  #keep({ parameters, ...moments }: OptimizerState): void {
     this.inference.use({ parameters });
-    this.#moments = { first, second };
+    this.#moments = moments;
   }
 
   #countUpdate(): void {
