@@ -4,22 +4,32 @@ import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { configSchema } from "../configuration/index.ts";
 import {
-  broken,
   EMBEDDED,
   embeddedNames,
+  encodedTexts,
+  type OnProgress,
   openTexts,
-  type TextReader,
+  type TextSource,
   type Texts,
   tokenizerForTexts,
 } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { writeJson, writeNewFiles } from "../formats/index.ts";
-import { hashTokenizer, headerName, type Tokenizer, tokenizerName, writeTokenFile } from "../text/index.ts";
+import {
+  hashTokenizer,
+  headerName,
+  settingsName,
+  type Tokenizer,
+  tokenizerName,
+  writeTokenFile,
+} from "../text/index.ts";
 import { noteData } from "./data-notes.ts";
+import { type ReadingOptions, readingOf, specialTokensOption, textKeyOption } from "./data-options.ts";
+import { withDataProgress } from "./data-progress.ts";
 import { print, printJson } from "./output.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
-interface Options {
+interface Options extends ReadingOptions {
   readonly data?: string[];
   readonly dataList?: string;
   readonly validation?: string[];
@@ -30,7 +40,7 @@ interface Options {
 
 export const tokenizeCommand = () =>
   new Command("tokenize")
-    .option("--data <files...>", `texts, folders of texts .txt, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`)
+    .option("--data <files...>", `texts, folders of texts, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`)
     .addOption(dataListOption())
     .option("--validation <files...>", "texts to hold out: they go to a token file of their own")
     .requiredOption(
@@ -42,28 +52,36 @@ export const tokenizeCommand = () =>
       '"character", "character+unknown", "bpe:1024" to train a byte-pair encoding, or a tokenizer.json',
       "character",
     )
+    .addOption(textKeyOption())
+    .addOption(specialTokensOption())
     .option("--json", "print what was written as JSON", false)
     .action(runTokenize);
 
-async function runTokenize({ validation, to, tokenizer: choice, json, ...named }: Options): Promise<void> {
+async function runTokenize(options: Options): Promise<void> {
+  const { validation, to, tokenizer: choice, json, specialTokens } = options;
   const choices = configSchema.shape.tokenizer.safeParse(choice);
   if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
-  const data = (await namedData(named)) ?? [EMBEDDED];
-  const texts = await openTexts({ train: data, validation });
+  const source = { ...readingOf(options), train: (await namedData(options)) ?? [EMBEDDED], validation };
+  const texts = await openTexts(source);
   const { folder, parts, tokenizerFile } = targets(to, texts);
-  await noteData({ train: data, validation });
-  const tokenizer = await tokenizerForTexts(choice, texts);
+  await noteData(source);
   const written: Written[] = [];
-  const files: Record<string, (file: string) => Promise<void>> = {};
-  for (const { name, readers } of parts) {
-    files[name] = async (file) => {
-      written.push({ file: join(folder, name), ...(await tokenizeTo(file, readers, tokenizer)) });
-    };
-    // Written with the tokens, as it tells how many they are.
-    files[headerName(name)] = () => Promise.resolve();
-  }
-  files[tokenizerFile] = (file) => writeJson(file, tokenizer.toJSON());
-  await writeNewFiles(folder, files);
+  const tokenizer = await withDataProgress(async (onProgress) => {
+    const made = await tokenizerForTexts(choice, texts, { specialTokens, onProgress });
+    const files: Record<string, (file: string) => Promise<void>> = {};
+    for (const { name, sources } of parts) {
+      files[name] = async (file) => {
+        written.push({ file: join(folder, name), ...(await tokenizeTo(file, sources, made, onProgress)) });
+      };
+      // Written with the tokens, as it tells how many they are.
+      files[headerName(name)] = () => Promise.resolve();
+    }
+    files[tokenizerFile] = (file) => writeJson(file, made.toJSON());
+    const { settings } = made;
+    if (settings !== undefined) files[settingsName(tokenizerFile)] = (file) => writeJson(file, settings.json);
+    await writeNewFiles(folder, files);
+    return made;
+  });
   for (const each of written) show(each, tokenizer, join(folder, tokenizerFile), json);
 }
 
@@ -88,7 +106,7 @@ function show({ file, tokens, textBytes }: Written, tokenizer: Tokenizer, tokeni
 /** What is written, and where: the tokenizer of one token file has its name, so that several can be in a folder. */
 interface Targets {
   readonly folder: string;
-  readonly parts: readonly { readonly name: string; readonly readers: readonly TextReader[] }[];
+  readonly parts: readonly { readonly name: string; readonly sources: readonly TextSource[] }[];
   readonly tokenizerFile: string;
 }
 
@@ -100,31 +118,31 @@ function targets(to: string, { name, train, validation }: Texts): Targets {
         `--to ${to}: expected a name that ends in .bin, or --validation with texts for a second file`,
       );
     }
-    return { folder: dirname(to), parts: [{ name: file, readers: train }], tokenizerFile: tokenizerName(file) };
+    return { folder: dirname(to), parts: [{ name: file, sources: train }], tokenizerFile: tokenizerName(file) };
   }
   if (to.endsWith(".bin")) {
     throw new UserError(`--to ${to}: ${name} has texts to hold out, expected a folder for train.bin and val.bin`);
   }
   const parts = [
-    { name: "train.bin", readers: train },
-    { name: "val.bin", readers: validation },
+    { name: "train.bin", sources: train },
+    { name: "val.bin", sources: validation },
   ];
   return { folder: to, parts, tokenizerFile: "tokenizer.json" };
 }
 
-/** Tokenises texts one by one, so that together they may be larger than memory. */
-async function tokenizeTo(file: string, readers: readonly TextReader[], tokenizer: Tokenizer) {
+/** Tokenises texts piece by piece, so that they may be larger than memory. */
+async function tokenizeTo(file: string, sources: readonly TextSource[], tokenizer: Tokenizer, onProgress: OnProgress) {
   let textBytes = 0;
-  // The file's header needs the length; and a text that cannot be read is found before anything is written.
-  for await (const text of broken(readers)) textBytes += Buffer.byteLength(text);
-  const { tokens } = await writeTokenFile(file, encoded(readers, tokenizer), {
+  const ids = async function* () {
+    for await (const piece of encodedTexts(sources, tokenizer, onProgress)) {
+      textBytes += piece.bytes;
+      yield piece.ids;
+    }
+  };
+  const { tokens } = await writeTokenFile(file, ids(), {
     vocabularySize: tokenizer.vocabularySize,
     tokenizerHash: hashTokenizer(tokenizer),
-    textBytes,
+    textBytes: () => textBytes,
   });
   return { tokens, textBytes };
-}
-
-async function* encoded(readers: readonly TextReader[], tokenizer: Tokenizer): AsyncGenerator<Uint32Array> {
-  for await (const text of broken(readers)) yield tokenizer.encode(text);
 }

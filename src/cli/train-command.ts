@@ -13,6 +13,7 @@ import { lockRun, train } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { cooldownLength, cooledDown } from "./cooldown.ts";
 import { noteData } from "./data-notes.ts";
+import { type ReadingOptions, readingOf, specialTokensOption, textKeyOption } from "./data-options.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
@@ -21,7 +22,7 @@ import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from 
 import { notesOfResuming, resumedConfig } from "./resuming.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
-interface Options extends RankOptions {
+interface Options extends RankOptions, ReadingOptions {
   readonly preset?: string;
   readonly config?: string;
   readonly set: string[];
@@ -57,6 +58,8 @@ export function trainCommand(): Command {
     .addOption(dataOption())
     .addOption(dataListOption())
     .addOption(validationOption())
+    .addOption(textKeyOption())
+    .addOption(specialTokensOption())
     .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
     .addOption(deviceOption())
     .option("--resume", "go on from the checkpoint in --out", false)
@@ -68,7 +71,7 @@ export function trainCommand(): Command {
     )
     .option(
       "--tokenizer <choice>",
-      '"character", "character+unknown", "bpe:1024", or a tokenizer.json (default: the configuration\'s)',
+      '"character", "character+unknown", "bpe:1024", a tokenizer.json, or "ids" for token files without one (default: the configuration\'s)',
     )
     .option("--json", "print a summary as JSON at the end", false)
     .action(runTrain);
@@ -229,9 +232,12 @@ function conclude(
 }
 
 /** The data named, else what the checkpoint was trained on, with other validation data where that is named. */
-function dataFrom({ data, validation }: Options, summary: Pick<CheckpointSummary, "data" | "dataName">): DataSource {
+function dataFrom(
+  { data, validation, ...options }: Options,
+  summary: Pick<CheckpointSummary, "data" | "dataName">,
+): DataSource {
   const source = dataOf(data && { train: data }, summary);
-  return validation === undefined ? source : { ...dataFilesOf(source), validation };
+  return { ...dataFilesOf(source), ...readingOf(options), ...(validation !== undefined && { validation }) };
 }
 
 /** Refuses a tokenizer that would take the place of a checkpoint's own. */

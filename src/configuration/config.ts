@@ -72,8 +72,8 @@ export const trainingSchema = z.strictObject({
 export const tokenizerSchema = z
   .string()
   .regex(
-    /^(none|character|character\+unknown|bpe:\d+|.+\.json)$/,
-    'expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
+    /^(none|ids|character|character\+unknown|bpe:\d+|.+\.json)$/,
+    'expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", a tokenizer.json, or "ids" for token files without one',
   );
 
 /** The steps after which something happens that takes a model of all ranks. */

@@ -3,10 +3,11 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, parse, resolve } from "node:path";
 import { UserError } from "../errors.ts";
-import { explainFileError, fileExists, statIfPresent } from "../formats/index.ts";
+import { explainFileError, statIfPresent } from "../formats/index.ts";
 import { nearest } from "../suggestion.ts";
-import { type Book, embeddedAddresses, embeddedBook, readText } from "../text/index.ts";
-import { type DataFiles, type DataSource, dataFilesOf } from "./data-names.ts";
+import { type Book, embeddedAddresses, embeddedBook } from "../text/index.ts";
+import { type DataFiles, type DataReading, type DataSource, dataFilesOf } from "./data-names.ts";
+import { givenText, isReadable, READABLE_NAMES, type TextSource, textFile } from "./text-sources.ts";
 
 /** The name that stands for the book that comes with the package. */
 export const EMBEDDED = "Moby-Dick";
@@ -21,31 +22,33 @@ export const embeddedNames: readonly string[] = [...embedded.keys()];
 
 /** Data by names that mean the same in any working directory. */
 export function absoluteData(source: DataSource): DataFiles {
-  const { train, validation } = dataFilesOf(source);
+  const { train, validation, ...reading } = dataFilesOf(source);
   const absolute = (name: string) => (embedded.has(name) ? name : resolve(name));
-  return { train: train.map(absolute), ...(validation !== undefined && { validation: validation.map(absolute) }) };
+  return {
+    ...reading,
+    train: train.map(absolute),
+    ...(validation !== undefined && { validation: validation.map(absolute) }),
+  };
 }
 
-/** One of the named: texts, to be read one by one, or a token file. */
+/** One of the named: texts, or a token file. */
 export type DataPart =
-  | { readonly kind: "texts"; readonly texts: TextReader[]; readonly heldOut: TextReader[] }
-  | { readonly kind: "tokens"; readonly tokens: string; readonly heldOut: string[] };
-
-export type TextReader = () => Promise<string>;
+  | { readonly kind: "texts"; readonly texts: readonly TextSource[]; readonly heldOut: readonly TextSource[] }
+  | { readonly kind: "tokens"; readonly tokens: string; readonly heldOut: readonly string[] };
 
 /** Looks what a name stands for. Throws a `UserError` if it is no data. */
-export async function dataPartOf(name: string): Promise<DataPart> {
+export async function dataPartOf(name: string, reading: DataReading = {}): Promise<DataPart> {
   const book = embedded.get(name);
   if (book !== undefined) return embeddedPart(await book());
-  if (!(await fileExists(name))) {
+  const stats = await statIfPresent(name);
+  if (stats === undefined) {
     const near = nearest(name, embeddedNames) ?? (await nearestBeside(name));
     const mend = near === undefined ? "check the path" : `did you mean ${near}?`;
     throw new UserError(`cannot read ${name}: there is no such file; ${mend}`);
   }
+  if (stats.isDirectory()) return folderPart(name, reading);
   if (name.endsWith(".bin")) return { kind: "tokens", tokens: name, heldOut: [] };
-  return (await statIfPresent(name))?.isDirectory()
-    ? folderPart(name)
-    : { kind: "texts", texts: [() => readText(name)], heldOut: [] };
+  return { kind: "texts", texts: [textFile(name, stats.size, reading.textKey)], heldOut: [] };
 }
 
 /** The file or folder beside a missing one whose name is near. */
@@ -57,16 +60,16 @@ export async function nearestBeside(name: string): Promise<string | undefined> {
   return near && join(folder, near);
 }
 
-function embeddedPart({ text, heldOut }: Book): DataPart {
-  const reader = (contents: string) => () => Promise.resolve(contents);
-  return { kind: "texts", texts: [reader(text)], heldOut: heldOut === undefined ? [] : [reader(heldOut)] };
+function embeddedPart({ name, text, heldOut }: Book): DataPart {
+  const held = heldOut === undefined ? [] : [givenText(name, heldOut)];
+  return { kind: "texts", texts: [givenText(name, text)], heldOut: held };
 }
 
 /** As nanoGPT, or with the end that Megatron's preprocessing gives to names. */
 const TRAIN = /^train(_text_document)?\.bin$/;
 const VALIDATION = /^(val|valid|validation)(_text_document)?\.bin$/;
 
-async function folderPart(folder: string): Promise<DataPart> {
+async function folderPart(folder: string, { textKey }: DataReading): Promise<DataPart> {
   const { train, validation, texts, passedOver } = await contentsOf(folder);
   if (train !== undefined && validation !== undefined) {
     return { kind: "tokens", tokens: join(folder, train), heldOut: [join(folder, validation)] };
@@ -80,48 +83,71 @@ async function folderPart(folder: string): Promise<DataPart> {
   if (texts.length === 0) {
     const found = passedOver.some(({ reason }) => reason === EMPTY) ? "has only empty texts" : "is a folder";
     throw new UserError(
-      `${folder}: ${found}, expected texts .txt or token files train.bin and val.bin in it; name a text file instead`,
+      `${folder}: ${found}, expected texts ${READABLE_NAMES}, or token files train.bin and val.bin in it; name a text file instead`,
     );
   }
-  return { kind: "texts", texts: texts.map((name) => () => readText(join(folder, name))), heldOut: [] };
+  return {
+    kind: "texts",
+    texts: texts.map(({ name, bytes }) => textFile(join(folder, name), bytes, textKey)),
+    heldOut: [],
+  };
 }
 
 const EMPTY = "empty";
 
-/** What is in a folder of data, in the order of the names. */
+/** What is in a folder of data, and in the folders within, in the order of the paths. */
 interface Contents {
   readonly train: string | undefined;
   readonly validation: string | undefined;
-  readonly texts: readonly string[];
+  readonly texts: readonly { readonly name: string; readonly bytes: number }[];
   readonly passedOver: readonly { readonly name: string; readonly reason: string }[];
 }
 
 async function contentsOf(folder: string): Promise<Contents> {
-  const names = (await namesIn(folder)).toSorted((a, b) => (a < b ? -1 : 1));
+  const names = await namesIn(folder);
   const [train, validation] = [TRAIN, VALIDATION].map((pattern) => names.find((name) => pattern.test(name)));
-  const texts: string[] = [];
+  const texts: { name: string; bytes: number }[] = [];
   const passedOver: { name: string; reason: string }[] = [];
-  for (const name of names) {
-    const reason = await reasonToPassOver(folder, name);
-    if (reason === undefined) texts.push(name);
-    else passedOver.push({ name, reason });
+  for (const name of train === undefined ? await filesIn(folder, names) : []) {
+    const stats = await statIfPresent(join(folder, name));
+    const reason = reasonToPassOver(name, stats?.size);
+    if (reason === "" && stats?.isFile() === true) texts.push({ name, bytes: stats.size });
+    else passedOver.push({ name, reason: reason === "" ? "no file" : reason });
   }
   return { train, validation, texts, passedOver };
 }
 
+function reasonToPassOver(name: string, size: number | undefined): string {
+  if (isHidden(name)) return "hidden";
+  if (!isReadable(name)) return `not ${READABLE_NAMES}`;
+  if (basename(name) === METRICS) return "of a run";
+  return size === 0 ? EMPTY : "";
+}
+
+/** What a run writes down of itself, in lines of JSON. */
+const METRICS = "metrics.jsonl";
+
+/** Of a folder or file that begins with a dot, as those of git, nothing is read. */
+const isHidden = (name: string): boolean => basename(name).startsWith(".");
+
+/** The files of a folder and of those within, by their paths in it; a hidden folder is one name. */
+async function filesIn(folder: string, names: readonly string[], inside = ""): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    const path = join(inside, name);
+    const isFolder = !isHidden(name) && (await statIfPresent(join(folder, path)))?.isDirectory() === true;
+    if (isFolder) found.push(...(await filesIn(folder, await namesIn(join(folder, path)), path)));
+    else found.push(path);
+  }
+  return found;
+}
+
 async function namesIn(folder: string): Promise<string[]> {
   try {
-    return await readdir(folder);
+    return (await readdir(folder)).toSorted((a, b) => (a < b ? -1 : 1));
   } catch (error) {
     throw explainFileError(error, "read", folder);
   }
-}
-
-async function reasonToPassOver(folder: string, name: string): Promise<string | undefined> {
-  const stats = await statIfPresent(join(folder, name));
-  if (stats?.isDirectory()) return "a folder";
-  if (!/\.txt$/i.test(name)) return "not .txt";
-  return stats?.size === 0 ? EMPTY : undefined;
 }
 
 /** What to tell of folders of texts, a line each: the files that are read, and those that are passed over and why. */
@@ -133,7 +159,8 @@ export async function describeFolders(source: DataSource): Promise<string[]> {
     const { train: tokens, texts, passedOver } = await contentsOf(folder);
     if (tokens !== undefined || texts.length === 0) continue;
     const others = passedOver.map(({ name, reason }) => `${name} (${reason})`);
-    lines.push(`${folder}: reads ${someOf(texts)}${others.length === 0 ? "" : `; passes over ${someOf(others)}`}`);
+    const read = someOf(texts.map(({ name }) => name));
+    lines.push(`${folder}: reads ${read}${others.length === 0 ? "" : `; passes over ${someOf(others)}`}`);
   }
   return lines;
 }

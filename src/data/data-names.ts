@@ -2,19 +2,34 @@
 
 import { z } from "zod";
 
-export const dataFilesSchema = z.strictObject({
+/** The choice of a tokenizer for ids whose texts nobody knows. */
+export const IDS = "ids";
+
+/** How data is read. */
+const readingSchema = z.strictObject({
+  /** The key of a text in a line of JSON. Default: `text`. */
+  textKey: z.string().min(1).optional(),
+  /** Tokens that no text has, for a tokenizer that is made of the data; the first ends texts. Default: none. */
+  specialTokens: z.array(z.string().min(1)).readonly().optional(),
+});
+
+export const dataFilesSchema = readingSchema.extend({
   /** What to train on, in this order. */
   train: z.array(z.string()).min(1).readonly(),
   /** What to hold out. Default: what the first say themselves, else the last tenth of them. */
   validation: z.array(z.string()).min(1).readonly().optional(),
 });
 
+/** How data is read, beside its names. */
+export type DataReading = Readonly<z.infer<typeof readingSchema>>;
+
 /**
- * Texts or token files by their names. Each is a text file, a token file `.bin`, an embedded text, or a folder: of texts
- * `.txt`, in the order of their names, or of token files `train.bin` and `val.bin`.
+ * Texts or token files by their names. Each is a text file, one of a JSON object a line (`.jsonl`), either perhaps compressed (`.gz`), a
+ * token file `.bin`, an embedded text, or a folder: of texts with those in the folders within, in the order of their paths, or of token
+ * files `train.bin` and `val.bin`.
  */
-export interface DataFiles {
-  /** What to train on, in this order; a line break is put between texts. */
+export interface DataFiles extends DataReading {
+  /** What to train on, in this order; between texts is the token that ends a text, or a line break. */
   readonly train: readonly string[];
   /** What to hold out. Default: what the first hold out themselves, else the last tenth of them. */
   readonly validation?: readonly string[] | undefined;

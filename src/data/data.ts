@@ -1,34 +1,20 @@
 /** From what a user names to a corpus. */
 
-import { dirname, join } from "node:path";
 import { UserError } from "../errors.ts";
-import { fileExists } from "../formats/index.ts";
-import {
-  CharacterTokenizer,
-  type Corpus,
-  countWords,
-  createCorpus,
-  hashTokenizer,
-  joinTexts,
-  joinTokens,
-  loadTokenizer,
-  memoryTokens,
-  openTokenFile,
-  readTokenizer,
-  type Tokenizer,
-  type TokenSource,
-  tokenizerName,
-  trainBytePairEncoding,
-  type WordCounts,
-} from "../text/index.ts";
-import { type DataPart, dataPartOf, type TextReader } from "./data-files.ts";
+import { type Corpus, createCorpus, memoryTokens, type Tokenizer, type TokenSource } from "../text/index.ts";
+import { type DataPart, dataPartOf } from "./data-files.ts";
 import { type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
+import { spooledTokens } from "./spool.ts";
+import type { TextSource } from "./text-sources.ts";
+import { openTokenCorpus } from "./token-corpus.ts";
+import { bytesOf, encodedTexts, type OnProgress, type Texts, tokenizerForTexts } from "./tokenizing.ts";
 
-/** Readers of what to train on and of what to hold out; where that is nothing, the end of the first is. */
-export interface Texts {
-  readonly name: string;
-  readonly train: readonly TextReader[];
-  readonly validation: readonly TextReader[];
+/** How a corpus is opened. */
+export interface CorpusOptions {
+  /** Told how far the reading of texts has come. Default: nobody. */
+  readonly onProgress?: OnProgress | undefined;
+  /** Bytes of texts whose tokens are kept in memory; those of longer ones are on disk, in a temporary file. Default: 32 MiB. */
+  readonly inMemory?: number;
 }
 
 /**
@@ -37,10 +23,14 @@ export interface Texts {
  * @param tokenizer how to tokenise: a tokenizer, or a configuration's choice of one
  * @throws UserError if the source cannot be read, is of both kinds, or has no tokenizer
  */
-export async function openCorpus(source: DataSource, tokenizer: Tokenizer | string): Promise<Corpus> {
+export async function openCorpus(
+  source: DataSource,
+  tokenizer: Tokenizer | string,
+  options: CorpusOptions = {},
+): Promise<Corpus> {
   const { name, train, validation } = await namedParts(source);
   const texts = textsOf(name, train, validation);
-  if (texts !== undefined) return openTextCorpus(texts, tokenizer);
+  if (texts !== undefined) return openTextCorpus(texts, tokenizer, dataFilesOf(source).specialTokens, options);
   const tokens = (parts: readonly DataPart[]) => parts.filter((part) => part.kind === "tokens");
   return openTokenCorpus(name, tokens(train), tokens(validation), tokenizer);
 }
@@ -59,10 +49,10 @@ export function isCorpus(data: DataSource | Corpus): data is Corpus {
 }
 
 async function namedParts(source: DataSource) {
-  const { train, validation = [] } = dataFilesOf(source);
+  const { train, validation = [], ...reading } = dataFilesOf(source);
   const parts = async (names: readonly string[]) => {
     const found: DataPart[] = [];
-    for (const name of names) found.push(await dataPartOf(name));
+    for (const name of names) found.push(await dataPartOf(name, reading));
     return found;
   };
   const [trained, held] = [await parts(train), await parts(validation)];
@@ -94,88 +84,52 @@ function textsOf(name: string, train: readonly DataPart[], validation: readonly 
   };
 }
 
-async function openTextCorpus(texts: Texts, choice: Tokenizer | string): Promise<Corpus> {
-  const { name, train, validation } = texts;
-  const tokenizer = typeof choice === "string" ? await tokenizerForTexts(choice, texts) : choice;
-  const tokens = async (readers: readonly TextReader[]) =>
-    memoryTokens(tokenizer.encode(await readJoined(name, readers)));
-  const whole = await tokens(train);
-  return createCorpus(
-    name,
-    tokenizer,
-    validation.length === 0 ? whole : { train: whole, validation: await tokens(validation) },
-  );
-}
-
-/** One after the other: a system opens only so many files at once. */
-export async function readJoined(name: string, readers: readonly TextReader[]): Promise<string> {
-  const texts: string[] = [];
-  for (const read of readers) texts.push(await read());
-  return joinTexts(name, texts);
-}
-
-type TokenPart = Extract<DataPart, { kind: "tokens" }>;
-
-async function openTokenCorpus(
-  name: string,
-  train: readonly TokenPart[],
-  validation: readonly TokenPart[],
+async function openTextCorpus(
+  texts: Texts,
   choice: Tokenizer | string,
+  specialTokens: readonly string[] | undefined,
+  options: CorpusOptions,
 ): Promise<Corpus> {
-  const tokenizer = typeof choice === "string" ? await tokenizerBeside(name, train, choice) : choice;
-  const expected = { vocabularySize: tokenizer.vocabularySize, tokenizerHash: hashTokenizer(tokenizer) };
+  const { name, train, validation } = texts;
+  const { onProgress } = options;
+  const tokenizer =
+    typeof choice === "string" ? await tokenizerForTexts(choice, texts, { specialTokens, onProgress }) : choice;
   const opened: TokenSource[] = [];
-  const open = (files: readonly string[]) =>
-    joinTokens(
-      files.map((file) => {
-        const tokens = openTokenFile(file, expected);
-        opened.push(tokens);
-        return tokens;
-      }),
-    );
-  const held = [
-    ...train.flatMap((part) => part.heldOut),
-    ...validation.flatMap((part) => [part.tokens, ...part.heldOut]),
-  ];
+  const tokens = async (sources: readonly TextSource[]) => {
+    const source = await tokensOf(sources, tokenizer, options);
+    opened.push(source);
+    return source;
+  };
   try {
-    const tokens = open(train.map((part) => part.tokens));
-    return createCorpus(name, tokenizer, held.length === 0 ? tokens : { train: tokens, validation: open(held) });
+    const whole = await tokens(train);
+    const held = validation.length === 0 ? undefined : await tokens(validation);
+    return createCorpus(name, tokenizer, held === undefined ? whole : { train: whole, validation: held });
   } catch (error) {
-    for (const tokens of opened) tokens.close();
+    for (const source of opened) source.close();
     throw error;
   }
 }
 
-/** The tokenizer of token files: the one that is named, else that of the first, or a `tokenizer.json` beside it. */
-async function tokenizerBeside(name: string, [first]: readonly TokenPart[], choice: string): Promise<Tokenizer> {
-  if (choice.endsWith(".json")) return readTokenizer(choice);
-  const file = first?.tokens ?? "";
-  const beside = join(dirname(file), "tokenizer.json");
-  for (const found of [tokenizerName(file), beside]) if (await fileExists(found)) return readTokenizer(found);
-  throw new UserError(
-    `${name}: token files need their tokenizer, expected ${beside}; put it there or name it with --tokenizer FILE.json`,
-  );
+const IN_MEMORY = 2 ** 25;
+
+async function tokensOf(
+  sources: readonly TextSource[],
+  tokenizer: Tokenizer,
+  { onProgress, inMemory = IN_MEMORY }: CorpusOptions,
+): Promise<TokenSource> {
+  const pieces = encodedTexts(sources, tokenizer, onProgress);
+  if (bytesOf(sources) > inMemory) return spooledTokens(pieces, tokenizer.vocabularySize);
+  const found: Uint32Array[] = [];
+  for await (const { ids } of pieces) found.push(ids);
+  return memoryTokens(concatenated(found));
 }
 
-/**
- * The tokenizer of a choice: characters of texts, a byte-pair encoding trained on them, or a file. The texts are read one by
- * one, so that together they may be larger than memory; those held out have to be written in the characters too.
- */
-export async function tokenizerForTexts(choice: string, { train, validation }: Texts): Promise<Tokenizer> {
-  if (choice.endsWith(".json")) return readTokenizer(choice);
-  if (choice.startsWith("character")) {
-    const characters = new Set<string>();
-    for (const part of [train, validation]) {
-      for await (const text of broken(part)) for (const character of text) characters.add(character);
-    }
-    return CharacterTokenizer.fromText([...characters].join(""), { unknown: choice === "character+unknown" });
+function concatenated(parts: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
   }
-  const words: WordCounts = new Map();
-  for await (const text of broken(train)) countWords(text, words);
-  return loadTokenizer(trainBytePairEncoding(words, { vocabularySize: Number(choice.replace("bpe:", "")) }), choice);
-}
-
-/** Texts one by one, each but the first after a line break. */
-export async function* broken(readers: readonly TextReader[]): AsyncGenerator<string> {
-  for (const [index, read] of readers.entries()) yield (index === 0 ? "" : "\n") + (await read());
+  return all;
 }

@@ -1,12 +1,15 @@
 /** From what a user names to a corpus. */
 
-export { broken, isCorpus, openCorpus, openTexts, readJoined, type Texts, tokenizerForTexts } from "./data.ts";
-export {
-  absoluteData,
-  describeFolders,
-  EMBEDDED,
-  embeddedNames,
-  nearestBeside,
-  type TextReader,
-} from "./data-files.ts";
+export { type CorpusOptions, isCorpus, openCorpus, openTexts } from "./data.ts";
+export { absoluteData, describeFolders, EMBEDDED, embeddedNames, nearestBeside } from "./data-files.ts";
 export * from "./portable.ts";
+export type { TextSource } from "./text-sources.ts";
+export {
+  type DataProgress,
+  encodedTexts,
+  joinedText,
+  type MakingOptions,
+  type OnProgress,
+  type Texts,
+  tokenizerForTexts,
+} from "./tokenizing.ts";

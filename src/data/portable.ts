@@ -1,4 +1,11 @@
 /** From what a user names to a corpus. What Node and browsers have in common. */
 
-export { type DataFiles, type DataSource, dataFilesOf, dataFilesSchema, nameOfData } from "./data-names.ts";
+export {
+  type DataFiles,
+  type DataReading,
+  type DataSource,
+  dataFilesOf,
+  dataFilesSchema,
+  nameOfData,
+} from "./data-names.ts";
 export { checkVocabulary, completed } from "./vocabulary.ts";

@@ -11,6 +11,7 @@ export {
 export { openSnapshot, type Snapshot } from "./files/snapshot.ts";
 export { readJson, writeJson } from "./json/json.ts";
 export * from "./portable.ts";
+export { readPickle } from "./pytorch/pickle.ts";
 export { openPyTorch } from "./pytorch/pytorch.ts";
 export { writePyTorch } from "./pytorch/pytorch-write.ts";
 export { openSafetensors, readSafetensors } from "./safetensors/safetensors.ts";

@@ -2,7 +2,7 @@
 
 export type { StoredFloatType, StoredTensor } from "./elements.ts";
 export { type ByteSource, contentBytes, type FileContents, memorySource } from "./files/byte-source.ts";
-export { checkJsonLine, type JsonLine, parseJsonLines } from "./json/json-lines.ts";
+export { checkJsonLine, type JsonLine, parseJsonLine, parseJsonLines } from "./json/json-lines.ts";
 export { checkJson, formatJson, parseJson, sameJson } from "./json/json-text.ts";
 export type { SafetensorsType, TensorEntry } from "./safetensors/safetensors-header.ts";
 export { type LazyTensor, safetensorsPieces, type WriteSafetensorsOptions } from "./safetensors/safetensors-pieces.ts";

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { loadSummary } from "../checkpoint/index.ts";
 import { CHECKPOINT_FILES, METRICS } from "../checkpoint/portable.ts";
-import { embeddedNames, openTexts, readJoined } from "../data/index.ts";
+import { embeddedNames, joinedText, openTexts } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { type ByteSource, fileExists, openFile, openSnapshot } from "../formats/index.ts";
 
@@ -59,7 +59,7 @@ async function textOf(directory: string): Promise<(() => Promise<string>) | unde
     if (data === undefined) return undefined;
     const { name, train, validation } = await openTexts(data);
     if (validation.length > 0 || !(await allThere(data.train))) return undefined;
-    return () => readJoined(name, train);
+    return () => joinedText(name, train);
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { byteCharacters } from "./byte-alphabet.ts";
 import { PairMerger } from "./pair-merger.ts";
+import { checkSpecialTokens, specialPattern } from "./special-text.ts";
 import { bytePairJson } from "./tokenizer-json.ts";
 import { WORD } from "./word.ts";
 
@@ -54,6 +55,7 @@ function detached(word: string): string {
  */
 export function trainBytePairEncoding(text: string | WordCounts, options: BytePairOptions): unknown {
   const { vocabularySize, specialTokens = [], onProgress } = options;
+  checkSpecialTokens(specialTokens);
   const least = 256 + specialTokens.length;
   if (!Number.isSafeInteger(vocabularySize) || vocabularySize < least) {
     throw new UserError(
@@ -99,12 +101,7 @@ export function trainBytePairEncoding(text: string | WordCounts, options: BytePa
   });
 }
 
-/** The text between special tokens, the longest of which is found first, as a reader of the tokenizer.json finds them. */
+/** The text between special tokens, as a reader of the tokenizer.json finds them. */
 function splitAtSpecialTokens(text: string, specialTokens: readonly string[]): string[] {
-  if (specialTokens.length === 0) {
-    return [text];
-  }
-  const longestFirst = specialTokens.toSorted((one, other) => other.length - one.length);
-  const literal = longestFirst.map((token) => token.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-  return text.split(new RegExp(literal.join("|"), "u"));
+  return specialTokens.length === 0 ? [text] : text.split(specialPattern(specialTokens));
 }

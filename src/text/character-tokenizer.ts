@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
+import { type Boundary, wordBoundary } from "./pieces.ts";
+import { checkSpecialTokens, specialPattern } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { bytePairJson } from "./tokenizer-json.ts";
 
@@ -14,7 +16,7 @@ const ABSENT_OPTION = z.union([z.literal(false), z.null(), z.undefined()]);
 
 /** The part of a tokenizer.json that makes it a character tokenizer: a byte-pair encoding without a single merge. */
 const characterJson = z.looseObject({
-  added_tokens: z.tuple([]),
+  added_tokens: z.array(z.looseObject({ id: z.int(), content: z.string().min(1), special: z.literal(true) })),
   normalizer: z.null(),
   pre_tokenizer: z.null(),
   decoder: z.looseObject({ type: z.literal("Fuse") }),
@@ -35,30 +37,48 @@ const characterJson = z.looseObject({
 export interface CharacterOptions {
   /** Adds a token `<unk>` for characters that the text lacks; without it they are errors. False by default. */
   readonly unknown?: boolean;
+  /** Tokens that stand for their whole text, such as `<|endoftext|>`; they take the last ids. None by default. */
+  readonly specialTokens?: readonly string[];
+}
+
+/** What a character tokenizer is made of. */
+interface Parts {
+  /** The text of each id: a character, or `<unk>`. */
+  readonly characters: readonly string[];
+  /** Special tokens, whose ids follow. */
+  readonly special: readonly string[];
 }
 
 /**
  * One token for each distinct character of a text, sorted by code point, as in the lecture.
  *
  * A character is a Unicode code point; half of a surrogate pair that stands alone counts as one too. The token `<unk>`,
- * if wanted, has the last id. `toJSON` is a valid tokenizer.json (a byte-pair encoding that merges nothing), so that
- * other tools read it too.
+ * if wanted, has the id after theirs, and special tokens those after that. `toJSON` is a valid tokenizer.json (a byte-pair encoding
+ * that merges nothing), so that other tools read it too.
  */
 export class CharacterTokenizer implements Tokenizer {
   readonly kind = "character";
   readonly vocabularySize: number;
+  readonly boundary: Boundary;
+  readonly #parts: Parts;
   /** The text of each id. */
   readonly #tokens: readonly string[];
   /** The id of each code point up to the highest in the vocabulary. */
   readonly #ids: Int32Array;
   /** The id of `<unk>`, or ABSENT. */
   readonly #unknown: number;
+  /** Finds special tokens, where there are any. */
+  readonly #special: RegExp | undefined;
 
-  private constructor(tokens: readonly string[]) {
-    this.#tokens = tokens;
-    this.vocabularySize = tokens.length;
-    this.#unknown = tokens.indexOf(UNKNOWN);
-    const codePoints = tokens.map((token) => (token === UNKNOWN ? ABSENT : (token.codePointAt(0) ?? ABSENT)));
+  private constructor(parts: Parts) {
+    const { characters, special } = parts;
+    this.#parts = parts;
+    this.#tokens = [...characters, ...special];
+    this.vocabularySize = this.#tokens.length;
+    this.boundary = special.length === 0 ? "anywhere" : wordBoundary(special);
+    this.#special = special.length === 0 ? undefined : specialPattern(special);
+    this.#unknown = characters.indexOf(UNKNOWN);
+    const codePoints = characters.map((token) => (token === UNKNOWN ? ABSENT : (token.codePointAt(0) ?? ABSENT)));
     const highest = codePoints.reduce((one, other) => Math.max(one, other), ABSENT);
     this.#ids = new Int32Array(highest + 1).fill(ABSENT);
     for (const [id, codePoint] of codePoints.entries()) {
@@ -71,18 +91,29 @@ export class CharacterTokenizer implements Tokenizer {
   /**
    * The tokenizer of the characters of a text.
    *
-   * @throws UserError for an empty text without `unknown`: a vocabulary of nothing.
+   * @throws UserError for an empty text without `unknown`: a vocabulary of nothing; and for special tokens that are empty or the same.
    */
   static fromText(text: string, options: CharacterOptions = {}): CharacterTokenizer {
+    const { unknown = false, specialTokens = [] } = options;
+    checkSpecialTokens(specialTokens);
     const codePoints = Array.from(new Set(text), (character) => character.codePointAt(0) ?? 0);
-    const tokens = codePoints.sort((one, other) => one - other).map((codePoint) => String.fromCodePoint(codePoint));
-    if (options.unknown) {
-      tokens.push(UNKNOWN);
+    const characters = codePoints.sort((one, other) => one - other).map((codePoint) => String.fromCodePoint(codePoint));
+    if (unknown) {
+      characters.push(UNKNOWN);
     }
-    if (tokens.length === 0) {
+    return CharacterTokenizer.fromCharacters(characters, specialTokens);
+  }
+
+  /**
+   * The tokenizer of characters by their ids.
+   *
+   * @throws UserError for a vocabulary of nothing.
+   */
+  static fromCharacters(characters: readonly string[], special: readonly string[] = []): CharacterTokenizer {
+    if (characters.length === 0) {
       throw new UserError("The text for a character vocabulary is empty, expected at least one character; give a text");
     }
-    return new CharacterTokenizer(tokens);
+    return new CharacterTokenizer({ characters, special });
   }
 
   /** The tokenizer that a tokenizer.json describes, or `undefined` if it describes one of another kind. */
@@ -91,32 +122,48 @@ export class CharacterTokenizer implements Tokenizer {
     if (!parsed.success) {
       return undefined;
     }
-    const { vocab, unk_token } = parsed.data.model;
-    const entries = Object.entries(vocab).sort(([, one], [, other]) => one - other);
-    const valid = entries.every(
-      ([token, id], index) => id === index && (token === unk_token || [...token].length === 1),
-    );
-    return valid && entries.length > 0 ? new CharacterTokenizer(entries.map(([token]) => token)) : undefined;
+    const { model, added_tokens } = parsed.data;
+    const entries = Object.entries(model.vocab).sort(([, one], [, other]) => one - other);
+    const valid =
+      entries.every(([token, id], index) => id === index && (token === model.unk_token || [...token].length === 1)) &&
+      added_tokens.every(({ id }, index) => id === entries.length + index);
+    if (!valid || entries.length === 0) return undefined;
+    return new CharacterTokenizer({
+      characters: entries.map(([token]) => token),
+      special: added_tokens.map(({ content }) => content),
+    });
   }
 
   encode(text: string): Uint32Array {
     const ids = new Uint32Array(text.length);
     let count = 0;
-    for (let index = 0; index < text.length; index++) {
+    let start = 0;
+    for (const found of this.#special === undefined ? [] : text.matchAll(this.#special)) {
+      count = this.#encodeCharacters(text, start, found.index, ids, count);
+      ids[count++] = this.#parts.characters.length + this.#parts.special.indexOf(found[0]);
+      start = found.index + found[0].length;
+    }
+    return ids.slice(0, this.#encodeCharacters(text, start, text.length, ids, count));
+  }
+
+  /** Adds the ids of a part of a text behind `count` others, and gives their number. */
+  #encodeCharacters(text: string, from: number, to: number, ids: Uint32Array, count: number): number {
+    let next = count;
+    for (let index = from; index < to; index++) {
       const codePoint = text.codePointAt(index) ?? 0;
       let id = this.#ids[codePoint] ?? ABSENT;
       if (id === ABSENT) {
         id = this.#unknown;
         if (id === ABSENT) {
-          throw unknownCharacter(text, index, codePoint);
+          throw new UnknownCharacterError(text, index);
         }
       }
-      ids[count++] = id;
+      ids[next++] = id;
       if (codePoint > 0xffff) {
         index++; // the second half of a surrogate pair
       }
     }
-    return ids.slice(0, count);
+    return next;
   }
 
   decode(ids: ArrayLike<number>): string {
@@ -124,24 +171,47 @@ export class CharacterTokenizer implements Tokenizer {
   }
 
   toJSON(): unknown {
+    const { characters, special } = this.#parts;
     return bytePairJson({
-      tokens: this.#tokens,
+      tokens: characters,
       merges: [],
+      addedTokens: special.map((content, index) => ({ id: characters.length + index, content })),
       ...(this.#unknown !== ABSENT && { unknownToken: UNKNOWN }),
       decoder: { type: "Fuse" },
     });
   }
 }
 
-/** The error for a character without a token: which it is, where it stands and what helps. */
-function unknownCharacter(text: string, index: number, codePoint: number): UserError {
+/** A character has no token: which it is, where it stands and what helps. */
+export class UnknownCharacterError extends UserError {
+  readonly #text: string;
+  readonly #index: number;
+
+  /**
+   * @param where what messages call the text; empty: nothing.
+   * @param lines of the text before this part of it.
+   */
+  constructor(text: string, index: number, where = "", lines = 0) {
+    super(unknownCharacter(text, index, where, lines));
+    this.#text = text;
+    this.#index = index;
+  }
+
+  /** The same of a part of a text, with its place in the whole. */
+  in(where: string, lines: number): UnknownCharacterError {
+    return new UnknownCharacterError(this.#text, this.#index, where, lines);
+  }
+}
+
+function unknownCharacter(text: string, index: number, where: string, lines: number): string {
   const before = text.slice(0, index);
-  const line = before.split("\n").length;
+  const line = lines + before.split("\n").length;
   const column = [...before.slice(before.lastIndexOf("\n") + 1)].length + 1;
+  const codePoint = text.codePointAt(index) ?? 0;
   const name = `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
-  return new UserError(
-    `Character ${JSON.stringify(String.fromCodePoint(codePoint))} (${name}) at ${line}:${column} is not in the vocabulary, ` +
-      "expected only characters of the text it was made from; remove it, or train a model with the tokenizer " +
-      '"character+unknown" or "bpe:1024"',
+  return (
+    `${where === "" ? "" : `${where}: `}Character ${JSON.stringify(String.fromCodePoint(codePoint))} (${name}) at ${line}:${column} is not in the vocabulary, ` +
+    "expected only characters of the text it was made from; remove it, or train a model with the tokenizer " +
+    '"character+unknown" or "bpe:1024"'
   );
 }

@@ -78,17 +78,17 @@ function decodedBytes(tokenizer: Tokenizer, tokens: TokenSource, from: number, t
 export const LONGEST_TEXT = 2 ** 29 - 24;
 
 /**
- * Texts as one, with a line break between them.
+ * Pieces as one text.
  *
- * @param name what to call them, in a message.
- * @throws UserError where they are longer together than a string can be.
+ * @param name what to call it, in a message.
+ * @throws UserError where it is longer than a string can be.
  */
-export function joinTexts(name: string, texts: readonly string[]): string {
-  const length = texts.reduce((sum, text) => sum + text.length + 1, 0);
+export function joinTexts(name: string, pieces: readonly string[]): string {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (length > LONGEST_TEXT) {
     throw new UserError(
       `${name}: the texts have ${length} characters together, expected at most ${LONGEST_TEXT}; make token files of them with: tokenformer tokenize`,
     );
   }
-  return texts.join("\n");
+  return pieces.join("");
 }

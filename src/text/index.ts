@@ -3,7 +3,7 @@
 export { embeddedAddresses } from "./addresses.ts";
 export { type Book, embeddedBook } from "./book.ts";
 export * from "./portable.ts";
-export { decodeText, readText } from "./text-file.ts";
+export { decodeText, readText, readTextPieces } from "./text-file.ts";
 export {
   headerName,
   openTokenFile,
@@ -13,4 +13,4 @@ export {
   tokenizerName,
   writeTokenFile,
 } from "./token-file.ts";
-export { hashTokenizer, readTokenizer } from "./tokenizer-file.ts";
+export { hashTokenizer, readTokenizer, settingsName } from "./tokenizer-file.ts";

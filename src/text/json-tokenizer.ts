@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
+import { type Boundary, piecesOf, wordBoundary } from "./pieces.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { AddedTokens } from "./tokenizer-parts/added-tokens.ts";
 import { readDecoder, type TokenDecoder } from "./tokenizer-parts/decoders.ts";
@@ -9,12 +10,9 @@ import { readNormalizer } from "./tokenizer-parts/normalizers.ts";
 import { readPart } from "./tokenizer-parts/part.ts";
 import { type PreTokenizer, readPreTokenizer } from "./tokenizer-parts/pre-tokenizers.ts";
 
-/** The length of a piece of text that is encoded at once, in UTF-16 units: what is found on the way needs memory. */
-const PIECE_LENGTH = 2 ** 20;
-
 /**
- * The tokenizers of which a text can be encoded piece by piece: those with GPT-2's division into words, which ends a word
- * wherever white space follows anything else, and no added token that reaches over the end of a line.
+ * The tokenizers of which a text can be encoded piece by piece: those with GPT-2's division into words, and no added token that takes
+ * the white space after it.
  */
 const divisibleJson = z.looseObject({
   normalizer: z.union([z.null(), z.looseObject({ type: z.literal("NFC") })]),
@@ -23,7 +21,7 @@ const divisibleJson = z.looseObject({
     add_prefix_space: z.literal(false),
     use_regex: z.literal(true).optional(),
   }),
-  added_tokens: z.array(z.looseObject({ content: z.string().regex(/^[^\n]*$/), rstrip: z.literal(false).optional() })),
+  added_tokens: z.array(z.looseObject({ content: z.string(), rstrip: z.literal(false).optional() })),
 });
 
 const tokenizerSchema = z.looseObject({
@@ -46,12 +44,12 @@ const tokenizerSchema = z.looseObject({
 export class JsonTokenizer implements Tokenizer {
   readonly kind = "json";
   readonly vocabularySize: number;
+  readonly boundary: Boundary;
   readonly #json: unknown;
   readonly #added: AddedTokens;
   readonly #preTokenizer: PreTokenizer;
   readonly #model: Model;
   readonly #decoder: TokenDecoder;
-  readonly #divisible: boolean;
 
   /**
    * @param json the parsed contents of a tokenizer.json; kept, not copied.
@@ -81,14 +79,15 @@ export class JsonTokenizer implements Tokenizer {
       throw unusable(where, "its vocabulary is empty");
     }
     this.vocabularySize = highest + 1;
-    this.#divisible = divisibleJson.safeParse(json).success;
+    this.boundary = boundaryOf(json);
   }
 
   encode(text: string): Uint32Array {
     const ids = new IdList();
     // Half of a surrogate pair is no text that another program could hold.
     const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD");
-    for (const piece of this.#divisible ? piecesOf(whole, PIECE_LENGTH) : [whole]) this.#encodePiece(piece, ids);
+    const { boundary } = this;
+    for (const piece of boundary instanceof RegExp ? piecesOf(whole, boundary) : [whole]) this.#encodePiece(piece, ids);
     return ids.toArray();
   }
 
@@ -117,23 +116,9 @@ export class JsonTokenizer implements Tokenizer {
   }
 }
 
-/**
- * Divides a text before line ends that follow other than white space.
- *
- * No word of GPT-2's pattern reaches over such a place, none depends on what lies beyond it, and Unicode normalisation
- * does not compose across it, so that the tokens of the pieces are those of the text.
- *
- * @param least pieces but the last are at least this long, in UTF-16 units.
- */
-export function* piecesOf(text: string, least: number): Generator<string> {
-  const boundary = /(?<=\P{White_Space})\n/gu;
-  let start = 0;
-  while (start < text.length) {
-    boundary.lastIndex = start + Math.max(1, least);
-    const end = boundary.exec(text)?.index ?? text.length;
-    yield text.slice(start, end);
-    start = end;
-  }
+function boundaryOf(json: unknown): Boundary {
+  const { success, data } = divisibleJson.safeParse(json);
+  return success ? wordBoundary(data.added_tokens.map(({ content }) => content)) : "nowhere";
 }
 
 function readTokenizer(json: unknown): z.infer<typeof tokenizerSchema> {

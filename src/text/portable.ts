@@ -11,7 +11,7 @@ export {
   sequencesPerPass,
 } from "./batches.ts";
 export { type BytePairOptions, countWords, trainBytePairEncoding, type WordCounts } from "./byte-pair-encoding.ts";
-export { type CharacterOptions, CharacterTokenizer } from "./character-tokenizer.ts";
+export { type CharacterOptions, CharacterTokenizer, UnknownCharacterError } from "./character-tokenizer.ts";
 export { ChatTemplate, chatTemplateOf, type Message, plainTemplate, roles, type TurnEnd } from "./chat-template.ts";
 export {
   type Corpus,
@@ -24,6 +24,7 @@ export {
   splitCorpus,
 } from "./corpus.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
+export { type Boundary, divided, type TextPiece, wordBoundary } from "./pieces.ts";
 export { beginningOfText, endOfText, type SpecialToken, specialTokens } from "./special-tokens.ts";
 export { StreamDecoder } from "./stream-decoder.ts";
 export { longestTokenBytes, utf8Length } from "./token-length.ts";

@@ -34,8 +34,8 @@ export interface TokenFileOptions {
   readonly vocabularySize: number;
   /** `hashTokenizer` of the tokenizer that made the ids. */
   readonly tokenizerHash?: string;
-  /** The length of the text that the tokens stand for, in UTF-8 bytes. */
-  readonly textBytes?: number;
+  /** The length of the text that the tokens stand for, in UTF-8 bytes; a function is asked once all are written. */
+  readonly textBytes?: number | (() => number);
 }
 
 /** What a token file is expected to hold. */
@@ -145,7 +145,15 @@ export async function writeTokenFile(
     }
   }
   await writeFileAtomic(file, encode());
-  const header: TokenFileHeader = { format: "tokenformer tokens", version: 1, dtype, tokens, ...options };
+  const { textBytes, ...others } = options;
+  const header: TokenFileHeader = {
+    format: "tokenformer tokens",
+    version: 1,
+    dtype,
+    tokens,
+    ...others,
+    ...(textBytes !== undefined && { textBytes: typeof textBytes === "function" ? textBytes() : textBytes }),
+  };
   await writeFileAtomic(headerName(file), `${JSON.stringify(header, undefined, 2)}\n`);
   return header;
 }

@@ -70,6 +70,7 @@ export function withSettings(tokenizer: Tokenizer, settings: TokenizerSettings):
   return {
     kind: tokenizer.kind,
     vocabularySize: tokenizer.vocabularySize,
+    ...(tokenizer.boundary !== undefined && { boundary: tokenizer.boundary }),
     settings,
     encode: (text) => tokenizer.encode(text),
     decode: (ids) => tokenizer.decode(ids),

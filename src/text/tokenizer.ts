@@ -1,5 +1,6 @@
 import { CharacterTokenizer } from "./character-tokenizer.ts";
 import { JsonTokenizer } from "./json-tokenizer.ts";
+import type { Boundary } from "./pieces.ts";
 import type { TokenizerSettings } from "./tokenizer-settings.ts";
 
 /** Turns text into token ids and back. */
@@ -10,6 +11,8 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** What is known beside the vocabulary: which tokens begin and end texts, and the form of conversations. Default: nothing. */
   readonly settings?: TokenizerSettings | undefined;
+  /** Where a text can be divided so that the tokens of its parts are those of the whole. Default: nowhere. */
+  readonly boundary?: Boundary;
   /**
    * The token ids of a text, without special tokens before or after it.
    *

@@ -101,7 +101,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a folder as data",
     trainOn("run"),
-    "run: is a folder, expected texts .txt or token files train.bin and val.bin in it; name a text file instead",
+    "run: is a folder, expected texts .txt, .md or .jsonl, or token files train.bin and val.bin in it; name a text file instead",
   ],
   [
     "data that holds out a part, with other data to hold out",
@@ -369,7 +369,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "an unknown tokenizer",
     ["tokenize", "--data", "text.txt", "--to", "new.bin", "--tokenizer", "words"],
-    '--tokenizer words: expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", or a tokenizer.json',
+    '--tokenizer words: expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", a tokenizer.json, or "ids" for token files without one',
   ],
   [
     "a token file of another name",

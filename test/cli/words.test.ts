@@ -14,11 +14,10 @@ beforeAll(async () => {
   await writeFile(at("books", "a.txt"), "the whale and the sea\n".repeat(40));
   await writeFile(at("books", "b.txt"), "a ship in deep water\n".repeat(40));
   await writeFile(at("books", "empty.txt"), "");
-  await writeFile(at("books", "notes.md"), "not a book");
+  await writeFile(at("books", "notes.py"), "not a book");
 });
 
-const PASSED_OVER =
-  "books: reads a.txt, b.txt; passes over drafts (a folder), empty.txt (empty), notes.md (not .txt)\n";
+const PASSED_OVER = "books: reads a.txt, b.txt; passes over empty.txt (empty), notes.py (not .txt, .md or .jsonl)\n";
 
 describe("a folder of texts", () => {
   it("is read without what is empty or no text, and tells which files those are", async () => {
@@ -155,4 +154,34 @@ it("a complaint of several lines is one line", () => {
   expect(complaint("error: unknown option '--x'\n(Did you mean one of --xy, --xz?)\n", undefined)).toBe(
     "unknown option '--x'; did you mean one of --xy, --xz? See `tokenformer --help`",
   );
+});
+
+describe("the token that ends a text", () => {
+  it("is one of the special tokens, in token files and in runs, and sample ends at it", async () => {
+    const files = ["--data", "books/a.txt", "books/b.txt", "--special-tokens", "<END>"];
+    await answer("tokenize", ...files, "--tokenizer", "bpe:270", "--to", "ended.bin");
+    expect(await readFile(at("ended.tokenizer_config.json"), "utf8")).toContain('"eos_token": "<END>"');
+    await answer("train", ...TINY, "--data", "ended.bin", "--out", "ended");
+    await answer("train", ...TINY, ...files, "--tokenizer", "character", "--out", "characters");
+    for (const name of ["ended", "characters"]) {
+      expect(await readFile(at(name, "tokenizer_config.json"), "utf8")).toContain('"eos_token": "<END>"');
+    }
+    // Of all the tokens that can be written, a model that knows little writes the last one sooner or later.
+    const written = JSON.parse(
+      await answer("sample", "characters", "--tokens", "4000", "--temperature", "3", "--json"),
+    );
+    expect(written).toMatchObject({ finish: "stop" });
+    expect(written.text).not.toContain("<END>");
+  });
+});
+
+describe("lines of JSON", () => {
+  it("are texts, whose key is remembered", async () => {
+    const lines = Array.from({ length: 40 }, (_, line) => `${JSON.stringify({ said: `the whale ${line}` })}\n`);
+    await writeFile(at("said.jsonl"), lines.join(""));
+    await answer("train", ...TINY, "--data", "said.jsonl", "--text-key", "said", "--out", "said");
+    await answer("train", "--out", "said", "--resume", "--set", "training.steps=8");
+    const { code, stderr } = await run("train", ...TINY, "--data", "said.jsonl");
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("said.jsonl:1: text: Invalid") });
+  });
 });

@@ -6,8 +6,10 @@ import {
   absoluteData,
   describeFolders,
   EMBEDDED,
+  joinedText,
   openCorpus,
   openTexts,
+  type TextSource,
   tokenizerForTexts,
 } from "../../src/data/index.ts";
 import { nameOfData } from "../../src/data/portable.ts";
@@ -108,7 +110,7 @@ describe("several texts", () => {
   it("of a folder are in the order of their names", async () => {
     await write("b.txt", "2");
     await write("a.TXT", "1");
-    await write("notes.md", "x");
+    await write("notes.py", "x");
     await mkdir(folder.at("c.txt.d"));
     const { train, validation, tokenizer: chosen } = await openCorpus(folder.at(), "character");
     expect(chosen.decode([...all(train), ...all(validation)])).toBe("1\n2");
@@ -122,23 +124,28 @@ describe("several texts", () => {
     const { train, validation, tokenizer: chosen } = await openCorpus(folder.at(), "character");
     expect(chosen.decode([...all(train), ...all(validation)])).toBe("1\n2");
     const [line] = await describeFolders({ train: [folder.at(), "SOTU"] });
-    expect(line).toBe(`${folder.at()}: reads a.txt, c.txt; passes over b.txt (empty), d (a folder)`);
+    expect(line).toBe(`${folder.at()}: reads a.txt, c.txt; passes over b.txt (empty)`);
     await write("a.txt", "");
     await write("c.txt", "");
     expect(await message(folder.at(), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>: has only empty texts, expected texts .txt or token files train.bin and val.bin in it; name a text file instead"`,
+      `"UserError: <folder>: has only empty texts, expected texts .txt, .md or .jsonl, or token files train.bin and val.bin in it; name a text file instead"`,
     );
   });
 
   it("are read one at a time for their tokenizer, whatever it is", async () => {
     let open = 0;
-    const reader = (contents: string) => async () => {
-      open += 1;
-      await Promise.resolve();
-      expect(open).toBe(1);
-      open -= 1;
-      return contents;
-    };
+    const reader = (text: string): TextSource => ({
+      name: "text",
+      bytes: text.length,
+      async *pieces() {
+        open += 1;
+        await Promise.resolve();
+        expect(open).toBe(1);
+        for (const character of text.slice(0, -1)) yield { text: character, isLast: false };
+        yield { text: text.slice(-1), isLast: true };
+        open -= 1;
+      },
+    });
     const texts = { name: "texts", train: [reader("the cat"), reader("a dog\n")], validation: [reader("an owl €")] };
     const characters = await tokenizerForTexts("character", texts);
     expect(characters.toJSON()).toEqual(CharacterTokenizer.fromText("the cat\na dog\nan owl €").toJSON());
@@ -192,7 +199,9 @@ describe("several texts", () => {
   });
 
   it("of the State of the Union come with what is held out", async () => {
-    const chosen = CharacterTokenizer.fromText((await openTexts("SOTU").then(async ({ train }) => train[0]?.())) ?? "");
+    const chosen = CharacterTokenizer.fromText(
+      await openTexts("SOTU").then(({ name, train }) => joinedText(name, train)),
+    );
     expect(chosen.vocabularySize).toBeGreaterThan(80);
     const { train, validation } = await openTexts("SOTU");
     expect([train.length, validation.length]).toEqual([1, 1]);
@@ -303,7 +312,7 @@ describe("errors", () => {
     );
     await mkdir(folder.at("empty"));
     expect(await message(folder.at("empty"), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>/empty: is a folder, expected texts .txt or token files train.bin and val.bin in it; name a text file instead"`,
+      `"UserError: <folder>/empty: is a folder, expected texts .txt, .md or .jsonl, or token files train.bin and val.bin in it; name a text file instead"`,
     );
   });
 
@@ -318,7 +327,7 @@ describe("errors", () => {
   it("say how to name a tokenizer", async () => {
     await writeIds("cats.bin", ids);
     expect(await message(folder.at("cats.bin"), "bpe:300")).toMatchInlineSnapshot(
-      `"UserError: <folder>/cats.bin: token files need their tokenizer, expected <folder>/tokenizer.json; put it there or name it with --tokenizer FILE.json"`,
+      `"UserError: <folder>/cats.bin: token files need their tokenizer, expected <folder>/tokenizer.json; put it there or name it with --tokenizer FILE.json, or train on the ids alone with --tokenizer ids"`,
     );
     expect(await message(folder.at("cats.bin"), folder.at("none.json"))).toMatchInlineSnapshot(
       `"UserError: cannot read <folder>/none.json: there is no such file; check the path"`,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { embeddedAddresses } from "../../src/text/addresses.ts";
@@ -9,7 +10,7 @@ import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import { checkCorpus, createCorpus, joinTexts, measureBytes, splitCorpus } from "../../src/text/corpus.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
-import { readText } from "../../src/text/text-file.ts";
+import { readText, readTextPieces } from "../../src/text/text-file.ts";
 import { memoryTokens, openTokenFile, writeTokenFile } from "../../src/text/token-file.ts";
 
 let folder = "";
@@ -17,6 +18,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "corpus-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+async function failing(file: string): Promise<void> {
+  for await (const _ of readTextPieces(file));
+}
 
 describe("readText", () => {
   async function write(name: string, bytes: string | Uint8Array): Promise<string> {
@@ -38,19 +43,44 @@ describe("readText", () => {
     ];
     for (const [bytes, offset] of cases) {
       const file = await write("bad.txt", Uint8Array.from(bytes));
-      await expect(readText(file)).rejects.toThrow(
-        new UserError(`${file}: is not UTF-8 at byte ${offset}, expected a text file in UTF-8; convert it to UTF-8`),
-      );
+      for (const read of [readText, failing])
+        await expect(read(file)).rejects.toThrow(
+          new UserError(`${file}: is not UTF-8 at byte ${offset}, expected a text file in UTF-8; convert it to UTF-8`),
+        );
     }
+  });
+
+  it("reads the same piece by piece, and tells what was read", async () => {
+    const text = `\uFEFF${"aé😀\r\n\uFEFF日".repeat(200_000)}`;
+    for (const [name, bytes] of [
+      ["long.txt", Buffer.from(text)],
+      ["long.txt.gz", gzipSync(text)],
+    ] as const) {
+      const file = await write(name, bytes);
+      let read = 0;
+      const pieces: string[] = [];
+      for await (const piece of readTextPieces(file, (count) => {
+        read += count;
+      }))
+        pieces.push(piece);
+      expect(pieces.join("")).toBe(text.slice(1));
+      expect(pieces.length).toBeGreaterThan(2);
+      expect(pieces.every((piece) => !/^\p{Surrogate}|\p{Surrogate}$/u.test(piece))).toBe(true);
+      expect(read).toBe(bytes.length);
+    }
+    const cut = await write("cut.txt.gz", gzipSync(text).subarray(0, -9));
+    await expect(failing(cut)).rejects.toThrow(/cut.txt.gz: is no whole gzip file \(.*\); compress it again$/);
+    const none = await write("none.txt.gz", "plain");
+    await expect(failing(none)).rejects.toThrow(/none.txt.gz: is no whole gzip file/);
+    const late = Buffer.concat([Buffer.from("a".repeat(2 ** 20 - 1)), Buffer.from([0xc3, 0x28])]);
+    await expect(failing(await write("late.txt", late))).rejects.toThrow(`late.txt: is not UTF-8 at byte ${2 ** 20},`);
   });
 
   it("names a file that is longer than a string can be", async () => {
     const file = await write("long.txt", "a");
     await truncate(file, 2 ** 29); // takes no room on the disk
     await expect(readText(file)).rejects.toThrow(
-      new UserError(
-        `${file}: is too long, expected at most 512 MiB of text; split it into several, and make token files of those with: tokenformer tokenize`,
-      ),
+      new UserError(`${file}: is too long, expected at most 512 MiB of text; give a shorter one`),
     );
   });
 
@@ -102,9 +132,8 @@ describe("embeddedAddresses", () => {
 });
 
 describe("joinTexts", () => {
-  it("puts a line break between texts", () => {
-    expect(joinTexts("books", ["a\n", "b", "c"])).toBe("a\n\nb\nc");
-    expect(joinTexts("books", ["a"])).toBe("a");
+  it("puts pieces together", () => {
+    expect(joinTexts("books", ["a\n", "b", "c"])).toBe("a\nbc");
     expect(joinTexts("books", [])).toBe("");
   });
 
@@ -112,7 +141,7 @@ describe("joinTexts", () => {
     const half = "x".repeat(2 ** 28);
     expect(() => joinTexts("books", [half, half])).toThrow(
       new UserError(
-        "books: the texts have 536870914 characters together, expected at most 536870888; make token files of them with: tokenformer tokenize",
+        "books: the texts have 536870912 characters together, expected at most 536870888; make token files of them with: tokenformer tokenize",
       ),
     );
   });

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
-import { JsonTokenizer, piecesOf } from "../../src/text/json-tokenizer.ts";
+import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
+import { piecesOf } from "../../src/text/pieces.ts";
 import { StreamDecoder } from "../../src/text/stream-decoder.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { hashTokenizer, readTokenizer } from "../../src/text/tokenizer-file.ts";
@@ -85,6 +86,7 @@ describe("JsonTokenizer", () => {
       " ",
       "  ",
       "\n\n",
+      "\r\n",
       "\t",
       "hello",
       "wide",
@@ -100,7 +102,7 @@ describe("JsonTokenizer", () => {
     ];
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...parts), maxLength: 100 }), fc.nat(9), (text, least) => {
-        const pieces = [...piecesOf(text, least)];
+        const pieces = [...piecesOf(text, tokenizer.boundary as RegExp, least)];
         expect(pieces.join("")).toBe(text);
         expect(pieces.flatMap((piece) => [...tokenizer.encode(piece)])).toEqual([...tokenizer.encode(text)]);
       }),

@@ -15,9 +15,7 @@ export function parseJsonLines(text: string, file: string): JsonLine[] {
   return text
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
-    .flatMap((content, index) =>
-      content.trim() === "" ? [] : [{ value: parse(content, file, index + 1), line: index + 1 }],
-    );
+    .flatMap((content, index) => (content.trim() === "" ? [] : [parseJsonLine(content, file, index + 1)]));
 }
 
 /** A line's value as a schema makes it. @throws UserError with the line and the first key that is wrong */
@@ -30,9 +28,10 @@ export function checkJsonLine<Value>({ value, line }: JsonLine, file: string, sc
   throw new UserError(`${file}:${line}: ${place}${first?.message ?? "invalid"}; correct the line`);
 }
 
-function parse(content: string, file: string, line: number): unknown {
+/** Parses one line, counted from 1. @throws UserError with the line and column of its fault */
+export function parseJsonLine(content: string, file: string, line: number): JsonLine {
   try {
-    return JSON.parse(content);
+    return { value: JSON.parse(content), line };
   } catch (cause) {
     const column = findJsonFault(content) + 1;
     throw new UserError(`${file}:${line}:${column}: this is not JSON; expected one JSON object a line`, { cause });

@@ -1,0 +1,98 @@
+/** Texts that come piece by piece, divided where their tokens are those of the whole. */
+
+import { UserError } from "../errors.ts";
+import { LONGEST_TEXT } from "./corpus.ts";
+
+/** A piece of a text. */
+export interface TextPiece {
+  readonly text: string;
+  /** Whether the text ends with it. */
+  readonly isLast: boolean;
+}
+
+/**
+ * Where a text can be divided so that the tokens of its parts are those of the whole: between any two characters, where an expression
+ * matches nothing (it is global), or nowhere.
+ */
+export type Boundary = "anywhere" | RegExp | "nowhere";
+
+/**
+ * GPT-2's division into words ends one before white space that follows anything else, none of its words depends on what lies beyond,
+ * and Unicode normalisation does not compose across such a place.
+ */
+const WORD_BOUNDARY = /(?<=\P{White_Space})(?=\p{White_Space})/gu;
+
+/** The same at the ends of lines alone. */
+const LINE_BOUNDARY = /(?<=\P{White_Space})(?=\r?\n)/gu;
+
+/** Where texts of such words can be divided, beside some tokens that stand for their whole text: white space may be within. */
+export function wordBoundary(specialTokens: readonly string[]): Boundary {
+  if (specialTokens.some((token) => /[\r\n]/.test(token))) return "nowhere";
+  return specialTokens.some((token) => /\p{White_Space}/u.test(token)) ? LINE_BOUNDARY : WORD_BOUNDARY;
+}
+
+/** The length of pieces that are encoded at once, in UTF-16 units: what is found on the way needs memory. */
+export const PIECE_LENGTH = 2 ** 20;
+
+/** Divides a text. Pieces but the last are at least as long as `least`, in UTF-16 units. */
+export function* piecesOf(text: string, boundary: RegExp, least = PIECE_LENGTH): Generator<string> {
+  let start = 0;
+  while (start < text.length) {
+    boundary.lastIndex = start + Math.max(1, least);
+    const end = boundary.exec(text)?.index ?? text.length;
+    yield text.slice(start, end);
+    start = end;
+  }
+}
+
+/**
+ * Divides texts anew that come in pieces of any length, one text after the other.
+ *
+ * @param name what messages call them.
+ * @throws UserError for a text that cannot be divided and is longer than a string can be.
+ */
+export async function* divided(
+  pieces: AsyncIterable<TextPiece>,
+  boundary: Boundary,
+  name: string,
+  least = PIECE_LENGTH,
+): AsyncGenerator<TextPiece> {
+  if (boundary === "anywhere") {
+    yield* pieces;
+    return;
+  }
+  let rest = "";
+  for await (const { text, isLast } of pieces) {
+    if (rest.length + text.length > LONGEST_TEXT) throw tooLong(name, boundary);
+    rest += text;
+    if (isLast) {
+      yield { text: rest, isLast };
+      rest = "";
+    } else if (boundary !== "nowhere" && rest.length > least) {
+      const end = lastBoundary(rest, boundary);
+      if (end > 0) yield { text: rest.slice(0, end), isLast: false };
+      rest = rest.slice(end);
+    }
+  }
+}
+
+/** The last place to divide a text; 0 where there is none. It is looked for near the end, in ever longer parts. */
+function lastBoundary(text: string, boundary: RegExp): number {
+  for (let length = 1024; ; length *= 8) {
+    const from = Math.max(0, text.length - length);
+    let last = 0;
+    boundary.lastIndex = from;
+    for (let found = boundary.exec(text); found !== null; found = boundary.exec(text)) {
+      last = found.index;
+      boundary.lastIndex = found.index + 1;
+    }
+    if (last > 0 || from === 0) return last;
+  }
+}
+
+function tooLong(name: string, boundary: Boundary): UserError {
+  const why = boundary === "nowhere" ? "the tokenizer takes only whole texts" : "one without white space";
+  return new UserError(
+    `${name}: a text has more than ${LONGEST_TEXT} characters, expected fewer, as ${why}; split it into several files`,
+  );
+}
