@@ -127,6 +127,7 @@ it("loads nothing of Node in a browser", () => {
     new Set([
       "@bufbuild/protobuf",
       "@bufbuild/protobuf/codegenv2",
+      "fastest-levenshtein",
       "@huggingface/jinja",
       "oniguruma-to-es",
       "onnxruntime-web/jspi",

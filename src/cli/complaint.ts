@@ -1,6 +1,6 @@
 /** What is said of a command line that makes no sense: one line, with a way to mend it. */
 
-import { keyCalled } from "./near-key.ts";
+import { keyCalled } from "../configuration/near-key.ts";
 
 /** The commands whose configuration `--set` changes. */
 const CONFIGURED: readonly string[] = ["train", "study"];

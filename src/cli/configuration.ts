@@ -1,12 +1,10 @@
 /** The effective configuration: a preset or a file, changed by `--set`, checked with messages that help. */
 
-import { z } from "zod";
-import { type Config, configSchema, type PresetName, presetNames, presets } from "../configuration/index.ts";
+import { type Config, type PresetName, parseConfig, presetNames, presets } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
 import { suggestion } from "../suggestion.ts";
 import { parseGrowAt } from "./growth-options.ts";
-import { nearKey } from "./near-key.ts";
 
 export interface ConfigurationOptions {
   readonly preset?: string;
@@ -53,25 +51,6 @@ export function presetOf(name: string): (typeof presets)[PresetName] {
   return presets[found];
 }
 
-export function parseConfig(value: unknown, where: string): Config {
-  return parseBy(configSchema, value, where, "tokenformer presets --json");
-}
-
-/**
- * Checks a value by a schema.
- * @param examples the command that shows some
- * @throws UserError that names the key, and the near one if it is unknown
- */
-export function parseBy<Value>(schema: z.ZodType<Value>, value: unknown, where: string, examples: string): Value {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const { issues } = result.error;
-  // What is missing may be there under the unknown name.
-  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
-  const fault = issue === undefined ? "it is not a configuration" : explain(issue, schema, examples);
-  throw new UserError(`${where}: ${fault}`);
-}
-
 /** A copy of a value, with changes such as `training.learningRate=1e-3`. */
 export function assignAll(start: unknown, assignments: readonly string[]): unknown {
   const value = structuredClone(start);
@@ -93,55 +72,6 @@ async function startingPoint(
   if (from !== undefined && preset === undefined) return { value: from, where: "the configuration" };
   return { value: presetOf(preset ?? "mini").config, where: "the configuration" };
 }
-
-/** Keys that configurations of Hugging Face and GPT-NeoX begin with. */
-const PUBLISHED = /^(architectures|model_type|_name_or_path|pipe[-_]parallel[-_]size)$/;
-
-function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): string {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    const key = issue.keys[0] ?? "";
-    const full = [...path, key].join(".");
-    const known = knownKeys(schema);
-    if (known.includes(full)) return `"${full}" is a key of another type of model; leave it out`;
-    if (PUBLISHED.test(key)) {
-      return `"${key}" is a key of a published model's configuration; import the model with: tokenformer import FOLDER --to RUN`;
-    }
-    const near = nearKey(full, known);
-    const meant = near === undefined ? "." : `; did you mean "${near}"?`;
-    return `unknown key "${full}"${meant} See \`${examples}\` for examples`;
-  }
-  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`${examples}\` for examples`;
-}
-
-/** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */
-function explanation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type" && issue.expected === "int") return "expected a whole number";
-  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue.message;
-  const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
-  return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;
-}
-
-/** The paths of all keys that a value of a schema can have. */
-function knownKeys(schema: z.ZodType): string[] {
-  const found = new Set<string>();
-  const visit = (description: unknown, path: string): void => {
-    const node = jsonSchema.safeParse(description);
-    if (!node.success) return;
-    if (path !== "") found.add(path);
-    for (const option of [...(node.data.anyOf ?? []), ...(node.data.oneOf ?? [])]) visit(option, path);
-    for (const [key, child] of Object.entries(node.data.properties ?? {}))
-      visit(child, path === "" ? key : `${path}.${key}`);
-  };
-  visit(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), "");
-  return [...found];
-}
-
-const jsonSchema = z.looseObject({
-  properties: z.record(z.string(), z.unknown()).optional(),
-  anyOf: z.array(z.unknown()).optional(),
-  oneOf: z.array(z.unknown()).optional(),
-});
 
 /** `path=value`; the value is JSON, or text where it is none. */
 function assign(target: unknown, assignment: string): void {

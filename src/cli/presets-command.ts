@@ -1,10 +1,9 @@
 /** `tokenformer presets`: the named configurations. */
 
 import { Command } from "commander";
-import { presetNames, presets } from "../configuration/index.ts";
+import { parseConfig, presetNames, presets } from "../configuration/index.ts";
 import { formatCount, formatFlops } from "../lab/report/format.ts";
 import { countParameters, trainingFlopsPerToken } from "../model/index.ts";
-import { parseConfig } from "./configuration.ts";
 import { print, printJson, printTable } from "./output.ts";
 
 /** The vocabulary that counts are given for where the data decides it: characters of plain English. */

@@ -1,10 +1,11 @@
 /** The configuration of a study: a preset or a file, changed by `--set` and by options of their own. */
 
+import { parseBy } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
 import { armIds, type StudyConfig, studyPresets, studySchema } from "../lab/study/index.ts";
 import { suggestion } from "../suggestion.ts";
-import { assignAll, parseBy } from "./configuration.ts";
+import { assignAll } from "./configuration.ts";
 
 export interface StudyConfigurationOptions {
   readonly preset?: string;

@@ -25,5 +25,6 @@ export type {
   TrainingEvent,
   ValidationEvent,
 } from "./events.ts";
+export { parseBy, parseConfig, parseGrowthPlan, parseModel } from "./parse.ts";
 export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
 export { warningsOf } from "./warnings.ts";

@@ -3,8 +3,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { complaint } from "../../src/cli/complaint.ts";
-import { nearKey } from "../../src/cli/near-key.ts";
 import { configSchema, presets, warningsOf } from "../../src/configuration/index.ts";
+import { nearKey } from "../../src/configuration/near-key.ts";
 import { TINY, useCommandLine } from "../support/command-line.ts";
 
 const { at, run, answer } = useCommandLine();

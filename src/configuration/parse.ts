@@ -1,0 +1,101 @@
+/** Reading a configuration that somebody wrote, with messages that help. */
+
+import { z } from "zod";
+import { UserError } from "../errors.ts";
+import { type GrowthPlan, growthPlanSchema } from "../growth/index.ts";
+import { type ModelConfig, modelSchema } from "../model/index.ts";
+import { type Config, configSchema } from "./config.ts";
+import { nearKey } from "./near-key.ts";
+
+/** The command that shows configurations. */
+const EXAMPLES = "tokenformer presets --json";
+
+/**
+ * The configuration of a run, with its defaults.
+ * @param value what a JSON or YAML file holds, or an object literal
+ * @param where what messages call it
+ * @throws UserError that names the key that is wrong, and the near one if it is unknown
+ */
+export function parseConfig(value: unknown, where = "the configuration"): Config {
+  return parseBy(configSchema, value, where, EXAMPLES);
+}
+
+/**
+ * The configuration of a model, with its defaults: the part `model` of a run's.
+ * @throws UserError as `parseConfig` does
+ */
+export function parseModel(value: unknown, where = "the model"): ModelConfig {
+  return parseBy(modelSchema, value, where, EXAMPLES);
+}
+
+/**
+ * A growth plan, with its defaults.
+ * @throws UserError as `parseConfig` does
+ */
+export function parseGrowthPlan(value: unknown, where = "the growth plan"): GrowthPlan {
+  return parseBy(growthPlanSchema, value, where, EXAMPLES);
+}
+
+/**
+ * Checks a value by a schema.
+ * @param examples the command that shows some
+ * @throws UserError that names the key, and the near one if it is unknown
+ */
+export function parseBy<Value>(schema: z.ZodType<Value>, value: unknown, where: string, examples: string): Value {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { issues } = result.error;
+  // What is missing may be there under the unknown name.
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
+  const fault = issue === undefined ? "it is not a configuration" : explain(issue, schema, examples);
+  throw new UserError(`${where}: ${fault}`);
+}
+
+/** Keys that configurations of Hugging Face and GPT-NeoX begin with. */
+const PUBLISHED = /^(architectures|model_type|_name_or_path|pipe[-_]parallel[-_]size)$/;
+
+function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): string {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    const full = [...path, key].join(".");
+    const known = knownKeys(schema);
+    if (known.includes(full)) return `"${full}" is a key of another type of model; leave it out`;
+    if (PUBLISHED.test(key)) {
+      return `"${key}" is a key of a published model's configuration; import the model with: tokenformer import FOLDER --to RUN`;
+    }
+    const near = nearKey(full, known);
+    const meant = near === undefined ? "." : `; did you mean "${near}"?`;
+    return `unknown key "${full}"${meant} See \`${examples}\` for examples`;
+  }
+  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`${examples}\` for examples`;
+}
+
+/** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */
+function explanation(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type" && issue.expected === "int") return "expected a whole number";
+  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue.message;
+  const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
+  return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;
+}
+
+/** The paths of all keys that a value of a schema can have. */
+function knownKeys(schema: z.ZodType): string[] {
+  const found = new Set<string>();
+  const visit = (description: unknown, path: string): void => {
+    const node = jsonSchema.safeParse(description);
+    if (!node.success) return;
+    if (path !== "") found.add(path);
+    for (const option of [...(node.data.anyOf ?? []), ...(node.data.oneOf ?? [])]) visit(option, path);
+    for (const [key, child] of Object.entries(node.data.properties ?? {}))
+      visit(child, path === "" ? key : `${path}.${key}`);
+  };
+  visit(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), "");
+  return [...found];
+}
+
+const jsonSchema = z.looseObject({
+  properties: z.record(z.string(), z.unknown()).optional(),
+  anyOf: z.array(z.unknown()).optional(),
+  oneOf: z.array(z.unknown()).optional(),
+});
