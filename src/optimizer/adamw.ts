@@ -202,11 +202,39 @@ export function tensorUpdates(
   step: UpdateStep,
   options: AdamWOptions,
 ): AdamWParameters["tensors"] {
-  return specs.map((spec) => ({
-    name: spec.name,
-    decay: decays(spec) ? options.weightDecay : 0,
-    rows: rowUpdates(spec, required(parameters, spec.name).shape, step, options),
+  return layoutsOf(specs, parameters).map(({ name, decays: decaying, ...rows }) => ({
+    name,
+    decay: decaying ? options.weightDecay : 0,
+    rows: updatesOfRows(name, rows, step, options),
   }));
+}
+
+/** The rows of a parameter, as updates see them. */
+interface RowLayout {
+  readonly rows: number;
+  readonly columns: number;
+  /** What its learning rate is multiplied by. */
+  readonly rate: number;
+}
+
+/** The layouts of parameters; they change with growth alone, which makes other tensors. */
+const layouts = new WeakMap<Tensors, readonly (RowLayout & { readonly name: string; readonly decays: boolean })[]>();
+
+function layoutsOf(specs: readonly ParameterSpec[], parameters: Tensors) {
+  const known = layouts.get(parameters);
+  if (known !== undefined) return known;
+  const made = specs.map((spec) => ({
+    name: spec.name,
+    decays: decays(spec),
+    ...layoutOf(spec, required(parameters, spec.name).shape),
+  }));
+  layouts.set(parameters, made);
+  return made;
+}
+
+function layoutOf({ rate = 1 }: Pick<ParameterSpec, "rate">, shape: readonly number[]): RowLayout {
+  const [rows = 1, ...rest] = shape;
+  return { rows, columns: elementCount(rest), rate: typeof rate === "number" ? rate : rate(shape) };
 }
 
 async function uploadWhole(device: Device, { parameters, moments }: HostState): Promise<OptimizerState> {
@@ -240,17 +268,23 @@ export function normOf(answer: unknown): number {
 
 /** The rows of a parameter that are updated, each group with its own bias correction. */
 export function rowUpdates(
-  { name, rate = 1 }: Pick<ParameterSpec, "name" | "rate">,
+  spec: Pick<ParameterSpec, "name" | "rate">,
   shape: readonly number[],
+  step: UpdateStep,
+  options: AdamWOptions,
+): RowUpdate[] {
+  return updatesOfRows(spec.name, layoutOf(spec, shape), step, options);
+}
+
+function updatesOfRows(
+  name: string,
+  { rows, columns, rate }: RowLayout,
   { step, updates, generations }: UpdateStep,
   { beta1, beta2 }: AdamWOptions,
 ): RowUpdate[] {
-  const [rows = 1, ...rest] = shape;
-  const columns = elementCount(rest);
   const groups: readonly Omit<Generation, "init">[] = generations(name) ?? [
     { tokens: rows, updates, born: 0, frozenUntil: 0 },
   ];
-  const factor = typeof rate === "number" ? rate : rate(shape);
   const tokens = groups.reduce((sum, group) => sum + group.tokens, 0);
   if (tokens !== rows)
     throw new Error(`the lineage has ${tokens} tokens for ${rows} rows; each row needs a generation`);
@@ -263,7 +297,7 @@ export function rowUpdates(
     const corrections = { correction1: 1 / (1 - beta1 ** count), correction2: 1 / (1 - beta2 ** count) };
     const { born, warmup = 0 } = group;
     const risen = warmup === 0 ? 1 : Math.min(1, (step - born) / (warmup + 1));
-    return [{ start: from, end: start, rate: factor * risen, ...corrections }];
+    return [{ start: from, end: start, rate: rate * risen, ...corrections }];
   });
 }
 

@@ -4,8 +4,6 @@ import { type Communicator, partOf, sumNumbers } from "../cluster/portable.ts";
 import { type Config, microBatchOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import type { TokenBatch } from "../inference/index.ts";
-import { type Batch, type Corpus, randomBatch } from "../text/portable.ts";
-import type { Pass } from "./trainer.ts";
 
 type Member = Pick<Communicator, "rank" | "size">;
 
@@ -25,24 +23,25 @@ export function checkBatch({ training: { batch } }: Config, { size }: Member): v
   );
 }
 
+/** The rows of a step's batch that a rank has in one pass, and how many of that pass other ranks have before them. */
+export interface PassRows {
+  readonly pass: number;
+  readonly first: number;
+  readonly rows: { readonly from: number; readonly to: number };
+}
+
 /**
- * A rank's part of a step's batch: consecutive rows, cut where the passes of one machine are, so that each row is drawn, and
- * meets the dropout, that it does there.
+ * A rank's part of a step's batch, the same at each step: consecutive rows, cut where the passes of one machine are, so that each row
+ * is drawn, and meets the dropout, that it does there.
  */
-export function passesOf(config: Config, { train }: Corpus, step: number, member: Member): Pass[] {
-  const { training, model } = config;
+export function passRowsOf(config: Config, member: Member): PassRows[] {
+  const { batch } = config.training;
   const size = microBatchOf(config);
-  const own = partOf(training.batch, member);
-  return Array.from({ length: Math.ceil(training.batch / size) }, (_, pass) => ({
-    pass,
-    from: Math.max(own.start, pass * size),
-    to: Math.min(own.end, (pass + 1) * size, training.batch),
-  })).flatMap(({ pass, from, to }) => {
-    if (from >= to) return [];
-    const { seed, batch: sequences } = training;
-    const batch: Batch = randomBatch(train, { seed, step, sequences, context: model.context, rows: { from, to } });
-    return [{ ...batch, pass, first: from - pass * size }];
-  });
+  const own = partOf(batch, member);
+  return Array.from({ length: Math.ceil(batch / size) }, (_, pass) => {
+    const from = Math.max(own.start, pass * size);
+    return { pass, first: from - pass * size, rows: { from, to: Math.min(own.end, (pass + 1) * size, batch) } };
+  }).filter(({ rows: { from, to } }) => from < to);
 }
 
 /** Every so many-th batch: those that a rank evaluates. */

@@ -2,12 +2,13 @@
 
 import type { Communicator } from "../cluster/portable.ts";
 import type { RunConfig } from "../configuration/index.ts";
+import { freeQuietly } from "../freeing.ts";
 import type { ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, modelOf } from "../model/index.ts";
+import { countParameters, givenOf, modelOf, sameProgram } from "../model/index.ts";
 import { replicasFor } from "../optimizer/index.ts";
 import type { Device } from "../runtime/portable.ts";
 import { ALONE, sequencesOfPass } from "./ranks.ts";
-import { Trainer } from "./trainer.ts";
+import { type Candidate, Trainer } from "./trainer.ts";
 
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
 export function trainerOf(
@@ -29,7 +30,7 @@ export function trainerOf(
   return Trainer.create(device, modelOf(state.config), state, options);
 }
 
-export function replicasOf(
+function replicasOf(
   device: Device,
   config: RunConfig,
   model: ModelState["config"],
@@ -37,4 +38,32 @@ export function replicasOf(
 ): number {
   const batch = { sequences: sequencesOfPass(config, communicator ?? ALONE), context: model.context };
   return replicasFor(device, batch, countParameters(model).total);
+}
+
+/**
+ * A grown state beside what trains; what is compiled stays where it serves that too. Else a trainer is made while the old one is
+ * still there, 12 bytes a parameter and its programs, as an old one that was closed first would be lost where there is no room for
+ * the new one.
+ * @param become is told of another trainer when it is taken
+ */
+export async function candidateBeside(
+  old: Trainer,
+  state: ModelState,
+  { config, communicator }: { readonly config: RunConfig; readonly communicator: Communicator | undefined },
+  become: (trainer: Trainer) => void,
+): Promise<Candidate> {
+  const { device, replicas } = old;
+  // As many replicas as a run has that begins here, so that one that is resumed computes the same.
+  if (sameProgram(config.model, state.config) && replicas === replicasOf(device, config, state.config, communicator)) {
+    return old.prepare(state, givenOf(state.config));
+  }
+  const trainer = await trainerOf(device, config, state, communicator);
+  return {
+    inference: trainer.inference,
+    take: async () => {
+      become(trainer);
+      await freeQuietly(() => old.close());
+    },
+    discard: () => trainer.close(),
+  };
 }

@@ -9,23 +9,22 @@ import {
   type RunConfig,
   type ScheduledGrowth,
   type StepEvent,
-  scheduleOf,
   type TrainingEvent,
   type ValidationEvent,
 } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
+import { allOrNothing, freeAll } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, sameProgram, trainingFlopsPerToken } from "../model/index.ts";
+import { countParameters, givenOf, trainingFlopsPerToken } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
 import { type Device, requireHalfProducts } from "../runtime/portable.ts";
-import { type Batch, type Corpus, checkCorpus } from "../text/portable.ts";
+import { type Corpus, checkCorpus } from "../text/portable.ts";
 import { divergence, LossWatch } from "./divergence.ts";
 import { growthReport } from "./growing.ts";
 import { type GrowthNow, scheduledNow } from "./growth-now.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
-import { ALONE, checkBatch, passesOf } from "./ranks.ts";
-import { replicasOf, trainerOf } from "./run-trainer.ts";
+import { ALONE, checkBatch } from "./ranks.ts";
+import { candidateBeside, trainerOf } from "./run-trainer.ts";
 import type { RunSink } from "./sink.ts";
 import {
   branchedStart,
@@ -36,7 +35,8 @@ import {
   type RunStart,
   resumedStart,
 } from "./start.ts";
-import type { Candidate, Trainer } from "./trainer.ts";
+import { StepPlan } from "./step-plan.ts";
+import type { Trainer } from "./trainer.ts";
 import { Validation } from "./validation.ts";
 
 /** Where a run computes, and who else takes part. */
@@ -60,6 +60,7 @@ export class Run {
   readonly corpus: Corpus;
   readonly #place: RunPlace;
   #config: RunConfig;
+  #plan: StepPlan;
   #trainer: Trainer;
   /** What becomes of τ and of the learning rate after growth. */
   #growing: Pick<ModelState, "ramps" | "rewarm">;
@@ -85,6 +86,7 @@ export class Run {
     this.corpus = corpus;
     this.#place = place;
     this.#config = config;
+    this.#plan = new StepPlan(config, corpus, place.communicator);
     this.#trainer = trainer;
     this.#growing = { ramps: state.ramps, rewarm: state.rewarm };
     this.#progress = progress;
@@ -335,10 +337,10 @@ export class Run {
   async #step(): Promise<StepEvent> {
     const { training, model } = this.#config;
     const { step } = this.trainer;
-    const learningRate = learningRateAt(step, scheduleOf(this.#config), this.#growing.rewarm);
+    const learningRate = learningRateAt(step, this.#plan.schedule, this.#growing.rewarm);
     const begun = performance.now();
     const tokens = training.batch * model.context;
-    const passes = passesOf(this.#config, this.corpus, step, this.#place.communicator ?? ALONE);
+    const passes = this.#plan.passesAt(step);
     // Of updates that ranks make by themselves, each is one of their own passes.
     const together = training.localSteps === 1 ? tokens : undefined;
     const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, together);
@@ -357,21 +359,20 @@ export class Run {
     };
     this.#due = this.#dueAfter(step + 1);
     // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
-    this.#keep({ ...this.#growing, ...advanceRamps({ config: model, ...this.#growing }, step + 1) });
-    this.trainer.inference.use({ given: givenOf(this.#config.model) });
+    if (this.#growing.ramps.length > 0) this.#advanceRamps(step + 1);
     const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
     return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
   }
 
-  #firstPass(step: number): Batch {
-    const [batch] = passesOf(this.#config, this.corpus, step, ALONE);
-    if (batch === undefined) throw new Error("internal: a step without a pass");
-    return batch;
+  #advanceRamps(step: number): void {
+    const { ramps, ...others } = this.#growing;
+    this.#keep({ ...others, ...advanceRamps({ config: this.#config.model, ramps }, step) });
+    this.trainer.inference.use({ given: givenOf(this.#config.model) });
   }
 
   async *#growths(): AsyncGenerator<GrowthEvent> {
     for (;;) {
-      const plan = growthPlansOf(this.#config)[this.#progress.growthsDone];
+      const plan = this.#plan.growths[this.#progress.growthsDone];
       if (plan === undefined || plan.step > this.trainer.step) return;
       yield await this.#grow(plan);
     }
@@ -389,10 +390,13 @@ export class Run {
   ): Promise<GrowthEvent> {
     const { inference, step } = this.trainer;
     const lossBefore = await this.#validation.loss(inference);
-    const batch = this.#firstPass(step);
+    const batch = this.#plan.firstPassAt(step);
     const state = grow(await this.state(), plan, config.training.seed);
     return allOrNothing(async (onFailure) => {
-      const next = await this.#candidate(state);
+      const place = { config: this.#config, communicator: this.#place.communicator };
+      const next = await candidateBeside(this.#trainer, state, place, (trainer) => {
+        this.#trainer = trainer;
+      });
       onFailure(() => next.discard());
       const models = { before: this.#config.model, after: state.config };
       const report = await growthReport({ before: inference, after: next.inference }, models, plan, batch);
@@ -402,38 +406,12 @@ export class Run {
       const freed = next.take();
       this.#config = config;
       this.#keep(state);
+      this.#plan = new StepPlan(this.#config, this.corpus, this.#place.communicator);
       this.#flopsPerToken = report.flopsPerTokenAfter;
       this.#progress = { ...this.#progress, growthsDone: this.#progress.growthsDone + 1 };
       await freed;
       return event;
     });
-  }
-
-  /**
-   * A grown state beside what trains; what is compiled stays where it serves that too. Else a trainer is made while the old
-   * one is still there, 12 bytes a parameter and its programs, as an old one that was closed first would be lost where there
-   * is no room for the new one.
-   */
-  async #candidate(state: ModelState): Promise<Candidate> {
-    const { config } = state;
-    const old = this.#trainer;
-    const { device, replicas } = old;
-    // As many replicas as a run has that begins here, so that one that is resumed computes the same.
-    if (
-      sameProgram(this.#config.model, config) &&
-      replicas === replicasOf(device, this.#config, config, this.#place.communicator)
-    ) {
-      return old.prepare(state, givenOf(config));
-    }
-    const trainer = await trainerOf(device, this.#config, state, this.#place.communicator);
-    return {
-      inference: trainer.inference,
-      take: async () => {
-        this.#trainer = trainer;
-        await freeQuietly(() => old.close());
-      },
-      discard: () => trainer.close(),
-    };
   }
 
   async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {
@@ -463,7 +441,7 @@ export class Run {
   async #complaint(): Promise<string | undefined> {
     const { step, inference } = this.trainer;
     const known = this.#measured?.step === step ? this.#measured.loss : undefined;
-    const loss = known ?? (await inference.evaluate([this.#firstPass(step)])).loss;
+    const loss = known ?? (await inference.evaluate([this.#plan.firstPassAt(step)])).loss;
     const complaint = this.#losses.complaint(loss, this.#progress.best?.validationLoss);
     const which = known === undefined ? "loss on the next batch" : "validation loss";
     return complaint && `step ${step}: the ${which} is ${complaint}`;

@@ -6,8 +6,9 @@ import type { HostArray } from "../../src/growth/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
 import { learningRateAt } from "../../src/optimizer/index.ts";
 import { required } from "../../src/required.ts";
+import { randomBatch } from "../../src/text/index.ts";
 import { Run, Trainer } from "../../src/training/portable.ts";
-import { passesOf } from "../../src/training/ranks.ts";
+import { passRowsOf } from "../../src/training/ranks.ts";
 import { newStart } from "../../src/training/start.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, ofType, tinyConfig, tokenformerModel } from "./support.ts";
@@ -68,7 +69,11 @@ async function computed(config: Config, ranks: number): Promise<Record<"weights"
   const momentum = new Map([...weights].map(([name, { length }]) => [name, new Array<number>(length).fill(0)]));
   for (let step = 0; step < config.training.steps; step++) {
     for (const [rank, trainer] of trainers.entries()) {
-      const passes = passesOf(whole, corpus, step, { rank, size: ranks });
+      const passes = passRowsOf(whole, { rank, size: ranks }).map(({ rows, ...pass }) => {
+        const { seed, batch: sequences } = config.training;
+        const { context } = config.model;
+        return { ...randomBatch(corpus.train, { seed, step, sequences, context, rows }), ...pass };
+      });
       await trainer.update(passes, learningRateAt(step, scheduleOf(config)), config.training.seed);
     }
     if ((step + 1) % H > 0) continue;

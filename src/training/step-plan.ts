@@ -1,0 +1,44 @@
+/** What a configuration comes to at each step: worked out once, as it changes with growth alone. */
+
+import type { Communicator } from "../cluster/portable.ts";
+import { growthPlansOf, type RunConfig, type ScheduledGrowth, scheduleOf } from "../configuration/index.ts";
+import type { ScheduleOptions } from "../optimizer/index.ts";
+import { type Corpus, randomBatch } from "../text/portable.ts";
+import { ALONE, type PassRows, passRowsOf } from "./ranks.ts";
+import type { Pass } from "./trainer.ts";
+
+export class StepPlan {
+  readonly schedule: ScheduleOptions;
+  /** Growth in the order of its steps. */
+  readonly growths: readonly ScheduledGrowth[];
+  readonly #config: RunConfig;
+  readonly #corpus: Corpus;
+  readonly #own: readonly PassRows[];
+
+  /** @param communicator of the ranks that the run is divided among; `undefined`: it is alone */
+  constructor(config: RunConfig, corpus: Corpus, communicator: Communicator | undefined) {
+    this.schedule = scheduleOf(config);
+    this.growths = growthPlansOf(config);
+    this.#config = config;
+    this.#corpus = corpus;
+    this.#own = passRowsOf(config, communicator ?? ALONE);
+  }
+
+  /** What this rank computes at a step. */
+  passesAt(step: number): Pass[] {
+    return this.#own.map((pass) => this.#drawn(pass, step));
+  }
+
+  /** The first pass of a step where a run is alone: the same on all ranks. */
+  firstPassAt(step: number): Pass {
+    const [first] = passRowsOf(this.#config, ALONE);
+    if (first === undefined) throw new Error("internal: a step without a pass");
+    return this.#drawn(first, step);
+  }
+
+  #drawn({ rows, ...pass }: PassRows, step: number): Pass {
+    const { training, model } = this.#config;
+    const { seed, batch: sequences } = training;
+    return { ...randomBatch(this.#corpus.train, { seed, step, sequences, context: model.context, rows }), ...pass };
+  }
+}
