@@ -95,9 +95,13 @@ async function configuration() {
     );
   }
   for (const variant of variantsOf(schema, resolved(schema, growth).items)) {
-    const isTokens = "add" in variant.properties;
-    const title = isTokens ? "parameter tokens of a TokenFormer" : "width of a transformer";
-    const words = new Map([...scheduling, ...comments(plan, `export const ${isTokens ? "token" : "width"}PlanSchema`)]);
+    const [declaration, title] =
+      "add" in variant.properties
+        ? ["tokenPlanSchema", "parameter tokens"]
+        : "width" in variant.properties
+          ? ["widthPlanSchema", "width of a transformer"]
+          : ["ownPlanSchema", "a strategy of one's own"];
+    const words = new Map([...scheduling, ...comments(plan, `export const ${declaration}`)]);
     parts.push(`## growth[…], ${title}`, rowsOf(variant.properties, variant.required ?? [], words, ""));
   }
   return `${parts.join("\n\n")}\n`;

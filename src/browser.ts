@@ -17,6 +17,8 @@ export * from "./inference/index.ts";
 export * from "./model/index.ts";
 export * from "./nn/index.ts";
 export * from "./optimizer/index.ts";
+export { type OptionsSchema, optionsWithDefaults } from "./options.ts";
+export type { OwnName } from "./own-names.ts";
 export { Random } from "./random.ts";
 export * from "./runtime/web.ts";
 export * from "./tensor/index.ts";

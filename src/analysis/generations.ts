@@ -1,7 +1,7 @@
 /** Whose tokens are used: parameter tokens born together, against those born earlier or later. */
 
 import type { Generation, TrainerState } from "../growth/index.ts";
-import type { Site, SiteKind } from "../model/index.ts";
+import type { Site } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { Usage } from "./usage.ts";
 
@@ -19,7 +19,7 @@ export interface GenerationUse extends Pick<Generation, "born" | "init" | "token
 
 /** Generations, oldest first, over the sites of a kind, of a layer, and over all. */
 export interface GenerationUsage {
-  readonly kinds: ReadonlyMap<SiteKind, readonly GenerationUse[]>;
+  readonly kinds: ReadonlyMap<string, readonly GenerationUse[]>;
   /** Layer 0 first. */
   readonly layers: readonly (readonly GenerationUse[])[];
   readonly all: readonly GenerationUse[];

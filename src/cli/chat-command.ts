@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
-import { Decoder, type Sequences, write } from "../generation/index.ts";
+import { openSequences, type Sequences, write } from "../generation/index.ts";
 import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
@@ -12,6 +12,7 @@ import { chatTemplateOf, type Message, type Tokenizer } from "../text/index.ts";
 import { wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { note, outputIsClosed } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -26,6 +27,7 @@ interface Options extends Sampling {
 export const chatCommand = () =>
   withSampling(new Command("chat"))
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .option("--system <text>", "what is said to the model before the conversation")
     .option("--tokens <n>", "tokens of a reply, at most", wholeOption("--tokens"), 400)
     .addOption(quantizeOption())
@@ -40,9 +42,8 @@ async function runChat(run: string, options: Options): Promise<void> {
 
 async function chatWith(checkpoint: OpenedRun, options: Options): Promise<void> {
   const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
-  const { context } = checkpoint.state.config;
   const use = async (inference: Inference) => {
-    const decoder = await Decoder.open(inference, { context, slots: 1 });
+    const decoder = await openSequences(inference, checkpoint.state.config);
     if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());
     // Before anything is typed, a template that is none is told.
     chatTemplateOf(tokenizer);

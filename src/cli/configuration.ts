@@ -3,11 +3,15 @@
 import { type Config, type PresetName, parseConfig, presetNames, presets } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { readJson } from "../formats/index.ts";
+import { siteNamesOf } from "../growth/index.ts";
+import { isOwn, modelSchema } from "../model/index.ts";
 import { suggestion } from "../suggestion.ts";
 import { parseGrowAt } from "./growth-options.ts";
 
 export interface ConfigurationOptions {
   readonly preset?: string;
+  /** A model of one's own, in place of the preset's. */
+  readonly ownModel?: string;
   /** A JSON file, instead of a preset. */
   readonly config?: string;
   /** Changes such as `training.learningRate=1e-3`, in order. */
@@ -36,8 +40,18 @@ export function changed(
 ): Config {
   const value = assignAll(start, set);
   if (tokenizer !== undefined) assignPath(value, ["tokenizer"], tokenizer, "--tokenizer");
-  if (growAt.length > 0) assignPath(value, ["growth"], growAt.map(parseGrowAt), "--grow-at");
+  if (growAt.length > 0) {
+    const names = siteNamesIn(value);
+    const plans = growAt.map((text) => parseGrowAt(text, names));
+    assignPath(value, ["growth"], plans, "--grow-at");
+  }
   return parseConfig(value, where);
+}
+
+/** What sites may be called in the plans of a configuration: those of its model, if that is one of one's own. */
+function siteNamesIn(value: unknown): ReturnType<typeof siteNamesOf> | undefined {
+  const model = isRecord(value) && isOwn(value["model"]) ? modelSchema.safeParse(value["model"]).data : undefined;
+  return model && siteNamesOf(model);
 }
 
 /** The preset of a name. Throws a `UserError` that lists them. */
@@ -59,7 +73,7 @@ export function assignAll(start: unknown, assignments: readonly string[]): unkno
 }
 
 async function startingPoint(
-  { preset, config }: ConfigurationOptions,
+  { preset, config, ownModel }: ConfigurationOptions,
   from: Config | undefined,
 ): Promise<{ value: unknown; where: string }> {
   if (config !== undefined && preset !== undefined) {
@@ -67,10 +81,13 @@ async function startingPoint(
   }
   if (config !== undefined) {
     const value = await readJson(config);
-    return { value: from !== undefined && isRecord(value) ? { model: from.model, ...value } : value, where: config };
+    const model = from?.model ?? (ownModel === undefined ? undefined : { type: ownModel });
+    return { value: model !== undefined && isRecord(value) ? { model, ...value } : value, where: config };
   }
   if (from !== undefined && preset === undefined) return { value: from, where: "the configuration" };
-  return { value: presetOf(preset ?? "mini").config, where: "the configuration" };
+  const named = presetOf(preset ?? "mini").config;
+  const model = ownModel === undefined ? named.model : { type: ownModel, context: named.model.context };
+  return { value: { ...named, model }, where: "the configuration" };
 }
 
 /** `path=value`; the value is JSON, or text where it is none. */

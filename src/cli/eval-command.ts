@@ -14,6 +14,7 @@ import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { print, printJson } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
 
 const splits = ["validation", "train", "all"] as const;
@@ -33,6 +34,7 @@ interface Options {
 export const evalCommand = () =>
   new Command("eval")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .option("--data <file>", "a text or token file (default: what the run was trained on)")
     .addOption(
       new Option("--split <name>", "the last 10 % of the text, the first 90 %, or all")

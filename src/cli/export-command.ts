@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import { exportCheckpoint, exportOnnx } from "../published/index.ts";
 import { noCheckpoint } from "./open.ts";
 import { print, printJson } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 
 const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
 
@@ -33,6 +34,7 @@ const formats: ReadonlyMap<string, { readonly description: string; readonly writ
 export const exportCommand = () =>
   new Command("export")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .addOption(
       new Option("--format <name>", [...formats].map(([name, { description }]) => `${name}: ${description}`).join("; "))
         .choices([...formats.keys()])

@@ -1,17 +1,20 @@
 /** `tokenformer grow`: appends parameter tokens to a checkpoint, or widens it. */
 
 import { Command, Option } from "commander";
-import { hasCheckpoint } from "../checkpoint/index.ts";
+import { hasCheckpoint, loadConfig } from "../checkpoint/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { growRun } from "../training/index.ts";
 import { type PlanOptions, planOf } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
+import { modelOption, strategyOption } from "./own-modules.ts";
 import { growthLines } from "./progress.ts";
-import { deviceOption } from "./train-command.ts";
+import { collect, deviceOption } from "./train-command.ts";
 
 interface Options extends PlanOptions {
+  readonly model?: readonly string[];
+  readonly strategy?: readonly string[];
   readonly to: string;
   readonly data?: string;
   readonly seed?: number;
@@ -23,12 +26,16 @@ interface Options extends PlanOptions {
 export const growCommand = () =>
   new Command("grow")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
+    .addOption(strategyOption())
     .requiredOption("--to <folder>", "where the grown checkpoint goes")
     .option("--add <sites>", "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or all=x2 for twice as many")
     .option("--width <n>", "new width of a Transformer, a multiple of a head's channels", wholeOption("--width"))
-    .addOption(
-      new Option("--init <how>", "how new tokens start (default: zero-key)").choices(["zero-key", "split", "random"]),
+    .option(
+      "--init <how>",
+      "how new tokens start: zero-key, split, random, or a strategy of your own (default: zero-key)",
     )
+    .option("--option <key=value>", "what a strategy of your own is told; given again, more of it", collect)
     .addOption(
       new Option("--tau <how>", "what becomes of τ (default: ramp, for random sqrt-n)").choices([
         "fixed",
@@ -64,10 +71,10 @@ export const growCommand = () =>
     .action(runGrow);
 
 async function runGrow(run: string, options: Options): Promise<void> {
-  const { to, data, seed, tokenizer, device, json, ...planned } = options;
-  // The step is that of the checkpoint.
-  const { step: _, ...plan } = planOf(planned, 0);
+  const { to, data, seed, tokenizer, device, json, model: _, strategy: __, ...planned } = options;
   if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
+  // The step is that of the checkpoint.
+  const { step: ___, ...plan } = planOf(planned, 0, (await loadConfig(run)).model);
   const { checkpoint, report } = await growRun({ from: run, to, plan, data, seed, tokenizer, device });
   notePatches(checkpoint);
   const { step } = checkpoint.state;

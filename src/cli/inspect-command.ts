@@ -8,12 +8,14 @@ import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } f
 import type { DeviceName } from "../runtime/index.ts";
 import { tokenizerOption, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
 import { printUsage, usageJson, usageOf } from "./usage-table.ts";
 
 export const inspectCommand = () =>
   new Command("inspect")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .option("--usage", "measure how much old and new parameter tokens are used, and their gradients", false)
     .option("--data <file>", "the text for --usage (default: what the run was trained on)")
     .addOption(tokenizerOption())

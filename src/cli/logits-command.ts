@@ -8,6 +8,7 @@ import type { Inference } from "../inference/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { type OpenedRun, withModel, withRun } from "./open.ts";
 import { print } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
 
 interface Options {
@@ -19,6 +20,7 @@ interface Options {
 export const logitsCommand = () =>
   new Command("logits")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .requiredOption("--tokens <file>", "a JSON file: a list of lists of token ids, all of one length")
     .requiredOption("--to <file>", "the safetensors file to write, with the tensor `logits`")
     .addOption(deviceOption())

@@ -25,7 +25,8 @@ async function parser(): Promise<Command> {
     .description("train, grow and run TokenFormer language models on ONNX Runtime")
     .version(version)
     .configureHelp({ subcommandTerm: (command) => command.name() })
-    .hook("preAction", (_, command) => refuseEmptyPaths(command));
+    .hook("preAction", (_, command) => refuseEmptyPaths(command))
+    .hook("preAction", (_, command) => importOwnModules(command));
   for (const [name, { description, load }] of Object.entries(commands)) {
     program.addCommand(leftToUs(name === asked ? await load() : new Command(name)).description(description));
   }
@@ -36,6 +37,12 @@ async function parser(): Promise<Command> {
 function leftToUs(command: Command): Command {
   for (const below of command.commands) leftToUs(below);
   return command.exitOverride().configureOutput({ outputError: () => undefined });
+}
+
+/** Modules of one's own that a command names. What imports them is loaded with the first, as it takes longer than a page of help should. */
+async function importOwnModules(command: Command): Promise<void> {
+  const names = ["model", "strategy"].some((option) => command.getOptionValue(option) !== undefined);
+  if (names) await (await import("./own-modules.ts")).importOwn(command);
 }
 
 /** An empty path is a variable of the shell that is not set, more often than not. */

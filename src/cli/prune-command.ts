@@ -22,6 +22,7 @@ import { withNewRun } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
 import { checkpointOf, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
 
 interface Options extends PruneOptions {
@@ -39,6 +40,7 @@ const CALIBRATION_PASSES = 8;
 export const pruneCommand = () =>
   new Command("prune")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .requiredOption("--to <folder>", "where the pruned checkpoint goes")
     .requiredOption("--keep <share>", "share of the parameter tokens that stay, such as 0.7", numberOption("--keep"))
     .option("--calibrate <file>", "text whose training part tells which tokens are used (default: that of --data)")

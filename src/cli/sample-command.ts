@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
-import { contextModes, Decoder, type GenerateOptions, write } from "../generation/index.ts";
+import { contextModes, type GenerateOptions, openSequences, write } from "../generation/index.ts";
 import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
@@ -11,6 +11,7 @@ import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { outputIsClosed, printJson } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
 import { promptFrom } from "./text-input.ts";
 import { collect, deviceOption } from "./train-command.ts";
@@ -31,6 +32,7 @@ interface Options extends Sampling {
 export const sampleCommand = () =>
   withSampling(new Command("sample"))
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
     .option("--prompt-file <file>", "a file with such a text; - reads standard input", collect, [])
     .option("--tokens <n>", "tokens to write", wholeOption("--tokens"), 200)
@@ -61,9 +63,8 @@ async function sampleFrom(checkpoint: OpenedRun, options: Options): Promise<void
   const prompts = [...options.prompt];
   for (const file of options.promptFile) prompts.push(await promptFrom(file));
   if (prompts.length === 0) prompts.push("");
-  const { context } = checkpoint.state.config;
   const use = async (inference: Inference) => {
-    const decoder = await Decoder.open(inference, { context, slots: prompts.length });
+    const decoder = await openSequences(inference, checkpoint.state.config, { slots: prompts.length });
     // The program has a copy of the weights.
     if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());
     const writing = prompts.map((prompt) => ({

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
-import { Decoder } from "../generation/index.ts";
+import { openSequences } from "../generation/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
 import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
@@ -15,6 +15,7 @@ import { LONGEST_SECONDS } from "../server/limits.ts";
 import { wholeOption } from "./numbers.ts";
 import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
 import { note, print } from "./output.ts";
+import { modelOption } from "./own-modules.ts";
 import { untilStopped } from "./serving.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -38,6 +39,7 @@ const DRAIN_SECONDS = 30;
 export const serveCommand = () =>
   new Command("serve")
     .argument("<run>", "folder of a run or checkpoint")
+    .addOption(modelOption())
     .option("--port <n>", "0 for any that is free", wholeOption("--port"), 8000)
     .option("--host <address>", "where to listen; others can reach 0.0.0.0", "127.0.0.1")
     .option("--api-key <key>", "clients must send it as bearer token (or set TOKENFORMER_API_KEY; default: none)")
@@ -68,7 +70,7 @@ async function serveRun(checkpoint: OpenedRun, options: Options): Promise<void> 
   const { context, vocabulary } = checkpoint.state.config;
   const serve = async (inference: Inference) => {
     const [sequences, scorer] = await Promise.all([
-      Decoder.open(inference, { context, slots: options.slots }),
+      openSequences(inference, checkpoint.state.config, { slots: options.slots }),
       Scorer.create(inference, { top: MOST_ALTERNATIVES }),
     ]);
     const name = basename(resolve(checkpoint.directory));

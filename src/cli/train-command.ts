@@ -17,12 +17,14 @@ import { type ReadingOptions, readingOf, specialTokensOption, textKeyOption } fr
 import { withInterrupt } from "./interrupt.ts";
 import { dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
+import { modelOption, strategyOption } from "./own-modules.ts";
 import { Progress } from "./progress.ts";
 import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from "./ranks.ts";
 import { notesOfResuming, resumedConfig } from "./resuming.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
 interface Options extends RankOptions, ReadingOptions {
+  readonly model?: readonly string[];
   readonly preset?: string;
   readonly config?: string;
   readonly set: string[];
@@ -40,13 +42,15 @@ interface Options extends RankOptions, ReadingOptions {
   readonly json: boolean;
 }
 
-export const collect = (value: string, previous: string[]) => [...previous, value];
+export const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
 
 export const deviceOption = () => new Option("--device <name>", "where to compute").choices(deviceNames).default("cpu");
 
 export function trainCommand(): Command {
   const command = new Command("train")
     .option("--preset <name>", "a named configuration, see `tokenformer presets` (default: mini)")
+    .addOption(modelOption())
+    .addOption(strategyOption())
     .option("--config <file>", "a JSON file with a configuration, instead of a preset")
     .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collect, [])
     .option(
@@ -128,7 +132,9 @@ async function taskOf(options: Options): Promise<TrainingTask> {
   const { out, resume, from, restart, cooldown } = options;
   if (resume && out !== undefined) return resumed(options, out);
   if (from === undefined) {
-    return { config: await configurationOf(options), data: dataFrom(options, { dataName: "" }), notes: [] };
+    const own = options.model && (await import("./own-modules.ts")).onlyOwnModel();
+    const config = await configurationOf({ ...options, ...(own !== undefined && { ownModel: own }) });
+    return { config, data: dataFrom(options, { dataName: "" }), notes: [] };
   }
   if (!(await hasCheckpoint(from))) throw await noCheckpoint(from);
   const opened = await openCheckpoint(from);

@@ -1,7 +1,7 @@
 /** The configuration of a run: one schema for files, the command line and the library. */
 
 import { z } from "zod";
-import { mismatch, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
+import { mismatch, ownPlanSchema, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { type Complete, modelSchema } from "../model/index.ts";
 import { decayShapeSchema, type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
 import { precisions } from "../tensor/index.ts";
@@ -106,7 +106,9 @@ const scheduling = {
 
 /** A growth plan while training. */
 export const scheduledGrowthSchema = z
-  .union([tokenPlanSchema.extend(scheduling), widthPlanSchema.extend(scheduling)], { error: planComplaint })
+  .union([tokenPlanSchema.extend(scheduling), widthPlanSchema.extend(scheduling), ownPlanSchema.extend(scheduling)], {
+    error: planComplaint,
+  })
   .check(({ value, issues }) => {
     for (const key of ["learningRate", "warmup"] as const) {
       if (value[key] !== undefined && !value.restart) {
@@ -135,7 +137,7 @@ export const configSchema = z
   })
   .check(({ value: { growth, model }, issues }) => {
     growth.forEach((plan, index) => {
-      const message = mismatch(model.type, plan);
+      const message = mismatch(model, plan);
       if (message !== undefined) issues.push({ code: "custom", path: ["growth", index], message, input: plan });
     });
   });

@@ -1,7 +1,7 @@
 /** Whether a tokenizer fits a model. */
 
 import { UserError } from "../errors.ts";
-import type { Complete, ModelConfig } from "../model/index.ts";
+import { type Complete, checkModel, type ModelConfig } from "../model/index.ts";
 import type { Tokenizer } from "../text/portable.ts";
 
 /** A model's configuration with the vocabulary of its tokenizer where it has none of its own. */
@@ -15,7 +15,9 @@ export function completed(model: ModelConfig, tokenizer: Tokenizer | undefined, 
       `${where}: model.vocabulary is ${vocabulary}, but the tokenizer has ${tokenizer?.vocabularySize} tokens; leave it out or raise it`,
     );
   }
-  return { ...model, vocabulary };
+  const whole = { ...model, vocabulary };
+  checkModel(whole);
+  return whole;
 }
 
 /**

@@ -1,15 +1,26 @@
 /**
- * Growing a TokenFormer: appending parameter tokens to its sites (TokenFormer, arXiv 2410.23168, section 3.3).
+ * Growing by tokens: appending parameter tokens to the sites of a model (TokenFormer, arXiv 2410.23168, section 3.3).
  *
  * With keys K [n, D] and values V [n, D], a site computes Θ(X Kᵀ) V. Appending m tokens makes them [n + m, D].
  */
 
+import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
-import { type Complete, type Site, siteSetup, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
+import {
+  initialsOf,
+  learningTauConfig,
+  type ModelConfig,
+  type Site,
+  sites,
+  tauRule,
+  withSites,
+} from "../model/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, padded } from "./state.ts";
+import type { Generation, HostArray, ModelState } from "./state.ts";
+import { tokenStrategyOf } from "./strategies.ts";
+import type { SiteGrowth } from "./strategy.ts";
 import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
 
 /** A site that grows, and by how much. */
@@ -23,62 +34,82 @@ interface Change {
 /**
  * The state with tokens appended. Draws depend on `seed`, the step, the site and its number of tokens alone; on the last, so
  * that growing twice after one step does not append the same tokens twice.
- * @param config that of the state
- * @throws UserError if a layer does not exist, `split` is no whole multiple, or τ cannot become what the plan says
+ * @throws UserError if a layer does not exist, the strategy refuses the amount, or τ cannot become what the plan says
  */
-export function append(
-  state: ModelState,
-  config: Complete<TokenFormerConfig>,
-  plan: TokenPlan,
-  seed: number,
-): ModelState {
-  const current = withLearnedTau(config, state.parameters);
+export function append(state: ModelState, plan: TokenPlan, seed: number): ModelState {
+  const current = withLearnedTau(state.config, state.parameters);
   const changes = changesOf(current, plan);
+  const grown = resized(current, plan, changes);
+  const strategy = tokenStrategyOf(plan.init);
+  const initials = initialsOf(grown);
   const parameters = new Map(state.parameters);
   const first = new Map(state.moments?.first);
   const second = new Map(state.moments?.second);
-  for (const change of changes) {
-    const random = Random.from("growth", seed, state.step, change.site.path, change.site.tokens);
-    const keys = required(parameters, `${change.site.path}.keys`);
-    const values = required(parameters, `${change.site.path}.values`);
-    const [newKeys, newValues] = appended(keys, values, change, plan, config, random);
-    parameters.set(`${change.site.path}.keys`, newKeys);
-    parameters.set(`${change.site.path}.values`, newValues);
-    for (const moment of [first, second]) {
-      for (const name of [`${change.site.path}.keys`, `${change.site.path}.values`]) {
-        const old = moment.get(name);
-        if (old !== undefined) moment.set(name, withRows(old, change.added));
+  for (const { site, added } of changes) {
+    const name = (part: "keys" | "values") => `${site.path}.${part}`;
+    const growth: SiteGrowth = {
+      site,
+      added,
+      keys: required(parameters, name("keys")),
+      values: required(parameters, name("values")),
+      initial: { keys: required(initials, name("keys")), values: required(initials, name("values")) },
+      random: Random.from("growth", seed, state.step, site.path, site.tokens),
+    };
+    const tokens = strategy.tokens(growth, plan.options ?? {});
+    for (const part of ["keys", "values"] as const) {
+      checkRows(tokens[part], growth[part], added, `${plan.init}: ${name(part)}`);
+      parameters.set(name(part), tokens[part]);
+      for (const moment of [first, second]) {
+        const old = moment.get(name(part));
+        if (old === undefined) continue;
+        const larger = strategy.moment(old, growth, part);
+        checkRows(larger, old, added, `${plan.init}: a moment of ${name(part)}`);
+        moment.set(name(part), larger);
       }
     }
   }
-  const grown = resized(current, plan, changes);
-  const taus = changes.map(({ tau }) => tau);
   const appendedState: ModelState = {
     ...state,
     config: grown,
-    ramps: grownRamps(state, current, plan, taus),
+    ramps: grownRamps(
+      state,
+      current,
+      plan,
+      changes.map(({ tau }) => tau),
+    ),
     parameters,
     lineage: grownLineage(state, plan, changes),
     moments: state.moments === undefined ? undefined : { first, second },
   };
-  return grown.learnedTau ? learningTau(appendedState, grown) : appendedState;
+  return tauRule(grown) === "learned" ? learningTau(appendedState, grown) : appendedState;
+}
+
+/** A strategy of one's own may have forgotten rows. */
+function checkRows({ shape, data }: HostArray, old: HostArray, added: number, what: string): void {
+  const [rows = 0, ...rest] = old.shape;
+  const expected = [rows + added, ...rest];
+  if (String(shape) === String(expected) && data.length === elementCount(expected)) return;
+  throw new UserError(`growth plan: ${what} has the shape [${shape}], expected [${expected}]`);
 }
 
 /** The configuration with the tokens of a plan. Throws a `UserError` as `append` does. */
-export function withTokens<Config extends TokenFormerConfig>(config: Config, plan: TokenPlan): Config {
+export function withTokens<Config extends ModelConfig>(config: Config, plan: TokenPlan): Config {
   return resized(config, plan, changesOf(config, plan));
 }
 
-function changesOf(config: TokenFormerConfig, plan: TokenPlan): Change[] {
+function changesOf(config: ModelConfig, plan: TokenPlan): Change[] {
   checkTau(plan, config);
-  const layers = plan.layers ?? Array.from({ length: config.layers }, (_, layer) => layer);
-  for (const layer of layers) {
-    if (layer >= config.layers) {
-      throw new UserError(`growth plan: there is no layer ${layer}; the model has layers 0 to ${config.layers - 1}`);
+  const all = sites(config);
+  const last = Math.max(...all.map(({ layer }) => layer));
+  for (const layer of plan.layers ?? []) {
+    if (layer > last) {
+      throw new UserError(`growth plan: there is no layer ${layer}; the model has layers 0 to ${last}`);
     }
   }
-  return sitesOf(config).flatMap((site) => {
-    const amount = layers.includes(site.layer) ? plan.add[site.kind] : undefined;
+  const strategy = tokenStrategyOf(plan.init);
+  strategy.check(plan.options ?? {});
+  return all.flatMap((site) => {
+    const amount = plan.layers?.includes(site.layer) === false ? undefined : plan.add[site.kind];
     if (amount === undefined) return [];
     const added = typeof amount === "number" ? amount : (Number(amount.slice(1)) - 1) * site.tokens;
     if (added < 1) {
@@ -86,72 +117,26 @@ function changesOf(config: TokenFormerConfig, plan: TokenPlan): Change[] {
         `growth plan: ${amount} at ${site.path} appends no tokens; growing cannot shrink, use x2 or more`,
       );
     }
-    if (plan.init === "split" && added % site.tokens !== 0) {
-      const near = Math.max(1, Math.round(added / site.tokens)) * site.tokens;
-      throw new UserError(
-        `growth plan: split copies all ${site.tokens} tokens of ${site.path} a whole number of times, ${added} is no multiple; use ${near}`,
-      );
-    }
+    const refusal = strategy.refusal(site, added);
+    if (refusal !== undefined) throw new UserError(`growth plan: ${refusal}`);
     const total = site.tokens + added;
-    // Copies of all keys multiply the norm of the scores by √(total / n), so τ has to follow.
-    const scaled = site.tau * Math.sqrt(total / site.tokens);
-    const exact = plan.init === "split" ? scaled : site.tau;
-    return [{ site, added, tau: { path: site.path, exact, grown: config.learnedTau ? scaled : Math.sqrt(total) } }];
+    const grown = tauRule(config) === "learned" ? site.tau * Math.sqrt(total / site.tokens) : Math.sqrt(total);
+    return [{ site, added, tau: { path: site.path, exact: strategy.exactTau(site, added), grown } }];
   });
-}
-
-/** The keys and values with their new rows. */
-function appended(
-  keys: HostArray,
-  values: HostArray,
-  { site, added }: Change,
-  plan: TokenPlan,
-  config: TokenFormerConfig,
-  random: Random,
-): readonly [HostArray, HostArray] {
-  if (plan.init === "split") return split(keys, values, added / site.tokens + 1, random);
-  const newKeys = withRows(keys, added);
-  const newValues = withRows(values, added);
-  const setup = siteSetup(config, site.kind, site.tokens + added);
-  const spread = { keys: setup.keys.initial.deviation, values: setup.values.initial.deviation };
-  if (plan.init === "random") fillNormal(newKeys.data.subarray(keys.data.length), spread.keys, random);
-  fillNormal(newValues.data.subarray(values.data.length), spread.values, random);
-  return [newKeys, newValues];
-}
-
-/** `copies` copies of the keys; each old value is shared among its copies unevenly, so that they can part ways. */
-function split(keys: HostArray, values: HostArray, copies: number, random: Random): readonly [HostArray, HostArray] {
-  const [tokens = 0, width = 0] = values.shape;
-  const newKeys = withRows(keys, (copies - 1) * tokens);
-  const newValues = withRows(values, (copies - 1) * tokens);
-  for (let copy = 1; copy < copies; copy++) newKeys.data.set(keys.data, copy * keys.data.length);
-  for (let token = 0; token < tokens; token++) {
-    const draws = Array.from({ length: copies }, () => 0.5 + random.uniform());
-    const total = draws.reduce((sum, draw) => sum + draw);
-    draws.forEach((draw, copy) => {
-      for (let channel = 0; channel < width; channel++) {
-        const old = values.data[token * width + channel] ?? 0;
-        newValues.data[(copy * tokens + token) * width + channel] = (old * draw) / total;
-      }
-    });
-  }
-  return [newKeys, newValues];
 }
 
 /** The configuration with the new numbers of tokens, and each τ as it is just after growing. */
-function resized<Config extends TokenFormerConfig>(
-  config: Config,
-  plan: TokenPlan,
-  changes: readonly Change[],
-): Config {
+function resized<Config extends ModelConfig>(config: Config, plan: TokenPlan, changes: readonly Change[]): Config {
   const changed = new Map(changes.map((change) => [change.site.path, change]));
-  const sites = sitesOf(config).map((site): Site => {
+  const policy = tauOf(plan, config);
+  const all = sites(config).map((site): Site => {
     const change = changed.get(site.path);
     if (change === undefined) return site;
-    const tau = tauOf(plan, config) === "sqrt-n" ? change.tau.grown : change.tau.exact;
+    const tau = policy === "sqrt-n" ? change.tau.grown : change.tau.exact;
     return { ...site, tokens: site.tokens + change.added, tau };
   });
-  return withSites({ ...config, learnedTau: config.learnedTau || plan.tau === "learned" }, sites);
+  const learning = plan.tau === "learned" ? learningTauConfig(config) : undefined;
+  return withSites(learning ?? config, all);
 }
 
 function grownLineage(state: ModelState, plan: TokenPlan, changes: readonly Change[]) {
@@ -176,14 +161,4 @@ function grownLineage(state: ModelState, plan: TokenPlan, changes: readonly Chan
     lineage.set(site.path, [...(plan.freeze > 0 ? frozen : old), born]);
   }
   return lineage;
-}
-
-/** The array with rows of zeros appended. */
-function withRows(array: HostArray, rows: number): HostArray {
-  const [old = 0, ...rest] = array.shape;
-  return padded(array, [old + rows, ...rest]);
-}
-
-function fillNormal(data: Float32Array, deviation: number, random: Random): void {
-  for (let index = 0; index < data.length; index++) data[index] = deviation * random.normal();
 }

@@ -1,28 +1,23 @@
-/** Growing a model by a plan, each kind of model in its own way. */
+/** Growing a model by a plan: tokens are appended to its sites, or a strategy makes a larger model of it. */
 
 import { UserError } from "../errors.ts";
-import type { ModelConfig } from "../model/index.ts";
+import { isOwn, type ModelConfig, sites } from "../model/index.ts";
 import { append, withTokens } from "./append.ts";
-import { type GrowthPlan, isWidthPlan } from "./plan.ts";
+import { type GrowthPlan, isTokenPlan, isWidthPlan, type OwnPlan, type WidthPlan } from "./plan.ts";
 import { type ModelState, withoutMoments } from "./state.ts";
-import { widen, withWidth } from "./widen.ts";
+import { modelStrategyOf } from "./strategies.ts";
+import { type Transformation, transform } from "./transform.ts";
 
 /**
- * The grown state: a TokenFormer with tokens appended, a Transformer that is wider. The old one is left as it is. What is
- * drawn depends on `seed`, the step and what there is already alone.
+ * The grown state: with tokens appended, or of a larger model. The old one is left as it is. What is drawn depends on `seed`, the
+ * step and what there is already alone.
  * @throws UserError if the plan is not one for the model, or cannot be applied to it
  */
 export function grow(state: ModelState, plan: GrowthPlan, seed: number): ModelState {
-  const { config } = state;
-  const grown = { ...grownByKind(), ...(plan.rewarm > 0 && { rewarm: { start: state.step, steps: plan.rewarm } }) };
+  requireFit(state.config, plan);
+  const larger = isTokenPlan(plan) ? append(state, plan, seed) : transform(state, transformationOf(plan), seed);
+  const grown = { ...larger, ...(plan.rewarm > 0 && { rewarm: { start: state.step, steps: plan.rewarm } }) };
   return plan.optimizer === "reset" ? withoutMoments(grown) : grown;
-
-  function grownByKind(): ModelState {
-    if (isWidthPlan(plan)) {
-      if (config.type === "transformer") return widen(state, config, plan, seed);
-    } else if (config.type === "tokenformer") return append(state, config, plan, seed);
-    throw refused(config, plan);
-  }
 }
 
 /**
@@ -36,25 +31,71 @@ export function checkPlans(config: ModelConfig, plans: readonly GrowthPlan[]): v
 
 /** The configuration of a model after a plan. Throws a `UserError` as `grow` does. */
 export function grownConfig(config: ModelConfig, plan: GrowthPlan): ModelConfig {
-  if (isWidthPlan(plan)) {
-    if (config.type === "transformer") return withWidth(config, plan);
-  } else if (config.type === "tokenformer") return withTokens(config, plan);
-  throw refused(config, plan);
+  requireFit(config, plan);
+  if (isTokenPlan(plan)) return withTokens(config, plan);
+  const { strategy, options } = transformationOf(plan);
+  return strategy.config(config, options);
 }
 
-const refused = (config: ModelConfig, plan: GrowthPlan) =>
-  new UserError(mismatch(config.type, plan) ?? "internal: no mismatch");
+/** What grew by a plan, in words: "query 128 → 160, feedForward 512 → 640 tokens", or "width 64 → 96, 4 → 6 heads". */
+export function growthSummary(before: ModelConfig, after: ModelConfig, plan: GrowthPlan): string {
+  return isTokenPlan(plan) ? tokenSummary(before, after) : transformationOf(plan).strategy.summary(before, after);
+}
 
-/** What is wrong with a plan for a type of model, if it is not one for it. */
-export function mismatch(type: ModelConfig["type"], plan: GrowthPlan): string | undefined {
-  switch (type) {
+function transformationOf(plan: WidthPlan | OwnPlan): Transformation {
+  if (isWidthPlan(plan)) {
+    return { strategy: modelStrategyOf(plan.init), options: { width: plan.width }, joins: true, newWarmup: 0 };
+  }
+  const { init, options = {}, optimizer, newWarmup } = plan;
+  return { strategy: modelStrategyOf(init), options, joins: optimizer === "keep", newWarmup };
+}
+
+function requireFit(config: ModelConfig, plan: GrowthPlan): void {
+  const complaint = mismatch(config, plan);
+  if (complaint !== undefined) throw new UserError(complaint);
+}
+
+/** What is wrong with a plan for a model, if it is not one for its kind. */
+export function mismatch(config: ModelConfig, plan: GrowthPlan): string | undefined {
+  if (isOwn(config)) return isTokenPlan(plan) ? siteMismatch(config, plan.add) : undefined;
+  if (!isTokenPlan(plan) && !isWidthPlan(plan)) return undefined; // its strategy says what it takes
+  switch (config.type) {
     case "bigram":
       return "a bigram does not grow; a tokenformer takes plans with add, a transformer takes plans with width";
     case "transformer":
       if (isWidthPlan(plan)) return undefined;
       return "a transformer has no parameter tokens to append with add; it grows by width, such as width: 96";
     case "tokenformer":
-      if (!isWidthPlan(plan)) return undefined;
+      if (isTokenPlan(plan)) return siteMismatch(config, plan.add);
       return 'a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }';
   }
+}
+
+/** What is wrong with the sites that a plan names. */
+function siteMismatch(config: ModelConfig, add: Readonly<Record<string, unknown>>): string | undefined {
+  const kinds = new Set(sites(config).map(({ kind }) => kind));
+  if (kinds.size === 0) return `a ${config.type} has no parameter tokens to append with add`;
+  const unknown = Object.keys(add).find((kind) => !kinds.has(kind));
+  if (unknown === undefined) return undefined;
+  return `a ${config.type} has no site "${unknown}" to append tokens to; it has ${[...kinds].join(", ")}`;
+}
+
+function tokenSummary(before: ModelConfig, after: ModelConfig): string {
+  const old = sites(before);
+  const changes = sites(after).flatMap((site, index) => {
+    const tokens = old[index]?.tokens ?? 0;
+    return tokens === site.tokens ? [] : [{ ...site, change: `${tokens} → ${site.tokens}` }];
+  });
+  const byChange = new Map<string, typeof changes>();
+  for (const site of changes) {
+    const key = `${site.kind} ${site.change}`;
+    byChange.set(key, [...(byChange.get(key) ?? []), site]);
+  }
+  const alike = (kind: string) => old.filter((site) => site.kind === kind).length;
+  const parts = [...byChange].map(([change, where]) =>
+    where.length === alike(where[0]?.kind ?? "")
+      ? change
+      : `${change} in layer ${where.map(({ layer }) => layer).join(", ")}`,
+  );
+  return `${parts.join(", ")} tokens`;
 }

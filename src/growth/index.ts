@@ -1,13 +1,17 @@
 /** Growing: appending parameter tokens to a model's weights and optimiser state, widening it; dropping tokens. */
 
-export { checkPlans, grow, grownConfig, mismatch } from "./grow.ts";
+export { checkPlans, grow, grownConfig, growthSummary, mismatch } from "./grow.ts";
 export {
   type GrowthPlan,
   growthPlanSchema,
+  isTokenPlan,
   isWidthPlan,
+  type OwnPlan,
+  ownPlanSchema,
   parseSites,
   planComplaint,
   siteNames,
+  siteNamesOf,
   type TokenPlan,
   tokenPlanSchema,
   type WidthPlan,
@@ -16,6 +20,7 @@ export {
 export { type PruneOptions, prune, type TokenWorth } from "./prune.ts";
 export {
   advanceRamps,
+  fillInitial,
   type Generation,
   type HostArray,
   type ModelState,
@@ -24,5 +29,18 @@ export {
   type TauRamp,
   type TrainerState,
   withoutMoments,
+  withRows,
 } from "./state.ts";
+export { strategyOf } from "./strategies.ts";
+export {
+  type AnyModelStrategy,
+  type AnyStrategy,
+  type AnyTokenStrategy,
+  defineGrowthStrategy,
+  type ModelGrowth,
+  type ModelStrategy,
+  ownStrategies,
+  type SiteGrowth,
+  type TokenStrategy,
+} from "./strategy.ts";
 export { tauOf } from "./tau.ts";

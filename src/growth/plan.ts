@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { type SiteKind, siteKinds } from "../model/index.ts";
+import { isOwn, type ModelConfig, type SiteKind, siteKinds, sites } from "../model/index.ts";
+import { isOwnName, type OwnName } from "../own-names.ts";
 
 const steps = z.int().nonnegative();
 
@@ -13,11 +14,14 @@ const amount = z.union([z.int().positive(), z.string().regex(/^x\d+$/, amountExp
 
 const NEW_WARMUP = 50;
 
+const ownName = z.custom<OwnName>(isOwnName, 'expected the name of a strategy of your own, such as "mine:deeper"');
+const ownOptions = z.record(z.string(), z.unknown()).optional();
+
 /** For a TokenFormer: appending parameter tokens. */
 export const tokenPlanSchema = z.strictObject({
   /** Tokens to append at each site; sites that are not named stay as they are. */
   add: z
-    .partialRecord(z.enum(siteKinds), amount)
+    .record(z.string(), amount)
     .refine((add) => Object.keys(add).length > 0, "names no site; give at least one, such as feedForward: 128"),
   /** The blocks that grow, from 0. Default: all. */
   layers: z.array(z.int().nonnegative()).nonempty().optional(),
@@ -26,8 +30,16 @@ export const tokenPlanSchema = z.strictObject({
    * - `zero-key` (the paper): keys zero, values random. Preserves the function for the two Θ that normalise by the L2 norm.
    * - `split`: whole copies of the old keys, whose values are uneven shares of the old values. Preserves it for every Θ.
    * - `random` (the published code): drawn like the first ones. Does not preserve it.
+   * - a strategy of one's own, by its name, such as `mine:copies`.
    */
-  init: z.enum(["zero-key", "split", "random"]).default("zero-key"),
+  init: z
+    .union([z.enum(["zero-key", "split", "random"]), ownName], {
+      error:
+        'expected one of "zero-key", "split", "random", or the name of a strategy of your own such as "mine:copies"',
+    })
+    .default("zero-key"),
+  /** What a strategy of one's own is told. */
+  options: ownOptions,
   /**
    * What becomes of τ. `fixed`: what preserves the function, for ever. `sqrt-n`: the square root of the new number of tokens,
    * at once. `ramp`: from the one to the other in equal parts over `rampSteps` steps. `learned`: what preserves the function,
@@ -66,22 +78,45 @@ export const widthPlanSchema = z.strictObject({
   rewarm: steps.default(0),
 });
 
-/** A plan of either kind. */
-export const growthPlanSchema = z.union([tokenPlanSchema, widthPlanSchema], { error: planComplaint });
+/** For any model: what a strategy of one's own makes of it. */
+export const ownPlanSchema = z.strictObject({
+  /** The name of the strategy, such as `mine:deeper`. */
+  init: ownName,
+  /** What it is told. */
+  options: ownOptions,
+  /**
+   * The optimiser's moments of new entries are zero, unless the strategy says otherwise. `new-only`: new parameters count their own
+   * steps for Adam's bias correction, the old ones go on. `keep`: they join the count of the old ones. `reset`: all moments and counts
+   * start again.
+   */
+  optimizer: z.enum(["new-only", "keep", "reset"]).default("new-only"),
+  /** Steps over which the learning rate of new parameters rises from zero to that of the others; for `new-only`. */
+  newWarmup: steps.default(NEW_WARMUP),
+  /** Steps over which the learning rate of all rises again from zero to its schedule. */
+  rewarm: steps.default(0),
+});
+
+/** A plan of any kind. */
+export const growthPlanSchema = z.union([tokenPlanSchema, widthPlanSchema, ownPlanSchema], { error: planComplaint });
 
 export type TokenPlan = z.infer<typeof tokenPlanSchema>;
 export type WidthPlan = z.infer<typeof widthPlanSchema>;
+export type OwnPlan = z.infer<typeof ownPlanSchema>;
 export type GrowthPlan = z.infer<typeof growthPlanSchema>;
 
+export const isTokenPlan = (plan: GrowthPlan): plan is TokenPlan => "add" in plan;
 export const isWidthPlan = (plan: GrowthPlan): plan is WidthPlan => "width" in plan;
 
-/** What is wrong with a plan that is of neither kind: what is wrong with it as the kind that it seems to be. */
+/** What is wrong with a plan that is of no kind: what is wrong with it as the kind that it seems to be. */
 export function planComplaint(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code !== "invalid_union") return undefined;
-  const given = Object.keys(z.looseObject({}).safeParse(issue.input).data ?? {});
+  const value: Readonly<Record<string, unknown>> = z.looseObject({}).safeParse(issue.input).data ?? {};
+  const given = Object.keys(value);
   const named = ["add", "width"].filter((kind) => given.includes(kind));
-  if (named.length !== 1) return `needs either add or width, ${named.length === 0 ? "but has neither" : "not both"}`;
-  const [first] = issue.errors[given.includes("width") ? 1 : 0] ?? [];
+  const isOwnPlan = named.length === 0 && isOwnName(value["init"]);
+  if (named.length !== 1 && !isOwnPlan)
+    return `needs either add or width, ${named.length === 0 ? "but has neither" : "not both"}`;
+  const [first] = issue.errors[isOwnPlan ? 2 : given.includes("width") ? 1 : 0] ?? [];
   return first && `${first.path.map(String).join(".")}: ${first.message}`;
 }
 
@@ -96,15 +131,28 @@ export const siteNames: Readonly<Record<string, readonly SiteKind[]>> = {
   all: siteKinds,
 };
 
-/** The sites of a plan's text: `q=32,k=32,ffn=128`, `all=x2`. Throws a `UserError` for an unknown site or amount. */
-export function parseSites(text: string): Partial<Record<SiteKind, number | string>> {
-  const add: Partial<Record<SiteKind, number | string>> = {};
+/** The sites of a model as the command line names them: of one of one's own, by their kinds. */
+export function siteNamesOf(config: ModelConfig): Readonly<Record<string, readonly string[]>> {
+  if (!isOwn(config)) return siteNames;
+  const kinds = [...new Set(sites(config).map(({ kind }) => kind))];
+  return { ...Object.fromEntries(kinds.map((kind) => [kind, [kind]])), all: kinds };
+}
+
+/**
+ * The sites of a plan's text: `q=32,k=32,ffn=128`, `all=x2`. Throws a `UserError` for an unknown site or amount.
+ * @param names what may be named, and which sites that is
+ */
+export function parseSites(
+  text: string,
+  names: Readonly<Record<string, readonly string[]>> = siteNames,
+): Record<string, number | string> {
+  const add: Record<string, number | string> = {};
   for (const item of text.split(",")) {
     const [name = "", ...rest] = item.split("=");
     const value = rest.join("=");
-    const kinds = Object.hasOwn(siteNames, name.trim()) ? siteNames[name.trim()] : undefined;
+    const kinds = Object.hasOwn(names, name.trim()) ? names[name.trim()] : undefined;
     if (kinds === undefined) {
-      const known = Object.keys(siteNames).join(", ");
+      const known = Object.keys(names).join(", ");
       throw new UserError(`growth plan "${text}": unknown site "${name.trim()}", expected one of ${known}`);
     }
     if (!/^(x?\d+)$/.test(value.trim())) {

@@ -1,7 +1,9 @@
 /** All that training changes, as plain data on the host: what a checkpoint holds and what growth transforms. */
 
 import { elementCount } from "../element-count.ts";
-import { type Complete, sitesOf, withSites } from "../model/index.ts";
+import { type Complete, sites, withSites } from "../model/index.ts";
+import type { Initial } from "../nn/index.ts";
+import type { Random } from "../random.ts";
 
 /** A float32 array with a shape, row-major. */
 export interface HostArray {
@@ -86,11 +88,11 @@ export function advanceRamps(
   { config, ramps }: Pick<ModelState, "config" | "ramps">,
   step: number,
 ): Pick<ModelState, "config" | "ramps"> {
-  if (config.type !== "tokenformer" || ramps.length === 0) return { config, ramps };
+  if (ramps.length === 0) return { config, ramps };
   const taus = new Map(ramps.map((ramp) => [ramp.site, rampedTau(ramp, step)]));
-  const sites = sitesOf(config).map((site) => ({ ...site, tau: taus.get(site.path) ?? site.tau }));
+  const ramped = sites(config).map((site) => ({ ...site, tau: taus.get(site.path) ?? site.tau }));
   return {
-    config: withSites(config, sites),
+    config: withSites(config, ramped),
     ramps: ramps.filter((ramp) => step < ramp.start + ramp.steps),
   };
 }
@@ -103,4 +105,16 @@ export function padded({ shape: old, data }: HostArray, shape: readonly number[]
     larger.set(data.subarray(row * columns(old), (row + 1) * columns(old)), row * columns(shape));
   }
   return { shape, data: larger };
+}
+
+/** The array with rows of zeros appended. */
+export function withRows(array: HostArray, rows: number): HostArray {
+  const [old = 0, ...rest] = array.shape;
+  return padded(array, [old + rows, ...rest]);
+}
+
+/** Fills an array, or a part of one, as a model starts its parameters. */
+export function fillInitial(data: Float32Array, initial: Initial, random: Random): void {
+  if (initial.kind === "constant") data.fill(initial.value);
+  else for (let index = 0; index < data.length; index++) data[index] = initial.deviation * random.normal();
 }

@@ -1,10 +1,19 @@
 /** What becomes of τ when parameter tokens are appended. */
 
 import { UserError } from "../errors.ts";
-import { type Complete, parametersOf, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
+import {
+  type Complete,
+  learningTauConfig,
+  type ModelConfig,
+  parametersOf,
+  sites,
+  tauRule,
+  withSites,
+} from "../model/index.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
 import { type Generation, type HostArray, type ModelState, rampedTau, type TauRamp } from "./state.ts";
+import { tokenStrategyOf } from "./strategies.ts";
 
 /** A site's τ just before and just after growing. */
 export interface TauChange {
@@ -18,26 +27,31 @@ export interface TauChange {
 /** What becomes of τ by a plan for a model. A ramp over no steps is at its end at once. */
 export function tauOf(
   { tau, init, rampSteps }: TokenPlan,
-  { learnedTau }: Pick<TokenFormerConfig, "learnedTau">,
+  config: ModelConfig,
 ): "fixed" | "sqrt-n" | "ramp" | "learned" {
-  const policy = tau ?? (init === "random" ? "sqrt-n" : learnedTau ? "fixed" : "ramp");
+  const unless = tauRule(config) === "learned" ? "fixed" : "ramp";
+  const policy = tau ?? (tokenStrategyOf(init).preserves ? unless : "sqrt-n");
   return policy === "ramp" && rampSteps === 0 ? "sqrt-n" : policy;
 }
 
 /** Throws a `UserError` where a model's τ cannot become what the plan says. */
-export function checkTau({ tau }: TokenPlan, { learnedTau, activation }: TokenFormerConfig): void {
-  if (tau === "ramp" && learnedTau) {
+export function checkTau({ tau }: TokenPlan, config: ModelConfig): void {
+  const rule = tauRule(config);
+  if (tau === "ramp" && rule === "learned") {
     throw new UserError("growth plan: the model learns τ, which no ramp can lead; use tau fixed or sqrt-n");
   }
-  if (tau === "learned" && activation === "softmax") {
+  if (tau === "learned" && rule === "none") {
     throw new UserError("growth plan: with activation softmax there is no τ to learn; leave tau out");
+  }
+  if (tau === "learned" && learningTauConfig(config) === undefined) {
+    throw new UserError(`growth plan: a ${config.type} cannot learn τ; use tau fixed, sqrt-n or ramp`);
   }
 }
 
 /** The ramps after growing at the state's step: those that go on at other sites, and new ones. None where τ is learned. */
 export function grownRamps(
   { ramps, step }: Pick<ModelState, "ramps" | "step">,
-  config: TokenFormerConfig,
+  config: ModelConfig,
   plan: TokenPlan,
   changes: readonly TauChange[],
 ): TauRamp[] {
@@ -54,15 +68,15 @@ export function grownRamps(
 }
 
 /** The configuration with each τ as the model has learned it by now. */
-export function withLearnedTau<Config extends TokenFormerConfig>(
+export function withLearnedTau<Config extends ModelConfig>(
   config: Config,
   parameters: ModelState["parameters"],
 ): Config {
-  if (!config.learnedTau) return config;
+  if (tauRule(config) !== "learned") return config;
   const learned = (path: string) => required(parameters, `${path}.tau`).data[0];
   return withSites(
     config,
-    sitesOf(config).map((site) => ({ ...site, tau: learned(site.path) ?? site.tau })),
+    sites(config).map((site) => ({ ...site, tau: learned(site.path) ?? site.tau })),
   );
 }
 
@@ -70,8 +84,8 @@ export function withLearnedTau<Config extends TokenFormerConfig>(
  * The state with each τ of its configuration as a parameter. One that was none before has moments of zero, and a count of
  * updates of its own, by which Adam corrects them.
  */
-export function learningTau(state: ModelState, config: Complete<TokenFormerConfig>): ModelState {
-  const taus = new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
+export function learningTau(state: ModelState, config: Complete): ModelState {
+  const taus = new Map(sites(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
   const zeros = new Map([...taus.keys()].map((name) => [name, scalar(0)]));
   // In the order of a model's parameters, in which they are saved.
   const names = parametersOf(config).map(({ name }) => name);

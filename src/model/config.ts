@@ -2,6 +2,8 @@
 
 import { z } from "zod";
 import { NORM_EPSILON, pattentionActivations } from "../nn/index.ts";
+import { isOwnName } from "../own-names.ts";
+import { type OwnModelConfig, ownModelSchema } from "./own.ts";
 
 const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
@@ -106,23 +108,55 @@ const tokenformer = z.strictObject({
 });
 
 const error = ({ code }: z.core.$ZodRawIssue) =>
-  code === "invalid_union" ? "expected one of bigram, transformer and tokenformer" : undefined;
+  code === "invalid_union"
+    ? 'expected one of bigram, transformer and tokenformer, or a name of your own such as "mine:mixer"'
+    : undefined;
 
+/** The models of this library. */
+const builtInSchema = z.discriminatedUnion("type", [bigram, transformer, tokenformer], { error }).check((context) => {
+  for (const { path, message } of inconsistencies(context.value)) {
+    context.issues.push({ code: "custom", path, message, input: context.value });
+  }
+});
+
+type BuiltInConfig = z.infer<typeof builtInSchema>;
+
+/** A model of this library, or one of one's own, whose definition checks its options. */
 export const modelSchema = z
-  .discriminatedUnion("type", [bigram, transformer, tokenformer], { error })
-  .check((context) => {
-    for (const { path, message } of inconsistencies(context.value)) {
-      context.issues.push({ code: "custom", path, message, input: context.value });
-    }
+  .custom<z.input<typeof builtInSchema> | OwnModelConfig>()
+  .transform((given, { issues }): ModelConfig => {
+    const schema: z.ZodType<ModelConfig> = isOwn(given) ? ownModelSchema : builtInSchema;
+    const { data, error } = schema.safeParse(given);
+    if (data !== undefined) return data;
+    issues.push(...error.issues.map((issue) => ({ ...issue, input: undefined })));
+    return z.NEVER;
+  })
+  .meta({
+    /** For descriptions of the schema: what is known of it beforehand. */
+    get oneOf() {
+      return z.toJSONSchema(builtInSchema, { io: "input", unrepresentable: "any" }).oneOf;
+    },
   });
 
-export type ModelConfig = z.infer<typeof modelSchema>;
+export type ModelConfig = BuiltInConfig | OwnModelConfig;
 export type BigramConfig = Extract<ModelConfig, { type: "bigram" }>;
 export type TransformerConfig = Extract<ModelConfig, { type: "transformer" }>;
 export type TokenFormerConfig = Extract<ModelConfig, { type: "tokenformer" }>;
 
 /** A configuration whose vocabulary is known. */
 export type Complete<Config extends ModelConfig = ModelConfig> = Config & { readonly vocabulary: number };
+
+/** Whether something is meant as the configuration of a model of one's own. */
+export function isOwn(config: unknown): config is OwnModelConfig {
+  return typeof config === "object" && config !== null && "type" in config && isOwnName(config.type);
+}
+
+/** Whether a model is one of this library's that have blocks. */
+export function hasBlocks<Config extends ModelConfig>(
+  config: Config,
+): config is Config & (TransformerConfig | TokenFormerConfig) {
+  return config.type === "transformer" || config.type === "tokenformer";
+}
 
 /** Channels of each head that rotary positions rotate: the fraction, rounded down to an even number. */
 export function rotaryChannels(config: TransformerConfig | TokenFormerConfig): number {
@@ -131,7 +165,7 @@ export function rotaryChannels(config: TransformerConfig | TokenFormerConfig): n
 }
 
 /** What a schema of single fields cannot see. */
-function inconsistencies(model: ModelConfig): { path: string[]; message: string }[] {
+function inconsistencies(model: BuiltInConfig): { path: string[]; message: string }[] {
   if (model.type === "bigram") return [];
   const found: { path: string[]; message: string }[] = [];
   const { width, heads, layers } = model;

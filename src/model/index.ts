@@ -3,6 +3,8 @@
 export {
   type BigramConfig,
   type Complete,
+  hasBlocks,
+  isOwn,
   type ModelConfig,
   modelSchema,
   parametrisations,
@@ -12,7 +14,16 @@ export {
   type TokenFormerConfig,
   type TransformerConfig,
 } from "./config.ts";
+export type { ParameterCounts } from "./counts.ts";
 export * from "./model.ts";
+export {
+  defineModel,
+  type ModelDefinition,
+  type ModelSizes,
+  type OwnModelConfig,
+  ownModels,
+  type SiteDeclaration,
+} from "./own.ts";
 export {
   embeddingSetup,
   type NormalSetup,
@@ -22,4 +33,14 @@ export {
   weightSetup,
 } from "./parametrisation.ts";
 export { type QuantizationName, quantizationNames, quantizationOf } from "./quantization.ts";
-export { type Site, sitePath, sitesOf, withSites } from "./sites.ts";
+export type { TauRule } from "./record.ts";
+export type { Site } from "./site.ts";
+export { sitePath, sitesOf, type TokenFormerSite } from "./sites.ts";
+export {
+  type Traced,
+  type TracedWithCache,
+  type TraceOptions,
+  traceModel,
+  traceWithCache,
+  traceWithPresent,
+} from "./trace.ts";

@@ -1,29 +1,47 @@
 /** From a configuration to a model, its sizes, its parameters and its costs. */
 
-import { elementCount } from "../element-count.ts";
-import { CacheTrace, type Model, type ParameterSpec, PresentCache, Scope } from "../nn/index.ts";
-import { concreteShape, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
-import { bigram } from "./bigram.ts";
+import type { Initial, Model, ParameterSpec } from "../nn/index.ts";
+import { concreteShape } from "../tensor/index.ts";
 import type { Complete, ModelConfig } from "./config.ts";
-import { type Site, sitesOf, tausOf } from "./sites.ts";
-import { tokenformer } from "./tokenformer.ts";
-import { transformer } from "./transformer.ts";
+import { countsOf, type ParameterCounts } from "./counts.ts";
+import type { TauRule } from "./record.ts";
+import { recordOf } from "./records.ts";
+import type { Site } from "./site.ts";
+import { traceModel } from "./trace.ts";
 
 /** The model of a configuration, as a function of parameters and tokens. */
 export function modelOf(config: Complete): Model {
-  switch (config.type) {
-    case "bigram":
-      return bigram(config);
-    case "transformer":
-      return transformer(config);
-    case "tokenformer":
-      return tokenformer(config);
-  }
+  return recordOf(config).forward(config);
 }
 
-/** The sites of a configuration; none but for a TokenFormer. */
-export function sites(config: ModelConfig): Site[] {
-  return config.type === "tokenformer" ? sitesOf(config) : [];
+/** Throws a `UserError` for a model of one's own that is not what its definition says. */
+export function checkModel(config: Complete): void {
+  recordOf(config).check(config);
+}
+
+/** The sites of a configuration: the places that hold parameter tokens. Empty for a model without. */
+export function sites(config: ModelConfig): readonly Site[] {
+  return recordOf(config).sites(config);
+}
+
+/** The configuration with the sites' numbers of tokens and τ. */
+export function withSites<Config extends ModelConfig>(config: Config, changed: readonly Site[]): Config {
+  return recordOf(config).withSites(config, changed);
+}
+
+/** Where the τ of a model come from. */
+export function tauRule(config: ModelConfig): TauRule {
+  return recordOf(config).tau(config);
+}
+
+/** The configuration of a model that learns its τ from here on; `undefined` where it cannot. */
+export function learningTauConfig<Config extends ModelConfig>(config: Config): Config | undefined {
+  return recordOf(config).learningTau?.(config);
+}
+
+/** Whether a cache of keys and values serves while the model writes; otherwise whole windows go through it. */
+export function isCached(config: ModelConfig): boolean {
+  return recordOf(config).cached(config);
 }
 
 /** The values of the symbolic dimensions that a configuration sets: each site's number of parameter tokens. */
@@ -33,56 +51,17 @@ export function sizesOf(config: ModelConfig): Map<string, number> {
 
 /** The values that the model is given at each run: each site's τ. Empty for a Θ without one, and where τ is learned. */
 export function givenOf(config: ModelConfig): Map<string, number> {
-  if (config.type !== "tokenformer" || config.activation === "softmax" || config.learnedTau) return new Map();
-  return tausOf(config);
+  if (tauRule(config) !== "given") return new Map();
+  return new Map(sites(config).map(({ path, tau }) => [`${path}.tau`, tau]));
 }
 
 /** Whether one compiled program serves both models: whether they differ in numbers of tokens and τ alone. */
 export function sameProgram(a: Complete, b: Complete): boolean {
-  const structure = (config: Complete) => JSON.stringify({ ...config, tokens: undefined, tau: undefined });
+  const structure = (config: Complete) => {
+    const alike = sites(config).map((site) => ({ ...site, tokens: 1, tau: 1 }));
+    return JSON.stringify(withSites(config, alike));
+  };
   return structure(a) === structure(b);
-}
-
-/** A model traced on tokens int32 [B, T]. */
-export interface Traced {
-  readonly scope: Scope;
-  readonly tokens: Tensor;
-  readonly logits: Tensor;
-}
-
-export interface TraceOptions {
-  /** Whether dropout is active. */
-  readonly training: boolean;
-  /** The tokens of each sequence. Default: any number; if it is known, long attention takes less time. */
-  readonly time?: number | undefined;
-}
-
-export function traceModel(model: Model, { training, time }: TraceOptions): Traced {
-  const scope = Scope.root({ training });
-  const tokens = input("tokens", [symbol("B"), time ?? symbol("T")], "int32");
-  return { scope, tokens, logits: model(scope, tokens) };
-}
-
-/** A model traced on new tokens int32 [B, T] and a cache of earlier ones; the logits are those that are wanted, [W, V]. */
-export interface TracedWithCache extends Traced {
-  readonly cache: CacheTrace;
-}
-
-export function traceWithCache(model: Model): TracedWithCache {
-  const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
-  const cache = new CacheTrace(tokens);
-  const scope = Scope.root({ training: false, cache });
-  return { scope, cache, tokens, logits: rowsOf(cache.select(model(scope, tokens))) };
-}
-
-/**
- * A model as other programs run it: tokens int32 [B, T] and `past.*` → logits [B, T, V] and `present.*`, the outputs by name.
- */
-export function traceWithPresent(model: Model): Readonly<Record<string, Tensor>> {
-  const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
-  const cache = new PresentCache(tokens);
-  const logits = model(Scope.root({ training: false, cache }), tokens);
-  return { logits, ...Object.fromEntries(cache.present) };
 }
 
 /** A parameter with its size. */
@@ -97,46 +76,35 @@ export function parametersOf(config: Complete): SizedParameter[] {
   return scope.parameters.map((spec) => ({ ...spec, size: concreteShape(spec.shape, sizes) }));
 }
 
-/** Parameter counts by group, which sum to the total. */
-export interface ParameterCounts {
-  readonly embedding: number;
-  readonly attention: number;
-  readonly feedForward: number;
-  readonly norms: number;
-  /** 0 where the output is tied to the embedding. */
-  readonly output: number;
-  readonly total: number;
+/** How the parameters of a model start, by name. */
+export function initialsOf(config: Complete): Map<string, Initial> {
+  return new Map(parametersOf(config).map(({ name, initial }) => [name, initial]));
 }
 
+/** The parameters of a configuration by group. */
 export function countParameters(config: Complete): ParameterCounts {
-  const counts = { embedding: 0, attention: 0, feedForward: 0, norms: 0, output: 0 };
-  for (const { name, size } of parametersOf(config)) {
-    counts[groupOf(name)] += elementCount(size);
-  }
-  return { ...counts, total: Object.values(counts).reduce((sum, n) => sum + n) };
-}
-
-function groupOf(name: string): Exclude<keyof ParameterCounts, "total"> {
-  if (name.startsWith("embedding.")) return "embedding";
-  if (name.startsWith("output.")) return "output";
-  if (name.includes("Norm.")) return "norms";
-  return name.includes(".attention.") ? "attention" : "feedForward";
+  return countsOf(parametersOf(config));
 }
 
 /**
- * Floating-point operations of a forward pass over one sequence of T tokens, a multiplication and an addition counted as two:
- * 2 N T for the N parameters of the layers, 4 · layers · width · T² for the attention between tokens (counted in full, as
- * is usual, though training leaves out part of what the mask hides), 2 · vocabulary · width · T for the logits (TokenFormer, arXiv 2410.23168, table 6). A bigram model
- * only looks up rows: 0.
+ * Floating-point operations of a forward pass over one sequence of T tokens, a multiplication and an addition counted as two: for
+ * models of blocks by the paper's formula, see `blockFlops`. A bigram model only looks up rows: 0.
  */
 export function forwardFlops(config: Complete, time: number = config.context): number {
-  if (config.type === "bigram") return 0;
-  const { attention, feedForward } = countParameters(config);
-  const layers = 2 * (attention + feedForward) * time;
-  return layers + 4 * config.layers * config.width * time ** 2 + 2 * config.vocabulary * config.width * time;
+  return recordOf(config).flops(config, time, () => countParameters(config));
 }
 
 /** Training costs three forward passes: one forward, two backward. Per token, at full context. */
 export function trainingFlopsPerToken(config: Complete): number {
   return (3 * forwardFlops(config)) / config.context;
+}
+
+/** Parameters by formula, without a trace, at least. A vocabulary that is not known yet counts as one token. */
+export function leastParameters(config: ModelConfig): number {
+  return recordOf(config).parameters(config);
+}
+
+/** Numbers that a training pass keeps for each of its tokens, at least: the logits, scores, channels and hidden units. */
+export function leastActivations(config: ModelConfig): number {
+  return recordOf(config).activations(config);
 }

@@ -1,15 +1,11 @@
-/** Sites: the places of a TokenFormer that hold parameter tokens, one of each kind in every block. */
+/** Sites: the places of a model that hold parameter tokens; of a TokenFormer, one of each kind in every block. */
 
 import { type SiteKind, siteKinds, type TokenFormerConfig } from "./config.ts";
+import type { Site } from "./site.ts";
 
-export interface Site {
-  /** Path of the site, for example `blocks.0.attention.query`; its parameters are `<path>.keys` and `<path>.values`. */
-  readonly path: string;
-  readonly layer: number;
+/** A site of a TokenFormer. */
+export interface TokenFormerSite extends Site {
   readonly kind: SiteKind;
-  /** Number of parameter tokens. */
-  readonly tokens: number;
-  readonly tau: number;
 }
 
 export function sitePath(layer: number, kind: SiteKind): string {
@@ -17,9 +13,9 @@ export function sitePath(layer: number, kind: SiteKind): string {
 }
 
 /** All sites, layer by layer. */
-export function sitesOf(config: TokenFormerConfig): Site[] {
+export function sitesOf(config: TokenFormerConfig): TokenFormerSite[] {
   return Array.from({ length: config.layers }, (_, layer) =>
-    siteKinds.map((kind): Site => {
+    siteKinds.map((kind): TokenFormerSite => {
       const tokens = ofLayer(config.tokens[kind], layer);
       const tau = config.tau === undefined ? Math.sqrt(tokens) : ofLayer(config.tau[kind], layer);
       return { path: sitePath(layer, kind), layer, kind, tokens, tau };
@@ -27,13 +23,8 @@ export function sitesOf(config: TokenFormerConfig): Site[] {
   ).flat();
 }
 
-/** The τ of a configuration by its name in a model, `<site>.tau`. */
-export function tausOf(config: TokenFormerConfig): Map<string, number> {
-  return new Map(sitesOf(config).map(({ path, tau }) => [`${path}.tau`, tau]));
-}
-
 /** The configuration with the sites' numbers of tokens and τ. */
-export function withSites<Config extends TokenFormerConfig>(config: Config, sites: readonly Site[]): Config {
+export function withTokenFormerSites<Config extends TokenFormerConfig>(config: Config, sites: readonly Site[]): Config {
   const collect = (pick: (site: Site) => number) => {
     const of = (kind: SiteKind) => compact(sites.filter((site) => site.kind === kind).map(pick));
     return {

@@ -16,10 +16,12 @@ import {
   tokenTable,
 } from "../nn/index.ts";
 import { add, matmul, type Tensor } from "../tensor/index.ts";
+import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
 import { embeddingSetup, siteSetup } from "./parametrisation.ts";
-import { sitesOf } from "./sites.ts";
+import type { ModelRecord } from "./record.ts";
+import { sitesOf, withTokenFormerSites } from "./sites.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const tokenformer =
@@ -66,4 +68,25 @@ function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): T
   if (site === undefined) throw new Error(`internal: there is no site for ${scope.path("tau")}`);
   const { keys, values } = siteSetup(config, site.kind, site.tokens);
   return pattention(scope, x, { width, activation, keys, values, learnedTau: learnedTau ? site.tau : undefined });
+}
+
+export const tokenformerRecord: ModelRecord<TokenFormerConfig> = {
+  forward: tokenformer,
+  sites: {
+    of: sitesOf,
+    with: withTokenFormerSites,
+    tau: ({ activation, learnedTau }) => (activation === "softmax" ? "none" : learnedTau ? "learned" : "given"),
+    learningTau: (config) => ({ ...config, learnedTau: true }),
+  },
+  costs: {
+    flops: (config, time, counts) => blockFlops(config, time, counts()),
+    parameters: (config) => embeddingParameters(config) + 2 * config.width * parameterTokens(config),
+    activations: (config) => blockActivations(config, parameterTokens(config)),
+  },
+  cached: () => true,
+};
+
+/** Parameter tokens of all sites. */
+function parameterTokens(config: TokenFormerConfig): number {
+  return sitesOf(config).reduce((sum, { tokens }) => sum + tokens, 0);
 }

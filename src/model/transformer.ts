@@ -7,9 +7,11 @@
 
 import { causalAttention, dropout, layerNorm, linear, type Model, type Scope, tokenTable } from "../nn/index.ts";
 import { add, gelu, matmul, relu, type Tensor } from "../tensor/index.ts";
+import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
 import { type Complete, rotaryChannels, type TransformerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
 import { embeddingSetup, weightSetup } from "./parametrisation.ts";
+import { type ModelRecord, noSites } from "./record.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const transformer =
@@ -52,3 +54,14 @@ function feedForward(scope: Scope, x: Tensor, config: TransformerConfig): Tensor
     rate,
   );
 }
+
+export const transformerRecord: ModelRecord<TransformerConfig> = {
+  forward: transformer,
+  sites: noSites(),
+  costs: {
+    flops: (config, time, counts) => blockFlops(config, time, counts()),
+    parameters: (config) => embeddingParameters(config) + 12 * config.layers * config.width ** 2,
+    activations: (config) => blockActivations(config, 4 * config.width * config.layers),
+  },
+  cached: () => true,
+};

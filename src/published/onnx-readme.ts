@@ -1,8 +1,16 @@
 /** What stands beside an exported ONNX model: how to run it. */
 
 import type { Complete } from "../model/index.ts";
+import { at, inputName, printDimension, type Tensor } from "../tensor/index.ts";
 
-export function onnxReadme(config: Complete, files: { readonly model: string; readonly weights: string }): string {
+/**
+ * @param past the inputs [B, heads, S, channels] for earlier keys and values, those of the first layer first
+ */
+export function onnxReadme(
+  config: Complete,
+  past: readonly Tensor[],
+  files: { readonly model: string; readonly weights: string },
+): string {
   const { vocabulary, context } = config;
   const head = `# A ${config.type} as an ONNX model
 
@@ -16,14 +24,17 @@ follows each. ${context} tokens is the longest sequence it was trained on${posit
 | output | type | shape |
 | ------ | ---- | ----- |
 | \`logits\` | float32 | [B, T, ${vocabulary}] |`;
-  if (config.type === "bigram") return `${head}\n${outputs}\n\nB sequences of T tokens each.\n`;
-  const { heads, layers, width } = config;
-  const [first, last] = [0, layers - 1];
+  const [first] = past;
+  if (first === undefined) return `${head}\n${outputs}\n\nB sequences of T tokens each.\n`;
+  const [heads, channels] = [at(first.shape, 1), at(first.shape, 3)].map(printDimension);
   const names = (kind: string) =>
-    ["keys", "values"].map((name) => `\`${kind}.${first}.${name}\` … \`${kind}.${last}.${name}\``);
+    [0, 1].map((part) => {
+      const named = (tensor: Tensor | undefined) => tensor && `\`${inputName(tensor).replace("past", kind)}\``;
+      return `${named(past[part])} … ${named(past.at(part - 2))}`;
+    });
   const rows = (kind: string, time: string) =>
     names(kind)
-      .map((name) => `\n| ${name} | float32 | [B, ${heads}, ${time}, ${width / heads}] |`)
+      .map((name) => `\n| ${name} | float32 | [B, ${heads}, ${time}, ${channels}] |`)
       .join("");
   return `${head}${rows("past", "S")}
 ${outputs}${rows("present", "S + T")}
@@ -34,7 +45,7 @@ the \`present\` of one run is the \`past\` of the next, and T is 1.
 \`\`\`python
 import numpy as np, onnxruntime
 session = onnxruntime.InferenceSession("${files.model}")
-state = {i.name: np.zeros((1, ${heads}, 0, ${width / heads}), np.float32) for i in session.get_inputs() if i.name != "tokens"}
+state = {i.name: np.zeros((1, ${heads}, 0, ${channels}), np.float32) for i in session.get_inputs() if i.name != "tokens"}
 tokens = np.array([[1, 2, 3]], np.int32)  # the prompt
 for _ in range(20):
     logits, *present = session.run(None, {"tokens": tokens, **state})
@@ -47,5 +58,5 @@ for _ in range(20):
 }
 
 function positionsOf(config: Complete): string {
-  return config.type !== "bigram" && config.positions === "learned" ? ", and the longest it can take" : "";
+  return "positions" in config && config.positions === "learned" ? ", and the longest it can take" : "";
 }

@@ -3,9 +3,17 @@
 import { openCheckpoint } from "../checkpoint/index.ts";
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { writeFileAtomic, writeNewFiles } from "../formats/index.ts";
-import { type Complete, givenOf, modelOf, parametersOf, traceWithPresent } from "../model/index.ts";
+import {
+  type Complete,
+  givenOf,
+  isCached,
+  modelOf,
+  parametersOf,
+  traceModel,
+  traceWithPresent,
+} from "../model/index.ts";
 import { required } from "../required.ts";
-import { type ExternalConstant, emitWith, type FrozenInput, graph } from "../tensor/index.ts";
+import { type ExternalConstant, emitWith, type FrozenInput, graph, inputName, type Tensor } from "../tensor/index.ts";
 import { tokenizerFile } from "./export.ts";
 import { onnxReadme } from "./onnx-readme.ts";
 
@@ -33,12 +41,13 @@ export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<reado
   try {
     const { state, tokenizer } = checkpoint.summary;
     const { config } = state;
-    const { model, weights } = onnxModel(config);
+    const { model, weights, past } = onnxModel(config);
     const stored = await checkpoint.openParameters();
     const files = {
       [MODEL]: (path: string) => writeFileAtomic(path, model),
       [WEIGHTS]: (path: string) => writeFileAtomic(path, bytesOf(weights, stored, givenOf(config))),
-      "README.md": (path: string) => writeFileAtomic(path, onnxReadme(config, { model: MODEL, weights: WEIGHTS })),
+      "README.md": (path: string) =>
+        writeFileAtomic(path, onnxReadme(config, past, { model: MODEL, weights: WEIGHTS })),
       ...tokenizerFile(tokenizer),
     };
     return await writeNewFiles(to, files);
@@ -53,14 +62,22 @@ interface PlacedConstant {
   readonly offset: number;
 }
 
-/** The bytes of the model, and its constants in the order of the file. */
-function onnxModel(config: Complete): { readonly model: Uint8Array; readonly weights: readonly PlacedConstant[] } {
+interface OnnxModel {
+  readonly model: Uint8Array;
+  /** Its constants in the order of the file. */
+  readonly weights: readonly PlacedConstant[];
+  /** The inputs for earlier keys and values, in order; none for a model without a cache. */
+  readonly past: readonly Tensor[];
+}
+
+function onnxModel(config: Complete): OnnxModel {
   const scalars = [...givenOf(config).keys()].map((name) => [name, { shape: [] }] as const);
   const inputs = parametersOf(config).map(({ name, size }) => [name, { shape: size }] as const);
   const weights: PlacedConstant[] = [];
   let end = 0;
   // ONNX Runtime fuses the operators again where it can.
-  const { model } = emitWith(graph("tokenformer", traceWithPresent(modelOf(config))), {
+  const traced = graph("tokenformer", tracedOutputs(config));
+  const { model } = emitWith(traced, {
     target: "portable",
     frozen: new Map<string, FrozenInput>([...inputs, ...scalars]),
     place: (constant, bytes) => {
@@ -70,7 +87,13 @@ function onnxModel(config: Complete): { readonly model: Uint8Array; readonly wei
       return { location: WEIGHTS, offset };
     },
   });
-  return { model, weights };
+  return { model, weights, past: traced.inputs.filter((tensor) => inputName(tensor).startsWith("past.")) };
+}
+
+/** What the model gives: the logits, and where a cache serves the keys and values of all tokens so far. */
+function tracedOutputs(config: Complete): Readonly<Record<string, Tensor>> {
+  if (isCached(config)) return traceWithPresent(modelOf(config));
+  return { logits: traceModel(modelOf(config), { training: false }).logits };
 }
 
 async function* bytesOf(

@@ -15,5 +15,6 @@ export { lowerings, type Target, targets } from "./lowering.ts";
 export { emitOnnx, emitWith } from "./onnx.ts";
 export * as onnxFormat from "./onnx-format/index.ts";
 export * from "./operators/index.ts";
+export { type Product, productFlops, productSize, productsAmong } from "./product-shapes.ts";
 export { at, concreteShape, type DataType, elements, printType, type Shape, type TensorType } from "./shape.ts";
 export { type Precision, precisions, type Tensor } from "./tensor.ts";

@@ -3,7 +3,15 @@
 import { type Checkpoint, withState } from "../checkpoint/portable.ts";
 import { type GrowthReport, growthPlansOf } from "../configuration/index.ts";
 import { freeQuietly } from "../freeing.ts";
-import { checkPlans, type GrowthPlan, grow, isWidthPlan, type ModelState, tauOf } from "../growth/index.ts";
+import {
+  checkPlans,
+  type GrowthPlan,
+  grow,
+  growthSummary,
+  isTokenPlan,
+  type ModelState,
+  tauOf,
+} from "../growth/index.ts";
 import { Inference, type TokenBatch, uploadArrays } from "../inference/index.ts";
 import {
   type Complete,
@@ -11,7 +19,6 @@ import {
   givenOf,
   modelOf,
   sameProgram,
-  sites,
   trainingFlopsPerToken,
 } from "../model/index.ts";
 import { type GrowthNow, scheduledNow } from "./growth-now.ts";
@@ -100,8 +107,8 @@ export async function growthReport(
     ...costs(before, after),
     ...difference(logits.data, grown.data),
     init: plan.init,
-    ...(!isWidthPlan(plan) && before.type === "tokenformer" && { tau: tauOf(plan, before) }),
-    summary: summarise(before, after),
+    ...(isTokenPlan(plan) && { tau: tauOf(plan, before) }),
+    summary: growthSummary(before, after, plan),
   };
 }
 
@@ -125,26 +132,4 @@ function difference(before: ArrayLike<number | bigint>, after: ArrayLike<number 
     logitScale = Math.max(logitScale, Math.abs(old));
   }
   return { maxLogitDifference, logitScale };
-}
-
-/** For example "query 128 → 160, feedForward 512 → 640 tokens", or "width 64 → 96, 4 → 6 heads". */
-function summarise(before: Complete, after: Complete): string {
-  if (before.type === "transformer" && after.type === "transformer") {
-    return `width ${before.width} → ${after.width}, ${before.heads} → ${after.heads} heads`;
-  }
-  const old = sites(before);
-  const changes = sites(after).flatMap((site, index) => {
-    const tokens = old[index]?.tokens ?? 0;
-    return tokens === site.tokens ? [] : [{ ...site, change: `${tokens} → ${site.tokens}` }];
-  });
-  const byChange = new Map<string, typeof changes>();
-  for (const site of changes) {
-    const key = `${site.kind} ${site.change}`;
-    byChange.set(key, [...(byChange.get(key) ?? []), site]);
-  }
-  const layers = old.at(-1)?.layer ?? 0;
-  const parts = [...byChange].map(([change, where]) =>
-    where.length === layers + 1 ? change : `${change} in layer ${where.map(({ layer }) => layer).join(", ")}`,
-  );
-  return `${parts.join(", ")} tokens`;
 }

@@ -3,7 +3,7 @@
 import { type Config, growthPlansOf, microBatchOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { type GrowthPlan, grownConfig } from "../growth/index.ts";
-import { type ModelConfig, siteKinds, type TokenFormerConfig } from "../model/index.ts";
+import { leastActivations, leastParameters, type ModelConfig } from "../model/index.ts";
 
 /** What training may take. */
 export interface MemoryBudget {
@@ -92,30 +92,4 @@ function scaled(number: number): string {
   const prefixes = ["", "k", "M", "G", "T"];
   const power = Math.min(prefixes.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, number)) / 3)));
   return `${Number((number / 1000 ** power).toPrecision(3))} ${prefixes[power]}`;
-}
-
-/** Matrices alone, by formula: tracing a model to count takes memory of its own. */
-function leastParameters(model: ModelConfig): number {
-  const vocabulary = model.vocabulary ?? 1;
-  if (model.type === "bigram") return vocabulary ** 2;
-  const embeddings = vocabulary * model.width * (model.tied ? 1 : 2);
-  if (model.type === "transformer") return embeddings + 12 * model.layers * model.width ** 2;
-  return embeddings + 2 * model.width * parameterTokens(model);
-}
-
-/** Numbers that a pass keeps for each of its tokens: logits with their gradients, the scores of sites and of earlier tokens. */
-function leastActivations(model: ModelConfig): number {
-  const logits = 2 * (model.vocabulary ?? 1);
-  if (model.type === "bigram") return logits;
-  const attention = (model.layers * model.heads * model.context) / 2;
-  const channels = 6 * model.layers * model.width;
-  const units = model.type === "transformer" ? 4 * model.width * model.layers : parameterTokens(model);
-  return logits + attention + channels + 2 * units;
-}
-
-/** Parameter tokens of all sites. */
-function parameterTokens({ tokens, layers }: TokenFormerConfig): number {
-  return siteKinds
-    .map((kind) => tokens[kind])
-    .reduce<number>((sum, of) => sum + (typeof of === "number" ? of * layers : of.reduce((a, b) => a + b, 0)), 0);
 }

@@ -6,7 +6,7 @@ import { checkVocabulary, completed } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
-import { type Complete, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
+import { type Complete, isOwn, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
 import { type Corpus, closeCorpus, type Tokenizer } from "../text/portable.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
@@ -53,7 +53,7 @@ export async function newStart(config: Config, { corpus: given, memory }: RunInp
     return model;
   });
   // τ is written down from the beginning, so that it stays what it was when the number of tokens changes.
-  const model = chosen.type === "tokenformer" ? withSites(chosen, sites(chosen)) : chosen;
+  const model = withSites(chosen, sites(chosen));
   const state: ModelState = {
     ...initialState(modelOf(model), config.training.seed, sizesOf(model)),
     config: model,
@@ -159,7 +159,9 @@ function sameModel(model: Complete, wanted: ModelConfig, where: string): Complet
 }
 
 function withDropout(model: Complete, wanted: ModelConfig): Complete {
-  return model.type === "bigram" || wanted.type === "bigram" ? model : { ...model, dropout: wanted.dropout };
+  if (isOwn(model)) return "dropout" in model && isOwn(wanted) ? { ...model, dropout: wanted["dropout"] } : model;
+  if (model.type === "bigram" || wanted.type === "bigram" || isOwn(wanted)) return model;
+  return { ...model, dropout: wanted.dropout };
 }
 
 /** The weights as those of a model that has not been trained. Ramps of τ go on. */

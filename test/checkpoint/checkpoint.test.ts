@@ -206,7 +206,7 @@ describe("damage is told in a line", () => {
       `"UserError: <folder>/run/config.json: formatVersion: Invalid input: expected 1; correct the file"`,
     );
     expect(await replaced('"width": 12', '"width": 13')).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/config.json: model.heads: width 13 is not divisible by 2 heads; use a multiple of 2 as width, or 1 head; correct the file"`,
+      `"UserError: <folder>/run/config.json: model.heads: width 13 is not divisible by 2 heads; use a multiple of 2 as width, or 1 head"`,
     );
     expect(await replaced('"layers": 2', '"layers": 3')).toMatchInlineSnapshot(
       `"UserError: <folder>/run/model.safetensors: the tensor "blocks.2.attention.query.keys" is missing, expected float32 [5, 12]"`,

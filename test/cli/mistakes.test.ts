@@ -141,7 +141,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "an unknown type of model",
     set("model.type=gpt"),
-    `the configuration: model.type: expected one of bigram, transformer and tokenformer; correct it, or ${examples}`,
+    `the configuration: model.type: expected one of bigram, transformer and tokenformer, or a name of your own such as "mine:mixer"; correct it, or ${examples}`,
   ],
   [
     "an unknown preset",

@@ -45,6 +45,7 @@ describe("grow refuses", () => {
     ["a model without parameter tokens", {}, transformer],
     ["a bigram model", {}, { type: "bigram", vocabulary: 13, context: 5 }],
     ["a layer that there is not", { layers: [0, 2] }],
+    ["a site that there is not", { add: { key: 3, mlp: 4 } }],
     ["x1", { add: { key: "x1" } }],
     ["x0, which would shrink", { add: { feedForward: "x0" } }],
     ["a split that is no whole multiple", { init: "split", add: { feedForward: 4 } }],
@@ -89,7 +90,6 @@ describe("a plan", () => {
 
   it.each([
     ["names no site", { add: {} }],
-    ["names an unknown site", { add: { mlp: 4 } }],
     ["adds nothing", { add: { key: 0 } }],
     ["adds part of a token", { add: { key: 1.5 } }],
     ["multiplies by a part", { add: { key: "x1.5" } }],

@@ -1,7 +1,7 @@
 /** The tables of initial distributions and rates in the doc comment of `parametrisation.ts`. */
 
 import { describe, expect, it } from "vitest";
-import { type Complete, modelOf, parametersOf, sizesOf } from "../../src/model/index.ts";
+import { type Complete, hasBlocks, modelOf, parametersOf, sizesOf } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
 import { initialState } from "../../src/training/portable.ts";
 import { tinyTokenFormer } from "../support/models.ts";
@@ -48,7 +48,7 @@ const draw = (config: Complete, seed: number) => initialState(modelOf(config), s
 function expected(config: Complete, name: string): number | "zeros" | "ones" {
   if (name.endsWith(".scale")) return "ones";
   if (name.endsWith(".bias")) return "zeros";
-  if (config.type === "bigram") return 1;
+  if (!hasBlocks(config)) return 1;
   if (config.parametrisation === "balanced") return balancedDeviation(config.type, name);
   // 2 / (layers √D) = 2 / (3 · 8)
   return name.endsWith(".values") ? 1 / 12 : 0.02;

@@ -1,6 +1,6 @@
 /** The models once more, in plain float64: for one sequence, tokens → logits [T, V]. */
 
-import type { Complete, TokenFormerConfig, TransformerConfig } from "../../src/model/index.ts";
+import { type Complete, isOwn, type TokenFormerConfig, type TransformerConfig } from "../../src/model/index.ts";
 import * as reference from "../support/reference.ts";
 import { at } from "../support/values.ts";
 
@@ -24,6 +24,7 @@ export function referenceLogits(config: Complete, tables: Tables, tokens: refere
     if (table === undefined) throw new Error(`no parameter ${name}`);
     return reference.matrix(table);
   };
+  if (isOwn(config)) throw new Error("there is no reference of a model of one's own");
   switch (config.type) {
     case "bigram":
       return tokens.map((token) => reference.item(named("embedding.tokens"), token));

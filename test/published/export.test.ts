@@ -4,7 +4,7 @@ import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { configSchema } from "../../src/configuration/index.ts";
 import { openWeights } from "../../src/formats/index.ts";
 import { grow, growthPlanSchema, type ModelState } from "../../src/growth/index.ts";
-import { type Complete, countParameters, type TokenFormerConfig } from "../../src/model/index.ts";
+import { type Complete, countParameters, hasBlocks, type TokenFormerConfig } from "../../src/model/index.ts";
 import { type ExportOptions, exportCheckpoint, importCheckpoint } from "../../src/published/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
@@ -75,7 +75,7 @@ it.each([
   expect(new Map(state.parameters)).toEqual(before.parameters);
   const weights = await openWeights(`${from}-published`);
   const published = [...before.parameters.keys()].map((name) =>
-    nameOf(name, before.config.type === "bigram" ? 0 : before.config.layers),
+    nameOf(name, hasBlocks(before.config) ? before.config.layers : 0),
   );
   expect(new Set(weights.entries.keys())).toEqual(new Set(published));
   await weights.close();

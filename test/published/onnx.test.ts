@@ -6,7 +6,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
 import { saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { configSchema } from "../../src/configuration/index.ts";
-import type { Complete } from "../../src/model/index.ts";
+import { type Complete, hasBlocks } from "../../src/model/index.ts";
 import { exportOnnx } from "../../src/published/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
@@ -72,7 +72,7 @@ it.each(configs)("%s: a prompt, then tokens one by one, give the logits of the w
   const session = await InferenceSession.create(join(to, "model.onnx"), { intraOpNumThreads: 1, logSeverityLevel: 4 });
   const readme = await readFile(join(to, "README.md"), "utf8");
   for (const kind of ["past", "present"]) expect(readme.includes(`\`${kind}.0.keys\``)).toBe(config.type !== "bigram");
-  const { heads, width } = config.type === "bigram" ? { heads: 1, width: 1 } : config;
+  const { heads, width } = hasBlocks(config) ? config : { heads: 1, width: 1 };
   const earlier = session.inputNames.filter((input) => input !== "tokens");
   let past = new Map<string, Tensor>(
     earlier.map((input) => [input, new Tensor("float32", [], [2, heads, 0, width / heads])] as const),

@@ -28,7 +28,9 @@ export function checkJson<Value>(value: unknown, file: string, schema: ZodType<V
   const others = result.error.issues.length - 1;
   const more = others > 0 ? ` (and ${others} more)` : "";
   const reason = (first?.message ?? "invalid").replaceAll("\n", " ");
-  throw new UserError(`${file}: ${place}: ${reason}${more}; correct the file`);
+  // A reason may say itself how to mend it.
+  const remedy = reason.includes("; ") ? "" : "; correct the file";
+  throw new UserError(`${file}: ${place}: ${reason}${more}${remedy}`);
 }
 
 /** JSON indented by two spaces, with a newline at the end. Numbers that JSON lacks (NaN, infinities) become null. */

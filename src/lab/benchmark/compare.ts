@@ -3,7 +3,8 @@
 import { median } from "../../median.ts";
 import type { DeviceKind } from "../../runtime/index.ts";
 import type { Precision } from "../../tensor/index.ts";
-import { productFlops, productsOf } from "./products.ts";
+import { productFlops } from "../../tensor/index.ts";
+import { productsOf } from "./products.ts";
 import { ownArguments, peerSide, type Side, type Steps } from "./sides.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import { stepFlops, tokensOfStep, type Work } from "./work.ts";

@@ -1,7 +1,8 @@
 /** The machine's limit: how fast large matrix products of the shapes of a training step are, by themselves. */
 
 import { type DeviceKind, openDevice } from "../../runtime/index.ts";
-import { type CountedProduct, compileProducts, distinctProducts, productFlops } from "./products.ts";
+import { productFlops } from "../../tensor/index.ts";
+import { type CountedProduct, compileProducts, distinctProducts } from "./products.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import type { Work } from "./work.ts";
 

@@ -6,11 +6,13 @@ import { Random } from "../../random.ts";
 import type { Device, DeviceTensor, Program } from "../../runtime/portable.ts";
 import {
   concat,
-  concreteShape,
   graph,
   input,
   matmul,
   type Precision,
+  type Product,
+  productFlops,
+  productsAmong,
   reshape,
   slice,
   type Tensor,
@@ -18,32 +20,11 @@ import {
 import { gradientsOf } from "../../training/portable.ts";
 import type { Work } from "./work.ts";
 
-/** op(a) · op(b) over the last two axes, where op may swap them; leading axes are broadcast. */
-export interface Product {
-  readonly a: readonly number[];
-  readonly b: readonly number[];
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-}
-
 /** Every product of a step, in order: those of the forward pass, and two for each in the backward pass. */
 export function productsOf({ config, batch }: Work): Product[] {
   const sizes = new Map([...sizesOf(config), ["B", batch], ["T", config.context]] as const);
   const { nodes } = gradientsOf(modelOf(config), config.context).graph;
-  return nodes
-    .filter(({ operator }) => operator.name === "matmul")
-    .map(({ inputs, attributes }) => {
-      const [a = [], b = []] = inputs.map(({ shape }) => concreteShape(shape, sizes));
-      return { a, b, transposeA: attributes["transposeA"] === true, transposeB: attributes["transposeB"] === true };
-    });
-}
-
-/** A multiplication and an addition counted as two. */
-export function productFlops({ a, b, transposeA, transposeB }: Product): number {
-  const [rows = 0, inner = 0] = transposeA ? a.slice(-2).toReversed() : a.slice(-2);
-  const columns = b.at(transposeB ? -2 : -1) ?? 0;
-  const leading = [a, b].map((shape) => elementCount(shape.slice(0, -2)));
-  return 2 * rows * inner * columns * Math.max(...leading);
+  return productsAmong(nodes, sizes);
 }
 
 /** Products of one shape, and how many there are. */

@@ -5,11 +5,13 @@ import {
   type Config,
   configSchema,
   countParameters,
+  hasBlocks,
   learningRateAt,
-  type ModelConfig,
   modelSchema,
   scheduleOf,
   sites,
+  type TokenFormerConfig,
+  type TransformerConfig,
   trainingFlopsPerToken,
   UserError,
 } from "tokenformer/browser";
@@ -115,7 +117,7 @@ export function choicesOf(name: string, { model, training }: Config): Omit<Choic
   const { batch, learningRate, seed } = training;
   const common = { name, batch, learningRate, seed, context: model.context };
   const tokens = (kind: "query" | "feedForward") => sites(model).find((site) => site.kind === kind)?.tokens ?? 0;
-  const blocks = model.type === "bigram" ? { layers: 0, heads: 0, width: 0 } : blocksOf(model);
+  const blocks = hasBlocks(model) ? blocksOf(model) : { layers: 0, heads: 0, width: 0 };
   return {
     ...common,
     ...blocks,
@@ -125,7 +127,7 @@ export function choicesOf(name: string, { model, training }: Config): Omit<Choic
   };
 }
 
-function blocksOf({ layers, heads, width }: Exclude<ModelConfig, { type: "bigram" }>) {
+function blocksOf({ layers, heads, width }: TransformerConfig | TokenFormerConfig) {
   return { layers, heads, width };
 }
 
@@ -154,7 +156,7 @@ export function equalTransformer(config: Config & { readonly model: Complete }):
 }
 
 function withHeads({ model }: { readonly model: Complete }, heads: number): Complete {
-  if (model.type === "bigram") throw new UserError("a bigram has no width to compare; choose a TokenFormer");
+  if (!hasBlocks(model)) throw new UserError(`a ${model.type} has no width to compare; choose a TokenFormer`);
   const { context, layers, vocabulary, width, heads: were } = model;
   const blocks = {
     context,

@@ -6,7 +6,7 @@ import {
   messageOf,
   type SiteKind,
   siteKinds,
-  sites,
+  sitesOf,
   type TokenPlan,
   tokenPlanSchema,
   withSites,
@@ -58,7 +58,7 @@ export function previewOf(model: Complete, request: GrowthRequest, batch: number
 /** The sizes of the grown model. */
 function grown(model: Complete, { add, layers }: GrowthRequest): Complete {
   if (model.type !== "tokenformer") return model;
-  const larger = sites(model).map((site) =>
+  const larger = sitesOf(model).map((site) =>
     layers === undefined || layers.length === 0 || layers.includes(site.layer)
       ? { ...site, tokens: site.tokens + (add[site.kind] ?? 0) }
       : site,

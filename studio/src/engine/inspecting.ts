@@ -3,6 +3,7 @@
 import {
   type Complete,
   type HostArray,
+  hasBlocks,
   type Inference,
   type ModelState,
   StreamDecoder,
@@ -45,7 +46,7 @@ export class InspectedText {
     const shape = [1, ids.length] as const;
     const logits = await inference.logits(ids, shape);
     const sites = siteViews(model, lineage);
-    const layers = model.type === "bigram" ? 0 : model.layers;
+    const { layers, heads } = hasBlocks(model) ? model : { layers: 0, heads: 0 };
     const paths = [
       ...sites.map(({ path }) => `${path}.weights`),
       ...Array.from({ length: layers }, (_, layer) => attentionPath(layer)),
@@ -62,7 +63,7 @@ export class InspectedText {
       tokens: inspected.map(({ text }) => text),
       next: inspected.map(({ next }) => next),
       layers,
-      heads: model.type === "bigram" ? 0 : model.heads,
+      heads,
       sites,
     };
     return new InspectedText(inspection, records);

@@ -1,11 +1,12 @@
 /** The sites of a model, with the generations of their tokens. */
 
-import { type Complete, type ModelState, sites } from "tokenformer/browser";
+import { type Complete, type ModelState, sitesOf } from "tokenformer/browser";
 import type { SiteView } from "./api.ts";
 
 /** The sites, layer by layer; none for a model without parameter tokens. */
 export function siteViews(model: Complete, lineage: ModelState["lineage"]): SiteView[] {
-  return sites(model).map((site) => ({
+  if (model.type !== "tokenformer") return [];
+  return sitesOf(model).map((site) => ({
     ...site,
     generations: (lineage.get(site.path) ?? []).map(({ tokens, born, init }) => ({ tokens, born, init })),
   }));

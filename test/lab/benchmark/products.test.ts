@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { compileProducts, distinctProducts, productFlops, productsOf } from "../../../src/lab/benchmark/products.ts";
+import { compileProducts, distinctProducts, productsOf } from "../../../src/lab/benchmark/products.ts";
 import { stepFlops, workOf } from "../../../src/lab/benchmark/work.ts";
+import { productFlops } from "../../../src/tensor/index.ts";
 import { useDevice } from "../../support/device.ts";
 
 const device = useDevice();

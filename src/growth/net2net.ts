@@ -12,12 +12,13 @@
  */
 
 import { UserError } from "../errors.ts";
-import { type Complete, type TransformerConfig, weightSetup } from "../model/index.ts";
-import { Random } from "../random.ts";
+import { type ModelConfig, type TransformerConfig, weightSetup } from "../model/index.ts";
+import { optionsWithDefaults, parsedOptions } from "../options.ts";
+import type { Random } from "../random.ts";
 import { required } from "../required.ts";
 import { copiesOf, type Line, relined, repeated } from "./lines.ts";
-import type { WidthPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, padded } from "./state.ts";
+import type { Generation, HostArray, ModelState } from "./state.ts";
+import type { AnyModelStrategy, ModelGrowth } from "./strategy.ts";
 
 /** The path in a state's lineage of the generations of channels. */
 const CHANNELS = "width";
@@ -61,46 +62,50 @@ const axesByName: Readonly<Record<string, readonly Axis[]>> = {
   "output.bias": ["same"],
 };
 
-/**
- * The wider state. Draws depend on `seed`, the step, the width and the names of parameters alone.
- * @param config that of the state
- * @throws UserError if the width is no larger, or no multiple of the channels of a head
- */
-export function widen(
-  state: ModelState,
-  config: Complete<TransformerConfig>,
-  plan: WidthPlan,
-  seed: number,
-): ModelState {
-  const grown = withWidth(config, plan);
-  const randomOf = (name: string) => Random.from("widening", seed, state.step, config.width, name);
-  const layers = Array.from({ length: config.layers }, (_, layer) =>
-    linesOf(config, grown, randomOf(`layer ${layer}`)),
-  );
-  const parameters = new Map<string, HostArray>();
-  for (const [name, array] of state.parameters) {
-    const random = randomOf(name);
-    const lines = required(new Map(layers.entries()), layerOf(name));
-    const wider = axesOf(name).reduce(
-      (current, axis, index) => (axis === "same" ? current : relined(current, index, lines[axis], random)),
-      array,
-    );
-    parameters.set(name, wider);
-  }
-  const wider = (moments: ReadonlyMap<string, HostArray>) =>
-    new Map([...moments].map(([name, moment]) => [name, padded(moment, required(parameters, name).shape)]));
-  const { moments } = state;
-  return {
-    ...state,
-    config: grown,
-    parameters,
-    lineage: new Map(state.lineage).set(CHANNELS, channelGenerations(state, config, plan)),
-    moments: moments && { first: wider(moments.first), second: wider(moments.second) },
-  };
+/** What is told to it: the new width. */
+const options = optionsWithDefaults({ width: 0 });
+
+/** Widening as a strategy, whose one option is the new width. */
+export const net2net: AnyModelStrategy = {
+  kind: "model",
+  name: "net2net",
+  preserves: true,
+  config: (model, given) => withWidth(widenable(model), parsedOptions(options, given, "growth plan").width),
+  parameters: wideParameters,
+  // Zeros for what is new.
+  moments: undefined,
+  summary: (before, after) =>
+    `width ${widenable(before).width} → ${widenable(after).width}, ${widenable(before).heads} → ${widenable(after).heads} heads`,
+  lineage: (state, before, after) =>
+    new Map(state.lineage).set(CHANNELS, channelGenerations(state, widenable(before).width, widenable(after).width)),
+};
+
+function widenable(config: ModelConfig): TransformerConfig {
+  if (config.type === "transformer") return config;
+  throw new UserError(`growth plan: net2net widens a transformer, and this is a ${config.type}`);
 }
 
-/** The configuration of the wider model. Throws a `UserError` as `widen` does. */
-export function withWidth<Config extends TransformerConfig>(config: Config, { width }: WidthPlan): Config {
+/** The parameters of the wider model. Draws depend on the names of parameters, and on what `random` has from its caller, alone. */
+function wideParameters({ before, after, parameters, random }: ModelGrowth): Map<string, HostArray> {
+  const [old, grown] = [widenable(before), widenable(after)];
+  const layers = Array.from({ length: old.layers }, (_, layer) => linesOf(old, grown, random(`layer ${layer}`)));
+  const wider = new Map<string, HostArray>();
+  for (const [name, array] of parameters) {
+    const lines = required(new Map(layers.entries()), layerOf(name));
+    const own = random(name);
+    wider.set(
+      name,
+      axesOf(name).reduce(
+        (current, axis, index) => (axis === "same" ? current : relined(current, index, lines[axis], own)),
+        array,
+      ),
+    );
+  }
+  return wider;
+}
+
+/** The configuration of the wider model. Throws a `UserError` if the width is no larger, or no multiple of a head's channels. */
+function withWidth<Config extends TransformerConfig>(config: Config, width: number): Config {
   const channels = config.width / config.heads;
   if (width <= config.width) {
     throw new UserError(`growth plan: width ${width} is not above the model's ${config.width}; growing cannot shrink`);
@@ -153,8 +158,7 @@ function layerOf(name: string): number {
 }
 
 /** All channels count the same updates: a row of a weight is no token of its own. */
-function channelGenerations({ lineage, step, updates }: ModelState, config: TransformerConfig, plan: WidthPlan) {
-  const first: Generation = { tokens: config.width, born: 0, init: "initial", updates, frozenUntil: 0 };
-  const born: Generation = { ...first, tokens: plan.width - config.width, born: step, init: plan.init };
-  return [...(lineage.get(CHANNELS) ?? [first]), born];
+function channelGenerations({ lineage, step, updates }: ModelState, before: number, after: number): Generation[] {
+  const first: Generation = { tokens: before, born: 0, init: "initial", updates, frozenUntil: 0 };
+  return [...(lineage.get(CHANNELS) ?? [first]), { ...first, tokens: after - before, born: step, init: "net2net" }];
 }

@@ -1,0 +1,75 @@
+/** Modules of one's own: what defines a model or a growth strategy that a command is to know. */
+
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Command, Option } from "commander";
+import { UserError } from "../errors.ts";
+import { statIfPresent } from "../formats/index.ts";
+import { ownStrategies } from "../growth/index.ts";
+import { ownModels } from "../model/index.ts";
+
+const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
+
+/** For commands that open a run. */
+export const modelOption = () =>
+  new Option(
+    "--model <file>",
+    "a module that defines the run's model, where that is one of your own (default: a model of tokenformer's)",
+  ).argParser(collect);
+
+/** For commands that grow. */
+export const strategyOption = () =>
+  new Option("--strategy <file>", "a module that defines a growth strategy of your own, for --init").argParser(collect);
+
+interface ModuleOptions {
+  readonly model?: readonly string[];
+  readonly strategy?: readonly string[];
+}
+
+/** Imports the modules that a command names, before it does anything. Throws a `UserError` for one that defines nothing. */
+export async function importOwn(command: Command): Promise<void> {
+  const { model = [], strategy = [] } = command.opts<ModuleOptions>();
+  for (const file of model) {
+    const where = `--model ${file}`;
+    if ((await definedBy(file, where)).models === 0) throw definesNone(where, "model", "defineModel");
+  }
+  for (const file of strategy) {
+    const where = `--strategy ${file}`;
+    const { strategies } = await definedBy(file, where);
+    if (strategies === 0) throw definesNone(where, "growth strategy", "defineGrowthStrategy");
+  }
+}
+
+/** How much a module defined when it was imported, by its URL. */
+const modules = new Map<string, { readonly models: number; readonly strategies: number }>();
+
+async function definedBy(file: string, where: string) {
+  if (!(await statIfPresent(file))?.isFile()) {
+    throw new UserError(`${where}: there is no such file; name a module of JavaScript`);
+  }
+  const url = pathToFileURL(resolve(file)).href;
+  const known = modules.get(url);
+  if (known !== undefined) return known;
+  const [models, strategies] = [ownModels.names.length, ownStrategies.names.length];
+  await import(url);
+  const defined = {
+    models: ownModels.names.length - models,
+    strategies: ownStrategies.names.length - strategies,
+  };
+  modules.set(url, defined);
+  return defined;
+}
+
+const definesNone = (where: string, what: string, define: string) =>
+  new UserError(
+    `${where}: defines no ${what} of this tokenformer; call ${define} in it, imported from the tokenformer whose command this is`,
+  );
+
+/** The model to train: the one that is defined here. Throws a `UserError` where there are several. */
+export function onlyOwnModel(): string | undefined {
+  const [first, ...others] = ownModels.names;
+  if (others.length === 0) return first;
+  throw new UserError(
+    `--model: defines ${ownModels.names.join(", ")}; say which to train in a --config file, as its model.type`,
+  );
+}

@@ -1,0 +1,32 @@
+/** The strategies by name: those of the library, and those of one's own. */
+
+import { UserError } from "../errors.ts";
+import { isOwnName } from "../own-names.ts";
+import { net2net } from "./net2net.ts";
+import { type AnyModelStrategy, type AnyStrategy, type AnyTokenStrategy, ownStrategies } from "./strategy.ts";
+import { random, split, zeroKey } from "./token-strategies.ts";
+
+const builtIn: Readonly<Record<string, AnyStrategy>> = { "zero-key": zeroKey, split, random, net2net };
+
+/** Throws a `UserError` where there is none of that name. */
+export function strategyOf(name: string): AnyStrategy {
+  if (isOwnName(name)) return ownStrategies.of(name);
+  const found = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined;
+  if (found !== undefined) return found;
+  const known = Object.keys(builtIn).join(", ");
+  throw new UserError(`growth plan: there is no strategy "${name}", expected one of ${known}`);
+}
+
+/** Throws a `UserError` where there is none of that name that appends tokens. */
+export function tokenStrategyOf(name: string): AnyTokenStrategy {
+  const found = strategyOf(name);
+  if (found.kind === "tokens") return found;
+  throw new UserError(`growth plan: ${name} appends no parameter tokens; leave add out, or use another init`);
+}
+
+/** Throws a `UserError` where there is none of that name that makes a whole model larger. */
+export function modelStrategyOf(name: string): AnyModelStrategy {
+  const found = strategyOf(name);
+  if (found.kind === "model") return found;
+  throw new UserError(`growth plan: ${name} appends parameter tokens; say where with add: { feedForward: "x2" }`);
+}

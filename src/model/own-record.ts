@@ -1,0 +1,84 @@
+/** The record of every model of one's own: what its definition says, and what its graph tells where that says nothing. */
+
+import { elementCount } from "../element-count.ts";
+import { UserError } from "../errors.ts";
+import type { ParameterSpec } from "../nn/index.ts";
+import {
+  concreteShape,
+  graph,
+  printDimension,
+  printType,
+  productFlops,
+  productSize,
+  productsAmong,
+} from "../tensor/index.ts";
+import type { Complete } from "./config.ts";
+import { type OwnModelConfig, ownModels, ownSites, withOwnSites } from "./own.ts";
+import type { ModelRecord } from "./record.ts";
+import { traceModel } from "./trace.ts";
+
+export const ownRecord: ModelRecord<OwnModelConfig> = {
+  forward: (config) => ownModels.of(config.type).forward(config),
+  check: checkOwn,
+  sites: { of: ownSites, with: withOwnSites, tau: () => "given" },
+  costs: {
+    flops: (config, time) => {
+      const { flops } = ownModels.of(config.type);
+      if (flops !== undefined) return flops(config, time);
+      return productsOf(config, time).reduce((sum, product) => sum + productFlops(product), 0);
+    },
+    parameters: (config) => {
+      const sizes = sizesOf(config);
+      const size = ({ shape }: ParameterSpec) => elementCount(concreteShape(shape, sizes));
+      return traced(withVocabulary(config)).scope.parameters.reduce((sum, spec) => sum + size(spec), 0);
+    },
+    activations: (config) => {
+      const whole = withVocabulary(config);
+      const { activations } = ownModels.of(config.type);
+      if (activations !== undefined) return activations(whole);
+      const { context } = config;
+      return productsOf(whole, context).reduce((sum, product) => sum + productSize(product), 0) / context;
+    },
+  },
+  cached: ({ type }) => ownModels.of(type).cached,
+};
+
+/** The logits have a shape of their own, and the forward pass has the sites that are declared, and no others. */
+function checkOwn(config: Complete<OwnModelConfig>): void {
+  const refuse = (fault: string) => {
+    throw new UserError(`the model "${config.type}": ${fault}`);
+  };
+  const { scope, logits, tokens } = traced(config);
+  const expected = { dtype: "float32", shape: [...tokens.shape, config.vocabulary] } as const;
+  if (printType(logits) !== printType(expected)) {
+    refuse(`its forward pass gives ${printType(logits)}, expected logits ${printType(expected)}`);
+  }
+  const declared = new Set(ownSites(config).map(({ path }) => path));
+  const shapes = new Map(scope.parameters.map(({ name, shape }) => [name, shape.map(printDimension)]));
+  for (const path of declared) {
+    for (const part of ["keys", "values"]) {
+      if (shapes.get(`${path}.${part}`)?.[0] === `${path}.tokens`) continue;
+      refuse(`declares the site ${path}, at which its forward pass calls no pattention`);
+    }
+  }
+  for (const { name, shape } of scope.parameters) {
+    const open = shape.find((size) => typeof size !== "number");
+    const path = name.replace(/\.[^.]*$/, "");
+    if (open !== undefined && !declared.has(path)) {
+      refuse(`the parameter ${name} has ${printDimension(open)} rows; declare the site ${path} in its sites`);
+    }
+  }
+}
+
+const withVocabulary = (config: OwnModelConfig) => ({ ...config, vocabulary: config.vocabulary ?? 1 });
+
+const traced = (config: Complete<OwnModelConfig>) => traceModel(ownRecord.forward(config), { training: false });
+
+const sizesOf = (config: OwnModelConfig) =>
+  new Map(ownSites(config).map(({ path, tokens }) => [`${path}.tokens`, tokens] as const));
+
+/** The products of a forward pass over one sequence. */
+function productsOf(config: Complete<OwnModelConfig>, time: number) {
+  const { nodes } = graph("forward", { logits: traced(config).logits });
+  return productsAmong(nodes, new Map([...sizesOf(config), ["B", 1], ["T", time]]));
+}

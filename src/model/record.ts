@@ -1,0 +1,83 @@
+/** What the library knows of a type of model. */
+
+import type { Model } from "../nn/index.ts";
+import type { Complete, ModelConfig } from "./config.ts";
+import type { ParameterCounts } from "./counts.ts";
+import type { Site } from "./site.ts";
+
+/** Where a model's τ come from: they are given at each run, learned, or there are none. */
+export type TauRule = "given" | "learned" | "none";
+
+/** One type of model, beside the schema of its configuration. */
+export interface ModelRecord<Config extends ModelConfig> {
+  /** Its forward pass, as a function of parameters and tokens. */
+  forward(config: Complete<Config>): Model;
+  /** Throws a `UserError` where the forward pass is not what the rest of the record says. Default: it is. */
+  check?(config: Complete<Config>): void;
+  readonly sites: SiteRules<Config>;
+  readonly costs: CostRules<Config>;
+  /** Whether a token reaches later ones by `causalAttention` alone, so that a cache of keys and values serves. */
+  cached(config: Config): boolean;
+}
+
+/** The places of a model that hold parameter tokens. */
+export interface SiteRules<Config extends ModelConfig> {
+  of(config: Config): readonly Site[];
+  /** The configuration with other numbers of tokens and τ. */
+  with(config: Config, sites: readonly Site[]): Config;
+  tau(config: Config): TauRule;
+  /** The configuration of a model that learns its τ; absent where it cannot. */
+  learningTau?(config: Config): Config;
+}
+
+export interface CostRules<Config extends ModelConfig> {
+  /** Operations of a forward pass over so many tokens, a multiplication and an addition counted as two. */
+  flops(config: Complete<Config>, time: number, counts: () => ParameterCounts): number;
+  /** Parameters, at least. A vocabulary that is not known counts as one token. */
+  parameters(config: Config): number;
+  /** Numbers that a training pass keeps for each of its tokens, at least. */
+  activations(config: Config): number;
+}
+
+/** The sites of a model without any. */
+export function noSites<Config extends ModelConfig>(): SiteRules<Config> {
+  return { of: () => [], with: (config) => config, tau: () => "none" };
+}
+
+/** A record that takes any configuration, and finds out whether it is one of its own. */
+export interface AnyModelRecord {
+  forward(config: Complete): Model;
+  check(config: Complete): void;
+  sites(config: ModelConfig): readonly Site[];
+  withSites<Config extends ModelConfig>(config: Config, sites: readonly Site[]): Config;
+  tau(config: ModelConfig): TauRule;
+  /** Absent where the model cannot learn τ. */
+  readonly learningTau: (<Config extends ModelConfig>(config: Config) => Config) | undefined;
+  flops(config: Complete, time: number, counts: () => ParameterCounts): number;
+  parameters(config: ModelConfig): number;
+  activations(config: ModelConfig): number;
+  cached(config: ModelConfig): boolean;
+}
+
+export function anyRecord<Own extends ModelConfig>(
+  isOwn: (config: ModelConfig) => config is Own,
+  { forward, check, sites, costs, cached }: ModelRecord<Own>,
+): AnyModelRecord {
+  const own = <Config extends ModelConfig>(config: Config): Config & Own => {
+    if (isOwn(config)) return config;
+    throw new Error(`internal: a ${config.type} is asked of the record of another type of model`);
+  };
+  const { learningTau } = sites;
+  return {
+    forward: (config) => forward(own(config)),
+    check: (config) => check?.(own(config)),
+    sites: (config) => sites.of(own(config)),
+    withSites: (config, changed) => ({ ...config, ...sites.with(own(config), changed) }),
+    tau: (config) => sites.tau(own(config)),
+    learningTau: learningTau && ((config) => ({ ...config, ...learningTau(own(config)) })),
+    flops: (config, time, counts) => costs.flops(own(config), time, counts),
+    parameters: (config) => costs.parameters(own(config)),
+    activations: (config) => costs.activations(own(config)),
+    cached: (config) => cached(own(config)),
+  };
+}

@@ -1,0 +1,109 @@
+/** A model and growth strategies of one's own on the command line: those of the examples. */
+
+import { spawnSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { beforeAll, expect, it } from "vitest";
+import { json, useCommandLine } from "../support/command-line.ts";
+
+const { at, answer, run, start, metrics } = useCommandLine();
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const example = (name: string) => join(ROOT, "dist-examples", `${name}.js`);
+const MODEL = ["--model", example("own-model")];
+const STRATEGY = ["--strategy", example("own-strategy")];
+
+const TRAIN = Object.entries({
+  "model.context": 16,
+  "model.width": 12,
+  "model.layers": 2,
+  "model.tokens": 10,
+  "training.batch": 4,
+  "training.warmup": 0,
+  "training.schedule": "constant",
+  "training.evaluateEvery": 0,
+}).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+
+const GROWTH = ["--grow-at", "2:mixer=x2", "--grow-at", "3:init=mine:deeper;option.blocks=1"];
+
+beforeAll(async () => {
+  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+  const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", "examples/tsconfig.json"], { cwd: ROOT });
+  expect(status, String(stdout)).toBe(0);
+  const common = ["train", ...MODEL, ...STRATEGY, "--data", "text.txt", ...TRAIN, ...GROWTH];
+  await answer(...common, "--set", "training.steps=8", "--out", "whole");
+  await answer(...common, "--set", "training.steps=4", "--out", "parts");
+  await answer("train", ...MODEL, ...STRATEGY, "--resume", "--out", "parts", "--set", "training.steps=8");
+});
+
+it("trains, grows and goes on with the same updates as a run that was not interrupted", async () => {
+  const read = (name: string) => readFile(at(name, "model.safetensors"));
+  expect(await read("parts")).toEqual(await read("whole"));
+  const growths = (await metrics("whole")).flatMap(({ growth }) => (growth === undefined ? [] : [growth]));
+  expect(growths).toMatchObject([
+    { summary: "mixer 10 → 20 tokens", init: "zero-key", tau: "ramp", maxLogitDifference: 0 },
+    { summary: "layers 2 → 3", init: "mine:deeper", maxLogitDifference: 0 },
+  ]);
+});
+
+it("opens the run where the module is named, and says so where it is not", async () => {
+  // Each in a process of its own: what is defined stays defined.
+  const { code, stdout, stderr } = await start("sample", "whole").outcome;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toBe(
+    'tokenformer: whole/config.json: model.type: the model "mine:averages" is not defined here; import the module that defines it first (on the command line: --model FILE.js)\n',
+  );
+  const sample = await answer("sample", "whole", ...MODEL, "--prompt", "the whale", "--tokens", "9");
+  expect(sample).toMatch(/^the whale.{9}\n$/s);
+  expect(await answer("eval", "whole", ...MODEL)).toMatch(/validation split/);
+  expect(json(await answer("inspect", "whole", ...MODEL, "--json"))).toMatchObject({
+    config: { model: { type: "mine:averages", layers: 3 } },
+    parameters: { feedForward: 2 * 12 * (20 + 20 + 10) },
+  });
+});
+
+it("grows a run by a strategy of one's own, told its options", async () => {
+  const grow = ["grow", "whole", ...MODEL, ...STRATEGY, "--init", "mine:near-copies", "--option", "noise=0.5", "--add"];
+  const report = json(await answer(...grow, "all=x2", "--to", "grown", "--json"));
+  expect(report).toMatchObject({
+    init: "mine:near-copies",
+    summary: "mixer 20 → 40 in layer 0, 1, mixer 10 → 20 in layer 2 tokens",
+  });
+  const { code, stderr } = await run(...grow, "ffn=x2", "--to", "other");
+  expect(code).toBe(1);
+  expect(stderr).toContain('unknown site "ffn", expected one of mixer, all');
+  const without = ["grow", "whole", ...MODEL, "--init", "mine:near-copies", "--add", "all=x2", "--to", "other"];
+  expect((await start(...without).outcome).stderr).toMatch(
+    /the growth strategy "mine:near-copies" is not defined here;.*--strategy FILE\.js\)\n$/,
+  );
+  // What has been applied needs no module any more.
+  const resumed = await start("train", ...MODEL, "--resume", "--out", "grown", "--set", "training.steps=9").outcome;
+  expect(resumed.code, resumed.stderr).toBe(0);
+});
+
+it("exports to ONNX, which gives the logits of the model", async () => {
+  await answer("export", "whole", ...MODEL, "--format", "onnx", "--to", "onnx");
+  const session = await InferenceSession.create(at("onnx", "model.onnx"), { logSeverityLevel: 4 });
+  const ids = [3, 1, 4, 1, 5];
+  const { logits } = await session.run({ tokens: new Tensor("int32", Int32Array.from(ids), [1, ids.length]) });
+  await writeFile(at("ids.json"), JSON.stringify([ids]));
+  await answer("logits", "whole", ...MODEL, "--tokens", "ids.json", "--to", "logits.safetensors");
+  const bytes = await readFile(at("logits.safetensors"));
+  const header = Number(bytes.readBigUInt64LE(0));
+  const expected = new Float32Array(bytes.buffer.slice(bytes.byteOffset + 8 + header, bytes.byteOffset + bytes.length));
+  expect(logits?.data).toHaveLength(expected.length);
+  expected.forEach((value, index) => {
+    expect(Number(logits?.data[index])).toBeCloseTo(value, 4);
+  });
+});
+
+it.each([
+  ["that is not there", "nothing.js", /--model nothing\.js: there is no such file; name a module of JavaScript\n$/],
+  ["that defines no model", example("own-strategy"), /defines no model of this tokenformer; call defineModel in it/],
+])("refuses a module %s", async (_, file, message) => {
+  const { code, stderr } = await run("train", "--model", file, "--data", "text.txt");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(message);
+});
