@@ -3,7 +3,15 @@
 import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import { required } from "../required.ts";
-import { type DataType, emitWith, type Graph, inputName, type Precision, type Quantization } from "../tensor/index.ts";
+import {
+  type DataType,
+  emitWith,
+  type Graph,
+  inputName,
+  type Precision,
+  type Quantization,
+  type Target,
+} from "../tensor/index.ts";
 import { type Connection, closed } from "./connection.ts";
 import type { KernelCall } from "./kernel.ts";
 import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
@@ -36,6 +44,8 @@ export type OutputKernel = Kernel & { readonly outputs: Readonly<Record<string, 
 export interface CompileOptions {
   /** Threads of one operator on the CPU. Default: those of the device. */
   readonly threads?: number;
+  /** Whose lowerings the program is made of. Default: those of the device. */
+  readonly target?: Target;
   /** Of matrix products. Not every device has float16: see `requireHalfProducts`. Default: float32. */
   readonly products?: Precision;
   /** Outputs that arrive on the host; the others stay on the device. Default: none. */
@@ -115,6 +125,7 @@ export class Device {
       download = [],
       threads,
       products = "float32",
+      target = this.kind,
       frozen = new Map<string, DeviceTensor>(),
       quantization,
     } = options;
@@ -124,7 +135,7 @@ export class Device {
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );
-    const { model, external } = emitWith(graph, { target: this.kind, products, frozen: new Map(shapes) });
+    const { model, external } = emitWith(graph, { target, products, frozen: new Map(shapes) });
     const constants = external.map((constant) => ({ constant, buffer: required(frozen, constant.input).id }));
     const program = await this.#connection.request("compile", {
       model,

@@ -1,5 +1,11 @@
 /** Devices that run programs: what Node and browsers have in common. */
 
+export {
+  checkOperator,
+  type OperatorCheck,
+  type OperatorCheckOptions,
+  type PlainTensor,
+} from "./check-operator.ts";
 export type { Connection } from "./connection.ts";
 export {
   type CompileOptions,

@@ -1,5 +1,6 @@
 /** Symbolic tensors: trace a program, differentiate it, emit it as ONNX. */
 
+export { defineOperator, type OwnOperator } from "./define.ts";
 export {
   addDimensions,
   type Dimension,
@@ -17,4 +18,17 @@ export * as onnxFormat from "./onnx-format/index.ts";
 export * from "./operators/index.ts";
 export { type Product, productFlops, productSize, productsAmong } from "./product-shapes.ts";
 export { at, concreteShape, type DataType, elements, printType, type Shape, type TensorType } from "./shape.ts";
-export { type Precision, precisions, type Tensor } from "./tensor.ts";
+export {
+  type Arity,
+  type Attributes,
+  type Emitter,
+  type GradientContext,
+  type Inputs,
+  type NoAttributes,
+  type OnnxAttributes,
+  type Operator,
+  type OperatorLowering,
+  type Precision,
+  precisions,
+  type Tensor,
+} from "./tensor.ts";

@@ -58,7 +58,7 @@ export function emitWith(
   { target = "cpu", products = "float32", frozen: inputs = new Map(), place = inOwnFile }: EmitOptions,
 ): { readonly model: Uint8Array; readonly external: readonly ExternalConstant[] } {
   const frozen = new FrozenConstants(inputs, place);
-  const emitter = new GraphEmitter(graph, { lowering: lowerings[target], products }, frozen);
+  const emitter = new GraphEmitter(graph, { target, products }, frozen);
   const names = new Map<Tensor, string>();
   for (const node of graph.nodes) {
     const given = node.inputs.map((input) => known(names, input));
@@ -93,6 +93,7 @@ export function emitWith(
 const inOwnFile: Placement = ({ path }) => ({ location: path, offset: 0 });
 
 class GraphEmitter implements Emitter {
+  readonly target: Target;
   readonly lowering: Lowering;
   readonly products: Precision;
   readonly protos: NodeProto[] = [];
@@ -105,8 +106,9 @@ class GraphEmitter implements Emitter {
   readonly #halves = new Map<string, string>();
   #count = 0;
 
-  constructor(graph: Graph, { lowering, products }: Pick<Emitter, "lowering" | "products">, frozen: FrozenConstants) {
-    this.lowering = lowering;
+  constructor(graph: Graph, { target, products }: Pick<Emitter, "target" | "products">, frozen: FrozenConstants) {
+    this.target = target;
+    this.lowering = lowerings[target];
     this.products = products;
     this.#inputs = graph.inputs;
     this.#frozen = frozen;

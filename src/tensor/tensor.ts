@@ -5,7 +5,7 @@
  * the tensors that are wanted (`graph.ts`), differentiated (`gradients.ts`) and emitted as ONNX (`onnx.ts`).
  */
 
-import type { Lowering } from "./lowering.ts";
+import type { Lowering, Target } from "./lowering.ts";
 import { type DataType, printType, type Shape, type TensorType } from "./shape.ts";
 
 /** Attribute values that can be printed and compared. */
@@ -43,6 +43,8 @@ export type Precision = (typeof precisions)[number];
 
 /** Writes ONNX nodes; implemented in `onnx.ts`. Values are named by strings. */
 export interface Emitter {
+  /** What the graph is emitted for. */
+  readonly target: Target;
   /** How the target writes what is not written alike everywhere. */
   readonly lowering: Lowering;
   readonly products: Precision;
@@ -89,6 +91,14 @@ export interface OnnxNodeOptions {
   readonly domain?: "com.microsoft";
 }
 
+/** Writes the ONNX nodes of an operator, and returns the name of the output, then of the saved values. */
+export type OperatorLowering<Attrs extends Attributes, Count extends Arity> = (
+  emitter: Emitter,
+  inputs: Inputs<string, Count>,
+  attributes: Attrs,
+  types: { readonly inputs: Inputs<Tensor, Count>; readonly output: Tensor; readonly saved: readonly Tensor[] },
+) => string | readonly string[];
+
 /** One operator: everything the project knows of it. */
 export interface Operator<Attrs extends Attributes = Attributes, Count extends Arity = Arity> {
   readonly name: string;
@@ -97,13 +107,10 @@ export interface Operator<Attrs extends Attributes = Attributes, Count extends A
   readonly arity: Count;
   /** Shape and dtype of the output, then of what is saved for the gradient. Throws if the inputs do not fit. */
   infer(inputs: Inputs<Tensor, Count>, attributes: Attrs): readonly [TensorType, ...TensorType[]];
-  /** Writes the ONNX nodes and returns the name of the output, then of the saved values. */
-  onnx(
-    emitter: Emitter,
-    inputs: Inputs<string, Count>,
-    attributes: Attrs,
-    types: { readonly inputs: Inputs<Tensor, Count>; readonly output: Tensor; readonly saved: readonly Tensor[] },
-  ): string | readonly string[];
+  /** Writes the ONNX nodes. */
+  readonly onnx: OperatorLowering<Attrs, Count>;
+  /** Writes others for some targets. Default: the same for all. */
+  readonly targets?: { readonly [Name in Target]?: OperatorLowering<Attrs, Count> };
   /**
    * The gradient of each input from that of the output, built of public operators; `undefined` where there is none. It has
    * the shape of the output or of the input: `gradients.ts` sums what was broadcast. "none": the operator has no gradient.
@@ -162,7 +169,8 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
     infer,
     emit: (emitter, names) => {
       // The graph hands over one name an input, so the tuple has the operator's arity.
-      const emitted = operator.onnx(emitter, names as Inputs<string, Count>, attributes, {
+      const lower = operator.targets?.[emitter.target] ?? operator.onnx;
+      const emitted = lower(emitter, names as Inputs<string, Count>, attributes, {
         inputs,
         output: output(0),
         saved: outputs.slice(1),
