@@ -404,9 +404,9 @@ export class Run {
       const event: GrowthEvent = { type: "growth", step, ...report, lossBefore, lossAfter, ...this.#totals() };
       await record(event);
       const freed = next.take();
+      if (config !== this.#config) this.#plan = new StepPlan(config, this.corpus, this.#place.communicator);
       this.#config = config;
       this.#keep(state);
-      this.#plan = new StepPlan(this.#config, this.corpus, this.#place.communicator);
       this.#flopsPerToken = report.flopsPerTokenAfter;
       this.#progress = { ...this.#progress, growthsDone: this.#progress.growthsDone + 1 };
       await freed;

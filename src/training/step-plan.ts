@@ -1,4 +1,4 @@
-/** What a configuration comes to at each step: worked out once, as it changes with growth alone. */
+/** What a configuration comes to at each step: worked out once, as no growth that was planned changes it. */
 
 import type { Communicator } from "../cluster/portable.ts";
 import { growthPlansOf, type RunConfig, type ScheduledGrowth, scheduleOf } from "../configuration/index.ts";
@@ -14,6 +14,7 @@ export class StepPlan {
   readonly #config: RunConfig;
   readonly #corpus: Corpus;
   readonly #own: readonly PassRows[];
+  readonly #first: PassRows | undefined;
 
   /** @param communicator of the ranks that the run is divided among; `undefined`: it is alone */
   constructor(config: RunConfig, corpus: Corpus, communicator: Communicator | undefined) {
@@ -22,6 +23,7 @@ export class StepPlan {
     this.#config = config;
     this.#corpus = corpus;
     this.#own = passRowsOf(config, communicator ?? ALONE);
+    this.#first = passRowsOf(config, ALONE)[0];
   }
 
   /** What this rank computes at a step. */
@@ -31,9 +33,8 @@ export class StepPlan {
 
   /** The first pass of a step where a run is alone: the same on all ranks. */
   firstPassAt(step: number): Pass {
-    const [first] = passRowsOf(this.#config, ALONE);
-    if (first === undefined) throw new Error("internal: a step without a pass");
-    return this.#drawn(first, step);
+    if (this.#first === undefined) throw new Error("internal: a step without a pass");
+    return this.#drawn(this.#first, step);
   }
 
   #drawn({ rows, ...pass }: PassRows, step: number): Pass {
