@@ -8,7 +8,7 @@ import { type OnnxRuntime, SessionHost } from "./session-host.ts";
 
 export const webDeviceNames = ["cpu", "wasm", "webgpu", "auto"] as const;
 
-/** `cpu` and `wasm` are the same: WebAssembly. `auto` is webgpu where it works, else cpu. */
+/** `cpu` and `wasm` are the same: WebAssembly. `auto` is webgpu where there is a GPU for it, else cpu. */
 export type WebDeviceName = (typeof webDeviceNames)[number];
 
 export interface WebDeviceOptions {
@@ -29,7 +29,7 @@ interface GpuDevice {
   readonly lost: Promise<{ readonly message: string }>;
 }
 interface GpuAdapter {
-  readonly info?: { readonly vendor: string; readonly architecture: string };
+  readonly info?: { readonly vendor: string; readonly architecture: string; readonly isFallbackAdapter?: boolean };
 }
 declare const navigator: {
   readonly hardwareConcurrency: number;
@@ -42,12 +42,12 @@ declare const WebAssembly: object;
  * Opens a device in the thread of the caller, which should be a web worker's. Its event loop gets a turn after requests, so
  * that messages arrive while a model trains. Throws a `UserError` if the device cannot be had; so do requests once the GPU is
  * lost.
- * @param name default `auto`: webgpu where it works, else cpu
+ * @param name default `auto`: webgpu where there is a GPU for it, else cpu; a GPU that software pretends is slower than that
  */
 export async function openDevice(name: WebDeviceName = "auto", options: WebDeviceOptions = {}): Promise<Device> {
   if (name === "cpu" || name === "wasm") return openWasm(options);
   try {
-    return await openWebGpu(options);
+    return await openWebGpu(options, name === "auto");
   } catch (error) {
     if (name === "auto" && error instanceof UserError) return openWasm(options);
     throw error;
@@ -65,12 +65,15 @@ async function openWasm(options: WebDeviceOptions): Promise<Device> {
 /** ONNX Runtime keeps to one GPU device for ever, so that a lost one is lost for the thread. */
 let lostGpu: DeviceLostError | undefined;
 
-async function openWebGpu(options: WebDeviceOptions): Promise<Device> {
+async function openWebGpu(options: WebDeviceOptions, hardwareOnly: boolean): Promise<Device> {
   if (lostGpu !== undefined) throw lostGpu;
   // Asked for first, as ONNX Runtime's files for it are large.
   const adapter = await navigator.gpu?.requestAdapter();
   if (adapter === null || adapter === undefined) {
     throw new UserError('the device "webgpu" is not available: this browser offers no GPU; take the device "cpu"');
+  }
+  if (hardwareOnly && isSoftware(adapter)) {
+    throw new UserError('the device "webgpu" is software here, slower than the device "cpu"; take that');
   }
   // Where the engine can suspend WebAssembly, half of the code and faster.
   const runtime =
@@ -123,6 +126,11 @@ function chosenThreads(wanted: number | undefined): number {
   const cores = navigator.hardwareConcurrency;
   // On two logical cores, two threads are 1.7 times as fast as one.
   return wanted ?? Math.min(4, cores, Math.max(2, Math.ceil(cores / 2)));
+}
+
+/** Browsers tell of it in one way or another. */
+function isSoftware({ info }: GpuAdapter): boolean {
+  return info?.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp/i.test(info?.architecture ?? "");
 }
 
 function describe({ info }: GpuAdapter): string {

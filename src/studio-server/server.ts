@@ -37,6 +37,7 @@ export async function startStudio(options: StudioServerOptions): Promise<Running
   );
   app.route("/api", apiRoutes(new Library(options.root, options.run)));
   app.use(cached);
+  app.use(marked);
   app.use(serveStatic({ root: options.page }));
   app.route("/", parts);
   app.notFound((context) => context.json({ error: "there is no such page" }, 404));
@@ -74,6 +75,18 @@ async function cached(context: Context, next: Next): Promise<void> {
   await next();
   const forever = context.req.path.startsWith("/assets/") && context.res.ok;
   context.header("Cache-Control", forever ? "public, max-age=31536000, immutable" : "no-cache");
+}
+
+/** The page asks for runs only where it is told that there are some: other hosts have none. */
+async function marked(context: Context, next: Next): Promise<void> {
+  await next();
+  const { res } = context;
+  if (!res.headers.get("Content-Type")?.startsWith("text/html")) return;
+  const page = (await res.text()).replace("<head>", '<head>\n    <meta name="tokenformer-runs" content="api/" />');
+  const headers = new Headers(res.headers);
+  headers.delete("Content-Length");
+  context.res = undefined;
+  context.res = new Response(page, { status: res.status, headers });
 }
 
 function failure(error: Error, context: Context, note: (text: string) => void): Response {

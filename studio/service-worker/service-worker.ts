@@ -22,6 +22,7 @@ self.addEventListener("fetch", (event) => {
   // The answers of `tokenformer studio` under api/ are live: not to be kept, and some never end.
   if (method !== "GET" || !url.startsWith(here("./")) || url.startsWith(here("./api/"))) return;
   event.respondWith(answer(event).then(isolated));
+  if (event.request.mode === "navigate") event.waitUntil(keepAll());
 });
 
 async function answer(event: FetchEvent): Promise<Response> {
@@ -32,6 +33,18 @@ async function answer(event: FetchEvent): Promise<Response> {
     const kept = await match(event.request);
     if (kept === undefined) throw error;
     return kept;
+  }
+}
+
+/**
+ * Keeps what the page may ask for later, such as a part that only trains: without a network it would be missing. ONNX Runtime has a
+ * kind for each browser, of many megabytes, of which one is loaded at once.
+ */
+async function keepAll(): Promise<void> {
+  for (const url of [here("default.txt"), ...named]) {
+    if (/\/ort[^/]*$/.test(url) || (await match(new Request(url))) !== undefined) continue;
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.status === 200) await keep(new Request(url), response);
   }
 }
 

@@ -125,20 +125,26 @@ export class FakeEngine implements Engine {
     this.#before.set(run, view);
     const sites = grownSites(view, request);
     const growth = growthOf(view, request, parametersOf(sites, view.choices.width));
-    const summary = { ...view.summary, parameters: growth.parametersAfter };
-    const grown = { ...view, sites, summary, growths: [...view.growths, growth], undoable: true };
-    return this.#changed({ ...grown, memory: 16 * growth.parametersAfter });
+    const { parametersAfter: parameters } = growth;
+    // As the engine tells it: of more parameters first, then of the sites that have them.
+    this.#summarise(run, { parameters });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const { growths, ...others } = this.#run(run);
+    return this.#changed({ ...others, sites, growths: [...growths, growth], undoable: true, memory: 16 * parameters });
   }
 
   async undoGrowth(run: string): Promise<RunView> {
-    return this.#changed({ ...(this.#before.get(run) ?? this.#run(run)), undoable: false });
+    const { summary, ...before } = this.#before.get(run) ?? this.#run(run);
+    const { status } = this.#run(run).summary;
+    return this.#changed({ ...before, summary: { ...summary, status }, undoable: false });
   }
 
   async compare(run: string, with_: Comparison): Promise<RunView> {
     const { choices, summary } = this.#run(run);
     const name = `${summary.name}, ${with_ === "scratch" ? "from scratch" : "plain GPT"}`;
     const architecture = with_ === "scratch" ? "tokenformer" : "transformer";
-    const view = viewOf(`r${this.#runs.size + 1}`, { ...choices, name, architecture, text: { kind: "default" } });
+    const text = { kind: "default" } as const;
+    const view = viewOf(`r${this.#runs.size + 1}`, { ...choices, name, architecture, text, pieces: "characters" });
     return this.#put({ ...view, summary: { ...view.summary, besides: run } });
   }
 
@@ -189,6 +195,13 @@ export class FakeEngine implements Engine {
 
   async stopWriting(): Promise<void> {
     this.#stopped = true;
+  }
+
+  async duplicate(run: string): Promise<RunView> {
+    const view = this.#run(run);
+    const id = `r${this.#runs.size + 1}`;
+    const name = `${view.summary.name}, at step ${view.summary.step}`;
+    return this.#put({ ...view, summary: { ...view.summary, id, name, status: { kind: "paused" } } });
   }
 
   async exportRun(run: string): Promise<Blob> {
@@ -270,12 +283,13 @@ export const DEFAULTS: Choices = {
   context: 64,
   attentionTokens: 128,
   feedForwardTokens: 512,
+  pieces: "characters",
   batch: 12,
   learningRate: 2e-3,
   seed: 1,
 };
 
-function sitesOf(choices: Omit<Choices, "text">): SiteView[] {
+function sitesOf(choices: RunView["choices"]): SiteView[] {
   if (choices.architecture === "transformer") return [];
   return Array.from({ length: choices.layers }, (_, layer) =>
     KINDS.map((kind): SiteView => {
@@ -289,7 +303,7 @@ function sitesOf(choices: Omit<Choices, "text">): SiteView[] {
 const parametersOf = (sites: readonly SiteView[], width: number) =>
   80 * width + (sites.length === 0 ? 900_000 : sites.reduce((sum, { tokens }) => sum + 2 * tokens * width, 0));
 
-function viewOf(id: string, { text, ...choices }: Choices): RunView {
+function viewOf(id: string, { text, pieces, ...choices }: Choices): RunView {
   const sites = sitesOf(choices);
   const parameters = parametersOf(sites, choices.width);
   return {
@@ -298,12 +312,14 @@ function viewOf(id: string, { text, ...choices }: Choices): RunView {
       name: choices.name,
       architecture: choices.architecture,
       textName: text.kind === "default" ? "Moby-Dick" : text.name,
+      opening: text.kind === "default" ? "Call me Ishmael. Some years ago" : text.text.slice(0, 20),
       parameters,
       step: 0,
       changed: Date.now(),
       status: { kind: "paused" },
     },
     choices,
+    pieces,
     vocabulary: 80,
     trainTokens: 1_100_000,
     validationTokens: 120_000,

@@ -17,6 +17,7 @@ const choices: Choices = {
   name: "a run",
   architecture: "tokenformer",
   text: { kind: "default" },
+  pieces: "characters",
   layers: 3,
   heads: 4,
   width: 52,
@@ -38,10 +39,10 @@ function made(from: Choices) {
 }
 
 it("turns choices into a configuration, and back", () => {
-  const { text: _, ...others } = choices;
+  const { text: _, pieces: __, ...others } = choices;
   expect(choicesOf("a run", made(choices))).toEqual(others);
   const plain = { ...choices, architecture: "transformer" as const, attentionTokens: 0, feedForwardTokens: 0 };
-  const { text: __, ...rest } = plain;
+  const { text: ___, pieces: ____, ...rest } = plain;
   expect(choicesOf("a run", made(plain))).toEqual(rest);
 });
 
@@ -52,6 +53,9 @@ it("says at which field what is wrong", () => {
   expect(complaintsOf({ batch: 0 })).toMatchObject([{ field: "batch" }]);
   expect(complaintsOf({ learningRate: -1 })).toMatchObject([{ field: "learningRate" }]);
   expect(complaintsOf({ feedForwardTokens: 2.5 })).toMatchObject([{ field: "feedForwardTokens" }]);
+  expect(complaintsOf({ context: 16384 })).toMatchObject([
+    { field: "context", message: expect.stringContaining("more than a browser tab can count on") },
+  ]);
   expect(complaintsOf({ width: 4096, heads: 32, layers: 24, attentionTokens: 4096 })).toMatchObject([
     { field: "width", message: expect.stringContaining("more than a browser tab can count on") },
   ]);
@@ -62,7 +66,10 @@ it("estimates what the model itself counts", () => {
   const site = 17 * 52 * 2; // keys and values
   const block = 4 * site + 71 * 52 * 2;
   expect(parameters).toBe(VOCABULARY * 52 + 3 * block + 2 * 52);
-  expect(memory).toBe(16 * (parameters ?? 0));
+  // Weights, gradients and two moments, and what a pass of 5 pieces of 31 characters computes.
+  const pass = 4 * 5 * 31 * (2 * VOCABULARY + (3 * 4 * 31) / 2 + 6 * 3 * 52 + 2 * 3 * (4 * 17 + 71));
+  // Gains of norms are not in the forecast.
+  expect(memory).toBe(16 * ((parameters ?? 0) - 2 * 52) + pass);
 });
 
 it("finds the plain GPT that has about as many parameters, with heads of the same size", () => {
@@ -91,14 +98,25 @@ it("begins again at the grown size, without the τ and the growth of the run", (
 });
 
 it("shows what growth costs before it is done", () => {
-  const { model } = made(choices);
+  const config = made(choices);
   const request = { add: { query: 5, feedForward: 29 }, layers: [0, 2], init: "zero-key" as const };
-  const preview = previewOf(model, request, 5);
+  const preview = previewOf(config, request);
   expect(preview.complaint).toBeUndefined();
   expect(preview.parametersAfter - preview.parametersBefore).toBe(2 * (5 + 29) * 2 * 52);
   expect(preview.flopsAfter - preview.flopsBefore).toBe(6 * 2 * (5 + 29) * 2 * 52 * 5 * 31);
-  expect(previewOf(model, { add: {}, init: "split" }, 5).complaint).toMatch(/how many tokens/);
-  expect(previewOf(model, { add: { query: 5 }, init: "split" }, 5).complaint).toMatch(/multiple/);
+  expect(previewOf(config, { add: {}, init: "split" }).complaint).toMatch(/how many tokens/);
+  expect(previewOf(config, { add: { query: 5 }, init: "split" }).complaint).toMatch(/multiple/);
+});
+
+it("says in words what is wrong with a number of tokens to add", () => {
+  const config = made(choices);
+  const complaintOf = (query: number) => previewOf(config, { add: { query }, init: "zero-key" }).complaint;
+  for (const wrong of [-5, 1.5])
+    expect(complaintOf(wrong)).toBe(`${wrong} tokens cannot be added: choose a whole number of 1 or more`);
+  expect(complaintOf(3_000_000)).toMatch(
+    /^The grown model needs \d+ GB at least, more than a browser tab can count on/,
+  );
+  expect(complaintOf(7)).toBeUndefined();
 });
 
 it("lets a run whose schedule is at its end stay at its last rate", () => {

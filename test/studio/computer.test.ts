@@ -27,11 +27,11 @@ describeInBrowser("runs on this computer", () => {
       .waitFor();
   });
 
-  it("are copied into the page where they are opened, once for each checkpoint", async () => {
+  it("are copied into the page where they are branched, once for each checkpoint", async () => {
     const page = await visit();
-    const open = section(page).getByRole("button", { name: "Open runs/first here" });
+    const open = section(page).getByRole("button", { name: "Branch a copy of runs/first here" });
     await open.click();
-    await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
+    await page.getByRole("heading", { level: 1, name: /^runs\/first, branched at step \d+$/ }).waitFor();
     const copy = page.url();
     await page.getByRole("link", { name: "All runs" }).click();
     await open.click();
@@ -46,20 +46,25 @@ describeInBrowser("runs on this computer", () => {
     const text = await readFile(at("text.txt"));
     await rm(at("text.txt"));
     const page = await visit();
-    await section(page).getByRole("button", { name: "Open runs/first here" }).click();
+    await section(page).getByRole("button", { name: "Branch a copy of runs/first here" }).click();
     await page.getByRole("status").getByText("choose that text too").waitFor();
     const file = { name: "text.txt", mimeType: "text/plain", buffer: text };
     await section(page).getByLabel("Open it with a text file").setInputFiles(file);
-    await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
+    await page.getByRole("heading", { level: 1, name: /^runs\/first, branched/ }).waitFor();
   });
 });
 
 describeInBrowser("a run that the command names", () => {
   const browser = useBrowser();
-  const { port } = useStudioServer("runs/first", BUILT);
+  const { at, port } = useStudioServer("runs/first", BUILT);
 
-  it("is opened at once", async () => {
+  it("is followed as it goes, and branched where that is asked for", async () => {
     const page = await browser.open(`http://127.0.0.1:${port()}/`);
     await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
+    const record = { step: 977, tokens: 1, flops: 1, seconds: 1, loss: 1.25, learningRate: 0.1, gradientNorm: 1 };
+    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify({ ...record, tokensPerSecond: 31 })}\n`);
+    await page.getByText(/^Step 977: training loss 1.250/).waitFor();
+    await page.getByRole("button", { name: "Branch a copy of runs/first here" }).click();
+    await page.getByRole("heading", { level: 1, name: /^runs\/first, branched at step/ }).waitFor();
   });
 });

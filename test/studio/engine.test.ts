@@ -53,6 +53,9 @@ describeInBrowser("the engine", () => {
 
     const on = await trainTo(summary.id, trained.summary.step + 60);
     expect(on.training.at(-1)?.loss).toBeLessThan((growth?.lossAfter ?? 0) + 0.1);
+    // The first updates of the new tokens undo nothing of what was learnt.
+    for (const { step, loss } of on.validation.filter((point) => point.step > trained.summary.step))
+      expect(loss, `step ${step}`).toBeLessThan((growth?.lossBefore ?? 0) + 0.02);
     expect(on.training.map(({ step }) => step)).toEqual(on.training.map(({ step }) => step).toSorted((a, b) => a - b));
 
     const back = await call("undoGrowth", summary.id);
@@ -79,6 +82,33 @@ describeInBrowser("the engine", () => {
     await again.call("remove", summary.id);
     await again.page.reload();
     expect(await (await enginePage(again.page, "wasm")).call("runs")).toEqual([]);
+  });
+
+  it("belongs to one tab at a time, which others watch, and loses nothing on the way from one to the next", async () => {
+    const a = await open();
+    const { id } = (await a.call("create", TINY_CHOICES)).summary;
+    await a.call("start", id);
+    await a.reached(id, 10);
+    const page = await a.page.context().newPage();
+    await page.goto(a.page.url());
+    const b = await enginePage(page, "wasm");
+    expect(await b.call("runs")).toMatchObject([{ id, status: { kind: "elsewhere" } }]);
+    for (const refused of [() => b.call("start", id), () => b.call("remove", id), () => b.call("rename", id, "mine")])
+      await expect(refused()).rejects.toThrow("tiny trains in another tab: watch it here, or pause it there first.");
+    await b.call("view", id);
+    await page.waitForFunction(`events.some(({ type, view }) => type === "changed" && view.training.length > 0)`);
+    await b.reached(id, 12);
+    await a.call("pause", id);
+    const { step } = (await a.call("view", id)).summary;
+    await page.waitForFunction(`events.at(-1).type === "summary" && events.at(-1).summary.status.kind === "paused"`);
+    const on = await b.trainTo(id, step + 10);
+    expect(on.training.map((point) => point.step).filter((at) => at <= step)).not.toHaveLength(0);
+
+    // And back, though the first has the run on its device still, as it was.
+    const back = await a.trainTo(id, on.summary.step + 5);
+    expect(back.training.slice(0, on.training.length)).toEqual(on.training);
+    await page.reload();
+    expect(await (await enginePage(page, "wasm")).call("runs")).toMatchObject([{ id, step: back.summary.step }]);
   });
 
   it("loses nothing that was saved before the page was closed in the midst of training", async () => {

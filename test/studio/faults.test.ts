@@ -33,6 +33,13 @@ const FILL = `new Promise((resolve, reject) => {
   };
 })`;
 
+/** The step of the run in the zip that a visitor downloads. */
+function exportedStep({ page }: EnginePage, run: string): Promise<unknown> {
+  return page.evaluate(
+    `engine.exportRun("${run}").then((zip) => zip.text()).then((text) => Number(/"step": ?(\\d+)/.exec(text)[1]))`,
+  );
+}
+
 async function notice({ page, told }: EnginePage): Promise<string> {
   await page.waitForFunction(`events.some(({ type }) => type === "notice")`);
   return (await told("notice"))[0]?.message ?? "";
@@ -64,11 +71,25 @@ describeInBrowser("a browser", () => {
     expect(message).toMatch(ADVICE);
     expect(message).toMatch(/^The browser's storage is full.*download it, or delete runs/);
     expect(await call("view", summary.id)).toMatchObject({ summary: { step: after.step, status: { kind: "paused" } } });
-    await expect(call("grow", summary.id, { add: { query: 8 }, init: "zero-key" })).rejects.toThrow(/storage is full/);
+    await expect(call("grow", summary.id, { add: { query: 8 }, init: "zero-key" })).rejects.toThrow(
+      /: It did not grow.*storage is full/,
+    );
+    expect(await exportedStep(opened, summary.id)).toBe(after.step);
     expect(await call("view", summary.id)).toMatchObject({ growths: [], summary: { parameters: kept.parameters } });
     await page.reload();
     const again = await enginePage(page, "wasm");
     expect(await again.call("runs")).toMatchObject([{ id: summary.id, step: kept.step }]);
+    // A run of which nothing could be kept is handed out from memory.
+    const unkept = await again.call("create", { ...TINY_CHOICES, name: "never kept" });
+    expect(await exportedStep(again, unkept.summary.id)).toBe(0);
+    const { summary: trained } = await again.trainTo(unkept.summary.id, 3);
+    expect(await exportedStep(again, unkept.summary.id)).toBe(trained.step);
+  });
+
+  it("whose GPU is software is better off with WebAssembly", async () => {
+    const { page, environment } = await open();
+    expect(environment.backend).toBe("wasm");
+    expect(await page.evaluate(`engine.open("auto").then(({ backend }) => backend)`)).toBe("wasm");
   });
 
   it("whose GPU is lost goes on with WebAssembly from what was kept", async () => {

@@ -1,7 +1,9 @@
 /** Threads on a host that sends no headers: a service worker adds them, after one more loading. */
 
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeInBrowser, type StaticHost, startStaticHost, useBrowser } from "../support/browser.ts";
+import { BUILT, describeInBrowser, type StaticHost, startStaticHost, useBrowser } from "../support/browser.ts";
 
 describeInBrowser("a host without headers", () => {
   const browser = useBrowser();
@@ -30,8 +32,14 @@ describeInBrowser("a host without headers", () => {
     const page = await browser.open(host.url);
     await page.waitForFunction(isolated);
     await page.locator("h1").first().waitFor();
-    // Files are kept while the page reads them, and after.
-    await page.waitForLoadState("networkidle");
+    // All parts are kept, those too that only training asks for.
+    const own = (await readdir(join(BUILT, "assets"))).filter((name) => !/\.map$|^ort/.test(name));
+    const kept = `caches.open("tokenformer-studio").then((cache) => cache.keys()).then((keys) => keys.map(({ url }) => url))`;
+    const missing = async () => {
+      const urls: string[] = await page.evaluate(kept);
+      return [...own, "default.txt"].filter((name) => !urls.some((url) => url.endsWith(`/${name}`)));
+    };
+    await expect.poll(missing, { timeout: 20_000 }).toEqual([]);
     await page.context().setOffline(true);
     await page.reload();
     await page.locator("h1").first().waitFor();

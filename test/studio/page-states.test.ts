@@ -28,6 +28,33 @@ async function buildPage(folder: string): Promise<void> {
   });
 }
 
+/** The contrast of each kind of button that is disabled, and lies under the pointer as far as style sheets know. */
+const CONTRASTS = `(() => {
+  const brightness = (colour) => {
+    const canvas = document.createElement("canvas").getContext("2d");
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => {
+      const share = value / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  // A script cannot point: the rules for it are taken as if it were always so.
+  for (const sheet of document.styleSheets)
+    for (const rule of [...sheet.cssRules])
+      if (rule.selectorText?.includes(":hover"))
+        sheet.insertRule(rule.cssText.replaceAll(":hover", ":not(.never)"), sheet.cssRules.length);
+  return ["", "primary", "growing", "danger"].map((kind) => {
+    const button = Object.assign(document.createElement("button"), { className: kind, disabled: true });
+    document.querySelector("main").append(button);
+    const { color, backgroundColor } = getComputedStyle(button);
+    const [ink, ground] = [brightness(color), brightness(backgroundColor)];
+    button.remove();
+    return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+  });
+})()`;
+
 describeInBrowser("the page", () => {
   const browser = useBrowser();
   let folder: string;
@@ -57,17 +84,18 @@ describeInBrowser("the page", () => {
   const tile = (page: Page, name: string) => page.locator(".tile", { hasText: name }).locator("dd");
   const start = async (page: Page) => {
     await button(page, "Start training").click();
-    await page.locator("blockquote").waitFor();
+    await page.locator(".voice blockquote").first().waitFor();
   };
 
   it("starts a run in one click, grows it, goes back, and finds it in the list", async () => {
     const page = await visit();
     await start(page);
     const before = await tile(page, "Parameters").textContent();
-    await button(page, "Grow").click();
+    await button(page, "Double it").click();
     await page.getByText("Nothing forgotten.").waitFor();
     expect(await tile(page, "Parameters").textContent()).not.toBe(before);
     await button(page, "Undo this growth").click();
+    await button(page, "Go back").click();
     await page.getByText("Nothing forgotten.").waitFor({ state: "detached" });
     expect(await tile(page, "Parameters").textContent()).toBe(before);
     await page.getByRole("link", { name: "All runs" }).click();
@@ -125,12 +153,137 @@ describeInBrowser("the page", () => {
     expect(await page.getByLabel("Batch", { exact: true }).inputValue()).toBe("12");
   });
 
+  it("loses nothing that was typed on the first screen, and lets nothing be retyped twice", async () => {
+    const page = await visit();
+    await page.getByText("Your own text").click();
+    const own = page.getByLabel("Your text");
+    await own.fill("一二三四五");
+    await page.getByText("Moby-Dick", { exact: true }).first().click();
+    await page.getByText("Your own text").click();
+    expect(await own.inputValue()).toBe("一二三四五");
+
+    // Millions of pasted characters are taken, and only the first of them laid out.
+    await page.evaluate(`(() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", "whale ".repeat(900_000));
+      const pasted = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+      document.getElementById("own-text").dispatchEvent(pasted);
+    })()`);
+    await page.getByText("5,400,005 characters, the first of them shown").waitFor();
+    expect((await own.inputValue()).length).toBe(20_000);
+
+    // A file that is dropped on the card is the text, and does not take the place of the page.
+    await page.getByText("Moby-Dick", { exact: true }).first().click();
+    const address = page.url();
+    const isLeftToTheBrowser = await page.evaluate(`(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["sea ".repeat(2000)], "sea.txt", { type: "text/plain" }));
+      const dropped = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+      return document.querySelectorAll(".text-choice .card-choice")[1].dispatchEvent(dropped);
+    })()`);
+    expect(isLeftToTheBrowser).toBe(false);
+    await page.getByText("sea: 8,000 characters").waitFor();
+    expect(page.url()).toBe(address);
+    await page.getByText("Moby-Dick", { exact: true }).first().click();
+
+    // A wrong number does not close what the visitor is at work in.
+    await page.getByText("More choices").click();
+    const heads = page.getByLabel("Heads", { exact: true });
+    await heads.fill("5");
+    await page.getByText("A width of 128 does not divide by 5 heads.").waitFor();
+    await heads.focus();
+    await heads.fill("");
+    await page.keyboard.type("2");
+    await page.getByText("does not divide").waitFor({ state: "detached" });
+    await page.keyboard.type("0");
+    expect(await heads.inputValue()).toBe("20");
+  });
+
+  it("keeps what belongs to a run through tabs, the skip link and faults, and says where one is", async () => {
+    const page = await visit();
+    await start(page);
+    expect(await page.title()).toBe("Moby-Dick, small – TokenFormer studio");
+    const focused = () => page.evaluate("document.activeElement.textContent");
+    await expect.poll(focused).toBe("Moby-Dick, small");
+    const run = page.url();
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    expect(page.url()).toBe(run);
+    expect(await page.evaluate("document.activeElement.id")).toBe("main");
+
+    await page.getByRole("tab", { name: "Write" }).click();
+    const prompt = page.getByLabel("The text to go on from");
+    expect(await prompt.inputValue()).toBe("Call me Ishmael. Some years ago");
+    await prompt.fill("Once ");
+    await page.getByRole("tab", { name: "Look inside" }).click();
+    await page.getByRole("tab", { name: "Write" }).click();
+    expect(await prompt.inputValue()).toBe("Once ");
+
+    await page.getByRole("link", { name: "All runs" }).click();
+    await expect.poll(focused).toMatch(/^Train a language model/);
+    await button(page, "Rename Moby-Dick, small").click();
+    await page.keyboard.press("Escape");
+    const label = "document.activeElement.getAttribute('aria-label')";
+    await expect.poll(() => page.evaluate(label)).toBe("Rename Moby-Dick, small");
+    await button(page, "Delete Moby-Dick, small").click();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.evaluate(label)).toBe("Delete Moby-Dick, small");
+    await button(page, "Delete Moby-Dick, small").click();
+    await button(page, "Delete for good").click();
+    await expect.poll(focused).toBe("Your runs");
+
+    // Back, to a run that is gone.
+    await page.goBack();
+    await page.getByRole("status").getByText("That run is not kept here any more.").waitFor();
+    expect(new URL(page.url()).hash).toBe("#/");
+  });
+
+  it("forecasts a growth from what the model is, before and after others, and goes back with a copy", async () => {
+    const page = await visit();
+    await start(page);
+    const forecast = page.locator(".cost div", { hasText: "Parameters" }).locator("dd");
+    const parameters = async () => (await tile(page, "Parameters").textContent()) ?? "";
+    for (let growth = 0; growth < 2; growth++) {
+      await expect.poll(() => forecast.textContent()).toContain(`${await parameters()} →`);
+      const [, promised = ""] = /→ (\S+)/.exec((await forecast.textContent()) ?? "") ?? [];
+      await button(page, "Double it").click();
+      await expect.poll(parameters).toBe(promised);
+    }
+    await expect.poll(() => forecast.textContent()).toContain(`${await parameters()} →`);
+    await page.getByText(/^Held-out: \d\.\d{3} before → \d\.\d{3} now, \d+ updates later\.$/).waitFor();
+
+    await button(page, "Undo this growth").click();
+    await button(page, "Keep a copy, then go back").click();
+    await expect.poll(() => forecast.textContent()).toContain(`${await parameters()} →`);
+    await page
+      .getByRole("status")
+      .getByText(/^Kept as “Moby-Dick, small, at step \d+”/)
+      .waitFor();
+    await page.getByRole("link", { name: "All runs" }).click();
+    await page.getByRole("link", { name: /^Moby-Dick, small, at step/ }).waitFor();
+  });
+
+  it("has buttons that can be read while they are busy, under the pointer too", async () => {
+    const page = await visit({ startsIn: "0" });
+    await start(page);
+    for (const [theme, other] of [
+      ["light", "dark"],
+      ["dark", "light"],
+    ] as const) {
+      const contrasts: number[] = await page.evaluate(CONTRASTS);
+      expect(contrasts, theme).not.toHaveLength(0);
+      for (const contrast of contrasts) expect(contrast, theme).toBeGreaterThan(4.5);
+      await button(page, `Switch to ${other}`).click();
+    }
+  });
+
   const states: Readonly<Record<string, { query?: Record<string, string>; act?: (page: Page) => Promise<void> }>> = {
     "the first screen with all choices": { act: (page) => page.getByText("More choices").click() },
+    "a run watched from its first line": { act: start },
     "a run that has grown": {
       act: async (page) => {
         await start(page);
-        await button(page, "Grow").click();
+        await button(page, "Double it").click();
         await page.getByText("Nothing forgotten.").waitFor();
       },
     },

@@ -50,19 +50,20 @@ describeInBrowser("the page", () => {
     await trainOn(page, 60);
     const first = await number(tile(page, "Held-out loss"));
     await expect.poll(() => number(tile(page, "Held-out loss")), { timeout: 30_000 }).toBeLessThan(first - 0.2);
-    await page.getByText(/^Written at step/).waitFor();
+    await page.locator(".voice blockquote").waitFor();
 
     const parameters = await tile(page, "Parameters").textContent();
-    await button(page, "Grow").click();
+    await button(page, "Double it").click();
     const result = page.locator(".growth-result");
     await result.getByText("Nothing forgotten.").waitFor();
-    const [before, after] = await result.locator("p.numbers b").allTextContents();
+    const [before, after] = await result.locator("p.numbers").first().locator("b").allTextContents();
     expect(after).toBe(before);
     expect(await tile(page, "Parameters").textContent()).not.toBe(parameters);
     await trainOn(page, 20);
     expect(await number(tile(page, "Held-out loss"))).toBeLessThan(first);
 
     await button(page, "Undo this growth").click();
+    await button(page, "Go back").click();
     await expect.poll(() => tile(page, "Parameters").textContent()).toBe(parameters);
     await trainOn(page, 20);
   });
@@ -96,6 +97,10 @@ describeInBrowser("the page", () => {
     expect(await number(tile(page, "Step"))).toBe(step);
     await button(page, "Go on training").click();
     await trainOn(page, 20);
+    // Loaded again while it trains, it goes on by itself.
+    await page.reload();
+    await page.locator(".status.training").waitFor();
+    await trainOn(page, 5);
     await button(page, "Pause").click();
     await page.locator(".run-head .status.paused").waitFor();
 

@@ -14,6 +14,7 @@ function counting(costs: Readonly<Record<string, number>>, end = Number.POSITIVE
   );
   const saved: string[] = [];
   const told: string[] = [];
+  const stopped: string[] = [];
   const turns = new Turns({
     live: async (id) => {
       const run = runs.get(id);
@@ -33,9 +34,10 @@ function counting(costs: Readonly<Record<string, number>>, end = Number.POSITIVE
     family: (id) => id[0] ?? "",
     save: async (id) => void saved.push(id),
     changed: (id) => told.push(`${id} ${turns.status(id).kind}`),
+    stopped: (id) => stopped.push(id),
     mended: async () => false,
   });
-  return { runs, saved, told, turns };
+  return { runs, saved, told, stopped, turns };
 }
 
 async function until(condition: () => boolean) {
@@ -53,7 +55,7 @@ it("gives the runs of a family the same operations, and families as many updates
 });
 
 it("starts, pauses and keeps", async () => {
-  const { runs, saved, told, turns } = counting({ a: 1 });
+  const { runs, saved, told, stopped, turns } = counting({ a: 1 });
   turns.start("a");
   turns.start("a");
   await until(() => (runs.get("a")?.updates ?? 0) === 5);
@@ -63,6 +65,7 @@ it("starts, pauses and keeps", async () => {
   expect(updates).toBeLessThanOrEqual(6);
   expect(saved).toEqual(["a"]);
   expect(told).toEqual(["a starting", "a training", "a paused"]);
+  expect(stopped).toEqual(["a"]);
   turns.start("a");
   await until(() => (runs.get("a")?.updates ?? 0) > updates + 3);
   await turns.pause("a");

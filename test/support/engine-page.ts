@@ -108,6 +108,7 @@ export const TINY_CHOICES: Choices = {
   name: "tiny",
   architecture: "tokenformer",
   text: { kind: "default" },
+  pieces: "characters",
   layers: 2,
   heads: 2,
   width: 24,

@@ -25,11 +25,15 @@ export type TextChoice =
 
 export type Architecture = "tokenformer" | "transformer";
 
+/** What a text is cut into: what the model reads, and writes, one after the other. */
+export type Pieces = "characters" | "characters and unknown" | "byte-pairs";
+
 /** What a new run is made of. */
 export interface Choices {
   readonly name: string;
   readonly architecture: Architecture;
   readonly text: TextChoice;
+  readonly pieces: Pieces;
   readonly layers: number;
   readonly heads: number;
   readonly width: number;
@@ -55,7 +59,7 @@ export interface Estimate {
   /** Absent where there are complaints. */
   readonly parameters?: number;
   readonly flopsPerUpdate?: number;
-  /** Bytes of weights, gradients and moments. */
+  /** Bytes of weights, gradients, moments and what a pass computes, at least. */
   readonly memory?: number;
 }
 
@@ -63,6 +67,8 @@ export type RunStatus =
   | { readonly kind: "paused" }
   | { readonly kind: "starting" }
   | { readonly kind: "training" }
+  /** Another tab has it: it is changed there, and can be watched here. */
+  | { readonly kind: "elsewhere" }
   /** It stopped by itself; the last saved state is kept. The message says what to do. */
   | { readonly kind: "failed"; readonly message: string };
 
@@ -74,6 +80,8 @@ export interface RunSummary {
   /** The run that this one was started beside, for comparison. */
   readonly besides?: string;
   readonly textName: string;
+  /** The first words of the text. */
+  readonly opening?: string;
   readonly parameters: number;
   readonly step: number;
   /** The last one, in nats per token. */
@@ -159,7 +167,8 @@ export interface SiteView {
 /** A run with all that is drawn of it. */
 export interface RunView {
   readonly summary: RunSummary;
-  readonly choices: Omit<Choices, "text">;
+  readonly choices: Omit<Choices, "text" | "pieces">;
+  readonly pieces: Pieces;
   readonly vocabulary: number;
   readonly trainTokens: number;
   readonly validationTokens: number;
@@ -314,6 +323,9 @@ export interface Engine {
   /** Writes on; each piece of text is told to the listener as it is made. Ends early with `stopWriting`. */
   write(run: string, options: WritingOptions, onText: (text: string) => void): Promise<void>;
   stopWriting(): Promise<void>;
+
+  /** Another run that is as this one is now; it is not started. */
+  duplicate(run: string): Promise<RunView>;
 
   /** A zip of the checkpoint directory that the command line reads, with the text. */
   exportRun(run: string): Promise<Blob>;

@@ -5,8 +5,10 @@ import {
   type Config,
   configSchema,
   countParameters,
+  forecastMemory,
   hasBlocks,
   learningRateAt,
+  type MemoryForecast,
   modelSchema,
   scheduleOf,
   sites,
@@ -16,12 +18,9 @@ import {
   UserError,
 } from "tokenformer/browser";
 import type { z } from "zod";
-import type { Choices, Complaint, Estimate } from "./api.ts";
+import type { Choices, Complaint, Estimate, RunView } from "./api.ts";
 
-/** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
-const BYTES_PER_PARAMETER = 16;
-
-/** More than a tab can count on: WebAssembly ends at 4 GiB, and the heap holds inputs and outputs of a pass beside the state. */
+/** More than a tab can count on: WebAssembly ends at 4 GiB, and what is forecast is the least that a run takes. */
 const MEMORY_LIMIT = 1.5 * 2 ** 30;
 
 /** A page's run has no end of its own: after its warm-up the learning rate stays. */
@@ -92,28 +91,38 @@ export function configOf(choices: Choices): { config: Config } | { complaints: C
 export function estimateOf(choices: Choices, vocabulary: number): Estimate {
   const made = configOf(choices);
   if ("complaints" in made) return made;
-  const { parameters, memory, flopsPerUpdate } = costsOf({ ...made.config.model, vocabulary }, choices);
-  const complaints: Complaint[] = [];
-  if (memory > MEMORY_LIMIT) {
-    const need = (memory / 2 ** 30).toFixed(1);
-    const message = `needs ${need} GB, more than a browser tab can count on; choose fewer layers, a smaller width or fewer parameter tokens`;
-    complaints.push({ field: choices.width > 256 ? "width" : "feedForwardTokens", message });
-  }
-  return { complaints, parameters, memory, flopsPerUpdate };
+  const model = { ...made.config.model, vocabulary };
+  const forecast = forecastMemory(made.config, model, true);
+  const tooMuch = memoryComplaint(forecast);
+  if (tooMuch !== undefined) return { complaints: [{ field: largestField(choices, forecast), message: tooMuch }] };
+  const { parameters, memory, flopsPerUpdate } = costsOf(made.config, model);
+  return { complaints: [], parameters, memory, flopsPerUpdate };
+}
+
+/** Why a run would not fit into a tab, by a forecast that allocates nothing and traces nothing. */
+export function memoryComplaint({ total }: MemoryForecast): string | undefined {
+  if (total <= MEMORY_LIMIT) return undefined;
+  const need = (total / 2 ** 30).toPrecision(2);
+  return `needs ${need} GB at least, more than a browser tab can count on; choose less`;
+}
+
+/** The choice of which less helps most. */
+function largestField(choices: Choices, { pass, state }: MemoryForecast): keyof Choices {
+  if (pass > state) return choices.context > 512 ? "context" : "batch";
+  return choices.width > 256 ? "width" : "feedForwardTokens";
 }
 
 /** Bytes and floating-point operations of training a model. */
-export function costsOf(model: Complete, { batch, context }: { readonly batch: number; readonly context: number }) {
-  const parameters = countParameters(model).total;
+export function costsOf(config: Config, model: Complete) {
   return {
-    parameters,
-    memory: BYTES_PER_PARAMETER * parameters,
-    flopsPerUpdate: trainingFlopsPerToken(model) * batch * context,
+    parameters: countParameters(model).total,
+    memory: forecastMemory(config, model, true).total,
+    flopsPerUpdate: trainingFlopsPerToken(model) * config.training.batch * model.context,
   };
 }
 
 /** The choices that a configuration stands for, as nearly as they can: sites may differ by layer. */
-export function choicesOf(name: string, { model, training }: Config): Omit<Choices, "text"> {
+export function choicesOf(name: string, { model, training }: Config): RunView["choices"] {
   const { batch, learningRate, seed } = training;
   const common = { name, batch, learningRate, seed, context: model.context };
   const tokens = (kind: "query" | "feedForward") => sites(model).find((site) => site.kind === kind)?.tokens ?? 0;

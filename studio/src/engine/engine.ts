@@ -14,6 +14,7 @@ import type {
   GrowthRequest,
   Inspection,
   NamedFile,
+  RunStatus,
   RunSummary,
   RunView,
   SiteWeights,
@@ -23,25 +24,34 @@ import type {
 import { configOf, equalTransformer, estimateOf, fromScratch } from "./choices.ts";
 import { type Opened, openBackend } from "./device.ts";
 import { previewOf } from "./growing.ts";
+import type { LiveRun } from "./live-run.ts";
 import { Shelf } from "./shelf.ts";
 import { Store } from "./store.ts";
-import { textOf } from "./texts.ts";
+import { Tabs } from "./tabs.ts";
+import { textOf, vocabularyOf } from "./texts.ts";
 import { Turns } from "./turns.ts";
 
 type Listener = (event: EngineEvent) => void;
 
+interface OpenEngine {
+  readonly device: Opened;
+  readonly shelf: Shelf;
+  readonly tabs: Tabs;
+}
+
 export class StudioEngine implements Engine {
   readonly #listeners = new Set<Listener>();
   readonly #turns: Turns;
-  #opened: { readonly device: Opened; readonly shelf: Shelf } | undefined;
+  #opened: OpenEngine | undefined;
   #writing: AbortController | undefined;
 
   constructor() {
     this.#turns = new Turns({
-      live: (run) => this.#shelf.live(run),
+      live: async (run) => (await this.#shelf.live(run)).live,
       family: (run) => this.#shelf.record(run).besides ?? run,
       save: (run) => this.#shelf.save(run),
       changed: (run) => this.#tell({ type: "summary", summary: this.#shelf.summary(run) }),
+      stopped: (run) => this.#tabs.release(run),
       mended: (error) => this.#mended(error),
     });
   }
@@ -51,10 +61,16 @@ export class StudioEngine implements Engine {
     const shelf = await Shelf.open({
       store: await Store.open(),
       device: () => this.#device.device,
-      status: (run) => this.#turns.status(run),
+      status: (run) => this.#status(run),
       tell: (event) => this.#tell(event),
     });
-    this.#opened = { device, shelf };
+    const tabs = await Tabs.open({
+      heard: (event) => void this.#heard(event),
+      asked: (run) => void this.#show(run),
+      freed: (run) => void this.#freed(run),
+      keeps: (run) => shelf.isUnsaved(run),
+    });
+    this.#opened = { device, shelf, tabs };
     return device.environment;
   }
 
@@ -68,29 +84,36 @@ export class StudioEngine implements Engine {
 
   async estimate(choices: Choices): Promise<Estimate> {
     const { text } = await textOf(choices.text);
-    return estimateOf(choices, new Set(text).size);
+    return estimateOf(choices, vocabularyOf(text, choices.pieces));
   }
 
   async create(choices: Choices): Promise<RunView> {
     const made = configOf(choices);
     if ("complaints" in made) throw new UserError(made.complaints.map(({ message }) => message).join("; "));
-    return this.#shelf.create(choices.name, made.config, await textOf(choices.text));
+    const { name, pieces } = choices;
+    return this.#shelf.create({ name, config: made.config, text: await textOf(choices.text), pieces });
   }
 
-  view(run: string): Promise<RunView> {
+  async view(run: string): Promise<RunView> {
+    // Where another tab has it, it knows more than what is kept, and tells it.
+    if (this.#tabs.isElsewhere(run)) this.#tabs.ask(run);
     return this.#shelf.view(run);
   }
 
   rename(run: string, name: string): Promise<void> {
-    return this.#shelf.rename(run, name);
+    return this.#changing(run, () => this.#shelf.rename(run, name));
   }
 
-  async remove(run: string): Promise<void> {
-    this.#turns.forget(run);
-    await this.#shelf.remove(run);
+  remove(run: string): Promise<void> {
+    return this.#changing(run, () => {
+      this.#turns.forget(run);
+      return this.#shelf.remove(run);
+    });
   }
 
   async start(run: string): Promise<void> {
+    if (this.#turns.training.includes(run)) return;
+    await this.#claim(run);
     this.#turns.start(run);
   }
 
@@ -104,43 +127,51 @@ export class StudioEngine implements Engine {
 
   async previewGrowth(run: string, request: GrowthRequest): Promise<GrowthPreview> {
     const { config } = await this.#shelf.facts(run);
-    return previewOf(config.model, request, config.training.batch);
+    return previewOf(config, request);
   }
 
   async grow(run: string, request: GrowthRequest): Promise<RunView> {
     const { complaint } = await this.previewGrowth(run, request);
     if (complaint !== undefined) throw new UserError(complaint);
-    await this.#shelf.grow(run, request);
-    return this.#changed(run);
+    return this.#changing(run, async () => {
+      await this.#shelf.grow(run, request);
+      return this.#changed(run);
+    });
   }
 
-  async undoGrowth(run: string): Promise<RunView> {
-    const wasTraining = this.#turns.training.includes(run);
-    this.#turns.forget(run);
-    await this.#shelf.undo(run);
-    if (wasTraining) this.#turns.start(run);
-    return this.#changed(run);
+  undoGrowth(run: string): Promise<RunView> {
+    return this.#changing(run, async () => {
+      const wasTraining = this.#turns.training.includes(run);
+      this.#turns.forget(run);
+      await this.#shelf.undo(run);
+      if (wasTraining) await this.start(run);
+      return this.#changed(run);
+    });
+  }
+
+  duplicate(run: string): Promise<RunView> {
+    return this.#changing(run, () => this.#shelf.duplicate(run));
   }
 
   async compare(run: string, with_: Comparison): Promise<RunView> {
-    const { config } = await this.#shelf.facts(run);
+    const { config, tokenizer } = await this.#shelf.facts(run);
     const text = await this.#shelf.text(run);
-    const { name } = this.#shelf.record(run);
+    const { name, pieces = "characters" } = this.#shelf.record(run);
     const made = with_ === "scratch" ? fromScratch(config) : equalTransformer(config);
     const suffix = with_ === "scratch" ? "from scratch" : "plain GPT";
-    return this.#shelf.create(`${name}, ${suffix}`, made, text, run);
+    return this.#shelf.create({ name: `${name}, ${suffix}`, config: made, text, pieces, besides: run, tokenizer });
   }
 
   async inspect(run: string, text: string): Promise<Inspection> {
-    return (await (await this.#shelf.live(run)).inspect(text)).inspection;
+    return (await (await this.#live(run)).inspect(text)).inspection;
   }
 
   async siteWeights(run: string, path: string): Promise<SiteWeights> {
-    return (await this.#shelf.live(run)).inspected.site(path);
+    return (await this.#live(run)).inspected.site(path);
   }
 
   async attentionWeights(run: string, layer: number): Promise<AttentionWeights> {
-    return (await this.#shelf.live(run)).inspected.attention(layer);
+    return (await this.#live(run)).inspected.attention(layer);
   }
 
   async write(run: string, options: WritingOptions, onText: (text: string) => void): Promise<void> {
@@ -148,7 +179,7 @@ export class StudioEngine implements Engine {
     const writing = new AbortController();
     this.#writing = writing;
     try {
-      await (await this.#shelf.live(run)).write(options, onText, writing.signal);
+      await (await this.#live(run)).write(options, onText, writing.signal);
     } catch (error) {
       if (!writing.signal.aborted) throw error;
     }
@@ -166,24 +197,94 @@ export class StudioEngine implements Engine {
     return this.#shelf.take(name, files, text);
   }
 
-  get #shelf(): Shelf {
+  get #open(): OpenEngine {
     if (this.#opened === undefined) throw new Error("internal: the engine was not opened");
-    return this.#opened.shelf;
+    return this.#opened;
+  }
+
+  get #shelf(): Shelf {
+    return this.#open.shelf;
   }
 
   get #device(): Opened {
-    if (this.#opened === undefined) throw new Error("internal: the engine was not opened");
-    return this.#opened.device;
+    return this.#open.device;
+  }
+
+  get #tabs(): Tabs {
+    return this.#open.tabs;
+  }
+
+  #status(run: string): RunStatus {
+    return this.#opened?.tabs.isElsewhere(run) === true ? { kind: "elsewhere" } : this.#turns.status(run);
+  }
+
+  /** A run to look into, or to write with. */
+  async #live(run: string): Promise<LiveRun> {
+    return (await this.#shelf.live(run)).live;
   }
 
   #tell(event: EngineEvent): void {
     for (const listener of this.#listeners) listener(event);
+    // What is wrong in this tab is not in others.
+    if (event.type !== "notice") this.#opened?.tabs.tell(event);
+  }
+
+  // ---- other tabs -----------------------------------------------------------------------------------------------------
+
+  /** Has a run for itself, as it was kept last. */
+  async #claim(run: string): Promise<void> {
+    const { name } = this.#shelf.record(run);
+    if (!(await this.#tabs.claim(run))) {
+      throw new UserError(`${name} trains in another tab: watch it here, or pause it there first.`);
+    }
+    await this.#shelf.refresh(run);
+  }
+
+  async #changing<Result>(run: string, work: () => Promise<Result>): Promise<Result> {
+    await this.#claim(run);
+    try {
+      return await work();
+    } finally {
+      this.#tabs.release(run);
+    }
+  }
+
+  /** What another tab tells, as the visitor of this one sees it. */
+  async #heard(event: EngineEvent): Promise<void> {
+    if (event.type === "notice") return;
+    if (event.type === "deleted") this.#shelf.forget(event.run);
+    const summary =
+      event.type === "summary" ? event.summary : event.type === "changed" ? event.view.summary : undefined;
+    if (summary === undefined) return this.#hand(event);
+    if (isTraining(summary.status)) this.#tabs.watch(summary.id);
+    await this.#shelf.refresh(summary.id);
+    const seen = { ...summary, status: this.#status(summary.id) };
+    this.#hand(
+      event.type === "changed"
+        ? { ...event, view: { ...event.view, summary: seen } }
+        : { type: "summary", summary: seen },
+    );
+  }
+
+  #hand(event: EngineEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Shows other tabs a run that this one has. */
+  async #show(run: string): Promise<void> {
+    this.#tabs.tell({ type: "changed", view: await this.#shelf.view(run) });
+  }
+
+  async #freed(run: string): Promise<void> {
+    await this.#shelf.refresh(run);
+    if (this.#shelf.has(run)) this.#hand({ type: "summary", summary: this.#shelf.summary(run) });
   }
 
   /** Keeps what has changed, and tells it. */
   async #changed(run: string): Promise<RunView> {
     await this.#shelf.save(run);
     const view = await this.#shelf.view(run);
+    // All at once: a summary alone would tell of more parameters than the sites have.
     this.#tell({ type: "changed", view });
     return view;
   }
@@ -209,7 +310,7 @@ export class StudioEngine implements Engine {
     if (!(await this.#isLost(error))) return false;
     const shelf = this.#shelf;
     shelf.dropLive();
-    this.#opened = { shelf, device: await openBackend("wasm") };
+    this.#opened = { ...this.#open, device: await openBackend("wasm") };
     this.#tell({
       type: "notice",
       message:
@@ -219,3 +320,5 @@ export class StudioEngine implements Engine {
     return true;
   }
 }
+
+const isTraining = ({ kind }: RunStatus) => kind === "training" || kind === "starting";

@@ -1,6 +1,7 @@
 /** Faults as sentences with what to do. */
 
 import { messageOf, UserError } from "tokenformer/browser";
+import { ZodError } from "zod";
 
 /** How engines word that memory has run out: V8's arrays, WebAssembly's heap, ONNX Runtime's allocators, WebGPU. */
 const MEMORY =
@@ -9,6 +10,7 @@ const MEMORY =
 /** An error that a visitor can read. */
 export function explained(error: unknown): UserError {
   if (error instanceof UserError) return error;
+  if (error instanceof ZodError) return new UserError(error.issues.map(complaintOf).join("; "), { cause: error });
   const message = messageOf(error);
   if (MEMORY.test(message)) {
     return new UserError(
@@ -21,6 +23,8 @@ export function explained(error: unknown): UserError {
     { cause: error },
   );
 }
+
+const complaintOf = ({ path, message }: ZodError["issues"][number]) => [...path.map(String), message].join(": ");
 
 /** An object whose methods reject with errors that a visitor can read. */
 export function explaining<Target extends object>(target: Target): Target {

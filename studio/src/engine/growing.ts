@@ -3,7 +3,8 @@
 import {
   type Complete,
   checkPlans,
-  messageOf,
+  forecastMemory,
+  type RunConfig,
   type SiteKind,
   siteKinds,
   sitesOf,
@@ -12,7 +13,8 @@ import {
   withSites,
 } from "tokenformer/browser";
 import type { GrowthPreview, GrowthRequest } from "./api.ts";
-import { costsOf } from "./choices.ts";
+import { costsOf, memoryComplaint } from "./choices.ts";
+import { explained } from "./faults.ts";
 
 /** The plan that a request stands for. Throws a `UserError`-like error of the schema where it cannot be one. */
 export function planOf({ add, layers, init }: GrowthRequest): TokenPlan {
@@ -27,9 +29,10 @@ export function planOf({ add, layers, init }: GrowthRequest): TokenPlan {
   });
 }
 
-/** What a growth would come to. */
-export function previewOf(model: Complete, request: GrowthRequest, batch: number): GrowthPreview {
-  const before = costsOf(model, { batch, context: model.context });
+/** What a growth of a run would come to. */
+export function previewOf(config: RunConfig, request: GrowthRequest): GrowthPreview {
+  const { model } = config;
+  const before = costsOf(config, model);
   const unchanged = {
     parametersBefore: before.parameters,
     parametersAfter: before.parameters,
@@ -37,13 +40,18 @@ export function previewOf(model: Complete, request: GrowthRequest, batch: number
     flopsAfter: before.flopsPerUpdate,
     memoryAfter: before.memory,
   };
-  if (Object.values(request.add).every((tokens) => tokens === 0)) {
-    return { ...unchanged, complaint: "Choose how many tokens to add" };
+  const amounts = Object.values(request.add);
+  if (amounts.every((tokens) => tokens === 0)) return { ...unchanged, complaint: "Choose how many tokens to add" };
+  const wrong = amounts.find((tokens) => !Number.isSafeInteger(tokens) || tokens < 0);
+  if (wrong !== undefined) {
+    return { ...unchanged, complaint: `${wrong} tokens cannot be added: choose a whole number of 1 or more` };
   }
   try {
-    const plan = planOf(request);
-    checkPlans(model, [plan]);
-    const after = costsOf(grown(model, request), { batch, context: model.context });
+    checkPlans(model, [planOf(request)]);
+    const larger = grown(model, request);
+    const complaint = memoryComplaint(forecastMemory(config, larger, true));
+    if (complaint !== undefined) return { ...unchanged, complaint: `The grown model ${complaint}` };
+    const after = costsOf(config, larger);
     return {
       ...unchanged,
       parametersAfter: after.parameters,
@@ -51,7 +59,7 @@ export function previewOf(model: Complete, request: GrowthRequest, batch: number
       memoryAfter: after.memory,
     };
   } catch (error) {
-    return { ...unchanged, complaint: messageOf(error) };
+    return { ...unchanged, complaint: explained(error).message };
   }
 }
 

@@ -46,11 +46,17 @@ function weightedLoss(points: readonly TrainingPoint[], before: number): number 
 }
 
 export function withSample(history: History, sample: Sample): History {
-  const samples = [...history.samples, sample];
+  // One a step: the last.
+  const samples = [...history.samples.filter(({ step }) => step !== sample.step), sample];
   // Every other one, so that those that stay are spread over the whole time.
   const kept =
     samples.length > MOST_SAMPLES ? samples.filter((_, index) => index % 2 === 0 || index > MOST_SAMPLES / 2) : samples;
   return { ...history, samples: kept };
+}
+
+/** One a step: the last, as that is of the tokens that there are since. */
+export function withUsage(history: History, point: UsagePoint): History {
+  return { ...history, usage: [...history.usage.filter(({ step }) => step !== point.step), point] };
 }
 
 /** Updates gathered to one point: the mean loss, and the last of everything else. */

@@ -13,19 +13,24 @@ import {
   type RunConfig,
   type StepEvent,
   sites,
+  type Tokenizer,
   type TrainingEvent,
   UserError,
   usageByGeneration,
 } from "tokenformer/browser";
 import type { EngineEvent, Growth, GrowthRequest, UsagePoint, WritingOptions } from "./api.ts";
 import { planOf } from "./growing.ts";
-import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining } from "./history.ts";
+import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";
 import { InspectedText } from "./inspecting.ts";
 
 /** Milliseconds between two messages about the curve. */
 const POINT_EVERY = 120;
-/** Milliseconds between two samples, at least. */
+/** Milliseconds between two samples, at least; the first come sooner. */
 const SAMPLE_EVERY = 4000;
+const FIRST_SAMPLES = [0, 1000, 2000] as const;
+/** Milliseconds after which a sample ends where it is, and the share of all time that samples take, at most. */
+const LONGEST_SAMPLE = 1500;
+const SAMPLE_SHARE = 0.1;
 const SAMPLE: WritingOptions = { prompt: "", length: 160, temperature: 0.8, topK: 0, topP: 0.95 };
 
 /** Sequences of held-out text on which the use of parameter tokens is measured. */
@@ -35,6 +40,8 @@ const USAGE_SEQUENCES = 16;
 export interface RunState {
   readonly checkpoint: Checkpoint;
   readonly history: History;
+  /** How often the run had changed by then. */
+  readonly changes: number;
 }
 
 /** What is to be seen of a run beside its weights. */
@@ -42,6 +49,7 @@ export interface Facts {
   /** With the model as it is now. */
   readonly config: RunConfig;
   readonly lineage: ModelState["lineage"];
+  readonly tokenizer: Tokenizer | undefined;
   readonly history: History;
 }
 
@@ -58,7 +66,10 @@ export class LiveRun {
   #history: History;
   #pending: StepEvent[] = [];
   #told = 0;
-  #sampled = Number.NEGATIVE_INFINITY;
+  #changes = 0;
+  /** When the next sample is due, by the clock of the page; how many there were since the run was opened. */
+  #sampleAt = 0;
+  #samples = 0;
   #decoder: { readonly decoder: Decoder; readonly inference: Inference } | undefined;
   #inspected: InspectedText | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -73,6 +84,11 @@ export class LiveRun {
 
   get step(): number {
     return this.#run.trainer.step;
+  }
+
+  /** How often it has changed since it was opened. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Floating-point operations of training so far. */
@@ -92,10 +108,15 @@ export class LiveRun {
     });
   }
 
+  /** Everything as it is now, sound or not: to be handed out. */
+  snapshot(): Promise<RunState> {
+    return this.#alone(() => this.#state());
+  }
+
   /** What is to be seen of it beside its weights. */
   facts(): Facts {
     const { config, trainer } = this.#run;
-    return { config, lineage: trainer.lineage, history: this.#history };
+    return { config, lineage: trainer.lineage, tokenizer: this.corpus.tokenizer, history: this.#history };
   }
 
   /** The next update, or what comes before it. Whether there are more. */
@@ -111,8 +132,10 @@ export class LiveRun {
   /** @param keep takes the state just before, to go back to */
   grow(request: GrowthRequest, keep: (before: RunState) => Promise<void>): Promise<Growth> {
     return this.#alone(async () => {
+      await this.#sample();
       await keep(await this.#state());
       const growth = growthOf(await this.#run.grow(planOf(request)), request.init);
+      this.#changes++;
       this.#history = { ...this.#history, growths: [...this.#history.growths, growth] };
       await this.#use();
       return growth;
@@ -164,7 +187,7 @@ export class LiveRun {
 
   async #state(): Promise<RunState> {
     this.#flush();
-    return { checkpoint: await this.#run.checkpoint(), history: this.#history };
+    return { checkpoint: await this.#run.checkpoint(), history: this.#history, changes: this.#changes };
   }
 
   /** Does one thing after the other: what runs on the device sees one state of the model. */
@@ -176,15 +199,16 @@ export class LiveRun {
 
   async #heed(event: TrainingEvent): Promise<void> {
     if (event.type === "step") {
+      this.#changes++;
       this.#pending.push(event);
       if (performance.now() - this.#told >= POINT_EVERY) this.#flush();
+      if (performance.now() >= this.#sampleAt) await this.#sample();
     }
     if (event.type === "validation") {
       this.#flush();
       const point = validationPointOf(event);
       this.#history = { ...this.#history, validation: [...this.#history.validation, point] };
       this.#tell({ type: "validation", run: this.id, point });
-      await this.#look();
     }
   }
 
@@ -198,18 +222,33 @@ export class LiveRun {
     this.#tell({ type: "training", run: this.id, points: [point] });
   }
 
-  /** A sample, and the use of the tokens, not too often. */
-  async #look(): Promise<void> {
-    if (this.step === 0 || performance.now() - this.#sampled < SAMPLE_EVERY) return;
-    let text = "";
-    await this.#write({ ...SAMPLE, seed: this.step }, (piece) => {
-      text += piece;
-    });
+  /** What it writes by itself now, and how much its tokens are used. */
+  async #sample(): Promise<void> {
+    const begun = performance.now();
+    const text = await this.#written(begun + LONGEST_SAMPLE);
     const sample = { step: this.step, text };
     this.#history = withSample(this.#history, sample);
     this.#tell({ type: "sample", run: this.id, sample });
     await this.#use();
-    this.#sampled = performance.now();
+    const now = performance.now();
+    const pause = FIRST_SAMPLES[++this.#samples] ?? SAMPLE_EVERY;
+    this.#sampleAt = now + Math.max(pause, (now - begun) / SAMPLE_SHARE);
+  }
+
+  /** What it writes until a moment, or to the end of a sample. */
+  async #written(end: number): Promise<string> {
+    const late = new AbortController();
+    let text = "";
+    const take = (piece: string) => {
+      text += piece;
+      if (performance.now() > end) late.abort();
+    };
+    try {
+      await this.#write({ ...SAMPLE, seed: this.step }, take, late.signal);
+    } catch (error) {
+      if (!late.signal.aborted) throw error;
+    }
+    return text;
   }
 
   /** How much the generations are used, once there are several. */
@@ -223,7 +262,7 @@ export class LiveRun {
     const usage = await measureUsage(inference, batches);
     const { all } = usageByGeneration(sites(model), lineage, usage);
     const point: UsagePoint = { step, generations: all.map(({ gradientNorm: _, ...share }) => share) };
-    this.#history = { ...this.#history, usage: [...this.#history.usage, point] };
+    this.#history = withUsage(this.#history, point);
     this.#tell({ type: "usage", run: this.id, usage: point });
   }
 

@@ -4,24 +4,34 @@ import {
   type Checkpoint,
   type Complete,
   type Config,
+  type Corpus,
   checkpointFiles,
   countParameters,
   type Device,
   DivergenceError,
   parseCheckpoint,
   Run,
+  type Tokenizer,
+  UserError,
 } from "tokenformer/browser";
-import type { EngineEvent, GrowthRequest, NamedFile, RunStatus, RunSummary, RunView, TextChoice } from "./api.ts";
+import type {
+  EngineEvent,
+  GrowthRequest,
+  NamedFile,
+  Pieces,
+  RunStatus,
+  RunSummary,
+  RunView,
+  TextChoice,
+} from "./api.ts";
 import { METRICS_FILE, packed, TEXT_FILE, unpacked } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
-import { type Facts, LiveRun } from "./live-run.ts";
+import { type Facts, LiveRun, type RunState } from "./live-run.ts";
+import { LiveRuns, type OpenRun } from "./live-runs.ts";
 import { siteViews } from "./sites.ts";
-import { type Store, type StoredRun, storageFault } from "./store.ts";
-import { corpusOf, fallbackText, type NamedText, textOf } from "./texts.ts";
-
-/** Runs that stay on the device though they do not train: to look at one again, it need not be compiled again. */
-const MOST_IDLE = 2;
+import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
+import { corpusOf, fallbackText, type NamedText, openingOf, textOf, tokenizerOf } from "./texts.ts";
 
 export interface ShelfOptions {
   readonly store: Store;
@@ -30,15 +40,38 @@ export interface ShelfOptions {
   readonly tell: (event: EngineEvent) => void;
 }
 
+/** What a new run is called, and learns from. */
+export interface NewRun {
+  readonly name: string;
+  readonly config: Config;
+  readonly text: NamedText;
+  readonly pieces: Pieces;
+  readonly besides?: string;
+  /** Default: one for the pieces of the text. */
+  readonly tokenizer?: Tokenizer | undefined;
+}
+
+/** What is handed on of a run that is made of a checkpoint. */
+interface Taken {
+  readonly name: string;
+  readonly checkpoint: Checkpoint;
+  readonly text: NamedText;
+  readonly history: History;
+  readonly pieces: Pieces;
+}
+
 export class Shelf {
   readonly #options: ShelfOptions;
   readonly #records: Map<string, StoredRun>;
-  /** Runs on the device, those used last at the end. */
-  readonly #live = new Map<string, Promise<LiveRun>>();
+  readonly #live: LiveRuns;
 
   private constructor(options: ShelfOptions, records: readonly StoredRun[]) {
     this.#options = options;
     this.#records = new Map(records.map((record) => [record.id, record]));
+    this.#live = new LiveRuns({
+      open: (id) => this.#open(id),
+      trains: (id) => isTraining(options.status(id)),
+    });
   }
 
   static async open(options: ShelfOptions): Promise<Shelf> {
@@ -56,32 +89,36 @@ export class Shelf {
     return this.#summaryOf(this.record(id));
   }
 
+  has(id: string): boolean {
+    return this.#records.has(id);
+  }
+
+  /** @throws UserError where there is no such run */
   record(id: string): StoredRun {
     const record = this.#records.get(id);
-    if (record === undefined) throw new Error(`internal: there is no run ${id}`);
-    return record;
+    if (record !== undefined) return record;
+    throw new UserError("That run is not kept in this browser: it was deleted here, or was trained elsewhere.");
+  }
+
+  /** Learns what is kept of a run, where another tab may have kept it. */
+  async refresh(id: string): Promise<void> {
+    const kept = await this.#options.store.run(id);
+    if (kept !== undefined) this.#records.set(id, kept);
+    else if (!this.#live.isUnsaved(id)) this.#records.delete(id);
   }
 
   /** A new run, which has not been trained. */
-  async create(name: string, config: Config, text: NamedText, besides?: string): Promise<RunView> {
-    const corpus = corpusOf(text);
+  async create({ name, config, text, pieces, besides, tokenizer }: NewRun): Promise<RunView> {
+    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text.text, pieces));
     const run = await Run.create({ config, corpus, device: this.#options.device() });
-    const { train, validation, tokenizer } = corpus;
     const record: StoredRun = {
-      id: crypto.randomUUID(),
-      name,
-      architecture: architectureOf(run.config.model),
+      ...newRecord({ name, text, pieces }, run.config.model, corpus),
       ...(besides !== undefined && { besides }),
-      textName: text.name,
-      parameters: countParameters(run.config.model).total,
-      vocabulary: tokenizer.vocabularySize,
-      trainTokens: train.length,
-      validationTokens: validation.length,
       step: 0,
-      changed: Date.now(),
     };
-    this.#adopt(record, new LiveRun(record.id, run, EMPTY, this.#options.tell));
-    await this.#store(record.id, text);
+    this.#records.set(record.id, record);
+    this.#live.adopt(record.id, { live: new LiveRun(record.id, run, EMPTY, this.#options.tell), text });
+    await this.save(record.id);
     return this.view(record.id);
   }
 
@@ -91,65 +128,62 @@ export class Shelf {
     const checkpoint = await parseCheckpoint(files);
     const own = files.get(TEXT_FILE);
     const text = choice === undefined ? fallbackText(checkpoint, own && new TextDecoder().decode(own)) : textOf(choice);
-    return this.#take(name, checkpoint, await text, historyOf(new TextDecoder().decode(files.get(METRICS_FILE))));
+    const history = historyOf(new TextDecoder().decode(files.get(METRICS_FILE)));
+    const pieces = checkpoint.tokenizer?.kind === "character" ? "characters" : "byte-pairs";
+    return this.#take({ name, checkpoint, text: await text, history, pieces });
   }
 
-  async #take(name: string, checkpoint: Checkpoint, text: NamedText, history: History): Promise<RunView> {
-    const corpus = corpusOf(text, checkpoint.tokenizer);
-    const { state } = checkpoint;
+  /** Another run that is as this one is now. */
+  async duplicate(id: string): Promise<RunView> {
+    const { name, pieces = "characters" } = this.record(id);
+    const { live, text } = await this.live(id);
+    const { checkpoint, history } = await live.state();
+    return this.#take({ name: `${name}, at step ${live.step}`, checkpoint, text, history, pieces });
+  }
+
+  async #take({ name, checkpoint, text, history, pieces }: Taken): Promise<RunView> {
+    const { state, tokenizer } = checkpoint;
+    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text.text, pieces));
     const record: StoredRun = {
-      id: crypto.randomUUID(),
-      name,
-      architecture: architectureOf(state.config),
-      textName: text.name,
-      parameters: countParameters(state.config).total,
-      vocabulary: corpus.tokenizer.vocabularySize,
-      trainTokens: corpus.train.length,
-      validationTokens: corpus.validation.length,
+      ...newRecord({ name, text, pieces }, state.config, corpus),
       step: state.step,
       ...lossOf(history),
-      changed: Date.now(),
     };
-    this.#records.set(record.id, record);
+    const kept = { files: await checkpointFiles(checkpoint), history };
     try {
-      await this.#options.store.save(record, { state: { files: await checkpointFiles(checkpoint), history }, text });
-      return await this.view(record.id);
+      this.#records.set(record.id, await this.#options.store.save(record, { state: kept, text }));
     } catch (error) {
-      this.#records.delete(record.id);
       throw storageFault(error);
     }
+    this.#options.tell({ type: "summary", summary: this.summary(record.id) });
+    return this.view(record.id);
   }
 
   /** A run on the device, opened from what is kept where it is not there. */
-  async live(id: string): Promise<LiveRun> {
-    const opened = this.#live.get(id) ?? this.#openLive(id);
-    // The one used last comes last.
-    this.#live.delete(id);
-    this.#live.set(id, opened);
-    try {
-      return await opened;
-    } catch (error) {
-      if (this.#live.get(id) === opened) this.#live.delete(id);
-      throw error;
-    } finally {
-      await this.#unloadIdle();
-    }
+  live(id: string): Promise<OpenRun> {
+    return this.#live.open(id, this.record(id).revision ?? 0);
+  }
+
+  /** Whether the page has more of a run than what is kept. */
+  isUnsaved(id: string): boolean {
+    return this.#live.isUnsaved(id);
   }
 
   /** What is to be seen of a run beside its weights. */
   async facts(id: string): Promise<Facts> {
-    const live = this.#live.get(id);
-    return live === undefined ? this.#stored(id) : (await live).facts();
+    const open = isElsewhere(this.#options.status(id)) ? undefined : await this.#live.get(id);
+    return open?.live.facts() ?? this.#stored(id);
   }
 
   /** All that is drawn of a run. */
   async view(id: string): Promise<RunView> {
     const record = this.record(id);
     const { config, lineage, history } = await this.facts(id);
-    const { memory, flopsPerUpdate } = costsOf(config.model, { ...config.training, ...config.model });
+    const { memory, flopsPerUpdate } = costsOf(config, config.model);
     return {
       summary: this.#summaryOf(record),
       choices: choicesOf(record.name, config),
+      pieces: record.pieces ?? "characters",
       vocabulary: record.vocabulary,
       trainTokens: record.trainTokens,
       validationTokens: record.validationTokens,
@@ -162,32 +196,32 @@ export class Shelf {
   }
 
   async rename(id: string, name: string): Promise<void> {
-    const record = { ...this.record(id), name };
-    await this.#options.store.save(record);
+    const record = await this.#options.store.save({ ...this.record(id), name });
     this.#records.set(id, record);
+    this.#live.follow(id, record.revision ?? 0);
     this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
   }
 
   async remove(id: string): Promise<void> {
-    await this.#unload(id);
+    await this.#live.unload(id);
     await this.#options.store.remove(id);
-    this.#records.delete(id);
+    this.forget(id);
     this.#options.tell({ type: "deleted", run: id });
   }
 
-  /** Keeps a run as it is now. Where that fails, it goes on, and the visitor is told. */
-  save(id: string): Promise<void> {
-    return this.#store(id);
+  /** Another tab has deleted a run. */
+  forget(id: string): void {
+    this.#records.delete(id);
   }
 
   /** Grows a run, and keeps what it was, to go back to. Where that cannot be kept, it does not grow. */
   async grow(id: string, request: GrowthRequest): Promise<void> {
-    const live = await this.live(id);
+    const { live } = await this.live(id);
     await live.grow(request, async ({ checkpoint, history }) => {
       try {
         await this.#options.store.keepUndo(id, { files: await checkpointFiles(checkpoint), history });
       } catch (error) {
-        throw storageFault(error);
+        throw new UserError(`It did not grow, as there would be no way back. ${storageFault(error).message}`);
       }
     });
   }
@@ -195,8 +229,7 @@ export class Shelf {
   /** Goes back to the state that was kept. */
   async undo(id: string): Promise<RunView> {
     const state = await this.#options.store.undo(id);
-    if (state === undefined) throw new Error("internal: there is no growth to undo");
-    await this.#unload(id);
+    if (state === undefined) throw new UserError("There is no growth to undo here: it was undone in another tab.");
     const { state: was } = await parseCheckpoint(state.files);
     const record: StoredRun = {
       ...this.record(id),
@@ -205,72 +238,78 @@ export class Shelf {
       ...lossOf(state.history),
       changed: Date.now(),
     };
-    await this.#options.store.save(record, { state });
+    const kept = await this.#options.store.save(record, { state });
     await this.#options.store.dropUndo(id);
-    this.#records.set(id, record);
+    await this.#live.unload(id);
+    this.#records.set(id, kept);
     return this.view(id);
   }
 
-  /** A zip of a run as it is now. */
+  /** A zip of a run as it is now, from memory where it is there: what the browser could not keep can still be handed out. */
   async archive(id: string): Promise<Blob> {
-    await this.save(id);
-    const state = await this.#options.store.state(id);
-    const text = await this.#options.store.text(id);
-    if (state === undefined) throw new Error("internal: the run has no state");
+    const { files, history, text } = await this.#everything(id);
     const encoder = new TextEncoder();
-    const files = new Map<string, Uint8Array>([
-      ...state.files,
-      [METRICS_FILE, encoder.encode(metricsText(state.history))],
-    ]);
-    if (text !== undefined) files.set(TEXT_FILE, encoder.encode(text.text));
-    return packed(files);
+    return packed(
+      new Map<string, Uint8Array>([
+        ...files,
+        [METRICS_FILE, encoder.encode(metricsText(history))],
+        [TEXT_FILE, encoder.encode(text.text)],
+      ]),
+    );
+  }
+
+  async #everything(id: string): Promise<StoredState & { readonly text: NamedText }> {
+    const open = await this.#live.get(id);
+    const isCurrent = open !== undefined && !isElsewhere(this.#options.status(id));
+    if (!isCurrent) return { ...(await this.#storedState(id)), text: await this.text(id) };
+    const { checkpoint, history } = await open.live.snapshot();
+    return { files: await checkpointFiles(checkpoint), history, text: open.text };
   }
 
   async text(id: string): Promise<NamedText> {
+    return (await this.#live.get(id))?.text ?? this.#storedText(id);
+  }
+
+  /** Forgets what is on the device, for it is gone. */
+  dropLive(): void {
+    this.#live.drop();
+  }
+
+  async #open(id: string): Promise<OpenRun> {
+    const { device, tell } = this.#options;
+    const [state, text] = [await this.#storedState(id), await this.#storedText(id)];
+    const checkpoint = await parseCheckpoint(state.files);
+    const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text.text, "characters"));
+    const config = endlessOf(checkpoint.config, checkpoint.state.step);
+    const run = await Run.resume(checkpoint, { corpus, config, device: device() });
+    return { live: new LiveRun(id, run, state.history, tell), text };
+  }
+
+  async #storedState(id: string): Promise<StoredState> {
+    const state = await this.#options.store.state(id);
+    if (state === undefined) throw new Error("internal: the run has no state");
+    return state;
+  }
+
+  async #storedText(id: string): Promise<NamedText> {
     const text = await this.#options.store.text(id);
     if (text === undefined) throw new Error("internal: the run has no text");
     return text;
   }
 
-  /** Forgets what is on the device, for it is gone. */
-  dropLive(): void {
-    this.#live.clear();
-  }
-
-  #adopt(record: StoredRun, live: LiveRun): void {
-    this.#records.set(record.id, record);
-    this.#live.set(record.id, Promise.resolve(live));
-  }
-
-  async #openLive(id: string): Promise<LiveRun> {
-    const { store, device, tell } = this.#options;
-    const [state, text] = [await store.state(id), await this.text(id)];
-    if (state === undefined) throw new Error("internal: the run has no state");
-    const checkpoint = await parseCheckpoint(state.files);
-    const corpus = corpusOf(text, checkpoint.tokenizer);
-    const config = endlessOf(checkpoint.config, checkpoint.state.step);
-    const run = await Run.resume(checkpoint, { corpus, config, device: device() });
-    return new LiveRun(id, run, state.history, tell);
-  }
-
   async #stored(id: string): Promise<Facts> {
-    const state = await this.#options.store.state(id);
-    if (state === undefined) throw new Error("internal: the run has no state");
-    const { config, state: was } = await parseCheckpoint(state.files);
-    return { config, lineage: was.lineage, history: state.history };
+    const { files, history } = await this.#storedState(id);
+    const { config, state, tokenizer } = await parseCheckpoint(files);
+    return { config, lineage: state.lineage, tokenizer, history };
   }
 
-  async #store(id: string, text?: NamedText): Promise<void> {
-    const live = await this.#live.get(id);
-    if (live === undefined) return;
-    const { store, tell } = this.#options;
-    const now = await live.state().catch((error: unknown) => {
-      // What was kept before it diverged is kept still.
-      if (!(error instanceof DivergenceError)) throw error;
-      tell({ type: "notice", message: error.message });
-    });
+  /** Keeps a run as it is now. Where that fails, it goes on, and the visitor is told. */
+  async save(id: string): Promise<void> {
+    const open = await this.#live.get(id);
+    if (open === undefined) return;
+    const now = await this.#soundState(open.live);
     if (now === undefined) return;
-    const { checkpoint, history } = now;
+    const { checkpoint, history, changes } = now;
     const record: StoredRun = {
       ...this.record(id),
       parameters: countParameters(checkpoint.state.config).total,
@@ -279,38 +318,57 @@ export class Shelf {
       changed: Date.now(),
     };
     this.#records.set(id, record);
+    const text = (record.revision ?? 0) === 0 ? { text: open.text } : {};
     try {
-      const state = { files: await checkpointFiles(checkpoint), history };
-      await store.save(record, { state, ...(text !== undefined && { text }) });
+      const kept = await this.#options.store.save(record, {
+        state: { files: await checkpointFiles(checkpoint), history },
+        ...text,
+      });
+      this.#records.set(id, kept);
+      this.#live.keep(id, kept.revision ?? 0, changes);
     } catch (error) {
-      tell({ type: "notice", message: storageFault(error).message });
+      this.#options.tell({ type: "notice", message: storageFault(error).message });
     }
-    tell({ type: "summary", summary: this.#summaryOf(record) });
+    this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
   }
 
-  async #unload(id: string): Promise<void> {
-    // One that could not be opened has nothing to close.
-    const live = await this.#live.get(id)?.catch(() => undefined);
-    this.#live.delete(id);
-    await live?.close();
-  }
-
-  /** Frees runs that have not been used for longest. */
-  async #unloadIdle(): Promise<void> {
-    const idle = [...this.#live.keys()].filter((id) => !isTraining(this.#options.status(id)));
-    for (const id of idle.slice(0, Math.max(0, idle.length - MOST_IDLE))) {
-      await this.#store(id);
-      await this.#unload(id);
+  /** Undefined where it has diverged: what was kept before is kept still. */
+  async #soundState(live: LiveRun): Promise<RunState | undefined> {
+    try {
+      return await live.state();
+    } catch (error) {
+      if (!(error instanceof DivergenceError)) throw error;
+      this.#options.tell({ type: "notice", message: error.message });
+      return undefined;
     }
   }
 
   #summaryOf(record: StoredRun): RunSummary {
-    const { vocabulary: _, trainTokens: __, validationTokens: ___, ...summary } = record;
+    const { vocabulary: _, trainTokens: __, validationTokens: ___, pieces: ____, revision: _____, ...summary } = record;
     return { ...summary, status: this.#options.status(record.id) };
   }
 }
 
+type Named = Pick<NewRun, "name" | "text" | "pieces">;
+
+function newRecord({ name, text, pieces }: Named, model: Complete, { tokenizer, train, validation }: Corpus) {
+  return {
+    id: crypto.randomUUID(),
+    name,
+    architecture: architectureOf(model),
+    textName: text.name,
+    opening: openingOf(text.text),
+    pieces,
+    parameters: countParameters(model).total,
+    vocabulary: tokenizer.vocabularySize,
+    trainTokens: train.length,
+    validationTokens: validation.length,
+    changed: Date.now(),
+  } as const;
+}
+
 const isTraining = ({ kind }: RunStatus) => kind === "training" || kind === "starting";
+const isElsewhere = ({ kind }: RunStatus) => kind === "elsewhere";
 
 const architectureOf = ({ type }: Complete) => (type === "tokenformer" ? type : "transformer");
 

@@ -2,6 +2,7 @@
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { messageOf, UserError } from "tokenformer/browser";
+import type { Pieces } from "./api.ts";
 import type { History } from "./history.ts";
 import type { NamedText } from "./texts.ts";
 
@@ -15,6 +16,10 @@ export interface StoredRun {
   readonly architecture: "tokenformer" | "transformer";
   readonly besides?: string;
   readonly textName: string;
+  /** The first words of the text. Runs that were made earlier have none. */
+  readonly opening?: string;
+  /** Default: characters. */
+  readonly pieces?: Pieces;
   readonly parameters: number;
   readonly vocabulary: number;
   readonly trainTokens: number;
@@ -22,6 +27,8 @@ export interface StoredRun {
   readonly step: number;
   readonly validationLoss?: number;
   readonly changed: number;
+  /** How often it was kept. Default: 0. */
+  readonly revision?: number;
 }
 
 /** A state that a run can be opened from. */
@@ -60,6 +67,10 @@ export class Store {
     return this.#database.getAll("runs");
   }
 
+  run(id: string): Promise<StoredRun | undefined> {
+    return this.#database.get("runs", id);
+  }
+
   state(id: string): Promise<StoredState | undefined> {
     return this.#database.get("states", id);
   }
@@ -76,16 +87,26 @@ export class Store {
     return this.#database.get("texts", id);
   }
 
-  /** Writes a run and, where they are given, its state and text: all of it or, where storage is full, nothing. */
+  /**
+   * Writes a run and, where they are given, its state and text: all of it or, where storage is full, nothing.
+   * @returns the run with its next revision
+   * @throws UserError where another tab has kept something else of it since
+   */
   async save(
     run: StoredRun,
     { state, text }: { readonly state?: StoredState; readonly text?: NamedText } = {},
-  ): Promise<void> {
+  ): Promise<StoredRun> {
     const transaction = this.#database.transaction(PARTS, "readwrite");
-    const writes: Promise<unknown>[] = [transaction.objectStore("runs").put(run, run.id)];
+    const runs = transaction.objectStore("runs");
+    const kept = await runs.get(run.id);
+    const { revision = 0 } = run;
+    if ((kept?.revision ?? 0) !== revision) throw overtaken(run.name, kept === undefined);
+    const next = { ...run, revision: revision + 1 };
+    const writes: Promise<unknown>[] = [runs.put(next, run.id)];
     if (state !== undefined) writes.push(transaction.objectStore("states").put(state, run.id));
     if (text !== undefined) writes.push(transaction.objectStore("texts").put(text, run.id));
     await Promise.all([...writes, transaction.done]);
+    return next;
   }
 
   /** Keeps a state to go back to. */
@@ -101,6 +122,12 @@ export class Store {
     const transaction = this.#database.transaction(PARTS, "readwrite");
     await Promise.all([...PARTS.map((part) => transaction.objectStore(part).delete(id)), transaction.done]);
   }
+}
+
+function overtaken(name: string, deleted: boolean): UserError {
+  return new UserError(
+    `${name} was ${deleted ? "deleted" : "changed"} in another tab meanwhile, so what this tab has of it is not kept: download it if you need it, then reload the page.`,
+  );
 }
 
 /** Why something could not be kept, as a sentence with what to do. */

@@ -13,6 +13,8 @@ export interface TurnsOptions {
   readonly family: (run: string) => string;
   readonly save: (run: string) => Promise<void>;
   readonly changed: (run: string) => void;
+  /** It does not train any more, for whatever reason. */
+  readonly stopped: (run: string) => void;
   /** What to do about a fault. Whether training can go on. */
   readonly mended: (error: unknown) => Promise<boolean>;
 }
@@ -43,12 +45,18 @@ export class Turns {
   async pause(run: string): Promise<void> {
     if (!this.#trains(run)) return;
     this.#statuses.set(run, { kind: "paused" });
-    await this.#options.save(run);
-    // Only now, so that a page that says so may be closed.
-    this.#options.changed(run);
+    try {
+      await this.#options.save(run);
+    } finally {
+      // Only now, so that a page that says so may be closed.
+      this.#options.changed(run);
+      this.#options.stopped(run);
+    }
   }
 
+  /** Ends its training where it is, to be changed or deleted. */
   forget(run: string): void {
+    if (this.#trains(run)) this.#options.stopped(run);
     this.#statuses.delete(run);
     this.#saved.delete(run);
   }
@@ -75,7 +83,9 @@ export class Turns {
       this.#saved.set(run, performance.now());
     } catch (error) {
       if (await this.#options.mended(error)) return;
+      if (!this.#trains(run)) return;
       this.#become(run, { kind: "failed", message: explained(error).message });
+      this.#options.stopped(run);
     }
   }
 

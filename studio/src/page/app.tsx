@@ -1,27 +1,33 @@
 /** The page: the first screen, or a run. */
 
+import { ComputerScreen } from "./computer/computer-screen.tsx";
 import { Home } from "./home/home.tsx";
 import { Header } from "./parts/header.tsx";
 import { Notices } from "./parts/notices.tsx";
+import { watchedId } from "./store/address.ts";
 import { opened, phase } from "./store/state.ts";
 import { RunScreen } from "./watch/run-screen.tsx";
 
 export function App() {
   const run = opened.value;
+  const watched = watchedId.value;
   return (
     <>
-      <a class="skip" href="#main">
+      {/* No link: the address says which run is on the screen, and is to stay. */}
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <Header />
       <Notices />
       <main id="main" tabIndex={-1}>
         {phase.value.kind === "broken" ? (
           <Broken message={phase.value.message} />
-        ) : run === undefined ? (
-          <Home />
-        ) : (
+        ) : run !== undefined ? (
           <RunScreen key={run.summary.id} run={run} />
+        ) : watched !== undefined ? (
+          <ComputerScreen key={watched} id={watched} />
+        ) : (
+          <Home />
         )}
       </main>
     </>

@@ -93,6 +93,11 @@ export const spoken = (token: string) => NAMES[token] ?? token;
 /** "1 layer", "4 layers". */
 export const plural = (amount: number, noun: string) => `${count(amount)} ${noun}${amount === 1 ? "" : "s"}`;
 
+/** The name of a file or a place in a configuration, which is not to be changed. */
+const NAME = /^[\w-]*[./][\w./-]*/;
+
 /** Words as a sentence: "A width of 128 …." */
-export const sentence = (words: string) =>
-  `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?…]$/.test(words) ? "" : "."}`;
+export function sentence(words: string): string {
+  const begun = NAME.test(words) ? words : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+  return `${begun}${/[.!?…]$/.test(words) ? "" : "."}`;
+}

@@ -36,7 +36,11 @@ export async function namedRun(): Promise<string | undefined> {
   return (await asked(openSchema, "open"))?.run ?? undefined;
 }
 
+/** `tokenformer studio` marks the page that it serves: other hosts have no such thing to ask for. */
+const isServed = () => document.querySelector('meta[name="tokenformer-runs"]') !== null;
+
 async function asked<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined> {
+  if (!isServed()) return undefined;
   try {
     const response = await fetch(address(path));
     return response.ok ? schema.safeParse(await response.json()).data : undefined;

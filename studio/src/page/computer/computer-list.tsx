@@ -1,15 +1,12 @@
-/** The runs on this computer: what they are at, live, and a copy of each to go on with here. */
+/** The runs on this computer: what they are at, live, and a branch of each to go on with here. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { TextChoice } from "../../engine/api.ts";
-import { compact, count, loss, since } from "../format.ts";
-import { MissingText } from "../runs/missing-text.tsx";
-import { StatusWord } from "../runs/status-word.tsx";
-import { busy, phase } from "../store/state.ts";
+import { addressOfComputerRun } from "../store/address.ts";
 import type { ComputerRun } from "./api.ts";
+import { BranchButton, ComputerFacts } from "./computer-screen.tsx";
 import { LiveCurve } from "./live-curve.tsx";
-import { keepLooking, onThisComputer, openHere } from "./store.ts";
+import { keepLooking, onThisComputer } from "./store.ts";
 
 export function ComputerList() {
   useEffect(keepLooking, []);
@@ -41,17 +38,13 @@ function ComputerRow({ run }: { readonly run: ComputerRun }) {
   const { id, name, training } = run;
   /** undefined: for as long as it trains. */
   const watched = useSignal<boolean | undefined>(undefined);
-  const failed = useSignal(false);
   const watches = watched.value ?? training;
-  const ready = phase.value.kind === "ready";
-  const opens = busy.value.has(`read ${id}`) || busy.value.has("import");
-  const open = async (text?: TextChoice) => {
-    failed.value = !(await openHere(run, text));
-  };
   return (
     <li class="run-row">
-      <span class="run-name">{name}</span>
-      <Facts run={run} />
+      <a class="run-name" href={addressOfComputerRun(id)}>
+        {name}
+      </a>
+      <ComputerFacts run={run} />
       <div class="actions">
         <button
           type="button"
@@ -64,31 +57,9 @@ function ComputerRow({ run }: { readonly run: ComputerRun }) {
         >
           Losses
         </button>
-        <button type="button" disabled={opens || !ready} aria-label={`Open ${name} here`} onClick={() => void open()}>
-          {opens ? "Opening…" : "Open here"}
-        </button>
+        <BranchButton run={run} />
       </div>
-      {failed.value && <MissingText name={name} retry={open} />}
       {watches && <LiveCurve run={id} name={name} />}
     </li>
-  );
-}
-
-function Facts({ run }: { readonly run: ComputerRun }) {
-  return (
-    <p class="run-facts">
-      {run.training ? (
-        <StatusWord status={{ kind: "training" }} />
-      ) : (
-        <span>{run.step < run.steps ? "not training" : "at its end"}</span>
-      )}
-      <span>{run.model}</span>
-      <span>{compact(run.parameters)} parameters</span>
-      <span>
-        step {count(run.step)} of {count(run.steps)}
-      </span>
-      <span>loss {loss(run.validationLoss)}</span>
-      <span>{since(run.changed)}</span>
-    </p>
   );
 }

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { z } from "zod";
 import type { TextChoice } from "../../engine/api.ts";
 import { doing, take } from "../store/actions.ts";
-import { addressOfRun, goTo } from "../store/address.ts";
+import { addressOfComputerRun, addressOfRun, goTo } from "../store/address.ts";
 import { summaries } from "../store/state.ts";
 import { type ComputerRun, computerRuns, filesOf, namedRun, type RunFiles } from "./api.ts";
 
@@ -27,27 +27,29 @@ async function look(): Promise<void> {
   onThisComputer.value = (await computerRuns()) ?? onThisComputer.peek();
 }
 
-/** Opens the run that the command named, unless the visitor is elsewhere already. */
+/** Follows the run that the command named, unless the visitor is elsewhere already. */
 export async function openNamed(): Promise<void> {
   if (location.hash !== "" && location.hash !== "#/") return;
   const id = await namedRun();
-  const run = id === undefined ? undefined : (await computerRuns())?.find((candidate) => candidate.id === id);
-  if (run !== undefined) await openHere(run);
+  if (id !== undefined) goTo(addressOfComputerRun(id));
 }
 
 /**
  * Copies a run into the page, and shows it; one that has been copied and has not changed since is shown as it is.
  * @returns whether it could be opened
  */
-export async function openHere({ id, name }: ComputerRun, text?: TextChoice): Promise<boolean> {
+export async function branchHere({ id, name, step }: ComputerRun, text?: TextChoice): Promise<boolean> {
   const files = await doing(`read ${id}`, () => filesOf(id));
   if (files === undefined) return false;
-  const copy = copyOf(id, files) ?? (await take(name, files.files, text));
+  const copy = copyOf(id, files) ?? (await take(branchName(name, step), files.files, text));
   if (copy === undefined) return false;
   remember(id, files, copy);
   goTo(addressOfRun(copy));
   return true;
 }
+
+/** The last folders of its path are enough to know it by. */
+const branchName = (name: string, step: number) => `${name.split("/").slice(-2).join("/")}, branched at step ${step}`;
 
 // ---- copies -----------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { RunView } from "../../engine/api.ts";
+import { TokenCaption } from "../parts/caption.tsx";
 import { grow } from "../store/actions.ts";
 import { busy } from "../store/state.ts";
 import { GrowthCost, usePreview } from "./growth-cost.tsx";
@@ -18,6 +19,7 @@ export function GrowPanel({ run }: { readonly run: RunView }) {
   const change = (changed: Partial<typeof choice.value>) => {
     choice.value = { ...choice.peek(), ...changed };
   };
+  const isFirst = JSON.stringify(choice.value) === JSON.stringify(FIRST_CHOICE);
   return (
     <form
       class="card grow"
@@ -28,20 +30,28 @@ export function GrowPanel({ run }: { readonly run: RunView }) {
         void grow(run.summary.id, requestOf(run, choice.peek()));
       }}
     >
-      <h2 id="grow-title">Grow</h2>
+      <h2 id="grow-title">Its parameter tokens</h2>
       <ModelMap run={run} choice={choice.value} />
-      <WhichSites where={choice.value.where} change={change} />
-      <WhichLayers layers={choice.value.layers} amount={run.choices.layers} change={change} />
-      <HowMany tokens={choice.value.tokens} change={change} />
-      <HowTheyStart init={choice.value.init} change={change} />
+      <TokenCaption />
       <GrowthCost preview={preview} />
       <button
         type="submit"
         class="growing"
-        disabled={grows || preview === undefined || preview.complaint !== undefined}
+        disabled={
+          grows || preview === undefined || preview.complaint !== undefined || run.summary.status.kind === "elsewhere"
+        }
       >
-        {grows ? "Growing…" : "Grow"}
+        {grows ? "Growing…" : isFirst ? "Double it" : "Grow"}
       </button>
+      <details class="more">
+        <summary>More</summary>
+        <div class="more-growth">
+          <WhichSites where={choice.value.where} change={change} />
+          <WhichLayers layers={choice.value.layers} amount={run.choices.layers} change={change} />
+          <HowMany tokens={choice.value.tokens} change={change} />
+          <HowTheyStart init={choice.value.init} change={change} />
+        </div>
+      </details>
       <GrowthResult run={run} />
     </form>
   );

@@ -10,7 +10,7 @@ import { type GrowthChoice, requestOf } from "./request.ts";
 /** The engine's answer to the choice that holds. */
 export function usePreview(run: RunView, choice: GrowthChoice): GrowthPreview | undefined {
   const preview = useSignal<GrowthPreview | undefined>(undefined);
-  const { id, parameters } = run.summary;
+  const { id } = run.summary;
   useEffect(() => {
     let wanted = true;
     void previewOf(run, choice).then((found) => {
@@ -19,7 +19,8 @@ export function usePreview(run: RunView, choice: GrowthChoice): GrowthPreview | 
     return () => {
       wanted = false;
     };
-  }, [id, parameters, choice]);
+    // What it asks for hangs on the sites: the number of parameters is told before them.
+  }, [id, run.sites, choice]);
   return preview.value;
 }
 

@@ -11,7 +11,7 @@ export function Home() {
     <div class="home">
       <section class="hero">
         <div class="hero-words">
-          <h1>Train a language model in this tab, then watch it grow without forgetting.</h1>
+          <h1 tabIndex={-1}>Train a language model in this tab, then watch it grow without forgetting.</h1>
           <p class="lead">
             A TokenFormer keeps what it knows in <em>parameter tokens</em>. Add more of them at any time, and it goes on
             learning from where it was. Everything stays on your computer.

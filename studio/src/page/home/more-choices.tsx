@@ -1,6 +1,7 @@
 /** The choices one by one, each with what it is for. */
 
-import { useId } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useEffect, useId } from "preact/hooks";
 import { sentence } from "../format.ts";
 import { complaints, draft, type NumberField, name, ownName } from "../store/draft.ts";
 
@@ -54,9 +55,20 @@ const FIELDS: readonly FieldText[] = [
 ];
 
 export function MoreChoices() {
+  const open = useSignal(false);
   const wrong = complaints.value.some(({ field }) => field !== "text");
+  useEffect(() => {
+    // It stays open then: the visitor is at work there.
+    if (wrong) open.value = true;
+  }, [wrong]);
   return (
-    <details class="more" open={wrong || undefined}>
+    <details
+      class="more"
+      open={open.value}
+      onToggle={({ currentTarget }) => {
+        open.value = currentTarget.open;
+      }}
+    >
       <summary>More choices</summary>
       <div class="fields">
         <NameField />

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
+import { perRun } from "../store/per-run.ts";
 import { AttentionMap } from "./attention-map.tsx";
 import { LookForm } from "./look-form.tsx";
 import { firstText, Looking } from "./looking.ts";
@@ -15,8 +16,10 @@ import { Usage } from "./usage.tsx";
 /** Milliseconds without a key before a text is looked at. */
 const PAUSE = 350;
 
+const lookings = perRun(({ summary }) => new Looking(summary.id));
+
 export function InsidePanel({ run }: { readonly run: RunView }) {
-  const looking = useMemo(() => new Looking(run.summary.id), [run.summary.id]);
+  const looking = lookings(run);
   const follows = useSignal(true);
   const { samples, sites } = run;
   const sample = samples.at(-1)?.text;

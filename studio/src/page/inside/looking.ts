@@ -89,5 +89,5 @@ export class Looking {
 export function firstText({ samples, summary }: RunView): string {
   const written = samples.at(-1)?.text.trimStart().slice(0, FIRST_LENGTH);
   if (written !== undefined && written !== "") return written;
-  return summary.textName === "Moby-Dick" ? "Call me Ishmael. Some years ago—never mind how" : "the";
+  return summary.opening ?? "the";
 }

@@ -1,5 +1,6 @@
 /** Colours of the style sheet, for canvases; told apart by people with any kind of colour vision. */
 
+import type { Architecture } from "../../engine/api.ts";
 import { theme } from "./theme.tsx";
 
 let known = { theme: theme.peek(), colours: new Map<string, string>() };
@@ -21,15 +22,19 @@ function resolved(property: string): string {
   return color;
 }
 
-/** Runs on one chart, in order: colour and, for those who see none, dashes. */
-export const RUN_STYLES = [
+/** Runs on one chart, in order: colour and, for those who see none, dashes. Orange is for growth alone. */
+const RUN_STYLES = [
   { property: "--run-1", dash: [] },
   { property: "--run-2", dash: [9, 4] },
-  { property: "--run-3", dash: [3, 4] },
-  { property: "--run-4", dash: [10, 4, 2, 4] },
+  { property: "--run-3", dash: [10, 4, 2, 4] },
 ] as const;
+const PLAIN = { property: "--run-plain", dash: [3, 4] } as const;
 
-export const runStyle = (index: number) => RUN_STYLES[index % RUN_STYLES.length] ?? RUN_STYLES[0];
+/** @param architecture of the run: a plain GPT is grey, wherever it stands */
+export function runStyle(index: number, architecture: Architecture) {
+  if (architecture === "transformer") return PLAIN;
+  return RUN_STYLES[index % RUN_STYLES.length] ?? RUN_STYLES[0];
+}
 
 const GENERATIONS = 6;
 

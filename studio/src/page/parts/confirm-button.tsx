@@ -1,6 +1,7 @@
 /** A button that asks once more before it does what cannot be undone. */
 
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 
 interface ConfirmProps {
   readonly label: string;
@@ -11,14 +12,17 @@ interface ConfirmProps {
 
 export function ConfirmButton({ label, about, confirmed }: ConfirmProps) {
   const asking = useSignal(false);
+  const trigger = useRef<HTMLButtonElement>(null);
   const stop = () => {
     asking.value = false;
+    requestAnimationFrame(() => trigger.current?.focus());
   };
   if (!asking.value) {
     return (
       <button
         type="button"
         class="plain"
+        ref={trigger}
         aria-label={`${label} ${about}`}
         onClick={() => {
           asking.value = true;
@@ -41,7 +45,7 @@ export function ConfirmButton({ label, about, confirmed }: ConfirmProps) {
         class="danger"
         ref={(button) => button?.focus()}
         onClick={() => {
-          stop();
+          asking.value = false;
           confirmed();
         }}
       >

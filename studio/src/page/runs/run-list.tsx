@@ -1,6 +1,7 @@
 /** The runs that are kept in this browser. */
 
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import type { RunSummary } from "../../engine/api.ts";
 import { compact, count, loss, since } from "../format.ts";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
@@ -14,7 +15,9 @@ export function RunList() {
   return (
     <section class="runs" aria-labelledby="runs-title">
       <div class="section-head">
-        <h2 id="runs-title">Your runs</h2>
+        <h2 id="runs-title" tabIndex={-1}>
+          Your runs
+        </h2>
         <ImportRun />
       </div>
       {summaries.value.length === 0 ? (
@@ -36,6 +39,7 @@ export function RunList() {
 
 function RunRow({ run }: { readonly run: RunSummary }) {
   const renaming = useSignal(false);
+  const renamed = useRef(false);
   return (
     <li class="run-row">
       {renaming.value ? (
@@ -43,6 +47,7 @@ function RunRow({ run }: { readonly run: RunSummary }) {
           run={run}
           done={() => {
             renaming.value = false;
+            renamed.current = true;
           }}
         />
       ) : (
@@ -56,6 +61,11 @@ function RunRow({ run }: { readonly run: RunSummary }) {
           type="button"
           class="plain"
           aria-label={`Rename ${run.name}`}
+          ref={(button) => {
+            if (button === null || !renamed.current || renaming.value) return;
+            renamed.current = false;
+            button.focus();
+          }}
           onClick={() => {
             renaming.value = true;
           }}
@@ -65,10 +75,16 @@ function RunRow({ run }: { readonly run: RunSummary }) {
         <button type="button" class="plain" aria-label={`Download ${run.name}`} onClick={() => void download(run)}>
           Download
         </button>
-        <ConfirmButton label="Delete" about={run.name} confirmed={() => void remove(run.id)} />
+        <ConfirmButton label="Delete" about={run.name} confirmed={() => void removed(run.id)} />
       </div>
     </li>
   );
+}
+
+/** The list's title takes the focus of what is gone. */
+async function removed(run: string): Promise<void> {
+  await remove(run);
+  requestAnimationFrame(() => document.getElementById("runs-title")?.focus());
 }
 
 function RunFacts({ run }: { readonly run: RunSummary }) {

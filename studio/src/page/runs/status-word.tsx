@@ -6,6 +6,7 @@ const WORDS: Readonly<Record<RunStatus["kind"], string>> = {
   paused: "Paused",
   starting: "Starting",
   training: "Training",
+  elsewhere: "Trains in another tab",
   failed: "Stopped",
 };
 

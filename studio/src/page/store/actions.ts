@@ -89,8 +89,12 @@ export function grow(run: string, request: GrowthRequest): Promise<RunView | und
   return doing("grow", () => engine().grow(run, request));
 }
 
-export function undo(run: string): Promise<RunView | undefined> {
-  return doing("undo", () => engine().undoGrowth(run));
+/** @param copies keeps the run as it is now as another one first */
+export function undo(run: string, copies: boolean): Promise<RunView | undefined> {
+  return doing("undo", async () => {
+    if (copies) tell(`Kept as “${(await engine().duplicate(run)).summary.name}”.`);
+    return engine().undoGrowth(run);
+  });
 }
 
 /** A run beside this one, training from the start, and curves over what both have cost. */

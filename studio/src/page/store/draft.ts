@@ -1,12 +1,12 @@
 /** The choices of a run that is not made yet, and what they come to. */
 
 import { computed, effect, signal } from "@preact/signals";
-import type { Choices, Complaint, Estimate, TextChoice } from "../../engine/api.ts";
+import type { Choices, Complaint, Estimate, Pieces, TextChoice } from "../../engine/api.ts";
 import { engine, phase, summaries } from "./state.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-export type Draft = Omit<Choices, "text" | "name">;
+export type Draft = Omit<Choices, "text" | "pieces" | "name">;
 
 export type NumberField = Exclude<keyof Draft, "architecture">;
 
@@ -56,7 +56,14 @@ export const PRESETS: readonly Preset[] = [
 
 export const draft = signal<Draft>(SMALL);
 export const ownName = signal("");
-export const text = signal<TextChoice>({ kind: "default" });
+
+/** The visitor's own text, which stays while the page's is looked at. */
+export const ownText = signal<{ readonly name: string; readonly text: string }>({ name: "My text", text: "" });
+export const textKind = signal<TextChoice["kind"]>("default");
+export const text = computed(
+  (): TextChoice => (textKind.value === "default" ? { kind: "default" } : { kind: "own", ...ownText.value }),
+);
+export const pieces = signal<Pieces>("characters");
 
 /** The preset that the draft is, if any. */
 export const preset = computed(() => PRESETS.find((candidate) => isSame(candidate.draft, draft.value)));
@@ -92,7 +99,9 @@ export const name = computed(() => {
 
 const numbered = (plain: string, number: number) => (number === 1 ? plain : `${plain} ${number}`);
 
-export const choices = computed((): Choices => ({ ...draft.value, name: name.value, text: text.value }));
+export const choices = computed(
+  (): Choices => ({ ...draft.value, name: name.value, text: text.value, pieces: pieces.value }),
+);
 
 // ---- what they come to ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import { batch } from "@preact/signals";
 import type { EngineEvent, RunSummary, RunView } from "../../engine/api.ts";
-import { withSample, withTraining } from "../../engine/history.ts";
+import { withSample, withTraining, withUsage } from "../../engine/history.ts";
 import { creationOrder, openedId, summaries, tell, views } from "./state.ts";
 
 /** A hidden page draws no frames, and must not gather events for ever. */
@@ -92,7 +92,7 @@ function drawn(view: RunView, event: Drawn): RunView {
     case "sample":
       return { ...view, samples: withSample(view, event.sample).samples };
     case "usage":
-      return { ...view, usage: [...view.usage, event.usage] };
+      return { ...view, usage: withUsage(view, event.usage).usage };
   }
 }
 

@@ -84,9 +84,14 @@ export function engine(): Engine {
 
 let noticeCount = 0;
 
+/** Milliseconds for which something is said that asks for nothing; a fault stays until it is dismissed. */
+const SAID = 20_000;
+
 export function tell(message: string, kind: Notice["kind"] = "information"): void {
   if (notices.peek().some((notice) => notice.message === message)) return;
-  notices.value = [...notices.peek(), { id: ++noticeCount, message, kind }].slice(-3);
+  const id = ++noticeCount;
+  notices.value = [...notices.peek(), { id, message, kind }].slice(-3);
+  if (kind === "information") setTimeout(() => dismiss(id), SAID);
 }
 
 export function dismiss(id: number): void {

@@ -34,7 +34,7 @@ interface RowProps {
 
 function LegendRow({ run, runs, index }: RowProps) {
   const { id, name, parameters } = run.summary;
-  const { property, dash } = runStyle(index);
+  const { property, dash } = runStyle(index, run.summary.architecture);
   const scale = unitScale(run, chart.value.unit);
   const shown = (value: number | undefined) => loss(value === undefined ? undefined : value * scale);
   return (

@@ -12,6 +12,7 @@ import { ChartControls } from "./chart-controls.tsx";
 import { curvesOf } from "./curves.ts";
 import { growthMarks } from "./growth-marks.ts";
 import { Legend } from "./legend.tsx";
+import { readout } from "./readout.ts";
 
 const ACROSS: Readonly<Record<ChartOptions["across"], { label: string; format: (value: number) => string }>> = {
   step: { label: "updates", format: compact },
@@ -72,7 +73,7 @@ function plotOptions(
   return {
     legend: { show: false },
     // Room for half a label on the right.
-    padding: [16, 30, 0, 0],
+    padding: [16, 44, 0, 0],
     cursor: { y: false, points: { size: 7 } },
     scales: {
       x: { time: false, distr: options.logAcross ? 3 : 1 },
@@ -81,15 +82,27 @@ function plotOptions(
     axes: [
       {
         ...axis,
-        values: (_, splits) => splits.map((value) => (value === null ? "" : format(value))),
+        values: (_, splits) => labels(splits, format),
+        // There is no half of an update, nor of a character.
+        ...(isCounted(options) && { incrs: WHOLE }),
         space: 80,
         size: 32,
       },
-      { ...axis, size: 46, values: (_, splits) => splits.map((value) => (value === null ? "" : ticked(value))) },
+      { ...axis, size: 46, values: (_, splits) => labels(splits, ticked) },
     ],
-    series: [{}, ...runs.flatMap((_, index) => seriesOf(index))],
-    plugins: [plugin],
+    series: [{}, ...runs.flatMap(({ summary }, index) => seriesOf(runStyle(index, summary.architecture)))],
+    plugins: [plugin, readout(runs, options)],
   };
+}
+
+const WHOLE = Array.from({ length: 36 }, (_, index) => ([1, 2, 5][index % 3] ?? 1) * 10 ** Math.floor(index / 3));
+
+const isCounted = ({ across, logAcross }: ChartOptions) => !logAcross && (across === "step" || across === "tokens");
+
+/** Those that would say the same as the one before say nothing. */
+function labels(splits: readonly (number | null)[], format: (value: number) => string): string[] {
+  const words = splits.map((value) => (value === null ? "" : format(value)));
+  return words.map((word, index) => (word === words[index - 1] ? "" : word));
 }
 
 const FONT = "12px system-ui, sans-serif";
@@ -104,8 +117,7 @@ function rangeUp(_: uPlot, low: number | null, high: number | null): uPlot.Range
 }
 
 /** Of a run: what each update had, its smooth course, and the losses on held-out text. */
-function seriesOf(index: number): uPlot.Series[] {
-  const { property, dash } = runStyle(index);
+function seriesOf({ property, dash }: ReturnType<typeof runStyle>): uPlot.Series[] {
   const stroke = colour(property);
   const line = { spanGaps: true, points: { show: false }, stroke };
   return [

@@ -1,5 +1,7 @@
 /** The head of a run: its name, what it does, and what can be done with it. */
 
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
 import { sentence } from "../format.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
@@ -12,6 +14,7 @@ import { turnOf } from "./turns.ts";
 export function RunHead({ run }: { readonly run: RunView }) {
   const { summary } = run;
   const trains = summary.status.kind === "training" || summary.status.kind === "starting";
+  const elsewhere = summary.status.kind === "elsewhere";
   const together = family.value.map((other) => other.summary.id);
   return (
     <div class="run-head">
@@ -19,7 +22,7 @@ export function RunHead({ run }: { readonly run: RunView }) {
         <p class="crumb">
           <a href="#/">All runs</a>
         </p>
-        <h1>{summary.name}</h1>
+        <h1 tabIndex={-1}>{summary.name}</h1>
         <p class="sub">
           <StatusWord status={summary.status} waits={turnOf(run, family.value)?.kind === "waiting"} />{" "}
           <span>{sizeWords(run)}</span>
@@ -33,7 +36,7 @@ export function RunHead({ run }: { readonly run: RunView }) {
         <button
           type="button"
           class="primary"
-          disabled={busy.value.has("train") || busy.value.has("pause")}
+          disabled={elsewhere || busy.value.has("train") || busy.value.has("pause")}
           onClick={() => void (trains ? pause(together) : train(together))}
         >
           {trains ? "Pause" : summary.step === 0 ? "Start training" : "Go on training"}
@@ -66,13 +69,35 @@ export function StatusNote({ run }: { readonly run: RunView }) {
       </div>
     );
   }
-  if (status.kind !== "starting") return null;
+  if (status.kind === "elsewhere") {
+    return (
+      <p class="callout" role="status">
+        This run trains in another tab. Watch it here, live; to change it, go there.
+      </p>
+    );
+  }
+  return status.kind === "starting" ? <Starting first={step === 0} /> : null;
+}
+
+/** Milliseconds after which starting takes longer than it does on most devices. */
+const LONG = 20_000;
+
+function Starting({ first }: { readonly first: boolean }) {
+  const long = useSignal(false);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      long.value = true;
+    }, LONG);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <p class="callout" role="status">
       <span class="spinner" aria-hidden="true" />
-      {step === 0
-        ? "Compiling the model for this device. It takes a few seconds; then it trains."
-        : "Loading the model on this device; then it goes on from where it was."}
+      {long.value
+        ? "This device is slow at it: if nothing comes in a minute, go back and choose a smaller size."
+        : first
+          ? "Compiling the model for this device. It takes a few seconds; then it trains."
+          : "Loading the model on this device; then it goes on from where it was."}
     </p>
   );
 }

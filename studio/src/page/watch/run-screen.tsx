@@ -6,16 +6,20 @@ import { GrowPanel } from "../grow/grow-panel.tsx";
 import { InsidePanel } from "../inside/inside-panel.tsx";
 import { Tabs } from "../parts/tabs.tsx";
 import { WritePanel } from "../write/write-panel.tsx";
+import { Coach } from "./coach.tsx";
 import { LossChart } from "./loss-chart.tsx";
 import { RunHead, StatusNote } from "./run-head.tsx";
 import { Samples } from "./samples.tsx";
 import { Tiles } from "./tiles.tsx";
+import { Voice } from "./voice.tsx";
 
 export function RunScreen({ run }: { readonly run: RunView }) {
   return (
     <div class="run">
       <RunHead run={run} />
       <StatusNote run={run} />
+      <Coach run={run} />
+      <Voice run={run} />
       <Tiles run={run} />
       <div class="bench">
         <LossChart />

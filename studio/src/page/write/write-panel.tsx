@@ -1,19 +1,30 @@
 /** Writing on from a prompt. */
 
-import { useSignal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { proxy } from "comlink";
 import { useEffect, useRef } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { doing } from "../store/actions.ts";
+import { perRun } from "../store/per-run.ts";
 import { engine } from "../store/state.ts";
 import { FIRST_SETTINGS, WriteSettings } from "./write-settings.tsx";
 
+interface Written {
+  readonly prompt: string;
+  readonly text: string;
+}
+
+/** It begins with the text's own words, whose characters the model surely knows. */
+const writings = perRun(({ summary }) => ({
+  settings: signal(FIRST_SETTINGS),
+  prompt: signal(summary.opening ?? ""),
+  written: signal<Written | undefined>(undefined),
+  writing: signal(false),
+}));
+
 export function WritePanel({ run }: { readonly run: RunView }) {
-  const settings = useSignal(FIRST_SETTINGS);
-  const prompt = useSignal("Call me ");
-  const written = useSignal<{ readonly prompt: string; readonly text: string } | undefined>(undefined);
-  const writing = useSignal(false);
+  const { settings, prompt, written, writing } = writings(run);
   const gather = useGathered((text) => {
     const { value } = written;
     if (value !== undefined) written.value = { ...value, text: value.text + text };
@@ -70,7 +81,7 @@ export function WritePanel({ run }: { readonly run: RunView }) {
 }
 
 interface PageProps {
-  readonly written: { readonly prompt: string; readonly text: string } | undefined;
+  readonly written: Written | undefined;
   readonly writing: boolean;
 }
 
