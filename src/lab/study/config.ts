@@ -27,22 +27,25 @@ export const questionIds = ["init", "tau", "optimizer", "freeze", "schedule", "w
 
 export type QuestionId = (typeof questionIds)[number];
 
+/** What all models of a study share. */
+export const studyModelSchema = z.strictObject({
+  /** Default: the tokenizer's. */
+  vocabulary: count.optional(),
+  context: count,
+  layers: count,
+  heads: count,
+  width: count,
+  dropout: z.number().min(0).lt(1).default(0),
+  /** As for a run. Default: `published`. */
+  parametrisation: z.enum(parametrisations).optional(),
+});
+
 const studyObject = z.strictObject({
   name: z.string(),
   /** One line for people. */
   doc: z.string(),
-  /** What all models share. A Transformer has as many layers and as many channels a head; its width follows from its size. */
-  model: z.strictObject({
-    /** Default: the tokenizer's. */
-    vocabulary: count.optional(),
-    context: count,
-    layers: count,
-    heads: count,
-    width: count,
-    dropout: z.number().min(0).lt(1).default(0),
-    /** As for a run. Default: `published`. */
-    parametrisation: z.enum(parametrisations).optional(),
-  }),
+  /** A Transformer has as many layers and as many channels a head; its width follows from its size. */
+  model: studyModelSchema,
   /** Parameter tokens of each attention projection and of the feed-forward layer, and the updates of the grown arm there. */
   ladder: z
     .array(z.strictObject({ attention: count, feedForward: count, steps: count }))

@@ -2,10 +2,19 @@
 
 export { assemble, type Circumstances } from "./assemble.ts";
 export { type Cell, configOf } from "./cells.ts";
-export { type ArmId, armIds, type QuestionId, questionIds, type StudyConfig, studySchema } from "./config.ts";
+export {
+  type ArmId,
+  armIds,
+  type QuestionId,
+  questionIds,
+  type StudyConfig,
+  studyModelSchema,
+  studySchema,
+} from "./config.ts";
 export { type Cost, costOf, measureSpeed, plannedRuns, runCost, type Speed, secondsOf } from "./estimate.ts";
-export type { CompleteStudy } from "./models.ts";
+export { type CompleteStudy, flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "./models.ts";
 export { cellsOf, planStudy, type StudyPlan } from "./plan.ts";
+export { Pool } from "./pool.ts";
 export { type StudyPresetName, studyPresets } from "./presets.ts";
 export type * from "./results.ts";
 export { describeStages } from "./sizes.ts";

@@ -13,6 +13,12 @@ import type { StudyConfig } from "./config.ts";
 /** A study whose vocabulary is known. */
 export type CompleteStudy = StudyConfig & { readonly model: { readonly vocabulary: number } };
 
+/** What the models of a study have in common, and the sequences of an update. */
+export interface Common {
+  readonly model: CompleteStudy["model"];
+  readonly training: { readonly batch: number };
+}
+
 /** Numbers of parameter tokens of each attention projection and of the feed-forward layer. */
 export interface TokenCounts {
   readonly attention: number;
@@ -20,14 +26,14 @@ export interface TokenCounts {
 }
 
 /** The TokenFormer of a size. */
-export function tokenFormerOf({ model }: CompleteStudy, { attention, feedForward }: TokenCounts): Complete {
+export function tokenFormerOf({ model }: Pick<Common, "model">, { attention, feedForward }: TokenCounts): Complete {
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
   return complete({ type: "tokenformer", ...model, tied: true, tokens });
 }
 
 /** The Transformer of a width, as GPT-2 and nanoGPT have it: GELU, no biases, tied output. */
 export function transformerOf(
-  { model }: CompleteStudy,
+  { model }: Pick<Common, "model">,
   width: number,
   positions: TransformerConfig["positions"] = "learned",
 ): Complete {
@@ -42,13 +48,13 @@ export function transformerOf(
 }
 
 /** The width whose Transformer has the number of parameters nearest to a TokenFormer's; heads keep their size. */
-export function matchingWidth(study: CompleteStudy, counts: TokenCounts): number {
+export function matchingWidth(study: Pick<Common, "model">, counts: TokenCounts): number {
   const wanted = countParameters(tokenFormerOf(study, counts)).total;
   const heads = headsFor(wanted, (count) => parametersWith(study, count));
   return heads * channelsOf(study.model);
 }
 
-function parametersWith(study: CompleteStudy, heads: number): number {
+function parametersWith(study: Pick<Common, "model">, heads: number): number {
   return countParameters(transformerOf(study, heads * channelsOf(study.model))).total;
 }
 
@@ -68,7 +74,7 @@ export function sizeOf({ ladder }: StudyConfig, stage: number): StudyConfig["lad
 }
 
 /** Floating-point operations of one update. */
-export function flopsPerStep(study: StudyConfig, model: Complete): number {
+export function flopsPerStep(study: Common, model: Complete): number {
   return trainingFlopsPerToken(model) * study.training.batch * study.model.context;
 }
 

@@ -1,0 +1,183 @@
+/** `tokenformer study frontier`: one run that grows beside the compute-optimal frontier of models from scratch. */
+
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { z } from "zod";
+import { type Ranks, requireSame, together } from "../cluster/index.ts";
+import { readJson } from "../formats/index.ts";
+import {
+  assembleFrontier,
+  costAt,
+  type FrontierConfig,
+  type FrontierPlan,
+  frontierPreset,
+  frontierSchema,
+  planFrontier,
+  runFrontier,
+  rungsOf,
+  sumOf,
+} from "../lab/frontier/index.ts";
+import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
+import { measureSpeed, type Speed, secondsOf } from "../lab/study/index.ts";
+import type { Device } from "../runtime/index.ts";
+import type { Corpus } from "../text/index.ts";
+import { factsOfData, factsOfKeys } from "../training/index.ts";
+import { machine, software, today } from "./circumstances.ts";
+import { assignAll, parseBy } from "./configuration.ts";
+import { FrontierProgress } from "./frontier-progress.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { note, print, printJson, printTable } from "./output.ts";
+import { withRanks } from "./ranks.ts";
+import {
+  claimFolder,
+  commandLine,
+  inStudyFolder,
+  openDevices,
+  type StudyWorkOptions,
+  studyCorpus,
+  withStudyOptions,
+  withVocabulary,
+} from "./study-work.ts";
+import { collect } from "./train-command.ts";
+
+interface Options extends StudyWorkOptions {
+  /** A JSON file, instead of the preset. */
+  readonly config?: string;
+  readonly set: readonly string[];
+}
+
+export function frontierCommand(): Command {
+  const command = new Command("frontier")
+    .description("one run that grows, beside the best that models from scratch do with as much compute")
+    .option("--config <file>", "a JSON file with a frontier, instead of the built-in one")
+    .option("--set <key=value>", 'change it, for example seeds=[1] or arms=["scratch","grown"]', collect, []);
+  return withStudyOptions(command).action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  await withRanks(options, async (ranks) => {
+    const { plan, corpus } = await together(ranks?.communicator, () => planned(options));
+    if (ranks !== undefined) {
+      await requireSame(ranks.communicator, { ...factsOfKeys(plan.study), ...factsOfData(corpus) });
+    }
+    const { out, dryRun } = options;
+    const work = () => planAndRun(plan, corpus, options, ranks);
+    if (out === undefined || dryRun) return work();
+    await inStudyFolder(out, ranks, () => claim(out, plan.study, corpus), work);
+  });
+}
+
+async function planned(options: Options): Promise<{ plan: FrontierPlan; corpus: Corpus }> {
+  const { config, set } = options;
+  const value = config === undefined ? frontierPreset : await readJson(config);
+  const where = config ?? "the configuration";
+  const study = parseBy(frontierSchema, assignAll(value, set), where, "tokenformer study presets --json");
+  const corpus = await studyCorpus({ ...options, data: options.data ?? ["SOTU"] }, study.tokenizer);
+  return { plan: planFrontier(withVocabulary(study, corpus)), corpus };
+}
+
+async function planAndRun(
+  plan: FrontierPlan,
+  corpus: Corpus,
+  options: Options,
+  ranks: Ranks | undefined,
+): Promise<void> {
+  const { dryRun, json, out } = options;
+  const devices = await openDevices(options, ranks);
+  try {
+    const speed = await measureSpeed(devices[0], corpus);
+    const parallel = Math.min(devices.length * (ranks?.communicator.size ?? 1), availableParallelism());
+    if (!dryRun || !json) notePlan(plan, speed, parallel);
+    if (dryRun && json) printJson(summaryOf(plan, speed, parallel));
+    if (dryRun || out === undefined) return;
+    await carryOut(plan, corpus, devices, { ...options, out }, ranks === undefined || ranks.communicator.rank === 0);
+  } finally {
+    for (const device of devices) await device.close();
+  }
+}
+
+async function carryOut(
+  plan: FrontierPlan,
+  corpus: Corpus,
+  devices: readonly Device[],
+  { out, json }: Options & { readonly out: string },
+  isFirst: boolean,
+): Promise<void> {
+  const begun = performance.now();
+  const progress = new FrontierProgress(plan);
+  const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
+    runFrontier({ plan, corpus, devices, directory: out, signal, onBranch: (...told) => progress.show(...told) }),
+  ).finally(() => progress.stop());
+  if (outcome.interrupted) process.exitCode = 130;
+  if (!isFirst) return;
+  const circumstances = { date: today(), machine: machine(), software: await software(), command: commandLine() };
+  const results = assembleFrontier(plan, outcome, corpus, circumstances);
+  // Loaded only when asked for: plots take time to load.
+  const { writeFrontierReport } = await import("../lab/frontier/report.ts");
+  await writeFrontierReport(results, out);
+  if (json) printJson(results);
+  const report = join(out, "report.md");
+  if (outcome.interrupted) return note(`stopped; the same command goes on. What is done so far: ${report}`);
+  note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
+  if (!json) print(`report: ${report}`);
+}
+
+/** Everything that the study will do, as a value for programs. */
+function summaryOf(plan: FrontierPlan, speed: Speed, parallel: number) {
+  const budgets = plan.budgets.map((budget, index) => ({ budget, ...costAt(plan, index) }));
+  const total = sumOf(budgets);
+  return {
+    rungs: rungsOf(plan),
+    budgets,
+    tracks: plan.tracks.map(({ id, arm, branches }) => ({
+      ...{ id, arm },
+      branches: branches.map(({ budget, trunkSteps, cooldownSteps }) => ({ budget, trunkSteps, cooldownSteps })),
+    })),
+    total,
+    seconds: secondsOf(total, speed) / parallel,
+  };
+}
+
+/** Prints sizes, budgets, arms and what they cost, to stderr. */
+function notePlan(plan: FrontierPlan, speed: Speed, parallel: number): void {
+  const { study, budgets, tracks } = plan;
+  const { rungs, total, seconds } = summaryOf(plan, speed, parallel);
+  note(`study ${study.name}: ${study.doc}`);
+  note();
+  const sizes = rungs.map(({ attention, feedForward, parameters, transformerParameters }, index) => [
+    ...[String(index), `${attention} / ${feedForward}`, formatCount(parameters), formatCount(transformerParameters)],
+    formatFlops(budgets[index] ?? Number.NaN),
+  ]);
+  printTable([["size", "tokens a site", "parameters", "rotary GPT", "budget"], ...sizes], note);
+  note();
+  const rows = study.arms.flatMap((arm) => {
+    const own = tracks.filter((track) => track.arm === arm);
+    const costs = budgets.map((_, budget) => costAt(plan, budget, own));
+    const { runs, steps, flops } = sumOf(costs);
+    if (runs === 0) return [];
+    return [[arm, String(own.length), String(runs), formatCount(steps), formatFlops(flops)]];
+  });
+  const all = ["all", String(tracks.length), String(total.runs), formatCount(total.steps), formatFlops(total.flops)];
+  printTable([["arm", "trunks", "branches", "updates", "FLOPs"], ...rows, all], note);
+  note();
+  note(
+    `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge`,
+  );
+  note(`about ${formatDuration(seconds)} on this machine, ${parallel} at a time, smallest budgets first`);
+}
+
+const noteSchema = z.object({ data: z.string(), study: z.looseObject({}) });
+
+/** Seeds, arms and budgets' rates may be added to a frontier later. */
+async function claim(out: string, study: FrontierConfig, { name }: Corpus): Promise<void> {
+  await claimFolder(join(out, "frontier.json"), out, noteOf(name, study), (found) => {
+    const noted = noteSchema.safeParse(found);
+    const read = noted.success ? frontierSchema.safeParse(noted.data.study) : noted;
+    return noted.success && read.success ? noteOf(noted.data.data, read.data) : undefined;
+  });
+}
+
+function noteOf(data: string, { seeds: _seeds, arms: _arms, ...fixed }: FrontierConfig): unknown {
+  return JSON.parse(JSON.stringify({ data, study: fixed }));
+}

@@ -1,0 +1,127 @@
+/** What the studies of the command line share: their options, text, folder and devices. */
+
+import { availableParallelism } from "node:os";
+import { isDeepStrictEqual } from "node:util";
+import type { Command } from "commander";
+import { type Ranks, together } from "../cluster/index.ts";
+import { EMBEDDED, openCorpus } from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { fileExists, LockedFolder, readJson, writeJson } from "../formats/index.ts";
+import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
+import type { Corpus } from "../text/index.ts";
+import { noteData } from "./data-notes.ts";
+import { wholeOption } from "./numbers.ts";
+import { dataOption, validationOption } from "./open.ts";
+import { type RankOptions, rankOptions, sharesOf } from "./ranks.ts";
+import { dataListOption, namedData } from "./text-input.ts";
+import { deviceOption } from "./train-command.ts";
+
+export interface StudyWorkOptions extends RankOptions {
+  readonly data?: string[];
+  readonly dataList?: string;
+  readonly validation?: string[];
+  readonly out?: string;
+  readonly device: DeviceName;
+  readonly parallel?: number;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+/** Adds the options of `StudyWorkOptions`. */
+export function withStudyOptions(command: Command): Command {
+  command
+    .addOption(dataOption())
+    .addOption(dataListOption())
+    .addOption(validationOption())
+    .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
+    .addOption(deviceOption())
+    .option("--parallel <n>", "runs at a time; default: one for each core on the cpu", wholeOption("--parallel"))
+    .option("--dry-run", "print the plan and its cost, and do nothing", false)
+    .option("--json", "print the plan, or the results, as JSON", false);
+  for (const option of rankOptions()) command.addOption(option);
+  return command;
+}
+
+/** The text of a study. Throws a `UserError` where there is no folder for it either. */
+export async function studyCorpus(options: StudyWorkOptions, tokenizer: string): Promise<Corpus> {
+  const { out, dryRun, validation } = options;
+  if (out === undefined && !dryRun) {
+    throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
+  }
+  const train = (await namedData(options)) ?? [EMBEDDED];
+  const data = { train, ...(validation !== undefined && { validation }) };
+  await noteData(data);
+  return openCorpus(data, tokenizer);
+}
+
+/** A study with the vocabulary of its models: its own, or the tokenizer's. Throws a `UserError` for one that is too small. */
+export function withVocabulary<Study extends { readonly model: { readonly vocabulary?: number | undefined } }>(
+  study: Study,
+  { tokenizer, name }: Corpus,
+): Study & { readonly model: Study["model"] & { readonly vocabulary: number } } {
+  const vocabulary = study.model.vocabulary ?? tokenizer.vocabularySize;
+  if (vocabulary >= tokenizer.vocabularySize) return { ...study, model: { ...study.model, vocabulary } };
+  throw new UserError(
+    `model.vocabulary is ${vocabulary}, but the tokenizer of ${name} has ${tokenizer.vocabularySize} tokens; leave it out, or raise it`,
+  );
+}
+
+/** Does the work of all ranks with the folder of a study, which rank 0 has locked and claimed; the others take runs from it too. */
+export async function inStudyFolder(
+  out: string,
+  ranks: Ranks | undefined,
+  claim: () => Promise<void>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const folder = await together(ranks?.communicator, async () => {
+    if (ranks !== undefined && ranks.communicator.rank > 0) return undefined;
+    const taken = await LockedFolder.take(out);
+    await claim().catch(async (error: unknown) => {
+      await taken.release();
+      throw error;
+    });
+    return taken;
+  });
+  try {
+    await together(ranks?.communicator, work);
+  } finally {
+    await folder?.release();
+  }
+}
+
+/**
+ * Notes in the folder which study it holds.
+ * @param noteOf what makes a study another one, of the note that is there; undefined where it is no note of such a study
+ * @throws UserError if the folder holds another study
+ */
+export async function claimFolder(
+  file: string,
+  out: string,
+  own: unknown,
+  noteOf: (noted: unknown) => unknown,
+): Promise<void> {
+  if (!(await fileExists(file))) return writeJson(file, own);
+  if (isDeepStrictEqual(noteOf(await readJson(file)), own)) return;
+  throw new UserError(
+    `${out}: holds another study (see ${file}); go on with its own options, or choose another folder`,
+  );
+}
+
+/** Small models are fastest one to a core. */
+export async function openDevices(
+  { device, parallel }: Pick<StudyWorkOptions, "device" | "parallel">,
+  ranks: Ranks | undefined,
+): Promise<[Device, ...Device[]]> {
+  const cores = sharesOf(ranks, device).threads ?? availableParallelism();
+  const count = parallel ?? (device === "cpu" ? cores : 1);
+  if (count < 1) throw new UserError("--parallel 0: expected at least 1");
+  const threads = Math.max(1, Math.floor(cores / count));
+  const open = () => openDevice(device, { threads });
+  return [await open(), ...(await Promise.all(Array.from({ length: count - 1 }, open)))];
+}
+
+/** The command as a user types it. */
+export function commandLine([, , ...words]: readonly string[] = process.argv): string {
+  const quoted = words.map((word) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return `npx tokenformer ${quoted.join(" ")}`;
+}

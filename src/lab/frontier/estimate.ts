@@ -1,0 +1,30 @@
+/** What a frontier costs, before it is run. */
+
+import { seedsAt } from "./config.ts";
+import { type FrontierPlan, stepsOf, type Track } from "./plan.ts";
+
+export interface FrontierCost {
+  /** Branches, with those for learning rates; more may be tried. */
+  readonly runs: number;
+  readonly steps: number;
+  readonly flops: number;
+}
+
+/** Of the branches at a budget, of all tracks or of some. Held-out losses are not counted. */
+export function costAt(plan: FrontierPlan, budget: number, tracks: readonly Track[] = plan.tracks): FrontierCost {
+  const { learningRates } = plan.study;
+  const runs = seedsAt(plan.study, budget) + (learningRates.length > 1 ? learningRates.length : 0);
+  const found = tracks.flatMap((track) =>
+    track.branches.flatMap((branch, index) =>
+      branch.budget === budget ? [{ runs, steps: runs * stepsOf(track, index), flops: runs * branch.flops }] : [],
+    ),
+  );
+  return sumOf(found);
+}
+
+export function sumOf(costs: readonly FrontierCost[]): FrontierCost {
+  return costs.reduce(
+    (sum, cost) => ({ runs: sum.runs + cost.runs, steps: sum.steps + cost.steps, flops: sum.flops + cost.flops }),
+    { runs: 0, steps: 0, flops: 0 },
+  );
+}

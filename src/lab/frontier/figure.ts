@@ -1,0 +1,125 @@
+/** The figure of a frontier: losses over FLOPs, of every size from scratch, of the best ones, and of one grown run. */
+
+import { dot, lineY, type Markish, ruleX } from "@observablehq/plot";
+import { extent, padded } from "../report/curve.ts";
+import { draw, type Frame } from "../report/figure.ts";
+import { formatFlops, formatLoss } from "../report/format.ts";
+import { endLabels } from "../report/marks.ts";
+import { standalone } from "../report/standalone.ts";
+import { curveOf } from "./metrics.ts";
+import { bestOf, type FrontierResults, lossOf, type Point, pointsOf } from "./results.ts";
+
+interface Line {
+  readonly name: string;
+  readonly colour: string;
+  readonly points: readonly Dot[];
+  readonly isThin?: boolean;
+}
+
+interface Dot {
+  /** Logarithm to base 10 of the FLOPs. */
+  readonly x: number;
+  readonly y: number;
+  /** The lowest and the highest of the seeds. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Of the style that has no blue or orange: see `standalone`. */
+const GREEN =
+  ":root { --green: #1a7f4b; --green-text: #14633a; } @media (prefers-color-scheme: dark) { :root { --green: #4cc38a; --green-text: #6fd3a4; } }";
+
+/** As SVG. Undefined where nothing is done yet. */
+export function frontierFigure(results: FrontierResults): string | undefined {
+  const lines = [...sizesOf(results), ...envelopesOf(results), ...grownOf(results)].filter(
+    ({ points }) => points.length > 0,
+  );
+  const all = lines.flatMap(({ points }) => points);
+  if (all.length === 0) return undefined;
+  const frame: Frame = {
+    ...{ width: 760, height: 480, left: 52, right: 190, top: 34, bottom: 44 },
+    x: padded(extent(all.map(({ x }) => x)), 0.05),
+    y: padded(extent(all.flatMap(({ low, high }) => [low, high])), 0.06),
+  };
+  const named = lines.filter(({ isThin }) => isThin !== true);
+  const plot = draw({
+    frame,
+    description: `Held-out loss over the FLOPs of training: ${named.map(({ name, points }) => `${name} ${formatLoss(points.at(-1)?.y ?? Number.NaN)}`).join(", ")}`,
+    xAxis: {
+      label: "FLOPs of training, cooldowns included",
+      ticks: results.budgets.map((flops) => Math.log10(flops)),
+      format: (log) => formatFlops(10 ** log),
+    },
+    yLabel: "held-out loss, nats per token",
+    yFormat: (loss) => loss.toFixed(2),
+    marks: [
+      ...lines.flatMap(marksOf),
+      ...endLabels(
+        named.map(({ name, colour, points }) => {
+          const y = points.at(-1)?.y ?? Number.NaN;
+          return { name, value: formatLoss(y), y, colour: `var(--${colour}-text)` };
+        }),
+        frame,
+      ),
+    ],
+  });
+  return standalone(plot, GREEN);
+}
+
+function marksOf({ points, colour, isThin = false }: Line): Markish[] {
+  const stroke = `var(--${colour})`;
+  const line = lineY(points, {
+    x: "x",
+    y: "y",
+    stroke,
+    strokeWidth: isThin ? 1 : 2.25,
+    strokeOpacity: isThin ? 0.4 : 1,
+  });
+  if (isThin) return [line, dot(points, { x: "x", y: "y", fill: stroke, fillOpacity: 0.4, r: 2 })];
+  return [
+    line,
+    ruleX(points, { x: "x", y1: "low", y2: "high", stroke, strokeWidth: 2.5, strokeOpacity: 0.5 }),
+    dot(points, { x: "x", y: "y", fill: stroke, r: 3.5 }),
+  ];
+}
+
+/** Every size from scratch, thin. */
+function sizesOf(results: FrontierResults): Line[] {
+  return results.tracks.flatMap(({ id, arm }) => {
+    if (arm !== "scratch" && arm !== "rotary") return [];
+    const points = curveOf(results, id).map(({ flops, loss }) => ({
+      x: Math.log10(flops),
+      y: loss,
+      low: loss,
+      high: loss,
+    }));
+    return [{ name: id, colour: arm === "scratch" ? "blue" : "orange", points, isThin: true }];
+  });
+}
+
+/** The best size of each family at each budget. */
+function envelopesOf(results: FrontierResults): Line[] {
+  return (["scratch", "rotary"] as const).map((arm) => {
+    const points = results.budgets.flatMap((_, budget) => {
+      const best = bestOf(results, arm, budget);
+      return best === undefined ? [] : [dotOf(best.points)];
+    });
+    const scratch = arm === "scratch";
+    return { name: scratch ? "TokenFormer, best" : "rotary GPT, best", colour: scratch ? "blue" : "orange", points };
+  });
+}
+
+function grownOf(results: FrontierResults): Line[] {
+  const points = results.budgets.flatMap((_, budget) => {
+    const found = pointsOf(results, "grown", budget);
+    return found.length === 0 ? [] : [dotOf(found)];
+  });
+  return [{ name: "grown, one run", colour: "green", points }];
+}
+
+function dotOf(points: readonly Point[]): Dot {
+  const losses = points.map((point) => lossOf(point, "report"));
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const x = Math.log10(mean(points.map(({ flops }) => flops)));
+  return { x, y: mean(losses), low: Math.min(...losses), high: Math.max(...losses) };
+}

@@ -1,0 +1,17 @@
+/** The study `frontier`: does one run that grows trace the compute-optimal frontier of models from scratch? */
+
+export { assembleFrontier, type FrontierCircumstances, rungsOf } from "./assemble.ts";
+export {
+  type CompleteFrontier,
+  type FrontierArm,
+  type FrontierConfig,
+  frontierArms,
+  frontierPreset,
+  frontierSchema,
+} from "./config.ts";
+export { costAt, type FrontierCost, sumOf } from "./estimate.ts";
+export { type Difference, difference, familySaving, gapAt, type Saving, splitOfGain } from "./metrics.ts";
+export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan.ts";
+export type { FrontierResults, Point, Rung, Tuning } from "./results.ts";
+export type { Place, Work } from "./run.ts";
+export { type FrontierOptions, type FrontierOutcome, runFrontier } from "./study.ts";

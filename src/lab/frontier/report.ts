@@ -1,0 +1,123 @@
+/** The report of a frontier: tables in Markdown, with the figure as a file beside it. */
+
+import path from "node:path";
+import { makeFolder, writeFileAtomic } from "../../formats/files/atomic.ts";
+import { writeJson } from "../../formats/json/json.ts";
+import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
+import { frontierFigure } from "./figure.ts";
+import { type Difference, familySaving, gapAt, splitOfGain } from "./metrics.ts";
+import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
+
+/**
+ * Writes what a frontier has found so far into `directory`, which it makes: `report.md`, `frontier.svg` and `results.json`. What is
+ * missing is said.
+ * @throws UserError where a file cannot be written
+ */
+export async function writeFrontierReport(results: FrontierResults, directory: string): Promise<void> {
+  await makeFolder(directory);
+  const figure = frontierFigure(results);
+  if (figure !== undefined) await writeFileAtomic(path.join(directory, "frontier.svg"), figure);
+  await writeFileAtomic(path.join(directory, "report.md"), frontierMarkdown(results));
+  await writeJson(path.join(directory, "results.json"), results);
+}
+
+export function frontierMarkdown(results: FrontierResults): string {
+  const { name, date, machine, software, command, data, points } = results;
+  const missing = missingOf(results);
+  const parts = [
+    `# Study ${name}: does one run that grows trace the frontier?`,
+    `${date}, ${software}, on ${machine}. Text: ${data.name}; ${data.documents} held-out documents, of which every other one chose learning rates and sizes, and the others are reported, on ${formatCount(data.heldOutTokens)} tokens in all.`,
+    `    ${command}`,
+    missing.length === 0
+      ? "All of the plan is done."
+      : `**Partial.** Not done yet: ${missing.join("; ")}. Nothing follows from what is below until it is.`,
+    ...(points.length === 0 ? [] : ["![Held-out loss over the FLOPs of training](frontier.svg)"]),
+    sizeTable(results),
+    budgetTable(results),
+    ...verdictLines(results),
+    tuningTable(results),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+/** What the plan has and the results lack, in words. */
+function missingOf(results: FrontierResults): string[] {
+  return results.budgets.flatMap((flops, budget) => {
+    const tracks = results.tracks.filter(({ budgets }) => budgets.includes(budget));
+    const lacking = tracks.flatMap(({ id }) => {
+      const planned = results.seeds[budget] ?? 0;
+      const made = pointsOf(results, id, budget).length;
+      return made < planned ? [`${id} (${made} of ${planned} seeds)`] : [];
+    });
+    return lacking.length === 0 ? [] : [`at ${formatFlops(flops)} ${lacking.join(", ")}`];
+  });
+}
+
+function sizeTable({ rungs, budgets }: FrontierResults): string {
+  return table(
+    ["size", "tokens a site", "parameters", "rotary GPT", "its budget"],
+    rungs.map(({ attention, feedForward, parameters, transformerParameters }, index) => [
+      ...[String(index), `${attention} / ${feedForward}`, formatCount(parameters), formatCount(transformerParameters)],
+      formatFlops(budgets[index] ?? Number.NaN),
+    ]),
+  );
+}
+
+function budgetTable(results: FrontierResults): string {
+  return table(
+    ["budget", "best TokenFormer", "best rotary GPT", "grown", "Δ, grown − best TokenFormer"],
+    results.budgets.map((flops, budget) => {
+      const named = (arm: "scratch" | "rotary") => {
+        const best = bestOf(results, arm, budget);
+        return best === undefined ? "" : `${formatLoss(best.loss)} (${best.track})`;
+      };
+      const grown = pointsOf(results, "grown", budget);
+      return [
+        ...[formatFlops(flops), named("scratch"), named("rotary")],
+        grown.length === 0 ? "" : formatLoss(meanOver(grown, "report")),
+        told(gapAt(results, budget)),
+      ];
+    }),
+  );
+}
+
+function verdictLines(results: FrontierResults): string[] {
+  const { initialisation, reuse } = splitOfGain(results);
+  const saving = familySaving(results);
+  const lines: string[] = [];
+  if (saving !== undefined) {
+    const least = saving.unreached === 0 ? "" : `, at least: ${saving.unreached} sizes from scratch never got as low`;
+    lines.push(`**Family saving** S = ${(100 * saving.share).toFixed(0)} %${least}.`);
+  }
+  if (initialisation !== undefined)
+    lines.push(`**Initialisation** at the last size (scratch − zero-key start): ${told(initialisation)}.`);
+  if (reuse !== undefined) lines.push(`**Reuse** at the last size (zero-key start − grown): ${told(reuse)}.`);
+  return lines;
+}
+
+function tuningTable({ tunings, budgets }: FrontierResults): string {
+  return [
+    "Learning rates, by the tuning half and a seed of their own; where the best is the lowest or the highest, more were tried:",
+    table(
+      ["track", "budget", "loss at each rate", "chosen"],
+      tunings.map(({ track, budget, grid, learningRate }) => [
+        ...[track, formatFlops(budgets[budget] ?? Number.NaN)],
+        grid.map((tried) => `${tried.learningRate}: ${formatLoss(tried.loss)}`).join(", "),
+        String(learningRate),
+      ]),
+    ),
+  ].join("\n\n");
+}
+
+/** With its interval and the seeds that it is of. */
+function told(difference: Difference | undefined): string {
+  if (difference === undefined) return "";
+  const { mean, low, high, seeds } = difference;
+  const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  return `${signed(mean)} (${signed(low)} to ${signed(high)}; ${seeds} ${seeds === 1 ? "seed" : "seeds"})`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}

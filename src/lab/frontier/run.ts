@@ -1,0 +1,165 @@
+/** Segments of trunks and branches: each made once, kept in a folder, taken up again where it was stopped. */
+
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { hasCheckpoint, loadSummary } from "../../checkpoint/index.ts";
+import { type Config, cooldownOf } from "../../configuration/index.ts";
+import { UserError } from "../../errors.ts";
+import { fileExists, type LockedFolder, readJson, writeJson } from "../../formats/index.ts";
+import { required } from "../../required.ts";
+import type { Device } from "../../runtime/index.ts";
+import type { Corpus } from "../../text/index.ts";
+import { lockRun, Run } from "../../training/index.ts";
+import { DivergenceError } from "../../training/portable.ts";
+import { type Document, documentLosses } from "./documents.ts";
+import { type Branch, type FrontierPlan, type Track, trunkConfig } from "./plan.ts";
+
+/** One point of a track: a branch, by the rates of the segments before it and a seed. */
+export interface Place {
+  readonly track: Track;
+  /** Index of the branch. */
+  readonly index: number;
+  /** Of each segment up to the branch. */
+  readonly rates: readonly number[];
+  readonly seed: number;
+}
+
+/** What the work of a place needs. */
+export interface Workplace {
+  readonly plan: FrontierPlan;
+  readonly corpus: Corpus;
+  readonly documents: readonly Document[];
+  readonly directory: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const workSchema = z.strictObject({
+  steps: z.number(),
+  tokens: z.number(),
+  flops: z.number(),
+  seconds: z.number(),
+  /** Of each held-out document; none of a segment of a trunk. */
+  documents: z.array(z.strictObject({ loss: z.number(), tokens: z.number() })),
+  /** Why it ended before its time: what the loss became. */
+  diverged: z.string().exactOptional(),
+});
+
+/** What a segment or a branch came to. Its spendings are counted from the beginning of the run. */
+export type Work = z.infer<typeof workSchema>;
+
+/** The result of a branch or a segment that is done, or undefined. */
+export async function resultIn(directory: string): Promise<Work | undefined> {
+  const file = join(directory, "result.json");
+  if (!(await fileExists(file))) return undefined;
+  const parsed = workSchema.safeParse(await readJson(file));
+  if (parsed.success) return parsed.data;
+  throw new UserError(`${file}: is not the result of a run; remove the folder, and the run is made again`);
+}
+
+/** The folder of a segment or of a branch. */
+export function folderOf({ directory }: Pick<Workplace, "directory">, kind: "trunk" | "branch", place: Place): string {
+  const { track, index, rates, seed } = place;
+  const name = `seed-${seed}-rate-${rates.slice(0, index + 1).join("-")}-${kind}`;
+  return join(directory, "runs", track.id.replaceAll("/", "-"), name);
+}
+
+/**
+ * Makes a branch, once its segment of the trunk is there. Undefined if it was interrupted.
+ * @throws FolderTakenError where another process is making it
+ */
+export async function makeBranch(place: Place, site: Workplace, device: Device): Promise<Work | undefined> {
+  const from = folderOf(site, "trunk", place);
+  const { cooldownSteps, spentBefore } = branchOf(place);
+  return made(folderOf(site, "branch", place), async (folder) => {
+    const { config, state, progress } = await loadSummary(from);
+    const start = {
+      trunk: config,
+      step: state.step,
+      rewarm: state.rewarm,
+      growthsDone: progress.growthsDone,
+      where: from,
+    };
+    const cooled = cooldownOf(config, start, { updates: cooldownSteps });
+    const work = await trained({ folder, from, config: cooled, documents: site.documents }, site, device);
+    return work && { ...work, flops: work.flops + spentBefore };
+  });
+}
+
+/** Makes a segment of a trunk, once the one before is there. As `makeBranch`. */
+export async function makeSegment(place: Place, site: Workplace, device: Device): Promise<Work | undefined> {
+  const { track, index, rates, seed } = place;
+  const from = index === 0 ? undefined : folderOf(site, "trunk", { ...place, index: index - 1 });
+  return made(folderOf(site, "trunk", place), async (folder) => {
+    const whole = trunkConfig(site.plan, track, index, rates, seed);
+    const config = from === undefined ? whole : { ...whole, model: (await loadSummary(from)).config.model };
+    return trained({ folder, from, config, documents: [] }, site, device);
+  });
+}
+
+export function branchOf({ track, index }: Pick<Place, "track" | "index">): Branch {
+  return required(new Map(track.branches.entries()), index);
+}
+
+/** Weights that no branch or segment will start from any more are removed. */
+export async function forgetWeights(site: Workplace, place: Place): Promise<void> {
+  await forget(folderOf(site, "branch", place));
+  const next = { ...place, index: place.index + 1 };
+  const isLast = next.index === place.track.branches.length;
+  if (isLast) await forget(folderOf(site, "trunk", place));
+}
+
+async function forget(directory: string): Promise<void> {
+  for (const file of ["model.safetensors", "optimizer.safetensors"]) await rm(join(directory, file), { force: true });
+}
+
+/** What is made in a folder once, whichever process is the first. */
+async function made(
+  directory: string,
+  work: (folder: LockedFolder) => Promise<Work | undefined>,
+): Promise<Work | undefined> {
+  const folder = await lockRun(directory);
+  try {
+    // Another process may have made it since it was looked for.
+    const existing = await resultIn(directory);
+    if (existing !== undefined) return existing;
+    const result = await work(folder);
+    if (result !== undefined) await writeJson(join(directory, "result.json"), result);
+    return result;
+  } finally {
+    await folder.release();
+  }
+}
+
+interface Job {
+  readonly folder: LockedFolder;
+  readonly from: string | undefined;
+  readonly config: Config;
+  /** On which it is measured at its end. */
+  readonly documents: readonly Document[];
+}
+
+/** Trains to the end, and measures. Undefined if it was interrupted. */
+async function trained(job: Job, { plan, corpus, signal }: Workplace, device: Device): Promise<Work | undefined> {
+  const { folder, from, config, documents } = job;
+  const resume = await hasCheckpoint(folder.directory);
+  const given = { config, data: corpus, out: folder, resume, device };
+  const run = await Run.start({ ...given, ...(!resume && from !== undefined && { from }) });
+  try {
+    for await (const event of run.events(signal)) if (event.type === "end" && event.interrupted) return undefined;
+    const { context } = plan.study.model;
+    const options = { context, tokens: plan.study.heldOutTokens };
+    const losses = await documentLosses(run.trainer.inference, corpus.validation, documents, options);
+    return { ...spentBy(run), documents: losses };
+  } catch (error) {
+    if (error instanceof DivergenceError) return { ...spentBy(run), documents: [], diverged: error.message };
+    throw error;
+  } finally {
+    await run.close();
+  }
+}
+
+function spentBy({ trainer, progress }: Run): Omit<Work, "documents"> {
+  const { tokens, flops, seconds } = progress;
+  return { steps: trainer.step, tokens, flops, seconds };
+}

@@ -1,0 +1,172 @@
+/** A tiny frontier: its plan, what it does once, stopped, and divided among processes. */
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
+import {
+  assembleFrontier,
+  type FrontierOutcome,
+  frontierSchema,
+  planFrontier,
+  runFrontier,
+  type Track,
+} from "../../../src/lab/frontier/index.ts";
+import { frontierMarkdown, writeFrontierReport } from "../../../src/lab/frontier/report.ts";
+import { flopsPerStep } from "../../../src/lab/study/index.ts";
+import { required } from "../../../src/required.ts";
+import { useSharedFolder } from "../../support/folder.ts";
+
+/** Lines of words in random order: something can be learned, and nothing is the same for two seeds. */
+function text(): string {
+  const random = Random.from("frontier test", 1);
+  const words = ["key", "value", "token", "grow", "model", "loss"];
+  const line = () => Array.from({ length: 20 }, () => words[random.integer(words.length)]).join(" ");
+  return `${Array.from({ length: 90 }, line).join("\n")}\n`;
+}
+
+const tokenizer = CharacterTokenizer.fromText(text());
+const corpus = createCorpus("words", tokenizer, memoryTokens(tokenizer.encode(text())));
+
+const study = frontierSchema.parse({
+  name: "test",
+  doc: "two sizes",
+  model: { layers: 1, heads: 2, width: 16, context: 7, parametrisation: "balanced" },
+  rungs: [
+    { attention: 4, feedForward: 6 },
+    { attention: 24, feedForward: 48 },
+  ],
+  tokensPerParameter: 1,
+  training: { batch: 5, warmup: 2 },
+  heldOutTokens: 300,
+  learningRates: [0.004, 0.008],
+  extensions: 1,
+  seeds: [2, 1],
+  growAfter: [0.5],
+});
+
+const plan = planFrontier({ ...study, model: { ...study.model, vocabulary: tokenizer.vocabularySize } });
+
+const track = (id: string): Track => required(new Map(plan.tracks.map((found) => [found.id, found])), id);
+
+const folder = useSharedFolder();
+const devices: Device[] = [];
+beforeAll(async () => {
+  devices.push(await openDevice("cpu", { threads: 1 }), await openDevice("cpu", { threads: 1 }));
+});
+afterAll(async () => {
+  for (const device of devices) await device.close();
+});
+
+/** What does not depend on the clock. */
+const measured = ({ points, tunings }: FrontierOutcome) => ({
+  points: points.map(({ seconds: _, ...point }) => point),
+  tunings: tunings.toSorted((a, b) => a.budget - b.budget || (a.track < b.track ? -1 : 1)),
+});
+
+describe("the plan", () => {
+  it("spends each budget, cooldowns included", () => {
+    for (const { branches, climbs } of plan.tracks) {
+      let [trunk, before] = [0, 0];
+      for (const { model, trunkSteps, cooldownSteps, budget, spentBefore, flops } of branches) {
+        const cost = flopsPerStep(plan.study, model);
+        const total = required(new Map(plan.budgets.entries()), budget);
+        trunk += (trunkSteps - before) * cost;
+        expect(Math.abs(cooldownSteps * cost - 0.2 * total)).toBeLessThanOrEqual(cost);
+        if (climbs) expect(Math.abs(spentBefore + trunk + cooldownSteps * cost - total)).toBeLessThanOrEqual(cost);
+        expect(flops).toBeGreaterThan(0);
+        before = trunkSteps;
+      }
+    }
+    const scratch = track("scratch/1").branches.map(({ trunkSteps, cooldownSteps }) => trunkSteps + cooldownSteps);
+    const cost = flopsPerStep(plan.study, track("scratch/1").start);
+    expect(scratch).toEqual(plan.budgets.map((budget) => Math.round(budget / cost)));
+  });
+
+  it("has every arm, and one trunk for the smallest size whether it is never grown or from scratch", () => {
+    expect(plan.tracks.map(({ id }) => id)).toEqual([
+      ...["scratch/0", "scratch/1", "rotary/0", "rotary/1", "grown", "zero-start", "net2net", "when/0.5"],
+    ]);
+    const wide = { ...plan.study, bracket: 0 };
+    const budgetsOf = (arms: typeof study.arms) =>
+      planFrontier({ ...wide, arms }).tracks.map(({ id, branches }) => [id, branches.map(({ budget }) => budget)]);
+    expect(budgetsOf(["scratch", "never-grown"])).toEqual([
+      ["scratch/0", [0, 1]],
+      ["scratch/1", [1]],
+    ]);
+    expect(budgetsOf(["never-grown"])).toEqual([["scratch/0", [0, 1]]]);
+  });
+
+  it("refuses a warm-up that outlasts a trunk", () => {
+    expect(() => planFrontier({ ...plan.study, training: { ...plan.study.training, warmup: 60 } })).toThrow(
+      /^training.warmup: is 60 updates, and the first branch of scratch\/0 leaves its trunk after \d+; lower it/,
+    );
+  });
+});
+
+it("is divided among processes, which all end with the same, and reported with what is missing", {
+  timeout: 300_000,
+}, async () => {
+  const arms = ["scratch", "grown", "zero-start", "net2net"] as const;
+  const untuned = planFrontier({ ...plan.study, arms: [...arms], learningRates: [0.004] });
+  const directory = folder("shared");
+  const counts = [0, 0];
+  const [one, other] = await Promise.all(
+    devices.map((device, process) =>
+      runFrontier({
+        ...{ plan: untuned, corpus, devices: [device], directory },
+        onBranch: (_place, _work, isNew) => {
+          counts[process] = (counts[process] ?? 0) + (isNew ? 1 : 0);
+        },
+      }),
+    ),
+  );
+  if (one === undefined || other === undefined) throw new Error("no outcome");
+  expect(one.interrupted || other.interrupted).toBe(false);
+  expect(measured(one)).toEqual(measured(other));
+  const planned = untuned.tracks.flatMap(({ branches }) => branches.map(({ budget }) => (budget === 0 ? 2 : 1)));
+  expect(one.points).toHaveLength(planned.reduce((sum, seeds) => sum + seeds, 0));
+  expect(counts[0]).toBeGreaterThan(0);
+  expect(counts[1]).toBeGreaterThan(0);
+  // A grown run begins as the smallest size from scratch, and its cooldowns count.
+  const at = (id: string, budget: number) => one.points.find((point) => point.track === id && point.budget === budget);
+  expect(at("grown", 0)?.documents).toEqual(at("scratch/0", 0)?.documents);
+  const spent = required(new Map(untuned.budgets.entries()), 1);
+  expect(Math.abs((at("grown", 1)?.flops ?? 0) / spent - 1)).toBeLessThan(0.05);
+  // What nothing starts from any more is gone.
+  const left = readdirSync(join(directory, "runs"), { recursive: true, encoding: "utf8" });
+  expect(left.filter((file) => /(branch|004-0.004-trunk).*(model|optimizer)\.safetensors/.test(file))).toEqual([]);
+
+  const circumstances = { date: "2026-01-01", machine: "m", software: "s", command: "c" };
+  const results = assembleFrontier(untuned, one, corpus, circumstances);
+  await writeFrontierReport(results, folder("report"));
+  expect(readdirSync(folder("report")).toSorted()).toEqual(["frontier.svg", "report.md", "results.json"]);
+  const report = frontierMarkdown(results);
+  expect(report).toContain("All of the plan is done.");
+  expect(report).toMatch(/\*\*Reuse\*\* at the last size \(zero-key start − grown\): [+−]\d\.\d{4} \(.*; 1 seed\)/);
+  expect(frontierMarkdown({ ...results, points: results.points.slice(1) })).toMatch(
+    /\*\*Partial\.\*\* Not done yet: at .* scratch\/0 \(1 of 2 seeds\)\. Nothing follows/,
+  );
+});
+
+it("tunes the rate of each segment, and goes on from where it was stopped", { timeout: 300_000 }, async () => {
+  const grown = planFrontier({ ...plan.study, arms: ["grown"], seeds: [1] });
+  const whole = await runFrontier({ plan: grown, corpus, devices, directory: folder("whole") });
+  for (const { grid, learningRate } of whole.tunings) {
+    expect(grid.length).toBe(3); // the best of two is at an edge
+    expect(learningRate).toBe(grid.toSorted((a, b) => a.loss - b.loss)[0]?.learningRate);
+  }
+  expect(whole.points.map(({ rates }) => rates)).toEqual([
+    whole.tunings.slice(0, 1).map(({ learningRate }) => learningRate),
+    whole.tunings.map(({ learningRate }) => learningRate),
+  ]);
+  let outcome: FrontierOutcome | undefined;
+  for (let stops = 0; outcome === undefined || outcome.interrupted; stops++) {
+    expect(stops).toBeLessThan(9);
+    const abort = new AbortController();
+    const onBranch = (_place: unknown, _work: unknown, isNew: boolean) => isNew && abort.abort();
+    const options = { plan: grown, corpus, devices, directory: folder("stopped") };
+    outcome = await runFrontier({ ...options, signal: abort.signal, onBranch });
+  }
+  expect(measured(outcome)).toEqual(measured(whole));
+});

@@ -1,0 +1,117 @@
+/** The documents of a frontier, and what is made of their losses. */
+
+import { describe, expect, it } from "vitest";
+import { CharacterTokenizer, createCorpus, memoryTokens } from "../../../src/index.ts";
+import { documentsOf, halfOf } from "../../../src/lab/frontier/documents.ts";
+import {
+  difference,
+  type FrontierResults,
+  familySaving,
+  frontierArms,
+  gapAt,
+  type Point,
+  splitOfGain,
+} from "../../../src/lab/frontier/index.ts";
+import { bestOf } from "../../../src/lab/frontier/results.ts";
+
+describe("documents", () => {
+  const corpusOf = (held: string) => {
+    const tokenizer = CharacterTokenizer.fromText("ab\n");
+    const tokens = (text: string) => memoryTokens(tokenizer.encode(text));
+    return createCorpus("lines", tokenizer, { train: tokens("ab\nab\n"), validation: tokens(held) });
+  };
+
+  it("are lines, short ones joined, and what follows the last whole one is left out", () => {
+    const lines = ["a".repeat(40), "b".repeat(3), "a".repeat(30), "ab".repeat(20), "b".repeat(29), "a".repeat(9)];
+    const found = documentsOf(corpusOf(lines.join("\n")), 10);
+    expect(found).toEqual([
+      { start: 0, length: 41 },
+      { start: 41, length: 35 },
+      { start: 76, length: 41 },
+      { start: 117, length: 30 },
+    ]);
+    expect(halfOf(found, "tuning").map(({ start }) => start)).toEqual([0, 76]);
+    expect(halfOf(found, "report").map(({ start }) => start)).toEqual([41, 117]);
+  });
+
+  it("have to be four", () => {
+    const three = `${"a".repeat(40)}\n`.repeat(3);
+    expect(() => documentsOf(corpusOf(three), 10)).toThrow(
+      /^lines: its held-out part has 3 documents, lines of at least 20 tokens together; a frontier needs 4/,
+    );
+  });
+});
+
+/** A run whose documents for choosing and for reporting have these losses. */
+function point(
+  track: string,
+  budget: number,
+  seed: number,
+  tuning: number,
+  report: number,
+  flops = 10 ** budget,
+): Point {
+  const arm = frontierArms.find((name) => name === track.split("/")[0]) ?? "scratch";
+  const documents = [tuning, report, tuning, report].map((loss, index) => ({ loss, tokens: 100 + index }));
+  return { track, arm, budget, seed, rates: [1e-3], steps: 1, tokens: 1, flops, seconds: 1, documents };
+}
+
+const results = (points: readonly Point[], budgets = [1, 10]): FrontierResults => ({
+  ...{ name: "test", date: "", machine: "", software: "", command: "" },
+  data: { name: "", documents: 4, heldOutTokens: 406 },
+  rungs: budgets.map(() => ({ attention: 1, feedForward: 1, parameters: 1, transformerParameters: 1 })),
+  budgets,
+  tracks: [...new Set(points.map(({ track }) => track))].map((id) => ({
+    ...{ id, arm: points.find(({ track }) => track === id)?.arm ?? "scratch" },
+    budgets: budgets.map((_, budget) => budget),
+  })),
+  seeds: budgets.map(() => 2),
+  points,
+  tunings: [],
+});
+
+describe("metrics", () => {
+  it("choose the best size by one half and report the other", () => {
+    const found = results([
+      point("scratch/0", 1, 1, 2.0, 1.5),
+      point("scratch/1", 1, 1, 1.9, 1.8),
+      point("grown", 1, 1, 3, 1.7),
+    ]);
+    expect(bestOf(found, "scratch", 1)).toMatchObject({ track: "scratch/1", loss: expect.closeTo(1.8, 12) });
+    expect(gapAt(found, 1)).toEqual({
+      ...{ mean: expect.closeTo(-0.1, 12), low: expect.closeTo(-0.1, 12), high: expect.closeTo(-0.1, 12), seeds: 1 },
+    });
+  });
+
+  it("pair seeds, and an interval covers what seeds and documents differ by", () => {
+    const [a, b] = [
+      [point("grown", 1, 1, 0, 1.2), point("grown", 1, 2, 0, 1.6), point("grown", 1, 3, 0, 9)],
+      [point("scratch/0", 1, 2, 0, 1.5), point("scratch/0", 1, 1, 0, 1.0)],
+    ];
+    const found = difference(a, b);
+    expect(found).toMatchObject({ mean: expect.closeTo(0.15, 12), seeds: 2 });
+    expect(found?.low).toBeCloseTo(0.1, 12);
+    expect(found?.high).toBeCloseTo(0.2, 12);
+    expect(difference(a, [])).toBeUndefined();
+    expect(difference([{ ...point("grown", 1, 1, 0, 1), diverged: "NaN" }], b)).toBeUndefined();
+  });
+
+  it("give the saving of a family from the curves of its sizes, and say where it is only a bound", () => {
+    const curves = [point("scratch/0", 0, 1, 0, 2), point("scratch/0", 1, 1, 0, 1), point("scratch/1", 1, 1, 0, 0.9)];
+    // Half way between 1 and 10 in the logarithm; the second is not reached, and counts with its budget.
+    const grown = [point("grown", 0, 1, 0, 1.5), point("grown", 1, 1, 0, 0.8)];
+    expect(familySaving(results([...curves, ...grown]))).toEqual({
+      share: expect.closeTo(1 - 10 / (Math.sqrt(10) + 10), 12),
+      unreached: 1,
+    });
+    expect(familySaving(results(curves))).toBeUndefined();
+  });
+
+  it("split the gain at the last size into initialisation and reuse", () => {
+    const found = splitOfGain(
+      results([point("scratch/1", 1, 1, 0, 1.9), point("zero-start", 1, 1, 0, 1.6), point("grown", 1, 1, 0, 1.55)]),
+    );
+    expect(found.initialisation?.mean).toBeCloseTo(0.3, 12);
+    expect(found.reuse?.mean).toBeCloseTo(0.05, 12);
+  });
+});
