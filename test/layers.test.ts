@@ -55,6 +55,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   "studio-server": ["model", "formats", "text", "configuration", "data", "checkpoint", "training", "http"],
   "lab/report": [],
   "lab/study": [...coreBut("cluster"), "lab/report"],
+  "lab/frontier": [...coreBut("cluster"), "lab/report", "lab/study"],
   "lab/benchmark": [...coreBut("cluster", "text"), "lab/report"],
   cli: [
     ...wholeCore,
@@ -66,6 +67,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "studio-server",
     "lab/report",
     "lab/study",
+    "lab/frontier",
     "lab/benchmark",
   ],
 };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import { type Ranks, requireSame, together } from "../cluster/index.ts";
+import { parseBy } from "../configuration/index.ts";
 import { readJson } from "../formats/index.ts";
 import {
   assembleFrontier,
@@ -24,7 +25,7 @@ import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { factsOfData, factsOfKeys } from "../training/index.ts";
 import { machine, software, today } from "./circumstances.ts";
-import { assignAll, parseBy } from "./configuration.ts";
+import { assignAll } from "./configuration.ts";
 import { FrontierProgress } from "./frontier-progress.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { note, print, printJson, printTable } from "./output.ts";

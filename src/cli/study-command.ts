@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import { type Ranks, requireSame, together } from "../cluster/index.ts";
+import { frontierPreset } from "../lab/frontier/index.ts";
 import { formatDuration } from "../lab/report/format.ts";
 import {
   assemble,
@@ -61,8 +62,9 @@ const presetsCommand = () =>
     .description("the named studies")
     .option("--json", "print them as JSON", false)
     .action(({ json }: { readonly json: boolean }) => {
-      if (json) printJson(studyPresets);
-      else for (const { name, doc } of Object.values(studyPresets)) print(`  ${name.padEnd(10)} ${doc}`);
+      const all = { ...studyPresets, frontier: frontierPreset };
+      if (json) printJson(all);
+      else for (const { name, doc } of Object.values(all)) print(`  ${name.padEnd(10)} ${doc}`);
     });
 
 async function runProgressive(options: Options): Promise<void> {

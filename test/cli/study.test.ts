@@ -128,3 +128,32 @@ itWith(openMpi, "is made by several ranks, with the numbers of one", async () =>
     expect(one?.length).toBeGreaterThan(2);
   }
 });
+
+const frontier = (...options: string[]) => ["study", "frontier", "--data", "text.txt", ...options];
+
+/** A frontier of seconds. */
+const small = [
+  ...set('rungs=[{"attention":4,"feedForward":6},{"attention":24,"feedForward":48}]', 'arms=["scratch","grown"]'),
+  ...set('model={"layers":1,"heads":2,"width":16,"context":8}', "training.warmup=1", "learningRates=[0.01]"),
+  ...set("tokensPerParameter=2", "seeds=[1]", "heldOutTokens=64"),
+];
+
+it("plans a frontier, and makes and reports it", async () => {
+  const plan = json(await answer(...frontier(...small, "--dry-run", "--json")));
+  expect(plan).toMatchObject({
+    rungs: [{ attention: 4 }, { attention: 24 }],
+    budgets: [{ runs: 3 }, { runs: 3 }],
+    tracks: [{ id: "scratch/0" }, { id: "scratch/1" }, { id: "grown" }],
+    total: { runs: 6 },
+  });
+  // Documents are lines, of which the text has enough.
+  const made = await run(...frontier(...small, "--out", "frontier", "--json"));
+  expect(made, made.stderr).toMatchObject({ code: 0 });
+  expect(json(made.stdout)).toMatchObject({ name: "frontier", seeds: [1, 1], points: { length: 6 } });
+  expect(made.stderr).toMatch(/FLOP {2}grown {2}rate 0\.01 {2}seed 1 {2}loss \d\.\d{4} {2}\d+ % done, /);
+  expect(await readFile(at("frontier", "report.md"), "utf8")).toContain("All of the plan is done.");
+  const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3")));
+  expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);
+  const wrong = await run(...frontier(...set("rungs.0.attention=30"), "--dry-run"));
+  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("is not larger than the size before it") });
+});

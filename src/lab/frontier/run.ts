@@ -10,8 +10,8 @@ import { fileExists, type LockedFolder, readJson, writeJson } from "../../format
 import { required } from "../../required.ts";
 import type { Device } from "../../runtime/index.ts";
 import type { Corpus } from "../../text/index.ts";
-import { lockRun, Run } from "../../training/index.ts";
-import { DivergenceError } from "../../training/portable.ts";
+import { lockRun, openRun } from "../../training/index.ts";
+import { DivergenceError, type Run } from "../../training/portable.ts";
 import { type Document, documentLosses } from "./documents.ts";
 import { type Branch, type FrontierPlan, type Track, trunkConfig } from "./plan.ts";
 
@@ -143,8 +143,7 @@ interface Job {
 async function trained(job: Job, { plan, corpus, signal }: Workplace, device: Device): Promise<Work | undefined> {
   const { folder, from, config, documents } = job;
   const resume = await hasCheckpoint(folder.directory);
-  const given = { config, data: corpus, out: folder, resume, device };
-  const run = await Run.start({ ...given, ...(!resume && from !== undefined && { from }) });
+  const run = await openRun({ config, data: corpus, out: folder, resume, device, from: resume ? undefined : from });
   try {
     for await (const event of run.events(signal)) if (event.type === "end" && event.interrupted) return undefined;
     const { context } = plan.study.model;
