@@ -1,11 +1,13 @@
 /** Running a study: once, and again after it was stopped. */
 
 import { readdirSync } from "node:fs";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
 import { assemble, planStudy, runStudy, type StudyOutcome, studySchema } from "../../../src/lab/study/index.ts";
 import { useSharedFolder } from "../../support/folder.ts";
+import { startProcess } from "../../support/program.ts";
 
 const study = studySchema.parse({
   name: "test",
@@ -148,4 +150,36 @@ it("is shared by processes that take runs from one folder", { timeout: 300_000 }
   const all = made.flat();
   expect(all.length).toBeGreaterThan(0);
   expect(new Set(all).size).toBe(all.length);
+});
+
+/** Takes a folder and says so on stderr; holds it until it is killed. */
+const HOLDER = `
+  import { LockedFolder } from ${JSON.stringify(new URL("../../../dist/formats/files/locked-folder.js", import.meta.url).href)};
+  await LockedFolder.take(process.argv[1]);
+  console.error("taken");
+  setInterval(() => undefined, 1000);
+`;
+
+it("takes up what a process leaves that dies", { timeout: 60_000 }, async () => {
+  const directory = folder("orphaned");
+  await cp(folder("whole"), directory, { recursive: true });
+  const runs = readdirSync(join(directory, "runs"), { recursive: true, encoding: "utf8" });
+  const run = join(directory, "runs", runs.find((name) => /^net2net.*seed-2$/.test(name)) ?? "none");
+  await rm(run, { recursive: true });
+  const other = startProcess(["--input-type=module", "-e", HOLDER, run], directory);
+  await other.shown(/taken/);
+  const made: string[] = [];
+  const going = runStudy({
+    ...{ plan, corpus, directory, devices },
+    onEvent: (event) => {
+      if (event.type !== "run") return;
+      if (event.made) made.push(event.run.directory);
+      // All else is done: only what the other has is left.
+      if (event.run.cell.id === "how/reference") other.signal("SIGKILL");
+    },
+  });
+  const outcome = await going;
+  expect(made).toEqual([run]);
+  expect(losses(outcome)).toEqual(losses(await whole(folder("whole"))));
+  await other.outcome;
 });
