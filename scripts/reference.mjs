@@ -1,4 +1,4 @@
-// The reference pages of the documentation, from the commands and the schema themselves: `npm run docs:reference`, after a build.
+// The reference pages of the documentation, from the commands and the schema themselves, and guides with the examples they show: `npm run docs:reference`, after a build.
 // A test compares them with what is committed.
 
 import { readFile, writeFile } from "node:fs/promises";
@@ -162,11 +162,28 @@ function limitsOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) {
   return limits.length === 0 ? "" : ` ${limits.join(", ")}`;
 }
 
+/** A guide with the files that it shows, as they are: behind each comment "from FILE", a block with its text. */
+async function withFiles(path) {
+  const text = await readFile(root(path), "utf8");
+  const shown = /<!-- from (\S+) -->\n\n(?:```\w+\n[\s\S]*?\n```\n)?/g;
+  const files = [...text.matchAll(shown)].map(([, file]) => file);
+  const contents = await Promise.all(files.map((file) => readFile(root(file), "utf8")));
+  return text.replace(shown, (_, file) => {
+    const language = file.split(".").at(-1);
+    return `<!-- from ${file} -->\n\n\`\`\`${language}\n${contents[files.indexOf(file)]}\`\`\`\n`;
+  });
+}
+
+/** Guides that show files. */
+const SHOWING = ["docs/guides/own.md", "docs/guides/browser.md"];
+
 /** The pages by their paths. */
 export async function referencePages() {
+  const guides = await Promise.all(SHOWING.map(async (path) => [path, await withFiles(path)]));
   return new Map([
     ["docs/reference/command-line.md", await commandLine()],
     ["docs/reference/configuration.md", await configuration()],
+    ...guides,
   ]);
 }
 

@@ -1,12 +1,11 @@
 /** A model and growth strategies of one's own on the command line: those of the examples. */
 
-import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, expect, it } from "vitest";
-import { json, useCommandLine } from "../support/command-line.ts";
+import { json, startProcess, useCommandLine } from "../support/command-line.ts";
 
 const { at, answer, run, start, metrics } = useCommandLine();
 
@@ -30,8 +29,8 @@ const GROWTH = ["--grow-at", "2:mixer=x2", "--grow-at", "3:init=mine:deeper;opti
 
 beforeAll(async () => {
   const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-  const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", "examples/tsconfig.json"], { cwd: ROOT });
-  expect(status, String(stdout)).toBe(0);
+  const { code, stdout } = await startProcess([compiler, "-p", "examples/tsconfig.json"], ROOT).outcome;
+  expect(code, stdout).toBe(0);
   const common = ["train", ...MODEL, ...STRATEGY, "--data", "text.txt", ...TRAIN, ...GROWTH];
   await answer(...common, "--set", "training.steps=8", "--out", "whole");
   await answer(...common, "--set", "training.steps=4", "--out", "parts");
