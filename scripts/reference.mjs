@@ -165,12 +165,12 @@ function limitsOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) {
 /** A guide with the files that it shows, as they are: behind each comment "from FILE", a block with its text. */
 async function withFiles(path) {
   const text = await readFile(root(path), "utf8");
-  const shown = /<!-- from (\S+) -->\n\n(?:```\w+\n[\s\S]*?\n```\n)?/g;
+  const shown = /<!-- from (\S+) -->\n\n(?:```\w+\n[\s\S]*?\n```\n\n)?/g;
   const files = [...text.matchAll(shown)].map(([, file]) => file);
   const contents = await Promise.all(files.map((file) => readFile(root(file), "utf8")));
   return text.replace(shown, (_, file) => {
     const language = file.split(".").at(-1);
-    return `<!-- from ${file} -->\n\n\`\`\`${language}\n${contents[files.indexOf(file)]}\`\`\`\n`;
+    return `<!-- from ${file} -->\n\n\`\`\`${language}\n${contents[files.indexOf(file)]}\`\`\`\n\n`;
   });
 }
 

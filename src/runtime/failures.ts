@@ -1,6 +1,5 @@
 /** What ONNX Runtime throws, told so that someone can do something about it. */
 
-import type { Tensor } from "onnxruntime-common";
 import { messageOf, UserError } from "../errors.ts";
 
 /** ONNX Runtime can do no more. */
@@ -9,8 +8,15 @@ export class BreakdownError extends UserError {}
 /** How ONNX Runtime says so, on one device or another. */
 const NO_MEMORY = /bad_alloc|out of memory|failed to allocate|max buffer size|size overflow|integer overflow/i;
 
+/** What is told of a tensor. Declared here, as ONNX Runtime's own type of it needs those of a page. */
+interface Fed {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly location: string;
+}
+
 /** The error for a run that failed. */
-export function explain(error: unknown, feeds: Readonly<Record<string, Tensor>>, isBreakdown: boolean): Error {
+export function explain(error: unknown, feeds: Readonly<Record<string, Fed>>, isBreakdown: boolean): Error {
   const message = messageOf(error);
   if (isBreakdown) {
     const reason = `ONNX Runtime broke down (${message}), most likely for want of memory`;
