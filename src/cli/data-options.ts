@@ -1,11 +1,14 @@
 /** How data is read, as options. */
 
 import { Option } from "commander";
-import type { DataReading } from "../data/portable.ts";
+import { type DataReading, type LossPart, lossParts } from "../data/portable.ts";
 
 export interface ReadingOptions {
   readonly textKey?: string;
   readonly specialTokens?: readonly string[];
+  readonly extendVocabulary?: boolean;
+  readonly lossOn?: LossPart;
+  readonly separateDocuments?: boolean;
 }
 
 export const textKeyOption = () =>
@@ -17,7 +20,34 @@ export const specialTokensOption = () =>
     "for a tokenizer that is made of the data: tokens that no text has; the first, such as <|endoftext|>, ends texts",
   );
 
+export const extendOption = () =>
+  new Option(
+    "--extend-vocabulary",
+    "with --from: take the --special-tokens into the tokenizer, and new characters into one of characters, with new rows of the model's table",
+  );
+
+export const lossOnOption = () =>
+  new Option(
+    "--loss-on <part>",
+    "of prompts and conversations: learn the completions and the assistant's turns, or all (default: completion)",
+  ).choices(lossParts);
+
+export const separateOption = () =>
+  new Option("--separate-documents", "let tokens of prompts and conversations attend to those of their own alone");
+
 /** What of the options says how data is read. */
-export function readingOf({ textKey, specialTokens }: ReadingOptions): DataReading {
-  return { ...(textKey !== undefined && { textKey }), ...(specialTokens !== undefined && { specialTokens }) };
+export function readingOf({
+  textKey,
+  specialTokens,
+  extendVocabulary,
+  lossOn,
+  separateDocuments,
+}: ReadingOptions): DataReading {
+  return {
+    ...(textKey !== undefined && { textKey }),
+    ...(specialTokens !== undefined && { specialTokens }),
+    ...(extendVocabulary !== undefined && { extendVocabulary }),
+    ...(lossOn !== undefined && { lossOn }),
+    ...(separateDocuments !== undefined && { separateDocuments }),
+  };
 }

@@ -80,6 +80,13 @@ export class Progress {
     );
     if (step > 0) note(`going on from step ${step}`);
     for (const warning of warningsOf(config)) note(`warning: ${warning}`);
+    const { longDocuments: long } = data;
+    if (long !== undefined) {
+      const others = long.count > 1 ? ` and ${long.count - 1} more are` : " is";
+      note(
+        `warning: ${long.first}${others} longer than the context of ${context} tokens, and what goes beyond is not learned`,
+      );
+    }
     const [, wanted] = /^bpe:(\d+)$/.exec(config.tokenizer) ?? [];
     if (wanted !== undefined && step === 0 && data.vocabulary < Number(wanted)) {
       note(`warning: the text has pairs for a vocabulary of ${data.vocabulary} only, not of ${wanted}`);

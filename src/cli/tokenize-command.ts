@@ -63,6 +63,12 @@ async function runTokenize(options: Options): Promise<void> {
   if (!choices.success) throw new UserError(`--tokenizer ${choice}: ${choices.error.issues[0]?.message ?? "unknown"}`);
   const source = { ...readingOf(options), train: (await namedData(options)) ?? [EMBEDDED], validation };
   const texts = await openTexts(source);
+  const record = [...texts.train, ...texts.validation].find(({ isForFineTuning }) => isForFineTuning);
+  if (record !== undefined) {
+    throw new UserError(
+      `${record.name}: has prompts or conversations, of which token files do not say what is learned; give it to train as it is`,
+    );
+  }
   const { folder, parts, tokenizerFile } = targets(to, texts);
   await noteData(source);
   const written: Written[] = [];

@@ -13,7 +13,15 @@ import { lockRun, train } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { cooldownLength, cooledDown } from "./cooldown.ts";
 import { noteData } from "./data-notes.ts";
-import { type ReadingOptions, readingOf, specialTokensOption, textKeyOption } from "./data-options.ts";
+import {
+  extendOption,
+  lossOnOption,
+  type ReadingOptions,
+  readingOf,
+  separateOption,
+  specialTokensOption,
+  textKeyOption,
+} from "./data-options.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
@@ -64,6 +72,9 @@ export function trainCommand(): Command {
     .addOption(validationOption())
     .addOption(textKeyOption())
     .addOption(specialTokensOption())
+    .addOption(extendOption())
+    .addOption(lossOnOption())
+    .addOption(separateOption())
     .option("--out <folder>", "where checkpoints and metrics.jsonl go (default: nowhere)")
     .addOption(deviceOption())
     .option("--resume", "go on from the checkpoint in --out", false)
@@ -107,9 +118,11 @@ async function runTrain(given: Options): Promise<void> {
   });
 }
 
-function checkCombination({ out, resume, from, restart, cooldown }: Options): void {
+function checkCombination({ out, resume, from, restart, cooldown, extendVocabulary }: Options): void {
   if (resume && out === undefined)
     throw new UserError("--resume: needs --out, the folder with the checkpoint to go on from");
+  if (extendVocabulary === true && from === undefined)
+    throw new UserError("--extend-vocabulary: needs --from, the run whose vocabulary to extend");
   if (restart && from === undefined)
     throw new UserError("--restart: needs --from, the run whose weights to start from");
   if (cooldown === undefined) return;

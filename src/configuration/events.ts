@@ -17,6 +17,8 @@ export interface StartEvent {
     readonly trainTokens: number;
     readonly validationTokens: number;
     readonly vocabulary: number;
+    /** Of documents that are learned in part: how many are longer than the context, of which the rest is not learned, and the first. */
+    readonly longDocuments?: { readonly count: number; readonly first: string } | undefined;
   };
 }
 

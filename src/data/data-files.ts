@@ -48,7 +48,7 @@ export async function dataPartOf(name: string, reading: DataReading = {}): Promi
   }
   if (stats.isDirectory()) return folderPart(name, reading);
   if (name.endsWith(".bin")) return { kind: "tokens", tokens: name, heldOut: [] };
-  return { kind: "texts", texts: [textFile(name, stats.size, reading.textKey)], heldOut: [] };
+  return { kind: "texts", texts: [await textFile(name, stats.size, reading.textKey)], heldOut: [] };
 }
 
 /** The file or folder beside a missing one whose name is near. */
@@ -86,11 +86,9 @@ async function folderPart(folder: string, { textKey }: DataReading): Promise<Dat
       `${folder}: ${found}, expected texts ${READABLE_NAMES}, or token files train.bin and val.bin in it; name a text file instead`,
     );
   }
-  return {
-    kind: "texts",
-    texts: texts.map(({ name, bytes }) => textFile(join(folder, name), bytes, textKey)),
-    heldOut: [],
-  };
+  const sources: TextSource[] = [];
+  for (const { name, bytes } of texts) sources.push(await textFile(join(folder, name), bytes, textKey));
+  return { kind: "texts", texts: sources, heldOut: [] };
 }
 
 const EMPTY = "empty";

@@ -1,6 +1,7 @@
 /** How data is named: by one name, or by several. */
 
 import { z } from "zod";
+import { lossParts } from "./loss-parts.ts";
 
 /** The choice of a tokenizer for ids whose texts nobody knows. */
 export const IDS = "ids";
@@ -11,6 +12,12 @@ const readingSchema = z.strictObject({
   textKey: z.string().min(1).optional(),
   /** Tokens that no text has, for a tokenizer that is made of the data; the first ends texts. Default: none. */
   specialTokens: z.array(z.string().min(1)).readonly().optional(),
+  /** Whether a tokenizer that is there takes in the characters that it lacks, if it is one of characters, and the special tokens. Default false. */
+  extendVocabulary: z.boolean().optional(),
+  /** What is learned of prompts and conversations: the completions and the assistant's turns, or all. Default: completion. */
+  lossOn: z.enum(lossParts).optional(),
+  /** Whether tokens of prompts and conversations attend to those of their own record alone. Default false. */
+  separateDocuments: z.boolean().optional(),
 });
 
 export const dataFilesSchema = readingSchema.extend({

@@ -3,11 +3,19 @@
 import { UserError } from "../errors.ts";
 import { type Corpus, createCorpus, memoryTokens, type Tokenizer, type TokenSource } from "../text/index.ts";
 import { type DataPart, dataPartOf } from "./data-files.ts";
-import { type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
+import { type DataReading, type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
+import { documentTokens, type LearningOptions, withChatTemplate } from "./document-corpus.ts";
 import { spooledTokens } from "./spool.ts";
 import type { TextSource } from "./text-sources.ts";
 import { openTokenCorpus } from "./token-corpus.ts";
-import { bytesOf, encodedTexts, type OnProgress, type Texts, tokenizerForTexts } from "./tokenizing.ts";
+import {
+  bytesOf,
+  encodedTexts,
+  extendedForTexts,
+  type OnProgress,
+  type Texts,
+  tokenizerForTexts,
+} from "./tokenizing.ts";
 
 /** How a corpus is opened. */
 export interface CorpusOptions {
@@ -30,7 +38,7 @@ export async function openCorpus(
 ): Promise<Corpus> {
   const { name, train, validation } = await namedParts(source);
   const texts = textsOf(name, train, validation);
-  if (texts !== undefined) return openTextCorpus(texts, tokenizer, dataFilesOf(source).specialTokens, options);
+  if (texts !== undefined) return openTextCorpus(texts, tokenizer, { ...dataFilesOf(source), ...options });
   const tokens = (parts: readonly DataPart[]) => parts.filter((part) => part.kind === "tokens");
   return openTokenCorpus(name, tokens(train), tokens(validation), tokenizer);
 }
@@ -87,13 +95,18 @@ function textsOf(name: string, train: readonly DataPart[], validation: readonly 
 async function openTextCorpus(
   texts: Texts,
   choice: Tokenizer | string,
-  specialTokens: readonly string[] | undefined,
-  options: CorpusOptions,
+  options: CorpusOptions & DataReading,
 ): Promise<Corpus> {
   const { name, train, validation } = texts;
-  const { onProgress } = options;
   const tokenizer =
-    typeof choice === "string" ? await tokenizerForTexts(choice, texts, { specialTokens, onProgress }) : choice;
+    typeof choice === "string"
+      ? await tokenizerForTexts(choice, texts, options)
+      : options.extendVocabulary === true
+        ? await extendedForTexts(choice, texts, options)
+        : choice;
+  if ([...train, ...validation].some((source) => source.isForFineTuning)) {
+    return openDocumentCorpus(texts, withChatTemplate(tokenizer), options);
+  }
   const opened: TokenSource[] = [];
   const tokens = async (sources: readonly TextSource[]) => {
     const source = await tokensOf(sources, tokenizer, options);
@@ -108,6 +121,17 @@ async function openTextCorpus(
     for (const source of opened) source.close();
     throw error;
   }
+}
+
+async function openDocumentCorpus(
+  { name, train, validation }: Texts,
+  tokenizer: Tokenizer,
+  options: LearningOptions,
+): Promise<Corpus> {
+  const whole = await documentTokens(train, tokenizer, options);
+  if (validation.length === 0) return createCorpus(name, tokenizer, whole);
+  const held = await documentTokens(validation, tokenizer, options);
+  return createCorpus(name, tokenizer, { train: whole, validation: held });
 }
 
 const IN_MEMORY = 2 ** 25;

@@ -8,4 +8,5 @@ export {
   dataFilesSchema,
   nameOfData,
 } from "./data-names.ts";
+export { type LossPart, lossParts } from "./loss-parts.ts";
 export { checkVocabulary, completed } from "./vocabulary.ts";

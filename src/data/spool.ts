@@ -44,7 +44,7 @@ export async function spooledTokens(pieces: AsyncIterable<EncodedPiece>, vocabul
 
 async function temporaryFolder(): Promise<string> {
   try {
-    return await mkdtemp(join(tmpdir(), "tokenformer-"));
+    return await mkdtemp(join(tmpdir(), "tokenformer-tokens-"));
   } catch (error) {
     throw explainFileError(error, "write", tmpdir());
   }

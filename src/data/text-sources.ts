@@ -1,10 +1,9 @@
 /** Where texts come from: files that are read piece by piece, lines of JSON, and texts that npm packages have. */
 
 import { basename } from "node:path";
-import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { checkJsonLine, parseJsonLine } from "../formats/index.ts";
-import { readTextPieces, type TextPiece } from "../text/index.ts";
+import { joinTexts, readTextPieces, type TextPiece } from "../text/index.ts";
+import { isForFineTuning, type PlacedRecord, readRecord, textOfRecord } from "./records.ts";
 
 /** One or several texts, to be read one after the other. */
 export interface TextSource {
@@ -14,6 +13,10 @@ export interface TextSource {
   readonly bytes: number;
   /** @param onRead called with the number of bytes that were read since the last time */
   pieces(onRead?: (bytes: number) => void): AsyncIterable<TextPiece>;
+  /** Whether it is for fine-tuning: whether its first record is a prompt with what follows it, or a conversation. */
+  readonly isForFineTuning: boolean;
+  /** The texts as records, or what is there for fine-tuning. @param onRead as of `pieces` */
+  records(onRead?: (bytes: number) => void): AsyncIterable<PlacedRecord>;
 }
 
 /** The key of a text in a line of JSON, unless another is named. */
@@ -32,12 +35,18 @@ export const isReadable = (file: string): boolean => READABLE.test(basename(file
 
 /** A text that is there. */
 export function givenText(name: string, text: string): TextSource {
+  const onlyRead = (onRead: ((bytes: number) => void) | undefined) => onRead?.(Buffer.byteLength(text));
   return {
     name,
     bytes: Buffer.byteLength(text),
+    isForFineTuning: false,
     async *pieces(onRead) {
-      onRead?.(Buffer.byteLength(text));
+      onlyRead(onRead);
       yield { text, isLast: true };
+    },
+    async *records(onRead) {
+      onlyRead(onRead);
+      yield { record: { kind: "text", text }, line: 1 };
     },
   };
 }
@@ -47,13 +56,58 @@ export function givenText(name: string, text: string): TextSource {
  * @param bytes of the file
  * @param key of the text in an object. Default `text`
  */
-export function textFile(file: string, bytes: number, key = TEXT_KEY): TextSource {
+export async function textFile(file: string, bytes: number, key = TEXT_KEY): Promise<TextSource> {
   const pieces = (onRead?: (bytes: number) => void) => readTextPieces(file, onRead);
+  if (isJsonLines(file)) return linesSource(file, bytes, key);
   return {
     name: file,
     bytes,
-    pieces: (onRead) => (isJsonLines(file) ? textsOfLines(pieces(onRead), file, key) : whole(pieces(onRead))),
+    isForFineTuning: false,
+    pieces: (onRead) => whole(pieces(onRead)),
+    async *records(onRead) {
+      const all: string[] = [];
+      for await (const piece of pieces(onRead)) all.push(piece);
+      yield { record: { kind: "text", text: joinTexts(file, all) }, line: 1 };
+    },
   };
+}
+
+/** The records of a file with an object of JSON a line. */
+async function linesSource(file: string, bytes: number, key: string): Promise<TextSource> {
+  const isFor = await beginsForFineTuning(file);
+  const records = async function* (onRead?: (bytes: number) => void): AsyncGenerator<PlacedRecord> {
+    let count = 0;
+    for await (const { content, line } of linesOf(readTextPieces(file, onRead))) {
+      const placed = readRecord(content, file, line, key);
+      // An empty text has no tokens to learn from.
+      if (placed.record.kind === "text" && placed.record.text === "") continue;
+      count++;
+      yield placed;
+    }
+    if (count === 0)
+      throw new UserError(`${file}: has no text under "${key}", expected one a line; name the key with --text-key`);
+  };
+  return {
+    name: file,
+    bytes,
+    isForFineTuning: isFor,
+    records,
+    async *pieces(onRead) {
+      for await (const { record } of records(onRead)) yield { text: textOfRecord(record), isLast: true };
+    },
+  };
+}
+
+/** Whether the first record of a file is for fine-tuning; one that is none is told when it is read. */
+async function beginsForFineTuning(file: string): Promise<boolean> {
+  for await (const { content } of linesOf(readTextPieces(file))) {
+    try {
+      return isForFineTuning(JSON.parse(content));
+    } catch {
+      return false;
+    }
+  }
+  return false;
 }
 
 /** Marks the last piece of a text. */
@@ -64,21 +118,6 @@ async function* whole(pieces: AsyncIterable<string>): AsyncGenerator<TextPiece> 
     before = text;
   }
   if (before !== undefined) yield { text: before, isLast: true };
-}
-
-async function* textsOfLines(pieces: AsyncIterable<string>, file: string, key: string): AsyncGenerator<TextPiece> {
-  const schema = z.looseObject({ [key]: z.string() });
-  let count = 0;
-  for await (const { content, line } of linesOf(pieces)) {
-    const text = checkJsonLine(parseJsonLine(content, file, line), file, schema)[key];
-    if (typeof text !== "string") throw new Error("internal: the schema has the key");
-    // An empty text has no tokens to learn from.
-    if (text === "") continue;
-    count++;
-    yield { text, isLast: true };
-  }
-  if (count === 0)
-    throw new UserError(`${file}: has no text under "${key}", expected one a line; name the key with --text-key`);
 }
 
 /** The lines of a text that are not empty, counted from 1. */

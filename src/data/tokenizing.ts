@@ -7,6 +7,7 @@ import {
   countWords,
   divided,
   endOfText,
+  extendedTokenizer,
   joinTexts,
   loadTokenizer,
   readSettings,
@@ -87,8 +88,24 @@ export async function tokenizerForTexts(choice: string, texts: Texts, options: M
     : withSettings(made, readSettings({ eos_token: first }, choice));
 }
 
-async function characterTokenizer(choice: string, { train, validation }: Texts, options: MakingOptions) {
-  const { specialTokens = [], onProgress } = options;
+/**
+ * A tokenizer with the special tokens that are asked for, and, if it is one of characters, with those of texts that it lacks.
+ * @throws UserError for special tokens that are empty or the same
+ */
+export async function extendedForTexts(tokenizer: Tokenizer, texts: Texts, options: MakingOptions): Promise<Tokenizer> {
+  const { specialTokens = [] } = options;
+  const characters = tokenizer.kind === "character" ? await charactersOf(texts, options) : [];
+  return extendedTokenizer(tokenizer, specialTokens, characters);
+}
+
+async function characterTokenizer(choice: string, texts: Texts, options: MakingOptions) {
+  const { specialTokens = [] } = options;
+  const text = (await charactersOf(texts, options)).join("");
+  return CharacterTokenizer.fromText(text, { unknown: choice === "character+unknown", specialTokens });
+}
+
+/** The characters of texts, those held out included, and what stands between them. */
+async function charactersOf({ train, validation }: Texts, { onProgress }: MakingOptions): Promise<string[]> {
   const sources = [...train, ...validation];
   const onRead = counterOf(sources, "reading characters", onProgress);
   const found = new Uint8Array(0x11_0000);
@@ -98,11 +115,11 @@ async function characterTokenizer(choice: string, { train, validation }: Texts, 
       markCharacters(text, found);
       if (isLast) texts++;
     }
+    if (source.isForFineTuning) markCharacters(LINE_BREAK, found);
   }
   if (texts > 1) markCharacters(LINE_BREAK, found);
-  const characters = Array.from(found.keys()).filter((codePoint) => found[codePoint] === 1);
-  const text = characters.map((codePoint) => String.fromCodePoint(codePoint)).join("");
-  return CharacterTokenizer.fromText(text, { unknown: choice === "character+unknown", specialTokens });
+  const codePoints = Array.from(found.keys()).filter((codePoint) => found[codePoint] === 1);
+  return codePoints.map((codePoint) => String.fromCodePoint(codePoint));
 }
 
 function markCharacters(text: string, found: Uint8Array): void {

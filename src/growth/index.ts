@@ -44,3 +44,4 @@ export {
   type TokenStrategy,
 } from "./strategy.ts";
 export { tauOf } from "./tau.ts";
+export { widenVocabulary } from "./vocabulary.ts";

@@ -1,9 +1,12 @@
 /** A model with its weights on a device: losses and logits. */
 
 export {
+  type BatchForm,
   batchInputs,
+  countedIn,
   downloadArrays,
   floatArray,
+  formOf,
   Inference,
   lossOf,
   scalar,

@@ -15,6 +15,27 @@ export interface TokenBatch {
   readonly targets: Int32Array;
   readonly sequences: number;
   readonly context: number;
+  /** What each target counts, 1 or 0. Default: 1. */
+  readonly weights?: Float32Array;
+  /** The document of each token, numbered in their order in each sequence, among which alone it attends. Default: one for all. */
+  readonly documents?: Int32Array;
+}
+
+/** Of which form batches are: programs are made for one. */
+export interface BatchForm {
+  /** Whether they say what each target counts. Default false. */
+  readonly weighted?: boolean | undefined;
+  /** Whether they say of which document each token is. Default false. */
+  readonly separate?: boolean | undefined;
+}
+
+export function formOf({ weights, documents }: TokenBatch): BatchForm {
+  return { weighted: weights !== undefined, separate: documents !== undefined };
+}
+
+/** How many targets of a batch count. */
+export function countedIn({ sequences, context, weights }: TokenBatch): number {
+  return weights === undefined ? sequences * context : weights.reduce((sum, weight) => sum + weight, 0);
 }
 
 export type Tensors = ReadonlyMap<string, DeviceTensor>;
@@ -92,14 +113,16 @@ export class Inference {
     return Object.fromEntries([...this.#given].map(([name, value]) => [name, scalar(value)]));
   }
 
-  /** The mean cross-entropy over batches, in nats per token, and the number of tokens. */
+  /** The mean cross-entropy over the targets that count, in nats per token, and their number. */
   async evaluate(batches: Iterable<TokenBatch>): Promise<{ loss: number; tokens: number }> {
-    const program = await this.program("loss", (traced) => ({ loss: lossOf(traced) }));
     let [total, tokens] = [0, 0];
     for (const batch of batches) {
+      const form = formOf(batch);
+      const name = `loss${form.weighted === true ? " weighted" : ""}${form.separate === true ? " separate" : ""}`;
+      const program = await this.program(name, (traced) => ({ loss: lossOf(traced, form) }), form);
       const { values } = await program.run({ ...this.inputs(), ...batchInputs(batch, 1) });
       total += scalarOf(values, "loss");
-      tokens += batch.sequences * batch.context;
+      tokens += countedIn(batch);
     }
     return { loss: total / tokens, tokens };
   }
@@ -138,9 +161,13 @@ export class Inference {
    * A program on a trace of this model outside training, all of whose outputs are downloaded. It is compiled when it is first
    * asked for, and kept under its name until `release`.
    */
-  program(name: string, outputs: (traced: Traced) => Readonly<Record<string, Tensor>>): Promise<Program> {
+  program(
+    name: string,
+    outputs: (traced: Traced) => Readonly<Record<string, Tensor>>,
+    { separate }: BatchForm = {},
+  ): Promise<Program> {
     return this.#programs.get(name, async () => {
-      const named = outputs(traceModel(this.model, { training: false }));
+      const named = outputs(traceModel(this.model, { training: false, separate }));
       const { quantize } = this;
       return this.device.compile(graph(name, named), {
         download: Object.keys(named),
@@ -166,16 +193,21 @@ export class Inference {
 }
 
 /** A model's loss as `lossOf` has it, with the scope of its trace. */
-export function tracedLoss(model: Model, options: TraceOptions) {
+export function tracedLoss(model: Model, options: TraceOptions & BatchForm) {
   const traced = traceModel(model, options);
-  return { scope: traced.scope, loss: lossOf(traced) };
+  return { scope: traced.scope, loss: lossOf(traced, options) };
 }
 
-/** The summed loss on a batch times `lossFactor`, a given value: 1 / tokens makes it the mean. */
-export function lossOf({ tokens, logits }: Traced): Tensor {
+/**
+ * The summed loss on a batch times `lossFactor`, a given value: 1 / tokens makes it the mean. Where targets have weights, those of weight
+ * 0 count nothing, and no gradient comes of them.
+ */
+export function lossOf({ tokens, logits }: Traced, { weighted = false }: BatchForm = {}): Tensor {
+  const rows = [elements(tokens.shape)];
   const targets = input("targets", tokens.shape, "int32");
-  const losses = crossEntropy(rowsOf(logits), reshape(targets, [elements(targets.shape)])); // [B T]
-  return mul(sum(losses, [0]), input("lossFactor", []));
+  const losses = crossEntropy(rowsOf(logits), reshape(targets, rows)); // [B T]
+  const counted = weighted ? mul(losses, reshape(input("weights", tokens.shape), rows)) : losses;
+  return mul(sum(counted, [0]), input("lossFactor", []));
 }
 
 function recorded({ records }: Scope, path: string): Tensor {
@@ -185,13 +217,18 @@ function recorded({ records }: Scope, path: string): Tensor {
 }
 
 /** The inputs of `lossOf` that a batch gives. */
-export function batchInputs({ tokens, targets, sequences, context }: TokenBatch, lossFactor: number) {
+export function batchInputs(
+  { tokens, targets, sequences, context, weights, documents }: TokenBatch,
+  lossFactor: number,
+): Record<string, HostTensor> {
   const shape = [sequences, context];
   return {
     tokens: { dtype: "int32", shape, data: tokens },
     targets: { dtype: "int32", shape, data: targets },
     lossFactor: scalar(lossFactor),
-  } as const;
+    ...(weights !== undefined && { weights: { dtype: "float32", shape, data: weights } }),
+    ...(documents !== undefined && { documents: { dtype: "int32", shape, data: documents } }),
+  };
 }
 
 export function scalar(value: number, dtype: "float32" | "int32" = "float32"): HostTensor {

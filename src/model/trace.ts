@@ -15,11 +15,13 @@ export interface TraceOptions {
   readonly training: boolean;
   /** The tokens of each sequence. Default: any number; if it is known, long attention takes less time. */
   readonly time?: number | undefined;
+  /** Whether the documents of tokens are given, int32 [B, T], and tokens attend to those of their own alone. Default false. */
+  readonly separate?: boolean | undefined;
 }
 
-export function traceModel(model: Model, { training, time }: TraceOptions): Traced {
-  const scope = Scope.root({ training });
+export function traceModel(model: Model, { training, time, separate = false }: TraceOptions): Traced {
   const tokens = input("tokens", [symbol("B"), time ?? symbol("T")], "int32");
+  const scope = Scope.root({ training, ...(separate && { documents: input("documents", tokens.shape, "int32") }) });
   return { scope, tokens, logits: model(scope, tokens) };
 }
 

@@ -48,7 +48,7 @@ const BLOCK_ROWS = 256;
 const ROTARY_BASE = 10_000;
 
 /**
- * Each token attends to itself and to those before it: softmax(Q Kᵀ / √C) V for each head. Records the weights
+ * Each token attends to itself and to those before it, of its own document where the scope has these: softmax(Q Kᵀ / √C) V for each head. Records the weights
  * [B, H, T, T], as they are before dropout, as `weights`, unless they are computed in blocks.
  * @param query [B, T, D], as key and value
  * @returns [B, T, D]
@@ -76,7 +76,7 @@ export function causalAttention(
     // R rows of queries, and the S tokens up to the last of them.
     const upTo = (x: Tensor, start: number) => (blocks.length === 1 ? x : slice(x, 2, start, to));
     const scores = matmul(upTo(q, from), upTo(k, 0), { transposeB: true, alpha: 1 / Math.sqrt(channels) }); // [B, H, R, S]
-    const weights = softmax(add(scores, causalMask(from, to))); // [B, H, R, S]
+    const weights = softmax(add(scores, maskOf(scope.documents, from, to))); // [B, H, R, S]
     if (blocks.length === 1) scope.record("weights", weights);
     return matmul(dropout(scope, weights, options.dropout), upTo(v, 0)); // [B, H, R, C]
   });
@@ -92,6 +92,21 @@ function rowBlocks(time: Dimension): readonly (readonly [from: number, to: Dimen
     block * size,
     Math.min(time, (block + 1) * size),
   ]);
+}
+
+/** What hides tokens, for rows from … to: those that come later, [R, S], and those of other documents, [B, 1, R, S]. */
+function maskOf(documents: Tensor | undefined, from: number, to: Dimension): Tensor {
+  const causal = causalMask(from, to);
+  if (documents === undefined) return causal;
+  const batch = at(documents.shape, 0);
+  const columns = slice(documents, 1, 0, to); // [B, S]
+  const rows = slice(documents, 1, from, to); // [B, R]
+  const [own, other] = [
+    reshape(rows, [batch, 1, at(rows.shape, 1), 1]),
+    reshape(columns, [batch, 1, 1, at(columns.shape, 1)]),
+  ];
+  // The documents of a row are numbered in their order: one of an earlier token is no later one.
+  return where(greaterOrEqual(other, own), causal, -1e9);
 }
 
 /** For rows from … to: 0 where a row's token may look at a column's, far below any score elsewhere: [to - from, to]. */

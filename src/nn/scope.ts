@@ -40,7 +40,7 @@ export interface ParameterSpec extends ParameterSetup {
 export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 
 /** Names of what a program is given beside the parameters of a model. */
-const RESERVED = new Set(["tokens", "targets", "lossFactor"]);
+const RESERVED = new Set(["tokens", "targets", "lossFactor", "weights", "documents"]);
 
 /** What a trace collects. */
 interface Trace {
@@ -49,6 +49,7 @@ interface Trace {
   readonly records: Map<string, Tensor>;
   readonly training: boolean;
   readonly cache: Cache | undefined;
+  readonly documents: Tensor | undefined;
   sites: number;
 }
 
@@ -57,6 +58,8 @@ export interface ScopeOptions {
   readonly training: boolean;
   /** The cache of earlier tokens, for a trace that goes on from them. Default: none, the tokens are all there is. */
   readonly cache?: Cache;
+  /** The document of each token, int32 [B, T], among which alone it attends. Default: one for all. */
+  readonly documents?: Tensor;
 }
 
 export class Scope {
@@ -69,13 +72,19 @@ export class Scope {
   }
 
   /** A scope to trace a model in. */
-  static root({ training, cache }: ScopeOptions): Scope {
-    return new Scope({ parameters: new Map(), inputs: new Map(), records: new Map(), training, cache, sites: 0 }, "");
+  static root({ training, cache, documents }: ScopeOptions): Scope {
+    const empty = { parameters: new Map(), inputs: new Map(), records: new Map() };
+    return new Scope({ ...empty, training, cache, documents, sites: 0 }, "");
   }
 
   /** The cache of earlier tokens, if the trace has one: attention between tokens must use it. */
   get cache(): Cache | undefined {
     return this.#trace.cache;
+  }
+
+  /** The document of each token, int32 [B, T], where attention stays within one. */
+  get documents(): Tensor | undefined {
+    return this.#trace.documents;
   }
 
   /** The positions of tokens [B, T] in their sequences, int32: [T], or [B, T] where sequences differ in their earlier tokens. */

@@ -219,13 +219,21 @@ export const threadsEach = (device: Device, count: number): number => Math.max(1
 export const gradientName = (parameter: string) => `gradient.${parameter}`;
 
 /** A batch in so many parts of nearly as many sequences, each with the number of sequences before it; fewer of fewer sequences. */
-export function split({ tokens, targets, sequences, context }: TokenBatch, count: number) {
+export function split({ tokens, targets, sequences, context, weights, documents }: TokenBatch, count: number) {
   const parts = Math.min(count, sequences);
   return Array.from({ length: parts }, (_, part): { readonly first: number; readonly batch: TokenBatch } => {
     const first = Math.floor((part * sequences) / parts);
     const end = Math.floor(((part + 1) * sequences) / parts);
-    const rows = (x: Int32Array) => x.subarray(first * context, end * context);
-    return { first, batch: { tokens: rows(tokens), targets: rows(targets), sequences: end - first, context } };
+    const [from, to] = [first * context, end * context];
+    const batch = {
+      tokens: tokens.subarray(from, to),
+      targets: targets.subarray(from, to),
+      sequences: end - first,
+      context,
+      ...(weights !== undefined && { weights: weights.subarray(from, to) }),
+      ...(documents !== undefined && { documents: documents.subarray(from, to) }),
+    };
+    return { first, batch };
   });
 }
 

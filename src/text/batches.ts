@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
+import { type DocumentSource, firstOfRows, rowFrom } from "./documents.ts";
 import type { TokenSource } from "./token-source.ts";
 
 /** Windows of text for one pass of a model: after each token, `targets` holds the token that follows it. */
@@ -11,6 +12,10 @@ export interface Batch {
   readonly sequences: number;
   /** Tokens in a sequence. */
   readonly context: number;
+  /** What each target counts, 1 or 0, [sequences, context]. Default: 1. */
+  readonly weights?: Float32Array;
+  /** The document of each token, among which alone it attends, [sequences, context]. Default: one for all. */
+  readonly documents?: Int32Array;
 }
 
 /** Which random windows to draw. */
@@ -29,7 +34,7 @@ export interface RandomBatchOptions {
 }
 
 /**
- * Windows that begin anywhere in the source, each place as likely as the others.
+ * Windows that begin anywhere in the source, each place as likely as the others; of documents, they begin with any of these.
  *
  * A row depends on the seed, the stream, the step and its number alone. So a resumed run draws what the first would have
  * drawn, and micro-batches of any size together are the same batch.
@@ -44,6 +49,12 @@ export function randomBatch(source: TokenSource, options: RandomBatchOptions): B
     throw new RangeError(`A batch of ${sequences} sequences has no rows ${rows.from} to ${rows.to}`);
   }
   const count = rows.to - rows.from;
+  if (hasDocuments(source)) {
+    const firsts = Array.from({ length: count }, (_, row) =>
+      Random.from("batch", stream, seed, step, rows.from + row).integer(source.documents.starts.length),
+    );
+    return batchOf(source, firsts, context, false);
+  }
   const tokens = new Int32Array(count * context);
   const targets = new Int32Array(count * context);
   for (let row = 0; row < count; row++) {
@@ -53,6 +64,26 @@ export function randomBatch(source: TokenSource, options: RandomBatchOptions): B
     targets.set(window.subarray(1), row * context);
   }
   return { tokens, targets, sequences: count, context };
+}
+
+export function hasDocuments(source: TokenSource): source is DocumentSource {
+  return source.documents !== undefined;
+}
+
+/** The rows that begin with some documents. */
+function batchOf(source: DocumentSource, firsts: readonly number[], context: number, whole: boolean): Batch {
+  const size = firsts.length * context;
+  const [tokens, targets, documents] = [new Int32Array(size), new Int32Array(size), new Int32Array(size)];
+  const weights = new Float32Array(size);
+  for (const [row, first] of firsts.entries()) {
+    const found = rowFrom(source, first, context, whole);
+    tokens.set(found.tokens, row * context);
+    targets.set(found.targets, row * context);
+    documents.set(found.documents, row * context);
+    weights.set(found.weights, row * context);
+  }
+  const separate = source.documents.separate && { documents };
+  return { tokens, targets, sequences: firsts.length, context, weights, ...separate };
 }
 
 /** Tokens of one pass of a model, where nothing else is asked for: more cost memory and are not faster. */
@@ -77,11 +108,18 @@ export interface ConsecutiveBatchOptions {
  * Windows one after another, for evaluation: every token but the first is a target exactly once, in order.
  *
  * What is left for less than a whole window is a batch of its own, one sequence of that length. A source of fewer than
- * two tokens yields nothing.
+ * two tokens yields nothing. Windows of documents begin with one, and hold as many whole ones as fit.
  */
 export function* consecutiveBatches(source: TokenSource, options: ConsecutiveBatchOptions): Generator<Batch> {
   const { context, sequences = sequencesPerPass(context), maxTokens = Number.POSITIVE_INFINITY } = options;
   checkShape(sequences, context);
+  if (hasDocuments(source)) {
+    const firsts = firstOfRows(source, context).slice(0, Math.ceil(maxTokens / context));
+    for (let row = 0; row < firsts.length; row += sequences) {
+      yield batchOf(source, firsts.slice(row, row + sequences), context, true);
+    }
+    return;
+  }
   const targets = Math.max(0, Math.min(source.length - 1, maxTokens));
   const whole = Math.floor(targets / context);
   for (let row = 0; row < whole; row += sequences) {

@@ -41,14 +41,6 @@ export interface CharacterOptions {
   readonly specialTokens?: readonly string[];
 }
 
-/** What a character tokenizer is made of. */
-interface Parts {
-  /** The text of each id: a character, or `<unk>`. */
-  readonly characters: readonly string[];
-  /** Special tokens, whose ids follow. */
-  readonly special: readonly string[];
-}
-
 /**
  * One token for each distinct character of a text, sorted by code point, as in the lecture.
  *
@@ -60,25 +52,26 @@ export class CharacterTokenizer implements Tokenizer {
   readonly kind = "character";
   readonly vocabularySize: number;
   readonly boundary: Boundary;
-  readonly #parts: Parts;
   /** The text of each id. */
   readonly #tokens: readonly string[];
   /** The id of each code point up to the highest in the vocabulary. */
   readonly #ids: Int32Array;
   /** The id of `<unk>`, or ABSENT. */
   readonly #unknown: number;
-  /** Finds special tokens, where there are any. */
-  readonly #special: RegExp | undefined;
+  /** The ids of special tokens by their texts, and what finds them where there are any. */
+  readonly #special: ReadonlyMap<string, number>;
+  readonly #pattern: RegExp | undefined;
 
-  private constructor(parts: Parts) {
-    const { characters, special } = parts;
-    this.#parts = parts;
-    this.#tokens = [...characters, ...special];
-    this.vocabularySize = this.#tokens.length;
+  private constructor(tokens: readonly string[], special: readonly string[]) {
+    this.#tokens = tokens;
+    this.vocabularySize = tokens.length;
     this.boundary = special.length === 0 ? "anywhere" : wordBoundary(special);
-    this.#special = special.length === 0 ? undefined : specialPattern(special);
-    this.#unknown = characters.indexOf(UNKNOWN);
-    const codePoints = characters.map((token) => (token === UNKNOWN ? ABSENT : (token.codePointAt(0) ?? ABSENT)));
+    this.#special = new Map(special.map((token) => [token, tokens.indexOf(token)]));
+    this.#pattern = special.length === 0 ? undefined : specialPattern(special);
+    this.#unknown = this.#special.has(UNKNOWN) ? ABSENT : tokens.indexOf(UNKNOWN);
+    const codePoints = tokens.map((token) =>
+      token === UNKNOWN || this.#special.has(token) ? ABSENT : (token.codePointAt(0) ?? ABSENT),
+    );
     const highest = codePoints.reduce((one, other) => Math.max(one, other), ABSENT);
     this.#ids = new Int32Array(highest + 1).fill(ABSENT);
     for (const [id, codePoint] of codePoints.entries()) {
@@ -113,7 +106,7 @@ export class CharacterTokenizer implements Tokenizer {
     if (characters.length === 0) {
       throw new UserError("The text for a character vocabulary is empty, expected at least one character; give a text");
     }
-    return new CharacterTokenizer({ characters, special });
+    return new CharacterTokenizer([...characters, ...special], special);
   }
 
   /** The tokenizer that a tokenizer.json describes, or `undefined` if it describes one of another kind. */
@@ -123,24 +116,39 @@ export class CharacterTokenizer implements Tokenizer {
       return undefined;
     }
     const { model, added_tokens } = parsed.data;
+    const special = new Map(added_tokens.map(({ content, id }) => [content, id]));
     const entries = Object.entries(model.vocab).sort(([, one], [, other]) => one - other);
-    const valid =
-      entries.every(([token, id], index) => id === index && (token === model.unk_token || [...token].length === 1)) &&
-      added_tokens.every(({ id }, index) => id === entries.length + index);
-    if (!valid || entries.length === 0) return undefined;
-    return new CharacterTokenizer({
-      characters: entries.map(([token]) => token),
-      special: added_tokens.map(({ content }) => content),
+    const valid = entries.every(
+      ([token, id], index) =>
+        id === index && (token === model.unk_token || special.get(token) === id || [...token].length === 1),
+    );
+    const known = added_tokens.every(({ content }) => Object.hasOwn(model.vocab, content));
+    return valid && known && entries.length > 0
+      ? new CharacterTokenizer(
+          entries.map(([token]) => token),
+          [...special.keys()],
+        )
+      : undefined;
+  }
+
+  /** The same with the characters and special tokens that it lacks, behind its own; `undefined` where it lacks none. */
+  extended(characters: Iterable<string>, special: readonly string[]): CharacterTokenizer | undefined {
+    const missing = [...new Set(characters)].filter((character) => {
+      const id = this.#ids[character.codePointAt(0) ?? 0] ?? ABSENT;
+      return id === ABSENT;
     });
+    const more = [...missing.sort((one, other) => (one.codePointAt(0) ?? 0) - (other.codePointAt(0) ?? 0)), ...special];
+    if (more.length === 0) return undefined;
+    return new CharacterTokenizer([...this.#tokens, ...more], [...this.#special.keys(), ...special]);
   }
 
   encode(text: string): Uint32Array {
     const ids = new Uint32Array(text.length);
     let count = 0;
     let start = 0;
-    for (const found of this.#special === undefined ? [] : text.matchAll(this.#special)) {
+    for (const found of this.#pattern === undefined ? [] : text.matchAll(this.#pattern)) {
       count = this.#encodeCharacters(text, start, found.index, ids, count);
-      ids[count++] = this.#parts.characters.length + this.#parts.special.indexOf(found[0]);
+      ids[count++] = this.#special.get(found[0]) ?? 0;
       start = found.index + found[0].length;
     }
     return ids.slice(0, this.#encodeCharacters(text, start, text.length, ids, count));
@@ -171,11 +179,10 @@ export class CharacterTokenizer implements Tokenizer {
   }
 
   toJSON(): unknown {
-    const { characters, special } = this.#parts;
     return bytePairJson({
-      tokens: characters,
+      tokens: this.#tokens,
       merges: [],
-      addedTokens: special.map((content, index) => ({ id: characters.length + index, content })),
+      addedTokens: Array.from(this.#special, ([content, id]) => ({ id, content })),
       ...(this.#unknown !== ABSENT && { unknownToken: UNKNOWN }),
       decoder: { type: "Fuse" },
     });

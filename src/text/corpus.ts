@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
-import { requireTokens } from "./batches.ts";
+import { hasDocuments, requireTokens } from "./batches.ts";
+import { sliceDocuments } from "./documents.ts";
 import { sliceTokens, type TokenSource } from "./token-source.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -29,11 +30,17 @@ export function closeCorpus({ train, validation }: Corpus): void {
 }
 
 /**
- * Splits tokens into the first for training and the last for validation: n = floor(fraction × length), as the lecture.
+ * Splits tokens into the first for training and the last for validation: n = floor(fraction × length), as the lecture; documents
+ * stay whole.
  *
  * @param fraction the share for training, 0.9 by default.
  */
 export function splitCorpus(tokens: TokenSource, fraction = 0.9): Split {
+  if (hasDocuments(tokens)) {
+    const count = tokens.documents.starts.length;
+    const whole = Math.floor(fraction * count);
+    return { train: sliceDocuments(tokens, 0, whole), validation: sliceDocuments(tokens, whole, count) };
+  }
   const boundary = Math.floor(fraction * tokens.length);
   return { train: sliceTokens(tokens, 0, boundary), validation: sliceTokens(tokens, boundary, tokens.length) };
 }

@@ -5,6 +5,7 @@ export {
   type Batch,
   type ConsecutiveBatchOptions,
   consecutiveBatches,
+  hasDocuments,
   type RandomBatchOptions,
   randomBatch,
   requireTokens,
@@ -23,6 +24,8 @@ export {
   type Split,
   splitCorpus,
 } from "./corpus.ts";
+export { type DocumentSource, type Documents, longDocuments } from "./documents.ts";
+export { extendedTokenizer, isExtension } from "./extended.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
 export { type Boundary, divided, type TextPiece, wordBoundary } from "./pieces.ts";
 export { beginningOfText, endOfText, type SpecialToken, specialTokens } from "./special-tokens.ts";

@@ -1,9 +1,13 @@
+import type { Documents } from "./documents.ts";
+
 /** A sequence of token ids that can be read by range, from memory or from disk. */
 export interface TokenSource {
   /** The number of tokens. */
   readonly length: number;
   /** The mean length of a token's text in UTF-8 bytes, where it is known exactly. */
   readonly bytesPerToken?: number;
+  /** Where the tokens are those of documents, of which parts are learned: which. Default: one text, all of which is. */
+  readonly documents?: Documents | undefined;
   /**
    * Tokens `start` to `start + count - 1`. Do not write to the result: it may be the source's own memory.
    *

@@ -3,7 +3,8 @@
 import { type Communicator, partOf, sumNumbers } from "../cluster/portable.ts";
 import { type Config, microBatchOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import type { TokenBatch } from "../inference/index.ts";
+import type { BatchForm, TokenBatch } from "../inference/index.ts";
+import type { TokenSource } from "../text/portable.ts";
 
 type Member = Pick<Communicator, "rank" | "size">;
 
@@ -42,6 +43,11 @@ export function passRowsOf(config: Config, member: Member): PassRows[] {
     const from = Math.max(own.start, pass * size);
     return { pass, first: from - pass * size, rows: { from, to: Math.min(own.end, (pass + 1) * size, batch) } };
   }).filter(({ rows: { from, to } }) => from < to);
+}
+
+/** Of which form the batches of tokens are. */
+export function formOfBatches({ documents }: TokenSource): BatchForm {
+  return { weighted: documents !== undefined, separate: documents?.separate };
 }
 
 /** Every so many-th batch: those that a rank evaluates. */

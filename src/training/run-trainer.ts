@@ -4,6 +4,7 @@ import type { Communicator } from "../cluster/portable.ts";
 import type { RunConfig } from "../configuration/index.ts";
 import { freeQuietly } from "../freeing.ts";
 import type { ModelState } from "../growth/index.ts";
+import type { BatchForm } from "../inference/index.ts";
 import { countParameters, givenOf, modelOf, sameProgram } from "../model/index.ts";
 import { replicasFor } from "../optimizer/index.ts";
 import type { Device } from "../runtime/portable.ts";
@@ -16,6 +17,7 @@ export function trainerOf(
   config: RunConfig,
   state: ModelState,
   communicator: Communicator | undefined,
+  form: BatchForm,
 ): Promise<Trainer> {
   const replicas = replicasOf(device, config, state.config, communicator);
   const { context: time } = state.config;
@@ -26,6 +28,7 @@ export function trainerOf(
     replicas,
     time,
     communicator,
+    form,
   };
   return Trainer.create(device, modelOf(state.config), state, options);
 }
@@ -57,7 +60,7 @@ export async function candidateBeside(
   if (sameProgram(config.model, state.config) && replicas === replicasOf(device, config, state.config, communicator)) {
     return old.prepare(state, givenOf(state.config));
   }
-  const trainer = await trainerOf(device, config, state, communicator);
+  const trainer = await trainerOf(device, config, state, communicator, old.form);
   return {
     inference: trainer.inference,
     take: async () => {

@@ -18,12 +18,12 @@ import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, trainingFlopsPerToken } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
 import { type Device, requireHalfProducts } from "../runtime/portable.ts";
-import { type Corpus, checkCorpus } from "../text/portable.ts";
+import { type Corpus, checkCorpus, hasDocuments, longDocuments } from "../text/portable.ts";
 import { divergence, LossWatch } from "./divergence.ts";
 import { growthReport } from "./growing.ts";
 import { type GrowthNow, scheduledNow } from "./growth-now.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
-import { ALONE, checkBatch } from "./ranks.ts";
+import { ALONE, checkBatch, formOfBatches } from "./ranks.ts";
 import { candidateBeside, trainerOf } from "./run-trainer.ts";
 import type { RunSink } from "./sink.ts";
 import {
@@ -142,7 +142,7 @@ export class Run {
     const validation = Validation.measured(corpus, { ...config.training, context, communicator });
     if (config.training.precision === "float16") await requireHalfProducts(device, 'training.precision "float16"');
     return allOrNothing(async (onFailure) => {
-      const trainer = await trainerOf(device, config, state, communicator);
+      const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train));
       onFailure(() => trainer.close());
       const run = new Run(start, place, trainer, validation);
       if (state.step === progress.start) await run.#save(false);
@@ -165,6 +165,7 @@ export class Run {
         trainTokens: training.length,
         validationTokens: validation.length,
         vocabulary: tokenizer.vocabularySize,
+        ...(hasDocuments(training) && { longDocuments: longDocuments(training, this.context) }),
       },
     };
   }
@@ -342,7 +343,7 @@ export class Run {
     const tokens = training.batch * model.context;
     const passes = this.#plan.passesAt(step);
     // Of updates that ranks make by themselves, each is one of their own passes.
-    const together = training.localSteps === 1 ? tokens : undefined;
+    const together = training.localSteps === 1 ? this.#plan.countedAt(step) : undefined;
     const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, together);
     const seconds = (performance.now() - begun) / 1000;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {

@@ -39,6 +39,7 @@ export function factsOfKeys(value: unknown, path = ""): Record<string, string> {
 function summaryOf(source: TokenSource): string {
   const hash = createHash("sha256");
   for (const [start, length] of piecesOf(source.length)) hash.update(source.read(start, length));
+  if (source.documents !== undefined) hash.update(source.documents.learned).update(source.documents.starts);
   return `${source.length} tokens (${hash.digest("hex").slice(0, 12)})`;
 }
 

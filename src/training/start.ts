@@ -5,9 +5,9 @@ import { type Config, growthPlansOf, type RunConfig, type ScheduledGrowth } from
 import { checkVocabulary, completed } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
-import { checkPlans, type ModelState, rampedTau, type TauRamp } from "../growth/index.ts";
+import { checkPlans, type ModelState, rampedTau, type TauRamp, widenVocabulary } from "../growth/index.ts";
 import { type Complete, isOwn, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
-import { type Corpus, closeCorpus, type Tokenizer } from "../text/portable.ts";
+import { type Corpus, closeCorpus, isExtension, type Tokenizer } from "../text/portable.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
 
@@ -117,8 +117,19 @@ async function continued(
   checkGrowth(state.config, coming, state.step, config.training.steps);
   if (memory !== undefined) checkMemory(config, state.config, memory, coming);
   const corpus = await openedCorpus(given, checkpoint.tokenizer ?? wanted.tokenizer);
-  fitting(corpus, given, () => checkVocabulary(corpus.tokenizer, state.config, where));
-  return { config, corpus, state, progress };
+  const fitted = fitting(corpus, given, () => {
+    const widened = withVocabulary(state, checkpoint.tokenizer, corpus.tokenizer, config.training.seed);
+    checkVocabulary(corpus.tokenizer, widened.config, where);
+    return widened;
+  });
+  return { config: { ...config, model: fitted.config }, corpus, state: fitted, progress };
+}
+
+/** A state with the tokens that a corpus has taken into the tokenizer of a checkpoint: see `extendVocabulary` of `DataFiles`. */
+function withVocabulary(state: ModelState, before: Tokenizer | undefined, now: Tokenizer, seed: number): ModelState {
+  const { vocabularySize } = now;
+  const isExtended = before !== undefined && isExtension(before, now);
+  return isExtended && vocabularySize > state.config.vocabulary ? widenVocabulary(state, vocabularySize, seed) : state;
 }
 
 async function openedCorpus(corpus: RunInput["corpus"], tokenizer: Tokenizer | string): Promise<Corpus> {

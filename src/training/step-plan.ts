@@ -2,6 +2,7 @@
 
 import type { Communicator } from "../cluster/portable.ts";
 import { growthPlansOf, type RunConfig, type ScheduledGrowth, scheduleOf } from "../configuration/index.ts";
+import { countedIn } from "../inference/index.ts";
 import type { ScheduleOptions } from "../optimizer/index.ts";
 import { type Corpus, randomBatch } from "../text/portable.ts";
 import { ALONE, type PassRows, passRowsOf } from "./ranks.ts";
@@ -29,6 +30,14 @@ export class StepPlan {
   /** What this rank computes at a step. */
   passesAt(step: number): Pass[] {
     return this.#own.map((pass) => this.#drawn(pass, step));
+  }
+
+  /** The targets of a step's batch that count, on all ranks together; at least 1, as the loss is divided by them. */
+  countedAt(step: number): number {
+    const { training, model } = this.#config;
+    if (this.#corpus.train.documents === undefined) return training.batch * model.context;
+    const whole = this.#drawn({ pass: 0, first: 0, rows: { from: 0, to: training.batch } }, step);
+    return Math.max(1, countedIn(whole));
   }
 
   /** The first pass of a step where a run is alone: the same on all ranks. */

@@ -5,7 +5,9 @@ import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Generation, type HostArray, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
+  type BatchForm,
   batchInputs,
+  countedIn,
   downloadArrays,
   Inference,
   scalar,
@@ -50,6 +52,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly given?: ReadonlyMap<string, number>;
   /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
   readonly replicas?: number;
+  /** Of which form batches are. Default: every target counts, and tokens attend to all before them. */
+  readonly form?: BatchForm | undefined;
   /** The tokens of each sequence, if it is always the same: on the cpu, long attention takes less time then. Default: any number. */
   readonly time?: number;
   /**
@@ -91,6 +95,8 @@ export class Trainer {
   readonly #replicas: Replicas | undefined;
   readonly #optimizer: Optimizer;
   readonly #specs: readonly ParameterSpec[];
+  /** Of which form the batches are that it takes. */
+  readonly form: BatchForm;
   readonly #time: number | undefined;
   /** Where products are in float16. */
   readonly #lossScale: LossScale | undefined;
@@ -104,7 +110,7 @@ export class Trainer {
       readonly replicas: Replicas | undefined;
       readonly optimizer: Optimizer;
     },
-    { time, precision }: Pick<TrainerOptions, "time" | "precision">,
+    { time, precision, form = {} }: Pick<TrainerOptions, "time" | "precision" | "form">,
     specs: readonly ParameterSpec[],
     counts: Counts,
     moments: Omit<OptimizerState, "parameters">,
@@ -115,6 +121,7 @@ export class Trainer {
     this.#replicas = programs.replicas;
     this.#optimizer = programs.optimizer;
     this.#time = time;
+    this.form = form;
     this.#lossScale = precision === "float16" ? new LossScale() : undefined;
     this.#specs = specs;
     this.#counts = counts;
@@ -129,6 +136,7 @@ export class Trainer {
     const { specs, graph: gradientGraph } = gradientsOf(
       model,
       lowerings[device.kind].knownSizes ? options.time : undefined,
+      options.form,
     );
     const names = specs.map(({ name }) => name);
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
@@ -168,7 +176,7 @@ export class Trainer {
    * products are in float16 and gradients overflow, the update is tried again with a lower scale of the loss.
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
-   * @param tokens of the passes of all ranks. Default: of these
+   * @param tokens the targets that count, of the passes of all ranks. Default: of these
    */
   async update(
     passes: readonly Pass[],
@@ -354,15 +362,19 @@ export class Trainer {
 }
 
 function tokensOf(batches: readonly TokenBatch[]): number {
-  return batches.reduce((tokens, { sequences, context }) => tokens + sequences * context, 0);
+  // Where none counts, the sum of nothing is divided by something.
+  return Math.max(
+    1,
+    batches.reduce((tokens, batch) => tokens + countedIn(batch), 0),
+  );
 }
 
 /**
  * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter.
  * @param time the tokens of each sequence; default: any number
  */
-export function gradientsOf(model: Model, time?: number) {
-  const { scope, loss } = tracedLoss(model, { training: true, time });
+export function gradientsOf(model: Model, time?: number, form: BatchForm = {}) {
+  const { scope, loss } = tracedLoss(model, { training: true, time, ...form });
   const specs = scope.parameters;
   const wrt = gradients(loss, scope.parameterTensors);
   const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);

@@ -1,8 +1,15 @@
 /** The held-out tokens that a run is evaluated on, and how many bytes of text they are. */
 
 import type { Communicator } from "../cluster/portable.ts";
-import type { Inference } from "../inference/index.ts";
-import { type Batch, type Corpus, consecutiveBatches, measureBytes } from "../text/portable.ts";
+import { countedIn, type Inference } from "../inference/index.ts";
+import {
+  type Batch,
+  type Corpus,
+  consecutiveBatches,
+  hasDocuments,
+  measureBytes,
+  utf8Length,
+} from "../text/portable.ts";
 import { ALONE, batchesOf, meanLoss } from "./ranks.ts";
 
 export interface ValidationOptions {
@@ -34,20 +41,41 @@ export class Validation {
   /** Tokens that are predicted: from the second of the held-out ones on. */
   get tokens(): number {
     const { context, evaluationTokens } = this.#options;
+    if (hasDocuments(this.#corpus.validation)) return this.#counted();
     const all = Math.max(0, this.#corpus.validation.length - 1);
     if (evaluationTokens === 0) return all;
     return Math.min(all, Math.max(1, Math.floor(evaluationTokens / context)) * context);
   }
 
+  /** Of documents, the tokens that are learned. */
+  #counted(): number {
+    let sum = 0;
+    for (const batch of this.batches()) sum += countedIn(batch);
+    return sum;
+  }
+
   /** The text of just these tokens, in UTF-8 bytes. Measured when it is first asked for, and then throws as `measured` does. */
   get bytes(): number {
     const { validation, tokenizer } = this.#corpus;
-    this.#bytes ??= measureBytes(tokenizer, validation, 1, this.tokens);
+    this.#bytes ??= hasDocuments(validation)
+      ? this.#bytesOfCounted()
+      : measureBytes(tokenizer, validation, 1, this.tokens);
     return this.#bytes;
   }
 
+  #bytesOfCounted(): number {
+    let bytes = 0;
+    for (const { targets, weights } of this.batches()) {
+      bytes += utf8Length(this.#corpus.tokenizer.decode(targets.filter((_, place) => weights?.[place] === 1)));
+    }
+    return bytes;
+  }
+
   batches(): Generator<Batch> {
-    return consecutiveBatches(this.#corpus.validation, { context: this.#options.context, maxTokens: this.tokens });
+    const { context, evaluationTokens } = this.#options;
+    const { validation } = this.#corpus;
+    const most = evaluationTokens === 0 ? Number.POSITIVE_INFINITY : evaluationTokens;
+    return consecutiveBatches(validation, { context, maxTokens: hasDocuments(validation) ? most : this.tokens });
   }
 
   /** The mean loss, in nats per token. */

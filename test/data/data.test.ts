@@ -137,6 +137,10 @@ describe("several texts", () => {
     const reader = (text: string): TextSource => ({
       name: "text",
       bytes: text.length,
+      isForFineTuning: false,
+      records: () => {
+        throw new Error("nobody asks for records");
+      },
       async *pieces() {
         open += 1;
         await Promise.resolve();

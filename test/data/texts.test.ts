@@ -124,18 +124,18 @@ describe("a character without a token", () => {
 });
 
 describe("a long text", () => {
-  const text = "the whale, the sea\n  and größer 日本語 'tis 42\r\n".repeat(40_000);
+  const text = "the whale, the sea\n  and größer 日本語 'tis 42\r\n".repeat(24_000);
 
   it("has the tokens that it would have whole, from memory or from disk, and tells how far it has come", async () => {
     const file = await write("long.txt", text);
     const json = trainBytePairEncoding(text, { vocabularySize: 290 });
-    const ids = [...loadTokenizer(json, "test").encode(text)];
-    const before = await readdir(tmpdir());
+    const ids = Buffer.from(loadTokenizer(json, "test").encode(text).buffer);
     for (const inMemory of [2 ** 25, 1000]) {
       const told: DataProgress[] = [];
       const corpus = await openCorpus(file, "bpe:290", { inMemory, onProgress: (progress) => told.push(progress) });
       expect(corpus.tokenizer.toJSON()).toEqual(json);
-      expect([...all(corpus.train), ...all(corpus.validation)]).toEqual(ids);
+      const parts = [corpus.train, corpus.validation].map((tokens) => Uint32Array.from(tokens.read(0, tokens.length)));
+      expect(Buffer.concat(parts.map(({ buffer }) => Buffer.from(buffer))).equals(ids)).toBe(true);
       const total = Buffer.byteLength(text);
       expect(told[0]).toMatchObject({ doing: "counting words", total });
       expect(told).toContainEqual({ doing: "merging pairs", done: 34, total: 34 });
@@ -143,8 +143,7 @@ describe("a long text", () => {
       closeCorpus(corpus);
       closeCorpus(corpus);
     }
-    const left = (await readdir(tmpdir())).filter((name) => name.startsWith("tokenformer-") && !before.includes(name));
-    expect(left.filter((name) => !name.includes("cli"))).toEqual([]);
+    expect((await readdir(tmpdir())).filter((name) => name.startsWith("tokenformer-tokens-"))).toEqual([]);
   });
 });
 

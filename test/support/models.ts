@@ -1,7 +1,14 @@
 /** Small models with drawn weights, and what a device makes of them. */
 
 import type { HostArray, ModelState } from "../../src/growth/index.ts";
-import { batchInputs, Inference, type TokenBatch, uploadArrays } from "../../src/inference/inference.ts";
+import {
+  batchInputs,
+  countedIn,
+  formOf,
+  Inference,
+  type TokenBatch,
+  uploadArrays,
+} from "../../src/inference/inference.ts";
 import {
   type Complete,
   givenOf,
@@ -80,15 +87,15 @@ export async function logitsOf(device: Device, weights: Weights, batch: TokenBat
   return (await evaluated(device, weights, batch)).logits;
 }
 
-/** The gradients of the mean loss of a batch, by parameter. */
-export async function lossGradients(device: Device, { config, parameters }: Weights, batch: TokenBatch) {
-  const { specs, graph } = gradientsOf(modelOf(config));
+/** The gradients of the mean loss of the targets of a batch that count, by parameter. @param time as of `gradientsOf` */
+export async function lossGradients(device: Device, { config, parameters }: Weights, batch: TokenBatch, time?: number) {
+  const { specs, graph } = gradientsOf(modelOf(config), time, formOf(batch));
   const program = await device.compile(graph, { download: [...graph.outputs.keys()] });
   const uploaded = await uploadArrays(device, parameters);
   const inference = new Inference(device, modelOf(config), uploaded, givenOf(config));
   const { values: results } = await program.run({
     ...inference.inputs(),
-    ...batchInputs(batch, 1 / (batch.sequences * batch.context)),
+    ...batchInputs(batch, 1 / countedIn(batch)),
   });
   await program.release();
   await device.dispose(uploaded.values());

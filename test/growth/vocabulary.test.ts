@@ -1,0 +1,72 @@
+/** New tokens in a model's vocabulary. */
+
+import { describe, expect, it } from "vitest";
+import { type ModelState, widenVocabulary } from "../../src/growth/index.ts";
+import type { Complete } from "../../src/model/index.ts";
+import { useDevice } from "../support/device.ts";
+import { drawnBatch, drawnParameters, evaluated, modelState, tinyTokenFormer } from "../support/models.ts";
+
+const device = useDevice();
+const untied = { ...tinyTokenFormer, tied: false };
+const transformer: Complete = {
+  type: "transformer",
+  vocabulary: 13,
+  context: 5,
+  layers: 1,
+  heads: 2,
+  width: 10,
+  dropout: 0,
+  tied: false,
+  biases: true,
+  activation: "relu",
+  positions: "learned",
+  rotaryFraction: 1,
+  normEpsilon: 1e-5,
+} as Complete;
+
+describe("a wider vocabulary", () => {
+  it.each([
+    ["a tied TokenFormer", tinyTokenFormer],
+    ["an untied one", untied],
+    ["a Transformer with biases", transformer],
+  ])("leaves the logits of the old tokens of %s as they are", async (_, config) => {
+    const state = modelState(config, { parameters: drawnParameters(config) });
+    const wide = widenVocabulary(state, 17, 1);
+    expect(wide.config.vocabulary).toBe(17);
+    const batch = drawnBatch("wide", [2, 5], 13);
+    const [before, after] = [
+      await evaluated(device(), state, batch),
+      await evaluated(device(), { config: wide.config, parameters: wide.parameters }, batch),
+    ];
+    const kept = after.logits.data.filter((_value, index) => index % 17 < 13);
+    for (const [index, value] of kept.entries()) expect(value).toBeCloseTo(before.logits.data[index] ?? Number.NaN, 4);
+    const fresh = after.logits.data.filter((_value, index) => index % 17 >= 13);
+    expect(new Set(fresh.slice(0, 4)).size).toBe(4);
+  });
+
+  it("has new rows near the mean of the old ones, the same for the same seed, whose moments are zero", () => {
+    const parameters = drawnParameters(untied);
+    const moments = { first: parameters, second: parameters, outer: parameters };
+    const state = modelState(untied, { parameters, moments });
+    const wide: ModelState = widenVocabulary(state, 15, 3);
+    const table = wide.parameters.get("embedding.tokens");
+    const old = parameters.get("embedding.tokens");
+    expect(table?.shape).toEqual([15, 10]);
+    expect(table?.data.slice(0, 130)).toEqual(old?.data);
+    for (let column = 0; column < 10; column++) {
+      const values = Array.from({ length: 13 }, (_, row) => old?.data[10 * row + column] ?? Number.NaN);
+      const mean = values.reduce((sum, value) => sum + value, 0) / 13;
+      expect(Math.abs((table?.data[130 + column] ?? Number.NaN) - mean)).toBeLessThan(0.4);
+    }
+    expect(widenVocabulary(state, 15, 3)).toEqual(wide);
+    expect(widenVocabulary(state, 15, 4).parameters).not.toEqual(wide.parameters);
+    expect(wide.moments?.first.get("output.weight")?.data.slice(130)).toEqual(new Float32Array(20));
+    expect(wide.moments?.outer).toBe(undefined);
+    expect(wide.parameters.get("finalNorm.scale")).toBe(parameters.get("finalNorm.scale"));
+  });
+
+  it("is not for a bigram model", () => {
+    const bigram = modelState({ type: "bigram", vocabulary: 5, context: 3 });
+    expect(() => widenVocabulary(bigram, 6, 1)).toThrow("a bigram model takes in no new tokens");
+  });
+});

@@ -1,0 +1,45 @@
+/** Tokenizers that take in more tokens. */
+
+import { describe, expect, it } from "vitest";
+import {
+  CharacterTokenizer,
+  endOfText,
+  extendedTokenizer,
+  isExtension,
+  loadTokenizer,
+  trainBytePairEncoding,
+} from "../../src/text/index.ts";
+
+const bytes = loadTokenizer(
+  trainBytePairEncoding("", { vocabularySize: 257, specialTokens: ["<|endoftext|>"] }),
+  "test",
+);
+
+describe("characters", () => {
+  it("follow those that are there, whatever stands before them, and are read again", () => {
+    const before = CharacterTokenizer.fromText("ac", { unknown: true, specialTokens: ["<end>"] });
+    const after = extendedTokenizer(before, ["<end>", "<|b|>"], "cab🙂");
+    expect(isExtension(before, after)).toBe(true);
+    expect(after.decode([0, 1, 2, 3, 4, 5, 6])).toBe("ac<unk><end>b🙂<|b|>");
+    const read = loadTokenizer(after.toJSON(), "test");
+    expect(read.kind).toBe("character");
+    for (const tokenizer of [after, read]) {
+      expect([...tokenizer.encode("a🙂<|b|>b<end>Z")]).toEqual([0, 5, 6, 4, 3, 2]);
+    }
+    expect(extendedTokenizer(after, ["<|b|>"], "abc")).toBe(after);
+    expect(isExtension(after, before)).toBe(false);
+    expect(isExtension(before, bytes)).toBe(false);
+  });
+});
+
+describe("special tokens", () => {
+  it("follow those of any tokenizer; the first ends texts where none did", () => {
+    const after = extendedTokenizer(bytes, ["<|im_end|>", "<|endoftext|>"], []);
+    expect([after.vocabularySize, isExtension(bytes, after)]).toEqual([258, true]);
+    expect([...after.encode("<|im_end|>")]).toEqual([257]);
+    expect(endOfText(after)?.content).toBe("<|im_end|>");
+    const plain = CharacterTokenizer.fromText("ab");
+    expect(endOfText(extendedTokenizer(plain, ["<x>"], []))).toMatchObject({ id: 2, content: "<x>" });
+    expect(() => extendedTokenizer(plain, [""], [])).toThrow("special tokens");
+  });
+});
