@@ -8,7 +8,7 @@ import { type EnginePage, enginePage, TINY_CHOICES, useEnginePage } from "../sup
 /** One sentence that names a thing to do. */
 const ADVICE = /^[A-Z"“][^\n]*(: |; |, so )[^\n]*\.?$/;
 
-const STORAGE = 2_000_000;
+const STORAGE = 5_000_000;
 
 /** The browser looks at the limit once in a while only, so it has to be there from the start. */
 async function limitStorage(page: Page, origin: string): Promise<void> {

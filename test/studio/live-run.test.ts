@@ -5,7 +5,7 @@ import { Run } from "tokenformer/browser";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EngineEvent } from "../../studio/src/engine/api.ts";
 import { EMPTY } from "../../studio/src/engine/history.ts";
-import { LiveRun } from "../../studio/src/engine/live-run.ts";
+import { LiveRun, type PlannedGrowthEvent } from "../../studio/src/engine/live-run.ts";
 import { faults } from "../support/faults.ts";
 import { corpus, tinyConfig, tokenformerModel, transformerModel } from "../training/support.ts";
 
@@ -19,7 +19,7 @@ const writing = { prompt: "the c", length: 9, temperature: 0, topK: 0, topP: 1 }
 
 async function opened(model: Parameters<typeof tinyConfig>[2], training: Parameters<typeof tinyConfig>[0] = {}) {
   const run = await Run.create({ config: tinyConfig(training, {}, model), corpus, device });
-  const told: EngineEvent[] = [];
+  const told: (EngineEvent | PlannedGrowthEvent)[] = [];
   const live = new LiveRun("a", run, EMPTY, (event) => told.push(event));
   const written = async () => {
     let text = "";

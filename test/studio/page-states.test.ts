@@ -263,6 +263,33 @@ describeInBrowser("the page", () => {
     await page.getByRole("link", { name: /^Moby-Dick, small, at step/ }).waitFor();
   });
 
+  it("shares a run as a ring and a link, from which another visitor grows the like of it", async () => {
+    const page = await visit();
+    await start(page);
+    await button(page, "Double it").click();
+    await page.getByText(/^Held-out: .* updates later\.$/).waitFor();
+    await button(page, "Share").click();
+    await page
+      .getByRole("img", { name: /^The growth ring of Moby-Dick, small: 2\.11M parameters, .* grown once$/ })
+      .waitFor();
+    const saving = page.waitForEvent("download");
+    await button(page, "Save as PNG").click();
+    expect((await saving).suggestedFilename()).toBe("Moby-Dick-small.png");
+    await page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }");
+    await button(page, "Copy link").click();
+    await page.getByText("Copied.", { exact: true }).waitFor();
+    const { hash } = new URL(await page.evaluate("window.copied"));
+    expect(hash).toMatch(/^#\/r\?.*&grow=\d+:x2&/);
+
+    await page.goto(page.url().replace(/#.*/, hash));
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "A model that grew while it learnt Moby-Dick." }).waitFor();
+    await page.getByText("Before it grew:").waitFor();
+    await button(page, "Grow it again here").click();
+    await page.getByRole("heading", { level: 1, name: "Moby-Dick, regrown" }).waitFor();
+    await page.getByText("Dotted grey: the held-out losses of who sent the link").waitFor();
+  });
+
   it("has buttons that can be read while they are busy, under the pointer too", async () => {
     const page = await visit({ startsIn: "0" });
     await start(page);
@@ -287,11 +314,26 @@ describeInBrowser("the page", () => {
         await page.getByText("Nothing forgotten.").waitFor();
       },
     },
+    "a run that is shared": {
+      act: async (page) => {
+        await start(page);
+        await button(page, "Share").click();
+        await page.getByRole("img", { name: /^The growth ring/ }).waitFor();
+      },
+    },
+    "what someone has shared": {
+      act: async (page) => {
+        await page.goto(
+          `${page.url()}#/r?text=Moby-Dick&step=400&grow=188:x2&rings=0:900:1,188:900:0.6&before=teh+wha&now=the+whale`,
+        );
+        await page.getByText("A model that grew").waitFor();
+      },
+    },
     "the inside of a model": {
       act: async (page) => {
         await start(page);
         await page.getByRole("tab", { name: "Look inside" }).click();
-        await page.getByText("Parameter tokens that each token uses").waitFor();
+        await page.getByText("Parameter tokens that each character uses").waitFor();
       },
     },
     "a run that has failed": {

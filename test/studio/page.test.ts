@@ -46,7 +46,7 @@ describeInBrowser("the page", () => {
   it("takes its choices from a shared address, trains, grows without a jump, and goes back", async () => {
     const page = await browser.open(host.url + SHARED);
     await start(page);
-    await page.getByRole("img", { name: /^Chart of nats per token/ }).waitFor();
+    await page.getByRole("img", { name: /^Chart of nats per character/ }).waitFor();
     await trainOn(page, 60);
     const first = await number(tile(page, "Held-out loss"));
     await expect.poll(() => number(tile(page, "Held-out loss")), { timeout: 30_000 }).toBeLessThan(first - 0.2);
@@ -78,7 +78,7 @@ describeInBrowser("the page", () => {
     await expect.poll(async () => (await written.textContent())?.length).toBeGreaterThan(60);
     await page.getByRole("tab", { name: "Look inside" }).click();
     await page.getByText(/^Seen at step/).waitFor();
-    await page.getByText("Parameter tokens that each token uses").waitFor();
+    await page.getByText("Parameter tokens that each character uses").waitFor();
     await button(page, /^A plain GPT of/).click();
     await expect.poll(() => page.locator(".legend li").count()).toBe(2);
     await trainOn(page, 20);

@@ -45,6 +45,18 @@ export interface Choices {
   readonly batch: number;
   readonly learningRate: number;
   readonly seed: number;
+  /** Growths that the run is to have when it comes to their steps. Default: none. */
+  readonly growth?: readonly PlannedGrowth[];
+}
+
+/** A growth that a run is to have. */
+export interface PlannedGrowth {
+  readonly step: number;
+  /** Tokens to add at each site, by kind; "x2": as many as it has. */
+  readonly add: Partial<Record<SiteView["kind"], number | "x2">>;
+  /** The blocks that grow. Default: all. */
+  readonly layers?: readonly number[];
+  readonly init: GrowthInit;
 }
 
 /** A field of the choices that is wrong, and why. */
@@ -167,7 +179,7 @@ export interface SiteView {
 /** A run with all that is drawn of it. */
 export interface RunView {
   readonly summary: RunSummary;
-  readonly choices: Omit<Choices, "text" | "pieces">;
+  readonly choices: Omit<Choices, "text" | "pieces" | "growth">;
   readonly pieces: Pieces;
   readonly vocabulary: number;
   readonly trainTokens: number;

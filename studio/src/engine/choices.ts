@@ -35,9 +35,10 @@ type ConfigInput = z.input<typeof configSchema>;
 
 /** The configuration that choices stand for, not checked. */
 export function configInputOf(choices: Choices): ConfigInput {
-  const { batch, learningRate, seed } = choices;
+  const { batch, learningRate, seed, growth = [] } = choices;
   return {
     model: modelInputOf(choices),
+    growth: growth.map(({ layers, ...plan }) => ({ ...plan, ...(layers !== undefined && { layers: [...layers] }) })),
     training: {
       ...ENDLESS,
       ...EVALUATION,

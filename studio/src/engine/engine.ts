@@ -25,10 +25,11 @@ import { configOf, equalTransformer, estimateOf, fromScratch } from "./choices.t
 import { type Opened, openBackend } from "./device.ts";
 import { previewOf } from "./growing.ts";
 import type { LiveRun } from "./live-run.ts";
+import { vocabularyOf } from "./pieces.ts";
 import { Shelf } from "./shelf.ts";
 import { Store } from "./store.ts";
 import { Tabs } from "./tabs.ts";
-import { textOf, vocabularyOf } from "./texts.ts";
+import { textOf } from "./texts.ts";
 import { Turns } from "./turns.ts";
 
 type Listener = (event: EngineEvent) => void;

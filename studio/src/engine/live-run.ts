@@ -56,7 +56,13 @@ export interface Facts {
 /** Takes a piece of text; the next one waits for it. */
 type OnText = (text: string) => void | Promise<void>;
 
-type Listener = (event: EngineEvent) => void;
+/** It grew when it came to a step for which that was planned: everything of it may have changed. */
+export interface PlannedGrowthEvent {
+  readonly type: "grown";
+  readonly run: string;
+}
+
+type Listener = (event: EngineEvent | PlannedGrowthEvent) => void;
 
 export class LiveRun {
   readonly id: string;
@@ -204,6 +210,16 @@ export class LiveRun {
       if (performance.now() - this.#told >= POINT_EVERY) this.#flush();
       if (performance.now() >= this.#sampleAt) await this.#sample();
     }
+    if (event.type === "growth") {
+      this.#flush();
+      this.#changes++;
+      this.#history = {
+        ...this.#history,
+        growths: [...this.#history.growths, growthOf(event, initOf(this.#run.config))],
+      };
+      await this.#use();
+      this.#tell({ type: "grown", run: this.id });
+    }
     if (event.type === "validation") {
       this.#flush();
       const point = validationPointOf(event);
@@ -289,4 +305,12 @@ export class LiveRun {
     this.#decoder = undefined;
     await decoder?.release();
   }
+}
+
+/** How the tokens of the plan that was carried out last started. */
+function initOf({ growth }: RunConfig): Growth["init"] {
+  const done = growth.findLast((plan) => "init" in plan);
+  return done !== undefined && "init" in done && (done.init === "split" || done.init === "random")
+    ? done.init
+    : "zero-key";
 }

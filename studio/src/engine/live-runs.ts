@@ -1,7 +1,7 @@
 /** The runs that are on the device: opened when they are asked for, and freed when others have been used since. */
 
 import type { LiveRun } from "./live-run.ts";
-import type { NamedText } from "./texts.ts";
+import type { NamedText } from "./pieces.ts";
 
 /** Runs that stay on the device though they do not train: to look at one again, it need not be compiled again. */
 const MOST_IDLE = 2;

@@ -26,12 +26,14 @@ import type {
 } from "./api.ts";
 import { METRICS_FILE, packed, TEXT_FILE, unpacked } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
+import { explained } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
-import { type Facts, LiveRun, type RunState } from "./live-run.ts";
+import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./live-run.ts";
 import { LiveRuns, type OpenRun } from "./live-runs.ts";
+import { corpusOf, type NamedText, openingOf, tokenizerOf } from "./pieces.ts";
 import { siteViews } from "./sites.ts";
 import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
-import { corpusOf, fallbackText, type NamedText, openingOf, textOf, tokenizerOf } from "./texts.ts";
+import { fallbackText, textOf } from "./texts.ts";
 
 export interface ShelfOptions {
   readonly store: Store;
@@ -117,7 +119,7 @@ export class Shelf {
       step: 0,
     };
     this.#records.set(record.id, record);
-    this.#live.adopt(record.id, { live: new LiveRun(record.id, run, EMPTY, this.#options.tell), text });
+    this.#live.adopt(record.id, { live: new LiveRun(record.id, run, EMPTY, (event) => this.#heed(event)), text });
     await this.save(record.id);
     return this.view(record.id);
   }
@@ -276,13 +278,28 @@ export class Shelf {
   }
 
   async #open(id: string): Promise<OpenRun> {
-    const { device, tell } = this.#options;
+    const { device } = this.#options;
     const [state, text] = [await this.#storedState(id), await this.#storedText(id)];
     const checkpoint = await parseCheckpoint(state.files);
     const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text.text, "characters"));
     const config = endlessOf(checkpoint.config, checkpoint.state.step);
     const run = await Run.resume(checkpoint, { corpus, config, device: device() });
-    return { live: new LiveRun(id, run, state.history, tell), text };
+    return { live: new LiveRun(id, run, state.history, (event) => this.#heed(event)), text };
+  }
+
+  #heed(event: EngineEvent | PlannedGrowthEvent): void {
+    if (event.type === "grown") void this.#tellGrown(event.run);
+    else this.#options.tell(event);
+  }
+
+  async #tellGrown(id: string): Promise<void> {
+    const { tell } = this.#options;
+    try {
+      await this.save(id);
+      tell({ type: "changed", view: await this.view(id) });
+    } catch (error) {
+      tell({ type: "notice", message: explained(error).message });
+    }
   }
 
   async #storedState(id: string): Promise<StoredState> {

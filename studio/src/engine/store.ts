@@ -4,7 +4,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { messageOf, UserError } from "tokenformer/browser";
 import type { Pieces } from "./api.ts";
 import type { History } from "./history.ts";
-import type { NamedText } from "./texts.ts";
+import type { NamedText } from "./pieces.ts";
 
 /** The files of a checkpoint directory, by name. */
 export type Files = ReadonlyMap<string, Uint8Array>;

@@ -4,13 +4,15 @@ import { ComputerScreen } from "./computer/computer-screen.tsx";
 import { Home } from "./home/home.tsx";
 import { Header } from "./parts/header.tsx";
 import { Notices } from "./parts/notices.tsx";
-import { watchedId } from "./store/address.ts";
+import { SharedScreen } from "./share/shared-screen.tsx";
+import { sharedQuery, watchedId } from "./store/address.ts";
 import { opened, phase } from "./store/state.ts";
 import { RunScreen } from "./watch/run-screen.tsx";
 
 export function App() {
   const run = opened.value;
   const watched = watchedId.value;
+  const shared = sharedQuery.value;
   return (
     <>
       {/* No link: the address says which run is on the screen, and is to stay. */}
@@ -24,6 +26,8 @@ export function App() {
           <Broken message={phase.value.message} />
         ) : run !== undefined ? (
           <RunScreen key={run.summary.id} run={run} />
+        ) : shared !== undefined ? (
+          <SharedScreen query={shared} />
         ) : watched !== undefined ? (
           <ComputerScreen key={watched} id={watched} />
         ) : (

@@ -1,5 +1,7 @@
 /** Numbers, amounts and characters as people read them. */
 
+import type { Pieces } from "../engine/api.ts";
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -89,6 +91,9 @@ const NAMES: Readonly<Record<string, string>> = { " ": "space", "\n": "new line"
 
 /** A token for a screen reader. */
 export const spoken = (token: string) => NAMES[token] ?? token;
+
+/** What a text is cut into, for people: "token" is kept for parameter tokens. */
+export const pieceName = (pieces: Pieces) => (pieces === "byte-pairs" ? "piece" : "character");
 
 /** "1 layer", "4 layers". */
 export const plural = (amount: number, noun: string) => `${count(amount)} ${noun}${amount === 1 ? "" : "s"}`;

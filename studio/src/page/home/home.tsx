@@ -16,6 +16,11 @@ export function Home() {
             A TokenFormer keeps what it knows in <em>parameter tokens</em>. Add more of them at any time, and it goes on
             learning from where it was. Everything stays on your computer.
           </p>
+          <p class="note">
+            <a href="https://arxiv.org/abs/2410.23168">
+              The paper: TokenFormer, Rethinking Transformer Scaling with Tokenized Model Parameters
+            </a>
+          </p>
         </div>
         <TokenPicture />
         <StartForm ready={phase.value.kind === "ready"} />

@@ -62,7 +62,7 @@ function Maps({ looking }: { readonly looking: Looking }) {
       {inspection.layers > 0 && <MapChoices looking={looking} inspection={inspection} />}
       <div class="maps">
         <section aria-labelledby="parameters-title">
-          <h3 id="parameters-title">Parameter tokens that each token uses</h3>
+          <h3 id="parameters-title">Parameter tokens that each character uses</h3>
           {site === undefined ? (
             <p class="empty">A plain GPT has weight matrices in place of parameter tokens, so there is none to show.</p>
           ) : (
@@ -71,7 +71,7 @@ function Maps({ looking }: { readonly looking: Looking }) {
         </section>
         {attention !== undefined && (
           <section aria-labelledby="attention-title">
-            <h3 id="attention-title">Tokens that each token looks at</h3>
+            <h3 id="attention-title">Earlier characters that each character looks at</h3>
             <AttentionMap looking={looking} look={look} attention={attention} />
           </section>
         )}

@@ -118,11 +118,16 @@ export function take(name: string, files: Blob | readonly NamedFile[], text?: Te
 /** Hands a run to the visitor as a file. */
 export function download({ id, name }: { readonly id: string; readonly name: string }): Promise<void> {
   return doing("download", async () => {
-    const address = URL.createObjectURL(await engine().exportRun(id));
-    const link = Object.assign(document.createElement("a"), { href: address, download: `${fileName(name)}.zip` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    saveFile(await engine().exportRun(id), name, "zip");
   });
+}
+
+/** Hands something to the visitor as a file. */
+export function saveFile(contents: Blob, name: string, ending: string): void {
+  const address = URL.createObjectURL(contents);
+  const link = Object.assign(document.createElement("a"), { href: address, download: `${fileName(name)}.${ending}` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 const fileName = (name: string) => name.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "") || "run";

@@ -11,6 +11,9 @@ export const addressOfComputerRun = (run: string) => `#/computer/${encodeURIComp
 /** The run of this computer that is on the screen. */
 export const watchedId = signal<string | undefined>(undefined);
 
+/** What a link brought that someone shared, as a query. */
+export const sharedQuery = signal<string | undefined>(undefined);
+
 /** Goes by the address now, and whenever it changes. */
 export function followAddress(): void {
   if (phase.peek().kind !== "ready") return;
@@ -25,6 +28,9 @@ async function heed(): Promise<void> {
   if (location.hash !== "" && !location.hash.startsWith("#/")) return;
   const run = part(/^#\/run\/(.+)$/);
   const watched = part(/^#\/computer\/(.+)$/);
+  sharedQuery.value = part(/^#\/r\?(.+)$/);
+  // Within an article there is no room for what is around it.
+  document.documentElement.dataset["embed"] = String(/[?&]embed=1/.test(location.hash));
   watchedId.value = watched === undefined ? undefined : decodeURIComponent(watched);
   if (run !== undefined && (await show(decodeURIComponent(run))) === true) return scrollTo(0, 0);
   openedId.value = undefined;

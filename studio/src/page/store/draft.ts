@@ -6,7 +6,7 @@ import { engine, phase, summaries } from "./state.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-export type Draft = Omit<Choices, "text" | "pieces" | "name">;
+export type Draft = Omit<Choices, "text" | "pieces" | "growth" | "name">;
 
 export type NumberField = Exclude<keyof Draft, "architecture">;
 
@@ -159,14 +159,18 @@ export function toQuery(of: Draft): string {
   return query.toString();
 }
 
-/** Takes over the choices of a query; what it does not name, or names wrongly, stays. */
+/** Takes over the choices of a query. */
 export function fromQuery(query: string): void {
-  const given = new URLSearchParams(query);
-  const changed: Mutable<Draft> = { ...draft.peek() };
+  draft.value = draftOf(new URLSearchParams(query), draft.peek());
+}
+
+/** The choices of a query; what it does not name, or names wrongly, is as in others. */
+export function draftOf(given: URLSearchParams, others: Draft = SMALL): Draft {
+  const changed: Mutable<Draft> = { ...others };
   for (const field of FIELDS) {
     const value = Number(given.get(field) ?? Number.NaN);
     if (Number.isFinite(value)) changed[field] = value;
   }
   if (given.get("architecture") === "transformer") changed.architecture = "transformer";
-  draft.value = changed;
+  return changed;
 }

@@ -9,13 +9,13 @@ const change = (changed: Partial<ChartOptions>) => {
 
 const ACROSS: readonly (readonly [ChartOptions["across"], string])[] = [
   ["step", "Updates"],
-  ["tokens", "Tokens"],
+  ["tokens", "Text seen"],
   ["flops", "FLOPs"],
   ["seconds", "Time"],
 ];
 
 const UNITS: readonly (readonly [ChartOptions["unit"], string])[] = [
-  ["nats", "Nats per token"],
+  ["nats", "Nats"],
   ["bits", "Bits per byte"],
 ];
 

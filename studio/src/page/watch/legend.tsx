@@ -3,6 +3,7 @@
 import type { RunView } from "../../engine/api.ts";
 import { compact, loss, percent } from "../format.ts";
 import { runStyle } from "../parts/colours.ts";
+import { senderOf } from "../share/sender.ts";
 import { addressOfRun } from "../store/address.ts";
 import { chart, openedId } from "../store/state.ts";
 import { unitScale } from "./curves.ts";
@@ -16,6 +17,9 @@ export function Legend({ runs }: { readonly runs: readonly RunView[] }) {
           <LegendRow key={run.summary.id} run={run} runs={runs} index={index} />
         ))}
       </ul>
+      {runs[0] !== undefined && senderOf(runs[0].summary.id).length > 0 && (
+        <p class="note">Dotted grey: the held-out losses of who sent the link, over the updates.</p>
+      )}
       <p class="note">Faint: each update. Line: smoothed. Dots: held-out text.</p>
     </div>
   );

@@ -3,25 +3,28 @@
 import { useMemo } from "preact/hooks";
 import uPlot from "uplot";
 import type { RunView } from "../../engine/api.ts";
-import { compact, duration, flops, loss } from "../format.ts";
+import { compact, duration, flops, loss, pieceName } from "../format.ts";
 import { Chart } from "../parts/chart.tsx";
 import { colour, runStyle } from "../parts/colours.ts";
 import { theme } from "../parts/theme.tsx";
+import { senderOf } from "../share/sender.ts";
 import { type ChartOptions, chart, family } from "../store/state.ts";
 import { ChartControls } from "./chart-controls.tsx";
-import { curvesOf } from "./curves.ts";
+import { type Curve, curvesOf, unitScale } from "./curves.ts";
 import { growthMarks } from "./growth-marks.ts";
 import { Legend } from "./legend.tsx";
 import { readout } from "./readout.ts";
 
 const ACROSS: Readonly<Record<ChartOptions["across"], { label: string; format: (value: number) => string }>> = {
   step: { label: "updates", format: compact },
-  tokens: { label: "tokens seen", format: compact },
+  tokens: { label: "text seen", format: compact },
   flops: { label: "floating-point operations", format: (value) => flops(value).replace(/\.0+(?=\u202f)/, "") },
   seconds: { label: "time of training", format: duration },
 };
 
-const UNITS: Readonly<Record<ChartOptions["unit"], string>> = { nats: "nats per token", bits: "bits per byte" };
+function unitWords({ unit }: ChartOptions, [run]: readonly RunView[]): string {
+  return unit === "bits" ? "bits per byte" : `nats per ${pieceName(run?.pieces ?? "characters")}`;
+}
 
 export function LossChart() {
   const options = chart.value;
@@ -34,7 +37,7 @@ export function LossChart() {
     <section class="card curves" aria-labelledby="loss-title">
       <div class="section-head">
         <h2 id="loss-title">
-          Loss <small>{UNITS[options.unit]}, lower is better</small>
+          Loss <small>{unitWords(options, runs)}, lower is better</small>
         </h2>
         <ChartControls />
       </div>
@@ -59,7 +62,17 @@ function dataOf(runs: readonly RunView[], options: ChartOptions): uPlot.AlignedD
     const { raw, smooth, validation } = curvesOf(run, options);
     return [raw, smooth, validation].map(({ x, y }) => [[...x], [...y]]);
   });
-  return tables.length === 0 ? [[]] : uPlot.join(tables);
+  const sent = sentCurve(runs, options).map(({ x, y }): uPlot.AlignedData => [[...x], [...y]]);
+  return tables.length === 0 ? [[]] : uPlot.join([...tables, ...sent]);
+}
+
+/** The held-out losses of who sent the link that the run was made of: at most one curve. */
+function sentCurve([run]: readonly RunView[], options: ChartOptions): Curve[] {
+  const sent = run === undefined ? [] : senderOf(run.summary.id);
+  if (run === undefined || sent.length === 0 || options.across !== "step") return [];
+  const scale = unitScale(run, options.unit);
+  const shown = sent.filter(({ step }) => !options.logAcross || step > 0);
+  return [{ x: shown.map(({ step }) => step), y: shown.map(({ loss: value }) => value * scale) }];
 }
 
 function plotOptions(
@@ -90,7 +103,11 @@ function plotOptions(
       },
       { ...axis, size: 46, values: (_, splits) => labels(splits, ticked) },
     ],
-    series: [{}, ...runs.flatMap(({ summary }, index) => seriesOf(runStyle(index, summary.architecture)))],
+    series: [
+      {},
+      ...runs.flatMap(({ summary }, index) => seriesOf(runStyle(index, summary.architecture))),
+      ...sentCurve(runs, options).map(sentSeries),
+    ],
     plugins: [plugin, readout(runs, options)],
   };
 }
@@ -127,12 +144,21 @@ function seriesOf({ property, dash }: ReturnType<typeof runStyle>): uPlot.Series
   ];
 }
 
-function described(runs: readonly RunView[], { unit, across }: ChartOptions): string {
+const sentSeries = (): uPlot.Series => ({
+  spanGaps: true,
+  stroke: colour("--quiet"),
+  width: 1.5,
+  dash: [2, 4],
+  points: { show: true, size: 4, fill: colour("--card"), stroke: colour("--quiet") },
+});
+
+function described(runs: readonly RunView[], options: ChartOptions): string {
+  const unit = unitWords({ ...options, unit: "nats" }, runs);
   const sentences = runs.map(({ summary, training, validation, growths }) => {
     const first = training[0]?.loss;
     const last = training.at(-1)?.loss;
     const grown = growths.map(({ step }) => `grown at step ${step}`).join(", ");
-    return `${summary.name}: training loss from ${loss(first)} to ${loss(last)} nats per token at step ${summary.step}, on held-out text ${loss(validation.at(-1)?.loss)}${grown === "" ? "" : `, ${grown}`}.`;
+    return `${summary.name}: training loss from ${loss(first)} to ${loss(last)} ${unit} at step ${summary.step}, on held-out text ${loss(validation.at(-1)?.loss)}${grown === "" ? "" : `, ${grown}`}.`;
   });
-  return `Chart of ${UNITS[unit]} over ${ACROSS[across].label}. ${sentences.join(" ")}`;
+  return `Chart of ${unitWords(options, runs)} over ${ACROSS[options.across].label}. ${sentences.join(" ")}`;
 }

@@ -1,17 +1,21 @@
 /** The head of a run: its name, what it does, and what can be done with it. */
 
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
 import { sentence } from "../format.ts";
-import { CopyButton } from "../parts/copy-button.tsx";
 import { StatusWord } from "../runs/status-word.tsx";
 import { download, pause, train } from "../store/actions.ts";
-import { toQuery } from "../store/draft.ts";
 import { busy, family } from "../store/state.ts";
 import { turnOf } from "./turns.ts";
 
-export function RunHead({ run }: { readonly run: RunView }) {
+interface RunHeadProps {
+  readonly run: RunView;
+  /** Whether its ring is shown. */
+  readonly shares: Signal<boolean>;
+}
+
+export function RunHead({ run, shares }: RunHeadProps) {
   const { summary } = run;
   const trains = summary.status.kind === "training" || summary.status.kind === "starting";
   const elsewhere = summary.status.kind === "elsewhere";
@@ -29,7 +33,15 @@ export function RunHead({ run }: { readonly run: RunView }) {
         </p>
       </div>
       <div class="actions">
-        <CopyButton text={() => linkTo(run)} label="Copy link" copied="Copied: these choices, without text." />
+        <button
+          type="button"
+          aria-expanded={shares.value}
+          onClick={() => {
+            shares.value = !shares.peek();
+          }}
+        >
+          Share
+        </button>
         <button type="button" disabled={busy.value.has("download")} onClick={() => void download(summary)}>
           {busy.value.has("download") ? "Packing…" : "Download"}
         </button>
@@ -45,9 +57,6 @@ export function RunHead({ run }: { readonly run: RunView }) {
     </div>
   );
 }
-
-/** The page with the choices of a run, for others to start the like of it. */
-const linkTo = ({ choices }: RunView) => new URL(`#/new?${toQuery(choices)}`, location.href).href;
 
 function sizeWords({ choices, summary }: RunView): string {
   const kind = choices.architecture === "transformer" ? "Plain GPT" : "TokenFormer";

@@ -1,10 +1,12 @@
 /** A run: its curves, its growth, and what the model does. */
 
+import { useSignal } from "@preact/signals";
 import type { RunView } from "../../engine/api.ts";
 import { ComparePanel } from "../grow/compare-panel.tsx";
 import { GrowPanel } from "../grow/grow-panel.tsx";
 import { InsidePanel } from "../inside/inside-panel.tsx";
 import { Tabs } from "../parts/tabs.tsx";
+import { SharePanel } from "../share/share-panel.tsx";
 import { WritePanel } from "../write/write-panel.tsx";
 import { Coach } from "./coach.tsx";
 import { LossChart } from "./loss-chart.tsx";
@@ -14,9 +16,11 @@ import { Tiles } from "./tiles.tsx";
 import { Voice } from "./voice.tsx";
 
 export function RunScreen({ run }: { readonly run: RunView }) {
+  const shares = useSignal(false);
   return (
     <div class="run">
-      <RunHead run={run} />
+      <RunHead run={run} shares={shares} />
+      {shares.value && <SharePanel run={run} />}
       <StatusNote run={run} />
       <Coach run={run} />
       <Voice run={run} />

@@ -9,7 +9,10 @@ export function Tiles({ run }: { readonly run: RunView }) {
     <dl class="tiles">
       <Tile name="Step" value={count(run.summary.step)} />
       <Tile name="Held-out loss" value={loss(run.validation.at(-1)?.loss)} />
-      <Tile name="Tokens/s" value={last === undefined ? "–" : rate(last.tokensPerSecond)} />
+      <Tile
+        name={run.pieces === "byte-pairs" ? "Pieces/s" : "Characters/s"}
+        value={last === undefined ? "–" : rate(last.tokensPerSecond)}
+      />
       <Tile name="Parameters" value={compact(run.summary.parameters)} />
       <Tile name="Memory" value={bytes(run.memory)} />
     </dl>

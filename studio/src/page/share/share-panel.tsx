@@ -1,0 +1,73 @@
+/** A run for others to see: its ring as a picture, and a link from which their browser grows the same model. */
+
+import { useRef } from "preact/hooks";
+import type { RunView } from "../../engine/api.ts";
+import { compact, count } from "../format.ts";
+import { CopyButton } from "../parts/copy-button.tsx";
+import { doing, saveFile } from "../store/actions.ts";
+import { recipeOfRun, recipeQuery } from "./recipe.ts";
+import { RingPicture, ringImage } from "./ring.tsx";
+
+export function SharePanel({ run }: { readonly run: RunView }) {
+  const box = useRef<HTMLDivElement>(null);
+  const recipe = recipeOfRun(run);
+  const words = ringWords(recipe.step, recipe.growth.length, run.summary.parameters);
+  const savePicture = () =>
+    doing("picture", async () => {
+      const svg = box.current?.querySelector("svg");
+      if (svg instanceof SVGSVGElement)
+        saveFile(await ringImage(svg, run.summary.name, words), run.summary.name, "png");
+    });
+  const link = () => `${publicAddress()}#/r?${recipeQuery(recipe)}`;
+  return (
+    <section class="card share" aria-labelledby="share-title">
+      <div ref={box}>
+        <RingPicture recipe={recipe} label={`The growth ring of ${run.summary.name}: ${words}`} />
+      </div>
+      <div class="share-words">
+        <h2 id="share-title">Its growth ring</h2>
+        <p>
+          One ring for each birth of parameter tokens, from the first in the middle: as wide as they are many, as bright
+          as they are used.{" "}
+          {recipe.before === "" ? "Around it" : "Around it, inside, what it wrote before it grew; outside"}, what it
+          writes now.
+        </p>
+        <p class="note">
+          The link holds the choices, the seed and every growth with its step: who opens it sees this ring, and can grow
+          the same model again beside your curve.
+          {run.summary.textName === "Moby-Dick" ? "" : " Your text is not in it: send that too."}
+          {isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}
+        </p>
+        <div class="actions">
+          <CopyButton
+            text={link}
+            label="Copy link"
+            copied="Copied."
+            refused="The browser does not let the page copy."
+          />
+          <CopyButton text={() => embedded(link())} label="Copy for an article" copied="Copied: an iframe." />
+          <button type="button" onClick={() => void savePicture()}>
+            Save as PNG
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+export function ringWords(step: number, growths: number, parameters?: number): string {
+  const size = parameters === undefined ? "" : `${compact(parameters)} parameters, `;
+  const grew = growths === 0 ? "not grown yet" : growths === 1 ? "grown once" : `grown ${growths} times`;
+  return `${size}${count(step)} updates, ${grew}`;
+}
+
+/** Where the studio is for everyone, if the build was told; else where it is here. */
+function publicAddress(): string {
+  const told: unknown = import.meta.env["VITE_STUDIO_ADDRESS"];
+  return typeof told === "string" && told !== "" ? told : new URL("./", document.baseURI).href;
+}
+
+const isPublic = () => !/^https?:\/\/(localhost|127\.|\[::1\])/.test(publicAddress());
+
+const embedded = (link: string) =>
+  `<iframe src="${`${link}&embed=1`.replaceAll("&", "&amp;")}" width="720" height="420" style="border:0" title="A model that grew"></iframe>`;

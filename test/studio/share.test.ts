@@ -1,0 +1,146 @@
+/** A link that shares a run: what it holds, and that who opens it grows the same model. */
+
+import fc from "fast-check";
+import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice } from "tokenformer";
+import { Run } from "tokenformer/browser";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Choices, GrowthRequest, PlannedGrowth } from "../../studio/src/engine/api.ts";
+import { choicesOf, configOf } from "../../studio/src/engine/choices.ts";
+import { planOf } from "../../studio/src/engine/growing.ts";
+import { EMPTY } from "../../studio/src/engine/history.ts";
+import { LiveRun } from "../../studio/src/engine/live-run.ts";
+import { siteViews } from "../../studio/src/engine/sites.ts";
+import {
+  growthWord,
+  plannedGrowth,
+  recipeOfQuery,
+  recipeOfRun,
+  recipeQuery,
+} from "../../studio/src/page/share/recipe.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice("cpu", { threads: 1 });
+});
+afterAll(() => device.close());
+
+const choices: Choices = {
+  name: "sent",
+  architecture: "tokenformer",
+  text: { kind: "default" },
+  pieces: "characters",
+  layers: 2,
+  heads: 2,
+  width: 16,
+  context: 11,
+  attentionTokens: 7,
+  feedForwardTokens: 13,
+  batch: 3,
+  learningRate: 2e-3,
+  seed: 5,
+};
+
+const TEXT = "Call me Ishmael. Some years ago, never mind how long precisely. ".repeat(20);
+const tokenizer = CharacterTokenizer.fromText(TEXT);
+const corpus = createCorpus("whale", tokenizer, memoryTokens(tokenizer.encode(TEXT)));
+
+const UPDATES = 20;
+
+/** The loss of each update, and the run after them. */
+async function trained(from: Choices, growths: Readonly<Record<number, GrowthRequest>> = {}) {
+  const made = configOf(from);
+  if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
+  const run = await Run.create({ config: made.config, corpus, device });
+  const losses: number[] = [];
+  for await (const event of run.events()) {
+    if (event.type !== "step") continue;
+    losses.push(event.loss);
+    const request = growths[event.step];
+    if (request !== undefined) await run.grow(planOf(request));
+    if (event.step === UPDATES) break;
+  }
+  return { run, losses };
+}
+
+/** The run as it is drawn. */
+function viewOf({ config, trainer }: Run) {
+  const summary = {
+    id: "a",
+    name: "sent",
+    architecture: "tokenformer",
+    textName: "whale",
+    parameters: 1,
+    changed: 0,
+  } as const;
+  return {
+    summary: { ...summary, step: trainer.step, status: { kind: "paused" } },
+    choices: choicesOf("sent", config),
+    pieces: "characters",
+    sites: siteViews(config.model, trainer.lineage),
+    validation: [{ step: 50, tokens: 1, flops: 1, seconds: 1, loss: 2.3456, bitsPerByte: 3 }],
+    samples: [
+      { step: 1, text: "qx, &= zj" },
+      { step: 19, text: "Call me, say\nIshmael: 100 % of it" },
+    ],
+    growths: [],
+    usage: [],
+  } as const;
+}
+
+const growths = {
+  9: { add: { query: 7, key: 7, value: 7, projection: 7, feedForward: 13 }, init: "zero-key" },
+  13: { add: { query: 3, feedForward: 5 }, layers: [1], init: "random" },
+} as const;
+
+it("holds all that is shown of the run, and grows the same model for who opens it", async () => {
+  const sender = await trained(choices, growths);
+  const view = viewOf(sender.run);
+  const recipe = recipeOfRun({ ...view, growths: [{ step: 9 }, { step: 13 }] });
+  const query = recipeQuery(recipe);
+  expect(new URLSearchParams(query).get("grow")).toBe("9:x2,13:q3.f5@1~random");
+  expect(recipeOfQuery(query)).toEqual({ ...recipe, curve: [{ step: 50, loss: 2.346 }] });
+  expect(recipe).toMatchObject({ before: "qx, &= zj", now: "Call me, say Ishmael: 100 % of it" });
+  expect(recipe.rings.map(({ tokens }) => tokens)).toEqual([2 * 41, 2 * 41, 8]);
+
+  const { draft, pieces, growth } = recipeOfQuery(query);
+  const receiver = await trained({ ...draft, pieces, growth, name: "received", text: { kind: "default" } });
+  expect(receiver.losses).toHaveLength(UPDATES);
+  for (const [index, loss] of receiver.losses.entries())
+    expect(loss).toBeCloseTo(sender.losses[index] ?? Number.NaN, 5);
+  expect(viewOf(receiver.run).sites).toEqual(view.sites);
+  await sender.run.close();
+  await receiver.run.close();
+});
+
+it("grows by itself in the studio when it comes to the step, and tells so", async () => {
+  const made = configOf({ ...choices, growth: [{ step: 2, add: { query: "x2" }, init: "zero-key" }] });
+  if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
+  const told: string[] = [];
+  const run = await Run.create({ config: made.config, corpus, device });
+  const live = new LiveRun("a", run, EMPTY, ({ type }) => told.push(type));
+  while (live.step < 3) await live.advance();
+  expect(told).toContain("grown");
+  expect(live.facts().history.growths).toMatchObject([{ step: 2, init: "zero-key", summary: "query 7 → 14 tokens" }]);
+  await live.close();
+});
+
+const tokens = fc.option(fc.oneof(fc.constant("x2" as const), fc.integer({ min: 1, max: 5000 })), { nil: undefined });
+const kinds = { query: tokens, key: tokens, value: tokens, projection: tokens, feedForward: tokens };
+const growth = fc
+  .record({
+    step: fc.integer({ min: 1, max: 1e6 }),
+    add: fc.record(kinds, { requiredKeys: [] }),
+    layers: fc.option(fc.uniqueArray(fc.nat(11), { minLength: 1 }), { nil: undefined }),
+    init: fc.constantFrom("zero-key", "split", "random"),
+  })
+  .map(({ add, layers, ...others }): PlannedGrowth => {
+    const given = Object.entries(add).filter(([, amount]) => amount !== undefined);
+    return { ...others, add: Object.fromEntries(given), ...(layers !== undefined && { layers }) };
+  })
+  .filter(({ add }) => Object.keys(add).length > 0);
+
+it("writes every growth as a word that is read as the same growth, and reads no other", () => {
+  fc.assert(fc.property(growth, (plan) => void expect(plannedGrowth(growthWord(plan))).toEqual(plan)));
+  for (const word of ["", "x2", "9:", "9:z4", "-1:x2", "9:x2@", "9:x2~later", "9:q-5"])
+    expect(plannedGrowth(word), word).toBeUndefined();
+});
