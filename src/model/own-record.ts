@@ -2,7 +2,7 @@
 
 import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
-import type { ParameterSpec } from "../nn/index.ts";
+import type { Model, ParameterSpec } from "../nn/index.ts";
 import {
   concreteShape,
   graph,
@@ -18,7 +18,10 @@ import type { ModelRecord } from "./record.ts";
 import { traceModel } from "./trace.ts";
 
 export const ownRecord: ModelRecord<OwnModelConfig> = {
-  forward: (config) => ownModels.of(config.type).forward(config),
+  forward: (config) => {
+    const { forward, cached } = ownModels.of(config.type);
+    return cached ? forward(config) : withoutCache(config, forward(config));
+  },
   check: checkOwn,
   sites: { of: ownSites, with: withOwnSites, tau: () => "given" },
   costs: {
@@ -42,6 +45,16 @@ export const ownRecord: ModelRecord<OwnModelConfig> = {
   },
   cached: ({ type }) => ownModels.of(type).cached,
 };
+
+/** A model that would take no notice of a cache, and give the logits of a text that begins with the new tokens. */
+function withoutCache({ type }: OwnModelConfig, model: Model): Model {
+  return (scope, tokens) => {
+    if (scope.cache === undefined) return model(scope, tokens);
+    throw new UserError(
+      `the model "${type}": has no cache of keys and values to write with; use openSequences, or say cached: true where its tokens meet by causalAttention alone`,
+    );
+  };
+}
 
 /** The logits have a shape of their own, and the forward pass has the sites that are declared, and no others. */
 function checkOwn(config: Complete<OwnModelConfig>): void {
