@@ -7,6 +7,7 @@ export {
   isOwn,
   type ModelConfig,
   modelSchema,
+  type Parametrisation,
   parametrisations,
   rotaryChannels,
   type SiteKind,
