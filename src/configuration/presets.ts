@@ -26,7 +26,7 @@ interface Sizes {
 }
 
 /** What no published model prescribes. */
-const balanced = { parametrisation: "balanced-2" } as const;
+const balanced = { parametrisation: "balanced" } as const;
 
 function tokenformer(
   { attention, feedForward, ...sizes }: Sizes,

@@ -47,9 +47,7 @@ const bigram = z.strictObject({
 const positions = z.enum(["rotary", "learned"]);
 
 /** The names of parametrisations: how tensors start and how fast they learn, see `parametrisation.ts`. */
-export const parametrisations = ["published", "balanced", "balanced-2"] as const;
-
-export type Parametrisation = (typeof parametrisations)[number];
+export const parametrisations = ["published", "balanced"] as const;
 
 const blocks = {
   /** Number of token ids. Default: the tokenizer's. */
@@ -68,8 +66,7 @@ const blocks = {
   /**
    * How tensors start, and what the learning rate is multiplied by for each kind of them. `published`: as in the published
    * TokenFormer, and in the lecture. `balanced`: so that branches are as large beside the residual stream, and one learning rate
-   * is good, whatever the numbers of tokens and channels, tuned for a few hundred updates. `balanced-2`: the same, tuned for a few
-   * thousand. Default: `published`.
+   * is good, whatever the numbers of tokens and channels. Default: `published`.
    */
   parametrisation: z.enum(parametrisations).optional(),
   /** Share of a head's channels that rotary positions rotate. */

@@ -5,19 +5,19 @@
  * the channels that a weight sums over. Scales start at 1, biases at 0, a learned τ at that of the configuration; their rate is
  * 1, as are all rates of `published`.
  *
- * A TokenFormer; of two numbers the first is that of `balanced`, the second of `balanced-2`:
+ * A TokenFormer:
  *
- * | tensor                          | published        | balanced, balanced-2            | its rate                    |
- * | ------------------------------- | ---------------- | ------------------------------- | --------------------------- |
- * | `embedding.*`, `output.weight`  | N(0, 0.02)       | N(0, 1 / √D)                    | 6 √(128 / D)                |
- * | `keys`                          | N(0, 0.02)       | N(0, 0.02)                      | √(128 / D)                  |
- * | `values` of query and key       | N(0, 2 / (L √D)) | N(0, 0.3 / √(c n))              | 512 / n, 288 / n            |
- * | `values` of value               | N(0, 2 / (L √D)) | N(0, 0.3 / √(c n))              | 64 / n, 96 / n              |
- * | `values` of the other two       | N(0, 2 / (L √D)) | N(0, b / √(c n D L)), b is 2, 8 | (32, 128) √(128 / D) / n    |
+ * | tensor                          | published        | balanced             | its rate          |
+ * | ------------------------------- | ---------------- | -------------------- | ----------------- |
+ * | `embedding.*`, `output.weight`  | N(0, 0.02)       | N(0, 1 / √D)         | 6 √(128 / D)      |
+ * | `keys`                          | N(0, 0.02)       | N(0, 0.02)           | √(128 / D)        |
+ * | `values` of query and key       | N(0, 2 / (L √D)) | N(0, 0.3 / √(c n))   | 512 / n           |
+ * | `values` of value               | N(0, 2 / (L √D)) | N(0, 0.3 / √(c n))   | 64 / n            |
+ * | `values` of the other two       | N(0, 2 / (L √D)) | N(0, 2 / √(c n D L)) | 32 √(128 / D) / n |
  *
- * A Transformer, of which both are the same:
+ * A Transformer:
  *
- * | tensor                          | published        | balanced, balanced-2 | its rate          |
+ * | tensor                          | published        | balanced             | its rate          |
  * | ------------------------------- | ---------------- | -------------------- | ----------------- |
  * | `embedding.*`, `output.weight`  | N(0, 0.02)       | N(0, 1 / √D)         | 6 √(128 / D)      |
  * | `projection`, `down`            | N(0, 0.02)       | N(0, 1 / √(2 L F))   | 256 / D           |
@@ -25,7 +25,7 @@
  */
 
 import { type NormalInitial, normal, type ParameterSetup, type PattentionActivation } from "../nn/index.ts";
-import type { Parametrisation, SiteKind, TokenFormerConfig, TransformerConfig } from "./config.ts";
+import type { SiteKind, TokenFormerConfig, TransformerConfig } from "./config.ts";
 
 /** For a tensor that starts with normal draws. */
 export interface NormalSetup extends ParameterSetup {
@@ -40,56 +40,31 @@ const PUBLISHED = 0.02;
 
 const published: NormalSetup = { initial: normal(PUBLISHED) };
 
-/** The width at which the rates of the tuned parametrisations are as they were tuned. */
+/** The width at which the rates of `balanced` are as they were tuned. */
 const WIDTH = 128;
 
-/** What was tuned, in the units of the table; rates of values are times n. */
-interface Constants {
-  /** b: how large a branch is at the start. */
-  readonly branch: number;
-  readonly branchRate: number;
-  /** Of the values of query and key. */
-  readonly attentionRate: number;
-  readonly valueRate: number;
-}
-
-/** The numbers of a name never change, so that a stored configuration says how fast its run learns: better ones get another name. */
-const tuned: Readonly<Record<Exclude<Parametrisation, "published">, Constants>> = {
-  balanced: { branch: 2, branchRate: 32, attentionRate: 512, valueRate: 64 },
-  "balanced-2": { branch: 8, branchRate: 128, attentionRate: 288, valueRate: 96 },
-};
-
-function constantsOf({ parametrisation = "published" }: TokenFormerConfig | TransformerConfig): Constants | undefined {
-  return parametrisation === "published" ? undefined : tuned[parametrisation];
-}
-
 /** The embeddings of tokens and positions, and an output that is not tied to them. */
-export function embeddingSetup(config: TokenFormerConfig | TransformerConfig): NormalSetup {
-  if (constantsOf(config) === undefined) return published;
-  return { initial: normal(1 / Math.sqrt(config.width)), rate: 6 * Math.sqrt(WIDTH / config.width) };
+export function embeddingSetup({ parametrisation, width }: TokenFormerConfig | TransformerConfig): NormalSetup {
+  if (parametrisation !== "balanced") return published;
+  return { initial: normal(1 / Math.sqrt(width)), rate: 6 * Math.sqrt(WIDTH / width) };
 }
-
-/** How large the queries, keys and values of attention are at the start. */
-const ATTENTION = 0.3;
 
 /**
  * The keys and values of a site.
  * @param tokens how many it has when they are drawn
  */
 export function siteSetup(config: TokenFormerConfig, kind: SiteKind, tokens: number): SiteSetup {
-  const { width, layers, activation } = config;
-  const constants = constantsOf(config);
-  if (constants === undefined) {
+  const { parametrisation, width, layers, activation } = config;
+  if (parametrisation !== "balanced") {
     return { keys: published, values: { initial: normal(2 / (layers * Math.sqrt(width))) } };
   }
   const narrow = Math.sqrt(WIDTH / width);
-  const branch = { size: constants.branch / Math.sqrt(layers * width), rate: constants.branchRate * narrow };
   const { size, rate } = {
-    query: { size: ATTENTION, rate: constants.attentionRate },
-    key: { size: ATTENTION, rate: constants.attentionRate },
-    value: { size: ATTENTION, rate: constants.valueRate },
-    projection: branch,
-    feedForward: branch,
+    query: { size: 0.3, rate: 512 },
+    key: { size: 0.3, rate: 512 },
+    value: { size: 0.3, rate: 64 },
+    projection: { size: 2 / Math.sqrt(layers * width), rate: 32 * narrow },
+    feedForward: { size: 2 / Math.sqrt(layers * width), rate: 32 * narrow },
   }[kind];
   const deviation = size / Math.sqrt(meanSquare(activation, width) * tokens);
   return {
@@ -102,9 +77,8 @@ export function siteSetup(config: TokenFormerConfig, kind: SiteKind, tokens: num
 export type WeightName = "query" | "key" | "value" | "projection" | "up" | "down";
 
 /** The weights of a linear layer in a block of a Transformer. */
-export function weightSetup(config: TransformerConfig, name: WeightName): NormalSetup {
-  if (constantsOf(config) === undefined) return published;
-  const { width, layers } = config;
+export function weightSetup({ parametrisation, width, layers }: TransformerConfig, name: WeightName): NormalSetup {
+  if (parametrisation !== "balanced") return published;
   const channels = name === "down" ? 4 * width : width;
   const share = name === "projection" || name === "down" ? 2 * layers : 1;
   return { initial: normal(1 / Math.sqrt(share * channels)), rate: (2 * WIDTH) / width };

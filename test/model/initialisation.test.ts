@@ -49,9 +49,7 @@ function expected(config: Complete, name: string): number | "zeros" | "ones" {
   if (name.endsWith(".scale")) return "ones";
   if (name.endsWith(".bias")) return "zeros";
   if (!hasBlocks(config)) return 1;
-  if (config.parametrisation !== undefined && config.parametrisation !== "published") {
-    return balancedDeviation(config.type, name, tuned[config.parametrisation]);
-  }
+  if (config.parametrisation === "balanced") return balancedDeviation(config.type, name);
   // 2 / (layers √D) = 2 / (3 · 8)
   return name.endsWith(".values") ? 1 / 12 : 0.02;
 }
@@ -73,18 +71,8 @@ function siteOf(name: string): [kind: string, tokens: number] {
   return [kind, tokensAt[kind === "feedForward" ? `${layer}.${kind}` : `attention.${kind}`] ?? Number.NaN];
 }
 
-/** The numbers of the table that are not the same in all of its parametrisations. */
-const tuned = {
-  balanced: { query: 512, value: 64, branch: 2, branchRate: 32 },
-  "balanced-2": { query: 288, value: 96, branch: 8, branchRate: 128 },
-} as const;
-
-type Tuned = (typeof tuned)[keyof typeof tuned];
-
-const names = ["balanced", "balanced-2"] as const;
-
-/** By the table, of D = 64; L = 3 in the TokenFormer, whose Θ has a mean square of 0.425, and L = 2 in the other. */
-function balancedDeviation(type: "tokenformer" | "transformer", name: string, numbers: Tuned): number {
+/** By the column `balanced`, of D = 64; L = 3 in the TokenFormer, whose Θ has a mean square of 0.425, and L = 2 in the other. */
+function balancedDeviation(type: "tokenformer" | "transformer", name: string): number {
   if (/^(embedding|output)\./.test(name)) return 1 / 8;
   if (type === "transformer") {
     if (name.includes(".projection.")) return 1 / Math.sqrt(4 * 64);
@@ -92,8 +80,8 @@ function balancedDeviation(type: "tokenformer" | "transformer", name: string, nu
   }
   if (name.endsWith(".keys")) return 0.02;
   const [kind, tokens] = siteOf(name);
-  const size = kind === "projection" || kind === "feedForward" ? numbers.branch / Math.sqrt(64 * 3) : 0.3;
-  return size / Math.sqrt(0.425 * tokens);
+  const isBranch = kind === "projection" || kind === "feedForward";
+  return (isBranch ? 2 / Math.sqrt(64 * 3) : 0.3) / Math.sqrt(0.425 * tokens);
 }
 
 it("starts a learned τ from the configuration's", () => {
@@ -112,9 +100,9 @@ it("starts a learned τ from the configuration's", () => {
 
 describe.each<Complete>([
   tokenformer,
-  ...names.map((parametrisation): Complete => ({ ...tokenformer, parametrisation })),
+  { ...tokenformer, parametrisation: "balanced" },
   transformer,
-  ...names.map((parametrisation): Complete => ({ ...transformer, parametrisation })),
+  { ...transformer, parametrisation: "balanced" },
   { type: "bigram", vocabulary: 101, context: 8 },
 ])("a new $type, $parametrisation,", (config) => {
   it("starts as its table says", () => {
@@ -154,31 +142,29 @@ describe("rates", () => {
     expect(new Set(rates(config).values())).toEqual(new Set([1]));
   });
 
-  it.each(names)("of a %s TokenFormer follow its width and the tokens that a site has now", (parametrisation) => {
-    const numbers = tuned[parametrisation];
-    const found = rates({ ...tokenformer, parametrisation });
+  it("of a balanced TokenFormer follow its width and the tokens that a site has now", () => {
+    const found = rates({ ...tokenformer, parametrisation: "balanced" });
     for (const [name, rate] of found) {
       const [kind, tokens] = siteOf(name);
       const wanted = (): number => {
         if (/^(embedding|output)\./.test(name)) return 6 * Math.SQRT2;
         if (name.endsWith(".keys")) return Math.SQRT2;
         if (!name.endsWith(".values")) return 1;
-        if (kind === "query" || kind === "key") return numbers.query / tokens;
-        if (kind === "value") return numbers.value / tokens;
-        return (numbers.branchRate * Math.SQRT2) / tokens;
+        if (kind === "query" || kind === "key") return 512 / tokens;
+        return kind === "value" ? 64 / tokens : (32 * Math.SQRT2) / tokens;
       };
       expect(rate, name).toBeCloseTo(wanted(), 10);
     }
     expect(found.size).toBe(rates(tokenformer).size);
     const { rate } = required(
-      new Map(parametersOf({ ...tokenformer, parametrisation }).map((p) => [p.name, p])),
+      new Map(parametersOf({ ...tokenformer, parametrisation: "balanced" }).map((p) => [p.name, p])),
       "blocks.0.feedForward.values",
     );
-    expect(typeof rate === "function" && rate([422, 64])).toBeCloseTo((numbers.branchRate * Math.SQRT2) / 422, 10);
+    expect(typeof rate === "function" && rate([422, 64])).toBeCloseTo((16 * Math.SQRT2) / 211, 10);
   });
 
-  it.each(names)("of a %s Transformer follow its width", (parametrisation) => {
-    for (const [name, rate] of rates({ ...transformer, parametrisation })) {
+  it("of a balanced Transformer follow its width", () => {
+    for (const [name, rate] of rates({ ...transformer, parametrisation: "balanced" })) {
       const isTable = /^(embedding\.|output\.weight)/.test(name);
       expect(rate, name).toBeCloseTo(isTable ? 6 * Math.SQRT2 : name.endsWith(".weight") ? 4 : 1, 10);
     }

@@ -80,7 +80,7 @@ export function seedsAt({ seeds }: Pick<FrontierConfig, "seeds">, budget: number
 export const frontierPreset = {
   name: "frontier",
   doc: "0.08M → 0.6M parameters over 1.5 decades of compute, characters of the State of the Union addresses",
-  model: { layers: 4, heads: 8, width: 128, context: 128, parametrisation: "balanced-2" },
+  model: { layers: 4, heads: 8, width: 128, context: 128, parametrisation: "balanced" },
   rungs: [
     { attention: 12, feedForward: 48 },
     { attention: 24, feedForward: 96 },

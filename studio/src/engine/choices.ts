@@ -53,7 +53,7 @@ export function configInputOf(choices: Choices): ConfigInput {
 }
 
 function modelInputOf({ architecture, layers, heads, width, context, ...choices }: Choices): ConfigInput["model"] {
-  const blocks = { layers, heads, width, context, tied: true, parametrisation: "balanced-2" } as const;
+  const blocks = { layers, heads, width, context, tied: true, parametrisation: "balanced" } as const;
   if (architecture === "transformer") return { type: "transformer", ...blocks, activation: "gelu", biases: true };
   const { attentionTokens: attention, feedForwardTokens: feedForward } = choices;
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };

@@ -31,7 +31,7 @@ const corpus = createCorpus("words", tokenizer, memoryTokens(tokenizer.encode(te
 const study = frontierSchema.parse({
   name: "test",
   doc: "two sizes",
-  model: { layers: 1, heads: 2, width: 16, context: 7, parametrisation: "balanced-2" },
+  model: { layers: 1, heads: 2, width: 16, context: 7, parametrisation: "balanced" },
   rungs: [
     { attention: 4, feedForward: 6 },
     { attention: 24, feedForward: 48 },
