@@ -130,7 +130,7 @@ function figure(): string {
       "How much the held-out loss has changed since before a growth to twice the tokens, by updates after it",
     ...{
       xLabel: "updates after the growth",
-      xFormat: String,
+      xFormat: (value) => String(Math.round(value)),
       yLabel: "change of the held-out loss, nats per character",
       curves,
     },

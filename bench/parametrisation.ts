@@ -32,7 +32,7 @@ import { machine, oneOf } from "./measure.ts";
 
 const cellSchema = z.strictObject({
   model: z.enum(["tokenformer", "transformer"]),
-  parametrisation: z.enum(["published", "balanced", "balanced-2"]),
+  parametrisation: z.enum(["published", "balanced"]),
   /** Parameter tokens of an attention projection; the feed-forward layer has four times as many. Of a TokenFormer alone. */
   tokens: z.int().optional(),
   width: z.int(),
@@ -55,14 +55,15 @@ const [STEPS, CONTEXT, BATCH, EVALUATIONS, ROWS] = [300, 64, 12, 24, 16];
 
 const base = { model: "tokenformer", width: 128, text: "Moby-Dick", seed: 1 } as const;
 
-/** Those that are compared; `balanced` was measured before its successor. */
-const parametrisations = ["published", "balanced-2"] as const;
+const parametrisations = ["published", "balanced"] as const;
 
 /** The learning rate at which sizes are compared. */
-const rateOf = { published: 2e-3, "balanced-2": 1e-3 };
+const rateOf = { published: 2e-3, balanced: 1e-3 };
+
+const colourOf = { published: "orange", balanced: "blue" } as const;
 
 /** The learning rates of a curve. */
-const ratesOf = { published: [1e-3, 2e-3, 4e-3], "balanced-2": [5e-4, 1e-3, 2e-3] };
+const ratesOf = { published: [1e-3, 2e-3, 4e-3], balanced: [5e-4, 1e-3, 2e-3] };
 
 const plans: Readonly<Record<string, readonly Cell[]>> = {
   rates: parametrisations.flatMap((parametrisation) =>
@@ -89,7 +90,7 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
       ),
     ),
   ),
-  transformers: (["published", "balanced"] as const).flatMap((parametrisation) =>
+  transformers: parametrisations.flatMap((parametrisation) =>
     [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({
       ...{ ...base, model: "transformer" as const, parametrisation, learningRate },
     })),
@@ -201,7 +202,7 @@ function ratesFigure(): string {
         .map(({ learningRate, loss }) => ({ x: learningRate, y: loss }))
         .toSorted((a, b) => a.x - b.x);
       const name = `${parametrisation} ${tokens}/${4 * tokens}${width === 128 ? "" : `, width ${width}`}`;
-      const colour = parametrisation === "published" ? "orange" : "blue";
+      const colour = colourOf[parametrisation];
       return { name, colour, strength: (index + 2) / 5, dashed: width !== 128, points };
     }),
   );
@@ -234,14 +235,20 @@ function sizesFigure(): string {
           ? []
           : [{ x: tokens, y: losses.reduce((sum, loss) => sum + loss, 0) / losses.length }];
       });
-      const colour = parametrisation === "published" ? "orange" : "blue";
-      return { name: `${parametrisation}, ${text}`, colour, strength: 0.9, dashed: text === "SOTU", points };
+      const colour = colourOf[parametrisation];
+      return {
+        name: `${parametrisation}, ${text}`,
+        colour,
+        strength: 0.9,
+        dashed: text === "SOTU",
+        points,
+      };
     }),
   );
   return curvesFigure({
     description: "Held-out loss after 300 updates against the parameter tokens of an attention projection",
     xLabel: "parameter tokens of an attention projection",
-    xFormat: String,
+    xFormat: (value) => String(Math.round(value)),
     yLabel: "held-out loss, nats per character",
     curves: lines.filter(({ points }) => points.length > 1),
   });

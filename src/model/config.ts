@@ -46,8 +46,13 @@ const bigram = z.strictObject({
 /** `learned`: an embedding of each position; `rotary`: queries and keys are rotated by position (arXiv 2104.09864). */
 const positions = z.enum(["rotary", "learned"]);
 
-/** The names of parametrisations: how tensors start and how fast they learn, see `parametrisation.ts`. */
+/**
+ * The names of parametrisations: how tensors start and how fast they learn, see `parametrisation.ts`. The numbers of a name never
+ * change, so that a stored configuration says how fast its run learns: better ones get another name.
+ */
 export const parametrisations = ["published", "balanced"] as const;
+
+export type Parametrisation = (typeof parametrisations)[number];
 
 const blocks = {
   /** Number of token ids. Default: the tokenizer's. */

@@ -30,7 +30,7 @@ export function curvesFigure({ description, xLabel, xFormat, yLabel, curves }: C
   const drawn = curves.map((curve) => ({ ...curve, points: curve.points.map(({ x, y }) => ({ x: Math.log2(x), y })) }));
   const all = drawn.flatMap(({ points }) => points);
   const frame: Frame = {
-    ...{ width: 640, height: 400, left: 52, right: 190, top: 34, bottom: 44 },
+    ...{ width: 670, height: 400, left: 52, right: 220, top: 34, bottom: 44 },
     x: padded(extent(all.map(({ x }) => x)), 0.04),
     y: padded(extent(all.map(({ y }) => y)), 0.06),
   };
