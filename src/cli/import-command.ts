@@ -15,7 +15,10 @@ interface Options {
 
 export const importCommand = () =>
   new Command("import")
-    .argument("<weights>", "folder or file with the weights: .bin, .pt, .safetensors, or the index of several")
+    .argument(
+      "<weights>",
+      "folder or file with the weights: .bin, .pt, .safetensors, the index of several, or a folder of DeepSpeed",
+    )
     .requiredOption("--to <folder>", "where the checkpoint goes")
     .option("--config <file>", "the model's .yml or config.json (default: the one beside the weights)")
     .option("--tokenizer <file>", "a tokenizer.json (default: the one beside the weights, if any)")

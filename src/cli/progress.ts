@@ -8,6 +8,7 @@ import {
   type TrainingEvent,
   warningsOf,
 } from "../configuration/index.ts";
+import type { OnProgress } from "../data/index.ts";
 import {
   formatBytes,
   formatCount,
@@ -19,6 +20,7 @@ import {
 import { freeMemory } from "../training/index.ts";
 import { describeMemory, largestForecast } from "../training/portable.ts";
 import { Bar } from "./bar.ts";
+import { dataProgress } from "./data-progress.ts";
 import { note } from "./output.ts";
 
 /** Seconds between two lines about steps where no terminal watches. */
@@ -61,6 +63,11 @@ export class Progress {
     }
   }
 
+  /** Told how far the reading of texts has come, before the run starts. */
+  get onData(): OnProgress {
+    return dataProgress(this.#bar);
+  }
+
   /** A line above the bar. */
   line(text: string): void {
     this.#bar.line(text);
@@ -71,6 +78,7 @@ export class Progress {
   }
 
   #start({ config, step, parameters, flopsPerToken, device, data }: StartEvent): void {
+    this.#bar.stop();
     this.#total = config.training.steps;
     this.#first = step;
     const { type, context } = config.model;

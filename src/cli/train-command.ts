@@ -196,7 +196,7 @@ async function follow(
   for (const line of notes) note(line);
   await noteData(data);
   const progress = new Progress();
-  const places = { out: folder ?? out, ...(from !== undefined && { from }) };
+  const places = { out: folder ?? out, onDataProgress: progress.onData, ...(from !== undefined && { from }) };
   let summary: Record<string, unknown> = {};
   const all = async (signal: AbortSignal) => {
     for await (const event of train({ config, data, resume, restart, device, signal, ...places, ...shares })) {

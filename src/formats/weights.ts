@@ -6,6 +6,7 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { explainFileError, statIfPresent } from "./files/atomic.ts";
 import { readJson } from "./json/json.ts";
+import { deepSpeedWeights } from "./pytorch/deepspeed.ts";
 import { openPyTorch } from "./pytorch/pytorch.ts";
 import { openSafetensors } from "./safetensors/safetensors.ts";
 import { tensorName } from "./safetensors/safetensors-header.ts";
@@ -22,7 +23,7 @@ const FILE_NAMES = [
 const ENDINGS = [".safetensors", ".bin", ".pt", ".pth"];
 
 /**
- * Opens a file of weights, an index of such files, or a folder with either.
+ * Opens a file of weights, an index of such files, or a folder with either, or of DeepSpeed.
  * @throws UserError where there is none, more than one could be meant, or one cannot be read
  */
 export async function openWeights(path: string): Promise<WeightFile & { readonly file: string }> {
@@ -41,6 +42,8 @@ async function weightsAt(path: string): Promise<string> {
     const others = names.filter((name) => ENDINGS.some((ending) => name.endsWith(ending)));
     const [only] = others;
     if (known !== undefined) return join(path, known);
+    const ofDeepSpeed = await deepSpeedWeights(path, names);
+    if (ofDeepSpeed !== undefined) return ofDeepSpeed;
     if (only !== undefined && others.length === 1) return join(path, only);
     const what = others.length === 0 ? "no weights there" : `${listNames(others)} could be meant`;
     throw new UserError(`${path}: ${what}, expected ${FILE_NAMES.join(", ")} or one other; name the file`);

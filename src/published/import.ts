@@ -1,7 +1,7 @@
 /** A published checkpoint as a checkpoint of this program: tensor by tensor, never all in memory at once. */
 
 import { readdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { saveWeights } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { configSchema } from "../configuration/index.ts";
@@ -42,7 +42,7 @@ export interface Imported {
 }
 
 /**
- * Reads a published checkpoint (PyTorch or safetensors, float64, float32, float16 or bfloat16) and writes it as a checkpoint with
+ * Reads a published checkpoint (PyTorch, DeepSpeed or safetensors, float64, float32, float16 or bfloat16) and writes it as a checkpoint with
  * float32 weights, without the state of an optimiser. Memory holds one tensor at a time.
  * @throws UserError where something is missing, damaged, unknown or not finite; then nothing is left behind
  */
@@ -54,7 +54,7 @@ async function importTo(to: LockedFolder, { from, ...options }: Omit<ImportOptio
   const weights = await openWeights(from);
   try {
     const beside = dirname(weights.file);
-    const configFile = options.config ?? (await configBeside(beside));
+    const configFile = options.config ?? (await configOf(beside));
     const origin = { weights: weights.file, config: configFile };
     const published = publishedModel(weights, await readPublishedConfig(configFile), origin);
     const tokenizer = await tokenizerOf(beside, options.tokenizer, published.config);
@@ -109,6 +109,14 @@ async function readFinite(weights: WeightFile, name: string, file: string): Prom
   throw new UserError(
     `${file}: the tensor "${name}" holds ${data[wrong]} at element ${wrong}, expected finite numbers; its training diverged or the file is damaged`,
   );
+}
+
+/** The configuration in a folder, or in that around the folder of a step, as DeepSpeed has them. */
+async function configOf(folder: string): Promise<string> {
+  const inside = await namesIn(folder);
+  const isStep = /^global_step\d+$/.test(basename(resolve(folder)));
+  const lacks = !inside.some((name) => name === "config.json" || /\.ya?ml$/.test(name));
+  return configBeside(isStep && lacks ? dirname(resolve(folder)) : folder);
 }
 
 /** The configuration in a folder: config.json, or the only YAML file. */

@@ -81,7 +81,14 @@ export class ChatTemplate {
    */
   text(messages: readonly Message[], { reply = true } = {}): string {
     try {
-      return this.#template.render({ ...this.#names, messages, add_generation_prompt: reply });
+      // Python's gives templates no tools and no documents, which is not the same as not giving them.
+      return this.#template.render({
+        ...this.#names,
+        messages,
+        tools: null,
+        documents: null,
+        add_generation_prompt: reply,
+      });
     } catch (error) {
       throw new UserError(`the model's chat template refuses the conversation: ${messageOf(error)}`);
     }

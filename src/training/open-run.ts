@@ -4,7 +4,7 @@ import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint }
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import { type Communicator, requireSame, together } from "../cluster/index.ts";
 import type { Config, TrainingEvent } from "../configuration/index.ts";
-import { absoluteData, isCorpus, openCorpus } from "../data/index.ts";
+import { absoluteData, isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
 import { type DataSource, nameOfData } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
@@ -44,6 +44,8 @@ export interface TrainOptions {
   readonly threads?: number | undefined;
   /** The memory that training may take; what needs more is refused before anything is allocated. Default: that of this machine. */
   readonly memory?: MemoryBudget | undefined;
+  /** Told how far the reading of texts has come. Default: nobody. */
+  readonly onDataProgress?: OnProgress | undefined;
   /** The ranks that make the run together, each with the same options. Rank 0 alone writes to `out`. Default: it is alone. */
   readonly communicator?: Communicator | undefined;
 }
@@ -122,7 +124,9 @@ async function startOf(options: TrainOptions, out: string | undefined): Promise<
     return resumedStart(checkpoint, { config, corpus: corpusAfter(checkpoint, out, options), memory, where: out });
   }
   if (from === undefined) {
-    const corpus = isCorpus(data) ? data : () => openCorpus(data, config.tokenizer);
+    const corpus = isCorpus(data)
+      ? data
+      : () => openCorpus(data, config.tokenizer, { onProgress: options.onDataProgress });
     return newStart(config, { corpus, memory });
   }
   const checkpoint = await loaded(from);
@@ -139,10 +143,15 @@ async function loaded(from: NonNullable<TrainOptions["from"]>): Promise<Checkpoi
  * The corpus of a run that goes on: by the tokenizer of the checkpoint; for a model that came without one, by that of the
  * configuration where it names a file.
  */
-function corpusAfter(checkpoint: Checkpoint, where: string, { data, config: { tokenizer } }: TrainOptions) {
+function corpusAfter(
+  checkpoint: Checkpoint,
+  where: string,
+  { data, config: { tokenizer }, onDataProgress: onProgress }: TrainOptions,
+) {
   if (isCorpus(data)) return data;
   const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
-  return async () => openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined));
+  return async () =>
+    openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined), { onProgress });
 }
 
 /** How a checkpoint names its data, so that the run can go on from another folder. */

@@ -1,8 +1,9 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import type { StoredFloatType } from "../../src/formats/index.ts";
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/formats/pytorch/half.ts";
+import { PickleCode, pickled, writePickle } from "../../src/formats/pytorch/pickle-write.ts";
 import type { HostArray } from "../../src/growth/index.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "../../src/model/index.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
@@ -10,6 +11,7 @@ import { referenceLogits } from "../model/reference-models.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";
 import { drawnBatch, drawnParameters, logitsOf, tinyTokenFormer } from "../support/models.ts";
+import { storage, tensor, writeArchive } from "../support/pickles.ts";
 import {
   type PublishedOptions,
   publishedKeys,
@@ -363,4 +365,75 @@ describe("refuses by name", () => {
     expect(await refused({ x: "../x.bin" })).toContain('names the file "../x.bin", expected one beside it');
     expect(await refused({ x: "gone.bin" })).toContain("gone.bin: there is no such file");
   });
+});
+
+describe("a folder of DeepSpeed", () => {
+  /** An object of a class of DeepSpeed's, with a state and items, as its engine keeps them beside the weights. */
+  const engine = () =>
+    new PickleCode(
+      Buffer.from("cdeepspeed.runtime.fp16.loss_scaler\nDynamicLossScaler\n"),
+      pickled([]),
+      Buffer.from([0x81]),
+      pickled({ cur_scale: 65536 }),
+      Buffer.from("b"),
+    );
+
+  async function folderOf(latest: string): Promise<string> {
+    const from = freshFolder();
+    const tensors = publishedTensors(drawnParameters(tiny), tiny.layers);
+    const storages: Record<string, Float32Array> = {};
+    const module = Object.fromEntries(
+      [...tensors].map(([name, { shape, data }], key) => {
+        storages[String(key)] = data;
+        const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+        return [name, tensor(storage(String(key), data.length), 0, shape, strides)];
+      }),
+    );
+    await mkdir(`${from}/global_step7`, { recursive: true });
+    const state = {
+      module,
+      buffer_names: [],
+      optimizer: null,
+      lr_scheduler: engine(),
+      global_steps: 7,
+      ds_version: "0.14.0",
+    };
+    await writeArchive(`${from}/global_step7/mp_rank_00_model_states.pt`, writePickle(state), storages);
+    await writeFile(`${from}/config.json`, JSON.stringify(publishedKeys(tiny)));
+    await writeFile(`${from}/latest`, latest);
+    return from;
+  }
+
+  it("is read by the step that is its latest, or by its own name", async () => {
+    const from = await folderOf("global_step7\n");
+    for (const [index, path] of [
+      from,
+      `${from}/global_step7`,
+      `${from}/global_step7/mp_rank_00_model_states.pt`,
+    ].entries()) {
+      await importCheckpoint({ from: path, to: `${from}-run-${index}` });
+      const { state } = await loadCheckpoint(`${from}-run-${index}`);
+      expect(state.parameters).toEqual(drawnParameters(tiny));
+    }
+  });
+
+  it("that is not whole is told", async () => {
+    const from = await folderOf("global_step8");
+    await expect(importCheckpoint({ from, to: `${from}-run` })).rejects.toThrow(
+      `${from}: latest names "global_step8", but there is no ${from}/global_step8/mp_rank_00_model_states.pt; copy the whole folder`,
+    );
+    await writeFile(`${from}/global_step7/mp_rank_01_model_states.pt`, "");
+    await expect(importCheckpoint({ from: `${from}/global_step7`, to: `${from}-run` })).rejects.toThrow(
+      "its weights are divided among 2 model-parallel ranks, expected one mp_rank_00_model_states.pt",
+    );
+  });
+});
+
+it("a config.json that names neither the vocabulary nor the type, and another precision than the tensors', is enough", async () => {
+  const { parameters } = await imported(tiny, (_, keys) => {
+    delete keys["vocab_size"];
+    delete keys["model_type"];
+    Object.assign(keys, { torch_dtype: "float16", architectures: ["TokenFormerForCausalLM"] });
+  });
+  expect(parameters).toEqual(drawnParameters(tiny));
 });

@@ -124,7 +124,7 @@ def render(template, names, messages, reply):
         text = environment.from_string(template).render(
             messages=messages, tools=None, documents=None, add_generation_prompt=reply, **names
         )
-    except TemplateError:
+    except Exception:  # as some templates fail where there are no tools, or roles that they do not know
         return None
     return text
 

@@ -16,6 +16,13 @@ export class PickleFunction {
   }
 }
 
+/** Stands for a Python object that is nothing to us, whatever a pickle does with it. */
+export class PickleNothing extends PickleFunction {
+  constructor() {
+    super(() => this);
+  }
+}
+
 const HIGHEST_PROTOCOL = 5;
 
 export class PickleMachine {
@@ -151,12 +158,14 @@ export class PickleMachine {
 
   append(items: readonly unknown[]): void {
     const list = this.#top();
+    if (list instanceof PickleNothing) return;
     if (!(list instanceof PickleList)) throw this.fault("appends to what is no list");
     for (const item of items) list.items.push(item);
   }
 
   setItems(items: readonly unknown[]): void {
     const dictionary = this.#top();
+    if (dictionary instanceof PickleNothing) return;
     if (!(dictionary instanceof Map) || items.length % 2 !== 0) throw this.fault("sets items of what is no dict");
     for (let index = 0; index < items.length; index += 2) dictionary.set(items[index], items[index + 1]);
   }
@@ -170,7 +179,8 @@ export class PickleMachine {
   /** Attributes of an ordered dict, such as the `_metadata` of a state_dict, say nothing about weights. */
   build(): void {
     this.popMany(1);
-    if (!(this.#top() instanceof Map)) throw this.fault("sets the state of what is no dict");
+    const top = this.#top();
+    if (!(top instanceof Map || top instanceof PickleNothing)) throw this.fault("sets the state of what is no dict");
   }
 
   #top(): unknown {

@@ -9,7 +9,7 @@
 import { UserError } from "../../errors.ts";
 import { PickleMachine } from "./pickle-machine.ts";
 
-export { PickleFunction, PickleList } from "./pickle-machine.ts";
+export { PickleFunction, PickleList, PickleNothing } from "./pickle-machine.ts";
 
 /** What a pickle may refer to. */
 export interface PickleContext {
@@ -17,6 +17,8 @@ export interface PickleContext {
   readonly file: string;
   /** What each allowed global stands for, by its dotted name such as `collections.OrderedDict`. */
   readonly globals: ReadonlyMap<string, unknown>;
+  /** What any other name stands for. Default: it is refused. */
+  readonly other?: unknown;
   /** What a persistent id stands for. */
   persistent(id: unknown): unknown;
 }
@@ -65,6 +67,7 @@ const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [0x93, (m, context) => m.push(allowed(m.popName(), context))], // STACK_GLOBAL
   [0x51, (m, context) => m.push(context.persistent(m.popMany(1)[0]))], // BINPERSID
   [0x52, (m) => m.reduce()], // REDUCE
+  [0x81, (m) => m.reduce()], // NEWOBJ: an object of a class that is named, made without running anything
   [0x62, (m) => m.build()], // BUILD
 ]);
 
@@ -108,8 +111,9 @@ function resultOf(machine: PickleMachine, context: PickleContext): unknown {
   }
 }
 
-function allowed(name: string, { file, globals }: PickleContext): unknown {
+function allowed(name: string, { file, globals, other }: PickleContext): unknown {
   if (globals.has(name)) return globals.get(name);
+  if (other !== undefined) return other;
   throw new UserError(
     `${file}: names the Python object ${JSON.stringify(name)}, expected only those that tensors are made of; nothing of it was run: save the state_dict alone with torch.save`,
   );

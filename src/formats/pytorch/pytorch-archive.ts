@@ -6,7 +6,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
 import { readAt } from "../files/file-range.ts";
-import { readPickle } from "./pickle.ts";
+import { isOfDeepSpeed } from "./deepspeed.ts";
+import { PickleNothing, readPickle } from "./pickle.ts";
 import { endsEarly, LARGEST_PICKLE, type PyTorchContents } from "./pytorch-contents.ts";
 import { globals, stateDictOf, storageOf } from "./pytorch-objects.ts";
 import { readZipDirectory, type ZipEntry } from "./zip.ts";
@@ -24,6 +25,8 @@ export async function readArchiveContents(handle: FileHandle, file: string): Pro
   const value = readPickle(await bytesOfEntry(handle, pickle, file), {
     file,
     globals: globals(file),
+    // DeepSpeed keeps its own objects beside the weights, under another name.
+    ...(isOfDeepSpeed(file) && { other: new PickleNothing() }),
     persistent: (id) => storageOf(id, root, file),
   });
   return { tensors: stateDictOf(value, file), entries };
