@@ -4,6 +4,7 @@ import { ComputerList } from "../computer/computer-list.tsx";
 import { RunList } from "../runs/run-list.tsx";
 import { phase } from "../store/state.ts";
 import { StartForm } from "./start-form.tsx";
+import { Story } from "./story.tsx";
 import { TokenPicture } from "./token-picture.tsx";
 
 export function Home() {
@@ -27,6 +28,7 @@ export function Home() {
       </section>
       <RunList />
       <ComputerList />
+      <Story />
     </div>
   );
 }
