@@ -43,6 +43,7 @@ const site = {
   resolve: {
     alias: {
       "tokenformer/browser": at("dist/browser.js"),
+      "tokenformer/model": at("dist/public/model.js"),
       "tokenformer/benchmark/products": at("dist/lab/benchmark/products.js"),
     },
   },

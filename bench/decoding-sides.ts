@@ -7,21 +7,19 @@ import { fileURLToPath } from "node:url";
 import * as onnxRuntime from "onnxruntime-node";
 import {
   CharacterTokenizer,
-  configSchema,
   Decoder,
   exportOnnx,
-  givenOf,
   initialState,
   modelOf,
   openDevice,
-  parametersOf,
+  parseConfig,
   presets,
   Random,
   saveCheckpoint,
-  sizesOf,
-  uploadArrays,
 } from "tokenformer";
 import { openPeer } from "tokenformer/benchmark";
+import { givenOf, parametersOf, sizesOf } from "tokenformer/model";
+import { uploadArrays } from "tokenformer/training";
 import { toTransformersJs } from "./transformers-js-layout.ts";
 
 // Sessions of this thread send no telemetry either.
@@ -40,7 +38,7 @@ export interface Side {
 }
 
 export const VOCABULARY = 50304;
-const parsed = configSchema.parse(presets["150m"].config);
+const parsed = parseConfig(presets["150m"].config);
 export const model = { ...parsed.model, vocabulary: VOCABULARY };
 if (model.type !== "tokenformer") throw new Error("the preset is a tokenformer");
 const { layers, width, heads } = model;

@@ -10,7 +10,9 @@
 import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { Decoder, forwardFlops, givenOf, Inference, modelOf, openDevice, uploadArrays } from "tokenformer";
+import { Decoder, forwardFlops, Inference, modelOf, openDevice } from "tokenformer";
+import { givenOf } from "tokenformer/model";
+import { uploadArrays } from "tokenformer/training";
 import {
   cacheBytes,
   drawn,

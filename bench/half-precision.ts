@@ -7,25 +7,11 @@
 
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import {
-  configSchema,
-  type Device,
-  deviceNames,
-  givenOf,
-  gradientsOf,
-  graph,
-  type HostTensor,
-  input,
-  matmul,
-  modelOf,
-  openDevice,
-  type Precision,
-  precisions,
-  Random,
-  requireHalfProducts,
-  train,
-} from "tokenformer";
+import { type Device, deviceNames, modelOf, openDevice, parseConfig, Random, train } from "tokenformer";
 import { batchesOf, stateOf, workOf } from "tokenformer/benchmark";
+import { givenOf } from "tokenformer/model";
+import { graph, input, matmul, type Precision, precisions } from "tokenformer/tensor";
+import { gradientsOf, type HostTensor, requireHalfProducts } from "tokenformer/training";
 import { countOf, machine, oneOf } from "./measure.ts";
 
 const { values: options } = parseArgs({
@@ -105,7 +91,7 @@ async function gradientErrors(device: Device, lossScale: number) {
 /** Validation losses of a small model on Moby-Dick. */
 async function run(device: Device, precision: Precision) {
   const tokens = { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 };
-  const config = configSchema.parse({
+  const config = parseConfig({
     model: { type: "tokenformer", layers: 2, heads: 4, width: 64, context: 32, tied: true, tokens },
     training: { steps, precision, warmup: 50, evaluateEvery: 200, evaluationTokens: 8192 },
   });

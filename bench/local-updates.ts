@@ -8,17 +8,8 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import {
-  type Communicator,
-  type Config,
-  type Corpus,
-  configSchema,
-  inProcessCommunicators,
-  openCorpus,
-  openDevice,
-  presets,
-  Run,
-} from "tokenformer";
+import { type Config, type Corpus, openCorpus, openDevice, parseConfig, presets, Run } from "tokenformer";
+import { type Communicator, inProcessCommunicators } from "tokenformer/training";
 import { z } from "zod";
 import { countOf, machine } from "./measure.ts";
 
@@ -59,7 +50,7 @@ function configOf({ steps, localSteps, grown, seed }: Cell): Config {
   if (model.type !== "tokenformer") throw new Error("mini is a TokenFormer");
   const half = { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 };
   const outer = { localSteps, evaluateEvery: 0, evaluateAt: [], checkpointEvery: 0 };
-  return configSchema.parse({
+  return parseConfig({
     model: grown ? { ...model, tokens: half } : model,
     training: { ...training, ...outer, steps, warmup: Math.round(steps / 8), seed },
     growth: grown

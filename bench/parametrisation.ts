@@ -12,22 +12,22 @@ import { parseArgs } from "node:util";
 import {
   type Config,
   type Corpus,
-  configSchema,
   type Device,
-  givenOf,
-  learningRateAt,
   modelOf,
-  newStart,
   openCorpus,
   openDevice,
+  parseConfig,
   randomBatch,
-  scheduleOf,
   type TokenBatch,
   type TokenSource,
   Trainer,
 } from "tokenformer";
 import { type Curve, curvesFigure } from "tokenformer/benchmark";
+import { givenOf } from "tokenformer/model";
+import { learningRateAt, scheduleOf } from "tokenformer/training";
 import { z } from "zod";
+import { newStart } from "#tokenformer/training";
+
 import { machine, oneOf } from "./measure.ts";
 
 const cellSchema = z.strictObject({
@@ -144,7 +144,7 @@ function configOf({ model: type, parametrisation, tokens = 0, width, learningRat
     type === "tokenformer"
       ? { type, ...blocks, tokens: sites }
       : { type, ...blocks, activation: "gelu", biases: true, positions: "rotary" };
-  return configSchema.parse({ model, training: { steps: STEPS, batch: BATCH, warmup: 60, learningRate, seed } });
+  return parseConfig({ model, training: { steps: STEPS, batch: BATCH, warmup: 60, learningRate, seed } });
 }
 
 async function lossOf(cell: Cell, on: Device): Promise<number> {

@@ -5,8 +5,9 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type StoredTensor, type TokenBatch, writeSafetensors } from "tokenformer";
+import type { TokenBatch } from "tokenformer";
 import { batchesOf, type Multiplier, openPeer, peerSide, type Side, stateOf, type Work } from "tokenformer/benchmark";
+import { type StoredTensor, writeSafetensors } from "tokenformer/formats";
 
 const file = (path: string) => fileURLToPath(new URL(`../bench/peers/${path}`, import.meta.url));
 

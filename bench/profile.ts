@@ -9,8 +9,11 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { emitOnnx, givenOf, gradientsOf, modelOf, openDevice, Trainer } from "tokenformer";
+import { modelOf, openDevice, Trainer } from "tokenformer";
 import { batchesOf, stateOf, workModels, workNames, workOf } from "tokenformer/benchmark";
+import { givenOf } from "tokenformer/model";
+import { emitOnnx } from "tokenformer/tensor";
+import { gradientsOf } from "tokenformer/training";
 import { countOf, machine, median, oneOf } from "./measure.ts";
 
 // Sessions of this thread send no telemetry either.

@@ -1,17 +1,8 @@
 /** What `ranks.ts` starts: a process, or ranks, that measure something and of which the first prints it as JSON. */
 
 import { parseArgs } from "node:util";
-import {
-  type Communicator,
-  configSchema,
-  gatherNumbers,
-  joinRanks,
-  openCorpus,
-  openRun,
-  presetNames,
-  presets,
-  sharedArray,
-} from "tokenformer";
+import { openCorpus, openRun, parseConfig, presetNames, presets } from "tokenformer";
+import { type Communicator, gatherNumbers, joinRanks, sharedArray } from "tokenformer/training";
 import { countOf, median, oneOf } from "./measure.ts";
 
 const { values: options, positionals } = parseArgs({
@@ -36,7 +27,7 @@ async function train(communicator: Communicator | undefined, threads: number | u
   const steps = WARM_UP + countOf(options.steps, "--steps");
   const batch = options.batch === undefined ? {} : { batch: countOf(options.batch, "--batch") };
   const context = options.context === undefined ? {} : { context: countOf(options.context, "--context") };
-  const config = configSchema.parse({
+  const config = parseConfig({
     ...preset.config,
     model: { ...preset.config.model, ...context },
     training: { ...preset.config.training, ...batch, steps: steps + 1, evaluateEvery: 0, evaluationTokens: 2048 },

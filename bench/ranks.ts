@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { configSchema, countParameters, NEOX_VOCABULARY, presets } from "tokenformer";
+import { countParameters, parseConfig, presets } from "tokenformer";
+import { NEOX_VOCABULARY } from "#tokenformer/configuration";
 import { countOf, machine, median } from "./measure.ts";
 
 const { values: options, positionals } = parseArgs({
@@ -79,7 +80,7 @@ async function allReduces() {
 
 /** The memory of the largest rank after some steps, and ever, beside that of its weights, gradients and moments. */
 async function memoryOf(preset: "124m" | "354m") {
-  const { model } = configSchema.parse(presets[preset].config);
+  const { model } = parseConfig(presets[preset].config);
   const parameters = countParameters({ ...model, vocabulary: model.vocabulary ?? NEOX_VOCABULARY }).total;
   const rows: unknown[] = [];
   for (const ranks of [1, 2, 4]) {

@@ -3,7 +3,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { onnxFormat } from "tokenformer";
+import { onnxFormat } from "#tokenformer/tensor";
 
 const { AttributeProtoSchema, ModelProtoSchema, NodeProtoSchema } = onnxFormat;
 

@@ -9,12 +9,9 @@
 import {
   CharacterTokenizer,
   embeddedBook,
-  gather,
   generate,
   initialState,
-  type Model,
   memoryTokens,
-  normal,
   openDevice,
   randomBatch,
   splitCorpus,
@@ -22,6 +19,8 @@ import {
   Trainer,
   windowed,
 } from "tokenformer";
+import { type Model, normal } from "tokenformer/nn";
+import { gather } from "tokenformer/tensor";
 
 // Hyperparameters.
 const batchSize = 32; // how many independent sequences are processed at once

@@ -10,7 +10,8 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { configSchema, type DataSource, generate, loadConfig, openRun, openSequences } from "tokenformer";
+import { type DataSource, generate, openRun, openSequences, parseConfig } from "tokenformer";
+import { loadConfig } from "tokenformer/training";
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +28,7 @@ const folder = await mkdtemp(join(tmpdir(), "tokenformer-tuned-"));
 async function trainedBase(): Promise<string> {
   const out = join(folder, "base");
   const tokens = { query: 32, key: 32, value: 32, projection: 32, feedForward: 128 };
-  const config = configSchema.parse({
+  const config = parseConfig({
     model: {
       type: "tokenformer",
       parametrisation: "balanced",
@@ -64,7 +65,7 @@ const out = values.out ?? join(folder, "tuned");
 
 // The model is that of the run, which cannot be another; what is told about training is new: a lower rate than from scratch.
 const { model, tokenizer } = await loadConfig(from);
-const config = configSchema.parse({
+const config = parseConfig({
   model,
   tokenizer,
   training: { steps, learningRate: 5e-4, warmup: 10, evaluateEvery: 0, evaluationTokens: 4096 },

@@ -7,38 +7,35 @@
  */
 
 import {
-  add,
-  at,
   CharacterTokenizer,
-  concat,
-  dropout,
   embeddedBook,
-  gather,
   generate,
-  greaterOrEqual,
   initialState,
-  type Model,
-  matmul,
   memoryTokens,
-  mul,
-  normal,
-  normalise,
-  ones,
   openDevice,
   randomBatch,
+  splitCorpus,
+  type TokenSource,
+  Trainer,
+  windowed,
+} from "tokenformer";
+import { dropout, type Model, normal, ones, type Scope, zeros } from "tokenformer/nn";
+import {
+  add,
+  at,
+  concat,
+  gather,
+  greaterOrEqual,
+  matmul,
+  mul,
+  normalise,
   range,
   relu,
   reshape,
-  type Scope,
   softmax,
-  splitCorpus,
   type Tensor,
-  type TokenSource,
-  Trainer,
   where,
-  windowed,
-  zeros,
-} from "tokenformer";
+} from "tokenformer/tensor";
 
 // Hyperparameters: those of the lecture's notebook, for a CPU. On its GPU it then took 64, 256, 384, 6, 6, 0.2 and 3e-4.
 const batchSize = 16;

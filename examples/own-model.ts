@@ -11,30 +11,27 @@
  * Shapes: B batch, T time, D channels (`width`), V vocabulary.
  */
 
+import { defineModel, optionsWithDefaults } from "tokenformer";
+import { normal, pattention, type Scope } from "tokenformer/nn";
 import {
   add,
   at,
   cast,
   type Dimension,
-  defineModel,
   div,
   exp,
   gather,
   greaterOrEqual,
   matmul,
   mul,
-  normal,
   normalise,
-  optionsWithDefaults,
-  pattention,
   range,
   reshape,
-  type Scope,
   sub,
   sum,
   type Tensor,
   where,
-} from "tokenformer";
+} from "tokenformer/tensor";
 
 /** The sites are named here and in the forward pass: a growth plan appends to them with `add: { mixer: "x2" }`. */
 const site = (layer: number) => `blocks.${layer}.mixer`;

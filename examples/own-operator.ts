@@ -5,6 +5,7 @@
  *     npm run example -- own-operator
  */
 
+import { openDevice } from "tokenformer";
 import {
   add,
   checkOperator,
@@ -12,11 +13,10 @@ import {
   div,
   exp,
   neg,
-  openDevice,
   type PlainTensor,
   symbol,
   type Tensor,
-} from "tokenformer";
+} from "tokenformer/tensor";
 
 const operator = defineOperator({
   name: "mine:softplus",

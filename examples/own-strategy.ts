@@ -6,7 +6,8 @@
  *     npx tokenformer train --strategy dist-examples/own-strategy.js --grow-at "400:init=mine:deeper;option.blocks=1" …
  */
 
-import { defineGrowthStrategy, type HostArray, optionsWithDefaults, UserError, withRows } from "tokenformer";
+import { defineGrowthStrategy, type HostArray, optionsWithDefaults, UserError } from "tokenformer";
+import { withRows } from "tokenformer/growth";
 
 /**
  * How new parameter tokens start: with the keys of old ones, a little off, and values of zero. The L2 norm of a row of scores grows

@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configSchema, generate, openRun, openSequences, type TrainingEvent } from "tokenformer";
+import { generate, openRun, openSequences, parseConfig, type TrainingEvent } from "tokenformer";
 // What they define is known from here on by its name.
 import "./own-model.js";
 import "./own-strategy.js";
@@ -16,7 +16,7 @@ const steps = Number(process.argv[process.argv.indexOf("--steps") + 1]) || 300;
 const folder = await mkdtemp(join(tmpdir(), "tokenformer-own-"));
 const out = join(folder, "run");
 
-const config = configSchema.parse({
+const config = parseConfig({
   model: { type: "mine:averages", context: 32, width: 48, layers: 2, tokens: 96 },
   training: { steps, batch: 16, evaluateEvery: 100, evaluationTokens: 4096, learningRate: 3e-3, warmup: 10 },
   growth: [
@@ -40,7 +40,7 @@ for await (const event of first.events()) tell(event);
 await first.close();
 
 // Goes on from what was kept, for a few steps more: with its weights, the state of its optimiser and the growth it has had.
-const more = configSchema.parse({ ...first.config, training: { ...first.config.training, steps: steps + 5 } });
+const more = parseConfig({ ...first.config, training: { ...first.config.training, steps: steps + 5 } });
 const run = await openRun({ config: more, data: "Moby-Dick", out, resume: true });
 for await (const event of run.events()) tell(event);
 

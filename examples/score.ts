@@ -4,17 +4,9 @@
  *     npm run example -- score runs/book "The white whale" "The whale white"
  */
 
-import {
-  chosenTokenizer,
-  givenOf,
-  Inference,
-  loadCheckpoint,
-  modelOf,
-  openDevice,
-  Scorer,
-  UserError,
-  uploadArrays,
-} from "tokenformer";
+import { Inference, loadCheckpoint, modelOf, openDevice, Scorer, UserError } from "tokenformer";
+import { givenOf } from "tokenformer/model";
+import { chosenTokenizer, uploadArrays } from "tokenformer/training";
 
 const [folder, ...texts] = process.argv.slice(2);
 if (folder === undefined || texts.length === 0) throw new UserError("expected the folder of a run, and texts to score");

@@ -7,39 +7,39 @@
  */
 
 import {
-  add,
-  at,
   CharacterTokenizer,
   embeddedBook,
-  gather,
-  gelu,
   generate,
-  greaterOrEqual,
   type HostArray,
   initialState,
-  l2Normalise,
-  type Model,
-  matmul,
   memoryTokens,
-  normal,
-  normalise,
   openDevice,
   Random,
   randomBatch,
-  range,
-  reshape,
-  type Scope,
-  softmax,
   splitCorpus,
-  symbol,
-  type Tensor,
   type TokenSource,
   Trainer,
   type TrainerState,
-  transpose,
-  where,
   windowed,
 } from "tokenformer";
+import { type Model, normal, type Scope } from "tokenformer/nn";
+import {
+  add,
+  at,
+  gather,
+  gelu,
+  greaterOrEqual,
+  l2Normalise,
+  matmul,
+  normalise,
+  range,
+  reshape,
+  softmax,
+  symbol,
+  type Tensor,
+  transpose,
+  where,
+} from "tokenformer/tensor";
 
 // Hyperparameters.
 const batchSize = 16;

@@ -3,24 +3,119 @@
  * needs no Node. For a web worker, as training would stop a page.
  *
  * The same names as in Node, but for what has to do with files: corpora come from texts in memory, and checkpoints are files in
- * memory.
+ * memory. `tokenformer/tensor`, `/nn`, `/model` and `/growth` work here too.
  */
 
-export * from "./analysis/index.ts";
-export * from "./checkpoint/portable.ts";
-export * from "./configuration/index.ts";
-export * from "./data/portable.ts";
+export {
+  type GenerationUse,
+  measureUsage,
+  type PruneReport,
+  pruneMeasured,
+  type Usage,
+  usageByGeneration,
+} from "./analysis/index.ts";
+export {
+  type Checkpoint,
+  type CheckpointSummary,
+  checkpointFiles,
+  type MetricRecord,
+  parseCheckpoint,
+} from "./checkpoint/portable.ts";
+export {
+  type CheckpointEvent,
+  type Config,
+  type ConfigInput,
+  configFaults,
+  type EndEvent,
+  type GrowthEvent,
+  type GrowthReport,
+  type PresetName,
+  paperRecipe,
+  parseConfig,
+  parseGrowthPlan,
+  parseModel,
+  presetNames,
+  presets,
+  type RunConfig,
+  type ScheduledGrowth,
+  type StartEvent,
+  type StepEvent,
+  scheduleOf,
+  type TrainingConfig,
+  type TrainingEvent,
+  type ValidationEvent,
+  warningsOf,
+} from "./configuration/index.ts";
 export { messageOf, UserError } from "./errors.ts";
-export * from "./generation/index.ts";
-export * from "./growth/index.ts";
-export * from "./inference/index.ts";
-export * from "./model/index.ts";
-export * from "./nn/index.ts";
-export * from "./optimizer/index.ts";
+export {
+  Decoder,
+  type DecoderOptions,
+  type GenerateOptions,
+  generate,
+  openSequences,
+  type SamplingOptions,
+  type Sequences,
+  windowed,
+  write,
+} from "./generation/index.ts";
+export {
+  defineGrowthStrategy,
+  type GrowthPlan,
+  grow,
+  type HostArray,
+  type ModelState,
+  type TokenPlan,
+  type TrainerState,
+  type WidthPlan,
+} from "./growth/index.ts";
+export { Inference, type TokenBatch } from "./inference/index.ts";
+export {
+  type Complete,
+  countParameters,
+  defineModel,
+  forwardFlops,
+  type ModelConfig,
+  modelOf,
+  type SiteKind,
+  trainingFlopsPerToken,
+} from "./model/index.ts";
+export { learningRateAt } from "./optimizer/index.ts";
 export { type OptionsSchema, optionsWithDefaults } from "./options.ts";
-export type { OwnName } from "./own-names.ts";
 export { Random } from "./random.ts";
-export * from "./runtime/web.ts";
-export * from "./tensor/index.ts";
-export * from "./text/portable.ts";
-export * from "./training/portable.ts";
+export {
+  BreakdownError,
+  type Device,
+  DeviceLostError,
+  openDevice,
+  type WebDeviceName,
+  type WebDeviceOptions,
+  webDeviceNames,
+} from "./runtime/web.ts";
+export {
+  CharacterTokenizer,
+  type Corpus,
+  consecutiveBatches,
+  createCorpus,
+  JsonTokenizer,
+  loadTokenizer,
+  memoryTokens,
+  randomBatch,
+  StreamDecoder,
+  splitCorpus,
+  type Tokenizer,
+  type TokenSource,
+  trainBytePairEncoding,
+} from "./text/portable.ts";
+export {
+  type ContinueOptions,
+  DivergenceError,
+  forecastMemory,
+  type GrowthNow,
+  growCheckpoint,
+  initialState,
+  type MemoryForecast,
+  Run,
+  type RunInput,
+  type RunPlace,
+  Trainer,
+} from "./training/portable.ts";

@@ -20,7 +20,10 @@ export default defineConfig({
   base: "./",
   plugins: [defaultText(), namedByContents(`${SERVICE_WORKER}.js`)],
   resolve: {
-    alias: { "tokenformer/browser": at("../dist/browser.js") },
+    alias: [
+      { find: "tokenformer/browser", replacement: at("../dist/browser.js") },
+      { find: /^tokenformer\/(\w+)$/, replacement: at("../dist/public/$1.js") },
+    ],
   },
   worker: { format: "es" },
   // It looks for its WebAssembly beside itself.

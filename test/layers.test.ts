@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { loadedBy } from "./support/loaded.ts";
 
 const source = fileURLToPath(new URL("../src/", import.meta.url));
 
@@ -50,6 +51,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   published: ["tensor", "nn", "model", "growth", "formats", "text", "configuration", "data", "checkpoint", "training"],
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "inference"],
   generation: ["tensor", "runtime", "nn", "model", "text", "inference"],
+  public: [...wholeCore],
   http: ["formats"],
   server: ["evaluation", "generation", "text", "http"],
   "studio-server": ["model", "formats", "text", "configuration", "data", "checkpoint", "training", "http"],
@@ -101,26 +103,6 @@ it("lets a folder use only those above it", () => {
   });
   expect(wrong).toEqual([]);
 });
-
-/** What the browser's entry loads, files and packages; types alone are not loaded. */
-function loadedBy(entry: string): { files: Set<string>; packages: Set<string> } {
-  const loaded = { files: new Set<string>(), packages: new Set<string>() };
-  const visit = (file: string) => {
-    if (loaded.files.has(file)) return;
-    loaded.files.add(file);
-    const text = readFileSync(join(source, file), "utf8");
-    const imports = text.matchAll(
-      /^(?:(?:import|export) (?!type\b)[^;]*?from |import )"([^"]+)"|import\("([^"]+)"\)/gm,
-    );
-    for (const [, statement, call] of imports) {
-      const name = statement ?? call ?? "";
-      if (name.startsWith(".")) visit(relative(source, resolve(dirname(join(source, file)), name)));
-      else loaded.packages.add(name);
-    }
-  };
-  visit(entry);
-  return loaded;
-}
 
 it("loads nothing of Node in a browser", () => {
   const { files: loaded, packages } = loadedBy("browser.ts");

@@ -2,15 +2,22 @@
 
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 import { beforeAll, expect, it } from "vitest";
 import { z } from "zod";
+
+import { useSharedFolder } from "./support/folder.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 /** Bytes on a user's disk at most, unpacked. */
 const LIMIT = 5_000_000;
+
+const at = useSharedFolder();
 
 const packedSchema = z.tuple([
   z.object({ unpackedSize: z.int(), files: z.array(z.object({ path: z.string(), size: z.int() })) }),
@@ -47,4 +54,79 @@ it("has nothing but modules, their types, the page and what npm always takes", (
     /^(dist\/.+\.(js|d\.ts)|dist\/studio\/(index\.html|assets\/[\w.-]+\.(js|css|svg))|package\.json|README\.md|LICENSE)$/;
   expect([...paths].filter((path) => !known.test(path))).toEqual([]);
   if (existsSync(`${root}dist/studio/index.html`)) expect(paths).toContain("dist/studio/index.html");
+});
+
+it("has nothing that publint knows to be wrong", async () => {
+  const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: false });
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+});
+
+/** A program in Node, and one in a browser, as users write them. */
+const programs = {
+  nodenext: `
+import { type Config, parseConfig, presets, Run, type TrainingEvent } from "tokenformer";
+import { runBenchmark } from "tokenformer/benchmark";
+import { readSafetensors } from "tokenformer/formats";
+import { renderReport } from "tokenformer/report";
+import { planStudy } from "tokenformer/study";
+import { writeStudyReport } from "tokenformer/study/report";
+import { CharacterTokenizer } from "tokenformer/text";
+import { Trainer } from "tokenformer/training";
+
+export const config: Config = parseConfig(presets.mini.config);
+export const steps: number = config.training.steps;
+export async function losses(run: Run): Promise<number[]> {
+  const events: TrainingEvent[] = [];
+  for await (const event of run.events()) events.push(event);
+  return events.flatMap((event) => (event.type === "validation" ? [event.validationLoss] : []));
+}
+export const others = [readSafetensors, CharacterTokenizer, Trainer];
+export const lab = [runBenchmark, renderReport, planStudy, writeStudyReport];
+`,
+  bundler: `
+import { CharacterTokenizer, createCorpus, memoryTokens, openDevice, parseConfig, presets, Run } from "tokenformer/browser";
+import { type GrowthPlan, grow } from "tokenformer/growth";
+import { modelOf, sites } from "tokenformer/model";
+import { type Model, normal } from "tokenformer/nn";
+import { gather } from "tokenformer/tensor";
+
+export const model: Model = (scope, tokens) => gather(scope.parameter("table", [7, 7], normal(1)), tokens);
+export async function start(text: string): Promise<Run> {
+  const tokenizer = CharacterTokenizer.fromText(text);
+  const corpus = createCorpus("my text", tokenizer, memoryTokens(tokenizer.encode(text)));
+  return Run.create({ config: parseConfig(presets.mini.config), corpus, device: await openDevice("auto") });
+}
+export const plan: GrowthPlan["rewarm"] = 3;
+export const others = [grow, modelOf, sites];
+`,
+};
+
+it.each([
+  ["nodenext", "nodenext", ["es2023"], ["node"]],
+  ["bundler", "esnext", ["es2023", "dom"], []],
+] as const)("is typed for strict projects that resolve modules as %s", async (moduleResolution, module, lib, types) => {
+  const folder = at(moduleResolution);
+  await mkdir(`${folder}/node_modules`, { recursive: true });
+  await symlink(root, `${folder}/node_modules/tokenformer`, "junction");
+  await writeFile(`${folder}/package.json`, '{ "type": "module" }');
+  await writeFile(`${folder}/program.ts`, programs[moduleResolution]);
+  const compilerOptions = {
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    verbatimModuleSyntax: true,
+    target: "es2023",
+    module,
+    moduleResolution,
+    noEmit: true,
+    lib,
+    types,
+    // ONNX Runtime's own declarations for Node speak of a browser's.
+    skipLibCheck: types.length > 0,
+    typeRoots: [`${root}node_modules/@types`],
+  };
+  await writeFile(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files: ["program.ts"] }));
+  const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [compiler, "-p", folder]).catch((error) => error);
+  expect(stdout).toBe("");
 });

@@ -2,12 +2,12 @@
 
 import {
   CharacterTokenizer,
-  configSchema,
   createCorpus,
   Decoder,
   generate,
   memoryTokens,
   openDevice,
+  parseConfig,
   Run,
 } from "tokenformer/browser";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -19,7 +19,7 @@ async function train({ text, steps, prompt }: ToWorker): Promise<void> {
   const corpus = createCorpus("the page's text", tokenizer, memoryTokens(tokenizer.encode(text)));
   const device = await openDevice("auto"); // WebGPU where there is one, else WebAssembly
   const tokens = { query: 16, key: 16, value: 16, projection: 16, feedForward: 64 };
-  const config = configSchema.parse({
+  const config = parseConfig({
     model: {
       type: "tokenformer",
       parametrisation: "balanced",

@@ -143,6 +143,8 @@ export const configSchema = z
   });
 
 export type Config = z.infer<typeof configSchema>;
+/** A configuration as it is written: what has a default may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;
 /** The configuration of a run, with its model as it is now, complete. */
 export type RunConfig = Config & { readonly model: Complete };
 export type TrainingConfig = Config["training"];

@@ -2,6 +2,7 @@
 
 export {
   type Config,
+  type ConfigInput,
   configSchema,
   FORMAT_VERSION,
   growthPlansOf,
@@ -25,6 +26,6 @@ export type {
   TrainingEvent,
   ValidationEvent,
 } from "./events.ts";
-export { parseBy, parseConfig, parseGrowthPlan, parseModel } from "./parse.ts";
+export { configFaults, parseBy, parseConfig, parseGrowthPlan, parseModel } from "./parse.ts";
 export { NEOX_VOCABULARY, type Preset, type PresetName, paperRecipe, presetNames, presets } from "./presets.ts";
 export { warningsOf } from "./warnings.ts";

@@ -20,6 +20,12 @@ export function parseConfig(value: unknown, where = "the configuration"): Config
   return parseBy(configSchema, value, where, EXAMPLES);
 }
 
+/** What is wrong with a value as a configuration: each fault with the path of its key, such as `["model", "heads"]`; none of a sound one. */
+export function configFaults(value: unknown): { readonly path: readonly string[]; readonly message: string }[] {
+  const issues = configSchema.safeParse(value).error?.issues ?? [];
+  return issues.map((issue) => ({ path: issue.path.map(String), message: issue.message }));
+}
+
 /**
  * The configuration of a model, with its defaults: the part `model` of a run's.
  * @throws UserError as `parseConfig` does

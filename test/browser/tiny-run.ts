@@ -1,6 +1,6 @@
 /** A tiny run, the same in Node and in a browser. */
 
-import { CharacterTokenizer, configSchema, createCorpus, memoryTokens, type Run } from "../../src/browser.ts";
+import { CharacterTokenizer, createCorpus, memoryTokens, parseConfig, type Run } from "../../src/browser.ts";
 
 /** What sets one run apart from another. */
 export interface Training {
@@ -22,7 +22,7 @@ export function tinyRun({ dropout, layers, steps }: Omit<Training, "device">) {
   const tokens = { query: 5, key: 5, value: 5, projection: 5, feedForward: 11 };
   const tokenizer = CharacterTokenizer.fromText(text);
   return {
-    config: configSchema.parse({
+    config: parseConfig({
       model: {
         type: "tokenformer",
         context: 7,

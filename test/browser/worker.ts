@@ -1,21 +1,17 @@
 /** What the tests do in a browser: the scenarios of a web worker, asked for by name. */
 
 import {
-  add,
   type Checkpoint,
   checkpointFiles,
   Decoder,
   type Device,
   DeviceLostError,
   generate,
-  graph,
-  input,
-  matmul,
   openDevice,
   parseCheckpoint,
   Run,
-  symbol,
 } from "../../src/browser.ts";
+import { add, graph, input, matmul, symbol } from "../../src/public/tensor.ts";
 import { lossesOf, type Training, tinyRun } from "./tiny-run.ts";
 
 // TypeScript declares these only together with a page's whole interface.

@@ -1,7 +1,7 @@
 /** What a visitor's choices come to in the studio. */
 
 import { expect, it } from "vitest";
-import { type Complete, configSchema, countParameters } from "../../src/browser.ts";
+import { type Complete, countParameters, parseConfig } from "../../src/browser.ts";
 import type { Choices } from "../../studio/src/engine/api.ts";
 import {
   choicesOf,
@@ -92,7 +92,7 @@ it("begins again at the grown size, without the τ and the growth of the run", (
   if (config.model.type !== "tokenformer") throw new Error("expected a TokenFormer");
   const tau = { query: 1, key: 2, value: 3, projection: 4, feedForward: 5 };
   const grown = { ...config, model: { ...config.model, tau }, growth: [{ step: 3, add: { query: 5 } }] };
-  const fresh = fromScratch({ ...grown, growth: configSchema.parse(grown).growth });
+  const fresh = fromScratch({ ...grown, growth: parseConfig(grown).growth });
   expect(fresh.growth).toEqual([]);
   expect(fresh.model).toEqual({ ...config.model, tau: undefined });
 });
@@ -120,7 +120,7 @@ it("says in words what is wrong with a number of tokens to add", () => {
 });
 
 it("lets a run whose schedule is at its end stay at its last rate", () => {
-  const config = configSchema.parse({
+  const config = parseConfig({
     ...made(choices),
     training: { steps: 100, learningRate: 1e-2, minimumLearningRate: 1e-3, warmup: 10 },
   });

@@ -1,6 +1,7 @@
 /** The training step of tokenformer, on WebAssembly. */
 
-import { givenOf, modelOf, openDevice, Trainer } from "tokenformer/browser";
+import { modelOf, openDevice, Trainer } from "tokenformer/browser";
+import { givenOf } from "tokenformer/model";
 import { answer, config, nextBatch, state, timed, training } from "./turns.js";
 
 let trainer;

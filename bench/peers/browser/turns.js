@@ -1,12 +1,13 @@
 /** What the workers share: the same weights and batches for all, and answers to how many steps to make. */
 
-import { configSchema, initialState, modelOf, presets, sizesOf } from "tokenformer/browser";
+import { initialState, modelOf, parseConfig, presets } from "tokenformer/browser";
+import { sizesOf } from "tokenformer/model";
 
 const VOCABULARY = 65;
 
 export const batch = 12;
 /** nanoGPT's size for a CPU; a TokenFormer with as many parameter tokens as channels, and four times as many. */
-export const { model, training } = configSchema.parse(presets["nanogpt-cpu"].config);
+export const { model, training } = parseConfig(presets["nanogpt-cpu"].config);
 export const config = { ...model, dropout: 0, vocabulary: VOCABULARY };
 export const state = () => initialState(modelOf(config), 1, sizesOf(config));
 

@@ -3,21 +3,19 @@
 import {
   type Complete,
   type Config,
-  configSchema,
+  type ConfigInput,
+  configFaults,
   countParameters,
   forecastMemory,
-  hasBlocks,
   learningRateAt,
   type MemoryForecast,
-  modelSchema,
+  parseConfig,
+  parseModel,
   scheduleOf,
-  sites,
-  type TokenFormerConfig,
-  type TransformerConfig,
   trainingFlopsPerToken,
   UserError,
 } from "tokenformer/browser";
-import type { z } from "zod";
+import { hasBlocks, sites, type TokenFormerConfig, type TransformerConfig } from "tokenformer/model";
 import type { Choices, Complaint, Estimate, RunView } from "./api.ts";
 
 /** More than a tab can count on: WebAssembly ends at 4 GiB, and what is forecast is the least that a run takes. */
@@ -30,8 +28,6 @@ export const ENDLESS = { steps: 1_000_000, schedule: "constant" } as const;
 const EVALUATION = { evaluateEvery: 50, evaluationTokens: 4096 };
 
 const WARMUP = 20;
-
-type ConfigInput = z.input<typeof configSchema>;
 
 /** The configuration that choices stand for, not checked. */
 export function configInputOf(choices: Choices): ConfigInput {
@@ -75,10 +71,11 @@ const FIELDS: readonly (readonly [place: RegExp, field: keyof Choices])[] = [
 
 /** The configuration of choices, or what is wrong with them. */
 export function configOf(choices: Choices): { config: Config } | { complaints: Complaint[] } {
-  const parsed = configSchema.safeParse(configInputOf(choices));
-  if (parsed.success) return { config: parsed.data };
+  const input = configInputOf(choices);
+  const faults = configFaults(input);
+  if (faults.length === 0) return { config: parseConfig(input) };
   return {
-    complaints: parsed.error.issues.map(({ path, message }) => {
+    complaints: faults.map(({ path, message }) => {
       const place = path.join(".");
       return { field: FIELDS.find(([pattern]) => pattern.test(place))?.[1] ?? "name", message };
     }),
@@ -153,7 +150,7 @@ export function endlessOf(config: Config, step: number): Config {
 export function fromScratch(config: Config): Config {
   const { model } = config;
   const fresh = model.type === "tokenformer" ? { ...model, tau: undefined } : model;
-  return configSchema.parse({ ...config, model: fresh, growth: [] });
+  return parseConfig({ ...config, model: fresh, growth: [] });
 }
 
 /** A plain GPT with about as many parameters: the width that comes nearest, with heads of as many channels. */
@@ -162,7 +159,7 @@ export function equalTransformer(config: Config & { readonly model: Complete }):
   let heads = 1;
   while (countOf(withHeads(config, heads + 1)) <= wanted) heads++;
   const isNearer = countOf(withHeads(config, heads + 1)) - wanted < wanted - countOf(withHeads(config, heads));
-  return configSchema.parse({ ...config, growth: [], model: withHeads(config, isNearer ? heads + 1 : heads) });
+  return parseConfig({ ...config, growth: [], model: withHeads(config, isNearer ? heads + 1 : heads) });
 }
 
 function withHeads({ model }: { readonly model: Complete }, heads: number): Complete {
@@ -178,7 +175,7 @@ function withHeads({ model }: { readonly model: Complete }, heads: number): Comp
     tied: true,
     parametrisation: model.parametrisation,
   };
-  const parsed = modelSchema.parse({ type: "transformer", ...blocks, activation: "gelu", biases: true });
+  const parsed = parseModel({ type: "transformer", ...blocks, activation: "gelu", biases: true });
   return { ...parsed, vocabulary };
 }
 

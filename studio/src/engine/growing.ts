@@ -2,27 +2,25 @@
 
 import {
   type Complete,
-  checkPlans,
   forecastMemory,
+  type GrowthPlan,
+  parseGrowthPlan,
   type RunConfig,
   type SiteKind,
-  siteKinds,
-  sitesOf,
-  type TokenPlan,
-  tokenPlanSchema,
-  withSites,
 } from "tokenformer/browser";
+import { checkPlans } from "tokenformer/growth";
+import { siteKinds, sitesOf, withSites } from "tokenformer/model";
 import type { GrowthPreview, GrowthRequest } from "./api.ts";
 import { costsOf, memoryComplaint } from "./choices.ts";
 import { explained } from "./faults.ts";
 
-/** The plan that a request stands for. Throws a `UserError`-like error of the schema where it cannot be one. */
-export function planOf({ add, layers, init }: GrowthRequest): TokenPlan {
+/** The plan that a request stands for. Throws a `UserError` where it cannot be one. */
+export function planOf({ add, layers, init }: GrowthRequest): GrowthPlan {
   const wanted = siteKinds.flatMap((kind): [SiteKind, number][] => {
     const tokens = add[kind] ?? 0;
     return tokens === 0 ? [] : [[kind, tokens]];
   });
-  return tokenPlanSchema.parse({
+  return parseGrowthPlan({
     add: Object.fromEntries(wanted),
     init,
     ...(layers !== undefined && layers.length > 0 && { layers: [...layers] }),

@@ -3,14 +3,13 @@
 import {
   type Complete,
   type HostArray,
-  hasBlocks,
   type Inference,
   type ModelState,
   StreamDecoder,
-  sitePath,
   type Tokenizer,
   UserError,
 } from "tokenformer/browser";
+import { hasBlocks, sitePath } from "tokenformer/model";
 import type { AttentionWeights, Inspection, SiteView, SiteWeights } from "./api.ts";
 import { siteViews } from "./sites.ts";
 

@@ -12,12 +12,12 @@ import {
   type Run,
   type RunConfig,
   type StepEvent,
-  sites,
   type Tokenizer,
   type TrainingEvent,
   UserError,
   usageByGeneration,
 } from "tokenformer/browser";
+import { sites } from "tokenformer/model";
 import type { EngineEvent, Growth, GrowthRequest, UsagePoint, WritingOptions } from "./api.ts";
 import { planOf } from "./growing.ts";
 import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";

@@ -1,6 +1,7 @@
 /** The sites of a model, with the generations of their tokens. */
 
-import { type Complete, type ModelState, sitesOf } from "tokenformer/browser";
+import type { Complete, ModelState } from "tokenformer/browser";
+import { sitesOf } from "tokenformer/model";
 import type { SiteView } from "./api.ts";
 
 /** The sites, layer by layer; none for a model without parameter tokens. */

@@ -1,7 +1,7 @@
 /** The plan of a study: budgets are equal where they are said to be. */
 
 import { expect, it } from "vitest";
-import { growthPlansOf, trainingFlopsPerToken } from "../../../src/index.ts";
+import { growthPlansOf } from "../../../src/configuration/index.ts";
 import {
   cellsOf,
   costOf,
@@ -10,6 +10,7 @@ import {
   studyPresets,
   studySchema,
 } from "../../../src/lab/study/index.ts";
+import { trainingFlopsPerToken } from "../../../src/model/index.ts";
 
 const study = studySchema.parse({
   name: "test",

@@ -1,0 +1,37 @@
+/** `tokenformer/model`: the models as functions of their parameters; their sites, sizes and costs. Needs nothing of Node. */
+
+export {
+  type BigramConfig,
+  type Complete,
+  countParameters,
+  defineModel,
+  forwardFlops,
+  givenOf,
+  hasBlocks,
+  type ModelConfig,
+  type ModelDefinition,
+  type ModelSizes,
+  modelOf,
+  type OwnModelConfig,
+  type ParameterCounts,
+  parametersOf,
+  parametrisations,
+  rotaryChannels,
+  type Site,
+  type SiteDeclaration,
+  type SiteKind,
+  type SizedParameter,
+  siteKinds,
+  sitePath,
+  sites,
+  sitesOf,
+  sizesOf,
+  type TauRule,
+  type TokenFormerConfig,
+  type TokenFormerSite,
+  type TransformerConfig,
+  trainingFlopsPerToken,
+  withSites,
+} from "../model/index.ts";
+export { type OptionsSchema, optionsWithDefaults } from "../options.ts";
+export type { OwnName } from "../own-names.ts";
