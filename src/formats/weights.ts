@@ -6,8 +6,9 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { explainFileError, statIfPresent } from "./files/atomic.ts";
 import { readJson } from "./json/json.ts";
-import { deepSpeedWeights } from "./pytorch/deepspeed.ts";
+import { deepSpeedWeights, isOfDeepSpeed } from "./pytorch/deepspeed.ts";
 import { openPyTorch } from "./pytorch/pytorch.ts";
+import { openDeepSpeed } from "./pytorch/zero-shards.ts";
 import { openSafetensors } from "./safetensors/safetensors.ts";
 import { tensorName } from "./safetensors/safetensors-header.ts";
 import { listNames, type WeightEntry, type WeightFile } from "./weight-file.ts";
@@ -53,7 +54,8 @@ async function weightsAt(path: string): Promise<string> {
 }
 
 function openOne(file: string): Promise<WeightFile> {
-  return file.endsWith(".safetensors") ? openSafetensors(file) : openPyTorch(file);
+  if (file.endsWith(".safetensors")) return openSafetensors(file);
+  return isOfDeepSpeed(file) ? openDeepSpeed(file) : openPyTorch(file);
 }
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import type { StoredFloatType } from "../../src/formats/index.ts";
@@ -415,6 +415,60 @@ describe("a folder of DeepSpeed", () => {
       const { state } = await loadCheckpoint(`${from}-run-${index}`);
       expect(state.parameters).toEqual(drawnParameters(tiny));
     }
+  });
+
+  it("has float32 weights in the shards of ZeRO, laid end to end, of which all must be there", async () => {
+    const from = await folderOf("global_step7");
+    const step = `${from}/global_step7`;
+    const tensors = [...publishedTensors(drawnParameters(tiny), tiny.layers)];
+    // Two groups, of matrices and of the rest, in three parts each, the last of which is padded; other numbers than in half precision.
+    const groups = [
+      tensors.filter(([, { shape }]) => shape.length > 1),
+      tensors.filter(([, { shape }]) => shape.length === 1),
+    ];
+    const exact = (data: Float32Array) => data.map((value) => value + 1e-3);
+    const flats = groups.map((group) => Float32Array.from(group.flatMap(([, { data }]) => [...exact(data)])));
+    const lengths = flats.map(({ length }) => Math.ceil(length / 3));
+    const list = (items: readonly PickleCode[]) =>
+      new PickleCode(Buffer.from("](", "latin1"), ...items.map(({ bytes }) => bytes), Buffer.from("e"));
+    const shapes = groups.map(
+      (group) => new PickleCode(pickled(Object.fromEntries(group.map(([name, { shape }]) => [name, shape])))),
+    );
+    const module = Object.fromEntries(
+      tensors.map(([name, { shape, data }], key) => {
+        const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+        return [name, tensor(storage(String(key), data.length), 0, shape, strides)];
+      }),
+    );
+    const storages = Object.fromEntries(tensors.map(([, { data }], key) => [String(key), data]));
+    await writeArchive(
+      `${step}/mp_rank_00_model_states.pt`,
+      writePickle({ module, param_shapes: list(shapes) }),
+      storages,
+    );
+    for (let rank = 0; rank < 3; rank++) {
+      const parts = flats.map((flat, group) => {
+        const length = lengths[group] ?? 0;
+        const part = new Float32Array(length);
+        part.set(flat.subarray(rank * length, (rank + 1) * length));
+        return part;
+      });
+      const own = list(parts.map((part, key) => tensor(storage(String(key), part.length), 0, [part.length], [1])));
+      const state = { zero_stage: 1, loss_scaler: engine(), single_partition_of_fp32_groups: own };
+      const file = `${step}/zero_pp_rank_${rank}_mp_rank_00_optim_states.pt`;
+      await writeArchive(file, writePickle({ optimizer_state_dict: state }), Object.fromEntries(parts.entries()));
+    }
+    await importCheckpoint({ from, to: `${from}-run` });
+    const { state } = await loadCheckpoint(`${from}-run`);
+    for (const [name, { data }] of drawnParameters(tiny)) expect(state.parameters.get(name)?.data).toEqual(exact(data));
+    await rm(`${step}/zero_pp_rank_1_mp_rank_00_optim_states.pt`);
+    await expect(importCheckpoint({ from, to: `${from}-other` })).rejects.toThrow(
+      "the shard of rank 1 is missing beside zero_pp_rank_2",
+    );
+    await rm(`${step}/zero_pp_rank_2_mp_rank_00_optim_states.pt`);
+    await expect(importCheckpoint({ from, to: `${from}-other` })).rejects.toThrow(
+      /the shards beside mp_rank_00_model_states.pt have 27 of the 80 elements of sequential.2.attention.proj.key_param_tokens/,
+    );
   });
 
   it("that is not whole is told", async () => {

@@ -15,6 +15,11 @@ export function isOfDeepSpeed(file: string): boolean {
   return MODEL_STATES.test(basename(file));
 }
 
+/** Whether a file holds objects of DeepSpeed's own: one of weights, or of an optimiser. */
+export function hasForeignObjects(file: string): boolean {
+  return isOfDeepSpeed(file) || /_optim_states\.pt$/.test(file);
+}
+
 /**
  * The file with the weights in a folder of DeepSpeed; `undefined` for another folder.
  * @param names of the files in it

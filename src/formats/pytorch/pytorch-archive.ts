@@ -6,7 +6,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
 import { readAt } from "../files/file-range.ts";
-import { isOfDeepSpeed } from "./deepspeed.ts";
+import { hasForeignObjects } from "./deepspeed.ts";
 import { PickleNothing, readPickle } from "./pickle.ts";
 import { endsEarly, LARGEST_PICKLE, type PyTorchContents } from "./pytorch-contents.ts";
 import { globals, stateDictOf, storageOf } from "./pytorch-objects.ts";
@@ -14,6 +14,15 @@ import { readZipDirectory, type ZipEntry } from "./zip.ts";
 
 /** @throws UserError where the archive is damaged, or none of PyTorch's */
 export async function readArchiveContents(handle: FileHandle, file: string): Promise<PyTorchContents> {
+  const { value, entries } = await readArchive(handle, file);
+  return { tensors: stateDictOf(value, file), entries };
+}
+
+/** What an archive holds, whatever that is, and where its storages are. Throws as `readArchiveContents`. */
+export async function readArchive(
+  handle: FileHandle,
+  file: string,
+): Promise<Pick<PyTorchContents, "entries"> & { readonly value: unknown }> {
   const entries = await readZipDirectory(handle, file);
   const root = rootOf(entries, file);
   const order = entries.get(`${root}byteorder`);
@@ -26,10 +35,10 @@ export async function readArchiveContents(handle: FileHandle, file: string): Pro
     file,
     globals: globals(file),
     // DeepSpeed keeps its own objects beside the weights, under another name.
-    ...(isOfDeepSpeed(file) && { other: new PickleNothing() }),
+    ...(hasForeignObjects(file) && { other: new PickleNothing() }),
     persistent: (id) => storageOf(id, root, file),
   });
-  return { tensors: stateDictOf(value, file), entries };
+  return { value, entries };
 }
 
 /** The folder of the archive that holds all of it, with a slash at its end. */

@@ -24,14 +24,22 @@ const MOST_REPEATED = 2 ** 28;
  *
  * @throws UserError where the file cannot be read, is damaged, or holds more than tensors by name
  */
-export async function openPyTorch(file: string): Promise<WeightFile> {
+export function openPyTorch(file: string): Promise<WeightFile> {
+  return openContents(file, async (handle) => {
+    const container = await containerOf(handle, file);
+    return container === "zip" ? readArchiveContents(handle, file) : readLegacyContents(handle, file);
+  });
+}
+
+/** Opens a file of which `read` tells the tensors. Throws as `openPyTorch`. */
+export async function openContents(
+  file: string,
+  read: (handle: FileHandle) => Promise<PyTorchContents>,
+): Promise<WeightFile> {
   try {
     const handle = await open(file, "r");
     try {
-      const container = await containerOf(handle, file);
-      const contents = await (container === "zip"
-        ? readArchiveContents(handle, file)
-        : readLegacyContents(handle, file));
+      const contents = await read(handle);
       for (const [name, tensor] of contents.tensors) checkPlace(name, tensor, contents, file);
       return {
         entries: contents.tensors,
