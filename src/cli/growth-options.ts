@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import { parseSites, siteNamesOf } from "../growth/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import { isOwnName } from "../own-names.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { suggestion } from "../suggestion.ts";
 
 /** Options of a plan, by their names on the command line. */
@@ -39,7 +40,7 @@ export function planOf(
       `--add and --width: ${add === undefined ? "neither is given" : "both are given"}, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer`,
     );
   }
-  const result = scheduledGrowthSchema.safeParse({
+  const result = checkPlainly(scheduledGrowthSchema, {
     step,
     ...(add !== undefined && { add: parseSites(add, siteNamesOf(model)) }),
     ...(option !== undefined && { options: Object.fromEntries(option.map(keyAndValue)) }),

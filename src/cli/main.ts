@@ -71,8 +71,18 @@ async function end({ code, exitCode, message }: CommanderError): Promise<void> {
   note(`tokenformer: ${complaint(message, known ? asked : undefined)}`);
 }
 
-// What is thrown where nothing waits for it.
-process.on("uncaughtException", (error) => void fail(error).then(() => process.exit()));
+/** Ends the process for what is thrown where nothing waits for it, once no device is at work: ONNX Runtime would abort it. */
+async function endAfter(error: unknown): Promise<void> {
+  try {
+    await fail(error);
+    const { endThreads } = await import("../runtime/index.ts");
+    await endThreads();
+  } finally {
+    process.exit();
+  }
+}
+
+process.on("uncaughtException", (error) => void endAfter(error));
 
 try {
   const program = await parser();

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { type GrowthPlan, growthPlanSchema } from "../growth/index.ts";
 import { type ModelConfig, modelSchema } from "../model/index.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { type Config, configSchema } from "./config.ts";
 import { nearKey } from "./near-key.ts";
 
@@ -48,7 +49,7 @@ export function parseGrowthPlan(value: unknown, where = "the growth plan"): Grow
  * @throws UserError that names the key, and the near one if it is unknown
  */
 export function parseBy<Value>(schema: z.ZodType<Value>, value: unknown, where: string, examples: string): Value {
-  const result = schema.safeParse(value);
+  const result = checkPlainly(schema, value);
   if (result.success) return result.data;
   const { issues } = result.error;
   // What is missing may be there under the unknown name.
@@ -74,15 +75,7 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): 
     const meant = near === undefined ? "." : `; did you mean "${near}"?`;
     return `unknown key "${full}"${meant} See \`${examples}\` for examples`;
   }
-  return `${path.join(".") || "the whole"}: ${explanation(issue)}; correct it, or see \`${examples}\` for examples`;
-}
-
-/** The message of an issue. That of a union says nothing where it has none of its own, so the types of its members are told. */
-function explanation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type" && issue.expected === "int") return "expected a whole number";
-  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue.message;
-  const types = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
-  return types.length === 0 ? issue.message : `Invalid input: expected ${types.join(" or ")}`;
+  return `${path.join(".") || "the whole"}: ${issue.message}; correct it, or see \`${examples}\` for examples`;
 }
 
 /** The paths of all keys that a value of a schema can have. */

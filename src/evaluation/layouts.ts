@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { checkPlainly } from "../plain-words.ts";
 import { capitalise, strip } from "./python-text.ts";
 
 /** A text to be scored after another. */
@@ -135,7 +136,7 @@ function choice(context: string, choices: readonly string[], answer: number): Qu
 }
 
 function checkedAnswer(value: unknown, count: number, key: string, context: z.RefinementCtx): number {
-  const parsed = indexBelow(count).safeParse(value);
+  const parsed = checkPlainly(indexBelow(count), value);
   if (parsed.success) return parsed.data;
   report(context, key, parsed.error.issues[0]?.message ?? "invalid");
   return 0;

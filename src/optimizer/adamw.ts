@@ -126,33 +126,53 @@ export const limitOf = ({ clip }: AdamWOptions) => (clip === 0 ? Number.POSITIVE
 /** Weight decay is for matrices: parameter tokens, weights and embeddings, not scales and biases. */
 const decays = ({ shape }: ParameterSpec) => shape.length >= 2;
 
-/** The update in place, by kernels: for the CPU. */
-export class KernelOptimizer implements Optimizer {
-  readonly #device: Device;
-  readonly #specs: readonly ParameterSpec[];
-  readonly #options: AdamWOptions;
+/** An optimiser whose state is on one device, all of it. */
+abstract class WholeOptimizer {
+  protected readonly device: Device;
+  protected readonly specs: readonly ParameterSpec[];
+  protected readonly options: AdamWOptions;
 
   constructor(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions) {
-    this.#device = device;
-    this.#specs = specs;
-    this.#options = options;
+    this.device = device;
+    this.specs = specs;
+    this.options = options;
   }
 
-  upload(state: HostState): Promise<OptimizerState> {
-    return uploadWhole(this.#device, state);
+  upload({ parameters, moments }: HostState): Promise<OptimizerState> {
+    const zeros = () =>
+      new Map(
+        [...parameters].map(
+          ([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }] as const,
+        ),
+      );
+    return allOrNothing(async (onFailure) => {
+      const upload = async (arrays: HostState["parameters"]) => {
+        const uploaded = await uploadArrays(this.device, arrays);
+        onFailure(() => this.device.dispose(uploaded.values()));
+        return uploaded;
+      };
+      return {
+        parameters: await upload(parameters),
+        first: await upload(moments?.first ?? zeros()),
+        second: await upload(moments?.second ?? zeros()),
+      };
+    });
   }
 
-  moments(state: OptimizerState): Promise<Moments> {
-    return downloadWhole(this.#device, state);
+  async moments({ first, second }: OptimizerState): Promise<Moments> {
+    return { first: await downloadArrays(this.device, first), second: await downloadArrays(this.device, second) };
   }
+}
 
+/** The update in place, by kernels: for the CPU. */
+export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const tensors = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
     try {
-      await this.#device.kernel({ kernel: "accumulate", tensors, parameters: [...total.keys()] });
+      await this.device.kernel({ kernel: "accumulate", tensors, parameters: [...total.keys()] });
       return total;
     } finally {
-      await freeQuietly(() => this.#device.dispose(gradients.values()));
+      await freeQuietly(() => this.device.dispose(gradients.values()));
     }
   }
 
@@ -160,29 +180,29 @@ export class KernelOptimizer implements Optimizer {
     const { tensors, ...kernel } = this.#stepKernel(state, step, shared);
     const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
     try {
-      return { loss, norm: normOf(await this.#device.kernel({ ...kernel, tensors: all })), state };
+      return { loss, norm: normOf(await this.device.kernel({ ...kernel, tensors: all })), state };
     } finally {
-      await freeQuietly(() => this.#device.dispose(gradients.values()));
+      await freeQuietly(() => this.device.dispose(gradients.values()));
     }
   }
 
   kernel(state: OptimizerState, step: UpdateStep, outputOf: (parameter: string) => string): OutputKernel {
-    const outputs = this.#specs.map(({ name }) => [PREFIXES.gradient + name, outputOf(name)] as const);
+    const outputs = this.specs.map(({ name }) => [PREFIXES.gradient + name, outputOf(name)] as const);
     return { ...this.#stepKernel(state, step), outputs: Object.fromEntries(outputs) };
   }
 
   /** The kernel without the gradients. */
   #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep, shared?: SharedArrays): Kernel {
-    const { beta1, beta2, epsilon } = this.#options;
+    const { beta1, beta2, epsilon } = this.options;
     const given: AdamWParameters = {
       beta1,
       beta2,
       epsilon,
       shared,
-      clip: limitOf(this.#options),
+      clip: limitOf(this.options),
       learningRate: step.learningRate,
       lossScale: step.lossScale,
-      tensors: tensorUpdates(this.#specs, parameters, step, this.#options),
+      tensors: tensorUpdates(this.specs, parameters, step, this.options),
     };
     const tensors = {
       ...prefixed(PREFIXES.parameter, parameters),
@@ -237,29 +257,6 @@ function layoutOf({ rate = 1 }: Pick<ParameterSpec, "rate">, shape: readonly num
   return { rows, columns: elementCount(rest), rate: typeof rate === "number" ? rate : rate(shape) };
 }
 
-async function uploadWhole(device: Device, { parameters, moments }: HostState): Promise<OptimizerState> {
-  const zeros = () =>
-    new Map(
-      [...parameters].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }] as const),
-    );
-  return allOrNothing(async (onFailure) => {
-    const upload = async (arrays: HostState["parameters"]) => {
-      const uploaded = await uploadArrays(device, arrays);
-      onFailure(() => device.dispose(uploaded.values()));
-      return uploaded;
-    };
-    return {
-      parameters: await upload(parameters),
-      first: await upload(moments?.first ?? zeros()),
-      second: await upload(moments?.second ?? zeros()),
-    };
-  });
-}
-
-async function downloadWhole(device: Device, { first, second }: OptimizerState): Promise<Moments> {
-  return { first: await downloadArrays(device, first), second: await downloadArrays(device, second) };
-}
-
 /** The kernel's answer. */
 export function normOf(answer: unknown): number {
   if (typeof answer !== "number") throw new Error("internal: the AdamW kernel gave no norm");
@@ -302,12 +299,9 @@ function updatesOfRows(
 }
 
 /** The same update as a program whose outputs replace its inputs. */
-export class GraphOptimizer implements Optimizer {
-  readonly #device: Device;
+export class GraphOptimizer extends WholeOptimizer implements Optimizer {
   readonly #update: Program;
   readonly #accumulate: Program;
-  readonly #specs: readonly ParameterSpec[];
-  readonly #options: AdamWOptions;
 
   private constructor(
     device: Device,
@@ -315,11 +309,9 @@ export class GraphOptimizer implements Optimizer {
     specs: readonly ParameterSpec[],
     options: AdamWOptions,
   ) {
-    this.#device = device;
+    super(device, specs, options);
     this.#update = programs.update;
     this.#accumulate = programs.accumulate;
-    this.#specs = specs;
-    this.#options = options;
   }
 
   static async create(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions): Promise<GraphOptimizer> {
@@ -331,14 +323,6 @@ export class GraphOptimizer implements Optimizer {
     });
   }
 
-  upload(state: HostState): Promise<OptimizerState> {
-    return uploadWhole(this.#device, state);
-  }
-
-  moments(state: OptimizerState): Promise<Moments> {
-    return downloadWhole(this.#device, state);
-  }
-
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const inputs = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
     const spent = [...gradients.values()];
@@ -347,7 +331,7 @@ export class GraphOptimizer implements Optimizer {
       spent.push(...total.values());
       return new Map(Object.entries(tensors));
     } finally {
-      await freeQuietly(() => this.#device.dispose(spent));
+      await freeQuietly(() => this.device.dispose(spent));
     }
   }
 
@@ -359,7 +343,7 @@ export class GraphOptimizer implements Optimizer {
       spent.push(...tensorsOf(finite ? state : next));
       return { loss, norm, state: finite ? next : state };
     } finally {
-      await freeQuietly(() => this.#device.dispose(spent));
+      await freeQuietly(() => this.device.dispose(spent));
     }
   }
 
@@ -373,13 +357,13 @@ export class GraphOptimizer implements Optimizer {
       learningRate: scalar(step.learningRate),
       unscale: scalar(1 / step.lossScale),
     };
-    for (const spec of this.#specs) {
-      Object.assign(inputs, rowInputs(spec, required(state.parameters, spec.name).shape, step, this.#options));
+    for (const spec of this.specs) {
+      Object.assign(inputs, rowInputs(spec, required(state.parameters, spec.name).shape, step, this.options));
     }
     const { tensors, values } = await this.#update.run(inputs);
     const outputs = new Map(Object.entries(tensors));
     const collect = (prefix: string) =>
-      new Map(this.#specs.map(({ name }) => [name, required(outputs, `new ${prefix}${name}`)]));
+      new Map(this.specs.map(({ name }) => [name, required(outputs, `new ${prefix}${name}`)]));
     const next = {
       parameters: collect(PREFIXES.parameter),
       first: collect(PREFIXES.first),

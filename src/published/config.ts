@@ -7,6 +7,7 @@ import { z } from "zod";
 import { messageOf, UserError } from "../errors.ts";
 import { explainFileError, sameJson } from "../formats/index.ts";
 import { pattentionActivations } from "../nn/index.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { suggestion } from "../suggestion.ts";
 import { isWithoutEffect, nested, synonyms } from "./config-keys.ts";
 
@@ -93,7 +94,10 @@ export async function readPublishedConfig(file: string): Promise<PublishedConfig
     );
   }
   const settings = settingsOf(given, file);
-  const result = publishedSchema.safeParse(Object.fromEntries([...settings].map(([key, { value }]) => [key, value])));
+  const result = checkPlainly(
+    publishedSchema,
+    Object.fromEntries([...settings].map(([key, { value }]) => [key, value])),
+  );
   if (!result.success) throw refusal(result.error.issues[0], settings, file);
   checkLayers(result.data, file);
   return result.data;

@@ -1,7 +1,7 @@
 /** A run in the published layout: PyTorch's file with a .yml as the published code reads it, or safetensors. */
 
 import { stringify } from "yaml";
-import { openCheckpoint } from "../checkpoint/index.ts";
+import { hasCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import {
@@ -47,7 +47,7 @@ export interface Exported {
 /**
  * Writes the model of a checkpoint in the published layout, one tensor in memory at a time, with its tokenizer where that is
  * one that others can read.
- * @throws UserError where the layout cannot hold the model, or a file is already there
+ * @throws UserError where the layout cannot hold the model, or `to` is the folder of a run or has one of the files
  */
 export async function exportCheckpoint({ from, to, layout, ...options }: ExportOptions): Promise<Exported> {
   const { dtype = "F32", convert = false } = options;
@@ -59,7 +59,7 @@ export async function exportCheckpoint({ from, to, layout, ...options }: ExportO
     const config = published(own, convert, from);
     const tensors = new Map(publishedTensors(own, config, stored, dtype));
     const files = { ...filesOf(layout, config, tokenizer, tensors, dtype), ...tokenizerFile(tokenizer) };
-    return { files: await writeNewFiles(to, files), model: config };
+    return { files: await writeExport(to, files), model: config };
   } finally {
     await checkpoint.close();
   }
@@ -102,6 +102,16 @@ function filesOf(
         "config.json": (path) => writeJson(path, keys),
       };
   }
+}
+
+/**
+ * Writes the files of a model for other programs to a folder of their own, and gives their paths.
+ * @throws UserError for the folder of a run, which is no longer one when half of its files are of another format, and where a
+ * file is already there
+ */
+export async function writeExport(to: string, files: Parameters<typeof writeNewFiles>[1]): Promise<string[]> {
+  if (await hasCheckpoint(to)) throw new UserError(`${to}: is the folder of a run; choose another folder`);
+  return writeNewFiles(to, files);
 }
 
 /** The tokenizer of characters is this program's own. */

@@ -12,6 +12,7 @@ import {
   sitePath,
   type TokenFormerConfig,
 } from "../model/index.ts";
+import { checkPlainly } from "../plain-words.ts";
 import type { PublishedConfig } from "./config.ts";
 import { publishedName, tensorsByName } from "./names.ts";
 
@@ -128,7 +129,7 @@ function modelConfig(published: PublishedConfig, found: Found, origin: Origin): 
     (norm === undefined || norm === null ? found.has(publishedName(scale, layers)) : norm === "layernorm")
       ? "parametric"
       : "nonparametric";
-  const result = modelSchema.safeParse({
+  const result = checkPlainly(modelSchema, {
     type: "tokenformer",
     vocabulary,
     context: contextOf(published, found, origin),

@@ -2,7 +2,7 @@
 
 import { openCheckpoint } from "../checkpoint/index.ts";
 import type { OpenedTensors } from "../checkpoint/portable.ts";
-import { writeFileAtomic, writeNewFiles } from "../formats/index.ts";
+import { writeFileAtomic } from "../formats/index.ts";
 import {
   type Complete,
   givenOf,
@@ -14,7 +14,7 @@ import {
 } from "../model/index.ts";
 import { required } from "../required.ts";
 import { type ExternalConstant, emitWith, type FrozenInput, graph, inputName, type Tensor } from "../tensor/index.ts";
-import { tokenizerFile } from "./export.ts";
+import { tokenizerFile, writeExport } from "./export.ts";
 import { onnxReadme } from "./onnx-readme.ts";
 
 export interface OnnxExportOptions {
@@ -34,7 +34,7 @@ const ALIGNMENT = 4096;
  * Writes model.onnx, its weights beside it in model.onnx.data (so that no size limit is near), a README.md with the names of
  * inputs and outputs, and the tokenizer where that is one that others can read. One tensor is in memory at a time.
  * @returns the files
- * @throws UserError where a file is already there
+ * @throws UserError where `to` is the folder of a run or has one of the files
  */
 export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<readonly string[]> {
   const checkpoint = await openCheckpoint(from);
@@ -50,7 +50,7 @@ export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<reado
         writeFileAtomic(path, onnxReadme(config, past, { model: MODEL, weights: WEIGHTS })),
       ...tokenizerFile(tokenizer),
     };
-    return await writeNewFiles(to, files);
+    return await writeExport(to, files);
   } finally {
     await checkpoint.close();
   }

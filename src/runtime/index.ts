@@ -2,3 +2,4 @@
 
 export { type DeviceName, type DeviceOptions, deviceNames, openDevice } from "./node-device.ts";
 export * from "./portable.ts";
+export { endThreads } from "./thread-connection.ts";

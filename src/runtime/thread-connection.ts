@@ -6,6 +6,17 @@ import { messageOf, UserError } from "../errors.ts";
 import { type Connection, closed, PendingRequests } from "./connection.ts";
 import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "./protocol.ts";
 
+/** Those whose threads have not ended. */
+const open = new Set<ThreadConnection>();
+
+/**
+ * Waits for the work of all devices that is under way, and ends their threads: then the process can end. What waits for them
+ * fails.
+ */
+export async function endThreads(): Promise<void> {
+  await Promise.all([...open].map((connection) => connection.close()));
+}
+
 export class ThreadConnection implements Connection {
   readonly kind: DeviceKind;
   readonly threads: number;
@@ -21,7 +32,11 @@ export class ThreadConnection implements Connection {
     this.#worker.on("error", (error) => {
       this.#pending.fail(new Error(`the device's thread failed: ${messageOf(error)}`));
     });
-    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve)).then(() => this.#pending.fail(closed()));
+    this.#ended = new Promise((resolve) => this.#worker.on("exit", resolve)).then(() => {
+      open.delete(this);
+      this.#pending.fail(closed());
+    });
+    open.add(this);
     this.#worker.unref();
   }
 

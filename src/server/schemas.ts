@@ -1,6 +1,7 @@
 /** What clients may ask, checked. */
 
 import { z } from "zod";
+import { checkPlainly } from "../plain-words.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Of `logprobs`, as OpenAI's API has it. */
@@ -109,7 +110,7 @@ export const detokenizeSchema = z.looseObject({
 
 /** Checks a request. @throws ApiError that names the first field that is wrong, or not known and not without effect */
 export function checked<Value>(schema: z.ZodType<Value> & { readonly shape: object }, body: unknown): Value {
-  const result = schema.safeParse(body);
+  const result = checkPlainly(schema, body);
   if (!result.success) {
     const [issue] = result.error.issues;
     const field = issue?.path.map(String).join(".") ?? "";

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { explainFileError, hasCode, writeFileAtomic } from "../formats/files/atomic.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { megatronIndexName, readMegatronIndex } from "./megatron.ts";
 import { decodeIds, encodeIds, openForReading, readBytes, type TokenType, tokenBytes } from "./token-bytes.ts";
 import { checkRange, type TokenSource } from "./token-source.ts";
@@ -169,15 +170,22 @@ function readHeader(file: string): TokenFileHeader | undefined {
     }
     throw explainFileError(error, "read", name);
   }
+  const result = checkPlainly(headerSchema, parsedOrNothing(contents));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const reason =
+    issue === undefined || issue.path.length === 0 ? "not JSON" : `${issue.path.join(".")}: ${issue.message}`;
+  throw new UserError(
+    `${name}: is no header of a token file (${reason}), expected version 1 of "tokenformer tokens"; ` +
+      "make the token file again, or remove the header if the ids are uint16",
+  );
+}
+
+function parsedOrNothing(json: string): unknown {
   try {
-    return headerSchema.parse(JSON.parse(contents));
-  } catch (error) {
-    const [issue] = error instanceof z.ZodError ? error.issues : [];
-    const reason = issue ? `${issue.path.join(".")}: ${issue.message}` : "not JSON";
-    throw new UserError(
-      `${name}: is no header of a token file (${reason}), expected version 1 of "tokenformer tokens"; ` +
-        "make the token file again, or remove the header if the ids are uint16",
-    );
+    return JSON.parse(json);
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
+import { checkPlainly } from "../plain-words.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** The name of the file. */
@@ -41,7 +42,7 @@ export interface TokenizerSettings {
  * @throws UserError where they are of another form.
  */
 export function readSettings(json: unknown, where: string): TokenizerSettings {
-  const result = settingsSchema.safeParse(json);
+  const result = checkPlainly(settingsSchema, json);
   if (!result.success) {
     const [issue] = result.error.issues;
     throw new UserError(

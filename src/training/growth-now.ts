@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import { type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
+import { checkPlainly } from "../plain-words.ts";
 
 /** A growth plan for now. */
 export type GrowthNow = DistributiveOmit<z.input<typeof scheduledGrowthSchema>, "step">;
@@ -11,7 +12,7 @@ type DistributiveOmit<Type, Key extends PropertyKey> = Type extends unknown ? Om
 
 /** The plan as one for the step that the run is at. Throws a `UserError` for one that cannot be. */
 export function scheduledNow(plan: GrowthNow, step: number): ScheduledGrowth {
-  const parsed = scheduledGrowthSchema.safeParse({ ...plan, step });
+  const parsed = checkPlainly(scheduledGrowthSchema, { ...plan, step });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError(`growth: ${[...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ")}`);

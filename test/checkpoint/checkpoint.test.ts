@@ -194,16 +194,16 @@ describe("damage is told in a line", () => {
       `"UserError: <folder>/run/config.json:1:1: the file is empty; correct the file or write it again"`,
     );
     expect(await replaced('"layers"', '"lairs"')).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/config.json: model.layers: Invalid input: expected number, received undefined (and 1 more); correct the file"`,
+      `"UserError: <folder>/run/config.json: model.layers: is missing, expected a number (and 1 more); correct the file"`,
     );
     expect(await replaced('"batch": 5', '"batch": 5, "bach": 7')).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/config.json: training: Unrecognized key: "bach"; correct the file"`,
+      `"UserError: <folder>/run/config.json: training: unknown key "bach"; correct the file"`,
     );
     expect(await replaced('"formatVersion": 1', '"formatVersion": 2')).toMatchInlineSnapshot(
       `"UserError: <folder>/run/config.json: has format version 2, this program reads up to 1; install a newer tokenformer"`,
     );
     expect(await replaced('"formatVersion": 1', '"formatVersion": -1')).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/config.json: formatVersion: Invalid input: expected 1; correct the file"`,
+      `"UserError: <folder>/run/config.json: formatVersion: is -1, expected 1; correct the file"`,
     );
     expect(await replaced('"width": 12', '"width": 13')).toMatchInlineSnapshot(
       `"UserError: <folder>/run/config.json: model.heads: width 13 is not divisible by 2 heads; use a multiple of 2 as width, or 1 head"`,
@@ -226,10 +226,10 @@ describe("damage is told in a line", () => {
       `"UserError: <folder>/run/training.json: the lineage of blocks.0.attention.query has 0 tokens, config.json has 5; restore the files of one checkpoint"`,
     );
     expect(await replaced('"step": 4', '"step": -4')).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/training.json: step: Too small: expected number to be >=0; correct the file"`,
+      `"UserError: <folder>/run/training.json: step: is -4, expected a number of at least 0; correct the file"`,
     );
     expect(await complaint(() => writeFile(at("training.json"), "{}"))).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/training.json: step: Invalid input: expected number, received undefined (and 5 more); correct the file"`,
+      `"UserError: <folder>/run/training.json: step: is missing, expected a number (and 5 more); correct the file"`,
     );
   });
 

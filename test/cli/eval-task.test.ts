@@ -49,7 +49,7 @@ describe("eval --task", () => {
     ],
     [
       ["--task", "words.jsonl", "--task-type", "arc"],
-      "words.jsonl:1: question: Invalid input: expected string, received undefined; correct the line",
+      "words.jsonl:1: question: is missing, expected a text; correct the line",
     ],
     [
       ["--task", "long.jsonl"],

@@ -209,11 +209,7 @@ describe("answers mistakes in a line", () => {
       tokens("[1,2]"),
       "wrong.json: 0: expected a list of token ids (and 1 more); correct the file",
     ],
-    [
-      "a part of a token",
-      tokens("[[1.5]]"),
-      "wrong.json: 0.0: Invalid input: expected int, received number; correct the file",
-    ],
+    ["a part of a token", tokens("[[1.5]]"), "wrong.json: 0.0: is 1.5, expected a whole number; correct the file"],
     [
       "tokens beyond the context",
       tokens(JSON.stringify([new Array(17).fill(1)])),

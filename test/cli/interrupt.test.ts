@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
+import { startProcess } from "../support/program.ts";
 
 const { at, main, start, answer, metrics } = useCommandLine();
 
@@ -85,4 +87,26 @@ it.skipIf(!existsSync("/dev/full"))("trains to the end where its output goes to 
   const { stdout } = await shell(`${words} 2>&1 >/dev/full; echo "ended with $?"`);
   expect(stdout).toMatch(/\ntokenformer: the standard output cannot be written: ENOSPC[^\n]*\nended with 1\n$/);
   expect(json(await answer("inspect", "full", "--json"))).toMatchObject({ step: 6 });
+});
+
+it("ends after the step that is under way where something fails that nobody waits for, and its folder stays whole", async () => {
+  // Fails as soon as the device is at work on a batch that takes long.
+  const preload = `
+    import { Worker } from "node:worker_threads";
+    const { postMessage } = Worker.prototype;
+    let runs = 0;
+    Worker.prototype.postMessage = function (message, ...rest) {
+      if (message.name === "run" && ++runs === 4) setTimeout(() => { throw new Error("nobody waits for this"); }, 1);
+      return postMessage.call(this, message, ...rest);
+    };
+  `;
+  await writeFile(at("loose.mjs"), preload);
+  const slow = ["--set", "training.batch=2000", "--set", "training.microBatch=2000"];
+  const train = [...ENDLESS, ...slow, "--out", "loose"];
+  const program = ["--import", at("loose.mjs"), main, ...train];
+  const { code, stderr } = await startProcess(program, at()).outcome;
+  expect(code, stderr).toBe(1);
+  expect(stderr).toMatch(/tokenformer: Error: nobody waits for this\n {4}at /);
+  expect(stderr).not.toMatch(/terminate|abort/i);
+  expect(json(await answer("inspect", "loose", "--json"))).toMatchObject({ step: 0 });
 });

@@ -156,7 +156,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a value of the wrong type",
     set("training.steps=many"),
-    `the configuration: training.steps: Invalid input: expected number, received string; correct it, or ${examples}`,
+    `the configuration: training.steps: is "many", expected a number; correct it, or ${examples}`,
   ],
   [
     "a value of none of several types",
@@ -166,7 +166,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a value out of range",
     set("training.batch=0"),
-    `the configuration: training.batch: Too small: expected number to be >0; correct it, or ${examples}`,
+    `the configuration: training.batch: is 0, expected a number above 0; correct it, or ${examples}`,
   ],
   [
     "a vocabulary too small",
@@ -259,7 +259,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     grow("q"),
     'growth plan "q": "" is no number of tokens for q, expected for example q=32 or q=x2',
   ],
-  ["no tokens", grow("q=0"), 'growth plan "q=0": add.query: Too small: expected number to be >0'],
+  ["no tokens", grow("q=0"), 'growth plan "q=0": add.query: is 0, expected a number above 0'],
   [
     "as many tokens as there are",
     grow("q=x1"),
@@ -364,6 +364,11 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     "an ONNX model in few bits",
     ["export", "run", "--format", "onnx", "--to", "new", "--dtype", "float16"],
     "--dtype float16: ONNX models are float32",
+  ],
+  [
+    "an export into a run's folder",
+    ["export", "run", "--format", "onnx", "--to", "run"],
+    "run: is the folder of a run; choose another folder",
   ],
   ["a number that is none", sample("--tokens", "abc"), "--tokens abc: expected a whole number from 0"],
   [

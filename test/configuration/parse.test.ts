@@ -20,8 +20,11 @@ it.each([
     () => parseConfig({ model: bigram, trainig: {} }),
     'the configuration: unknown key "trainig"; did you mean "training"?',
   ],
-  [() => parseConfig({ model: { ...bigram, context: 0 } }, "a.json"), "a.json: model.context: Too small"],
-  [() => parseModel({ type: "bigram" }), "the model: context: Invalid input: expected number"],
+  [
+    () => parseConfig({ model: { ...bigram, context: 0 } }, "a.json"),
+    "a.json: model.context: is 0, expected a number above 0",
+  ],
+  [() => parseModel({ type: "bigram" }), "the model: context: is missing, expected a number"],
   [() => parseGrowthPlan({ init: "split" }), "the growth plan: the whole: needs either add or width"],
 ])("a mistake is one line that names the key (%#)", (parse, message) => {
   expect(parse).toThrow(UserError);

@@ -101,11 +101,7 @@ const mistakes: readonly (readonly [name: string, lines: readonly unknown[], mes
     ["", 5],
     `2: the keys belong to no known task, expected those of ${taskTypes.join(", ")}; name one with --task-type`,
   ],
-  [
-    "a missing key",
-    [piqa, piqa, { goal: "g" }],
-    "3: sol1: Invalid input: expected string, received undefined; correct the line",
-  ],
+  ["a missing key", [piqa, piqa, { goal: "g" }], "3: sol1: is missing, expected a text; correct the line"],
   [
     "an answer out of range",
     [piqa, { ...piqa, label: 2 }],
@@ -125,12 +121,7 @@ const mistakes: readonly (readonly [name: string, lines: readonly unknown[], mes
     [{ sentence: "a b", option1: "c", option2: "d", answer: "1" }],
     "1: sentence: has no blank _ to fill; correct the line",
   ],
-  [
-    "another layout than named",
-    [piqa],
-    "1: text: Invalid input: expected string, received undefined; correct the line",
-    "text",
-  ],
+  ["another layout than named", [piqa], "1: text: is missing, expected a text; correct the line", "text"],
 ];
 
 describe("a file with a fault is refused, with its line", () => {

@@ -46,12 +46,12 @@ describe("a schema", () => {
   });
 
   test.each([
-    [{ model: { layers: "3" } }, "model.layers: Invalid input: expected number, received string; correct the file"],
+    [{ model: { layers: "3" } }, 'model.layers: is "3", expected a number; correct the file'],
     [
       { model: { layers: 3.5 }, rate: "x" },
-      "model.layers: Invalid input: expected int, received number (and 1 more); correct the file",
+      "model.layers: is 3.5, expected a whole number (and 1 more); correct the file",
     ],
-    [[1], "the whole: Invalid input: expected object, received array; correct the file"],
+    [[1], "the whole: is [1], expected an object; correct the file"],
   ])("refuses %j", async (value, reason) => {
     await writeJson(folder.at("a.json"), value);
     expect(await failure(readJson(folder.at("a.json"), schema))).toBe(`UserError: ${folder.at("a.json")}: ${reason}`);

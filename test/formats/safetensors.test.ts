@@ -299,12 +299,12 @@ describe("damaged files", () => {
     [
       "a negative size",
       fileBytes(good.replace("[1,2]", "[-1,2]"), eight),
-      'tensor "x": shape: 0: Too small: expected number to be >=0',
+      'tensor "x": shape: 0: is -1, expected a number of at least 0',
     ],
     [
       "no offsets",
       fileBytes('{"x":{"dtype":"F32","shape":[]}}', []),
-      'tensor "x": data_offsets: Invalid input: expected tuple, received undefined',
+      'tensor "x": data_offsets: is missing, expected a list',
     ],
     [
       "metadata that is no text",

@@ -9,9 +9,9 @@ const { at } = useFolder();
 
 describe("an index of shards", () => {
   it.each<[string, unknown, string]>([
-    ["no object", null, "the whole: Invalid input: expected object, received null"],
-    ["a list of tensors", { weight_map: ["a"] }, "weight_map: Invalid input: expected record, received array"],
-    ["a number for a file", { weight_map: { a: 7 } }, "weight_map.a: Invalid input: expected string, received number"],
+    ["no object", null, "the whole: is null, expected an object"],
+    ["a list of tensors", { weight_map: ["a"] }, 'weight_map: is ["a"], expected an object'],
+    ["a number for a file", { weight_map: { a: 7 } }, "weight_map.a: is 7, expected a text"],
     ["a file elsewhere", { weight_map: { a: "../a.bin" } }, 'names the file "../a.bin", expected one beside it'],
     ["a file with a zero byte", { weight_map: { a: "a\0b" } }, "its name has a zero byte; correct what names it"],
     ["no file", { weight_map: { a: "" } }, "it is a folder, not a file"],

@@ -5,6 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { Random } from "../../src/random.ts";
 import { useServer } from "../support/server.ts";
+import { garbage } from "../torture/hostile-clients.ts";
 
 const server = useServer({}, 5);
 
@@ -84,16 +85,6 @@ async function leaving(asked: Asked, after: number): Promise<void> {
   abort.abort();
   await answered;
 }
-
-const garbage = [
-  "",
-  "{",
-  "null",
-  '{"prompt": 5}',
-  '{"prompt": "a", "n": -1}',
-  "\u0000".repeat(500),
-  "a".repeat(20_000),
-];
 
 async function bad(index: number): Promise<void> {
   const response = await post(garbage[index % garbage.length] ?? "");

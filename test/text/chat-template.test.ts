@@ -104,9 +104,9 @@ describe("settings", () => {
 
   it("of another form are refused", () => {
     expect(() => readSettings({ chat_template: 5 }, "a/tokenizer_config.json")).toThrow(
-      "a/tokenizer_config.json: chat_template: Invalid input; take the file from the model, or remove it",
+      "a/tokenizer_config.json: chat_template: is 5, expected a text or a list; take the file from the model, or remove it",
     );
-    expect(() => readSettings([], "a.json")).toThrow("a.json: the whole: Invalid input: expected object");
+    expect(() => readSettings([], "a.json")).toThrow("a.json: the whole: is [], expected an object");
   });
 });
 

@@ -180,7 +180,7 @@ describe("a token file", () => {
     const header = { format: "tokenformer tokens", version: 1, dtype: "int8", tokens: 1, vocabularySize: 9 };
     const cases: [string, string][] = [
       ["{", "not JSON"],
-      [JSON.stringify(header), 'dtype: Invalid option: expected one of "uint16"|"uint32"'],
+      [JSON.stringify(header), 'dtype: is "int8", expected "uint16" or "uint32"'],
     ];
     for (const [contents, reason] of cases) {
       await writeFile(`${file}.json`, contents);

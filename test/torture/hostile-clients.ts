@@ -67,13 +67,15 @@ async function neverRead({ port, hold }: Target): Promise<undefined> {
   socket.destroy();
 }
 
-const garbage = [
+/** Bodies that are no request for a completion. */
+export const garbage: readonly string[] = [
   "",
   "{",
   "null",
   '{"prompt": 5}',
   '{"prompt": "a", "n": -1}',
   "\u0000".repeat(500),
+  "a".repeat(20_000),
   '{"a":'.repeat(9000),
 ];
 

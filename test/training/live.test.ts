@@ -58,7 +58,7 @@ describe("growing between two events", () => {
     expect(refusals).toMatchInlineSnapshot(`
       [
         "UserError: a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }",
-        "UserError: growth: add: query: Too small: expected number to be >0",
+        "UserError: growth: add: query: is -1, expected a number above 0",
         "UserError: growth plan: x1 at blocks.0.attention.query appends no tokens; growing cannot shrink, use x2 or more",
       ]
     `);

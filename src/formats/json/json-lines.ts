@@ -2,6 +2,7 @@
 
 import type { ZodType } from "zod";
 import { UserError } from "../../errors.ts";
+import { checkPlainly } from "../../plain-words.ts";
 import { findJsonFault } from "./json-fault.ts";
 
 /** A value and the line, counted from 1, that it stands in. */
@@ -20,7 +21,7 @@ export function parseJsonLines(text: string, file: string): JsonLine[] {
 
 /** A line's value as a schema makes it. @throws UserError with the line and the first key that is wrong */
 export function checkJsonLine<Value>({ value, line }: JsonLine, file: string, schema: ZodType<Value>): Value {
-  const result = schema.safeParse(value);
+  const result = checkPlainly(schema, value);
   if (result.success) return result.data;
   const [first] = result.error.issues;
   const key = first?.path.map(String).join(".") ?? "";

@@ -2,6 +2,7 @@
 
 import type { ZodType } from "zod";
 import { UserError } from "../../errors.ts";
+import { checkPlainly } from "../../plain-words.ts";
 import { KIND_BYTES, otherKindOf } from "../files/file-kind.ts";
 import { findJsonFault } from "./json-fault.ts";
 
@@ -21,7 +22,7 @@ export function parseJson(text: string, file: string, schema?: ZodType): unknown
 
 /** What a schema makes of a value that a file holds. Throws a `UserError` as `parseJson` does. */
 export function checkJson<Value>(value: unknown, file: string, schema: ZodType<Value>): Value {
-  const result = schema.safeParse(value);
+  const result = checkPlainly(schema, value);
   if (result.success) return result.data;
   const [first] = result.error.issues;
   const place = first === undefined || first.path.length === 0 ? "the whole" : first.path.map(String).join(".");

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
+import { checkPlainly } from "../../plain-words.ts";
 import type { SafetensorsType } from "../safetensors/safetensors-header.ts";
 import { PickleFunction, PickleList } from "./pickle.ts";
 import type { Strided } from "./strided.ts";
@@ -124,7 +125,7 @@ export function stateDictOf(value: unknown, file: string): Map<string, PyTorchTe
 }
 
 function parsed<Value>(schema: z.ZodType<Value>, value: unknown, file: string): Value {
-  const result = schema.safeParse(value);
+  const result = checkPlainly(schema, value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw unsound(file, `a tensor that is not described as expected (${issue?.path.join(".")}: ${issue?.message})`);

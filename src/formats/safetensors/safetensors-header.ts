@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
+import { checkPlainly } from "../../plain-words.ts";
 
 /** Bits per element of every type that the format knows. */
 const BITS = {
@@ -209,7 +210,7 @@ function parseMetadata(item: unknown, file: string): Record<string, string> {
 }
 
 function parseEntry(name: string, item: unknown, file: string): TensorEntry {
-  const result = entrySchema.safeParse(item);
+  const result = checkPlainly(entrySchema, item);
   if (!result.success) {
     const [issue] = result.error.issues;
     const reason = [...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ");

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { tokenizerSchema, trainingSchema } from "../../configuration/index.ts";
 import { tokenPlanSchema } from "../../growth/index.ts";
 import { modelSchema, parametrisations } from "../../model/index.ts";
+import { checkPlainly } from "../../plain-words.ts";
 
 const count = z.int().positive();
 
@@ -99,7 +100,7 @@ export type StudyConfig = z.infer<typeof studySchema>;
 function inconsistencies({ model, ladder, ablation }: z.infer<typeof studyObject>) {
   const found: { path: (string | number)[]; message: string }[] = [];
   const tokens = { query: 1, key: 1, value: 1, projection: 1, feedForward: 1 };
-  const block = modelSchema.safeParse({ type: "tokenformer", ...model, tied: true, tokens });
+  const block = checkPlainly(modelSchema, { type: "tokenformer", ...model, tied: true, tokens });
   for (const { path, message } of block.error?.issues ?? [])
     found.push({ path: ["model", ...path.map(String)], message });
   for (const [index, { attention, feedForward }] of ladder.entries()) {

@@ -2,6 +2,7 @@
 
 import { type ZodType, z } from "zod";
 import { UserError } from "../../errors.ts";
+import { checkPlainly } from "../../plain-words.ts";
 
 /**
  * A part as the schema makes it of what stands in the file.
@@ -10,7 +11,7 @@ import { UserError } from "../../errors.ts";
  * @throws UserError with the path of the first value that does not fit.
  */
 export function readPart<Part>(schema: ZodType<Part>, part: unknown, place: string): Part {
-  const parsed = schema.safeParse(part);
+  const parsed = checkPlainly(schema, part);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = [place, ...(issue?.path ?? [])]
