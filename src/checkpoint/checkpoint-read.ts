@@ -60,8 +60,12 @@ export async function readSummary(folder: CheckpointFolder): Promise<CheckpointS
   const lineage = new Map(Object.entries(training.lineage));
   const { step, updates, ramps, rewarm, progress } = training;
   const state = { config: model, step, updates, lineage, ramps, rewarm };
-  const { name: dataName, files: data } = training.data;
-  const others = { ...(data !== undefined && { data }), ...(patches.length > 0 && { patches }) };
+  const { name: dataName, files: data, content } = training.data;
+  const others = {
+    ...(data !== undefined && { data }),
+    ...(content !== undefined && { content }),
+    ...(patches.length > 0 && { patches }),
+  };
   return { config: { ...config, model }, state, tokenizer, progress, dataName, ...others };
 }
 

@@ -11,7 +11,7 @@
 
 import { z } from "zod";
 import { FORMAT_VERSION, type RunConfig } from "../configuration/index.ts";
-import { type DataFiles, dataFilesSchema } from "../data/portable.ts";
+import { type DataContent, type DataFiles, dataContentSchema, dataFilesSchema } from "../data/portable.ts";
 import type { ModelState } from "../growth/index.ts";
 import type { Tokenizer } from "../text/portable.ts";
 
@@ -50,6 +50,8 @@ export const trainingFileSchema = z.strictObject({
   data: z.strictObject({
     name: z.string(),
     files: dataFilesSchema.optional(),
+    /** Absent where an older version wrote it. */
+    content: dataContentSchema.optional(),
     seed: natural,
     nextStep: natural,
   }),
@@ -85,6 +87,8 @@ export interface CheckpointSummary {
   readonly dataName: string;
   /** Where that text is. Absent where the caller opened it; then its name may be a path. */
   readonly data?: DataFiles | undefined;
+  /** What that text was, so that another one under the same name is noticed. Absent where it is not known. */
+  readonly content?: DataContent | undefined;
   readonly progress: Progress;
   /** What made files of an older version readable, to be told: "run/training.json: the version is noted". */
   readonly patches?: readonly string[];

@@ -41,7 +41,7 @@ export async function checkpointFiles(checkpoint: Checkpoint): Promise<Map<strin
 
 /** The files of a checkpoint but for the optimiser's. */
 export function summaryContents(
-  { state, tokenizer, progress, dataName, data, ...checkpoint }: CheckpointSummary,
+  { state, tokenizer, progress, dataName, data, content, ...checkpoint }: CheckpointSummary,
   tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
 ): CheckpointContents {
   // In the order of the schema, which is that of a run that goes on from the file: it writes the same bytes.
@@ -50,7 +50,13 @@ export function summaryContents(
   const training: z.input<typeof trainingFileSchema> = {
     formatVersion: FORMAT_VERSION,
     step,
-    data: { name: dataName, ...(data !== undefined && { files: data }), seed: config.training.seed, nextStep: step },
+    data: {
+      name: dataName,
+      ...(data !== undefined && { files: data }),
+      ...(content !== undefined && { content }),
+      seed: config.training.seed,
+      nextStep: step,
+    },
     updates,
     lineage: Object.fromEntries([...state.lineage].map(([site, generations]) => [site, [...generations]])),
     ramps: [...ramps],

@@ -87,6 +87,7 @@ export class Progress {
       `${data.name}: ${formatCount(data.trainTokens)} tokens to train on, ${formatCount(data.validationTokens)} held out, vocabulary ${data.vocabulary}; ${formatFlops(flopsPerToken)} a token`,
     );
     if (step > 0) note(`going on from step ${step}`);
+    if (data.change !== undefined) note(`warning: ${data.name}: ${data.change}`);
     for (const warning of warningsOf(config)) note(`warning: ${warning}`);
     const { longDocuments: long } = data;
     if (long !== undefined) {

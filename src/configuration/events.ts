@@ -19,6 +19,8 @@ export interface StartEvent {
     readonly vocabulary: number;
     /** Of documents that are learned in part: how many are longer than the context, of which the rest is not learned, and the first. */
     readonly longDocuments?: { readonly count: number; readonly first: string } | undefined;
+    /** How it differs from what the run was trained on before, under the same name: "has other tokens than before". */
+    readonly change?: string | undefined;
   };
 }
 

@@ -42,6 +42,13 @@ export interface DataFiles extends DataReading {
   readonly validation?: readonly string[] | undefined;
 }
 
+const contentPartSchema = z.strictObject({ tokens: z.int().nonnegative(), hash: z.string() });
+
+/** The numbers of tokens to train on and held out, and a hash of each. */
+export const dataContentSchema = z.strictObject({ train: contentPartSchema, validation: contentPartSchema });
+
+export type DataContent = z.infer<typeof dataContentSchema>;
+
 /** Data by one name, or by several. */
 export type DataSource = string | DataFiles;
 

@@ -1,9 +1,11 @@
 /** From what a user names to a corpus. What Node and browsers have in common. */
 
 export {
+  type DataContent,
   type DataFiles,
   type DataReading,
   type DataSource,
+  dataContentSchema,
   dataFilesOf,
   dataFilesSchema,
   nameOfData,

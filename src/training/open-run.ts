@@ -4,10 +4,10 @@ import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint }
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import { type Communicator, requireSame, together } from "../cluster/index.ts";
 import type { Config, TrainingEvent } from "../configuration/index.ts";
-import { absoluteData, isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
+import { absoluteData, contentChange, contentOf, isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
 import { type DataSource, nameOfData } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
-import type { LockedFolder } from "../formats/index.ts";
+import { type LockedFolder, sameJson } from "../formats/index.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, closeCorpus } from "../text/index.ts";
@@ -91,9 +91,9 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       return locked;
     });
     const memory = options.memory ?? { limit: memoryLimit(), computes: kindOf(wanted) === "cpu" };
-    const start = await together(communicator, async () => {
+    const { start, before } = await together(communicator, async () => {
       const made = await startOf({ ...options, memory }, directory);
-      if (!isCorpus(data)) frees.unshift(() => closeCorpus(made.corpus));
+      if (!isCorpus(data)) frees.unshift(() => closeCorpus(made.start.corpus));
       return made;
     });
     if (communicator !== undefined) await requireSame(communicator, factsOf(start));
@@ -105,9 +105,10 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     });
     const own = folder && new RunFolder(folder);
     const sink = communicator && directory !== undefined ? new SharedSink(own, directory, communicator) : own;
-    const named = isCorpus(data) ? { dataName: data.name } : namedData(data);
+    const known = { ...namedData(data), content: contentOf(start.corpus) };
+    const dataChange = changeOf(before, known);
     const onClose = () => freeAll(...frees);
-    return Run.begin(start, { device, sink, communicator, memory, data: named, onClose });
+    return Run.begin(start, { device, sink, communicator, memory, data: known, dataChange, onClose });
   });
 }
 
@@ -116,22 +117,27 @@ function kindOf(device: DeviceName | Device): DeviceName | Device["kind"] {
 }
 
 /** Reads what is there to go on from, or makes a new model. */
-async function startOf(options: TrainOptions, out: string | undefined): Promise<RunStart> {
+async function startOf(
+  options: TrainOptions,
+  out: string | undefined,
+): Promise<{ readonly start: RunStart; readonly before?: Checkpoint }> {
   const { resume = false, from, config, data, restart, memory } = options;
   if (out !== undefined && (await hasCheckpoint(out))) {
     if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
     const checkpoint = await loadCheckpoint(out);
-    return resumedStart(checkpoint, { config, corpus: corpusAfter(checkpoint, out, options), memory, where: out });
+    const continuing = { config, corpus: corpusAfter(checkpoint, out, options), memory, where: out };
+    return { start: await resumedStart(checkpoint, continuing), before: checkpoint };
   }
   if (from === undefined) {
     const corpus = isCorpus(data)
       ? data
       : () => openCorpus(data, config.tokenizer, { onProgress: options.onDataProgress });
-    return newStart(config, { corpus, memory });
+    return { start: await newStart(config, { corpus, memory }) };
   }
   const checkpoint = await loaded(from);
   const where = typeof from === "string" ? from : "load" in from ? from.directory : "the checkpoint";
-  return branchedStart(checkpoint, { config, corpus: corpusAfter(checkpoint, where, options), memory, restart, where });
+  const branching = { config, corpus: corpusAfter(checkpoint, where, options), memory, restart, where };
+  return { start: await branchedStart(checkpoint, branching), before: checkpoint };
 }
 
 async function loaded(from: NonNullable<TrainOptions["from"]>): Promise<Checkpoint> {
@@ -154,8 +160,18 @@ function corpusAfter(
     openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined), { onProgress });
 }
 
+/** How the data differs from that of a checkpoint, under the same name. */
+function changeOf(before: Checkpoint | undefined, now: DataOfRun): string | undefined {
+  if (before?.content === undefined || now.content === undefined) return undefined;
+  const isSame = before.dataName === now.dataName && sameJson(before.data, now.data);
+  return isSame ? contentChange(before.content, now.content) : undefined;
+}
+
+type DataOfRun = Pick<Checkpoint, "dataName" | "data" | "content">;
+
 /** How a checkpoint names its data, so that the run can go on from another folder. */
-function namedData(data: DataSource): Pick<Checkpoint, "dataName" | "data"> {
+function namedData(data: DataSource | Corpus): DataOfRun {
+  if (isCorpus(data)) return { dataName: data.name };
   const absolute = absoluteData(data);
   return { dataName: nameOfData(absolute), data: absolute };
 }

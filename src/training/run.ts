@@ -48,7 +48,9 @@ export interface RunPlace {
   /** The ranks that the run is divided among, all of which make it. Default: it is alone. */
   readonly communicator?: Communicator | undefined;
   /** How checkpoints name the data. Default: by the name of the corpus. */
-  readonly data?: Pick<Checkpoint, "dataName" | "data"> | undefined;
+  readonly data?: Pick<Checkpoint, "dataName" | "data" | "content"> | undefined;
+  /** How the data differs from what it was when the checkpoint was written, to be told. Default: it does not. */
+  readonly dataChange?: string | undefined;
   /** The memory that training may take: growth that needs more is refused. Default: any. */
   readonly memory?: MemoryBudget | undefined;
   /** Frees what was opened for the run, once that is closed. */
@@ -166,6 +168,7 @@ export class Run {
         validationTokens: validation.length,
         vocabulary: tokenizer.vocabularySize,
         ...(hasDocuments(training) && { longDocuments: longDocuments(training, this.context) }),
+        change: this.#place.dataChange,
       },
     };
   }

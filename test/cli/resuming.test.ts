@@ -106,3 +106,40 @@ it("a run that is at its end is left as it is, and that is said", async () => {
   expect(json(await answer(...resume("--json")))).toMatchObject({ step: 6, interrupted: false });
   expect(await weights()).toBe(before);
 });
+
+describe("other contents under the same name", () => {
+  const more = (steps: number) => ["train", "--resume", "--out", "edited", "--set", `training.steps=${steps}`];
+  const warnings = async (args: readonly string[]) => {
+    const { code, stderr } = await run(...args);
+    expect(code, stderr).toBe(0);
+    return stderr.match(/^warning: .*$/gm) ?? [];
+  };
+
+  it("are told, once", async () => {
+    const text = await readFile(at("text.txt"), "utf8");
+    await writeFile(at("edited.txt"), text);
+    expect(await warnings(["train", "--data", "edited.txt", ...TINY, "--out", "edited"])).toEqual([]);
+    expect(await warnings(more(7))).toEqual([]);
+    await writeFile(at("edited.txt"), text.replace("whale", "elahw"));
+    expect(await warnings(more(8))).toEqual([`warning: ${at("edited.txt")}: has other tokens than before`]);
+    expect(await warnings(more(9))).toEqual([]);
+    await writeFile(at("edited.txt"), `${text}${text.slice(0, 70)}`);
+    expect(await warnings(more(10))).toEqual([
+      expect.stringMatching(
+        /^warning: \S+edited\.txt: has \d+ tokens to train on and \d+ held out, and had \d+ and \d+$/,
+      ),
+    ]);
+  });
+
+  it("are unknown of a run that an earlier version wrote, which goes on", async () => {
+    await answer("train", "--data", "edited.txt", ...TINY, "--out", "earlier");
+    const file = at("earlier", "training.json");
+    const saved: { data: { content?: unknown } } = JSON.parse(await readFile(file, "utf8"));
+    expect(saved.data.content).toMatchObject({ train: { tokens: expect.any(Number) } });
+    delete saved.data.content;
+    await writeFile(file, JSON.stringify(saved));
+    await writeFile(at("edited.txt"), await readFile(at("text.txt")));
+    const args = ["train", "--resume", "--out", "earlier", "--set", "training.steps=8"];
+    expect(await warnings(args)).toEqual([]);
+  });
+});
