@@ -1,20 +1,41 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 // Tests are typed against `src` and run against `dist`, the build that ships: `npm test` builds first.
 const built = fileURLToPath(new URL("./dist/", import.meta.url));
+
+/** Tests that look at their process, or change it: each file has one of its own. */
+const alone = [
+  "test/**/{faults,leak,live-run,memory,telemetry,webgpu}.test.ts",
+  "test/cluster/launcher-output.test.ts",
+  "test/torture/*.test.ts",
+];
 
 export default defineConfig({
   resolve: {
     alias: [{ find: /^(?:\.\.\/)+src\/(.*)\.ts$/, replacement: `${built}$1.js` }],
   },
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 300_000,
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
     // Each test file opens its own ONNX Runtime thread pool: more at once than cores only slows all of them.
     maxWorkers: 2,
+    // The build is loaded as it is.
+    server: { deps: { external: [/\/dist\//] } },
+    projects: [
+      {
+        extends: true,
+        // One process loads the library for many files, and has compiled the most of it after the first.
+        test: {
+          name: "together",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...alone],
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: "alone", include: alone } },
+    ],
   },
 });

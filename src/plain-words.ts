@@ -54,6 +54,7 @@ const kinds: Readonly<Record<string, string>> = {
   boolean: "true or false",
   int: "a whole number",
   nan: "NaN",
+  nonoptional: "a value",
   null: "null",
   number: "a number",
   object: "an object",

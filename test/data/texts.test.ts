@@ -63,7 +63,9 @@ describe("lines of JSON", () => {
       "UserError: <folder>/a.jsonl:3:10: this is not JSON; expected one JSON object a line",
     );
     const other = await write("b.jsonl", lines([{ text: "a" }, { txt: "b" }]));
-    expect(await message(other, "character")).toMatch(/^UserError: <folder>\/b.jsonl:2: text: is missing, expected a text/);
+    expect(await message(other, "character")).toMatch(
+      /^UserError: <folder>\/b.jsonl:2: text: is missing, expected a text/,
+    );
     const empty = await write("c.jsonl", lines([{ text: "" }]));
     expect(await message(empty, "character")).toBe(
       'UserError: <folder>/c.jsonl: has no text under "text", expected one a line; name the key with --text-key',

@@ -57,28 +57,50 @@ async function undisturbed(config: Config, data: string) {
   return traces(out);
 }
 
+/** The first of the events that are awaited, and how many that leaves. */
+type Place = readonly [type: TrainingEvent["type"], step: number];
+
+/** Goes on with a run until an event, and then to its end, or until the next. */
+async function untilPlaces(
+  config: Config,
+  { data, out }: { readonly data: string; readonly out: string },
+  places: readonly Place[],
+): Promise<void> {
+  for (const [type, last] of places) {
+    const seen: string[] = [];
+    for await (const event of train({ config, data, out, resume: true })) {
+      seen.push(`${event.type} ${event.step}`);
+      if (event.type === type && event.step === last) break;
+    }
+    expect(seen.at(-1), "the run comes there").toBe(`${type} ${last}`);
+  }
+  await trained({ config, data, out, resume: true });
+}
+
 describe("a run that a signal stopped", () => {
-  it("goes on bit for bit", async () => {
+  it("goes on bit for bit, time after time", async () => {
     const config = eventfulConfig(17);
     const data = await writeText(folder.at("cats.txt"));
     const expected = await uninterrupted(config, data);
+    const out = folder.at("stopped");
+    let before = 0;
     // In the first warm-up and ramp, just before growth, among frozen tokens, and after all growth.
     for (const last of [1, 9, 10, 15]) {
-      const out = folder.at(`stopped at ${last}`);
       const abort = new AbortController();
       const events: TrainingEvent[] = [];
-      for await (const event of train({ config, data, out, signal: abort.signal })) {
+      for await (const event of train({ config, data, out, resume: true, signal: abort.signal })) {
         events.push(event);
         if (event.type === "step" && event.step === last) abort.abort();
       }
+      expect(only(ofType(events, "start")).step).toBe(before);
+      expect(ofType(events, "step")[0]?.step).toBe(before + 1);
       expect(only(ofType(events, "end"))).toMatchObject({ step: last, interrupted: true });
       expect((await loadCheckpoint(out)).state.step).toBe(last);
-      const rest = await trained({ config, data, out, resume: true });
-      expect(only(ofType(rest, "start")).step).toBe(last);
-      expect(only(ofType(rest, "end"))).toMatchObject({ step: 17, interrupted: false });
-      expect(ofType(rest, "step")[0]?.step).toBe(last + 1);
-      expect(await traces(out), `stopped at ${last}`).toEqual(expected);
+      before = last;
     }
+    const rest = await trained({ config, data, out, resume: true });
+    expect(only(ofType(rest, "end"))).toMatchObject({ step: 17, interrupted: false });
+    expect(await traces(out)).toEqual(expected);
   });
 
   it("before its first step is one that has not begun", async () => {
@@ -93,67 +115,39 @@ describe("a run that a signal stopped", () => {
   });
 });
 
-/** Ends a run without a word after an event, and compares what it does when it goes on with a run that did not end. */
-async function expectResumed(config: Config, type: TrainingEvent["type"], last: number): Promise<void> {
+/**
+ * Ends a run without a word after one event and then, going on, after each of the others, and compares what it does in all with a
+ * run that did not end.
+ */
+async function expectResumed(config: Config, ...places: readonly Place[]): Promise<void> {
   const data = await writeText(folder.at("cats.txt"));
-  const expected = await uninterrupted(config, data);
   const out = folder.at("ended");
-  for await (const event of train({ config, data, out })) {
-    if (event.type === type && event.step === last) break;
-  }
-  await trained({ config, data, out, resume: true });
-  expect(await traces(out)).toEqual(expected);
+  await untilPlaces(config, { data, out }, places);
+  expect(await traces(out)).toEqual(await uninterrupted(config, data));
 }
 
-describe("a run that ended without a word", () => {
-  // The checkpoint of step 9 is from before the growths; of step 0, from before the validation.
-  it.each([
-    ["validation", 0],
-    ["growth", 0],
-    ["growth", 9],
-    ["step", 11],
-  ] as const)("after the %s of step %d goes on bit for bit", async (type, last) => {
-    const config = eventfulConfig(17);
-    await expectResumed(config, type, last);
+describe("a run that ended without a word, time after time, goes on bit for bit:", () => {
+  it("with growth of tokens, the checkpoint of which is from before the growth, or from before the validation", async () => {
+    await expectResumed(eventfulConfig(17), ["validation", 0], ["growth", 0], ["growth", 9], ["step", 11]);
   });
-});
 
-describe("a transformer that is widened twice", () => {
-  const growth = [
-    { step: 4, width: 18 },
-    { step: 6, width: 24, rewarm: 3 },
-  ];
-  const config = tinyConfig(
-    { steps: 9, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 },
-    { growth },
-    transformerModel,
-  );
-
-  it.each([
-    ["growth", 4],
-    ["step", 5],
-    ["step", 6],
-    ["growth", 6],
-    ["step", 8],
-  ] as const)("and ended after the %s of step %d goes on bit for bit", async (type, last) => {
-    await expectResumed(config, type, last);
+  it("a transformer that is widened twice", async () => {
+    const growth = [
+      { step: 4, width: 18 },
+      { step: 6, width: 24, rewarm: 3 },
+    ];
+    const training = { steps: 9, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 };
+    const config = tinyConfig(training, { growth }, transformerModel);
+    await expectResumed(config, ["growth", 4], ["step", 5], ["step", 6], ["growth", 6], ["step", 8]);
   });
-});
 
-describe("a run that makes τ learned", () => {
-  const growth = [
-    { step: 4, add: { query: 2 }, tau: "learned" as const },
-    { step: 7, add: { feedForward: 5 }, tau: "sqrt-n" as const },
-  ];
-  const config = tinyConfig({ steps: 10, evaluateEvery: 4, checkpointEvery: 3 }, { growth });
-
-  it.each([
-    ["growth", 4],
-    ["step", 6],
-    ["growth", 7],
-    ["step", 9],
-  ] as const)("and ended after the %s of step %d goes on bit for bit", async (type, last) => {
-    await expectResumed(config, type, last);
+  it("a run that makes τ learned", async () => {
+    const growth = [
+      { step: 4, add: { query: 2 }, tau: "learned" as const },
+      { step: 7, add: { feedForward: 5 }, tau: "sqrt-n" as const },
+    ];
+    const config = tinyConfig({ steps: 10, evaluateEvery: 4, checkpointEvery: 3 }, { growth });
+    await expectResumed(config, ["growth", 4], ["step", 6], ["growth", 7], ["step", 9]);
   });
 });
 

@@ -63,7 +63,7 @@ function losses({ cells }: StudyOutcome) {
 
 const whole = async (directory: string) => runStudy({ plan, corpus, directory, devices });
 
-it("runs every cell with each learning rate and seed, and goes on from where it was stopped", {
+it("runs every cell with each learning rate and seed, and goes on from where it was stopped, shared by processes", {
   timeout: 300_000,
 }, async () => {
   const directory = folder("whole");
@@ -89,16 +89,27 @@ it("runs every cell with each learning rate and seed, and goes on from where it 
   });
   expect(part.interrupted).toBe(true);
   expect(part.runs).toBeLessThan(outcome.runs);
-  let made = 0;
-  const rest = await runStudy({
-    ...{ plan, corpus, directory: stopped, devices },
-    onEvent: (event) => {
-      if (event.type === "run" && event.made) made += 1;
-    },
-  });
-  expect(losses(rest)).toEqual(losses(outcome));
-  expect(rest.flops).toBe(outcome.flops);
-  expect(made).toBeLessThan(outcome.runs);
+  // Gone on with by two processes, which take runs from one folder.
+  const made: string[][] = [[], []];
+  const rests = await Promise.all(
+    devices.map((device, index) =>
+      runStudy({
+        ...{ plan, corpus, directory: stopped, devices: [device] },
+        onEvent: (event) => {
+          if (event.type === "run" && event.made) made[index]?.push(event.run.directory);
+        },
+      }),
+    ),
+  );
+  for (const rest of rests) {
+    expect(losses(rest)).toEqual(losses(outcome));
+    expect(rest.flops).toBe(outcome.flops);
+  }
+  // Each is made once, by whichever was first, and none that was made before.
+  const all = made.flat();
+  expect(new Set(all).size).toBe(all.length);
+  expect(all.length).toBeGreaterThan(0);
+  expect(all.length).toBeLessThan(outcome.runs);
 
   // Weights are kept only where other runs start from them.
   const withWeights = readdirSync(join(directory, "runs"), { recursive: true, encoding: "utf8" })
@@ -107,7 +118,7 @@ it("runs every cell with each learning rate and seed, and goes on from where it 
   expect(new Set(withWeights)).toEqual(new Set(["scratch-tokens-0"]));
 
   const circumstances = { date: "2026-01-02", machine: "a machine", software: "some", command: "a command" };
-  const results = assemble(plan, rest, corpus, circumstances);
+  const results = assemble(plan, outcome, corpus, circumstances);
   expect(results.arms.map(({ id, cells }) => [id, cells.length])).toEqual([
     ["grown", 1],
     ["scratch-tokens", 2],
@@ -129,27 +140,6 @@ it("grows from the finished run of the same seed", { timeout: 60_000 }, async ()
     expect(growth?.flops).toBe(end?.flops);
     expect(grown?.runs[seed]?.usage?.map(({ tokenShare }) => tokenShare)).toEqual([22 / 144, 122 / 144]);
   }
-});
-
-it("is shared by processes that take runs from one folder", { timeout: 300_000 }, async () => {
-  const directory = folder("shared");
-  const made: string[][] = [[], []];
-  const outcomes = await Promise.all(
-    devices.map((device, index) =>
-      runStudy({
-        ...{ plan, corpus, directory, devices: [device] },
-        onEvent: (event) => {
-          if (event.type === "run" && event.made) made[index]?.push(event.run.directory);
-        },
-      }),
-    ),
-  );
-  const alone = losses(await whole(folder("whole")));
-  for (const outcome of outcomes) expect(losses(outcome)).toEqual(alone);
-  // Each is made once, by whichever was first.
-  const all = made.flat();
-  expect(all.length).toBeGreaterThan(0);
-  expect(new Set(all).size).toBe(all.length);
 });
 
 /** Takes a folder and says so on stderr; holds it until it is killed. */
