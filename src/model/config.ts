@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { NORM_EPSILON, pattentionActivations } from "../nn/index.ts";
 import { isOwnName } from "../own-names.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { type OwnModelConfig, ownModelSchema } from "./own.ts";
 
 const count = z.int().positive();
@@ -131,7 +132,7 @@ export const modelSchema = z
   .custom<z.input<typeof builtInSchema> | OwnModelConfig>()
   .transform((given, { issues }): ModelConfig => {
     const schema: z.ZodType<ModelConfig> = isOwn(given) ? ownModelSchema : builtInSchema;
-    const { data, error } = schema.safeParse(given);
+    const { data, error } = checkPlainly(schema, given);
     if (data !== undefined) return data;
     issues.push(...error.issues.map((issue) => ({ ...issue, input: undefined })));
     return z.NEVER;
