@@ -23,6 +23,9 @@ import type { AnyModelStrategy, ModelGrowth } from "./strategy.ts";
 /** The path in a state's lineage of the generations of channels. */
 const CHANNELS = "width";
 
+/** Hidden units for each channel. */
+const HIDDEN = 4;
+
 /** What an axis of a parameter is. */
 type Axis =
   /** Of the same size in a wider model: the vocabulary, the positions. */
@@ -77,7 +80,7 @@ export const net2net: AnyModelStrategy = {
   summary: (before, after) =>
     `width ${widenable(before).width} → ${widenable(after).width}, ${widenable(before).heads} → ${widenable(after).heads} heads`,
   lineage: (state, before, after) =>
-    new Map(state.lineage).set(CHANNELS, channelGenerations(state, widenable(before).width, widenable(after).width)),
+    new Map(state.lineage).set(CHANNELS, widened(state, widenable(before).width, widenable(after).width)),
 };
 
 function widenable(config: ModelConfig): TransformerConfig {
@@ -130,7 +133,7 @@ function linesOf(
   const channels = old.width / old.heads;
   const scale = Math.sqrt(old.width / grown.width);
   const heads = copiesOf(old.heads, grown.heads, random);
-  const hidden = copiesOf(4 * old.width, 4 * grown.width, random);
+  const hidden = copiesOf(HIDDEN * old.width, HIDDEN * grown.width, random);
   const stream = (kept: number, added: Line): Line[] =>
     Array.from({ length: grown.width }, (_, index) => (index < old.width ? { of: index, factor: kept } : added));
   return {
@@ -147,7 +150,7 @@ function linesOf(
 }
 
 function axesOf(name: string): readonly Axis[] {
-  const axes = axesByName[name.split(".").slice(-2).join(".")];
+  const axes = axesByName[endOf(name)];
   if (axes === undefined) throw new Error(`internal: widening does not know the parameter ${name}`);
   return axes;
 }
@@ -157,8 +160,35 @@ function layerOf(name: string): number {
   return Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? 0);
 }
 
-/** All channels count the same updates: a row of a weight is no token of its own. */
-function channelGenerations({ lineage, step, updates }: ModelState, before: number, after: number): Generation[] {
+/** The generations of the wider model's channels; new ones have made no updates. */
+function widened({ lineage, step, updates }: ModelState, before: number, after: number): Generation[] {
   const first: Generation = { tokens: before, born: 0, init: "initial", updates, frozenUntil: 0 };
-  return [...(lineage.get(CHANNELS) ?? [first]), { ...first, tokens: after - before, born: step, init: "net2net" }];
+  const born: Generation = { ...first, tokens: after - before, born: step, init: "net2net", updates: 0 };
+  return [...(lineage.get(CHANNELS) ?? [first]), born];
 }
+
+/**
+ * The generations along an axis of a parameter of a widened Transformer, by which Adam counts the updates of what is new; nothing
+ * where the axis has the size that it always had, or nothing was widened.
+ */
+export function channelGenerations(
+  lineage: ModelState["lineage"],
+  name: string,
+  axis: 0 | 1,
+): readonly Generation[] | undefined {
+  const [channels, kind] = [lineage.get(CHANNELS), kindOf(name, axis)];
+  if (channels === undefined || kind === undefined) return undefined;
+  const each = kind === "hidden" || kind === "summed hidden" ? HIDDEN : 1;
+  return channels.map((generation) => ({ ...generation, tokens: each * generation.tokens }));
+}
+
+/** Whether the columns of a parameter are channels, which widening adds. */
+export const hasChannelColumns = (name: string): boolean => kindOf(name, 1) !== undefined;
+
+/** What an axis is that widening makes longer. */
+function kindOf(name: string, axis: 0 | 1): Exclude<Axis, "same"> | undefined {
+  const kind = axesByName[endOf(name)]?.[axis];
+  return kind === "same" ? undefined : kind;
+}
+
+const endOf = (name: string) => name.split(".").slice(-2).join(".");

@@ -8,7 +8,7 @@
 
 import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
-import type { Generation, Moments, TrainerState } from "../growth/index.ts";
+import { type Generation, hasChannelColumns, type Moments, type TrainerState } from "../growth/index.ts";
 import { downloadArrays, scalar, type Tensors, uploadArrays } from "../inference/index.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
@@ -58,6 +58,8 @@ export interface UpdateStep {
   readonly lossScale: number;
   /** The generations of a parameter's rows, if it has any. */
   readonly generations: (name: string) => readonly Generation[] | undefined;
+  /** The generations of a matrix's columns, if it has any: a number is as old as the younger of its row and its column. */
+  readonly columns?: (name: string) => readonly Generation[] | undefined;
 }
 
 /** Updates parameters and moments on a device. */
@@ -263,7 +265,7 @@ export function normOf(answer: unknown): number {
   return answer;
 }
 
-/** The rows of a parameter that are updated, each group with its own bias correction. */
+/** The ranges of a parameter that are updated, each with its own bias correction. */
 export function rowUpdates(
   spec: Pick<ParameterSpec, "name" | "rate">,
   shape: readonly number[],
@@ -276,8 +278,8 @@ export function rowUpdates(
 function updatesOfRows(
   name: string,
   { rows, columns, rate }: RowLayout,
-  { step, updates, generations }: UpdateStep,
-  { beta1, beta2 }: AdamWOptions,
+  { step, updates, generations, columns: columnsOf }: UpdateStep,
+  options: AdamWOptions,
 ): RowUpdate[] {
   const groups: readonly Omit<Generation, "init">[] = generations(name) ?? [
     { tokens: rows, updates, born: 0, frozenUntil: 0 },
@@ -285,18 +287,52 @@ function updatesOfRows(
   const tokens = groups.reduce((sum, group) => sum + group.tokens, 0);
   if (tokens !== rows)
     throw new Error(`the lineage has ${tokens} tokens for ${rows} rows; each row needs a generation`);
+  const columnGroups = columnsOf?.(name);
   let start = 0;
   return groups.flatMap((group) => {
     const from = start;
     start += group.tokens * columns;
     if (step <= group.frozenUntil) return [];
-    const count = group.updates + 1;
-    const corrections = { correction1: 1 / (1 - beta1 ** count), correction2: 1 / (1 - beta2 ** count) };
     const { born, warmup = 0 } = group;
-    const risen = warmup === 0 ? 1 : Math.min(1, (step - born) / (warmup + 1));
-    return [{ start: from, end: start, rate: rate * risen, ...corrections }];
+    const risen = rate * (warmup === 0 ? 1 : Math.min(1, (step - born) / (warmup + 1)));
+    const parts = partsOfRow(group.updates, columnGroups ?? [{ tokens: columns, updates: group.updates }], options);
+    const [first] = parts;
+    if (parts.length === 1 && first !== undefined) return [{ ...first, start: from, end: start, rate: risen }];
+    return Array.from({ length: group.tokens }, (_, row) => from + row * columns).flatMap((offset) =>
+      parts.map((part) => ({ ...part, start: offset + part.start, end: offset + part.end, rate: risen })),
+    );
   });
 }
+
+/** Parts of a row whose numbers have counted the same updates, or so many that it makes no difference in float32. */
+function partsOfRow(
+  updates: number,
+  columns: readonly Pick<Generation, "tokens" | "updates">[],
+  options: AdamWOptions,
+): Omit<RowUpdate, "rate">[] {
+  const parts: Omit<RowUpdate, "rate">[] = [];
+  let end = 0;
+  for (const group of columns) {
+    const start = end;
+    end += group.tokens;
+    const corrections = correctionsOf(Math.min(updates, group.updates), options);
+    const last = parts.at(-1);
+    if (last !== undefined && sameInFloat32(last, corrections)) parts[parts.length - 1] = { ...last, end };
+    else parts.push({ start, end, ...corrections });
+  }
+  return parts;
+}
+
+type Corrections = Pick<RowUpdate, "correction1" | "correction2">;
+
+/** Adam's bias corrections after so many updates and the one that is made. */
+function correctionsOf(updates: number, { beta1, beta2 }: AdamWOptions): Corrections {
+  return { correction1: 1 / (1 - beta1 ** (updates + 1)), correction2: 1 / (1 - beta2 ** (updates + 1)) };
+}
+
+const sameInFloat32 = (a: Corrections, b: Corrections) =>
+  Math.fround(a.correction1) === Math.fround(b.correction1) &&
+  Math.fround(a.correction2) === Math.fround(b.correction2);
 
 /** The same update as a program whose outputs replace its inputs. */
 export class GraphOptimizer extends WholeOptimizer implements Optimizer {
@@ -358,7 +394,7 @@ export class GraphOptimizer extends WholeOptimizer implements Optimizer {
       unscale: scalar(1 / step.lossScale),
     };
     for (const spec of this.specs) {
-      Object.assign(inputs, rowInputs(spec, required(state.parameters, spec.name).shape, step, this.options));
+      Object.assign(inputs, correctionInputs(spec, required(state.parameters, spec.name).shape, step, this.options));
     }
     const { tensors, values } = await this.#update.run(inputs);
     const outputs = new Map(Object.entries(tensors));
@@ -382,21 +418,34 @@ export class GraphOptimizer extends WholeOptimizer implements Optimizer {
   }
 }
 
-/** Per-row corrections [rows, 1, …] of a parameter, the first times its rate; zero where the rows are not updated. */
-function rowInputs(spec: ParameterSpec, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
+/**
+ * Corrections of a parameter's rows [rows, 1, …], the first times its rate, zero where the rows are not updated; and of columns that
+ * are channels [1, columns].
+ */
+function correctionInputs(spec: ParameterSpec, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
   const { name } = spec;
-  const [rows = 1, ...rest] = shape;
-  const columns = elementCount(rest);
-  const [correction1, correction2] = [new Float32Array(rows), new Float32Array(rows)];
-  for (const group of rowUpdates(spec, shape, step, options)) {
-    correction1.fill(group.rate * group.correction1, group.start / columns, group.end / columns);
-    correction2.fill(group.correction2, group.start / columns, group.end / columns);
+  const { rows, columns, rate } = layoutOf(spec, shape);
+  const [row1, row2] = [new Float32Array(rows), new Float32Array(rows)];
+  for (const group of rowUpdates(spec, shape, { ...step, columns: () => undefined }, options)) {
+    row1.fill(group.rate * group.correction1, group.start / columns, group.end / columns);
+    row2.fill(group.correction2, group.start / columns, group.end / columns);
   }
-  const columnShape = shape.map((size, axis) => (axis === 0 ? size : 1));
-  return {
-    [`correction1:${name}`]: { dtype: "float32" as const, shape: columnShape, data: correction1 },
-    [`correction2:${name}`]: { dtype: "float32" as const, shape: columnShape, data: correction2 },
-  };
+  const named = (kind: string, size: readonly number[], data: Float32Array) => ({
+    [`${kind}:${name}`]: { dtype: "float32" as const, shape: size, data },
+  });
+  const ofRows = shape.map((size, axis) => (axis === 0 ? size : 1));
+  const inputs = { ...named("correction1", ofRows, row1), ...named("correction2", ofRows, row2) };
+  if (!hasChannelColumns(name)) return inputs;
+  // Zero is below all corrections: that of the row holds.
+  const [column1, column2] = [new Float32Array(columns), new Float32Array(columns)];
+  let start = 0;
+  for (const { tokens, updates } of step.columns?.(name) ?? []) {
+    const { correction1, correction2 } = correctionsOf(updates, options);
+    column1.fill(rate * correction1, start, start + tokens);
+    column2.fill(correction2, start, start + tokens);
+    start += tokens;
+  }
+  return { ...inputs, ...named("column1", [1, columns], column1), ...named("column2", [1, columns], column2) };
 }
 
 export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptions) {
@@ -434,8 +483,9 @@ function updated(
   const rows: Shape = shape.map((size, axis) => (axis === 0 ? size : 1));
   const [p, m, v] = [PREFIXES.parameter, PREFIXES.first, PREFIXES.second].map((prefix) => input(prefix + name, shape));
   if (p === undefined || m === undefined || v === undefined) throw new Error("internal: three inputs");
-  const [correction1, correction2] = [input(`correction1:${name}`, rows), input(`correction2:${name}`, rows)];
-  const active = greaterOrEqual(correction2, 0.5);
+  const [row1, row2] = [input(`correction1:${name}`, rows), input(`correction2:${name}`, rows)];
+  const active = greaterOrEqual(row2, 0.5);
+  const [correction1, correction2] = [orOfColumn(row1, "column1", spec), orOfColumn(row2, "column2", spec)];
   const first = add(mul(m, beta1), mul(g, 1 - beta1));
   const second = add(mul(v, beta2), mul(mul(g, g), 1 - beta2));
   const change = div(mul(first, correction1), add(sqrt(mul(second, correction2)), epsilon));
@@ -445,6 +495,13 @@ function updated(
     m: where(active, first, m),
     v: where(active, second, v),
   };
+}
+
+/** Where columns are channels, the larger of the corrections of row and column: that of the younger. */
+function orOfColumn(ofRow: Tensor, kind: string, { name, shape }: ParameterSpec): Tensor {
+  if (!hasChannelColumns(name)) return ofRow;
+  const ofColumn = input(`${kind}:${name}`, [1, shape[1] ?? 1]);
+  return where(greaterOrEqual(ofRow, ofColumn), ofRow, ofColumn);
 }
 
 function accumulateGraph(specs: readonly ParameterSpec[]) {

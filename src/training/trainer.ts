@@ -3,7 +3,13 @@
 import type { Communicator } from "../cluster/portable.ts";
 import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
-import { type Generation, type HostArray, type TrainerState, withoutMoments } from "../growth/index.ts";
+import {
+  channelGenerations,
+  type Generation,
+  type HostArray,
+  type TrainerState,
+  withoutMoments,
+} from "../growth/index.ts";
 import {
   type BatchForm,
   batchInputs,
@@ -197,7 +203,8 @@ export class Trainer {
         step: step + 1,
         updates,
         lossScale,
-        generations: (name) => lineage.get(siteOf(name) ?? name),
+        generations: (name) => lineage.get(siteOf(name) ?? name) ?? channelGenerations(lineage, name, 0),
+        columns: (name) => channelGenerations(lineage, name, 1),
       });
       this.#keep(state);
       const finite = Number.isFinite(norm);

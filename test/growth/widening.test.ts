@@ -230,9 +230,9 @@ it("is written down: the channels by their birth, the new warm-up", () => {
   const twice = grow({ ...once, step: 9, updates: 9 }, plan(25), 1);
   expect(twice.rewarm).toEqual({ start: 4, steps: 6 });
   expect(twice.lineage.get("width")).toMatchObject([
-    { tokens: 10, born: 0, init: "initial" },
-    { tokens: 5, born: 4, init: "net2net" },
-    { tokens: 10, born: 9, init: "net2net" },
+    { tokens: 10, born: 0, init: "initial", updates: 4 },
+    { tokens: 5, born: 4, init: "net2net", updates: 0 },
+    { tokens: 10, born: 9, init: "net2net", updates: 0 },
   ]);
 });
 
