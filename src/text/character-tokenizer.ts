@@ -219,6 +219,6 @@ function unknownCharacter(text: string, index: number, where: string, lines: num
   return (
     `${where === "" ? "" : `${where}: `}Character ${JSON.stringify(String.fromCodePoint(codePoint))} (${name}) at ${line}:${column} is not in the vocabulary, ` +
     "expected only characters of the text it was made from; remove it, or train a model with the tokenizer " +
-    '"character+unknown" or "bpe:1024"'
+    '"character+unknown" or "bpe:1024", or take it in while training on: train --from RUN --extend-vocabulary'
   );
 }

@@ -345,7 +345,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a prompt beyond the vocabulary",
     sample("--prompt", "the €"),
-    'Character "€" (U+20AC) at 1:5 is not in the vocabulary, expected only characters of the text it was made from; remove it, or train a model with the tokenizer "character+unknown" or "bpe:1024"',
+    'Character "€" (U+20AC) at 1:5 is not in the vocabulary, expected only characters of the text it was made from; remove it, or train a model with the tokenizer "character+unknown" or "bpe:1024", or take it in while training on: train --from RUN --extend-vocabulary',
   ],
   ["a temperature below 0", sample("--temperature", "-1"), "temperature is -1, expected a number from 0"],
   ["an empty stop string", sample("--stop", ""), "a stop string is empty, expected some text at which to stop"],
