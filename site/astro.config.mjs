@@ -7,6 +7,8 @@ const entry = (name) => `../dist/${name}.d.ts`;
 
 export default defineConfig({
   outDir: "dist",
+  // An option such as --grow-at is not a dash.
+  markdown: { smartypants: false },
   integrations: [
     starlight({
       title: "tokenformer",
@@ -14,15 +16,21 @@ export default defineConfig({
       customCss: ["./src/styles/site.css"],
       plugins: [
         starlightTypeDoc({
-          entryPoints: [entry("index")],
+          entryPoints: [
+            entry("index"),
+            entry("browser"),
+            ...["tensor", "nn", "model", "growth", "text", "training", "formats"].map((name) =>
+              entry(`public/${name}`),
+            ),
+          ],
           tsconfig: "tsconfig.json",
           output: "reference/interface",
           sidebar: { label: "Interface", collapsed: true },
           typeDoc: { skipErrorChecking: true, excludeInternal: true, readme: "none" },
         }),
-        // What lies in public/ are pages of their own.
+        // What lies in public/ are pages of their own; modules of the interface have none, but are in the sidebar.
         starlightLinksValidator({
-          exclude: ["/studies/**", "/reference/interface/**/namespaces/**"],
+          exclude: ["/studies/**", "/reference/interface/**/namespaces/**", "/reference/interface/**/readme/"],
           errorOnLocalLinks: false,
         }),
       ],

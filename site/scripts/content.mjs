@@ -12,6 +12,16 @@ const content = join(site, "src/content/docs");
 const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
 const repository = String(manifest.repository?.url ?? "").replace(/^git\+|\.git$/g, "");
 
+/** On a phone, each cell of a reference table is a line of its own: as columns, the last ones would lie beyond the edge. */
+const STACKED = `@media (max-width: 40rem) {
+.sl-markdown-content thead { display: none; }
+.sl-markdown-content :is(table, tbody, tr, td) { display: block; }
+.sl-markdown-content :is(tr, td) { margin: 0 !important; }
+.sl-markdown-content td { border-bottom: 0; padding: 0.15rem 0; }
+.sl-markdown-content td:empty { display: none; }
+.sl-markdown-content tr { border-bottom: 1px solid var(--sl-color-gray-5); padding: 0.5rem 0; }
+}`;
+
 await rm(content, { recursive: true, force: true });
 await rm(join(site, "public/studies"), { recursive: true, force: true });
 await cp(join(docs, "studies"), join(site, "public/studies"), { recursive: true });
@@ -31,7 +41,8 @@ await writeFile(join(content, "index.md"), page(await landing(), "index.md"));
 function page(text, path) {
   const title = /^# (.+)$/m.exec(text)?.[1] ?? path;
   const body = text.replace(/^# .+\n+/m, "").replace(/\]\(([^)\s]+)\)/g, (_, link) => `](${address(link, path)})`);
-  return `---\ntitle: ${JSON.stringify(title.replaceAll("`", ""))}\n---\n\n${body}`;
+  const head = path.startsWith("reference/") ? `head: ${JSON.stringify([{ tag: "style", content: STACKED }])}\n` : "";
+  return `---\ntitle: ${JSON.stringify(title.replaceAll("`", ""))}\n${head}---\n\n${body}`;
 }
 
 /** Where a link of a page leads on the site. */
