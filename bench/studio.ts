@@ -78,7 +78,7 @@ async function measured(page: Page) {
     await reached(page, step);
     memory.push(await memoryOf(page));
     if (step === STEPS) break;
-    await page.getByRole("button", { name: "Grow", exact: true }).click();
+    await page.getByRole("button", { name: "Double it", exact: true }).click();
     await page.getByRole("heading", { name: /^Grew to/ }).waitFor();
     await reached(page, step + SETTLED);
     memory.push(await memoryOf(page));

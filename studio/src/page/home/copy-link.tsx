@@ -1,6 +1,7 @@
 /** A link that opens the page with these choices. */
 
 import { CopyButton } from "../parts/copy-button.tsx";
+import { isPublic, publicAddress } from "../parts/public-address.ts";
 import { draft, toQuery } from "../store/draft.ts";
 
 export function CopyLink() {
@@ -9,7 +10,7 @@ export function CopyLink() {
       <CopyButton
         text={link}
         label="Copy a link to these choices"
-        copied="Copied. Your text is not in it."
+        copied={`Copied. Your text is not in it.${isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}`}
         refused="The link is in the address bar now; copy it from there."
       />
     </p>
@@ -19,5 +20,5 @@ export function CopyLink() {
 /** The page's address with the choices, which it also takes on. */
 function link(): string {
   history.replaceState(null, "", `#/new?${toQuery(draft.peek())}`);
-  return location.href;
+  return publicAddress() + location.hash;
 }

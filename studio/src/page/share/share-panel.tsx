@@ -4,6 +4,7 @@ import { useRef } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
 import { compact, count } from "../format.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
+import { isPublic, publicAddress } from "../parts/public-address.ts";
 import { doing, saveFile } from "../store/actions.ts";
 import { recipeOfRun, recipeQuery } from "./recipe.ts";
 import { RingPicture, ringImage } from "./ring.tsx";
@@ -60,14 +61,6 @@ export function ringWords(step: number, growths: number, parameters?: number): s
   const grew = growths === 0 ? "not grown yet" : growths === 1 ? "grown once" : `grown ${growths} times`;
   return `${size}${count(step)} updates, ${grew}`;
 }
-
-/** Where the studio is for everyone, if the build was told; else where it is here. */
-function publicAddress(): string {
-  const told: unknown = import.meta.env["VITE_STUDIO_ADDRESS"];
-  return typeof told === "string" && told !== "" ? told : new URL("./", document.baseURI).href;
-}
-
-const isPublic = () => !/^https?:\/\/(localhost|127\.|\[::1\])/.test(publicAddress());
 
 const embedded = (link: string) =>
   `<iframe src="${`${link}&embed=1`.replaceAll("&", "&amp;")}" width="720" height="420" style="border:0" title="A model that grew"></iframe>`;
