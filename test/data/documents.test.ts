@@ -142,11 +142,7 @@ describe("a line that is wrong is told by its number:", () => {
       [good, "", { prompt: "a", completion: "" }],
       "3: completion: is empty, expected a text to learn; correct the line",
     ],
-    [
-      "no completion",
-      [{ prompt: "a" }],
-      "1: completion: Invalid input: expected string, received undefined; correct the line",
-    ],
+    ["no completion", [{ prompt: "a" }], "1: completion: is missing, expected a text; correct the line"],
     [
       "an unknown role",
       [good, { messages: [{ role: "bot", content: "a" }] }],
@@ -163,11 +159,7 @@ describe("a line that is wrong is told by its number:", () => {
       [{ messages: said("a") }],
       "1: messages: has no turn of the assistant, expected one to learn; add it or leave the line out",
     ],
-    [
-      "another thing",
-      [good, { txt: "a" }],
-      "2: text: Invalid input: expected string, received undefined; correct the line",
-    ],
+    ["another thing", [good, { txt: "a" }], "2: text: is missing, expected a text; correct the line"],
     [
       "an empty line in a reply, which ends turns here",
       [{ messages: said("a", "b\n\nc") }],
