@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { type Config, configSchema, FORMAT_VERSION } from "../configuration/index.ts";
-import { completed } from "../data/portable.ts";
+import { modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
@@ -56,7 +56,7 @@ export async function readSummary(folder: CheckpointFolder): Promise<CheckpointS
   const { value: training, applied } = await readVersioned(folder, "training.json", trainingFileSchema);
   const patches = [...configPatches, ...applied];
   const tokenizer = folder.has("tokenizer.json") ? await tokenizerIn(folder) : undefined;
-  const model = completed(config.model, tokenizer, folder.pathOf("config.json"));
+  const model = modelWithVocabulary(config.model, tokenizer, folder.pathOf("config.json"));
   const lineage = new Map(Object.entries(training.lineage));
   const { step, updates, ramps, rewarm, progress } = training;
   const state = { config: model, step, updates, lineage, ramps, rewarm };

@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { hasCheckpoint, loadConfig } from "../checkpoint/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { growRun } from "../training/index.ts";
-import { type PlanOptions, planOf } from "./growth-options.ts";
+import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
@@ -74,7 +74,7 @@ async function runGrow(run: string, options: Options): Promise<void> {
   const { to, data, seed, tokenizer, device, json, model: _, strategy: __, ...planned } = options;
   if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
   // The step is that of the checkpoint.
-  const { step: ___, ...plan } = planOf(planned, 0, (await loadConfig(run)).model);
+  const { step: ___, ...plan } = planOfOptions(planned, 0, (await loadConfig(run)).model);
   const { checkpoint, report } = await growRun({ from: run, to, plan, data, seed, tokenizer, device });
   notePatches(checkpoint);
   const { step } = checkpoint.state;

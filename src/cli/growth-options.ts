@@ -29,7 +29,7 @@ export interface PlanOptions {
 }
 
 /** A plan for the growth of a model after a step, from options. Throws a `UserError` that names what is wrong. */
-export function planOf(
+export function planOfOptions(
   { add, layers, option, ...options }: PlanOptions,
   step: number,
   model: ModelConfig,

@@ -11,4 +11,4 @@ export {
   nameOfData,
 } from "./data-names.ts";
 export { type LossPart, lossParts } from "./loss-parts.ts";
-export { checkVocabulary, completed } from "./vocabulary.ts";
+export { checkVocabulary, modelWithVocabulary } from "./vocabulary.ts";

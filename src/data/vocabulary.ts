@@ -5,7 +5,7 @@ import { type Complete, checkModel, type ModelConfig } from "../model/index.ts";
 import type { Tokenizer } from "../text/portable.ts";
 
 /** A model's configuration with the vocabulary of its tokenizer where it has none of its own. */
-export function completed(model: ModelConfig, tokenizer: Tokenizer | undefined, where: string): Complete {
+export function modelWithVocabulary(model: ModelConfig, tokenizer: Tokenizer | undefined, where: string): Complete {
   const vocabulary = model.vocabulary ?? tokenizer?.vocabularySize;
   if (vocabulary === undefined) {
     throw new UserError(`${where}: says no model.vocabulary, and there is no tokenizer.json; restore that file`);

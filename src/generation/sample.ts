@@ -34,7 +34,7 @@ export interface SamplingOptions {
 
 /** The tokens that came before the one that is drawn, for the penalties. */
 export interface EarlierTokens {
-  /** All of the text, with its prompt. */
+  /** All tokens of the text, with its prompt. */
   readonly before: Iterable<number>;
   /** Those that were written after the prompt. */
   readonly written: Iterable<number>;

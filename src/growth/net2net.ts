@@ -26,7 +26,7 @@ const CHANNELS = "width";
 /** Hidden units for each channel. */
 const HIDDEN = 4;
 
-/** What an axis of a parameter is. */
+/** The kinds of an axis of a parameter. */
 type Axis =
   /** Of the same size in a wider model: the vocabulary, the positions. */
   | "same"
@@ -65,7 +65,7 @@ const axesByName: Readonly<Record<string, readonly Axis[]>> = {
   "output.bias": ["same"],
 };
 
-/** What is told to it: the new width. */
+/** The option of the strategy: the new width. */
 const options = optionsWithDefaults({ width: 0 });
 
 /** Widening as a strategy, whose one option is the new width. */

@@ -82,7 +82,7 @@ export const widthPlanSchema = z.strictObject({
 export const ownPlanSchema = z.strictObject({
   /** The name of the strategy, such as `mine:deeper`. */
   init: ownName,
-  /** What it is told. */
+  /** Options of the strategy. */
   options: ownOptions,
   /**
    * The optimiser's moments of new entries are zero, unless the strategy says otherwise. `new-only`: new parameters count their own

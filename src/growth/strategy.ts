@@ -19,7 +19,7 @@ interface StrategyHead<Options extends object> {
 
 /** A site that grows by m tokens. Shapes: n tokens so far, D channels of the input, W of the output. */
 export interface SiteGrowth {
-  /** As it is before. */
+  /** The site before it grows. */
   readonly site: Site;
   /** m. */
   readonly added: number;
@@ -49,7 +49,7 @@ export interface TokenStrategy<Options extends object = object> extends Strategy
 export interface ModelGrowth {
   readonly before: Complete;
   readonly after: Complete;
-  /** Those of the model before, by name. */
+  /** The parameters of the model before, by name. */
   readonly parameters: ReadonlyMap<string, HostArray>;
   /** How the larger model starts each of its parameters, by name, and the shape of each. */
   readonly initial: ReadonlyMap<string, { readonly initial: Initial; readonly shape: readonly number[] }>;

@@ -29,7 +29,7 @@ export function withSites<Config extends ModelConfig>(config: Config, changed: r
   return recordOf(config).withSites(config, changed);
 }
 
-/** Where the τ of a model come from. */
+/** Whether the τ of a model are given at each run, learned, or not there. */
 export function tauRule(config: ModelConfig): TauRule {
   return recordOf(config).tau(config);
 }

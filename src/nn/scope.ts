@@ -42,7 +42,7 @@ export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 /** Names of what a program is given beside the parameters of a model. */
 const RESERVED = new Set(["tokens", "targets", "lossFactor", "weights", "documents"]);
 
-/** What a trace collects. */
+/** Parameters and records that a trace collects. */
 interface Trace {
   readonly parameters: Map<string, { readonly spec: ParameterSpec; readonly tensor: Tensor }>;
   readonly inputs: Map<string, Tensor>;
@@ -160,7 +160,7 @@ export class Scope {
     this.#trace.records.set(this.path(name), tensor);
   }
 
-  /** What the model recorded, by path. */
+  /** Tensors that the model recorded, by path. */
   get records(): ReadonlyMap<string, Tensor> {
     return this.#trace.records;
   }

@@ -4,7 +4,7 @@
 export interface TakeParameters {
   /** Their names in their order. */
   readonly names: readonly string[];
-  /** As long as all of them together. */
+  /** Memory that threads share, as long as all parameters together. */
   readonly shared: Float32Array;
 }
 

@@ -22,7 +22,7 @@ const MOST_BYTES = 768 * 2 ** 20;
 /** Of each: weights, gradients twice (ONNX Runtime's and the binding's copy), and gradients to be exchanged. */
 const BYTES_OF_PARAMETER = 4 * Float32Array.BYTES_PER_ELEMENT;
 
-/** Of each, whatever the model. */
+/** Bytes that a replica takes beside its arrays, whatever the model: its thread, and ONNX Runtime. */
 const THREAD_BYTES = 30 * 2 ** 20;
 
 /**
@@ -58,7 +58,7 @@ export interface SharedArrays {
 /** Weights for the replicas, and where they exchange them and gradients. */
 interface Memory {
   readonly shared: SharedArrays;
-  /** Of each member. */
+  /** The weights of each member. */
   readonly weights: readonly Tensors[];
 }
 
@@ -67,7 +67,7 @@ export class Replicas {
   readonly #device: Device;
   readonly #members: readonly Member[];
   readonly #names: readonly string[];
-  /** The first so many had passes. */
+  /** How many members had passes in the last update: the first ones. */
   #working = 0;
   #memory: Memory | undefined;
 

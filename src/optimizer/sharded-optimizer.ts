@@ -39,7 +39,7 @@ export class ShardedOptimizer implements Optimizer {
   readonly #whole: KernelOptimizer;
   readonly #bucketLength: number;
   #gradients: DeviceTensor | undefined;
-  /** What goes over the wire. */
+  /** Memory for the bucket that goes over the wire. */
   #staging = sharedArray(0);
 
   constructor(

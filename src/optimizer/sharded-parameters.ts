@@ -8,7 +8,7 @@ import type { Piece } from "./sharding.ts";
 export interface RangeParameters {
   readonly names: readonly string[];
   readonly range: Part;
-  /** As long as the range. */
+  /** The numbers of the range, in memory that threads share. */
   readonly shared: Float32Array;
   /** Arrays of all numbers: what is given is added to them, and what is taken goes there too. */
   readonly others: readonly Float32Array[];
@@ -17,7 +17,7 @@ export interface RangeParameters {
 /** A place in an array that has what is this rank's own. */
 export interface OwnParameters {
   readonly at: number;
-  /** In shared memory. */
+  /** The numbers of this rank, in memory that threads share. */
   readonly shared: Float32Array;
 }
 

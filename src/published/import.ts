@@ -54,7 +54,7 @@ async function importTo(to: LockedFolder, { from, ...options }: Omit<ImportOptio
   const weights = await openWeights(from);
   try {
     const beside = dirname(weights.file);
-    const configFile = options.config ?? (await configOf(beside));
+    const configFile = options.config ?? (await configBesideWeights(beside));
     const origin = { weights: weights.file, config: configFile };
     const published = publishedModel(weights, await readPublishedConfig(configFile), origin);
     const tokenizer = await tokenizerOf(beside, options.tokenizer, published.config);
@@ -112,7 +112,7 @@ async function readFinite(weights: WeightFile, name: string, file: string): Prom
 }
 
 /** The configuration in a folder, or in that around the folder of a step, as DeepSpeed has them. */
-async function configOf(folder: string): Promise<string> {
+async function configBesideWeights(folder: string): Promise<string> {
   const inside = await namesIn(folder);
   const isStep = /^global_step\d+$/.test(basename(resolve(folder)));
   const lacks = !inside.some((name) => name === "config.json" || /\.ya?ml$/.test(name));

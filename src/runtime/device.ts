@@ -75,7 +75,7 @@ export interface Program {
 export class Device {
   readonly #connection: Connection;
   readonly #others = new Set<Device>();
-  /** Of whose others it is one. */
+  /** The device that opened this one beside it. */
   #first: Device | undefined;
   #closing = false;
 

@@ -75,7 +75,7 @@ export interface Requests {
 
 export type RequestName = keyof Requests;
 
-/** What answers them. */
+/** The answers to requests, by their kinds. */
 export type Handlers = {
   readonly [Name in RequestName]: (
     given: Requests[Name]["arguments"],

@@ -47,7 +47,7 @@ export interface Platform {
   readonly cpuIsCertain: boolean;
   /** Whether ONNX Runtime threw what leaves it unusable. */
   isBreakdown(error: unknown): boolean;
-  /** What ONNX Runtime calls a device. */
+  /** The name that ONNX Runtime has for a device. */
   provider(kind: DeviceKind): string;
   /** How to get a device that is missing. */
   remedy(kind: DeviceKind): string;

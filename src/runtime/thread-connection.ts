@@ -6,7 +6,7 @@ import { messageOf, UserError } from "../errors.ts";
 import { type Connection, closed, PendingRequests } from "./connection.ts";
 import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "./protocol.ts";
 
-/** Those whose threads have not ended. */
+/** Connections whose threads have not ended. */
 const open = new Set<ThreadConnection>();
 
 /**

@@ -26,7 +26,7 @@ export interface ChoiceOptions {
 /** Why a text ended: at a stop string or a token that ends a text, or at its longest. */
 export type FinishReason = "stop" | "length";
 
-/** What is new since the last piece. */
+/** The text that is new since the last piece. */
 export interface Piece {
   readonly text: string;
   /** Its tokens with their scores, where these are asked for. */

@@ -1,7 +1,7 @@
 /** What a server takes on, at most. */
 
 export interface Limits {
-  /** Of a request's body. */
+  /** Bytes of a request's body. */
   readonly bytes: number;
   /** Texts that may wait for a slot. */
   readonly queue: number;

@@ -13,7 +13,7 @@ export interface Prompt {
   readonly ids: Int32Array;
   /** How many of them the client gave. */
   readonly given: number;
-  /** What the client gave. */
+  /** The prompt as the client gave it: a text, or token ids. */
   readonly source: string | readonly number[];
 }
 

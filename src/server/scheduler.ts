@@ -5,7 +5,7 @@ import type { Scorer, SequenceScores } from "../evaluation/index.ts";
 import type { Sequences } from "../generation/index.ts";
 import { type Settling, untilAborted } from "./settling.ts";
 
-/** What the scheduler shares. */
+/** The model that sequences share: its slots, and what scores texts with it. */
 export interface Shared {
   readonly sequences: Pick<Sequences, "start" | "step" | "free">;
   /** Sequences that are written at once, at most. */

@@ -1,4 +1,4 @@
-/** What the routes share. */
+/** The model, the queue and the counters that all routes share. */
 
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
@@ -35,7 +35,7 @@ export interface Service {
   failure(error: unknown): ApiError;
 }
 
-/** What to tell a client of an error. */
+/** The answer to a client where something failed. */
 export function failureOf(error: unknown, note: (text: string) => void): ApiError {
   if (error instanceof ApiError) return error;
   if (!(error instanceof ClientGone)) note(error instanceof Error ? (error.stack ?? error.message) : String(error));

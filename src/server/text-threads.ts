@@ -56,7 +56,7 @@ class TextThread {
   readonly #tokenizer: Tokenizer;
   readonly #atOnce: number;
   readonly #queue = new Set<Job>();
-  /** What the thread has been given. */
+  /** Tasks that the thread has been given and has not answered. */
   readonly #given = new Map<number, Job>();
   #calls = 0;
   #worker: Worker | undefined;

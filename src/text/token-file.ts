@@ -18,7 +18,7 @@ const headerSchema = z.strictObject({
   dtype: z.enum(["uint16", "uint32"]),
   /** The number of tokens. */
   tokens: z.int().nonnegative(),
-  /** All ids are below this. */
+  /** The vocabulary size: all ids are below it. */
   vocabularySize: z.int().positive(),
   /** `hashTokenizer` of the tokenizer that made the ids. */
   tokenizerHash: z.string().optional(),

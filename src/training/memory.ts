@@ -5,7 +5,7 @@ import { UserError } from "../errors.ts";
 import { type GrowthPlan, grownConfig } from "../growth/index.ts";
 import { leastActivations, leastParameters, type ModelConfig } from "../model/index.ts";
 
-/** What training may take. */
+/** The memory that training may take. */
 export interface MemoryBudget {
   /** Bytes that there are. */
   readonly limit: number;
@@ -21,7 +21,7 @@ export interface MemoryForecast {
   readonly tokens: number;
   /** Bytes of what one pass computes and keeps for its gradients. */
   readonly pass: number;
-  /** Of all. */
+  /** Bytes of all of these together. */
   readonly total: number;
 }
 

@@ -59,7 +59,7 @@ export class RunFolder implements RunSink {
 
   async open(start: RunStart): Promise<void> {
     await this.#folder.check();
-    // What a crash left half done there.
+    // A crash may have left a commit half done there.
     await recoverDirectory(this.place);
     this.#metrics = await MetricsFile.open(join(this.place, METRICS), start);
   }

@@ -64,7 +64,7 @@ export class Run {
   #config: RunConfig;
   #plan: StepPlan;
   #trainer: Trainer;
-  /** What becomes of τ and of the learning rate after growth. */
+  /** Ramps of τ, and the rise of the learning rate, after growth. */
   #growing: Pick<ModelState, "ramps" | "rewarm">;
   #progress: Progress;
   /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
@@ -73,7 +73,7 @@ export class Run {
   readonly #losses: LossWatch;
   /** The validation loss that was measured last, and at which step. */
   #measured: { readonly step: number; readonly loss: number } | undefined;
-  /** What was to come at this step, and has not yet. */
+  /** The evaluation and the checkpoint that are due at this step and have not come yet. */
   #due: { readonly evaluation: boolean; readonly checkpoint: boolean };
   /** The step of the last checkpoint. */
   #saved: number;
@@ -271,7 +271,7 @@ export class Run {
     return this.#config;
   }
 
-  /** What it has done so far. */
+  /** Tokens, operations and seconds of training so far, growths done, and the best validation loss. */
   get progress(): Progress {
     return this.#progress;
   }

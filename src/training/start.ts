@@ -2,7 +2,7 @@
 
 import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
 import { type Config, growthPlansOf, type RunConfig, type ScheduledGrowth } from "../configuration/index.ts";
-import { checkVocabulary, completed } from "../data/portable.ts";
+import { checkVocabulary, modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp, widenVocabulary } from "../growth/index.ts";
@@ -48,7 +48,7 @@ export async function newStart(config: Config, { corpus: given, memory }: RunInp
   checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
   const corpus = await openedCorpus(given, config.tokenizer);
   const chosen = fitting(corpus, given, () => {
-    const model = completed(config.model, corpus.tokenizer, "the configuration");
+    const model = modelWithVocabulary(config.model, corpus.tokenizer, "the configuration");
     if (memory !== undefined) checkMemory(config, model, memory, growthPlansOf(config));
     return model;
   });

@@ -104,7 +104,7 @@ export class Trainer {
   /** Of which form the batches are that it takes. */
   readonly form: BatchForm;
   readonly #time: number | undefined;
-  /** Where products are in float16. */
+  /** The scale of the loss, where products are in float16. */
   readonly #lossScale: LossScale | undefined;
   #counts: Counts;
   #moments: Omit<OptimizerState, "parameters">;

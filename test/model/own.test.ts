@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { completed } from "../../src/data/portable.ts";
+import { modelWithVocabulary } from "../../src/data/portable.ts";
 import {
   type Complete,
   countParameters,
@@ -61,7 +61,7 @@ const faultsOf = (given: object) =>
   modelSchema.safeParse(given).error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
 
 const whole = (type: `${string}:${string}`, options: object = {}): Complete =>
-  completed(modelSchema.parse({ type, vocabulary: 11, context: 7, ...options }), undefined, "here");
+  modelWithVocabulary(modelSchema.parse({ type, vocabulary: 11, context: 7, ...options }), undefined, "here");
 
 it("has its options in the configuration, with their defaults", () => {
   const type = define();

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { expect, it } from "vitest";
 import { configSchema, presets } from "../../src/configuration/index.ts";
-import { completed } from "../../src/data/vocabulary.ts";
+import { modelWithVocabulary } from "../../src/data/vocabulary.ts";
 import { uploadArrays } from "../../src/inference/index.ts";
 import { batchInputs, scalar } from "../../src/inference/inference.ts";
 import { givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
@@ -31,7 +31,7 @@ async function lecture() {
   const tokenizer = CharacterTokenizer.fromText(text);
   const { train } = createCorpus("book", tokenizer, memoryTokens(tokenizer.encode(text.slice(0, 50_000))));
   const preset = { ...presets.lecture.config.model, layers: 2 };
-  const config = completed(
+  const config = modelWithVocabulary(
     configSchema.parse({ ...presets.lecture.config, model: preset }).model,
     tokenizer,
     "the preset",

@@ -9,7 +9,7 @@ import { ownArguments, peerSide, type Side, type Steps } from "./sides.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import { stepFlops, tokensOfStep, type Work } from "./work.ts";
 
-/** What one side took. */
+/** Time and memory that the steps of one side took. */
 export interface StepRow {
   readonly name: string;
   /** Seconds of a step, by round: the median of the round's steps. */

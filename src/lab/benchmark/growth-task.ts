@@ -40,7 +40,7 @@ export async function growthTask([text = "{}"]: readonly string[]): Promise<void
   const stage: GrowthStage = JSON.parse(text);
   const before = beginning(stage);
   const parametersBefore = countParameters(before.config).total;
-  const plan = planOf(stage);
+  const plan = planOfStage(stage);
   const { result: after, seconds: growth } = await timeOf(async () => grow(before, plan, 1));
   const peak = peakBytes();
   const parametersAfter = countParameters(after.config).total;
@@ -76,7 +76,7 @@ function beginning({ preset, from: [attention, feedForward], moments }: GrowthSt
   };
 }
 
-function planOf({ from, to }: GrowthStage): TokenPlan {
+function planOfStage({ from, to }: GrowthStage): TokenPlan {
   const attention = to[0] - from[0];
   const add = {
     query: attention,

@@ -56,7 +56,7 @@ export async function measureScaling(steps: number, note: (line: string) => void
 }
 
 async function measurePoint({ batch, ...sizes }: Sizes, steps: number): Promise<Omit<ScalingPoint, "value">> {
-  const config = configOf(sizes);
+  const config = modelConfigOf(sizes);
   const { training } = configSchema.parse(presets["nanogpt-cpu"].config);
   const device = await openDevice("cpu");
   const state = initialState(modelOf(config), 1, sizesOf(config));
@@ -70,7 +70,7 @@ async function measurePoint({ batch, ...sizes }: Sizes, steps: number): Promise<
   return { seconds: median(seconds.slice(2)), flops: stepFlops({ config, batch }) };
 }
 
-function configOf({ context, layers, tokens }: Omit<Sizes, "batch">): Complete {
+function modelConfigOf({ context, layers, tokens }: Omit<Sizes, "batch">): Complete {
   const model = { type: "tokenformer", layers, heads: 4, width: 256, context, tied: true } as const;
   const counts = { query: tokens, key: tokens, value: tokens, projection: tokens, feedForward: 4 * tokens };
   const parsed = configSchema.parse({ model: { ...model, tokens: counts } });

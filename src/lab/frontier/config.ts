@@ -68,7 +68,7 @@ export const frontierSchema = z
 
 export type FrontierConfig = z.infer<typeof frontierSchema>;
 
-/** With the vocabulary known. */
+/** A configuration whose vocabulary is known. */
 export type CompleteFrontier = FrontierConfig & { readonly model: { readonly vocabulary: number } };
 
 /** Runs at a budget. */

@@ -5,7 +5,7 @@ export const textWidth = (text: string, fontSize: number): number => 0.56 * font
 
 /** A label on top of a vertical rule, in pixels. */
 export interface Flag {
-  /** Of the rule. */
+  /** The place of the rule that the label belongs to. */
   readonly x: number;
   readonly width: number;
 }

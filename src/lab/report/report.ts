@@ -18,7 +18,7 @@ export interface StepRecord {
 /** A validation after step `step`. */
 export interface ValidationRecord {
   readonly step: number;
-  /** In nats per token. */
+  /** The loss in nats per token. */
   readonly validationLoss: number;
   readonly perplexity: number;
   readonly bitsPerByte: number;

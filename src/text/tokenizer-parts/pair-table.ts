@@ -28,7 +28,7 @@ export class PairTable {
     if (2 * this.#size > this.#left.length) this.#grow();
   }
 
-  /** Where a pair is, or would be. */
+  /** The place in the table where a pair is, or would be. */
   #placeOf(left: number, right: number): number {
     const mask = this.#left.length - 1;
     const mixed = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
