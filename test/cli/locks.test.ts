@@ -67,11 +67,12 @@ it("while a run trains, none writes into its folder or its best, and all can rea
     ["grow", "run", "--to", "busy", "--add", "q=8"],
     ["prune", "run", "--to", "busy", "--keep", "0.5"],
     ["import", "published", "--to", "busy"],
-    ["export", "run", "--format", "onnx", "--to", "busy"],
     ["tokenize", "--data", "text.txt", "--to", "busy/data.bin"],
     ["study", "progressive", "--data", "text.txt", "--out", "busy"],
   ];
   for (const args of writers) expect((await run(...args)).stderr, args[0]).toMatch(refusal("busy"));
+  const exported = await run("export", "run", "--format", "onnx", "--to", "busy");
+  expect(exported.stderr).toBe("tokenformer: busy: is the folder of a run; choose another folder\n");
   expect((await run(...TRAIN, "--out", "busy/best")).stderr).toMatch(refusal("busy/best"));
   expect(json(await answer("inspect", "busy", "--json"))).toHaveProperty("step");
   expect((await answer("sample", "busy", "--tokens", "3")).length).toBeGreaterThan(3);

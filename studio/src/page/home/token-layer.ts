@@ -11,7 +11,8 @@ export interface SmallToken {
  */
 export function tokenLayer([x, y]: readonly [number, number], tokens: readonly SmallToken[], before: number) {
   const scores = tokens.map(({ key }) => x * key[0] + y * key[1]);
-  const norm = Math.hypot(...scores);
+  // Not by `Math.hypot`, whose rounding depends on how many numbers there are: tokens without a score change nothing at all.
+  const norm = Math.sqrt(scores.reduce((sum, score) => sum + score ** 2, 0));
   const weights = scores.map((score) => (norm === 0 ? 0 : gelu((Math.sqrt(before) * score) / norm)));
   const output = tokens.reduce((sum, { value }, index) => sum + value * (weights[index] ?? 0), 0);
   return { weights, output };
