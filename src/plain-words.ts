@@ -79,7 +79,22 @@ function listed(items: readonly string[]): string {
 const LONGEST = 60;
 
 function told(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint") return String(value);
-  const text = JSON.stringify(value) ?? typeof value;
+  const text = beginningOf(value, LONGEST);
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
+}
+
+/** A value as JSON, or a beginning of that longer than `room`: what a pickle shares with itself has no end that could be waited for. */
+function beginningOf(value: unknown, room: number): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, Math.max(0, room) + 1));
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? typeof value;
+  if (ArrayBuffer.isView(value)) return `bytes of ${value.byteLength}`;
+  const isList = Array.isArray(value);
+  let text = isList ? "[" : "{";
+  for (const key of Object.keys(value)) {
+    if (text.length > room) return text;
+    text += `${text.length === 1 ? "" : ","}${isList ? "" : `${JSON.stringify(key)}:`}`;
+    text += beginningOf(Reflect.get(value, key), room - text.length);
+  }
+  return `${text}${isList ? "]" : "}"}`;
 }
