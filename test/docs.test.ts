@@ -1,7 +1,16 @@
 /** What the documentation shows works as it stands: its program runs, its links lead somewhere, its tables are those of the source. */
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -34,7 +43,8 @@ it("README and the guide show one program, which trains, grows and writes", asyn
   expect(program).toBe(programOf("docs/guides/typescript.md"));
   expect(program).toContain("steps: 300");
   // Inside the repository, so that the package's own name resolves.
-  const folder = mkdtempSync(join(root, "dist", "readme-"));
+  mkdirSync(join(root, "dist-examples"), { recursive: true });
+  const folder = mkdtempSync(join(root, "dist-examples", "readme-"));
   try {
     const file = join(folder, "program.mjs");
     writeFileSync(
