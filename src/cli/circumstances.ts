@@ -28,6 +28,11 @@ export async function software(): Promise<string> {
   }
 }
 
+/** All of it, with the command that measures. */
+export async function circumstances(command: string) {
+  return { date: today(), machine: machine(), software: await software(), command };
+}
+
 /** The day, such as 2026-11-24. */
 export function today(): string {
   return new Date().toISOString().slice(0, 10);

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
-import { type Ranks, requireSame, together } from "../cluster/index.ts";
+import type { Ranks } from "../cluster/index.ts";
 import { parseBy } from "../configuration/index.ts";
 import { readJson } from "../formats/index.ts";
 import {
@@ -23,22 +23,21 @@ import { formatCount, formatDuration, formatFlops } from "../lab/report/format.t
 import { measureSpeed, type Speed, secondsOf } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
-import { factsOfData, factsOfKeys } from "../training/index.ts";
-import { machine, software, today } from "./circumstances.ts";
+import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
 import { FrontierProgress } from "./frontier-progress.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { note, print, printJson, printTable } from "./output.ts";
-import { withRanks } from "./ranks.ts";
+import { note, printJson, printTable } from "./output.ts";
 import {
   claimFolder,
   commandLine,
-  inStudyFolder,
+  concludeStudy,
   openDevices,
   type StudyWorkOptions,
   studyCorpus,
   withStudyOptions,
   withVocabulary,
+  workOnStudy,
 } from "./study-work.ts";
 import { collect } from "./train-command.ts";
 
@@ -56,18 +55,12 @@ export function frontierCommand(): Command {
   return withStudyOptions(command).action(run);
 }
 
-async function run(options: Options): Promise<void> {
-  await withRanks(options, async (ranks) => {
-    const { plan, corpus } = await together(ranks?.communicator, () => planned(options));
-    if (ranks !== undefined) {
-      await requireSame(ranks.communicator, { ...factsOfKeys(plan.study), ...factsOfData(corpus) });
-    }
-    const { out, dryRun } = options;
-    const work = () => planAndRun(plan, corpus, options, ranks);
-    if (out === undefined || dryRun) return work();
-    await inStudyFolder(out, ranks, () => claim(out, plan.study, corpus), work);
+const run = (options: Options): Promise<void> =>
+  workOnStudy(options, {
+    planned: () => planned(options),
+    claim: (out, { plan, corpus }) => claim(out, plan.study, corpus),
+    work: ({ plan, corpus }, ranks) => planAndRun(plan, corpus, options, ranks),
   });
-}
 
 async function planned(options: Options): Promise<{ plan: FrontierPlan; corpus: Corpus }> {
   const { config, set } = options;
@@ -112,16 +105,11 @@ async function carryOut(
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
   if (!isFirst) return;
-  const circumstances = { date: today(), machine: machine(), software: await software(), command: commandLine() };
-  const results = assembleFrontier(plan, outcome, corpus, circumstances);
+  const results = assembleFrontier(plan, outcome, corpus, await circumstances(commandLine()));
   // Loaded only when asked for: plots take time to load.
   const { writeFrontierReport } = await import("../lab/frontier/report.ts");
   await writeFrontierReport(results, out);
-  if (json) printJson(results);
-  const report = join(out, "report.md");
-  if (outcome.interrupted) return note(`stopped; the same command goes on. What is done so far: ${report}`);
-  note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
-  if (!json) print(`report: ${report}`);
+  concludeStudy(results, { interrupted: outcome.interrupted, begun, report: join(out, "report.md"), json });
 }
 
 /** Everything that the study will do, as a value for programs. */

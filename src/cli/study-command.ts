@@ -3,9 +3,8 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
-import { type Ranks, requireSame, together } from "../cluster/index.ts";
+import type { Ranks } from "../cluster/index.ts";
 import { frontierPreset } from "../lab/frontier/index.ts";
-import { formatDuration } from "../lab/report/format.ts";
 import {
   assemble,
   type CompleteStudy,
@@ -19,25 +18,24 @@ import {
 } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
-import { factsOfData, factsOfKeys } from "../training/index.ts";
-import { machine, software, today } from "./circumstances.ts";
+import { circumstances } from "./circumstances.ts";
 import { frontierCommand } from "./frontier-command.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
-import { note, print, printJson } from "./output.ts";
-import { withRanks } from "./ranks.ts";
+import { print, printJson } from "./output.ts";
 import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
 import { notePlan, planSummary } from "./study-plan.ts";
 import { StudyProgress } from "./study-progress.ts";
 import {
   claimFolder,
   commandLine,
-  inStudyFolder,
+  concludeStudy,
   openDevices,
   type StudyWorkOptions,
   studyCorpus,
   withStudyOptions,
   withVocabulary,
+  workOnStudy,
 } from "./study-work.ts";
 import { collect } from "./train-command.ts";
 
@@ -67,18 +65,12 @@ const presetsCommand = () =>
       else for (const { name, doc } of Object.values(all)) print(`  ${name.padEnd(10)} ${doc}`);
     });
 
-async function runProgressive(options: Options): Promise<void> {
-  await withRanks(options, async (ranks) => {
-    const { plan, corpus } = await together(ranks?.communicator, () => planned(options));
-    if (ranks !== undefined) {
-      await requireSame(ranks.communicator, { ...factsOfKeys(plan.study), ...factsOfData(corpus) });
-    }
-    const { out, dryRun } = options;
-    const work = () => planAndRun(plan, corpus, options, ranks);
-    if (out === undefined || dryRun) return work();
-    await inStudyFolder(out, ranks, () => claim(out, plan.study, corpus), work);
+const runProgressive = (options: Options): Promise<void> =>
+  workOnStudy(options, {
+    planned: () => planned(options),
+    claim: (out, { plan, corpus }) => claim(out, plan.study, corpus),
+    work: ({ plan, corpus }, ranks) => planAndRun(plan, corpus, options, ranks),
   });
-}
 
 async function planned(options: Options): Promise<{ plan: StudyPlan; corpus: Corpus }> {
   const config = await studyConfigOf(options);
@@ -116,19 +108,11 @@ async function run(
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
   if (!isFirst) return;
-  const results = assemble(plan, outcome, corpus, {
-    ...{ date: today(), machine: machine(), software: await software(), command: commandLine() },
-  });
+  const results = assemble(plan, outcome, corpus, await circumstances(commandLine()));
   // Loaded only when asked for: plots take time to load.
   const { writeStudyReport } = await import("../lab/study/report/index.ts");
   await writeStudyReport(results, out);
-  if (json) printJson(results);
-  if (outcome.interrupted) {
-    note(`stopped; the same command goes on. What is done so far: ${join(out, "report.html")}`);
-    return;
-  }
-  note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
-  if (!json) print(`report: ${join(out, "report.html")}`);
+  concludeStudy(results, { interrupted: outcome.interrupted, begun, report: join(out, "report.html"), json });
 }
 
 /**

@@ -3,16 +3,19 @@
 import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Command } from "commander";
-import { type Ranks, together } from "../cluster/index.ts";
+import { type Ranks, requireSame, together } from "../cluster/index.ts";
 import { EMBEDDED, openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { fileExists, LockedFolder, readJson, writeJson } from "../formats/index.ts";
+import { formatDuration } from "../lab/report/format.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
+import { factsOfData, factsOfKeys } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOption, validationOption } from "./open.ts";
-import { type RankOptions, rankOptions, sharesOf } from "./ranks.ts";
+import { note, print, printJson } from "./output.ts";
+import { type RankOptions, rankOptions, sharesOf, withRanks } from "./ranks.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -66,8 +69,62 @@ export function withVocabulary<Study extends { readonly model: { readonly vocabu
   );
 }
 
+/** A study that was planned, and the text that it is on. */
+export interface Planned<Plan> {
+  readonly plan: Plan;
+  readonly corpus: Corpus;
+}
+
+/** What sets one kind of study apart from another. */
+export interface StudyKind<Plan> {
+  planned(): Promise<Planned<Plan>>;
+  /** Notes in the folder which study it holds. Throws a `UserError` where it holds another. */
+  claim(out: string, planned: Planned<Plan>): Promise<void>;
+  work(planned: Planned<Plan>, ranks: Ranks | undefined): Promise<void>;
+}
+
+/** Plans a study on all ranks, which have to come to the same, and has them do its work: in its folder, or without one for a dry run. */
+export async function workOnStudy<Plan extends { readonly study: object }>(
+  options: StudyWorkOptions,
+  { planned, claim, work }: StudyKind<Plan>,
+): Promise<void> {
+  await withRanks(options, async (ranks) => {
+    const study = await together(ranks?.communicator, planned);
+    if (ranks !== undefined) {
+      await requireSame(ranks.communicator, { ...factsOfKeys(study.plan.study), ...factsOfData(study.corpus) });
+    }
+    const { out, dryRun } = options;
+    if (out === undefined || dryRun) return work(study, ranks);
+    await inStudyFolder(
+      out,
+      ranks,
+      () => claim(out, study),
+      () => work(study, ranks),
+    );
+  });
+}
+
+/** Says where the report is of what was done, and how to go on where that is not all. */
+export function concludeStudy(
+  results: unknown,
+  {
+    interrupted,
+    begun,
+    report,
+    json,
+  }: { readonly interrupted: boolean; readonly begun: number; readonly report: string; readonly json: boolean },
+): void {
+  if (json) printJson(results);
+  if (interrupted) {
+    note(`stopped; the same command goes on. What is done so far: ${report}`);
+    return;
+  }
+  note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
+  if (!json) print(`report: ${report}`);
+}
+
 /** Does the work of all ranks with the folder of a study, which rank 0 has locked and claimed; the others take runs from it too. */
-export async function inStudyFolder(
+async function inStudyFolder(
   out: string,
   ranks: Ranks | undefined,
   claim: () => Promise<void>,

@@ -183,7 +183,8 @@ function drawn(shape: readonly number[]): PlainTensor {
   return { dtype: "float32", shape, data };
 }
 
-function hostTensor({ dtype, shape, data }: PlainTensor): HostTensor {
+/** A tensor of plain numbers in the array of its type. */
+export function hostTensor({ dtype, shape, data }: PlainTensor): HostTensor {
   switch (dtype) {
     case "float32":
       return { dtype, shape, data: Float32Array.from(data) };

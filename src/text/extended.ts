@@ -6,6 +6,7 @@ import { CharacterTokenizer } from "./character-tokenizer.ts";
 import { checkSpecialTokens } from "./special-text.ts";
 import { specialTokens } from "./special-tokens.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { addedTokenJson } from "./tokenizer-json.ts";
 import { readSettings, withSettings } from "./tokenizer-settings.ts";
 
 const tokenizerJson = z.looseObject({ added_tokens: z.array(z.unknown()).default([]) });
@@ -43,15 +44,7 @@ function withTokens(tokenizer: Tokenizer, special: readonly string[], characters
   if (special.length === 0) return tokenizer;
   const parsed = tokenizerJson.safeParse(json);
   if (!parsed.success) throw new UserError("the tokenizer has no list of added tokens, so that none can be added");
-  const added = special.map((content, index) => ({
-    id: tokenizer.vocabularySize + index,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  }));
+  const added = special.map((content, index) => addedTokenJson({ id: tokenizer.vocabularySize + index, content }));
   return loadTokenizer(
     { ...parsed.data, added_tokens: [...parsed.data.added_tokens, ...added] },
     "the tokenizer with more tokens",

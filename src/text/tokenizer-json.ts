@@ -4,6 +4,11 @@ export interface AddedToken {
   readonly content: string;
 }
 
+/** A token that no text has by itself, with every field that readers of a tokenizer.json expect. */
+export function addedTokenJson({ id, content }: AddedToken) {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+}
+
 /** What sets one byte-pair encoding apart from another. */
 export interface BytePairParts {
   /** The tokens by id. */
@@ -27,15 +32,7 @@ export function bytePairJson(parts: BytePairParts): Record<string, unknown> {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: addedTokens.map(({ id, content }) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: addedTokens.map(addedTokenJson),
     normalizer: null,
     pre_tokenizer: preTokenizer,
     post_processor: null,

@@ -1,7 +1,7 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
 import { type Checkpoint, withState } from "../checkpoint/portable.ts";
-import { type GrowthReport, growthPlansOf } from "../configuration/index.ts";
+import type { GrowthReport } from "../configuration/index.ts";
 import { freeQuietly } from "../freeing.ts";
 import {
   checkPlans,
@@ -21,7 +21,7 @@ import {
   sameProgram,
   trainingFlopsPerToken,
 } from "../model/index.ts";
-import { type GrowthNow, scheduledNow } from "./growth-now.ts";
+import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
 
 /** Bytes a parameter takes while training: itself, its gradient and two moments, in float32. */
 const BYTES_PER_PARAMETER = 16;
@@ -42,15 +42,11 @@ export async function growCheckpoint(
 ): Promise<{ checkpoint: Checkpoint; report: GrowthReport }> {
   const { config, progress, state } = checkpoint;
   const done = progress.growthsDone;
-  const scheduled = scheduledNow(plan, state.step);
-  const growth = growthPlansOf(config).toSpliced(done, 0, scheduled);
-  checkPlans(config.model, growth.slice(done));
+  const { scheduled, coming, config: planned } = withGrowthNow(config, done, plan, state.step);
+  checkPlans(config.model, coming);
   const grown = await growMeasured(inference, state, scheduled, seed, batch);
-  const grownCheckpoint = withState({ ...checkpoint, progress: { ...progress, growthsDone: done + 1 } }, grown.state);
-  return {
-    checkpoint: { ...grownCheckpoint, config: { ...grownCheckpoint.config, growth } },
-    report: grown.report,
-  };
+  const applied = { ...checkpoint, config: planned, progress: { ...progress, growthsDone: done + 1 } };
+  return { checkpoint: withState(applied, grown.state), report: grown.report };
 }
 
 /**

@@ -2,15 +2,14 @@
 
 import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
 import { type Communicator, isAny } from "../cluster/portable.ts";
-import {
-  type Config,
-  type GrowthEvent,
-  growthPlansOf,
-  type RunConfig,
-  type ScheduledGrowth,
-  type StepEvent,
-  type TrainingEvent,
-  type ValidationEvent,
+import type {
+  Config,
+  GrowthEvent,
+  RunConfig,
+  ScheduledGrowth,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
 } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { allOrNothing, freeAll } from "../freeing.ts";
@@ -21,7 +20,7 @@ import { type Device, requireHalfProducts } from "../runtime/portable.ts";
 import { type Corpus, checkCorpus, hasDocuments, longDocuments } from "../text/portable.ts";
 import { divergence, LossWatch } from "./divergence.ts";
 import { growthReport } from "./growing.ts";
-import { type GrowthNow, scheduledNow } from "./growth-now.ts";
+import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { ALONE, checkBatch, formOfBatches } from "./ranks.ts";
 import { candidateBeside, trainerOf } from "./run-trainer.ts";
@@ -307,15 +306,11 @@ export class Run {
     return this.#alone(async () => {
       const { step } = this.trainer;
       this.#requireExchanged("growth");
-      const scheduled = scheduledNow(plan, step);
-      const plans = growthPlansOf(this.#config);
-      const done = this.#progress.growthsDone;
-      const growth = [...plans.slice(0, done), scheduled, ...plans.slice(done)];
-      const coming = growth.slice(done);
+      const { config, scheduled, coming } = withGrowthNow(this.#config, this.#progress.growthsDone, plan, step);
       checkGrowth(this.#config.model, coming, step, this.#config.training.steps);
       const { memory } = this.#place;
       if (memory !== undefined) checkMemory(this.#config, this.#config.model, memory, coming);
-      return this.#grow(scheduled, { ...this.#config, growth }, (event) => this.#recordOrNot(event));
+      return this.#grow(scheduled, config, (event) => this.#recordOrNot(event));
     });
   }
 

@@ -1,6 +1,7 @@
 /** A device for a test file, and runs from plain arrays to plain arrays. */
 
 import { afterAll, beforeAll } from "vitest";
+import { hostTensor } from "../../src/runtime/check-operator.ts";
 import {
   type Device,
   type DeviceName,
@@ -38,18 +39,7 @@ export async function run<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, Values>;
 }
 
-export function toHost({ dtype, shape, data }: Values): HostTensor {
-  switch (dtype) {
-    case "float32":
-      return { dtype, shape, data: Float32Array.from(data) };
-    case "int32":
-      return { dtype, shape, data: Int32Array.from(data) };
-    case "int64":
-      return { dtype, shape, data: BigInt64Array.from(data, BigInt) };
-    case "bool":
-      return { dtype, shape, data: Uint8Array.from(data) };
-  }
-}
+export const toHost = (values: Values): HostTensor => hostTensor(values);
 
 export function fromHost({ dtype, shape, data }: HostTensor): Values {
   return { dtype, shape, data: Array.from<number | bigint, number>(data, Number) };
