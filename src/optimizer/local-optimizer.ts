@@ -71,6 +71,8 @@ export class LocalOptimizer implements Optimizer {
   }
 
   async moments(state: OptimizerState, wanted: boolean): Promise<Moments> {
+    // All ranks have the same: one that keeps nothing need not copy it.
+    if (!wanted) return { first: new Map(), second: new Map() };
     const { first, second } = await this.#inner.moments(state, wanted);
     const { momentum } = outerOf(state);
     return { first, second, outer: mapped(first, (name, { shape }) => ({ shape, data: required(momentum, name) })) };

@@ -281,7 +281,7 @@ export class Run {
   }
 
   /** Everything as it is now, on the host. */
-  async state(): Promise<ModelState> {
+  state(): Promise<ModelState> {
     return this.#state();
   }
 
