@@ -66,6 +66,7 @@ export const trainingFileSchema = z.strictObject({
         updates: natural,
         frozenUntil: natural,
         warmup: natural.optional(),
+        boost: z.strictObject({ rate: z.number().positive(), steps: natural }).optional(),
       }),
     ),
   ),

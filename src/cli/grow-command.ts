@@ -58,6 +58,12 @@ export const growCommand = () =>
       "steps over which the learning rate of new tokens rises from zero (default: 50)",
       wholeOption("--new-warmup"),
     )
+    .option(
+      "--new-rate <x>",
+      "what the learning rate of new tokens is multiplied by at first (default: 1)",
+      numberOption("--new-rate"),
+    )
+    .option("--new-rate-steps <n>", "steps over which that falls to 1 (default: 500)", wholeOption("--new-rate-steps"))
     .option("--rewarm <n>", "steps over which the learning rate rises again (default: 0)", wholeOption("--rewarm"))
     .option("--restart", "let the schedule of the learning rate begin again, with its warm-up")
     .option("--learning-rate <rate>", "with --restart: the highest from here on", numberOption("--learning-rate"))

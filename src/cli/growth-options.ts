@@ -21,6 +21,8 @@ export interface PlanOptions {
   readonly optimizer?: string;
   readonly freeze?: number;
   readonly newWarmup?: number;
+  readonly newRate?: number;
+  readonly newRateSteps?: number;
   readonly rewarm?: number;
   readonly layers?: string;
   readonly restart?: boolean;
@@ -68,6 +70,8 @@ const keys = z.enum([
   "optimizer",
   "freeze",
   "newWarmup",
+  "newRate",
+  "newRateSteps",
   "rewarm",
   "layers",
   "restart",

@@ -157,6 +157,7 @@ function grownLineage(state: ModelState, plan: TokenPlan, changes: readonly Chan
       updates,
       frozenUntil: 0,
       ...(plan.newWarmup > 0 && { warmup: plan.newWarmup }),
+      ...(plan.newRate !== 1 && { boost: { rate: plan.newRate, steps: plan.newRateSteps } }),
     };
     lineage.set(site.path, [...(plan.freeze > 0 ? frozen : old), born]);
   }

@@ -14,6 +14,8 @@ const amount = z.union([z.int().positive(), z.string().regex(/^x\d+$/, amountExp
 
 const NEW_WARMUP = 50;
 
+const NEW_RATE_STEPS = 500;
+
 const ownName = z.custom<OwnName>(isOwnName, 'expected the name of a strategy of your own, such as "mine:deeper"');
 const ownOptions = z.record(z.string(), z.unknown()).optional();
 
@@ -59,6 +61,10 @@ export const tokenPlanSchema = z.strictObject({
   freeze: steps.default(0),
   /** Steps over which the learning rate of new tokens rises from zero to that of the others. */
   newWarmup: steps.default(NEW_WARMUP),
+  /** What the learning rate of new tokens is multiplied by at their birth; it falls to 1 in a straight line over `newRateSteps`. */
+  newRate: z.number().positive().default(1),
+  /** Steps over which `newRate` falls to 1. */
+  newRateSteps: steps.default(NEW_RATE_STEPS),
   /** Steps over which the learning rate of all rises again from zero to its schedule. */
   rewarm: steps.default(0),
 });

@@ -24,6 +24,8 @@ export interface Generation {
   readonly frozenUntil: number;
   /** Steps over which their learning rate rises from zero, from their birth on. Default 0. */
   readonly warmup?: number | undefined;
+  /** What their learning rate is multiplied by at their birth, falling to 1 in a straight line over so many steps. */
+  readonly boost?: { readonly rate: number; readonly steps: number } | undefined;
 }
 
 /** A τ on its way from one value to another, in equal parts over some steps. */

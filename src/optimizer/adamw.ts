@@ -293,8 +293,7 @@ function updatesOfRows(
     const from = start;
     start += group.tokens * columns;
     if (step <= group.frozenUntil) return [];
-    const { born, warmup = 0 } = group;
-    const risen = rate * (warmup === 0 ? 1 : Math.min(1, (step - born) / (warmup + 1)));
+    const risen = rate * ownRate(group, step);
     const parts = partsOfRow(group.updates, columnGroups ?? [{ tokens: columns, updates: group.updates }], options);
     const [first] = parts;
     if (parts.length === 1 && first !== undefined) return [{ ...first, start: from, end: start, rate: risen }];
@@ -302,6 +301,15 @@ function updatesOfRows(
       parts.map((part) => ({ ...part, start: offset + part.start, end: offset + part.end, rate: risen })),
     );
   });
+}
+
+/** What the learning rate of tokens is multiplied by at a step for their age: their own warm-up, and their boost, which ends. */
+function ownRate({ born, warmup = 0, boost }: Omit<Generation, "init">, step: number): number {
+  const age = step - born;
+  const risen = warmup === 0 ? 1 : Math.min(1, age / (warmup + 1));
+  return boost === undefined || age > boost.steps
+    ? risen
+    : risen * (boost.rate + (1 - boost.rate) * (age / (boost.steps + 1)));
 }
 
 /** Parts of a row whose numbers have counted the same updates, or so many that it makes no difference in float32. */

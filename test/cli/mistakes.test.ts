@@ -196,7 +196,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a plan with an unknown option",
     growAt("2:q=8;inti=split"),
-    '--grow-at 2:q=8;inti=split: unknown option "inti"; did you mean "init"? Expected one of init, tau, rampSteps, optimizer, freeze, newWarmup, rewarm, layers, restart, learningRate, warmup',
+    '--grow-at 2:q=8;inti=split: unknown option "inti"; did you mean "init"? Expected one of init, tau, rampSteps, optimizer, freeze, newWarmup, newRate, newRateSteps, rewarm, layers, restart, learningRate, warmup',
   ],
   [
     "a learning rate of a plan without a restart",

@@ -84,6 +84,8 @@ describe("a plan", () => {
       optimizer: "new-only",
       freeze: 0,
       newWarmup: 50,
+      newRate: 1,
+      newRateSteps: 500,
       rewarm: 0,
     });
   });

@@ -336,6 +336,15 @@ describe("rates of new tokens", () => {
       ).map(({ rate }) => rate);
     expect([7, 8, 9, 10, 11].map(ratesAt)).toEqual([1, 2, 3, 4, 4].map((quarters) => [1.5, (1.5 * quarters) / 4]));
   });
+
+  it("begin at a multiple of that of the others and fall to it in a straight line", () => {
+    const boost = { rate: 4, steps: 5 };
+    const born: Generation = { tokens: 2, born: 6, init: "zero-key", updates: 0, frozenUntil: 0, warmup: 1, boost };
+    const rateAt = (step: number) =>
+      rowUpdates({ name: "site.keys" }, [2, 5], { ...updateStep(step), generations: () => [born] }, options)[0]?.rate;
+    // Half of it in the one update of their warm-up; 4, 3.5, 3, 2.5, 2, 1.5, 1 at an age of 0, 1, …, 6.
+    expect([7, 8, 9, 10, 11, 12, 50].map(rateAt)).toEqual([3.5 / 2, 3, 2.5, 2, 1.5, 1, 1]);
+  });
 });
 
 describe("the graph", () => {

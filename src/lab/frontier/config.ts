@@ -31,7 +31,17 @@ export const frontierSchema = z
     bracket: z.int().nonnegative().default(1),
     /** How the grown arm grows. */
     growth: tokenPlanSchema
-      .pick({ init: true, tau: true, rampSteps: true, optimizer: true, freeze: true, newWarmup: true, rewarm: true })
+      .pick({
+        init: true,
+        tau: true,
+        rampSteps: true,
+        optimizer: true,
+        freeze: true,
+        newWarmup: true,
+        newRate: true,
+        newRateSteps: true,
+        rewarm: true,
+      })
       .prefault({}),
     /** As for a run. Steps, rates and evaluations are the study's. */
     training: trainingSchema

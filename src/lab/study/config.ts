@@ -120,6 +120,8 @@ function inconsistencies({ model, ladder, ablation }: z.infer<typeof studyObject
 }
 
 function growthOptions() {
-  const { init, tau, rampSteps, optimizer, freeze, newWarmup, rewarm } = tokenPlanSchema.shape;
-  return z.strictObject({ init, tau, rampSteps, optimizer, freeze, newWarmup, rewarm }).prefault({});
+  const { init, tau, rampSteps, optimizer, freeze, newWarmup, newRate, newRateSteps, rewarm } = tokenPlanSchema.shape;
+  return z
+    .strictObject({ init, tau, rampSteps, optimizer, freeze, newWarmup, newRate, newRateSteps, rewarm })
+    .prefault({});
 }
