@@ -33,7 +33,7 @@ export const growCommand = () =>
     .option("--width <n>", "new width of a Transformer, a multiple of a head's channels", wholeOption("--width"))
     .option(
       "--init <how>",
-      "how new tokens start: zero-key, split, random, or a strategy of your own (default: zero-key)",
+      "how new tokens start: zero-key, zero-value, split, random, or a strategy of your own (default: zero-key; with model.tokenNorm generation zero-value)",
     )
     .option("--option <key=value>", "what a strategy of your own is told; given again, more of it", collect)
     .addOption(

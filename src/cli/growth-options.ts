@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { parseSites, siteNamesOf } from "../growth/index.ts";
+import { parseSites, siteNamesOf, withDefaultInit } from "../growth/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import { isOwnName } from "../own-names.ts";
 import { checkPlainly } from "../plain-words.ts";
@@ -42,13 +42,14 @@ export function planOfOptions(
       `--add and --width: ${add === undefined ? "neither is given" : "both are given"}, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer`,
     );
   }
-  const result = checkPlainly(scheduledGrowthSchema, {
+  const given = {
     step,
     ...(add !== undefined && { add: parseSites(add, siteNamesOf(model)) }),
     ...(option !== undefined && { options: Object.fromEntries(option.map(keyAndValue)) }),
     ...(layers !== undefined && { layers: parseLayers(layers) }),
     ...options,
-  });
+  };
+  const result = checkPlainly(scheduledGrowthSchema, withDefaultInit(given, model));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const what = options.width === undefined ? (add ?? options.init ?? "") : `width=${options.width}`;

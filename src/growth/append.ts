@@ -7,6 +7,8 @@
 import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import {
+  generationPath,
+  hasGenerationNorm,
   initialsOf,
   learningTauConfig,
   type ModelConfig,
@@ -20,15 +22,20 @@ import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
 import type { Generation, HostArray, ModelState } from "./state.ts";
 import { tokenStrategyOf } from "./strategies.ts";
-import type { SiteGrowth } from "./strategy.ts";
+import type { AnyTokenStrategy, SiteGrowth } from "./strategy.ts";
 import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
 
-/** A site that grows, and by how much. */
+/** A place that grows, and by how much. */
 interface Change {
+  /** The site that its strategy is told of. */
   readonly site: Site;
   /** Tokens to append. */
   readonly added: number;
   readonly tau: TauChange;
+  /** The site as it is after growing, but for its τ: larger, or a new generation. */
+  readonly grown: Site;
+  /** The sites whose rows a strategy is given, in their order. */
+  readonly sources: readonly Site[];
 }
 
 /**
@@ -45,29 +52,36 @@ export function append(state: ModelState, plan: TokenPlan, seed: number): ModelS
   const parameters = new Map(state.parameters);
   const first = new Map(state.moments?.first);
   const second = new Map(state.moments?.second);
-  for (const { site, added } of changes) {
+  for (const change of changes) {
+    const { site, added, sources } = change;
     const name = (part: "keys" | "values") => `${site.path}.${part}`;
+    const initial = (part: "keys" | "values") => required(initials, `${change.grown.path}.${part}`);
     const growth: SiteGrowth = {
       site,
       added,
-      keys: required(parameters, name("keys")),
-      values: required(parameters, name("values")),
-      initial: { keys: required(initials, name("keys")), values: required(initials, name("values")) },
+      keys: joined(parameters, sources, "keys"),
+      values: joined(parameters, sources, "values"),
+      initial: { keys: initial("keys"), values: initial("values") },
       random: Random.from("growth", seed, state.step, site.path, site.tokens),
     };
     const tokens = strategy.tokens(growth, plan.options ?? {});
     for (const part of ["keys", "values"] as const) {
       checkRows(tokens[part], growth[part], added, `${plan.init}: ${name(part)}`);
-      parameters.set(name(part), tokens[part]);
-      for (const moment of [first, second]) {
-        const old = moment.get(name(part));
-        if (old === undefined) continue;
+      setRows(parameters, tokens[part], change, part);
+      for (const moments of [first, second]) {
+        if (!moments.has(name(part))) continue;
+        const old = joined(moments, sources, part);
         const larger = strategy.moment(old, growth, part);
         checkRows(larger, old, added, `${plan.init}: a moment of ${name(part)}`);
-        moment.set(name(part), larger);
+        setRows(moments, larger, change, part);
       }
     }
   }
+  // In the order of a model's parameters, in which they are saved.
+  const ordered = (arrays: ReadonlyMap<string, HostArray>) =>
+    new Map(
+      [...initials.keys()].flatMap((name) => (arrays.has(name) ? [[name, required(arrays, name)] as const] : [])),
+    );
   const appendedState: ModelState = {
     ...state,
     config: grown,
@@ -77,11 +91,43 @@ export function append(state: ModelState, plan: TokenPlan, seed: number): ModelS
       plan,
       changes.map(({ tau }) => tau),
     ),
-    parameters,
+    parameters: ordered(parameters),
     lineage: grownLineage(state, plan, changes),
-    moments: state.moments === undefined ? undefined : { first, second },
+    moments: state.moments === undefined ? undefined : { first: ordered(first), second: ordered(second) },
   };
   return tauRule(grown) === "learned" ? learningTau(appendedState, grown) : appendedState;
+}
+
+/** The rows of some sites one after the other. */
+function joined(arrays: ReadonlyMap<string, HostArray>, sites: readonly Site[], part: "keys" | "values"): HostArray {
+  const all = sites.map(({ path }) => required(arrays, `${path}.${part}`));
+  const [only] = all;
+  if (all.length === 1 && only !== undefined) return only;
+  const data = new Float32Array(all.reduce((sum, array) => sum + array.data.length, 0));
+  let end = 0;
+  for (const array of all) {
+    data.set(array.data, end);
+    end += array.data.length;
+  }
+  const rows = all.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+  return { shape: [rows, ...(only?.shape.slice(1) ?? [])], data };
+}
+
+/** Gives each site its rows of what a strategy made: those that there were, and the new ones to the site that has grown. */
+function setRows(arrays: Map<string, HostArray>, made: HostArray, change: Change, part: "keys" | "values"): void {
+  const { sources, grown, added } = change;
+  if (sources.some(({ path }) => path === grown.path)) {
+    arrays.set(`${grown.path}.${part}`, made);
+    return;
+  }
+  const [rows = 0, ...rest] = made.shape;
+  const columns = made.data.length / rows;
+  let end = 0;
+  for (const { path, tokens } of [...sources, { path: grown.path, tokens: added }]) {
+    const start = end;
+    end += tokens * columns;
+    arrays.set(`${path}.${part}`, { shape: [tokens, ...rest], data: made.data.slice(start, end) });
+  }
 }
 
 /** A strategy of one's own may have forgotten rows. */
@@ -108,58 +154,82 @@ function changesOf(config: ModelConfig, plan: TokenPlan): Change[] {
   }
   const strategy = tokenStrategyOf(plan.init);
   strategy.check(plan.options ?? {});
+  if (strategy.norm !== undefined && strategy.norm !== (hasGenerationNorm(config) ? "generation" : "all")) {
+    throw new UserError(
+      strategy.norm === "all"
+        ? `growth plan: ${plan.init} is for tokens that share the norm of the old ones, and model.tokenNorm is generation; use zero-value or random`
+        : `growth plan: ${plan.init} is for tokens with a norm of their own, and model.tokenNorm is all; use zero-key, split or random`,
+    );
+  }
   return all.flatMap((site) => {
+    if (site.generation > 0) return [];
     const amount = plan.layers?.includes(site.layer) === false ? undefined : plan.add[site.kind];
-    if (amount === undefined) return [];
-    const added = typeof amount === "number" ? amount : (Number(amount.slice(1)) - 1) * site.tokens;
-    if (added < 1) {
-      throw new UserError(
-        `growth plan: ${amount} at ${site.path} appends no tokens; growing cannot shrink, use x2 or more`,
-      );
-    }
-    const refusal = strategy.refusal(site, added);
-    if (refusal !== undefined) throw new UserError(`growth plan: ${refusal}`);
-    const total = site.tokens + added;
-    const grown = tauRule(config) === "learned" ? site.tau * Math.sqrt(total / site.tokens) : Math.sqrt(total);
-    return [{ site, added, tau: { path: site.path, exact: strategy.exactTau(site, added), grown } }];
+    return amount === undefined ? [] : [changeOf(config, site, amount, strategy)];
   });
+}
+
+function changeOf(config: ModelConfig, first: Site, amount: number | string, strategy: AnyTokenStrategy): Change {
+  const separate = hasGenerationNorm(config);
+  const sources = separate ? sites(config).filter(({ place }) => place === first.path) : [first];
+  const site = { ...first, tokens: sources.reduce((sum, { tokens }) => sum + tokens, 0) };
+  const added = typeof amount === "number" ? amount : (Number(amount.slice(1)) - 1) * site.tokens;
+  if (added < 1) {
+    throw new UserError(
+      `growth plan: ${amount} at ${site.path} appends no tokens; growing cannot shrink, use x2 or more`,
+    );
+  }
+  const refusal = strategy.refusal(site, added);
+  if (refusal !== undefined) throw new UserError(`growth plan: ${refusal}`);
+  const total = site.tokens + added;
+  if (separate) {
+    const generation = 1 + Math.max(...sites(config).map((other) => other.generation));
+    const path = generationPath(site.path, generation);
+    const tau = Math.sqrt(added);
+    return {
+      site,
+      added,
+      sources,
+      tau: { path, exact: tau, grown: tau },
+      grown: { ...site, path, generation, tokens: added },
+    };
+  }
+  const grown = tauRule(config) === "learned" ? site.tau * Math.sqrt(total / site.tokens) : Math.sqrt(total);
+  const tau = { path: site.path, exact: strategy.exactTau(site, added), grown };
+  return { site, added, sources, tau, grown: { ...site, tokens: total } };
 }
 
 /** The configuration with the new numbers of tokens, and each τ as it is just after growing. */
 function resized<Config extends ModelConfig>(config: Config, plan: TokenPlan, changes: readonly Change[]): Config {
-  const changed = new Map(changes.map((change) => [change.site.path, change]));
   const policy = tauOf(plan, config);
-  const all = sites(config).map((site): Site => {
-    const change = changed.get(site.path);
-    if (change === undefined) return site;
-    const tau = policy === "sqrt-n" ? change.tau.grown : change.tau.exact;
-    return { ...site, tokens: site.tokens + change.added, tau };
-  });
+  const changed = new Map(
+    changes.map(({ grown, tau }) => [grown.path, { ...grown, tau: policy === "sqrt-n" ? tau.grown : tau.exact }]),
+  );
+  const all = sites(config);
+  const larger = all.map((site) => changed.get(site.path) ?? site);
+  for (const { path } of all) changed.delete(path);
   const learning = plan.tau === "learned" ? learningTauConfig(config) : undefined;
-  return withSites(learning ?? config, all);
+  return withSites(learning ?? config, [...larger, ...changed.values()]);
 }
 
 function grownLineage(state: ModelState, plan: TokenPlan, changes: readonly Change[]) {
   const lineage = new Map(state.lineage);
-  for (const { site, added } of changes) {
-    const old = lineage.get(site.path) ?? [];
-    const frozen = old.map(
-      (generation): Generation => ({
-        ...generation,
-        frozenUntil: Math.max(generation.frozenUntil, state.step + plan.freeze),
-      }),
-    );
-    const updates = plan.optimizer === "keep" ? (old[0]?.updates ?? 0) : 0;
+  for (const { added, sources, grown } of changes) {
+    const frozen = (generation: Generation): Generation => ({
+      ...generation,
+      frozenUntil: Math.max(generation.frozenUntil, state.step + plan.freeze),
+    });
+    for (const { path } of plan.freeze > 0 ? sources : []) lineage.set(path, (lineage.get(path) ?? []).map(frozen));
+    const [oldest] = sources.map(({ path }) => lineage.get(path)?.[0]);
     const born: Generation = {
       tokens: added,
       born: state.step,
       init: plan.init,
-      updates,
+      updates: plan.optimizer === "keep" ? (oldest?.updates ?? 0) : 0,
       frozenUntil: 0,
       ...(plan.newWarmup > 0 && { warmup: plan.newWarmup }),
       ...(plan.newRate !== 1 && { boost: { rate: plan.newRate, steps: plan.newRateSteps } }),
     };
-    lineage.set(site.path, [...(plan.freeze > 0 ? frozen : old), born]);
+    lineage.set(grown.path, [...(lineage.get(grown.path) ?? []), born]);
   }
   return lineage;
 }

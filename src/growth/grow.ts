@@ -81,21 +81,30 @@ function siteMismatch(config: ModelConfig, add: Readonly<Record<string, unknown>
 }
 
 function tokenSummary(before: ModelConfig, after: ModelConfig): string {
-  const old = sites(before);
-  const changes = sites(after).flatMap((site, index) => {
+  const [old, now] = [placesOf(before), placesOf(after)];
+  const changes = now.flatMap((place, index) => {
     const tokens = old[index]?.tokens ?? 0;
-    return tokens === site.tokens ? [] : [{ ...site, change: `${tokens} → ${site.tokens}` }];
+    return tokens === place.tokens ? [] : [{ ...place, change: `${tokens} → ${place.tokens}` }];
   });
   const byChange = new Map<string, typeof changes>();
-  for (const site of changes) {
-    const key = `${site.kind} ${site.change}`;
-    byChange.set(key, [...(byChange.get(key) ?? []), site]);
+  for (const place of changes) {
+    const key = `${place.kind} ${place.change}`;
+    byChange.set(key, [...(byChange.get(key) ?? []), place]);
   }
-  const alike = (kind: string) => old.filter((site) => site.kind === kind).length;
+  const alike = (kind: string) => old.filter((place) => place.kind === kind).length;
   const parts = [...byChange].map(([change, where]) =>
     where.length === alike(where[0]?.kind ?? "")
       ? change
       : `${change} in layer ${where.map(({ layer }) => layer).join(", ")}`,
   );
   return `${parts.join(", ")} tokens`;
+}
+
+/** The places of a model, with the tokens of all generations there. */
+function placesOf(config: ModelConfig) {
+  const all = sites(config);
+  const tokensAt = (path: string) => all.reduce((sum, { place, tokens }) => (place === path ? sum + tokens : sum), 0);
+  return all
+    .filter(({ generation }) => generation === 0)
+    .map(({ path, layer, kind }) => ({ layer, kind, tokens: tokensAt(path) }));
 }

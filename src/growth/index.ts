@@ -17,6 +17,7 @@ export {
   tokenPlanSchema,
   type WidthPlan,
   widthPlanSchema,
+  withDefaultInit,
 } from "./plan.ts";
 export { type PruneOptions, prune, type TokenWorth } from "./prune.ts";
 export {

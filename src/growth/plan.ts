@@ -30,14 +30,17 @@ export const tokenPlanSchema = z.strictObject({
   /**
    * How new tokens start.
    * - `zero-key` (the paper): keys zero, values random. Preserves the function for the two Θ that normalise by the L2 norm.
+   * - `zero-value`, where new tokens have a norm of their own (`model.tokenNorm`): values zero, keys random. Preserves it for every Θ.
    * - `split`: whole copies of the old keys, whose values are uneven shares of the old values. Preserves it for every Θ.
    * - `random` (the published code): drawn like the first ones. Does not preserve it.
    * - a strategy of one's own, by its name, such as `mine:copies`.
+   *
+   * Where new tokens have a norm of their own, the default is `zero-value`, and `zero-key` and `split` cannot be.
    */
   init: z
-    .union([z.enum(["zero-key", "split", "random"]), ownName], {
+    .union([z.enum(["zero-key", "zero-value", "split", "random"]), ownName], {
       error:
-        'expected one of "zero-key", "split", "random", or the name of a strategy of your own such as "mine:copies"',
+        'expected one of "zero-key", "zero-value", "split", "random", or the name of a strategy of your own such as "mine:copies"',
     })
     .default("zero-key"),
   /** What a strategy of one's own is told. */
@@ -49,6 +52,8 @@ export const tokenPlanSchema = z.strictObject({
    *
    * Where τ is learned already, `fixed` (there the default, but for `random`) and `learned` give it the value that preserves
    * the function, `sqrt-n` multiplies it by √((n + m) / n), and there is no ramp.
+   *
+   * New tokens with a norm of their own have a τ of their own, the square root of their number, and that of the old ones stays.
    */
   tau: z.enum(["fixed", "sqrt-n", "ramp", "learned"]).optional(),
   rampSteps: steps.default(100),
@@ -68,6 +73,13 @@ export const tokenPlanSchema = z.strictObject({
   /** Steps over which the learning rate of all rises again from zero to its schedule. */
   rewarm: steps.default(0),
 });
+
+/** A growth plan as it was written for a model, with the default of its `init` where that depends on the model. */
+export function withDefaultInit(plan: unknown, model: unknown): unknown {
+  const { data } = z.looseObject({ tokenNorm: z.literal("generation") }).safeParse(model);
+  if (data === undefined || typeof plan !== "object" || plan === null || !("add" in plan)) return plan;
+  return { init: "zero-value", ...plan };
+}
 
 /** For a Transformer: widening its residual stream, with as many heads and hidden units more as belong to it. */
 export const widthPlanSchema = z.strictObject({

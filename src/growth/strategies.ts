@@ -4,9 +4,15 @@ import { UserError } from "../errors.ts";
 import { isOwnName } from "../own-names.ts";
 import { net2net } from "./net2net.ts";
 import { type AnyModelStrategy, type AnyStrategy, type AnyTokenStrategy, ownStrategies } from "./strategy.ts";
-import { random, split, zeroKey } from "./token-strategies.ts";
+import { random, split, zeroKey, zeroValue } from "./token-strategies.ts";
 
-const builtIn: Readonly<Record<string, AnyStrategy>> = { "zero-key": zeroKey, split, random, net2net };
+const builtIn: Readonly<Record<string, AnyStrategy>> = {
+  "zero-key": zeroKey,
+  "zero-value": zeroValue,
+  split,
+  random,
+  net2net,
+};
 
 /** Throws a `UserError` where there is none of that name. */
 export function strategyOf(name: string): AnyStrategy {

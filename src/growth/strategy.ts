@@ -19,7 +19,7 @@ interface StrategyHead<Options extends object> {
 
 /** A site that grows by m tokens. Shapes: n tokens so far, D channels of the input, W of the output. */
 export interface SiteGrowth {
-  /** The site before it grows. */
+  /** The site before it grows; where new tokens have a norm of their own, with the tokens of all generations at its place. */
   readonly site: Site;
   /** m. */
   readonly added: number;
@@ -80,6 +80,8 @@ export interface AnyTokenStrategy {
   readonly kind: "tokens";
   readonly name: string;
   readonly preserves: boolean;
+  /** With which norm of new tokens it makes sense, see `model.tokenNorm`. Default: with both. */
+  readonly norm?: "all" | "generation";
   /** Throws a `UserError` for options that it does not take. */
   check(options: unknown): void;
   tokens(growth: SiteGrowth, options: unknown): { readonly keys: HostArray; readonly values: HostArray };

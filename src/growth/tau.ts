@@ -3,6 +3,7 @@
 import { UserError } from "../errors.ts";
 import {
   type Complete,
+  hasGenerationNorm,
   learningTauConfig,
   type ModelConfig,
   parametersOf,
@@ -29,6 +30,7 @@ export function tauOf(
   { tau, init, rampSteps }: TokenPlan,
   config: ModelConfig,
 ): "fixed" | "sqrt-n" | "ramp" | "learned" {
+  if (hasGenerationNorm(config)) return tau === "learned" ? tau : "fixed";
   const unless = tauRule(config) === "learned" ? "fixed" : "ramp";
   const policy = tau ?? (tokenStrategyOf(init).preserves ? unless : "sqrt-n");
   return policy === "ramp" && rampSteps === 0 ? "sqrt-n" : policy;
@@ -39,6 +41,11 @@ export function checkTau({ tau }: TokenPlan, config: ModelConfig): void {
   const rule = tauRule(config);
   if (tau === "ramp" && rule === "learned") {
     throw new UserError("growth plan: the model learns τ, which no ramp can lead; use tau fixed or sqrt-n");
+  }
+  if (tau === "ramp" && hasGenerationNorm(config)) {
+    throw new UserError(
+      "growth plan: with tokenNorm generation the τ of old tokens stays, and there is nothing to ramp; leave tau out",
+    );
   }
   if (tau === "learned" && rule === "none") {
     throw new UserError("growth plan: with activation softmax there is no τ to learn; leave tau out");

@@ -22,9 +22,26 @@ export const zeroKey: AnyTokenStrategy = {
   ...common,
   name: "zero-key",
   preserves: true,
+  // Zero keys alone have no direction that a norm could give them, and would never move.
+  norm: "all",
   tokens: ({ keys, values, added, initial, random }) => ({
     keys: withRows(keys, added),
     values: drawn(values, added, initial.values, random),
+  }),
+};
+
+/**
+ * For tokens with a norm of their own: keys as the model starts them, values zero. What they give is zero, and adds nothing to the norm
+ * of others: exact for every Θ.
+ */
+export const zeroValue: AnyTokenStrategy = {
+  ...common,
+  name: "zero-value",
+  preserves: true,
+  norm: "generation",
+  tokens: ({ keys, values, added, initial, random }) => ({
+    keys: drawn(keys, added, initial.keys, random),
+    values: withRows(values, added),
   }),
 };
 
@@ -44,6 +61,7 @@ export const split: AnyTokenStrategy = {
   ...common,
   name: "split",
   preserves: true,
+  norm: "all",
   tokens: ({ keys, values, added, site, random }) => copies(keys, values, added / site.tokens + 1, random),
   // Copies of all keys multiply the norm of the scores by √(total / n), so τ has to follow.
   exactTau: ({ tau, tokens }, added) => tau * Math.sqrt((tokens + added) / tokens),

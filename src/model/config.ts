@@ -7,10 +7,14 @@ import { checkPlainly } from "../plain-words.ts";
 import { type OwnModelConfig, ownModelSchema } from "./own.ts";
 
 const count = z.int().positive();
+const natural = z.int().nonnegative();
 const rate = z.number().min(0).lt(1);
 
 /** As many as the deepest published models have: a fault of a file must not make a program of any length. */
 const MOST_LAYERS = 1000;
+
+/** Generations with norms of their own: each is as much of the program as the first tokens of all sites. */
+const MOST_GENERATIONS = 256;
 
 /** Channels of one head that rotary positions rotate, in all layers together: each is a part of the program. */
 const MOST_ROTATED = 2 ** 18;
@@ -21,19 +25,27 @@ export const siteKinds = ["query", "key", "value", "projection", "feedForward"] 
 export type SiteKind = (typeof siteKinds)[number];
 
 /** One value for all layers, or one for each. */
-const perLayer = (item: z.ZodNumber | typeof count) =>
+const perLayer = (item: z.ZodNumber, what: string) =>
   z.union([item, z.array(item).nonempty()], {
-    error: `expected a positive ${item === count ? "whole " : ""}number, or an array with one for each layer`,
+    error: `expected a ${what}, or an array with one for each layer`,
   });
 
-const perSite = (item: z.ZodNumber | typeof count) =>
+const perSite = (item: z.ZodNumber, what: string) =>
   z.strictObject({
-    query: perLayer(item),
-    key: perLayer(item),
-    value: perLayer(item),
-    projection: perLayer(item),
-    feedForward: perLayer(item),
+    query: perLayer(item, what),
+    key: perLayer(item, what),
+    value: perLayer(item, what),
+    projection: perLayer(item, what),
+    feedForward: perLayer(item, what),
   });
+
+/** Tokens that were appended together, with a norm of their own. */
+const generation = z.strictObject({
+  /** Tokens of each site; 0 where none were appended. */
+  tokens: perSite(natural, "whole number of 0 or more"),
+  /** The τ of each site. Default: the square root of its number of tokens. */
+  tau: perSite(z.number().nonnegative(), "number of 0 or more").optional(),
+});
 
 /** The lecture's `bigram.py`: the logits of the next token are a row of a table. */
 const bigram = z.strictObject({
@@ -97,16 +109,23 @@ const tokenformer = z.strictObject({
   type: z.literal("tokenformer"),
   ...blocks,
   /** Parameter tokens of each site. */
-  tokens: perSite(count),
+  tokens: perSite(count, "positive whole number"),
   /**
    * The scale τ of each site's weights. Default: the square root of its number of tokens. Where τ is learned, what it starts
    * from, or was when the model last grew.
    */
-  tau: perSite(z.number().positive()).optional(),
+  tau: perSite(z.number().positive(), "positive number").optional(),
   /** Whether each site's τ is a parameter, `<site>.tau`, that is trained with the others, without weight decay. */
   learnedTau: z.boolean().default(false),
   /** The function Θ from scores to weights. */
   activation: z.enum(pattentionActivations).default("l2_norm_gelu"),
+  /**
+   * The tokens over which Θ takes its norm where a site has grown. `all`: all of the site. `generation`: those that were appended together,
+   * so that what generations give adds up, and new tokens change nothing while their values are zero. Default: `all`.
+   */
+  tokenNorm: z.enum(["all", "generation"]).optional(),
+  /** Tokens with norms of their own, beside those of `tokens` and `tau`, in the order in which they were appended. Default: none. */
+  generations: z.array(generation).max(MOST_GENERATIONS, `expected at most ${MOST_GENERATIONS}`).optional(),
   positions: positions.default("rotary"),
   /** Whether a block's norms have a scale and a bias. */
   blockNorm: z.enum(["nonparametric", "parametric"]).default("nonparametric"),
@@ -194,11 +213,19 @@ function inconsistencies(model: BuiltInConfig): { path: string[]; message: strin
     const message = "there is no τ to learn with activation softmax; leave it out, or use another activation";
     found.push({ path: ["learnedTau"], message });
   }
-  for (const [field, sites] of [["tokens", model.tokens] as const, ["tau", model.tau] as const]) {
+  const generations = (model.generations ?? []).flatMap(({ tokens, tau }, index) => [
+    { path: ["generations", `${index}`, "tokens"], sites: tokens },
+    { path: ["generations", `${index}`, "tau"], sites: tau },
+  ]);
+  const first = [
+    { path: ["tokens"], sites: model.tokens },
+    { path: ["tau"], sites: model.tau },
+  ];
+  for (const { path, sites } of [...first, ...generations]) {
     for (const [site, value] of Object.entries(sites ?? {})) {
       if (!Array.isArray(value) || value.length === layers) continue;
       found.push({
-        path: [field, site],
+        path: [...path, site],
         message: `has ${value.length} numbers for ${layers} layers; give one for each, or one number for all`,
       });
     }

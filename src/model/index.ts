@@ -36,7 +36,7 @@ export {
 export { type QuantizationName, quantizationNames, quantizationOf } from "./quantization.ts";
 export type { TauRule } from "./record.ts";
 export type { Site } from "./site.ts";
-export { sitePath, sitesOf, type TokenFormerSite } from "./sites.ts";
+export { generationPath, sitePath, sitesOf, type TokenFormerSite } from "./sites.ts";
 export {
   type Traced,
   type TracedWithCache,

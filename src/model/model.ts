@@ -39,6 +39,11 @@ export function learningTauConfig<Config extends ModelConfig>(config: Config): C
   return recordOf(config).learningTau?.(config);
 }
 
+/** Whether tokens that are appended get a norm of their own. */
+export function hasGenerationNorm(config: ModelConfig): boolean {
+  return config.type === "tokenformer" && config.tokenNorm === "generation";
+}
+
 /** Whether a cache of keys and values serves while the model writes; otherwise whole windows go through it. */
 export function isCached(config: ModelConfig): boolean {
   return recordOf(config).cached(config);

@@ -142,7 +142,7 @@ export function ownSites(config: OwnModelConfig): Site[] {
     .map(
       ({ path, tokens: first, kind = path.split(".").at(-1) ?? path, layer = Number(/\d+/.exec(path)?.[0] ?? 0) }) => {
         const { tokens, tau } = config.sites?.[path] ?? { tokens: first, tau: Math.sqrt(first) };
-        return { path, kind, layer, tokens, tau };
+        return { path, place: path, generation: 0, kind, layer, tokens, tau };
       },
     );
 }

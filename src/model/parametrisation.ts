@@ -1,7 +1,7 @@
 /**
  * Parametrisations: how each kind of tensor starts, and what the learning rate is multiplied by for it.
  *
- * D is the width, L the number of layers, n the parameter tokens of a site, c the mean square of Θ's weights (`meanSquare`), F
+ * D is the width, L the number of layers, n the parameter tokens at a place, c the mean square of Θ's weights (`meanSquare`), F
  * the channels that a weight sums over. Scales start at 1, biases at 0, a learned τ at that of the configuration; their rate is
  * 1, as are all rates of `published`.
  *
@@ -52,8 +52,9 @@ export function embeddingSetup({ parametrisation, width }: TokenFormerConfig | T
 /**
  * The keys and values of a site.
  * @param tokens how many it has when they are drawn
+ * @param others how many are at the same place with other norms. Default 0
  */
-export function siteSetup(config: TokenFormerConfig, kind: SiteKind, tokens: number): SiteSetup {
+export function siteSetup(config: TokenFormerConfig, kind: SiteKind, tokens: number, others = 0): SiteSetup {
   const { parametrisation, width, layers, activation } = config;
   if (parametrisation !== "balanced") {
     return { keys: published, values: { initial: normal(2 / (layers * Math.sqrt(width))) } };
@@ -66,10 +67,10 @@ export function siteSetup(config: TokenFormerConfig, kind: SiteKind, tokens: num
     projection: { size: 2 / Math.sqrt(layers * width), rate: 32 * narrow },
     feedForward: { size: 2 / Math.sqrt(layers * width), rate: 32 * narrow },
   }[kind];
-  const deviation = size / Math.sqrt(meanSquare(activation, width) * tokens);
+  const deviation = size / Math.sqrt(meanSquare(activation, width) * (tokens + others));
   return {
     keys: { initial: normal(PUBLISHED), rate: narrow },
-    values: { initial: normal(deviation), rate: ([now = tokens]) => rate / now },
+    values: { initial: normal(deviation), rate: ([now = tokens]) => rate / (now + others) },
   };
 }
 

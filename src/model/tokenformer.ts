@@ -61,13 +61,18 @@ function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   return attendParameters(scope.within("projection"), attended, config);
 }
 
-/** The Pattention of a site, from the residual stream's width to the same width. */
+/** The Pattention of a place, from the residual stream's width to the same width: the sum over the generations with a norm of their own. */
 function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   const { width, activation, learnedTau } = config;
-  const site = sitesOf(config).find(({ path }) => `${path}.tau` === scope.path("tau"));
-  if (site === undefined) throw new Error(`internal: there is no site for ${scope.path("tau")}`);
-  const { keys, values } = siteSetup(config, site.kind, site.tokens);
-  return pattention(scope, x, { width, activation, keys, values, learnedTau: learnedTau ? site.tau : undefined });
+  const here = sitesOf(config).filter(({ place }) => `${place}.tau` === scope.path("tau"));
+  const all = here.reduce((sum, { tokens }) => sum + tokens, 0);
+  const parts = here.map(({ generation, kind, tokens, tau }) => {
+    const own = generation === 0 ? scope : scope.within("generations").within(`${generation}`);
+    const { keys, values } = siteSetup(config, kind, tokens, all - tokens);
+    return pattention(own, x, { width, activation, keys, values, learnedTau: learnedTau ? tau : undefined });
+  });
+  if (parts.length === 0) throw new Error(`internal: there is no site for ${scope.path("tau")}`);
+  return parts.reduce((sum, part) => add(sum, part));
 }
 
 export const tokenformerRecord: ModelRecord<TokenFormerConfig> = {

@@ -8,6 +8,7 @@ export {
   forwardFlops,
   givenOf,
   hasBlocks,
+  hasGenerationNorm,
   type ModelConfig,
   type ModelDefinition,
   type ModelSizes,

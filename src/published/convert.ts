@@ -23,6 +23,11 @@ const near = (a: number, b: number) => Math.abs(a - b) <= TOLERANCE * Math.max(1
 
 /** The configuration in the published layout; each site's tokens are as many as before, or more where it is converted. */
 export function publishable<Config extends TokenFormerConfig>(config: Config, convert: boolean, where: string): Config {
+  if ((config.generations ?? []).length > 0) {
+    throw new UserError(
+      `${where}: has parameter tokens with norms of their own, which the published layout has no place for; use --onnx`,
+    );
+  }
   const sizes = new Map<SiteKind, number>();
   for (const kinds of GROUPS) {
     const sites = sitesOf(config).filter(({ kind }) => kinds.includes(kind));

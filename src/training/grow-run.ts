@@ -50,7 +50,7 @@ export async function growRun({
   const checkpoint = await loadCheckpoint(from);
   const { config, state } = checkpoint;
   const memory = { limit: memoryLimit(), computes: (options.device ?? "cpu") === "cpu" };
-  checkMemory(config, config.model, memory, [scheduledNow(plan, state.step)]);
+  checkMemory(config, config.model, memory, [scheduledNow(plan, config.model, state.step)]);
   return withNewRun(to, async (folder) => {
     const tokenizer = await chosenTokenizer(checkpoint, from, options.tokenizer);
     const batch = await firstBatch(dataOf(options.data, checkpoint), tokenizer, config.model.context);

@@ -3,6 +3,8 @@
 import type { z } from "zod";
 import { type Config, growthPlansOf, type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
+import { withDefaultInit } from "../growth/index.ts";
+import type { ModelConfig } from "../model/index.ts";
 import { checkPlainly } from "../plain-words.ts";
 
 /** A growth plan for now. */
@@ -17,14 +19,14 @@ type DistributiveOmit<Type, Key extends PropertyKey> = Type extends unknown ? Om
  * @throws UserError for a plan that cannot be
  */
 export function withGrowthNow<Own extends Config>(config: Own, done: number, plan: GrowthNow, step: number) {
-  const scheduled = scheduledNow(plan, step);
+  const scheduled = scheduledNow(plan, config.model, step);
   const growth = growthPlansOf(config).toSpliced(done, 0, scheduled);
   return { config: { ...config, growth }, scheduled, coming: growth.slice(done) };
 }
 
-/** The plan as one for the step that the run is at. Throws a `UserError` for one that cannot be. */
-export function scheduledNow(plan: GrowthNow, step: number): ScheduledGrowth {
-  const parsed = checkPlainly(scheduledGrowthSchema, { ...plan, step });
+/** The plan as one for the step that the run of a model is at. Throws a `UserError` for one that cannot be. */
+export function scheduledNow(plan: GrowthNow, model: ModelConfig, step: number): ScheduledGrowth {
+  const parsed = checkPlainly(scheduledGrowthSchema, withDefaultInit({ ...plan, step }, model));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError(`growth: ${[...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ")}`);

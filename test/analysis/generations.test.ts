@@ -15,6 +15,8 @@ const born = (tokens: number, at: number, init = at === 0 ? "initial" : "zero-ke
 
 const site = (layer: number, kind: "query" | "feedForward", tokens: number): Site => ({
   path: `${layer} ${kind}`,
+  place: `${layer} ${kind}`,
+  generation: 0,
   layer,
   kind,
   tokens,

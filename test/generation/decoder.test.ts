@@ -36,6 +36,14 @@ const configs: readonly (readonly [string, Complete])[] = [
     "tokenformer, softmax, learned positions, untied",
     { ...tinyTokenFormer, context, activation: "softmax", positions: "learned", tied: false },
   ],
+  [
+    "tokenformer with norms of its generations",
+    {
+      ...tinyTokenFormer,
+      context,
+      generations: [{ tokens: { query: 2, key: 0, value: 3, projection: [0, 4], feedForward: 5 } }],
+    },
+  ],
   ["transformer", transformer],
   ["transformer, rotary positions", { ...transformer, positions: "rotary" }],
   ["bigram", { type: "bigram", vocabulary: 7, context }],

@@ -104,8 +104,24 @@ it("is defined once, under a name with a prefix", () => {
 it("has sites, whose tokens and τ the configuration keeps", () => {
   const model = whole(define());
   expect(sites(model)).toEqual([
-    { path: "blocks.0.mixer", kind: "mixer", layer: 0, tokens: 5, tau: Math.sqrt(5) },
-    { path: "blocks.1.mixer", kind: "mixer", layer: 1, tokens: 6, tau: Math.sqrt(6) },
+    {
+      path: "blocks.0.mixer",
+      place: "blocks.0.mixer",
+      generation: 0,
+      kind: "mixer",
+      layer: 0,
+      tokens: 5,
+      tau: Math.sqrt(5),
+    },
+    {
+      path: "blocks.1.mixer",
+      place: "blocks.1.mixer",
+      generation: 0,
+      kind: "mixer",
+      layer: 1,
+      tokens: 6,
+      tau: Math.sqrt(6),
+    },
   ]);
   const [first, second] = sites(model);
   if (first === undefined || second === undefined) throw new Error("two sites");

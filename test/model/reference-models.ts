@@ -10,7 +10,7 @@ export type Tables = ReadonlyMap<string, reference.Table>;
 export interface Extra {
   /** Channels of a head that rotary positions rotate. */
   readonly rotary: number;
-  /** τ by site; where it is absent, the square root of the number of tokens. */
+  /** τ by the path of a site; where it is absent, the square root of the number of tokens. */
   readonly tau?: ReadonlyMap<string, number>;
   /** Is told what each site of a TokenFormer is given: a row a token. */
   readonly onSite?: (path: string, x: reference.Matrix) => void;
@@ -67,12 +67,15 @@ function transformer(config: TransformerConfig, named: Named, tokens: reference.
 
 /** TokenFormer as the paper and the published code have it, with its options. */
 function tokenformer(config: TokenFormerConfig, named: Named, tokens: reference.Row, { rotary, tau, onSite }: Extra) {
-  const site = (x: reference.Matrix, path: string) => {
-    onSite?.(path, x);
+  const generation = (x: reference.Matrix, path: string) => {
     const keys = named(`${path}.keys`);
     const given = config.learnedTau ? named(`${path}.tau`)[0]?.[0] : tau?.get(path);
     const scale = given ?? Math.sqrt(keys.length);
     return reference.pattention(x, keys, named(`${path}.values`), config.activation, scale);
+  };
+  const site = (x: reference.Matrix, path: string) => {
+    onSite?.(path, x);
+    return later(config, path).reduce((y, later) => reference.plus(y, generation(x, later)), generation(x, path));
   };
   const norm = (x: reference.Matrix, name: string, parametric: boolean) =>
     parametric ? parametricNorm(x, named, name) : reference.layerNorm(x);
@@ -92,6 +95,16 @@ function tokenformer(config: TokenFormerConfig, named: Named, tokens: reference.
   }
   const final = norm(x, "finalNorm", config.finalNorm === "parametric");
   return reference.timesTransposed(final, named(config.tied ? "embedding.tokens" : "output.weight"));
+}
+
+/** The generations at a place that have tokens, beside the first. */
+function later({ generations = [] }: TokenFormerConfig, place: string): string[] {
+  const [, layer = "", part = "", kind = part] = place.split(".");
+  return generations.flatMap(({ tokens }, index) => {
+    const own = Object.entries(tokens).find(([name]) => name === kind)?.[1] ?? 0;
+    const count = typeof own === "number" ? own : own[Number(layer)];
+    return count === 0 ? [] : [`${place}.generations.${index + 1}`];
+  });
 }
 
 function parametricNorm(x: reference.Matrix, named: Named, name: string): reference.Matrix {

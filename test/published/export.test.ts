@@ -134,6 +134,10 @@ it("tells why a model does not fit the layout", async () => {
   );
   const bigram = modelState({ type: "bigram", vocabulary: 5, context: 4 });
   expect(await refusal(bigram)).toContain("is a bigram, which the published layout has no place for");
+  const own = drawn({ ...tiny, tokenNorm: "generation" });
+  expect(await refusal(grow(own, plan({ init: "zero-value" }), 1))).toContain(
+    "has parameter tokens with norms of their own",
+  );
 });
 
 it.each([

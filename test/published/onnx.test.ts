@@ -44,6 +44,14 @@ const tau = { query: 2, key: 3, value: 1.5, projection: 2.5, feedForward: 3.5 };
 const configs: readonly (readonly [string, Complete])[] = [
   ["tokenformer whose τ is its own", { ...tinyTokenFormer, context, tau }],
   ["tokenformer-softmax", { ...tinyTokenFormer, context, activation: "softmax", positions: "learned", tied: false }],
+  [
+    "tokenformer with norms of its generations",
+    {
+      ...tinyTokenFormer,
+      context,
+      generations: [{ tokens: { query: 2, key: 0, value: 3, projection: [0, 4], feedForward: 5 } }],
+    },
+  ],
   ["transformer", transformer],
   ["bigram", { type: "bigram", vocabulary: 7, context }],
 ];

@@ -4,7 +4,9 @@ import { type Device, openDevice } from "tokenformer";
 import { Run } from "tokenformer/browser";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EngineEvent } from "../../studio/src/engine/api.ts";
+import { previewOf } from "../../studio/src/engine/growing.ts";
 import { EMPTY } from "../../studio/src/engine/history.ts";
+import { InspectedText } from "../../studio/src/engine/inspecting.ts";
 import { LiveRun, type PlannedGrowthEvent } from "../../studio/src/engine/live-run.ts";
 import { faults } from "../support/faults.ts";
 import { corpus, tinyConfig, tokenformerModel, transformerModel } from "../training/support.ts";
@@ -48,6 +50,31 @@ it("writes with the model that it has, also after it grew to another, and frees 
   await live.close();
   expect(faults.held()).toEqual(before);
 });
+
+it("shows the generations of a place together where they have norms of their own", async () => {
+  const { run, live, until } = await opened({ ...tokenformerModel, tokenNorm: "generation" });
+  await until(1);
+  const request = { add: { query: 2, feedForward: 3 }, layers: [], init: "zero-key" as const };
+  expect(previewOf(run.config, request).complaint).toBeUndefined();
+  await live.grow(request, async () => {});
+  const { trainer, config } = run;
+  const { inference, lineage, step } = trainer;
+  const model = config.model;
+  const looked = await InspectedText.of({ inference, model, lineage, tokenizer: corpus.tokenizer, step }, "the");
+  expect(looked.inspection.sites).toHaveLength(10);
+  const path = "blocks.1.feedForward";
+  const { weights, born, parameterTokens } = looked.site(path);
+  expect([weights.length, parameterTokens, [...born].filter((at) => at === 1)]).toEqual([3 * 14, 14, [1, 1, 1]]);
+  const paths = [path, `${path}.generations.1`].map((own) => `${own}.weights`);
+  const [first, second] = (await inference.records(trainedTokens("the"), [1, 3], paths)).values();
+  expect([...weights.subarray(14, 28)]).toEqual([
+    ...(first?.data.subarray(11, 22) ?? []),
+    ...(second?.data.subarray(3, 6) ?? []),
+  ]);
+  await live.close();
+});
+
+const trainedTokens = (text: string) => Int32Array.from(corpus.tokenizer.encode(text));
 
 it("goes on after a failure: of a decoder, and of an update", async () => {
   const { live, written, until } = await opened({ ...tokenformerModel, layers: 1 });

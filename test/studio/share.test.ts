@@ -56,7 +56,7 @@ async function trained(from: Choices, growths: Readonly<Record<number, GrowthReq
     if (event.type !== "step") continue;
     losses.push(event.loss);
     const request = growths[event.step];
-    if (request !== undefined) await run.grow(planOf(request));
+    if (request !== undefined) await run.grow(planOf(request, run.config.model));
     if (event.step === UPDATES) break;
   }
   return { run, losses };

@@ -131,6 +131,17 @@ describe("a run that ended without a word, time after time, goes on bit for bit:
     await expectResumed(eventfulConfig(17), ["validation", 0], ["growth", 0], ["growth", 9], ["step", 11]);
   });
 
+  it("with generations that have norms of their own, then τ that are learned", async () => {
+    const growth = [
+      { step: 2, add: { query: 2, feedForward: 3 }, init: "zero-value" as const, freeze: 3 },
+      { step: 7, add: { feedForward: 4 }, layers: [1], init: "zero-value" as const, optimizer: "keep" as const },
+      { step: 10, add: { key: "x2" }, init: "random" as const, tau: "learned" as const },
+    ];
+    const training = { steps: 13, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 };
+    const config = tinyConfig(training, { growth }, { ...tokenformerModel, tokenNorm: "generation", dropout: 0.2 });
+    await expectResumed(config, ["growth", 2], ["step", 5], ["growth", 7], ["growth", 10], ["step", 11]);
+  });
+
   it("a transformer that is widened twice", async () => {
     const growth = [
       { step: 4, width: 18 },

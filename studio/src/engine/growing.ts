@@ -8,21 +8,21 @@ import {
   type RunConfig,
   type SiteKind,
 } from "tokenformer/browser";
-import { checkPlans } from "tokenformer/growth";
-import { siteKinds, sitesOf, withSites } from "tokenformer/model";
+import { grownConfig } from "tokenformer/growth";
+import { hasGenerationNorm, siteKinds } from "tokenformer/model";
 import type { GrowthPreview, GrowthRequest } from "./api.ts";
 import { costsOf, memoryComplaint } from "./choices.ts";
 import { explained } from "./faults.ts";
 
 /** The plan that a request stands for. Throws a `UserError` where it cannot be one. */
-export function planOf({ add, layers, init }: GrowthRequest): GrowthPlan {
+export function planOf({ add, layers, init }: GrowthRequest, model: Complete): GrowthPlan {
   const wanted = siteKinds.flatMap((kind): [SiteKind, number][] => {
     const tokens = add[kind] ?? 0;
     return tokens === 0 ? [] : [[kind, tokens]];
   });
   return parseGrowthPlan({
     add: Object.fromEntries(wanted),
-    init,
+    init: init === "zero-key" && hasGenerationNorm(model) ? "zero-value" : init,
     ...(layers !== undefined && layers.length > 0 && { layers: [...layers] }),
   });
 }
@@ -45,8 +45,7 @@ export function previewOf(config: RunConfig, request: GrowthRequest): GrowthPrev
     return { ...unchanged, complaint: `${wrong} tokens cannot be added: choose a whole number of 1 or more` };
   }
   try {
-    checkPlans(model, [planOf(request)]);
-    const larger = grown(model, request);
+    const larger = { ...grownConfig(model, planOf(request, model)), vocabulary: model.vocabulary };
     const complaint = memoryComplaint(forecastMemory(config, larger, true));
     if (complaint !== undefined) return { ...unchanged, complaint: `The grown model ${complaint}` };
     const after = costsOf(config, larger);
@@ -59,15 +58,4 @@ export function previewOf(config: RunConfig, request: GrowthRequest): GrowthPrev
   } catch (error) {
     return { ...unchanged, complaint: explained(error).message };
   }
-}
-
-/** The sizes of the grown model. */
-function grown(model: Complete, { add, layers }: GrowthRequest): Complete {
-  if (model.type !== "tokenformer") return model;
-  const larger = sitesOf(model).map((site) =>
-    layers === undefined || layers.length === 0 || layers.includes(site.layer)
-      ? { ...site, tokens: site.tokens + (add[site.kind] ?? 0) }
-      : site,
-  );
-  return withSites(model, larger);
 }

@@ -9,7 +9,7 @@ import {
   type Tokenizer,
   UserError,
 } from "tokenformer/browser";
-import { hasBlocks, sitePath } from "tokenformer/model";
+import { hasBlocks, sitePath, sitesOf } from "tokenformer/model";
 import type { AttentionWeights, Inspection, SiteView, SiteWeights } from "./api.ts";
 import { siteViews } from "./sites.ts";
 
@@ -29,10 +29,17 @@ export interface Inspected {
 export class InspectedText {
   readonly inspection: Inspection;
   readonly #records: ReadonlyMap<string, HostArray>;
+  /** The paths of what is at each place, generation by generation. */
+  readonly #places: ReadonlyMap<string, readonly string[]>;
 
-  private constructor(inspection: Inspection, records: ReadonlyMap<string, HostArray>) {
+  private constructor(
+    inspection: Inspection,
+    records: ReadonlyMap<string, HostArray>,
+    places: ReadonlyMap<string, readonly string[]>,
+  ) {
     this.inspection = inspection;
     this.#records = records;
+    this.#places = places;
   }
 
   /**
@@ -45,9 +52,10 @@ export class InspectedText {
     const shape = [1, ids.length] as const;
     const logits = await inference.logits(ids, shape);
     const sites = siteViews(model, lineage);
+    const places = placesOf(model);
     const { layers, heads } = hasBlocks(model) ? model : { layers: 0, heads: 0 };
     const paths = [
-      ...sites.map(({ path }) => `${path}.weights`),
+      ...[...places.values()].flat().map((path) => `${path}.weights`),
       ...Array.from({ length: layers }, (_, layer) => attentionPath(layer)),
     ];
     const records = paths.length === 0 ? new Map<string, HostArray>() : await inference.records(ids, shape, paths);
@@ -65,15 +73,15 @@ export class InspectedText {
       heads,
       sites,
     };
-    return new InspectedText(inspection, records);
+    return new InspectedText(inspection, records, places);
   }
 
   /** The weights Θ(A) of a site. */
   site(path: string): SiteWeights {
     const site = this.inspection.sites.find((candidate) => candidate.path === path);
-    const recorded = this.#records.get(`${path}.weights`);
-    if (site === undefined || recorded === undefined) throw new Error(`internal: nothing was recorded of "${path}"`);
-    return { path, weights: recorded.data, parameterTokens: site.tokens, born: bornOf(site) };
+    const recorded = (this.#places.get(path) ?? []).flatMap((own) => this.#records.get(`${own}.weights`) ?? []);
+    if (site === undefined || recorded.length === 0) throw new Error(`internal: nothing was recorded of "${path}"`);
+    return { path, weights: beside(recorded), parameterTokens: site.tokens, born: bornOf(site) };
   }
 
   /** The attention between tokens of a block. */
@@ -82,6 +90,31 @@ export class InspectedText {
     if (recorded === undefined) throw new Error(`internal: nothing was recorded of layer ${layer}`);
     return { layer, heads: this.inspection.heads, weights: recorded.data };
   }
+}
+
+function placesOf(model: Complete): Map<string, readonly string[]> {
+  const places = new Map<string, readonly string[]>();
+  if (model.type !== "tokenformer") return places;
+  for (const { place, path } of sitesOf(model)) places.set(place, [...(places.get(place) ?? []), path]);
+  return places;
+}
+
+/** Arrays [1, T, …] beside each other, row by row. */
+function beside(arrays: readonly HostArray[]): Float32Array {
+  const [only] = arrays;
+  if (arrays.length === 1 && only !== undefined) return only.data;
+  const widths = arrays.map(({ shape }) => shape.at(-1) ?? 0);
+  const width = widths.reduce((sum, own) => sum + own, 0);
+  const rows = only?.shape[1] ?? 0;
+  const data = new Float32Array(rows * width);
+  let offset = 0;
+  arrays.forEach((array, index) => {
+    const own = widths[index] ?? 0;
+    for (let row = 0; row < rows; row++)
+      data.set(array.data.subarray(row * own, (row + 1) * own), row * width + offset);
+    offset += own;
+  });
+  return data;
 }
 
 const attentionPath = (layer: number) => sitePath(layer, "query").replace(/query$/, "weights");

@@ -140,7 +140,7 @@ export class LiveRun {
     return this.#alone(async () => {
       await this.#sample();
       await keep(await this.#state());
-      const growth = growthOf(await this.#run.grow(planOf(request)), request.init);
+      const growth = growthOf(await this.#run.grow(planOf(request, this.#run.config.model)), request.init);
       this.#changes++;
       this.#history = { ...this.#history, growths: [...this.#history.growths, growth] };
       await this.#use();
