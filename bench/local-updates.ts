@@ -3,7 +3,10 @@
  * (`training.localSteps`), for several numbers of ranks, with and without growth in the middle; and the bytes that a rank sends, of a
  * ring. The ranks are in this process. What the results have is not made again.
  *
- *     npm run bench:local-updates -- [--steps 400] [--ranks 2,4] [--local-steps 1,10,50,100] [--seeds 1] [--out docs/benchmarks/local-updates.json]
+ *     npm run bench:local-updates -- [--steps 400] [--ranks 2,4] [--local-steps 1,10,50,100] [--outer 0.7:0.9,1:0] [--grown no,yes]
+ *       [--wire float32] [--seeds 1] [--out docs/benchmarks/local-updates.json]
+ *
+ * `--outer` has pairs of the outer optimiser's learning rate and momentum: 0.7:0.9 is the paper's, 1:0 the mean of the ranks.
  */
 
 import { readFile, writeFile } from "node:fs/promises";
@@ -11,13 +14,16 @@ import { parseArgs } from "node:util";
 import { type Config, type Corpus, openCorpus, openDevice, parseConfig, presets, Run } from "tokenformer";
 import { type Communicator, inProcessCommunicators } from "tokenformer/training";
 import { z } from "zod";
-import { countOf, machine } from "./measure.ts";
+import { countOf, machine, oneOf } from "./measure.ts";
 
 const { values: options } = parseArgs({
   options: {
     steps: { type: "string", default: "400" },
     ranks: { type: "string", default: "2,4" },
     "local-steps": { type: "string", default: "1,10,50,100" },
+    outer: { type: "string", default: "0.7:0.9,1:0" },
+    grown: { type: "string", default: "no,yes" },
+    wire: { type: "string", default: "float32" },
     seeds: { type: "string", default: "1" },
     out: { type: "string", default: "docs/benchmarks/local-updates.json" },
   },
@@ -27,6 +33,9 @@ const cellSchema = z.strictObject({
   steps: z.int(),
   ranks: z.int(),
   localSteps: z.int(),
+  outerLearningRate: z.number(),
+  outerMomentum: z.number(),
+  communicationDtype: z.enum(["float32", "bfloat16"]),
   grown: z.boolean(),
   seed: z.int(),
 });
@@ -45,11 +54,18 @@ const PROTOCOL =
 
 const listOf = (text: string, option: string) => text.split(",").map((number) => countOf(number, option));
 
-function configOf({ steps, localSteps, grown, seed }: Cell): Config {
+/** Pairs such as 0.7:0.9. */
+const outersOf = (text: string) =>
+  text.split(",").map((pair) => {
+    const [outerLearningRate = Number.NaN, outerMomentum = Number.NaN] = pair.split(":").map(Number);
+    return { outerLearningRate, outerMomentum };
+  });
+
+function configOf({ steps, ranks: _, grown, seed, ...local }: Cell): Config {
   const { model, training } = presets.mini.config;
   if (model.type !== "tokenformer") throw new Error("mini is a TokenFormer");
   const half = { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 };
-  const outer = { localSteps, evaluateEvery: 0, evaluateAt: [], checkpointEvery: 0 };
+  const outer = { ...local, evaluateEvery: 0, evaluateAt: [], checkpointEvery: 0 };
   return parseConfig({
     model: grown ? { ...model, tokens: half } : model,
     training: { ...training, ...outer, steps, warmup: Math.round(steps / 8), seed },
@@ -68,8 +84,11 @@ function counted(communicator: Communicator, count: (bytes: number) => void): Co
       const value: unknown = Reflect.get(target, key);
       if (typeof value !== "function") return value;
       return (...given: readonly unknown[]) => {
-        const [array] = given;
-        if (array instanceof Float32Array) count(((times[String(key)] ?? 0) * array.byteLength * (size - 1)) / size);
+        const [array, wire] = given;
+        if (array instanceof Float32Array) {
+          const bytes = array.byteLength / (wire === "bfloat16" ? 2 : 1);
+          count(((times[String(key)] ?? 0) * bytes * (size - 1)) / size);
+        }
         return Reflect.apply(value, target, given);
       };
     },
@@ -99,10 +118,17 @@ async function outcomeOf(cell: Cell, corpus: Corpus): Promise<{ loss: number; me
 
 const steps = countOf(options.steps, "--steps");
 const cells = listOf(options.seeds, "--seeds").flatMap((seed) =>
-  [false, true].flatMap((grown) =>
-    listOf(options.ranks, "--ranks").flatMap((ranks) =>
-      listOf(options["local-steps"], "--local-steps").map(
-        (localSteps): Cell => ({ steps, ranks, localSteps, grown, seed }),
+  options.grown.split(",").flatMap((answer) =>
+    options.wire.split(",").flatMap((wire) =>
+      listOf(options.ranks, "--ranks").flatMap((ranks) =>
+        listOf(options["local-steps"], "--local-steps").flatMap((localSteps) =>
+          // Ranks that make each update together have no outer optimiser.
+          outersOf(localSteps === 1 ? "1:0" : options.outer).map((outer): Cell => {
+            const grown = oneOf(["no", "yes"], answer, "--grown") === "yes";
+            const communicationDtype = oneOf(["float32", "bfloat16"], wire, "--wire");
+            return { steps, ranks, localSteps, ...outer, communicationDtype, grown, seed };
+          }),
+        ),
       ),
     ),
   ),

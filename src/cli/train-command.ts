@@ -4,12 +4,12 @@ import { Command, Option } from "commander";
 import { dataOf, hasCheckpoint, loadSummary, type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { together } from "../cluster/index.ts";
-import type { Config, EndEvent, TrainingEvent } from "../configuration/index.ts";
+import type { Config, EndEvent, StartEvent, TrainingEvent } from "../configuration/index.ts";
 import { type DataSource, dataFilesOf } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
-import { lockRun, train } from "../training/index.ts";
+import { bytesAnUpdate, lockRun, train } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { cooldownLength, cooledDown } from "./cooldown.ts";
 import { noteData } from "./data-notes.ts";
@@ -106,7 +106,7 @@ async function runTrain(given: Options): Promise<void> {
     const locks = options.out !== undefined && (communicator?.rank ?? 0) === 0;
     const folder = await together(communicator, async () => (locks ? lockRun(options.out ?? "") : undefined));
     try {
-      const task = await together(communicator, () => taskOf(options));
+      const task = await together(communicator, async () => checkedSums(await taskOf(options), options));
       try {
         await follow(options, folder, task, sharesOf(ranks, options.device));
       } finally {
@@ -128,6 +128,14 @@ function checkCombination({ out, resume, from, restart, cooldown, extendVocabula
   if (cooldown === undefined) return;
   if (from === undefined) throw new UserError("--cooldown: needs --from, the run to branch off");
   if (restart) throw new UserError("--cooldown and --restart: a cooldown goes on from where the run is; leave one out");
+}
+
+function checkedSums(task: TrainingTask, { sumOrder }: Options): TrainingTask {
+  const { communicationDtype } = task.config.training;
+  if (sumOrder === "fixed" || communicationDtype === "float32") return task;
+  throw new UserError(
+    `--sum-order library: MPI libraries do not add up ${communicationDtype}, which training.communicationDtype is; leave --sum-order out`,
+  );
 }
 
 /** What to train, on what, and from where. */
@@ -201,6 +209,7 @@ async function follow(
   const all = async (signal: AbortSignal) => {
     for await (const event of train({ config, data, resume, restart, device, signal, ...places, ...shares })) {
       progress.show(event);
+      if (event.type === "start" && device === "cpu") noteTraffic(event, shares);
       summary = summarised(summary, event);
       if (event.type !== "end") continue;
       if (json) printJson({ ...summary, step: event.step, interrupted: event.interrupted });
@@ -211,6 +220,18 @@ async function follow(
     await withInterrupt("stopping after this step", all);
   } finally {
     progress.stop();
+  }
+}
+
+/** Says what ranks send each other. */
+function noteTraffic({ config, parameters }: StartEvent, { communicator }: Shares): void {
+  const { communicationDtype, localSteps } = config.training;
+  if (communicator !== undefined) {
+    const bytes = bytesAnUpdate(config, parameters.total, communicator.size);
+    const spread = localSteps === 1 ? "" : `, once in ${localSteps}`;
+    note(`each rank sends ${(bytes / 1e6).toPrecision(3)} MB an update${spread} (${communicationDtype})`);
+  } else if (communicationDtype !== "float32") {
+    note(`warning: training.communicationDtype is ${communicationDtype}, and nothing is sent: this process is alone`);
   }
 }
 

@@ -14,10 +14,16 @@ export interface Communicator {
   readonly host: string;
   /** For people: what carries the messages. */
   readonly description: string;
-  /** The sum of the arrays of all ranks, in all of them. */
-  allReduce(values: Float32Array): Promise<void>;
-  /** The sum of the arrays of all ranks, each rank with its own part of it. What the other parts hold then is undefined. */
-  reduceScatter(values: Float32Array): Promise<void>;
+  /**
+   * The sum of the arrays of all ranks, in all of them.
+   * @param wire how they travel. Default "float32"; with "bfloat16" the sum is rounded too
+   */
+  allReduce(values: Float32Array, wire?: WireType): Promise<void>;
+  /**
+   * The sum of the arrays of all ranks, each rank with its own part of it. What the other parts hold then is undefined.
+   * @param wire how they travel. Default "float32"
+   */
+  reduceScatter(values: Float32Array, wire?: WireType): Promise<void>;
   /** All parts, each as its rank has it, in all ranks. */
   allGather(values: Float32Array): Promise<void>;
   /** The array of one rank, in all of them. */
@@ -29,6 +35,16 @@ export interface Communicator {
   /** Leaves the others; all ranks do. */
   close(): Promise<void>;
 }
+
+/**
+ * How numbers that are added up travel: as they are, or rounded to bfloat16, in half the bytes. They are added up in float32, and a
+ * rank does not round its own.
+ */
+export const wireTypes = ["float32", "bfloat16"] as const;
+
+export type WireType = (typeof wireTypes)[number];
+
+export const BYTES_ON_THE_WIRE: Readonly<Record<WireType, number>> = { float32: 4, bfloat16: 2 };
 
 /** In which order numbers of several ranks are added up. */
 export type Order =

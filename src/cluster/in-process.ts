@@ -1,7 +1,8 @@
 /** Ranks that live in one process: for tests, and for several devices of one machine. */
 
 import { hostname } from "node:os";
-import { type Communicator, partOf } from "./communicator.ts";
+import { narrowToBfloat16, widenBfloat16 } from "../half.ts";
+import { type Communicator, partOf, type WireType } from "./communicator.ts";
 
 /** Communicators that are joined, one for each rank. They add up in the order of the ranks, beginning with a part's own. */
 export function inProcessCommunicators(size: number): Communicator[] {
@@ -74,15 +75,16 @@ class InProcessCommunicator implements Communicator {
     return `${this.size} ranks in one process`;
   }
 
-  async allReduce(values: Float32Array): Promise<void> {
-    await this.#meeting.join(this.rank, "all-reduce", values, (arrays) => {
-      sumParts(arrays);
+  async allReduce(values: Float32Array, wire: WireType = "float32"): Promise<void> {
+    await this.#meeting.join(this.rank, `all-reduce in ${wire}`, values, (arrays) => {
+      sumParts(arrays, wire);
       shareParts(arrays);
+      if (wire === "bfloat16") for (const array of arrays) array.set(rounded(array));
     });
   }
 
-  async reduceScatter(values: Float32Array): Promise<void> {
-    await this.#meeting.join(this.rank, "reduce-scatter", values, sumParts);
+  async reduceScatter(values: Float32Array, wire: WireType = "float32"): Promise<void> {
+    await this.#meeting.join(this.rank, `reduce-scatter in ${wire}`, values, (arrays) => sumParts(arrays, wire));
   }
 
   async allGather(values: Float32Array): Promise<void> {
@@ -111,15 +113,23 @@ class InProcessCommunicator implements Communicator {
 }
 
 /** Each array's own part becomes the sum of that part in all. */
-function sumParts(arrays: readonly Float32Array[]): void {
+function sumParts(arrays: readonly Float32Array[], wire: WireType): void {
   const size = arrays.length;
+  const sent = wire === "bfloat16" ? arrays.map(rounded) : arrays;
   for (const [rank, array] of arrays.entries()) {
     const { start, end } = partOf(array.length, { rank, size });
     for (let next = 1; next < size; next++) {
-      const other = arrays[(rank + next) % size];
+      const other = sent[(rank + next) % size];
       for (let index = start; index < end; index++) array[index] = (array[index] ?? 0) + (other?.[index] ?? 0);
     }
   }
+}
+
+/** A copy with numbers as they arrive in bfloat16. */
+function rounded(values: Float32Array): Float32Array {
+  const arrived = new Float32Array(values.length);
+  widenBfloat16(narrowToBfloat16(values), arrived);
+  return arrived;
 }
 
 function shareParts(arrays: readonly Float32Array[]): void {

@@ -2,7 +2,8 @@
 
 import { hostname } from "node:os";
 import { UserError } from "../errors.ts";
-import { type Communicator, type Order, type Part, partOf } from "./communicator.ts";
+import { narrowToBfloat16, widenBfloat16 } from "../half.ts";
+import { type Communicator, type Order, type Part, partOf, type WireType } from "./communicator.ts";
 import type { MpiArgument, MpiArgumentType, MpiLibrary } from "./mpi-library.ts";
 
 /** MPI_THREAD_SERIALIZED: calls from any thread, one at a time. */
@@ -47,6 +48,7 @@ export class MpiCommunicator implements Communicator {
   readonly #library: MpiLibrary;
   readonly #order: Order;
   #received = new Float32Array();
+  #receivedHalves = new Uint16Array();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(library: MpiLibrary, order: Order) {
@@ -74,24 +76,31 @@ export class MpiCommunicator implements Communicator {
     return new MpiCommunicator(library, order);
   }
 
-  async allReduce(values: Float32Array): Promise<void> {
+  async allReduce(values: Float32Array, wire: WireType = "float32"): Promise<void> {
     const { inPlace, float, sum, world } = this.#library.handles;
     await this.#alone(async () => {
+      if (wire === "bfloat16") {
+        await this.#sumParts(values, wire);
+        await this.#shareHalves(values);
+        return;
+      }
       if (this.#order === "library") {
         await this.#later("MPI_Allreduce", inPlace, values, values.length, float, sum, world);
         return;
       }
-      await this.#sumParts(values);
+      await this.#sumParts(values, wire);
       await this.#shareParts(values);
     });
   }
 
   /**
    * In the fixed order, each rank receives its part of all others and adds them up itself, beginning with its own. That sends as
-   * many bytes as the best algorithm of a library, (N - 1) / N of the array a rank, in N - 1 messages.
+   * many bytes as the best algorithm of a library, (N - 1) / N of the array a rank, in N - 1 messages. Libraries do not know
+   * bfloat16, which is always added up in this order.
    */
-  async reduceScatter(values: Float32Array): Promise<void> {
-    await this.#alone(() => (this.#order === "fixed" ? this.#sumParts(values) : this.#reducedByLibrary(values)));
+  async reduceScatter(values: Float32Array, wire: WireType = "float32"): Promise<void> {
+    const byLibrary = this.#order === "library" && wire === "float32";
+    await this.#alone(() => (byLibrary ? this.#reducedByLibrary(values) : this.#sumParts(values, wire)));
   }
 
   async allGather(values: Float32Array): Promise<void> {
@@ -117,7 +126,7 @@ export class MpiCommunicator implements Communicator {
     this.#now("MPI_Finalize");
   }
 
-  async #sumParts(values: Float32Array): Promise<void> {
+  async #sumParts(values: Float32Array, wire: WireType): Promise<void> {
     const parts = this.#parts(values);
     const longest = Math.max(...parts.map(({ start, end }) => end - start));
     const step = Math.max(1, Math.min(longest, RECEIVED_NUMBERS_OF_ONE, Math.floor(RECEIVED_NUMBERS / this.size)));
@@ -126,37 +135,94 @@ export class MpiCommunicator implements Communicator {
         start: Math.min(end, start + from),
         end: Math.min(end, start + from + step),
       }));
-      await this.#sumPieces(values, pieces);
+      await (wire === "bfloat16" ? this.#sumHalves(values, pieces) : this.#sumPieces(values, pieces));
     }
   }
 
   /** Makes the own piece the sum of that of all. */
   async #sumPieces(values: Float32Array, pieces: readonly Part[]): Promise<void> {
     const { float, sum, world } = this.#library.handles;
-    const own = pieces[this.rank] ?? { start: 0, end: 0 };
+    const { own, sent, received, arriving } = this.#traffic(pieces);
     const length = own.end - own.start;
-    const sent = pieces.map((piece, rank) => (rank === this.rank ? 0 : piece.end - piece.start));
-    const received = pieces.map((_, rank) => (rank === this.rank ? 0 : length));
-    const arrived = this.#scratch(length * this.size);
+    if (this.#received.length < length * this.size) this.#received = new Float32Array(length * this.size);
+    const arrived = this.#received;
     await this.#later(
       "MPI_Alltoallv",
-      ...[values, Int32Array.from(sent), Int32Array.from(pieces, ({ start }) => start), float],
-      ...[arrived, Int32Array.from(received), Int32Array.from(pieces, (_, rank) => rank * length), float, world],
+      ...[values, sent, Int32Array.from(pieces, ({ start }) => start), float],
+      ...[arrived, received, arriving, float, world],
     );
     const target = values.subarray(own.start, own.end);
-    for (let next = 1; next < this.size; next++) {
-      const rank = (this.rank + next) % this.size;
+    for (const rank of this.#others()) {
       const source = arrived.subarray(rank * length, (rank + 1) * length);
       await this.#later("MPI_Reduce_local", source, target, length, float, sum);
     }
   }
 
-  async #shareParts(values: Float32Array): Promise<void> {
-    const { inPlace, float, world } = this.#library.handles;
+  /** The same with what travels in bfloat16. */
+  async #sumHalves(values: Float32Array, pieces: readonly Part[]): Promise<void> {
+    const { unsignedShort, world } = this.#library.handles;
+    const { own, sent, received, arriving } = this.#traffic(pieces);
+    const length = own.end - own.start;
+    if (this.#receivedHalves.length < length * this.size) this.#receivedHalves = new Uint16Array(length * this.size);
+    const arrived = this.#receivedHalves;
+    const leaving = new Int32Array(this.size);
+    for (let rank = 1; rank < this.size; rank++) leaving[rank] = (leaving[rank - 1] ?? 0) + (sent[rank - 1] ?? 0);
+    const packed = new Uint16Array(sent.reduce((sum, count) => sum + count, 0));
+    for (const rank of this.#others()) {
+      const { start, end } = pieces[rank] ?? own;
+      packed.set(narrowToBfloat16(values.subarray(start, end)), leaving[rank]);
+    }
+    await this.#later(
+      "MPI_Alltoallv",
+      ...[packed, sent, leaving, unsignedShort],
+      ...[arrived, received, arriving, unsignedShort, world],
+    );
+    const [target, source] = [values.subarray(own.start, own.end), new Float32Array(length)];
+    for (const rank of this.#others()) {
+      widenBfloat16(arrived.subarray(rank * length, (rank + 1) * length), source);
+      for (let index = 0; index < length; index++) target[index] = (target[index] ?? 0) + (source[index] ?? 0);
+    }
+  }
+
+  /** How many numbers go to each rank and come from it, where each has a piece, and where those that come are put. */
+  #traffic(pieces: readonly Part[]) {
+    const own = pieces[this.rank] ?? { start: 0, end: 0 };
+    const length = own.end - own.start;
+    const sent = pieces.map((piece, rank) => (rank === this.rank ? 0 : piece.end - piece.start));
+    const received = pieces.map((_, rank) => (rank === this.rank ? 0 : length));
+    const arriving = pieces.map((_, rank) => rank * length);
+    return {
+      own,
+      sent: Int32Array.from(sent),
+      received: Int32Array.from(received),
+      arriving: Int32Array.from(arriving),
+    };
+  }
+
+  /** The other ranks in the order in which their numbers are added to the own. */
+  #others(): number[] {
+    return Array.from({ length: this.size - 1 }, (_, next) => (this.rank + next + 1) % this.size);
+  }
+
+  #shareParts(values: Float32Array): Promise<void> {
+    return this.#shareOf(values, this.#library.handles.float);
+  }
+
+  /** All parts, each as its rank has it but for rounding, in all ranks: the own is rounded too. */
+  async #shareHalves(values: Float32Array): Promise<void> {
+    const halves = new Uint16Array(values.length);
+    const { start, end } = partOf(values.length, this);
+    halves.set(narrowToBfloat16(values.subarray(start, end)), start);
+    await this.#shareOf(halves, this.#library.handles.unsignedShort);
+    widenBfloat16(halves, values);
+  }
+
+  async #shareOf(values: Float32Array | Uint16Array, type: number | bigint): Promise<void> {
+    const { inPlace, world } = this.#library.handles;
     const parts = this.#parts(values);
     const counts = Int32Array.from(parts, ({ start, end }) => end - start);
     const places = Int32Array.from(parts, ({ start }) => start);
-    await this.#later("MPI_Allgatherv", inPlace, 0, float, values, counts, places, float, world);
+    await this.#later("MPI_Allgatherv", inPlace, 0, type, values, counts, places, type, world);
   }
 
   async #reducedByLibrary(values: Float32Array): Promise<void> {
@@ -169,14 +235,9 @@ export class MpiCommunicator implements Communicator {
     values.copyWithin(start, 0, end - start);
   }
 
-  #parts({ length }: Float32Array): Part[] {
+  #parts({ length }: Float32Array | Uint16Array): Part[] {
     if (length > MOST_NUMBERS) throw new Error(`MPI takes at most ${MOST_NUMBERS} numbers at a time, not ${length}`);
     return Array.from({ length: this.size }, (_, rank) => partOf(length, { rank, size: this.size }));
-  }
-
-  #scratch(length: number): Float32Array {
-    if (this.#received.length < length) this.#received = new Float32Array(length);
-    return this.#received;
   }
 
   /** One call at a time, in the order in which they are asked for. */

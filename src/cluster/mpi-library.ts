@@ -6,7 +6,7 @@ import { messageOf, UserError } from "../errors.ts";
 export type MpiKind = "openmpi" | "mpich";
 
 /** What a function takes: numbers, handles, addresses, and arrays, which are not copied. */
-export type MpiArgument = number | bigint | Float32Array | Int32Array | Uint8Array | null;
+export type MpiArgument = number | bigint | Float32Array | Int32Array | Uint16Array | Uint8Array | null;
 
 /** What a function takes: a C int, a pointer, or a handle, which is one or the other. */
 export type MpiArgumentType = "int" | "pointer" | "handle";
@@ -22,6 +22,8 @@ export interface MpiFunction {
 export interface MpiHandles {
   readonly world: number | bigint;
   readonly float: number | bigint;
+  /** Of 16 bits. */
+  readonly unsignedShort: number | bigint;
   readonly sum: number | bigint;
   readonly errorsReturn: number | bigint;
   /** In place of the array that is sent. */
@@ -50,6 +52,7 @@ function macNames(...files: readonly string[]): string[] {
 const MPICH_HANDLES: MpiHandles = {
   world: 0x44000000,
   float: 0x4c00040a,
+  unsignedShort: 0x4c000204,
   sum: 0x58000003,
   errorsReturn: 0x54000001,
   inPlace: -1n,
@@ -108,6 +111,7 @@ function openLibrary(koffi: Koffi, file: string, library: ReturnType<Koffi["load
       : {
           world: address("ompi_mpi_comm_world"),
           float: address("ompi_mpi_float"),
+          unsignedShort: address("ompi_mpi_unsigned_short"),
           sum: address("ompi_mpi_op_sum"),
           errorsReturn: address("ompi_mpi_errors_return"),
           inPlace: 1n,

@@ -1,6 +1,6 @@
 /** A communicator that tells a watch how far it is, without waiting for anything. */
 
-import type { Communicator } from "./communicator.ts";
+import type { Communicator, WireType } from "./communicator.ts";
 
 /** What a thread can see of another: numbers in shared memory, by their places. */
 export const SEEN = {
@@ -37,12 +37,12 @@ export class WatchedCommunicator implements Communicator {
     return this.#inner.description;
   }
 
-  allReduce(values: Float32Array): Promise<void> {
-    return this.#counted(() => this.#inner.allReduce(values));
+  allReduce(values: Float32Array, wire?: WireType): Promise<void> {
+    return this.#counted(() => this.#inner.allReduce(values, wire));
   }
 
-  reduceScatter(values: Float32Array): Promise<void> {
-    return this.#counted(() => this.#inner.reduceScatter(values));
+  reduceScatter(values: Float32Array, wire?: WireType): Promise<void> {
+    return this.#counted(() => this.#inner.reduceScatter(values, wire));
   }
 
   allGather(values: Float32Array): Promise<void> {

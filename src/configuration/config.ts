@@ -55,6 +55,11 @@ export const trainingSchema = z.strictObject({
   outerLearningRate: z.number().positive().default(0.7),
   /** With `localSteps`: the Nesterov momentum of the outer optimiser. */
   outerMomentum: z.number().min(0).lt(1).default(0.9),
+  /**
+   * How gradients go from rank to rank, and with `localSteps` what is exchanged: rounded to bfloat16 they are half as many bytes. They
+   * are added up in float32, and weights are sent as they are.
+   */
+  communicationDtype: z.enum(["float32", "bfloat16"]).default("float32"),
   /** Seeds the initial weights, the batches, dropout and growth. */
   seed: natural.default(1),
   /** Updates between two evaluations on the validation split; 0: only at the end. */

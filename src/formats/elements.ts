@@ -1,7 +1,7 @@
 /** The elements of stored tensors: read from bytes, with floats of other widths as 32-bit ones. */
 
+import { widenBfloat16, widenFloat16 } from "../half.ts";
 import type { ReadBytes } from "./files/byte-source.ts";
-import { widenBfloat16, widenFloat16 } from "./pytorch/half.ts";
 import { bytesPerElement, type SafetensorsType } from "./safetensors/safetensors-header.ts";
 
 /** A tensor in memory: `data` holds the product of `shape` elements, row by row (the last dimension varies fastest). */

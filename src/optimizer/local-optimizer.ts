@@ -24,9 +24,10 @@ import {
   type UpdateStep,
 } from "./adamw.ts";
 import type { SharedArrays } from "./replicas.ts";
+import type { Travel } from "./sharded-optimizer.ts";
 
 /** How often ranks exchange what they have learnt, and what becomes of it. */
-export interface LocalUpdates {
+export interface LocalUpdates extends Travel {
   /** Updates from one exchange to the next: after each step that is a multiple of it. */
   readonly localSteps: number;
   /** η of the outer optimiser; 1, with a momentum of 0, is the mean of the ranks. */
@@ -129,19 +130,21 @@ export class LocalOptimizer implements Optimizer {
     const { outerLearningRate, outerMomentum } = this.#options;
     for (const { start, end } of movingRanges(name, own.parameters.shape, step)) {
       const length = end - start;
-      const means = await this.#means(PARTS.map((part) => own[part].data.subarray(start, end)));
-      const [mean = own.parameters.data, ...moments] = means;
       const [from, speed] = [required(anchor, name), required(momentum, name)];
+      // Not the weights, of which rounding would take away what they have moved by.
+      const moved = from.subarray(start, end).map((value, index) => value - (own.parameters.data[start + index] ?? 0));
+      const means = await this.#means([moved, ...MOMENTS.map((part) => own[part].data.subarray(start, end))]);
+      const [gradients = moved, ...moments] = means;
       for (let index = 0; index < length; index++) {
         const at = start + index;
-        const gradient = (from[at] ?? 0) - (mean[index] ?? 0);
+        const gradient = gradients[index] ?? 0;
         const faster = outerMomentum * (speed[at] ?? 0) + gradient;
         speed[at] = faster;
         from[at] = (from[at] ?? 0) - outerLearningRate * (gradient + outerMomentum * faster);
       }
       own.parameters.data.set(from.subarray(start, end), start);
-      moments.forEach((moment, index) => {
-        own[index === 0 ? "first" : "second"].data.set(moment, start);
+      MOMENTS.forEach((part, index) => {
+        own[part].data.set(moments[index] ?? [], start);
       });
     }
   }
@@ -155,7 +158,7 @@ export class LocalOptimizer implements Optimizer {
     arrays.forEach((array, index) => {
       all.set(array, index * length);
     });
-    await communicator.allReduce(all);
+    await communicator.allReduce(all, this.#options.communicationDtype);
     for (let index = 0; index < all.length; index++) all[index] = (all[index] ?? 0) / communicator.size;
     return arrays.map((_, index) => all.subarray(index * length, (index + 1) * length));
   }
@@ -170,7 +173,8 @@ export class LocalOptimizer implements Optimizer {
   }
 }
 
-const PARTS = ["parameters", "first", "second"] as const;
+const MOMENTS = ["first", "second"] as const;
+const PARTS = ["parameters", ...MOMENTS] as const;
 
 /** A parameter with its moments. */
 type OwnArrays = Readonly<Record<(typeof PARTS)[number], HostArray>>;

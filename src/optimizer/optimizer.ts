@@ -6,7 +6,7 @@ import type { Device } from "../runtime/portable.ts";
 import { type AdamWOptions, GraphOptimizer, KernelOptimizer, type Optimizer } from "./adamw.ts";
 import { LocalOptimizer, type LocalUpdates } from "./local-optimizer.ts";
 import { ReducedOptimizer } from "./reduced-optimizer.ts";
-import { ShardedOptimizer } from "./sharded-optimizer.ts";
+import { ShardedOptimizer, type Travel } from "./sharded-optimizer.ts";
 
 /**
  * @param options with `local`, the ranks make updates by themselves, and exchange them now and then; else they make each together
@@ -15,7 +15,7 @@ import { ShardedOptimizer } from "./sharded-optimizer.ts";
 export async function createOptimizer(
   device: Device,
   specs: readonly ParameterSpec[],
-  { local, ...options }: AdamWOptions & { readonly local?: LocalUpdates | undefined },
+  { local, ...options }: AdamWOptions & Travel & { readonly local?: LocalUpdates | undefined },
   communicator: Communicator | undefined,
 ): Promise<Optimizer> {
   if (local !== undefined && local.localSteps > 1) {
@@ -28,5 +28,6 @@ export async function createOptimizer(
       : new ShardedOptimizer(device, specs, options, communicator);
   }
   const alone = await GraphOptimizer.create(device, specs, options);
-  return communicator === undefined ? alone : new ReducedOptimizer(device, alone, communicator);
+  if (communicator === undefined) return alone;
+  return new ReducedOptimizer(device, alone, communicator, options.communicationDtype);
 }

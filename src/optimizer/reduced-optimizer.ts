@@ -3,7 +3,7 @@
  * of the host, and every rank makes the same update.
  */
 
-import { type Communicator, sharedArray, sumNumbers } from "../cluster/portable.ts";
+import { type Communicator, sharedArray, sumNumbers, type WireType } from "../cluster/portable.ts";
 import { freeQuietly } from "../freeing.ts";
 import type { Moments } from "../growth/index.ts";
 import { floatArray, type Tensors } from "../inference/index.ts";
@@ -14,12 +14,17 @@ export class ReducedOptimizer implements Optimizer {
   readonly #device: Device;
   readonly #inner: Optimizer;
   readonly #communicator: Communicator;
+  readonly #wire: WireType;
 
-  /** @param inner makes the updates of one rank; it is released with this one */
-  constructor(device: Device, inner: Optimizer, communicator: Communicator) {
+  /**
+   * @param inner makes the updates of one rank; it is released with this one
+   * @param wire how gradients travel
+   */
+  constructor(device: Device, inner: Optimizer, communicator: Communicator, wire: WireType = "float32") {
     this.#device = device;
     this.#inner = inner;
     this.#communicator = communicator;
+    this.#wire = wire;
   }
 
   upload(state: HostState): Promise<OptimizerState> {
@@ -57,7 +62,7 @@ export class ReducedOptimizer implements Optimizer {
       const { shape, data } = floatArray(await this.#device.download(tensor));
       const shared = sharedArray(data.length);
       shared.set(data);
-      await this.#communicator.allReduce(shared);
+      await this.#communicator.allReduce(shared, this.#wire);
       reduced.set(name, await this.#device.upload({ dtype: "float32", shape, data: shared.slice() }));
     }
     return reduced;

@@ -4,7 +4,7 @@
  * are added up, beside its weights and the gradients that it computes.
  */
 
-import { type Communicator, sharedArray, sumNumbers } from "../cluster/portable.ts";
+import { type Communicator, sharedArray, sumNumbers, type WireType } from "../cluster/portable.ts";
 import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeQuietly } from "../freeing.ts";
 import type { HostArray, Moments } from "../growth/index.ts";
@@ -31,10 +31,16 @@ import { BUCKET_LENGTH, type Bucket, type Division, divisionOf, updatesOf } from
 /** The name of the one tensor that holds a rank's own numbers of all parameters. */
 const OWN = "own";
 
+/** How what ranks add up goes from one to the other. */
+export interface Travel {
+  /** Of gradients, and with local updates of what is exchanged. Default "float32". */
+  readonly communicationDtype?: WireType | undefined;
+}
+
 export class ShardedOptimizer implements Optimizer {
   readonly #device: Device;
   readonly #specs: readonly ParameterSpec[];
-  readonly #options: AdamWOptions;
+  readonly #options: AdamWOptions & Travel;
   readonly #communicator: Communicator;
   readonly #whole: KernelOptimizer;
   readonly #bucketLength: number;
@@ -45,7 +51,7 @@ export class ShardedOptimizer implements Optimizer {
   constructor(
     device: Device,
     specs: readonly ParameterSpec[],
-    options: AdamWOptions,
+    options: AdamWOptions & Travel,
     communicator: Communicator,
     bucketLength = BUCKET_LENGTH,
   ) {
@@ -152,7 +158,7 @@ export class ShardedOptimizer implements Optimizer {
     const shared = this.#stage(bucket);
     const parameters: RangeParameters = { ...given, range: bucket, shared };
     await this.#device.kernel({ kernel: "giveRange", tensors, parameters });
-    await this.#communicator.reduceScatter(shared);
+    await this.#communicator.reduceScatter(shared, this.#options.communicationDtype);
     const kept: OwnParameters = { at: bucket.at, shared: ownOf(bucket, shared) };
     const tensorsKept = { [OWN]: own };
     return Number(await this.#device.kernel({ kernel: "keepGradients", tensors: tensorsKept, parameters: kept }));

@@ -28,6 +28,7 @@ export {
   joinRanks,
   Ranks,
   sharedArray,
+  type WireType,
 } from "../cluster/index.ts";
 export { type Config, growthPlansOf, scheduleOf, type TrainingConfig } from "../configuration/index.ts";
 export {

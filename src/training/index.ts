@@ -4,5 +4,6 @@ export { type GrowRunOptions, growRun } from "./grow-run.ts";
 export { freeMemory, memoryLimit } from "./machine-memory.ts";
 export { openRun, type TrainOptions, train } from "./open-run.ts";
 export * from "./portable.ts";
+export { bytesAnUpdate } from "./ranks.ts";
 export { lockRun, withNewRun } from "./run-folder.ts";
 export { factsOfData, factsOfKeys } from "./sameness.ts";

@@ -1,6 +1,6 @@
 /** How a run is divided among ranks: the rows of a batch, and what is evaluated. */
 
-import { type Communicator, partOf, sumNumbers } from "../cluster/portable.ts";
+import { BYTES_ON_THE_WIRE, type Communicator, partOf, sumNumbers } from "../cluster/portable.ts";
 import { type Config, microBatchOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import type { BatchForm, TokenBatch } from "../inference/index.ts";
@@ -54,6 +54,17 @@ export function formOfBatches({ documents }: TokenSource): BatchForm {
 export function* batchesOf<Kind extends TokenBatch>(batches: Iterable<Kind>, { rank, size }: Member): Generator<Kind> {
   let index = 0;
   for (const batch of batches) if (index++ % size === rank) yield batch;
+}
+
+/**
+ * Bytes that a rank on a cpu sends for an update, on average where it sends them once in `localSteps`: gradients and weights, or, with
+ * local updates, weights and both moments to be added up and then shared. Frozen tokens, which are not exchanged, count as others do.
+ */
+export function bytesAnUpdate({ training }: Config, parameters: number, size: number): number {
+  const { localSteps, communicationDtype } = training;
+  const each = BYTES_ON_THE_WIRE[communicationDtype];
+  const perParameter = localSteps === 1 ? each + BYTES_ON_THE_WIRE.float32 : (3 * 2 * each) / localSteps;
+  return (perParameter * parameters * (size - 1)) / size;
 }
 
 /** The mean loss of what all ranks have evaluated. */

@@ -36,6 +36,7 @@ import {
   type PassInputs,
   Replicas,
   split,
+  type Travel,
   tensorsOf,
   threadsEach,
   type Updated,
@@ -53,7 +54,7 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
-export interface TrainerOptions extends AdamWOptions {
+export interface TrainerOptions extends AdamWOptions, Travel {
   /** Values that the model is given at each run, such as each site's τ. Default: none. */
   readonly given?: ReadonlyMap<string, number>;
   /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
-import { itWith, mpich, mpiEnvironment, openMpi, ranksBelow, runRanks } from "../support/mpi.ts";
+import { itWith, mpich, mpiEnvironment, openMpi, runRanks } from "../support/mpi.ts";
 
 const { at, main, answer, metrics, run } = useCommandLine();
 
@@ -11,6 +12,20 @@ const TRAIN = ["train", "--data", "text.txt", ...TINY, "--set", "training.learni
 
 /** More steps, a checkpoint after every fifth, and a growth between them. */
 const LONGER = [...TRAIN, "--set", "training.steps=43", "--set", "training.checkpointEvery=5", "--grow-at", "7:all=x2"];
+
+/** Kills rank 1, the first time that it has written that step 10 is saved. */
+const KILLED = `
+  import fs from "node:fs";
+  import { syncBuiltinESMExports } from "node:module";
+  const append = fs.appendFileSync;
+  fs.appendFileSync = (file, text) => {
+    append(file, text);
+    if (process.env.OMPI_COMM_WORLD_RANK !== "1" || !/^step 10 {2}saved/m.test(text) || fs.existsSync("killed-once")) return;
+    fs.writeFileSync("killed-once", "");
+    process.kill(process.pid, "SIGKILL");
+  };
+  syncBuiltinESMExports();
+`;
 
 const numbersOf = async (folder: string): Promise<number[]> =>
   (await metrics(folder)).flatMap((record) => {
@@ -35,6 +50,7 @@ describe("training on several ranks", () => {
     expect(code, errors).toBe(0);
     expect(json(output)).toMatchObject({ step: 43, interrupted: false });
     expect(errors.match(/^3 ranks, joined by Open MPI \d/gm)).toHaveLength(1);
+    expect(errors.match(/^each rank sends 0\.\d+ MB an update \(float32\)$/gm)).toHaveLength(1);
     expect(errors.match(/^step 7 {2}grown by/gm)).toHaveLength(1);
     expect(await readFile(at("logs", "rank-2.log"), "utf8")).toContain("step 7  grown by");
     await expectSameLosses("ranks", "alone");
@@ -67,11 +83,23 @@ describe("training on several ranks", () => {
   });
 });
 
+it("gradients in bfloat16 are not for a library to add up, nor for one process", async () => {
+  const words = [...TRAIN, "--set", "training.communicationDtype=bfloat16", "--set", "training.steps=1"];
+  const { code, stderr } = await run(...words, "--sum-order", "library");
+  expect([code, stderr]).toEqual([
+    1,
+    "tokenformer: --sum-order library: MPI libraries do not add up bfloat16, which training.communicationDtype is; leave --sum-order out\n",
+  ]);
+  expect((await run(...words)).stderr).toContain(
+    "warning: training.communicationDtype is bfloat16, and nothing is sent: this process is alone\n",
+  );
+});
+
 describe("launch", () => {
-  const launched = (words: readonly string[]) =>
+  const launched = (words: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
     spawn(process.execPath, [main, "launch", "-n", "2", "--mpirun", openMpi.program, ...words], {
       cwd: at(),
-      env: mpiEnvironment(),
+      env: { ...mpiEnvironment(), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
 
@@ -81,14 +109,12 @@ describe("launch", () => {
     async () => {
       const [code] = await once(launched(["--", ...LONGER, "--out", "left alone"]), "close");
       expect(code).toBe(0);
-      const child = launched(["--restarts", "2", "--", ...LONGER, "--out", "killed"]);
+      await writeFile(at("killed.mjs"), KILLED);
+      const words = ["--restarts", "2", "--", ...LONGER, "--out", "killed", "--rank-logs", "killed-logs"];
+      const child = launched(words, { NODE_OPTIONS: `--import ${pathToFileURL(at("killed.mjs")).href}` });
       let errors = "";
-      child.stderr.on("data", async (chunk) => {
-        const before = errors;
+      child.stderr.on("data", (chunk) => {
         errors += chunk;
-        if (/^step 10 {2}saved/m.test(before) || !/^step 10 {2}saved/m.test(errors)) return;
-        const victim = (await ranksBelow(child.pid)).get(1);
-        if (victim !== undefined) process.kill(victim, "SIGKILL");
       });
       expect(await once(child, "close")).toEqual([0, null]);
       expect(

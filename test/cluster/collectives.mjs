@@ -19,19 +19,29 @@ function valuesOf(length, of) {
   return known.slice();
 }
 
+const operations = {
+  allReduce: (one, values) => one.allReduce(values),
+  reduceScatter: (one, values) => one.reduceScatter(values),
+  "allReduce in bfloat16": (one, values) => one.allReduce(values, "bfloat16"),
+  "reduceScatter in bfloat16": (one, values) => one.reduceScatter(values, "bfloat16"),
+  allGather: (one, values) => one.allGather(values),
+  broadcast: (one, values) => one.broadcast(values, size - 1),
+};
+
 const bytes = (values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
 /** Whether it is what ranks in one process have. */
 async function agrees(name, length) {
   const local = inProcessCommunicators(size);
   const expected = Array.from({ length: size }, (_, of) => valuesOf(length, of));
-  const operate = (one, values) => (name === "broadcast" ? one.broadcast(values, size - 1) : one[name](values));
+  const operate = (one, values) => operations[name](one, values);
   await Promise.all(local.map((one, of) => operate(one, expected[of])));
   const values = valuesOf(length, rank);
   await operate(communicator, values);
   // Of a reduce-scatter, the own part alone is defined.
-  const from = name === "reduceScatter" ? Math.floor((length * rank) / size) : 0;
-  const to = name === "reduceScatter" ? Math.floor((length * (rank + 1)) / size) : length;
+  const isScattered = name.startsWith("reduceScatter");
+  const from = isScattered ? Math.floor((length * rank) / size) : 0;
+  const to = isScattered ? Math.floor((length * (rank + 1)) / size) : length;
   const [own, wanted] = [values.subarray(from, to), expected[rank].subarray(from, to)];
   const largest = own.reduce((most, value, index) => Math.max(most, Math.abs(value - wanted[index])), 0);
   return { equal: bytes(own).equals(bytes(wanted)), largest };
@@ -40,7 +50,7 @@ async function agrees(name, length) {
 let turns = 0;
 const timer = setInterval(() => turns++, 1);
 const results = {};
-for (const name of ["allReduce", "reduceScatter", "allGather", "broadcast"]) {
+for (const name of Object.keys(operations)) {
   for (const length of lengths.split(",")) results[`${name} ${length}`] = await agrees(name, Number(length));
 }
 await communicator.barrier();

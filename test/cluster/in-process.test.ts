@@ -63,6 +63,37 @@ describe("ranks in one process", () => {
     );
   });
 
+  it("add up what arrives in bfloat16 in float32, the same in all", async () => {
+    await fc.assert(
+      fc.asyncProperty(sizes, lengths, async (size, length) => {
+        const own = (rank: number) => Float32Array.from({ length }, (_, index) => Math.sin(numberOf(rank, index)));
+        const reduced = inProcessCommunicators(size).map(async (communicator) => {
+          const [whole, scattered] = [own(communicator.rank), own(communicator.rank)];
+          await communicator.allReduce(whole, "bfloat16");
+          await communicator.reduceScatter(scattered, "bfloat16");
+          const { start, end } = partOf(length, communicator);
+          for (let index = 0; index < length; index++) {
+            const all = Array.from({ length: size }, (_, rank) => own(rank)[index] ?? Number.NaN);
+            const sum = all.reduce((total, value) => total + value, 0);
+            // Eight bits of each number: half of the last is at most 2^-8 of it, once for what arrives and once for the sum.
+            const error = all.reduce((total, value) => total + Math.abs(value), 0) / 2 ** 8;
+            expect(Math.abs((whole[index] ?? Number.NaN) - sum)).toBeLessThanOrEqual(2.01 * error);
+            if (index >= start && index < end) {
+              expect(Math.abs((scattered[index] ?? Number.NaN) - sum)).toBeLessThanOrEqual(1.01 * error);
+              if (size === 1) expect(scattered[index]).toBe(own(0)[index]);
+            }
+          }
+          return [...whole];
+        });
+        const [first, ...others] = await Promise.all(reduced);
+        for (const other of others) expect(other).toEqual(first);
+        expect(first?.every((value) => (new Uint32Array(Float32Array.of(value).buffer)[0] ?? 1) % 2 ** 16 === 0)).toBe(
+          true,
+        );
+      }),
+    );
+  });
+
   it("tell each other numbers and texts", async () => {
     const outcomes = await onRanks(3, async (communicator) => {
       const { rank } = communicator;

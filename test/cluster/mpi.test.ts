@@ -29,7 +29,7 @@ describe("ranks joined by MPI", () => {
       for (const { results, size, description } of ranks) {
         expect(size).toBe(3);
         expect(description).toMatch(new RegExp(`^${mpi.name} \\d+\\.\\d+`));
-        expect(Object.keys(results)).toHaveLength(4 * LENGTHS.length);
+        expect(Object.keys(results)).toHaveLength(6 * LENGTHS.length);
         expect(Object.entries(results).filter(([, { equal }]) => !equal)).toEqual([]);
       }
     });

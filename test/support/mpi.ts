@@ -2,7 +2,6 @@
 
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { it } from "vitest";
 
@@ -83,21 +82,4 @@ export function startRanks(mpi: MpiProgram, count: number, words: readonly strin
 /** Runs so many ranks of a program of Node to their end. */
 export function runRanks(mpi: MpiProgram, count: number, words: readonly string[], cwd?: string): Promise<Ended> {
   return startRanks(mpi, count, words, cwd).ended;
-}
-
-/** The processes of ranks below another process, by their numbers. */
-export async function ranksBelow(pid: number | undefined): Promise<ReadonlyMap<number, number>> {
-  const ranks = new Map<number, number>();
-  for (const child of await childrenOf(pid)) {
-    const environment = await readFile(`/proc/${child}/environ`, "utf8").catch(() => "");
-    const rank = /(?:^|\0)(?:OMPI_COMM_WORLD_RANK|PMI_RANK)=(\d+)/.exec(environment)?.[1];
-    if (rank !== undefined) ranks.set(Number(rank), child);
-    for (const [number, below] of await ranksBelow(child)) ranks.set(number, below);
-  }
-  return ranks;
-}
-
-async function childrenOf(pid: number | undefined): Promise<number[]> {
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
-  return children.split(" ").flatMap((child) => (child === "" ? [] : Number(child)));
 }

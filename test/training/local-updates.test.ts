@@ -148,6 +148,25 @@ describe("updates that ranks make by themselves", () => {
     expect(first(ofType(first(expected).events, "growth")).maxLogitDifference).toBeLessThan(1e-6);
   });
 
+  it("learn nearly the same from what travels in bfloat16, and all ranks the same", async () => {
+    const config = tinyConfig({ ...local, steps: 6 }, {}, model);
+    const halved = { ...config, training: { ...config.training, communicationDtype: "bfloat16" as const } };
+    const [whole, [one, other]] = [first(await outcomes(2, config)), await outcomes(2, halved)];
+    if (one === undefined || other === undefined) throw new Error("no outcome");
+    expect(bitsOf(other.checkpoint)).toEqual(bitsOf(one.checkpoint));
+    const start = await newStart(config, { corpus });
+    for (const [name, { data }] of whole.checkpoint.state.parameters) {
+      const [begun, rounded] = [start.state, one.checkpoint.state].map(
+        ({ parameters }) => required(parameters, name).data,
+      );
+      const difference = data.reduce((sum, value, index) => sum + (value - (rounded?.[index] ?? Number.NaN)) ** 2, 0);
+      const moved = data.reduce((sum, value, index) => sum + (value - (begun?.[index] ?? Number.NaN)) ** 2, 0);
+      // Eight bits of what each rank has moved by at two exchanges, and of moments.
+      expect(Math.sqrt(difference / moved), name).toBeLessThan(0.01);
+      expect(difference, name).toBeGreaterThan(0);
+    }
+  });
+
   it("send the weights and moments once an exchange, without the tokens that are frozen", async () => {
     let sent = 0;
     const counted = (communicator: Communicator): Communicator =>

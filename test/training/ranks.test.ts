@@ -13,7 +13,7 @@ import { ReducedOptimizer } from "../../src/optimizer/reduced-optimizer.ts";
 import { ShardedOptimizer } from "../../src/optimizer/sharded-optimizer.ts";
 import { required } from "../../src/required.ts";
 import { openDevice } from "../../src/runtime/index.ts";
-import { openRun, type TrainOptions } from "../../src/training/index.ts";
+import { bytesAnUpdate, openRun, type TrainOptions } from "../../src/training/index.ts";
 import { initialState } from "../../src/training/portable.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
 import { useDevice } from "../support/device.ts";
@@ -74,6 +74,22 @@ async function outcomeOf(
   }
 }
 
+/** A communicator that notes how many numbers an operation of a rank and one other had, and the bytes that each sent. */
+function recording(communicator: Communicator, sent: { values: number; bytes: number }[]): Communicator {
+  return new Proxy(communicator, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      return (...given: readonly unknown[]) => {
+        const [array, wire] = given;
+        const each = wire === "bfloat16" ? 2 : 4;
+        if (array instanceof Float32Array) sent.push({ values: array.length, bytes: each * (array.length / 2) });
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+}
+
 const bytesOf = ({ state: { parameters, moments } }: Checkpoint) =>
   [parameters, moments?.first, moments?.second].flatMap((arrays) =>
     [...(arrays ?? [])].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]),
@@ -106,6 +122,27 @@ describe("several ranks", () => {
       }
       if (ranks === 1) expect(bytesOf(first.checkpoint)).toEqual(bytesOf(alone.checkpoint));
     }
+  });
+
+  it("learn the same when gradients travel in bfloat16, in half as many bytes", async () => {
+    const whole = required(new Map((await outcomes(2)).entries()), 0);
+    const halved = { ...config, training: { ...config.training, communicationDtype: "bfloat16" as const } };
+    const sent: { readonly values: number; readonly bytes: number }[] = [];
+    const communicators = inProcessCommunicators(2).map((own) => (own.rank === 0 ? recording(own, sent) : own));
+    const [first, second] = await Promise.all(communicators.map((own) => outcomeOf(own, { config: halved }, 5)));
+    if (first === undefined || second === undefined) throw new Error("no outcome");
+    expect(bytesOf(second.checkpoint)).toEqual(bytesOf(first.checkpoint));
+    const parameters = [...first.checkpoint.state.parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+    // Beside what ranks tell each other, and both moments, for the checkpoint.
+    const large = sent.filter(({ values }) => values === parameters).map(({ bytes }) => bytes);
+    const total = large.reduce((sum, bytes) => sum + bytes, 0);
+    expect(total - 2 * 4 * (parameters / 2)).toBe(5 * bytesAnUpdate(halved, parameters, 2));
+    expect(bytesAnUpdate(halved, parameters, 2)).toBe(0.75 * bytesAnUpdate(config, parameters, 2));
+    const [losses, expected] = [lossesOf(first.events), lossesOf(whole.events).slice(0, 5)];
+    expect(losses).not.toEqual(expected);
+    losses.forEach((loss, index) => {
+      expect(Math.abs(loss - (expected[index] ?? Number.NaN)) / loss).toBeLessThan(1e-3);
+    });
   });
 
   it("write the folder of one run, which goes on with as many ranks bit by bit, and with any other number", async () => {

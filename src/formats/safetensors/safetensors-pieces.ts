@@ -2,8 +2,8 @@
 
 import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
+import { narrowToBfloat16, narrowToFloat16 } from "../../half.ts";
 import { bytesOf, type StoredFloatType, type StoredTensor } from "../elements.ts";
-import { narrowToBfloat16, narrowToFloat16 } from "../pytorch/half.ts";
 import {
   bytesPerElement,
   checkTensorName,

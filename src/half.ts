@@ -1,5 +1,5 @@
 /**
- * The two 16-bit floats of weight files, converted to and from 32-bit floats on their bit patterns.
+ * The two 16-bit floats of weight files and of what ranks exchange, converted to and from 32-bit floats on their bit patterns.
  *
  * F16 is IEEE 754 half precision: 1 sign, 5 exponent and 10 mantissa bits. BF16 is the upper half of a 32-bit float:
  * 1, 8 and 7 bits. Narrowing rounds to the nearest, ties to even; what is too large becomes an infinity (F16: from

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/formats/pytorch/half.ts";
+import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../src/half.ts";
 
 const everyPattern = Uint16Array.from({ length: 2 ** 16 }, (_, index) => index);
 
