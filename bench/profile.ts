@@ -45,10 +45,18 @@ for (const [name, value] of givenOf(work.config)) feeds[name] = scalar(value);
 
 const kinds: Readonly<Record<string, readonly string[]>> = {
   "matrix products": ["MatMul", "FusedMatMul", "Gemm"],
-  "sums and norms": ["ReduceSum", "ReduceL2", "ReduceMean", "ReduceMax", "LayerNormalization"],
+  "sums and norms": [
+    "ReduceSum",
+    "ReduceL2",
+    "ReduceMean",
+    "ReduceMax",
+    "LayerNormalization",
+    "SimplifiedLayerNormalization",
+  ],
   "moving and joining": [
     "Transpose",
     "Reshape",
+    "Flatten",
     "Slice",
     "Concat",
     "Expand",
@@ -82,7 +90,10 @@ async function writeProfile(profileFilePrefix: string): Promise<void> {
     interOpNumThreads: 1,
     enableMemPattern: false,
     logSeverityLevel: 4,
-    extra: { session: { force_spinning_stop: "1" } },
+    extra: {
+      session: { force_spinning_stop: "1" },
+      optimization: { disable_specified_optimizers: "SkipLayerNormFusion" },
+    },
     enableProfiling: true,
     profileFilePrefix,
   });

@@ -3,7 +3,7 @@
  * asks the emitter's, and knows no target itself.
  */
 
-import type { Shape } from "./shape.ts";
+import { at, type Shape } from "./shape.ts";
 import type { Emitter } from "./tensor.ts";
 
 /** What a model is emitted for: an execution provider of ONNX Runtime, or any runtime that reads ONNX. */
@@ -47,6 +47,7 @@ export interface Lowering {
 
 /** Its square is a float32 yet. */
 const SMALLEST_NORM = 1e-18;
+const SMALLEST_SQUARE = SMALLEST_NORM ** 2;
 
 /** What the CPU and CUDA providers have kernels for, fused ones among them. */
 const fused: Lowering = {
@@ -56,7 +57,7 @@ const fused: Lowering = {
       ? emitter.node("MatMul", operands)
       : emitter.node("FusedMatMul", operands, flagsOf(attributes), { domain: "com.microsoft" }),
   l2Normalise: (emitter, x, scale, shape, factorNeeded) => {
-    if (factorNeeded) return l2NormaliseWithFactor(emitter, x, scale, shape);
+    if (factorNeeded) return rootMeanSquareNormalise(emitter, x, scale, shape);
     // Fewer nodes, where no gradient wants to see zeros: a norm of zero divides as the smallest one does.
     const norms = emitter.node("ReduceL2", [x, lastAxis(emitter, shape)], { keepdims: { int: 1 } });
     const divisor = emitter.node("Max", [norms, emitter.scalar(SMALLEST_NORM, "float32")]);
@@ -122,6 +123,26 @@ function l2NormaliseWithFactor(emitter: Emitter, x: string, scale: string, shape
   const inverse = emitter.node("Div", [scale, emitter.node("Sqrt", [squares])]);
   const factor = emitter.node("Where", [emitter.node("Greater", [squares, zero]), inverse, zero]);
   return [emitter.node("Mul", [x, factor]), factor];
+}
+
+/**
+ * As one operator over the numbers and some over the rows. Its rows are divided by √(mean x² + ε), and ε is below what is left
+ * of any other square, so that the inverse of this is 1 / √ε for a zero row and far from it for others.
+ */
+function rootMeanSquareNormalise(emitter: Emitter, x: string, scale: string, shape: Shape): [string, string] {
+  const size = at(shape, -1);
+  const columns = emitter.shape([size]);
+  const count = typeof size === "number" ? emitter.floats([size]) : emitter.node("Cast", [columns], { to: { int: 1 } });
+  const unit = emitter.node("Div", [scale, emitter.node("Sqrt", [count])]);
+  const [y = "", inverse = ""] = emitter.nodes(
+    "SimplifiedLayerNormalization",
+    [x, emitter.node("Expand", [unit, columns])],
+    2,
+    { axis: { int: -1 }, epsilon: SMALLEST_SQUARE, stash_type: { int: 1 } },
+  );
+  // 0 where the inverse is 1 / √ε, 1 where it is less than the rounding of 1.
+  const isRow = emitter.node("HardSigmoid", [inverse], { alpha: -10 * Math.sqrt(SMALLEST_SQUARE), beta: 1 });
+  return [y, emitter.node("Mul", [emitter.node("Mul", [inverse, isRow]), unit])];
 }
 
 function lastAxis(emitter: Emitter, shape: Shape): string {

@@ -117,9 +117,14 @@ describe("reshape", () => {
   it("says which axes stay and what is the rest", () => {
     expect(target([B, T, 15], [B, T, 3, 5])).toEqual([0, 0, 3, 5]);
     expect(target([B, 3, 5], [B, 15])).toEqual([0, 15]);
-    expect(target([B, T, 15], [elements([B, T]), 15])).toEqual([-1, 15]);
+    expect(target([B, T], [elements([B, T])])).toEqual([-1]);
     expect(target([3, 5], [5, 3])).toEqual([5, 3]);
     expect(target([B, T], [T, B])).toBe(undefined);
+  });
+
+  it("needs no sizes for the rows of a matrix", () => {
+    const model = decode({ y: reshape(input("x", [B, T, 15]), [elements([B, T]), 15]) });
+    expect(nodesOf(model).map(({ opType }) => opType)).toEqual(["Flatten", "Identity"]);
   });
 
   it("computes a shape once, from the inputs", () => {

@@ -52,12 +52,28 @@ export const elementwise = {
   sin: unary("sin", "sin x", "Sin", (g, x) => mul(g, cos(x))),
   abs: unary("abs", "|x|", "Abs", (g, x) => where(greaterOrEqual(x, 0), g, neg(g))),
   relu: unary("relu", "max(x, 0)", "Relu", (g, _, y) => mul(g, cast(greater(y, 0), "float32"))),
-  // d GELU = Φ(x) + x φ(x), with u = x/√2: ½ erf(u) + ½ + u · e^(-½ ln π - u²)
-  gelu: unary("gelu", "x Φ(x), Φ the normal distribution function", "Gelu", (g, x) => {
-    const u = mul(x, Math.SQRT1_2);
-    const density = exp(sub(-0.5 * Math.log(Math.PI), mul(u, u)));
-    return mul(g, add(add(mul(erf(u), 0.5), 0.5), mul(u, density)));
-  }),
+  gelu: {
+    name: "gelu",
+    doc: "x Φ(x), Φ the normal distribution function",
+    arity: 1,
+    infer: ([{ dtype, shape }]) => [
+      { dtype, shape },
+      { dtype, shape },
+      { dtype, shape },
+    ],
+    onnx: (emitter, [x], _, { saved }) => {
+      if (!saved.some((tensor) => emitter.needs(tensor))) return [emitter.node("Gelu", [x]), "", ""];
+      const u = emitter.node("Mul", [x, emitter.scalar(Math.SQRT1_2, "float32")]);
+      const share = emitter.node("HardSigmoid", [emitter.node("Erf", [u])], { alpha: 0.5, beta: 0.5 }); // ½ + ½ erf u
+      return [emitter.node("Mul", [x, share]), u, share];
+    },
+    // d GELU = Φ(x) + x φ(x), with u = x/√2 and Φ saved: Φ + u · e^(-½ ln π - u²)
+    gradient: (g, { saved }) => {
+      const u = saved(0);
+      const density = exp(sub(-0.5 * Math.log(Math.PI), mul(u, u)));
+      return [mul(g, add(saved(1), mul(u, density)))];
+    },
+  } satisfies Operator<NoAttributes, 1>,
   cast: {
     name: "cast",
     doc: "x in another dtype",

@@ -53,8 +53,13 @@ export const layout = {
       }
       return [{ dtype: x.dtype, shape }];
     },
-    onnx: (emitter, [x], { shape }, { inputs: [input] }) =>
-      emitter.node("Reshape", [x, emitter.reshape(input.shape, shape)]),
+    onnx: (emitter, [x], { shape }, { inputs: [input] }) => {
+      // Rows of a matrix: needs no sizes to be computed.
+      if (shape.length === 2 && input.shape.length > 1 && sameDimension(at(shape, 1), at(input.shape, -1))) {
+        return emitter.node("Flatten", [x], { axis: { int: input.shape.length - 1 } });
+      }
+      return emitter.node("Reshape", [x, emitter.reshape(input.shape, shape)]);
+    },
     gradient: (g, { inputs: [x] }) => [reshape(g, x.shape)],
   } satisfies Operator<{ shape: Shape }, 1>,
 
