@@ -9,6 +9,7 @@ export {
   frontierPreset,
   frontierSchema,
 } from "./config.ts";
+export { type Document, type DocumentLoss, documentLosses, documentsOf } from "./documents.ts";
 export { costAt, type FrontierCost, sumOf } from "./estimate.ts";
 export { type Difference, difference, familySaving, gapAt, type Saving, splitOfGain } from "./metrics.ts";
 export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan.ts";
