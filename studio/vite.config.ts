@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { about } from "./build/about.ts";
 import { defaultText } from "./build/default-text.ts";
 import { namedByContents } from "./build/named-by-contents.ts";
 
@@ -18,7 +19,7 @@ const isolation = {
 export default defineConfig({
   root: at("."),
   base: "./",
-  plugins: [defaultText(), namedByContents(`${SERVICE_WORKER}.js`)],
+  plugins: [about(), defaultText(), namedByContents(`${SERVICE_WORKER}.js`)],
   resolve: {
     alias: [
       { find: "tokenformer/browser", replacement: at("../dist/browser.js") },

@@ -4,8 +4,12 @@ import { UserError } from "../errors.ts";
 import { type ByteSource, openSafetensorsIn, type WeightEntry } from "../formats/portable.ts";
 import type { HostArray } from "../growth/index.ts";
 
+/** What tensors may be stored as: halves, of which a copy that is handed out may be made, are widened. */
+const FLOATS: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
+
 /**
- * The tensors of a file, which is closed at the end. They must be float32 of the expected names and shapes, in the order of `shapes`.
+ * The tensors of a file, which is closed at the end. They must be floats of the expected names and shapes; they come as float32, in
+ * the order of `shapes`.
  * @throws UserError naming the file and the tensor; before the first one where names or shapes are wrong
  */
 export async function* readTensors(
@@ -73,5 +77,6 @@ function checkEntry(file: string, name: string, entry: WeightEntry | undefined, 
       `${file}: the tensor "${name}" is [${entry.shape.join(", ")}], expected [${shape.join(", ")}] by config.json; restore the files of one checkpoint`,
     );
   }
-  if (entry.dtype !== "F32") throw new UserError(`${file}: the tensor "${name}" is ${entry.dtype}, expected F32`);
+  if (!FLOATS.has(entry.dtype))
+    throw new UserError(`${file}: the tensor "${name}" is ${entry.dtype}, expected F32, F16 or BF16`);
 }

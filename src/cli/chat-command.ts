@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
-import { openSequences, type Sequences, write } from "../generation/index.ts";
+import { fittingMessages, openSequences, reply, type Sequences } from "../generation/index.ts";
 import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
@@ -105,39 +105,19 @@ class Conversation {
    * @throws UserError for a message that cannot be encoded, or has no room in the model's context
    */
   async *reply(content: string): AsyncGenerator<string> {
-    const template = chatTemplateOf(this.#tokenizer);
-    const messages = this.#fitting([...this.#messages, { role: "user", content }]);
-    const { ids: ends, stop } = template.end;
+    const messages = fittingMessages(
+      [...this.#messages, { role: "user", content }],
+      this.#tokenizer,
+      this.#sequences.context,
+    );
+    // Another draw for each reply.
+    const options = { ...this.#options, seed: this.#options.seed + this.#replies };
     let said = "";
-    const pieces = write(this.#sequences, this.#tokenizer, {
-      ...this.#options,
-      // Another draw for each reply.
-      seed: this.#options.seed + this.#replies,
-      prompt: template.text(messages),
-      stop: stop === undefined ? [] : [stop],
-      ends,
-      atContext: "stop",
-    });
-    for await (const { text } of pieces) {
+    for await (const text of reply(this.#sequences, this.#tokenizer, messages, options)) {
       said += text;
       yield text;
     }
     this.#replies++;
     this.#messages = [...messages, { role: "assistant", content: said }];
-  }
-
-  /** Messages that leave half of the context for the reply: the oldest are forgotten, but for what the system said. */
-  #fitting(messages: readonly Message[]): readonly Message[] {
-    const { context } = this.#sequences;
-    const template = chatTemplateOf(this.#tokenizer);
-    const lengthOf = (some: readonly Message[]) => this.#tokenizer.encode(template.text(some)).length;
-    const system = messages.filter(({ role }) => role === "system");
-    let others = messages.filter(({ role }) => role !== "system");
-    while (others.length > 1 && lengthOf([...system, ...others]) > context / 2) others = others.slice(2);
-    const length = lengthOf([...system, ...others]);
-    if (length < context) return [...system, ...others];
-    throw new UserError(
-      `the message has ${length} tokens with its template, and the model's context ${context}, expected fewer; say it shorter`,
-    );
   }
 }

@@ -12,14 +12,19 @@ import type {
   GrowthPreview,
   GrowthRequest,
   Inspection,
+  Message,
   RunStatus,
   RunSummary,
   RunView,
   SiteView,
   SiteWeights,
+  SmallLayer,
+  SmallLayerAnswer,
+  SmallMatrix,
   UsagePoint,
   WritingOptions,
 } from "../src/engine/api.ts";
+import { galleryText } from "../src/engine/gallery.ts";
 
 /** Faults that tests ask for. */
 export interface FakeOptions {
@@ -143,7 +148,7 @@ export class FakeEngine implements Engine {
     const { choices, summary } = this.#run(run);
     const name = `${summary.name}, ${with_ === "scratch" ? "from scratch" : "plain GPT"}`;
     const architecture = with_ === "scratch" ? "tokenformer" : "transformer";
-    const text = { kind: "default" } as const;
+    const text = { kind: "gallery", key: "moby-dick" } as const;
     const view = viewOf(`r${this.#runs.size + 1}`, { ...choices, name, architecture, text, pieces: "characters" });
     return this.#put({ ...view, summary: { ...view.summary, besides: run } });
   }
@@ -193,8 +198,42 @@ export class FakeEngine implements Engine {
     }
   }
 
+  async reply(_: string, messages: readonly Message[], __: object, onText: (text: string) => void): Promise<void> {
+    this.#stopped = false;
+    if (messages.at(-1)?.content.startsWith("refuse") === true) throw new Error("the message has too many tokens");
+    const said = `You said “${messages.at(-1)?.content}”, and ${messages.length - 1} things before. ${LINES.repeat(9)}`;
+    for (let index = 0; index < said.length && !this.#stopped; index++) {
+      onText(said[index] ?? "");
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+  }
+
+  async sample(run: string): Promise<void> {
+    const view = this.#run(run);
+    const sample = { step: view.summary.step, text: garbled(Date.now() % 1000) };
+    this.#runs.set(run, { ...view, samples: [...view.samples, sample] });
+    this.#listener({ type: "sample", run, sample });
+  }
+
   async stopWriting(): Promise<void> {
     this.#stopped = true;
+  }
+
+  async smallLayer({ inputs, wanted, tokens }: SmallLayer): Promise<SmallLayerAnswer> {
+    const weights = inputs.map(([x, y]) => tokens.map(({ key }) => Math.max(0, x * key[0] + y * key[1])));
+    const outputs = weights.map((row) =>
+      row.reduce((sum, weight, index) => sum + weight * (tokens[index]?.value ?? 0), 0),
+    );
+    const gradients = tokens.map(({ value }) => ({ key: [-0.2 * value, 0.1 * value] as const, value: 0.05 }));
+    const error =
+      outputs.reduce((sum, output, index) => sum + (output - (wanted[index] ?? 0)) ** 2, 0) / outputs.length;
+    return { weights, outputs, error, gradients };
+  }
+
+  async smallProduct({ row, matrix }: SmallMatrix): Promise<readonly number[]> {
+    return (matrix[0] ?? []).map((_, column) =>
+      row.reduce((sum, value, index) => sum + value * (matrix[index]?.[column] ?? 0), 0),
+    );
   }
 
   async duplicate(run: string): Promise<RunView> {
@@ -276,7 +315,7 @@ export class FakeEngine implements Engine {
 export const DEFAULTS: Choices = {
   name: "Moby-Dick, small",
   architecture: "tokenformer",
-  text: { kind: "default" },
+  text: { kind: "gallery", key: "moby-dick" },
   layers: 4,
   heads: 4,
   width: 128,
@@ -311,8 +350,8 @@ function viewOf(id: string, { text, pieces, ...choices }: Choices): RunView {
       id,
       name: choices.name,
       architecture: choices.architecture,
-      textName: text.kind === "default" ? "Moby-Dick" : text.name,
-      opening: text.kind === "default" ? "Call me Ishmael. Some years ago" : text.text.slice(0, 20),
+      textName: text.kind === "gallery" ? galleryText(text.key).name : text.name,
+      opening: text.kind === "gallery" ? "Call me Ishmael. Some years ago" : text.text.slice(0, 20),
       parameters,
       step: 0,
       changed: Date.now(),
@@ -320,6 +359,7 @@ function viewOf(id: string, { text, pieces, ...choices }: Choices): RunView {
     },
     choices,
     pieces,
+    converses: choices.name === "A chat",
     vocabulary: 80,
     trainTokens: 1_100_000,
     validationTokens: 120_000,

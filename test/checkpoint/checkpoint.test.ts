@@ -39,6 +39,25 @@ const namesIn = async (directory: string) => new Set(await readdir(directory));
 const withoutTokenizer = ({ tokenizer: _, ...others }: Checkpoint) => others;
 
 describe("a checkpoint", () => {
+  it("may have its weights as halves, without moments, as copies that are handed out have", async () => {
+    await saveCheckpoint(folder.at("run"), await grownCheckpoint());
+    const file = `${folder.at("run")}/model.safetensors`;
+    const { tensors } = await readSafetensors(file);
+    await writeSafetensors(file, tensors, { dtype: "F16" });
+    await rm(`${folder.at("run")}/optimizer.safetensors`);
+    const { state } = await loadCheckpoint(folder.at("run"));
+    expect(state.moments).toBeUndefined();
+    const exact = (await grownCheckpoint()).state.parameters;
+    for (const [name, { data, shape }] of state.parameters) {
+      expect(shape).toEqual(exact.get(name)?.shape);
+      // Eleven bits of each number.
+      for (const [index, value] of data.entries())
+        expect(Math.abs(value - (exact.get(name)?.data[index] ?? 0)), name).toBeLessThanOrEqual(
+          2 ** -11 * Math.abs(value) + 2 ** -25,
+        );
+    }
+  });
+
   it("holds everything", async () => {
     const saved = await grownCheckpoint();
     await saveCheckpoint(folder.at("run"), saved);
@@ -167,7 +186,7 @@ describe("damage is told in a line", () => {
     expect(
       await changed((tensors) => tensors.set(KEYS, { shape: [5, 12], data: new Int32Array(60) })),
     ).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/model.safetensors: the tensor "blocks.1.attention.query.keys" is I32, expected F32"`,
+      `"UserError: <folder>/run/model.safetensors: the tensor "blocks.1.attention.query.keys" is I32, expected F32, F16 or BF16"`,
     );
     expect(await changed((tensors) => tensors.set("blocks.2.extra", zeros(3)))).toMatchInlineSnapshot(
       `"UserError: <folder>/run/model.safetensors: holds a tensor "blocks.2.extra" that the model of config.json does not have"`,

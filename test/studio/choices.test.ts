@@ -16,7 +16,7 @@ import { previewOf } from "../../studio/src/engine/growing.ts";
 const choices: Choices = {
   name: "a run",
   architecture: "tokenformer",
-  text: { kind: "default" },
+  text: { kind: "gallery", key: "moby-dick" },
   pieces: "characters",
   layers: 3,
   heads: 4,

@@ -153,6 +153,93 @@ describeInBrowser("the engine", () => {
     });
   });
 
+  it("computes the story's layers as models are computed: by the paper's equation, and with gradients", async () => {
+    const { call } = await open();
+    const wanted = [0, 0];
+    // Scores 3 and −4 of norm 5, with τ = √2: GELU(0.848528) and GELU(−1.131371); and 9 and 0, of norm 9.
+    const tokens = [
+      { key: [0, 3], value: 1 },
+      { key: [9, -4], value: -1 },
+    ] as const;
+    const inputs = [
+      [0, 1],
+      [1, 0],
+    ] as const;
+    const before = await call("smallLayer", { inputs, wanted, tokens, tau: Math.SQRT2 });
+    expect(before.weights[0]).toEqual([expect.closeTo(0.680459, 5), expect.closeTo(-0.14589, 5)]);
+    expect(before.outputs[0]).toBeCloseTo(0.680459 + 0.14589, 5);
+    expect(before.weights[1]).toEqual([0, expect.closeTo(1.302974, 4)]);
+    const [first = 0, second = 0] = before.outputs;
+    expect(before.error).toBeCloseTo((first ** 2 + second ** 2) / 2, 5);
+
+    // A key of zeros changes nothing, and is pulled by its value; the value is not, as nothing asks for it.
+    const grown = [...tokens, { key: [0, 0], value: 0.7 }] as const;
+    const after = await call("smallLayer", { inputs, wanted, tokens: grown, tau: Math.SQRT2 });
+    expect(after.outputs).toEqual(before.outputs);
+    expect(after.weights.map((row) => row.at(-1))).toEqual([0, 0]);
+    const pull = after.gradients.at(-1);
+    expect(pull?.value).toBe(0);
+    // d error / d key = Σ (output) · value · GELU'(0) · τ / ‖A‖ · input, with GELU'(0) = ½.
+    const slope = (output: number, norm: number) => (output * 0.7 * 0.5 * Math.SQRT2) / norm;
+    expect(pull?.key).toEqual([expect.closeTo(slope(second, 9), 4), expect.closeTo(slope(first, 5), 4)]);
+
+    const matrix = [
+      [2, -1, 5],
+      [0.5, 3, 0],
+    ];
+    expect(await call("smallProduct", { row: [3, 4], matrix })).toEqual([8, 9, 15]);
+  });
+
+  it("answers in the form that a model of conversations came with, as the command line does, until it is told to stop", async () => {
+    const small = ["--set", "model.context=64", "--set", "training.steps=20", "--tokenizer", "bpe:300"];
+    await commandLine.answer("train", ...TINY, ...small, "--data", "text.txt", "--out", "talker");
+    const page = await open();
+    expect(await importFolder(page, "talker", await ownText())).toMatchObject({ converses: false });
+    const chat_template =
+      "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+    await writeFile(commandLine.at("talker", "tokenizer_config.json"), JSON.stringify({ chat_template }));
+    const { summary, converses } = await importFolder(page, "talker", await ownText(), ["tokenizer_config.json"]);
+    expect(converses).toBe(true);
+    const messages = [{ role: "user", content: "ahoy" }];
+    const options = { length: 12, temperature: 0, topK: 0, topP: 1 };
+    const reply = (said: object, stopAfter = 0): Promise<string> =>
+      page.page.evaluate(`(async () => {
+        let [text, pieces] = ["", 0];
+        const take = (piece) => {
+          text += piece;
+          if (++pieces === ${stopAfter}) void engine.stopWriting();
+        };
+        await engine.reply("${summary.id}", ${JSON.stringify(said)}, ${JSON.stringify({ ...options, length: stopAfter === 0 ? 12 : 40 })}, proxy(take));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return text;
+      })()`);
+    const terminal = await commandLine.run(
+      "sample",
+      "talker",
+      "--prompt",
+      "user: ahoy\nassistant: ",
+      "--tokens",
+      "12",
+      "--temperature",
+      "0",
+    );
+    const whole = await reply(messages);
+    expect(whole).not.toBe("");
+    // Up to what ends a turn in this form: a line's end.
+    expect(terminal.stdout.slice("user: ahoy\nassistant: ".length)).toContain(whole);
+    expect((await reply(messages, 2)).length).toBeLessThan(40);
+    // What was said before is part of what it answers to, and what has no room is refused.
+    const long = [{ role: "user", content: "xyz ".repeat(60) }];
+    await expect(reply(long)).rejects.toThrow(
+      /the message has \d+ tokens with its template, and the model's context 64/,
+    );
+    // A download has the form still.
+    await unpack(page, summary.id, "downloaded");
+    expect(JSON.parse(await readFile(commandLine.at("downloaded", "tokenizer_config.json"), "utf8"))).toEqual({
+      chat_template,
+    });
+  });
+
   it("trains others beside a run with as many operations", async () => {
     const { page, call, reached } = await open();
     const { summary } = await call("create", TINY_CHOICES);
@@ -219,7 +306,12 @@ async function unpack({ page }: EnginePage, run: string, folder: string): Promis
 }
 
 /** As a visitor chooses a folder. */
-async function importFolder({ page }: EnginePage, folder: string, text: object): Promise<RunView> {
+async function importFolder(
+  { page }: EnginePage,
+  folder: string,
+  text: object,
+  more: readonly string[] = [],
+): Promise<RunView> {
   const names = [
     "config.json",
     "model.safetensors",
@@ -227,6 +319,7 @@ async function importFolder({ page }: EnginePage, folder: string, text: object):
     "tokenizer.json",
     "training.json",
     "metrics.jsonl",
+    ...more,
   ];
   const files = await Promise.all(
     names.map(async (name) => [name, (await readFile(commandLine.at(folder, name))).toString("base64")]),

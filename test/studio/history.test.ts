@@ -32,6 +32,18 @@ describe("metrics", () => {
       training: [point(3, 3.1), point(7, 2.9), point(11, 2.7)],
       validation: [{ step: 7, tokens: 588, flops: 3.5e7, seconds: 0.4375, loss: 2.5, bitsPerByte: 3.6 }],
       growths: [growth],
+      samples: [
+        { step: 3, text: "teh wh\n" },
+        { step: 11, text: "the whale" },
+      ],
+      usage: [
+        {
+          step: 11,
+          generations: [
+            { born: 0, init: "random", tokens: 13, tokenShare: 13 / 29, massShare: 0.75, contributionShare: 0.875 },
+          ],
+        },
+      ],
     };
     expect(historyOf(metricsText(history))).toEqual(history);
   });

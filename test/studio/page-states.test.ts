@@ -1,10 +1,11 @@
 /** The page on an engine that makes everything up: what a visitor does, and what axe finds. */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import axe, { type AxeResults } from "axe-core";
+import { decode } from "modern-gif";
 import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -124,6 +125,109 @@ describeInBrowser("the page", () => {
     await button(page, "Stop").click();
     await button(page, "Write").waitFor();
     expect((await page.locator(".written").textContent())?.length).toBeLessThan(300);
+  });
+
+  it("talks with a model of conversations, stops it, takes back what was refused, and begins anew", async () => {
+    const page = await visit();
+    await page.getByText("More choices").click();
+    await page.getByLabel("Name", { exact: true }).fill("A chat");
+    await start(page);
+    await page.getByRole("tab", { name: "Write" }).click();
+    await page.getByText("This model was trained on conversations.").waitFor();
+    const message = page.getByLabel("Your message");
+    await message.fill("ahoy");
+    await message.press("Enter");
+    await page.getByText("You said “ahoy”, and 0 things before. the whale").waitFor();
+    await button(page, "Stop").click();
+    await button(page, "Send").waitFor();
+    expect((await page.locator(".conversation .assistant p").textContent())?.length).toBeLessThan(800);
+    await message.fill("and then?");
+    await message.press("Shift+Enter");
+    expect(await message.inputValue()).toBe("and then?\n");
+    await button(page, "Send").click();
+    await page.getByText("You said “and then?”, and 2 things before.").waitFor();
+    expect(await message.inputValue()).toBe("");
+    // Another tab of the page keeps it; beginning anew ends it in the midst of an answer.
+    await page.getByRole("tab", { name: "As it learns" }).click();
+    await page.getByRole("tab", { name: "Write" }).click();
+    expect(await page.locator(".conversation li").count()).toBe(4);
+    await message.fill("refuse this");
+    await button(page, "Send").click();
+    await page.getByRole("status").getByText("The message has too many tokens").waitFor();
+    expect(await message.inputValue()).toBe("refuse this");
+    expect(await page.locator(".conversation li").count()).toBe(4);
+    await button(page, "Begin anew").click();
+    await page.getByText("This model was trained on conversations.").waitFor();
+  });
+
+  it("says on its first two screens what an orange cell is", async () => {
+    // What someone who has never heard of it can say after half a minute: a parameter token that was added later; that is, a question
+    // the model recognises and an answer it adds; added while it went on learning, without forgetting.
+    const words = [
+      "then watch it grow without forgetting",
+      "keeps what it knows in parameter tokens",
+      "Add more of them at any time, and it goes on learning from where it was",
+      "A parameter token is a question it recognises and an answer it adds.",
+      "Orange ones were added later",
+    ];
+    for (const [width, height] of [
+      [390, 844],
+      [834, 1112],
+      [1440, 900],
+    ] as const) {
+      const page = await visit({}, "light", width);
+      await page.setViewportSize({ width, height });
+      await page.locator("h1").waitFor();
+      const read: string = await page.evaluate(`(() => {
+        const read = [];
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        const range = document.createRange();
+        while (walker.nextNode()) {
+          range.selectNodeContents(walker.currentNode);
+          const { top, height } = range.getBoundingClientRect();
+          if (height > 0 && top < 2 * innerHeight) read.push(walker.currentNode.textContent);
+        }
+        return read.join("").replaceAll(/\\s+/g, " ");
+      })()`);
+      for (const phrase of words) expect(read, `${width} wide`).toContain(phrase);
+      const orange: number = await page.evaluate(
+        "Math.min(...[...document.querySelectorAll('.picture .new')].map((cell) => cell.getBoundingClientRect().bottom)) / innerHeight",
+      );
+      expect(orange, `${width} wide`).toBeLessThan(1);
+      await page.close();
+    }
+  });
+
+  it("tells how it can grow on a page of its own, with figures that are alive", async () => {
+    const page = await visit();
+    await page.getByRole("link", { name: "See it in four figures that are alive" }).click();
+    await page.getByRole("heading", { level: 1, name: "How a model can grow without forgetting" }).waitFor();
+    expect(await page.title()).toBe("How it can grow – TokenFormer studio");
+    const figure = (name: RegExp) => page.locator(".learn-part", { has: page.getByRole("heading", { name }) });
+    await button(page, "Make it wider").click();
+    await figure(/^1/)
+      .getByText(/4 numbers in, 4 out; what came out before has changed by up to \d\.\d\d\./)
+      .waitFor();
+    await button(page, "Add a token").click();
+    await figure(/^2/).getByText("4 tokens.").waitFor();
+    const silent = figure(/^3/);
+    await silent.getByText("0, exactly").waitFor();
+    await button(page, "One update").click();
+    await silent.locator("dd", { hasText: /^1$/ }).waitFor();
+    await silent.getByText("0, exactly").waitFor({ state: "detached" });
+    await button(page, "Begin anew").click();
+    await silent.getByText("0, exactly").waitFor();
+    await figure(/^4/)
+      .getByText(/the whole run, of 2000 updates, \d+\s% of what it takes large from the start/)
+      .waitFor();
+    // The verdict says no more than the studies do.
+    await page.getByText("Whether it learns as much for the same work is not known.").waitFor();
+    await page.goBack();
+    await page.getByRole("button", { name: "Start training" }).waitFor();
+    // A link to it opens it, without the first screen before.
+    await page.goto(page.url().replace(/#.*|$/, "#/learn"));
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "How a model can grow without forgetting" }).waitFor();
   });
 
   it("says at their fields what is wrong with the choices, and does not start", async () => {
@@ -275,6 +379,20 @@ describeInBrowser("the page", () => {
     const saving = page.waitForEvent("download");
     await button(page, "Save as PNG").click();
     expect((await saving).suggestedFilename()).toBe("Moby-Dick-small.png");
+    const looping = page.waitForEvent("download", { timeout: 30_000 });
+    await button(page, "Save as a loop").click();
+    const loop = await looping;
+    expect(loop.suggestedFilename()).toBe("Moby-Dick-small.gif");
+    const { frames, width, looped } = decode(await readFile(await loop.path()));
+    expect({ width, looped }).toEqual({ width: 400, looped: true });
+    // The first ring comes and stays, the second comes, wakes and stays; then what it writes.
+    expect(frames.map(({ delay }) => delay)).toEqual([
+      ...Array<number>(6).fill(90),
+      500,
+      ...Array<number>(12).fill(90),
+      500,
+      2000,
+    ]);
     await page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }");
     await button(page, "Copy link").click();
     await page.getByText("Copied.", { exact: true }).waitFor();
@@ -334,6 +452,23 @@ describeInBrowser("the page", () => {
         await start(page);
         await page.getByRole("tab", { name: "Look inside" }).click();
         await page.getByText("Parameter tokens that each character uses").waitFor();
+      },
+    },
+    "the story": {
+      act: async (page) => {
+        await page.goto(`${page.url()}#/learn`);
+        await page.getByText("0, exactly").waitFor();
+      },
+    },
+    "a conversation": {
+      act: async (page) => {
+        await page.getByText("More choices").click();
+        await page.getByLabel("Name", { exact: true }).fill("A chat");
+        await start(page);
+        await page.getByRole("tab", { name: "Write" }).click();
+        await page.getByLabel("Your message").fill("ahoy");
+        await button(page, "Send").click();
+        await page.getByText("You said “ahoy”").waitFor();
       },
     },
     "a run that has failed": {

@@ -124,6 +124,33 @@ describeInBrowser("the page", () => {
     await expect.poll(() => page.locator(".run-row").count()).toBe(1);
   });
 
+  it("opens a model that has grown, which writes at once and goes on learning, and trains on each of its texts", async () => {
+    const page = await browser.open(host.url);
+    await button(page, "Open it: First names, grown").click();
+    await page.getByRole("heading", { level: 1, name: "First names, grown" }).waitFor();
+    await page.locator(".growth-result").getByText("Nothing forgotten.").waitFor();
+    const said = page.locator(".voice figure", { hasText: "now, at step 4,000" }).locator("blockquote");
+    const first = await said.textContent();
+    await button(page, "Write something else").click();
+    await expect.poll(() => said.textContent(), { timeout: 30_000 }).not.toBe(first);
+    expect((await said.textContent())?.split(/\s+/).length).toBeGreaterThan(10);
+    const loss = await number(tile(page, "Held-out loss"));
+    await button(page, "Go on training").click();
+    await trainOn(page, 30);
+    await button(page, "Pause").click();
+    // Halves, and no moments of the optimiser, cost it little.
+    expect(await number(tile(page, "Held-out loss"))).toBeLessThan(loss + 0.1);
+    await page.goto(`${host.url}#/new?layers=1&heads=2&width=24&context=24&attentionTokens=16&feedForwardTokens=40`);
+    for (const name of ["Tang quatrains", "A play by rules", "State of the Union", "TypeScript"]) {
+      await page.getByText(name, { exact: true }).first().click();
+      const parameters = page.locator(".estimate b").first();
+      const before = await parameters.textContent();
+      await expect.poll(() => parameters.textContent(), { timeout: 30_000 }).not.toBe(before);
+    }
+    await start(page);
+    await trainOn(page, 5);
+  });
+
   it("says what is wrong with a text, and with a number", async () => {
     const page = await browser.open(host.url);
     await page.getByText("Your own text").click();

@@ -27,7 +27,7 @@ afterAll(() => device.close());
 const choices: Choices = {
   name: "sent",
   architecture: "tokenformer",
-  text: { kind: "default" },
+  text: { kind: "gallery", key: "moby-dick" },
   pieces: "characters",
   layers: 2,
   heads: 2,
@@ -103,7 +103,13 @@ it("holds all that is shown of the run, and grows the same model for who opens i
   expect(recipe.rings.map(({ tokens }) => tokens)).toEqual([2 * 41, 2 * 41, 8]);
 
   const { draft, pieces, growth } = recipeOfQuery(query);
-  const receiver = await trained({ ...draft, pieces, growth, name: "received", text: { kind: "default" } });
+  const receiver = await trained({
+    ...draft,
+    pieces,
+    growth,
+    name: "received",
+    text: { kind: "gallery", key: "moby-dick" },
+  });
   expect(receiver.losses).toHaveLength(UPDATES);
   for (const [index, loss] of receiver.losses.entries())
     expect(loss).toBeCloseTo(sender.losses[index] ?? Number.NaN, 5);

@@ -107,7 +107,7 @@ export async function enginePage(page: Page, backend: "wasm" | "webgpu"): Promis
 export const TINY_CHOICES: Choices = {
   name: "tiny",
   architecture: "tokenformer",
-  text: { kind: "default" },
+  text: { kind: "gallery", key: "moby-dick" },
   pieces: "characters",
   layers: 2,
   heads: 2,

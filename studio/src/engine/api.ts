@@ -5,6 +5,11 @@
  * whose message is one sentence that says so and how to mend it.
  */
 
+import type { Message } from "tokenformer/browser";
+import type { TextKey } from "./gallery.ts";
+
+export type { Message };
+
 export type Backend = "webgpu" | "wasm";
 
 /** Where the engine runs. */
@@ -18,9 +23,9 @@ export interface Environment {
 
 // ---- runs -------------------------------------------------------------------------------------------------------------
 
-/** The text of a run: the page's own book, or the visitor's. */
+/** The text of a run: one of the page's own, or the visitor's. */
 export type TextChoice =
-  | { readonly kind: "default" }
+  | { readonly kind: "gallery"; readonly key: TextKey }
   | { readonly kind: "own"; readonly name: string; readonly text: string };
 
 export type Architecture = "tokenformer" | "transformer";
@@ -181,6 +186,8 @@ export interface RunView {
   readonly summary: RunSummary;
   readonly choices: Omit<Choices, "text" | "pieces" | "growth">;
   readonly pieces: Pieces;
+  /** Whether it was trained on conversations: its tokenizer comes with a form for them. */
+  readonly converses: boolean;
   readonly vocabulary: number;
   readonly trainTokens: number;
   readonly validationTokens: number;
@@ -274,6 +281,39 @@ export interface WritingOptions {
   readonly seed?: number;
 }
 
+// ---- the story --------------------------------------------------------------------------------------------------------
+
+/** A parameter token of a layer with two channels in and one out. */
+export interface SmallToken {
+  readonly key: readonly [number, number];
+  readonly value: number;
+}
+
+/** A token layer, what comes in, row by row, and what it should have answered to each. */
+export interface SmallLayer {
+  readonly inputs: readonly (readonly [number, number])[];
+  readonly wanted: readonly number[];
+  readonly tokens: readonly SmallToken[];
+  readonly tau: number;
+}
+
+export interface SmallLayerAnswer {
+  /** Θ(A), by rows and tokens. */
+  readonly weights: readonly (readonly number[])[];
+  /** One a row. */
+  readonly outputs: readonly number[];
+  /** The mean of the squares of how far off they are. */
+  readonly error: number;
+  /** Of the error, with respect to each token's numbers. */
+  readonly gradients: readonly SmallToken[];
+}
+
+/** A row of numbers, and the matrix that it is multiplied with. */
+export interface SmallMatrix {
+  readonly row: readonly number[];
+  readonly matrix: readonly (readonly number[])[];
+}
+
 // ---- runs of this computer ----------------------------------------------------------------------------------------------
 
 /** A file of a checkpoint directory. */
@@ -332,9 +372,27 @@ export interface Engine {
   siteWeights(run: string, path: string): Promise<SiteWeights>;
   attentionWeights(run: string, layer: number): Promise<AttentionWeights>;
 
+  /** Has it write by itself now, as it does while it trains; told as a sample. */
+  sample(run: string): Promise<void>;
+  /**
+   * Replies to a conversation, in the form that the run's tokenizer has for one, streaming as `write` does. What no longer fits the
+   * context is forgotten, the oldest first.
+   * @param options whose prompt is left out
+   */
+  reply(
+    run: string,
+    messages: readonly Message[],
+    options: Omit<WritingOptions, "prompt">,
+    onText: (text: string) => void,
+  ): Promise<void>;
   /** Writes on; each piece of text is told to the listener as it is made. Ends early with `stopWriting`. */
   write(run: string, options: WritingOptions, onText: (text: string) => void): Promise<void>;
   stopWriting(): Promise<void>;
+
+  /** What a token layer of a few tokens does. */
+  smallLayer(layer: SmallLayer): Promise<SmallLayerAnswer>;
+  /** What an ordinary layer does. */
+  smallProduct(product: SmallMatrix): Promise<readonly number[]>;
 
   /** Another run that is as this one is now; it is not started. */
   duplicate(run: string): Promise<RunView>;

@@ -15,6 +15,7 @@ const KNOWN = new Set([
   "model.safetensors",
   "optimizer.safetensors",
   "tokenizer.json",
+  "tokenizer_config.json",
   "training.json",
   METRICS_FILE,
   TEXT_FILE,

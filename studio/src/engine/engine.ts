@@ -13,16 +13,21 @@ import type {
   GrowthPreview,
   GrowthRequest,
   Inspection,
+  Message,
   NamedFile,
   RunStatus,
   RunSummary,
   RunView,
   SiteWeights,
+  SmallLayer,
+  SmallLayerAnswer,
+  SmallMatrix,
   TextChoice,
   WritingOptions,
 } from "./api.ts";
 import { configOf, equalTransformer, estimateOf, fromScratch } from "./choices.ts";
 import { type Opened, openBackend } from "./device.ts";
+import { Figures } from "./figures.ts";
 import { previewOf } from "./growing.ts";
 import type { LiveRun } from "./live-run.ts";
 import { vocabularyOf } from "./pieces.ts";
@@ -36,6 +41,7 @@ type Listener = (event: EngineEvent) => void;
 
 interface OpenEngine {
   readonly device: Opened;
+  readonly figures: Figures;
   readonly shelf: Shelf;
   readonly tabs: Tabs;
 }
@@ -71,7 +77,7 @@ export class StudioEngine implements Engine {
       freed: (run) => void this.#freed(run),
       keeps: (run) => shelf.isUnsaved(run),
     });
-    this.#opened = { device, shelf, tabs };
+    this.#opened = { device, figures: new Figures(device.device), shelf, tabs };
     return device.environment;
   }
 
@@ -175,12 +181,30 @@ export class StudioEngine implements Engine {
     return (await this.#live(run)).inspected.attention(layer);
   }
 
-  async write(run: string, options: WritingOptions, onText: (text: string) => void): Promise<void> {
+  async sample(run: string): Promise<void> {
+    await (await this.#live(run)).sample();
+  }
+
+  reply(
+    run: string,
+    messages: readonly Message[],
+    options: Omit<WritingOptions, "prompt">,
+    onText: (text: string) => void,
+  ): Promise<void> {
+    return this.#untilStopped(async (signal) => (await this.#live(run)).reply(messages, options, onText, signal));
+  }
+
+  write(run: string, options: WritingOptions, onText: (text: string) => void): Promise<void> {
+    return this.#untilStopped(async (signal) => (await this.#live(run)).write(options, onText, signal));
+  }
+
+  /** Writes in place of what was being written. */
+  async #untilStopped(write: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#writing?.abort();
     const writing = new AbortController();
     this.#writing = writing;
     try {
-      await (await this.#live(run)).write(options, onText, writing.signal);
+      await write(writing.signal);
     } catch (error) {
       if (!writing.signal.aborted) throw error;
     }
@@ -188,6 +212,14 @@ export class StudioEngine implements Engine {
 
   async stopWriting(): Promise<void> {
     this.#writing?.abort();
+  }
+
+  smallLayer(layer: SmallLayer): Promise<SmallLayerAnswer> {
+    return this.#open.figures.layer(layer);
+  }
+
+  smallProduct(product: SmallMatrix): Promise<readonly number[]> {
+    return this.#open.figures.product(product);
   }
 
   exportRun(run: string): Promise<Blob> {
@@ -311,7 +343,8 @@ export class StudioEngine implements Engine {
     if (!(await this.#isLost(error))) return false;
     const shelf = this.#shelf;
     shelf.dropLive();
-    this.#opened = { ...this.#open, device: await openBackend("wasm") };
+    const device = await openBackend("wasm");
+    this.#opened = { ...this.#open, device, figures: new Figures(device.device) };
     this.#tell({
       type: "notice",
       message:

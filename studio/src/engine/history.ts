@@ -95,8 +95,11 @@ export function growthOf({ type: _, ...event }: GrowthEvent, init: Growth["init"
 
 // ---- metrics.jsonl ------------------------------------------------------------------------------------------------------
 
-/** The lines of `metrics.jsonl`: a record for each point of the curves, as the command line writes one for each update. */
-export function metricsText({ training, validation, growths }: History): string {
+/**
+ * The lines of `metrics.jsonl`: a record for each point of the curves, as the command line writes one for each update; and, which the
+ * command line does not have, of what the model wrote and of the use of its tokens.
+ */
+export function metricsText({ training, validation, growths, samples, usage }: History): string {
   const records: { step: number; order: number; record: object }[] = [
     ...training.map(({ ...point }) => ({
       step: point.step,
@@ -109,6 +112,8 @@ export function metricsText({ training, validation, growths }: History): string 
       record: { ...point, validationLoss: loss, perplexity: Math.exp(loss) },
     })),
     ...growths.map(({ step, ...growth }) => ({ step, order: 2, record: { step, growth } })),
+    ...samples.map(({ step, text }) => ({ step, order: 3, record: { step, sample: text } })),
+    ...usage.map(({ step, generations }) => ({ step, order: 4, record: { step, usage: generations } })),
   ];
   records.sort((a, b) => a.step - b.step || a.order - b.order);
   return records.map(({ record }) => `${JSON.stringify(record)}\n`).join("");
@@ -147,6 +152,22 @@ const growthRecord = z.object({
   }),
 });
 
+const sampleRecord = z.object({ step: z.number(), sample: z.string() });
+
+const usageRecord = z.object({
+  step: z.number(),
+  usage: z.array(
+    z.object({
+      born: z.number(),
+      init: z.string(),
+      tokens: z.number(),
+      tokenShare: z.number(),
+      massShare: z.number(),
+      contributionShare: z.number(),
+    }),
+  ),
+});
+
 /** The history that the lines of `metrics.jsonl` tell; what is not known is left out. */
 export function historyOf(metrics: string): History {
   let history = EMPTY;
@@ -170,6 +191,10 @@ function withRecord(history: History, record: unknown): History {
     const { validationLoss: loss, ...point } = validation.data;
     return { ...history, validation: [...history.validation, { ...point, loss }] };
   }
+  const written = sampleRecord.safeParse(record);
+  if (written.success) return withSample(history, { step: written.data.step, text: written.data.sample });
+  const used = usageRecord.safeParse(record);
+  if (used.success) return withUsage(history, { step: used.data.step, generations: used.data.usage });
   const grown = growthRecord.safeParse(record);
   if (!grown.success) return history;
   const { step, growth } = grown.data;

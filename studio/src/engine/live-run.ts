@@ -11,6 +11,7 @@ import {
   measureUsage,
   type Run,
   type RunConfig,
+  reply,
   type StepEvent,
   type Tokenizer,
   type TrainingEvent,
@@ -18,7 +19,7 @@ import {
   usageByGeneration,
 } from "tokenformer/browser";
 import { sites } from "tokenformer/model";
-import type { EngineEvent, Growth, GrowthRequest, UsagePoint, WritingOptions } from "./api.ts";
+import type { EngineEvent, Growth, GrowthRequest, Message, UsagePoint, WritingOptions } from "./api.ts";
 import { planOf } from "./growing.ts";
 import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";
 import { InspectedText } from "./inspecting.ts";
@@ -165,9 +166,32 @@ export class LiveRun {
     return this.#inspected;
   }
 
+  /** Has it write by itself now. */
+  sample(): Promise<void> {
+    return this.#alone(() => this.#sample(Number.POSITIVE_INFINITY));
+  }
+
   /** Writes on; training waits for it. */
   write(options: WritingOptions, onText: OnText, signal?: AbortSignal): Promise<void> {
     return this.#alone(() => this.#write(options, onText, signal));
+  }
+
+  /** Replies to a conversation; training waits for it. */
+  reply(
+    messages: readonly Message[],
+    options: Omit<WritingOptions, "prompt">,
+    onText: OnText,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#alone(async () => {
+      const { length: tokens, ...others } = options;
+      const said = reply(await this.#decoding(), this.corpus.tokenizer, messages, {
+        tokens,
+        ...samplingOf(others),
+        signal,
+      });
+      for await (const text of said) await onText(text);
+    });
   }
 
   /** Frees what it has on the device. */
@@ -239,9 +263,9 @@ export class LiveRun {
   }
 
   /** What it writes by itself now, and how much its tokens are used. */
-  async #sample(): Promise<void> {
+  async #sample(longest = LONGEST_SAMPLE): Promise<void> {
     const begun = performance.now();
-    const text = await this.#written(begun + LONGEST_SAMPLE);
+    const text = await this.#written(begun + longest);
     const sample = { step: this.step, text };
     this.#history = withSample(this.#history, sample);
     this.#tell({ type: "sample", run: this.id, sample });
@@ -260,7 +284,12 @@ export class LiveRun {
       if (performance.now() > end) late.abort();
     };
     try {
-      await this.#write({ ...SAMPLE, seed: this.step }, take, late.signal);
+      // Another draw each time, at the same step too.
+      await this.#write(
+        { ...SAMPLE, seed: this.step + this.#history.samples.length + this.#samples },
+        take,
+        late.signal,
+      );
     } catch (error) {
       if (!late.signal.aborted) throw error;
     }
@@ -283,9 +312,8 @@ export class LiveRun {
   }
 
   async #write(options: WritingOptions, onText: OnText, signal?: AbortSignal): Promise<void> {
-    const { prompt, length: tokens, temperature, topK, topP, seed } = options;
-    const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(seed !== undefined && { seed }) };
-    const written = { prompt, tokens, temperature, ...limits, signal };
+    const { prompt, length: tokens, ...others } = options;
+    const written = { prompt, tokens, ...samplingOf(others), signal };
     for await (const text of generate(await this.#decoding(), this.corpus.tokenizer, written)) await onText(text);
   }
 
@@ -305,6 +333,10 @@ export class LiveRun {
     this.#decoder = undefined;
     await decoder?.release();
   }
+}
+
+function samplingOf({ temperature, topK, topP, seed }: Omit<WritingOptions, "prompt" | "length">) {
+  return { temperature, ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(seed !== undefined && { seed }) };
 }
 
 /** How the tokens of the plan that was carried out last started. */

@@ -180,12 +180,13 @@ export class Shelf {
   /** All that is drawn of a run. */
   async view(id: string): Promise<RunView> {
     const record = this.record(id);
-    const { config, lineage, history } = await this.facts(id);
+    const { config, lineage, tokenizer, history } = await this.facts(id);
     const { memory, flopsPerUpdate } = costsOf(config, config.model);
     return {
       summary: this.#summaryOf(record),
       choices: choicesOf(record.name, config),
       pieces: record.pieces ?? "characters",
+      converses: tokenizer?.settings?.chatTemplate !== undefined,
       vocabulary: record.vocabulary,
       trainTokens: record.trainTokens,
       validationTokens: record.validationTokens,

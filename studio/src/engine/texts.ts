@@ -2,30 +2,37 @@
 
 import { type CheckpointSummary, UserError } from "tokenformer/browser";
 import type { TextChoice } from "./api.ts";
+import { DEFAULT_TEXT, type GalleryText, galleryText, galleryTextNamed, type TextKey } from "./gallery.ts";
 import type { NamedText } from "./pieces.ts";
 
-/** The name of the library's own book: a run of the command line that names it trains on the same characters. */
-export const DEFAULT_NAME = "Moby-Dick";
+const fetched = new Map<TextKey, Promise<NamedText>>();
 
-let book: Promise<NamedText> | undefined;
-
-/** The page's own book, fetched when it is first asked for. */
-export function defaultText(): Promise<NamedText> {
-  book ??= fetchBook();
+/** A text of the page's own, fetched when it is first asked for. */
+function textOfGallery(key: TextKey): Promise<NamedText> {
+  const text = fetched.get(key) ?? fetchText(galleryText(key));
+  fetched.set(key, text);
   // A failed fetch is tried again the next time.
-  book.catch(() => {
-    book = undefined;
-  });
-  return book;
+  text.catch(() => fetched.delete(key));
+  return text;
 }
 
-async function fetchBook(): Promise<NamedText> {
-  const response = await fetch(new URL("default.txt", pageAddress()));
+async function fetchText({ name, path }: GalleryText): Promise<NamedText> {
+  const response = await fetch(new URL(path, pageAddress()));
   if (!response.ok)
     throw new UserError(
-      `the page's text could not be loaded (${response.status}); reload the page, or use your own text`,
+      `the text ${name} could not be loaded (${response.status}); reload the page, or use your own text`,
     );
-  return { name: DEFAULT_NAME, text: await response.text() };
+  return { name, text: await expanded(await response.blob()) };
+}
+
+/** What a file of gzip begins with. */
+const GZIP = [0x1f, 0x8b] as const;
+
+/** Some hosts let the browser expand what is compressed, others hand it out as it is. */
+async function expanded(file: Blob): Promise<string> {
+  const start = new Uint8Array(await file.slice(0, GZIP.length).arrayBuffer());
+  if (GZIP.some((byte, index) => start[index] !== byte)) return file.text();
+  return new Response(file.stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
 /** The folder of the page: the worker's script lies in `assets/` below it, but for vite's own server. */
@@ -34,11 +41,11 @@ function pageAddress(): URL {
 }
 
 export async function textOf(choice: TextChoice): Promise<NamedText> {
-  return choice.kind === "default" ? defaultText() : { name: choice.name, text: choice.text };
+  return choice.kind === "gallery" ? textOfGallery(choice.key) : { name: choice.name, text: choice.text };
 }
 
 /**
- * The text of a run that came without a choice of one: its own, else the page's.
+ * The text of a run that came without a choice of one: its own, else the page's of that name, else the page's book.
  * @throws UserError where the page's has characters that the run does not know
  */
 export async function fallbackText(
@@ -46,7 +53,7 @@ export async function fallbackText(
   own: string | undefined,
 ): Promise<NamedText> {
   if (own !== undefined) return { name: dataName, text: own };
-  const text = await defaultText();
+  const text = await textOfGallery(galleryTextNamed(dataName)?.key ?? DEFAULT_TEXT);
   try {
     tokenizer?.encode(text.text);
   } catch {

@@ -2,10 +2,11 @@
 
 import { ComputerScreen } from "./computer/computer-screen.tsx";
 import { Home } from "./home/home.tsx";
+import { Learn } from "./learn/learn.tsx";
 import { Header } from "./parts/header.tsx";
 import { Notices } from "./parts/notices.tsx";
 import { SharedScreen } from "./share/shared-screen.tsx";
-import { sharedQuery, watchedId } from "./store/address.ts";
+import { sharedQuery, tellsStory, watchedId } from "./store/address.ts";
 import { opened, phase } from "./store/state.ts";
 import { RunScreen } from "./watch/run-screen.tsx";
 
@@ -22,7 +23,9 @@ export function App() {
       <Header />
       <Notices />
       <main id="main" tabIndex={-1}>
-        {phase.value.kind === "broken" ? (
+        {tellsStory.value ? (
+          <Learn />
+        ) : phase.value.kind === "broken" ? (
           <Broken message={phase.value.message} />
         ) : run !== undefined ? (
           <RunScreen key={run.summary.id} run={run} />

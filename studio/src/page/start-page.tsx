@@ -6,7 +6,7 @@ import type { Engine } from "../engine/api.ts";
 import { App } from "./app.tsx";
 import { openNamed } from "./computer/store.ts";
 import { open, save } from "./store/actions.ts";
-import { followAddress } from "./store/address.ts";
+import { followAddress, tellsStory } from "./store/address.ts";
 import { resumeTraining } from "./store/resuming.ts";
 import { opened, phase, setEngine } from "./store/state.ts";
 import "./styles/index.css";
@@ -18,7 +18,7 @@ export function startPage(engine: Engine, root: Element): void {
   render(<App />, root);
   void begin();
   effect(() => {
-    const name = opened.value?.summary.name;
+    const name = tellsStory.value ? "How it can grow" : opened.value?.summary.name;
     document.title = name === undefined ? TITLE : `${name} – ${TITLE}`;
   });
   // A file that is dropped beside where it belongs would take the place of the page.

@@ -32,7 +32,7 @@ export function GrowPanel({ run }: { readonly run: RunView }) {
     >
       <h2 id="grow-title">Its parameter tokens</h2>
       <ModelMap run={run} choice={choice.value} />
-      <TokenCaption />
+      <TokenCaption growths={run.growths.length} />
       <GrowthCost preview={preview} />
       <button
         type="submit"

@@ -2,7 +2,7 @@
 
 import { CopyButton } from "../parts/copy-button.tsx";
 import { isPublic, publicAddress } from "../parts/public-address.ts";
-import { draft, toQuery } from "../store/draft.ts";
+import { choicesQuery, text } from "../store/draft.ts";
 
 export function CopyLink() {
   return (
@@ -10,7 +10,7 @@ export function CopyLink() {
       <CopyButton
         text={link}
         label="Copy a link to these choices"
-        copied={`Copied. Your text is not in it.${isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}`}
+        copied={`Copied.${text.value.kind === "own" ? " Your text is not in it." : ""}${isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}`}
         refused="The link is in the address bar now; copy it from there."
       />
     </p>
@@ -19,6 +19,6 @@ export function CopyLink() {
 
 /** The page's address with the choices, which it also takes on. */
 function link(): string {
-  history.replaceState(null, "", `#/new?${toQuery(draft.peek())}`);
+  history.replaceState(null, "", `#/new?${choicesQuery()}`);
   return publicAddress() + location.hash;
 }

@@ -1,6 +1,7 @@
 /** The first screen: what this is, a new run, and the runs there are. */
 
 import { ComputerList } from "../computer/computer-list.tsx";
+import { Gallery } from "../gallery/gallery.tsx";
 import { RunList } from "../runs/run-list.tsx";
 import { phase } from "../store/state.ts";
 import { StartForm } from "./start-form.tsx";
@@ -26,6 +27,7 @@ export function Home() {
         <TokenPicture />
         <StartForm ready={phase.value.kind === "ready"} />
       </section>
+      <Gallery />
       <RunList />
       <ComputerList />
       <Story />

@@ -1,7 +1,8 @@
-/** The text to learn from: the page's book, or the visitor's own. */
+/** The text to learn from: one of the page's, or the visitor's own. */
 
 import { useSignal } from "@preact/signals";
-import { complaints, ownText, text, textKind } from "../store/draft.ts";
+import { GALLERY_TEXTS, type GalleryText, galleryText } from "../../engine/gallery.ts";
+import { complaints, ownText, textKey, textKind } from "../store/draft.ts";
 import { OwnText } from "./own-text.tsx";
 import { readText } from "./read-text.ts";
 
@@ -32,17 +33,35 @@ export function TextField() {
       }}
     >
       <legend>Text to learn from</legend>
-      <label class="card-choice">
-        <input type="radio" name="text" checked={!own} onChange={() => choose("default")} />
-        <span class="title">Moby-Dick</span>
-        <span class="note">Herman Melville’s whale, 1.2 million characters</span>
-      </label>
+      {GALLERY_TEXTS.map(({ key, name, about }) => (
+        <label key={key} class="card-choice">
+          <input
+            type="radio"
+            name="text"
+            checked={!own && textKey.value === key}
+            onChange={() => {
+              textKey.value = key;
+              choose("gallery");
+            }}
+          />
+          <span class="title">{name}</span>
+          <span class="note">{about}</span>
+        </label>
+      ))}
       <label class="card-choice">
         <input type="radio" name="text" checked={own} onChange={() => choose("own")} />
         <span class="title">Your own text</span>
         <span class="note">Paste it, drop a file here, or choose one</span>
       </label>
-      {text.value.kind === "own" && <OwnText take={take} complaint={complaint} />}
+      {own ? <OwnText take={take} complaint={complaint} /> : <Source {...galleryText(textKey.value)} />}
     </fieldset>
+  );
+}
+
+function Source({ source, licence }: GalleryText) {
+  return (
+    <p class="note text-source">
+      From {source}, {licence}.
+    </p>
   );
 }

@@ -1,14 +1,22 @@
 /** The line at the top: where one is, what it runs on, and light or dark. */
 
+import { tellsStory } from "../store/address.ts";
 import { openedId, phase } from "../store/state.ts";
 import { ThemeButton } from "./theme.tsx";
 
 export function Header() {
   return (
     <header class="top">
-      <a class="wordmark" href="#/" aria-current={openedId.value === undefined ? "page" : undefined}>
+      <a
+        class="wordmark"
+        href="#/"
+        aria-current={openedId.value === undefined && !tellsStory.value ? "page" : undefined}
+      >
         <Mark />
         TokenFormer studio
+      </a>
+      <a class="story-link" href="#/learn" aria-current={tellsStory.value ? "page" : undefined}>
+        How it works
       </a>
       <p class="device">
         <DeviceWords />

@@ -6,5 +6,11 @@ export function publicAddress(): string {
   return typeof told === "string" && told !== "" ? told : new URL("./", document.baseURI).href;
 }
 
+/** Where the source is, if the build knows. */
+export function sourceAddress(): string | undefined {
+  const told: unknown = import.meta.env["VITE_SOURCE_ADDRESS"];
+  return typeof told === "string" && told !== "" ? told : undefined;
+}
+
 /** Whether others can open it: a page that this computer serves to itself they cannot. */
 export const isPublic = () => !/^https?:\/\/(localhost|127\.|\[::1\])/.test(publicAddress());

@@ -3,9 +3,11 @@
  * wrote before it first grew, and what it writes now.
  */
 
+import { useId } from "preact/hooks";
 import { colour, generationProperty } from "../parts/colours.ts";
 import { theme } from "../parts/theme.tsx";
 import type { Recipe } from "./recipe.ts";
+import { brightness, ringShapes } from "./ring-shapes.ts";
 
 /** Of the picture, from its middle: the rings, and the lines of text around them. */
 const RADIUS = 118;
@@ -13,31 +15,38 @@ const INNER_LINE = 130;
 const OUTER_LINE = 152;
 const SIZE = 340;
 
-/** How bright a ring is whose tokens are silent. */
-const SILENT = 0.25;
-
 interface RingProps {
   readonly recipe: Pick<Recipe, "rings" | "before" | "now">;
   readonly label: string;
 }
 
 export function RingPicture({ recipe: { rings, before, now }, label }: RingProps) {
+  const inside = useId();
+  const outside = useId();
   // Colours are written into the picture, so that it can leave the page.
   void theme.value;
-  const total = rings.reduce((sum, { tokens }) => sum + tokens, 0);
-  let inner = 0;
-  const drawn = rings.map(({ born, tokens, use }, index) => {
-    const width = (RADIUS * tokens) / Math.max(1, total);
-    const radius = inner + width / 2;
-    inner += width;
-    return { born, radius, width, opacity: SILENT + (1 - SILENT) * use, fill: colour(generationProperty(index)) };
-  });
+  // Without words around it, all of the picture is the rings.
+  const size = before === "" && now === "" ? 2 * RADIUS + 4 : SIZE;
+  const edge = (SIZE - size) / 2;
+  const drawn = ringShapes(rings, RADIUS).map(({ born, inner, width, use }, index) => ({
+    born,
+    radius: inner + width / 2,
+    width,
+    opacity: brightness(use),
+    fill: colour(generationProperty(index)),
+  }));
   return (
-    <svg class="ring" viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={label} xmlns="http://www.w3.org/2000/svg">
+    <svg
+      class="ring"
+      viewBox={`${edge} ${edge} ${size} ${size}`}
+      role="img"
+      aria-label={label}
+      xmlns="http://www.w3.org/2000/svg"
+    >
       <title>{label}</title>
       <defs>
-        <path id="ring-inner" d={circle(INNER_LINE)} />
-        <path id="ring-outer" d={circle(OUTER_LINE)} />
+        <path id={inside} d={circle(INNER_LINE)} />
+        <path id={outside} d={circle(OUTER_LINE)} />
       </defs>
       {drawn.map(({ born, radius, width, opacity, fill }) => (
         <circle
@@ -51,8 +60,8 @@ export function RingPicture({ recipe: { rings, before, now }, label }: RingProps
           opacity={opacity}
         />
       ))}
-      <Line path="ring-inner" text={before} ink={colour("--quiet")} />
-      <Line path="ring-outer" text={now} ink={colour("--ink")} />
+      <Line path={inside} text={before} ink={colour("--quiet")} />
+      <Line path={outside} text={now} ink={colour("--ink")} />
     </svg>
   );
 }

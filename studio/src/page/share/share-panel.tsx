@@ -2,10 +2,12 @@
 
 import { useRef } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
+import { galleryTextNamed } from "../../engine/gallery.ts";
 import { compact, count } from "../format.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { isPublic, publicAddress } from "../parts/public-address.ts";
 import { doing, saveFile } from "../store/actions.ts";
+import { busy } from "../store/state.ts";
 import { recipeOfRun, recipeQuery } from "./recipe.ts";
 import { RingPicture, ringImage } from "./ring.tsx";
 
@@ -18,6 +20,11 @@ export function SharePanel({ run }: { readonly run: RunView }) {
       const svg = box.current?.querySelector("svg");
       if (svg instanceof SVGSVGElement)
         saveFile(await ringImage(svg, run.summary.name, words), run.summary.name, "png");
+    });
+  const saveLoop = () =>
+    doing("loop", async () => {
+      const { ringLoop } = await import("./ring-loop.ts");
+      saveFile(await ringLoop(recipe, run.summary.name), run.summary.name, "gif");
     });
   const link = () => `${publicAddress()}#/r?${recipeQuery(recipe)}`;
   return (
@@ -36,7 +43,7 @@ export function SharePanel({ run }: { readonly run: RunView }) {
         <p class="note">
           The link holds the choices, the seed and every growth with its step: who opens it sees this ring, and can grow
           the same model again beside your curve.
-          {run.summary.textName === "Moby-Dick" ? "" : " Your text is not in it: send that too."}
+          {galleryTextNamed(run.summary.textName) !== undefined ? "" : " Your text is not in it: send that too."}
           {isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}
         </p>
         <div class="actions">
@@ -49,6 +56,9 @@ export function SharePanel({ run }: { readonly run: RunView }) {
           <CopyButton text={() => embedded(link())} label="Copy for an article" copied="Copied: an iframe." />
           <button type="button" onClick={() => void savePicture()}>
             Save as PNG
+          </button>
+          <button type="button" disabled={busy.value.has("loop")} onClick={() => void saveLoop()}>
+            {busy.value.has("loop") ? "Drawing…" : "Save as a loop"}
           </button>
         </div>
       </div>

@@ -1,5 +1,6 @@
 /** What someone sent: the ring of their model at once, and a button that grows it again here. */
 
+import { DEFAULT_TEXT, galleryText, galleryTextNamed } from "../../engine/gallery.ts";
 import { count } from "../format.ts";
 import { TokenCaption } from "../parts/caption.tsx";
 import { begin } from "../store/actions.ts";
@@ -13,9 +14,11 @@ import { ringWords } from "./share-panel.tsx";
 export function SharedScreen({ query }: { readonly query: string }) {
   const recipe = recipeOfQuery(query);
   const { draft, pieces, growth, textName, step, before, now } = recipe;
-  const known = textName === "" || textName === "Moby-Dick";
+  const known = textName === "" ? galleryText(DEFAULT_TEXT) : galleryTextNamed(textName);
   const regrow = async () => {
-    const choices = { ...draft, pieces, growth, name: `${textName}, regrown`, text: { kind: "default" } } as const;
+    if (known === undefined) return;
+    const text = { kind: "gallery", key: known.key } as const;
+    const choices = { ...draft, pieces, growth, name: `${known.name}, regrown`, text };
     const run = await begin(choices);
     if (run === undefined) return;
     keepSender(run, recipe.curve);
@@ -31,7 +34,7 @@ export function SharedScreen({ query }: { readonly query: string }) {
           {growth.length > 0 && <> (at {growth.map((plan) => count(plan.step)).join(" and ")})</>}. Each ring is a birth
           of parameter tokens.
         </p>
-        <TokenCaption />
+        <TokenCaption growths={growth.length} />
         {before !== "" && (
           <blockquote>
             <b>Before it grew:</b> {before}
@@ -46,7 +49,7 @@ export function SharedScreen({ query }: { readonly query: string }) {
           <button
             type="button"
             class="primary"
-            disabled={!known || phase.value.kind !== "ready" || busy.value.has("begin")}
+            disabled={known === undefined || phase.value.kind !== "ready" || busy.value.has("begin")}
             onClick={() => void regrow()}
           >
             {busy.value.has("begin") ? "Starting…" : "Grow it again here"}
@@ -54,7 +57,7 @@ export function SharedScreen({ query }: { readonly query: string }) {
           <a href="#/">Make your own</a>
         </div>
         <p class="note">
-          {known
+          {known !== undefined
             ? "Your tab trains the same model from the same seed, lets it grow at the same steps, and draws its losses beside those of the sender."
             : `It learnt from ${textName}, which is not in the link: with that text and these choices your tab can grow the same.`}
         </p>

@@ -2,8 +2,10 @@
 
 import { proxy } from "comlink";
 import type { Choices, Comparison, GrowthRequest, NamedFile, RunView, TextChoice } from "../../engine/api.ts";
+import type { GalleryText } from "../../engine/gallery.ts";
 import { sentence } from "../format.ts";
 import { putView, receive } from "./events.ts";
+import { unused } from "./names.ts";
 import { busy, chart, engine, openedId, phase, summaries, tell, views } from "./state.ts";
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -114,6 +116,21 @@ export function take(name: string, files: Blob | readonly NamedFile[], text?: Te
     return view.summary.id;
   });
 }
+
+/** Opens a model that has grown, and has it write. */
+export function openExample({ key, name }: GalleryText): Promise<string | undefined> {
+  return doing("example", async () => {
+    const response = await fetch(new URL(`gallery/models/${key}.zip`, document.baseURI));
+    if (!response.ok) throw new Error(`The model could not be loaded (${response.status}): reload the page.`);
+    const view = await engine().importRun(unused(`${name}, grown`), await response.blob(), { kind: "gallery", key });
+    putView(view);
+    void voice(view.summary.id);
+    return view.summary.id;
+  });
+}
+
+/** Has a run write by itself now. */
+export const voice = (run: string) => doing("voice", () => engine().sample(run));
 
 /** Hands a run to the visitor as a file. */
 export function download({ id, name }: { readonly id: string; readonly name: string }): Promise<void> {

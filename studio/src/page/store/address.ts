@@ -14,6 +14,13 @@ export const watchedId = signal<string | undefined>(undefined);
 /** What a link brought that someone shared, as a query. */
 export const sharedQuery = signal<string | undefined>(undefined);
 
+/** Whether the address is that of the story. */
+export const tellsStory = signal(isStory());
+
+function isStory(): boolean {
+  return location.hash === "#/learn";
+}
+
 /** Goes by the address now, and whenever it changes. */
 export function followAddress(): void {
   if (phase.peek().kind !== "ready") return;
@@ -28,6 +35,7 @@ async function heed(): Promise<void> {
   if (location.hash !== "" && !location.hash.startsWith("#/")) return;
   const run = part(/^#\/run\/(.+)$/);
   const watched = part(/^#\/computer\/(.+)$/);
+  tellsStory.value = isStory();
   sharedQuery.value = part(/^#\/r\?(.+)$/);
   // Within an article there is no room for what is around it.
   document.documentElement.dataset["embed"] = String(/[?&]embed=1/.test(location.hash));
@@ -41,7 +49,7 @@ async function heed(): Promise<void> {
 }
 
 /** What had the focus is gone with its screen. */
-function focusTitle(): void {
+export function focusTitle(): void {
   requestAnimationFrame(() => {
     if (document.activeElement === document.body)
       document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });

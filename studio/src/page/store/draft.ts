@@ -2,7 +2,9 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import type { Choices, Complaint, Estimate, Pieces, TextChoice } from "../../engine/api.ts";
-import { engine, phase, summaries } from "./state.ts";
+import { DEFAULT_TEXT, galleryText, galleryTextNamed, type TextKey } from "../../engine/gallery.ts";
+import { unused } from "./names.ts";
+import { engine, phase } from "./state.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -59,9 +61,12 @@ export const ownName = signal("");
 
 /** The visitor's own text, which stays while the page's is looked at. */
 export const ownText = signal<{ readonly name: string; readonly text: string }>({ name: "My text", text: "" });
-export const textKind = signal<TextChoice["kind"]>("default");
+export const textKind = signal<TextChoice["kind"]>("gallery");
+/** Of the page's own texts, the one that was chosen last. */
+export const textKey = signal<TextKey>(DEFAULT_TEXT);
 export const text = computed(
-  (): TextChoice => (textKind.value === "default" ? { kind: "default" } : { kind: "own", ...ownText.value }),
+  (): TextChoice =>
+    textKind.value === "gallery" ? { kind: "gallery", key: textKey.value } : { kind: "own", ...ownText.value },
 );
 export const pieces = signal<Pieces>("characters");
 
@@ -88,16 +93,11 @@ const FIELDS: readonly NumberField[] = [
 export const name = computed(() => {
   const chosen = ownName.value.trim();
   if (chosen !== "") return chosen;
-  const textName = text.value.kind === "default" ? "Moby-Dick" : text.value.name;
+  const textName = text.value.kind === "gallery" ? galleryText(text.value.key).name : text.value.name;
   const size = preset.value?.title.toLowerCase() ?? `${draft.value.layers} × ${draft.value.width}`;
   const plain = `${textName}, ${size}`;
-  const taken = new Set(summaries.value.map((run) => run.name));
-  let number = 1;
-  while (taken.has(numbered(plain, number))) number++;
-  return numbered(plain, number);
+  return unused(plain);
 });
-
-const numbered = (plain: string, number: number) => (number === 1 ? plain : `${plain} ${number}`);
 
 export const choices = computed(
   (): Choices => ({ ...draft.value, name: name.value, text: text.value, pieces: pieces.value }),
@@ -113,7 +113,7 @@ export const fewestCharacters = computed(() => 40 * (draft.value.context + 1));
 export const complaints = computed((): readonly Complaint[] => {
   const told = estimate.value?.complaints ?? [];
   const choice = text.value;
-  if (choice.kind === "default" || choice.text.length >= fewestCharacters.value) return told;
+  if (choice.kind === "gallery" || choice.text.length >= fewestCharacters.value) return told;
   const has = choice.text.length.toLocaleString("en");
   const message = `This text has ${has} characters; a context of ${draft.value.context} needs at least ${fewestCharacters.value.toLocaleString("en")}. Add more text, or choose a shorter context.`;
   return [...told, { field: "text", message }];
@@ -139,7 +139,7 @@ export function keepEstimating(): () => void {
 
 /** A text of the same characters: what an estimate depends on, without sending a book with each change. */
 function alphabet(choice: TextChoice): TextChoice {
-  return choice.kind === "default" ? choice : { ...choice, text: alphabetOf(choice.text) };
+  return choice.kind === "gallery" ? choice : { ...choice, text: alphabetOf(choice.text) };
 }
 
 let last = { text: "", alphabet: "" };
@@ -151,7 +151,14 @@ function alphabetOf(of: string): string {
 
 // ---- in an address ----------------------------------------------------------------------------------------------------
 
-/** The choices as a query; the text stays with the visitor. */
+/** The choices of the first screen as a query; a text of the visitor's own stays with them. */
+export function choicesQuery(): string {
+  const chosen = text.peek();
+  const name = chosen.kind === "gallery" && chosen.key !== DEFAULT_TEXT ? galleryText(chosen.key).name : undefined;
+  return `${toQuery(draft.peek())}${name === undefined ? "" : `&${new URLSearchParams({ text: name })}`}`;
+}
+
+/** A draft as a query. */
 export function toQuery(of: Draft): string {
   const query = new URLSearchParams();
   if (of.architecture !== "tokenformer") query.set("architecture", of.architecture);
@@ -161,7 +168,12 @@ export function toQuery(of: Draft): string {
 
 /** Takes over the choices of a query. */
 export function fromQuery(query: string): void {
-  draft.value = draftOf(new URLSearchParams(query), draft.peek());
+  const given = new URLSearchParams(query);
+  draft.value = draftOf(given, draft.peek());
+  const named = galleryTextNamed(given.get("text") ?? "");
+  if (named === undefined) return;
+  textKind.value = "gallery";
+  textKey.value = named.key;
 }
 
 /** The choices of a query; what it does not name, or names wrongly, is as in others. */

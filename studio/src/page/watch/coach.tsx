@@ -72,7 +72,7 @@ function words(stage: Stage, run: RunView): string {
     case "grow":
       return "It learns more slowly now. Double its parameter tokens: it keeps what it knows, and gets room for more.";
     case "wake":
-      return `The new tokens, in orange, began silent. They bring ${percent(contribution(run), 0)} of what the layers answer by now.`;
+      return `The new tokens${run.growths.length === 1 ? ", in orange," : ""} began silent. They bring ${percent(contribution(run), 0)} of what the layers answer by now.`;
     case "awake":
       return `The new tokens are awake: they bring ${percent(contribution(run), 0)} of what the layers answer. Look inside shows each of them.`;
   }

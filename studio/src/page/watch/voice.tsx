@@ -2,6 +2,8 @@
 
 import type { RunView, Sample } from "../../engine/api.ts";
 import { count } from "../format.ts";
+import { voice } from "../store/actions.ts";
+import { busy } from "../store/state.ts";
 
 export function Voice({ run }: { readonly run: RunView }) {
   const now = run.samples.at(-1);
@@ -14,12 +16,24 @@ export function Voice({ run }: { readonly run: RunView }) {
       {now === undefined ? (
         <p class="empty">{emptyWords(run)}</p>
       ) : (
-        <div class="voices">
+        <div class="voices" aria-busy={busy.value.has("voice")}>
           {before !== undefined && before !== now && (
             <Said sample={before} words={`before it grew, at step ${count(before.step)}`} />
           )}
           <Said sample={now} words={`now, at step ${count(now.step)}`} />
         </div>
+      )}
+      {run.summary.status.kind === "paused" && run.summary.step > 0 && (
+        <p class="actions">
+          <button
+            type="button"
+            class="plain"
+            disabled={busy.value.has("voice")}
+            onClick={() => void voice(run.summary.id)}
+          >
+            {busy.value.has("voice") ? "Writing…" : "Write something else"}
+          </button>
+        </p>
       )}
     </section>
   );

@@ -2,12 +2,14 @@
 
 import { signal } from "@preact/signals";
 import { proxy } from "comlink";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { doing } from "../store/actions.ts";
 import { perRun } from "../store/per-run.ts";
 import { engine } from "../store/state.ts";
+import { ConversationPanel } from "./conversation-panel.tsx";
+import { useGathered } from "./gathered.ts";
 import { FIRST_SETTINGS, WriteSettings } from "./write-settings.tsx";
 
 interface Written {
@@ -23,7 +25,12 @@ const writings = perRun(({ summary }) => ({
   writing: signal(false),
 }));
 
+/** A model of conversations answers; any other goes on from a text. */
 export function WritePanel({ run }: { readonly run: RunView }) {
+  return run.converses ? <ConversationPanel run={run} /> : <Writing run={run} />;
+}
+
+function Writing({ run }: { readonly run: RunView }) {
   const { settings, prompt, written, writing } = writings(run);
   const gather = useGathered((text) => {
     const { value } = written;
@@ -99,19 +106,4 @@ function Page({ written, writing }: PageProps) {
       )}
     </section>
   );
-}
-
-/** Pieces of text, handed on together once a frame. */
-function useGathered(hand: (text: string) => void): (text: string) => void {
-  const waiting = useRef("");
-  return (text) => {
-    if (waiting.current === "") {
-      requestAnimationFrame(() => {
-        const all = waiting.current;
-        waiting.current = "";
-        hand(all);
-      });
-    }
-    waiting.current += text;
-  };
 }
