@@ -31,8 +31,8 @@ export const dataFilesSchema = readingSchema.extend({
 export type DataReading = Readonly<z.infer<typeof readingSchema>>;
 
 /**
- * Texts or token files by their names. Each is a text file, one of a JSON object a line (`.jsonl`), either perhaps compressed (`.gz`), a
- * token file `.bin`, an embedded text, or a folder: of texts with those in the folders within, in the order of their paths, or of token
+ * Texts or token files by their names. Each is a text file, one of a JSON object a line (`.jsonl`), either perhaps compressed (`.gz`),
+ * one of the same objects in Parquet (`.parquet`), a token file `.bin`, an embedded text, or a folder: of texts with those in the folders within, in the order of their paths, or of token
  * files `train.bin` and `val.bin`.
  */
 export interface DataFiles extends DataReading {

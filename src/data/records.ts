@@ -1,8 +1,8 @@
-/** Data for fine-tuning: lines of JSON that say what is given and what is to be learned. */
+/** Data for fine-tuning: lines of JSON, or rows of Parquet, that say what is given and what is to be learned. */
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { checkJsonLine, parseJsonLine } from "../formats/index.ts";
+import { checkJsonLine, type JsonLine } from "../formats/index.ts";
 import { type Message, roles } from "../text/index.ts";
 
 /** A text, a prompt with what follows it, or a conversation. */
@@ -32,19 +32,18 @@ const conversationSchema = z.looseObject({
     .min(1, "has none, expected at least one message"),
 });
 
-/** Whether a line of JSON is for fine-tuning: a prompt or a conversation. */
+/** Whether an object is for fine-tuning: a prompt or a conversation. */
 export function isForFineTuning(value: unknown): boolean {
   return typeof value === "object" && value !== null && ("messages" in value || "prompt" in value);
 }
 
 /**
- * Reads a line.
- * @param key of the text, in a line that has neither messages nor a prompt
+ * What an object says.
+ * @param key of the text, in an object that has neither messages nor a prompt
  * @throws UserError with the line and the key that is wrong
  */
-export function readRecord(content: string, file: string, line: number, key: string): PlacedRecord {
-  const parsed = parseJsonLine(content, file, line);
-  const { value } = parsed;
+export function recordOf(parsed: JsonLine, file: string, key: string): PlacedRecord {
+  const { value, line } = parsed;
   if (typeof value === "object" && value !== null && "messages" in value) {
     const { messages } = checkJsonLine(parsed, file, conversationSchema);
     if (!messages.some(({ role }) => role === "assistant")) {

@@ -1,9 +1,11 @@
-/** Where texts come from: files that are read piece by piece, lines of JSON, and texts that npm packages have. */
+/** Where texts come from: files that are read piece by piece, lines of JSON, rows of Parquet, and texts that npm packages have. */
 
 import { basename } from "node:path";
 import { UserError } from "../errors.ts";
+import { type JsonLine, parseJsonLine } from "../formats/index.ts";
 import { joinTexts, readTextPieces, type TextPiece } from "../text/index.ts";
-import { isForFineTuning, type PlacedRecord, readRecord, textOfRecord } from "./records.ts";
+import { parquetRows } from "./parquet.ts";
+import { isForFineTuning, type PlacedRecord, recordOf, textOfRecord } from "./records.ts";
 
 /** One or several texts, to be read one after the other. */
 export interface TextSource {
@@ -25,11 +27,13 @@ export const TEXT_KEY = "text";
 /** Whether a file has a JSON object a line. */
 const isJsonLines = (file: string): boolean => /\.(jsonl|ndjson)(\.gz)?$/i.test(file);
 
+const isParquet = (file: string): boolean => /\.parquet$/i.test(file);
+
 /** What may be in a folder of texts. */
-const READABLE = /\.(txt|md|jsonl|ndjson)(\.gz)?$/i;
+const READABLE = /\.((txt|md|jsonl|ndjson)(\.gz)?|parquet)$/i;
 
 /** What a folder of texts may hold, for people. */
-export const READABLE_NAMES = ".txt, .md or .jsonl";
+export const READABLE_NAMES = ".txt, .md, .jsonl or .parquet";
 
 export const isReadable = (file: string): boolean => READABLE.test(basename(file));
 
@@ -52,13 +56,14 @@ export function givenText(name: string, text: string): TextSource {
 }
 
 /**
- * The text of a file, or the texts of its lines where it has an object of JSON in each.
+ * The text of a file, or the texts of its lines where it has an object of JSON in each, or of its rows where it is Parquet.
  * @param bytes of the file
  * @param key of the text in an object. Default `text`
  */
 export async function textFile(file: string, bytes: number, key = TEXT_KEY): Promise<TextSource> {
   const pieces = (onRead?: (bytes: number) => void) => readTextPieces(file, onRead);
-  if (isJsonLines(file)) return linesSource(file, bytes, key);
+  if (isJsonLines(file)) return objectsSource(file, bytes, key, (onRead) => jsonLines(file, onRead));
+  if (isParquet(file)) return objectsSource(file, bytes, key, (onRead) => parquetRows(file, key, onRead));
   return {
     name: file,
     bytes,
@@ -72,13 +77,19 @@ export async function textFile(file: string, bytes: number, key = TEXT_KEY): Pro
   };
 }
 
-/** The records of a file with an object of JSON a line. */
-async function linesSource(file: string, bytes: number, key: string): Promise<TextSource> {
-  const isFor = await beginsForFineTuning(file);
+type Rows = (onRead?: (bytes: number) => void) => AsyncIterable<JsonLine>;
+
+async function* jsonLines(file: string, onRead?: (bytes: number) => void): AsyncGenerator<JsonLine> {
+  for await (const { content, line } of linesOf(readTextPieces(file, onRead))) yield parseJsonLine(content, file, line);
+}
+
+/** The records of a file of objects. */
+async function objectsSource(file: string, bytes: number, key: string, rows: Rows): Promise<TextSource> {
+  const isFor = await beginsForFineTuning(rows);
   const records = async function* (onRead?: (bytes: number) => void): AsyncGenerator<PlacedRecord> {
     let count = 0;
-    for await (const { content, line } of linesOf(readTextPieces(file, onRead))) {
-      const placed = readRecord(content, file, line, key);
+    for await (const row of rows(onRead)) {
+      const placed = recordOf(row, file, key);
       // An empty text has no tokens to learn from.
       if (placed.record.kind === "text" && placed.record.text === "") continue;
       count++;
@@ -99,13 +110,11 @@ async function linesSource(file: string, bytes: number, key: string): Promise<Te
 }
 
 /** Whether the first record of a file is for fine-tuning; one that is none is told when it is read. */
-async function beginsForFineTuning(file: string): Promise<boolean> {
-  for await (const { content } of linesOf(readTextPieces(file))) {
-    try {
-      return isForFineTuning(JSON.parse(content));
-    } catch {
-      return false;
-    }
+async function beginsForFineTuning(rows: Rows): Promise<boolean> {
+  try {
+    for await (const { value } of rows()) return isForFineTuning(value);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
   }
   return false;
 }

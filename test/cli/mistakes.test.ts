@@ -101,7 +101,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a folder as data",
     trainOn("run"),
-    "run: is a folder, expected texts .txt, .md or .jsonl, or token files train.bin and val.bin in it; name a text file instead",
+    "run: is a folder, expected texts .txt, .md, .jsonl or .parquet, or token files train.bin and val.bin in it; name a text file instead",
   ],
   [
     "data that holds out a part, with other data to hold out",

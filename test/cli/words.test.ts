@@ -17,7 +17,8 @@ beforeAll(async () => {
   await writeFile(at("books", "notes.py"), "not a book");
 });
 
-const PASSED_OVER = "books: reads a.txt, b.txt; passes over empty.txt (empty), notes.py (not .txt, .md or .jsonl)\n";
+const PASSED_OVER =
+  "books: reads a.txt, b.txt; passes over empty.txt (empty), notes.py (not .txt, .md, .jsonl or .parquet)\n";
 
 describe("a folder of texts", () => {
   it("is read without what is empty or no text, and tells which files those are", async () => {

@@ -128,7 +128,7 @@ describe("several texts", () => {
     await write("a.txt", "");
     await write("c.txt", "");
     expect(await message(folder.at(), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>: has only empty texts, expected texts .txt, .md or .jsonl, or token files train.bin and val.bin in it; name a text file instead"`,
+      `"UserError: <folder>: has only empty texts, expected texts .txt, .md, .jsonl or .parquet, or token files train.bin and val.bin in it; name a text file instead"`,
     );
   });
 
@@ -316,7 +316,7 @@ describe("errors", () => {
     );
     await mkdir(folder.at("empty"));
     expect(await message(folder.at("empty"), "character")).toMatchInlineSnapshot(
-      `"UserError: <folder>/empty: is a folder, expected texts .txt, .md or .jsonl, or token files train.bin and val.bin in it; name a text file instead"`,
+      `"UserError: <folder>/empty: is a folder, expected texts .txt, .md, .jsonl or .parquet, or token files train.bin and val.bin in it; name a text file instead"`,
     );
   });
 

@@ -46,7 +46,7 @@ describe("a tree", () => {
   it("is read with its folders, in the order of the paths, and tells what is passed over", async () => {
     expect(textOf(await openCorpus(folder.at(), "character"))).toBe("3\n4\n5\n1\n2\n6");
     expect(await describeFolders(folder.at())).toEqual([
-      `${folder.at()}: reads a/b/c.jsonl, a/z.md, b.txt, c.txt.gz; passes over .git (hidden), d.py (not .txt, .md or .jsonl), e.txt (empty)`,
+      `${folder.at()}: reads a/b/c.jsonl, a/z.md, b.txt, c.txt.gz; passes over .git (hidden), d.py (not .txt, .md, .jsonl or .parquet), e.txt (empty)`,
     ]);
   });
 });
