@@ -5,7 +5,22 @@
  * initial distribution, so that a model is written once: the same trace tells which parameters there are, trains, evaluates.
  */
 
-import { at, type DataType, type Dimension, input, range, type Shape, type Tensor } from "../tensor/index.ts";
+import {
+  at,
+  cast,
+  constant,
+  type DataType,
+  type Dimension,
+  greaterOrEqual,
+  input,
+  range,
+  reshape,
+  type Shape,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from "../tensor/index.ts";
 import type { Cache } from "./cache.ts";
 
 /** How a parameter starts. */
@@ -87,9 +102,14 @@ export class Scope {
     return this.#trace.documents;
   }
 
-  /** The positions of tokens [B, T] in their sequences, int32: [T], or [B, T] where sequences differ in their earlier tokens. */
+  /**
+   * The positions of tokens [B, T] in what they can see, int32: [T], or [B, T] where sequences differ in their earlier tokens. A separate
+   * document begins at position 0, wherever in its row it is.
+   */
   positions(tokens: Tensor): Tensor {
-    return this.cache?.positions ?? range(at(tokens.shape, 1));
+    if (this.cache !== undefined) return this.cache.positions;
+    const places = range(at(tokens.shape, 1));
+    return this.documents === undefined ? places : sub(places, startsOf(this.documents));
   }
 
   /** The rows of x [B, T, D] whose logits are wanted: all of them, unless the trace has a cache. For before the output layer. */
@@ -169,4 +189,12 @@ export class Scope {
   unique(): number {
     return this.#trace.sites++;
   }
+}
+
+/** The place in its row where each token's document begins: documents int32 [B, T], numbered in their order → int32 [B, T]. */
+function startsOf(documents: Tensor): Tensor {
+  const [batch, time] = [at(documents.shape, 0), at(documents.shape, 1)];
+  const [own, other] = [reshape(documents, [batch, time, 1]), reshape(documents, [batch, 1, time])];
+  const isEarlier = where(greaterOrEqual(other, own), constant(0), 1); // [B, T, T]
+  return cast(reshape(sum(isEarlier, [2]), [batch, time]), "int32");
 }

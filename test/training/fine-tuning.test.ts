@@ -23,6 +23,7 @@ import { bigramModel, tokenformerModel } from "./support.ts";
 const device = useDevice();
 const config = { ...tinyTokenFormer, context: 11 };
 const weights: Weights = { config, parameters: drawnParameters(config) };
+const learned = { ...config, positions: "learned" as const };
 
 /** The largest difference of gradients, by the largest gradient. */
 function difference(one: ReadonlyMap<string, Values>, other: ReadonlyMap<string, Values>): number {
@@ -91,28 +92,34 @@ describe("documents in one row", () => {
     return { tokens: part(row.tokens), targets: part(row.targets), weights: own, sequences: 1, context };
   });
 
-  it("that are separate have the losses and gradients that each has by itself", async () => {
-    const packed = { ...row, weights: inside, documents: numbers };
-    const { loss } = await evaluated(device(), weights, packed);
-    const sums = await Promise.all(
-      alone.map(async (batch, index) => (await evaluated(device(), weights, batch)).loss * ((lengths[index] ?? 0) - 1)),
-    );
-    expect(loss).toBeCloseTo(sums.reduce((sum, value) => sum + value, 0) / 8, 5);
-    const own = await Promise.all(alone.map((batch) => lossGradients(device(), weights, batch)));
-    const together = new Map(
-      [...(own[0] ?? [])].map(([name, values]) => {
-        const data = values.data.map((_, place) =>
-          own.reduce(
-            (sum, found, index) =>
-              sum + ((found.get(name)?.data[place] ?? Number.NaN) * ((lengths[index] ?? 0) - 1)) / 8,
-            0,
-          ),
-        );
-        return [name, { ...values, data }];
-      }),
-    );
-    expect(difference(await lossGradients(device(), weights, packed), together)).toBeLessThan(2e-6);
-  });
+  it.each([config, learned])(
+    "that are separate have what each has by itself, with positions $positions",
+    async (of) => {
+      const weights: Weights = { config: of, parameters: drawnParameters(of) };
+      const packed = { ...row, weights: inside, documents: numbers };
+      const { loss } = await evaluated(device(), weights, packed);
+      const sums = await Promise.all(
+        alone.map(
+          async (batch, index) => (await evaluated(device(), weights, batch)).loss * ((lengths[index] ?? 0) - 1),
+        ),
+      );
+      expect(loss).toBeCloseTo(sums.reduce((sum, value) => sum + value, 0) / 8, 5);
+      const own = await Promise.all(alone.map((batch) => lossGradients(device(), weights, batch)));
+      const together = new Map(
+        [...(own[0] ?? [])].map(([name, values]) => {
+          const data = values.data.map((_, place) =>
+            own.reduce(
+              (sum, found, index) =>
+                sum + ((found.get(name)?.data[place] ?? Number.NaN) * ((lengths[index] ?? 0) - 1)) / 8,
+              0,
+            ),
+          );
+          return [name, { ...values, data }];
+        }),
+      );
+      expect(difference(await lossGradients(device(), weights, packed), together)).toBeLessThan(2e-6);
+    },
+  );
 
   it("that are not separate see what came before them", async () => {
     const joint = await evaluated(device(), weights, { ...row, weights: inside });
