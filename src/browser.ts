@@ -94,6 +94,15 @@ export {
   webDeviceNames,
 } from "./runtime/web.ts";
 export {
+  type Adaptation,
+  adaptation,
+  attachSkills,
+  parseSkill,
+  type Skill,
+  type SkillPlan,
+  skillFiles,
+} from "./skills/portable.ts";
+export {
   CharacterTokenizer,
   type Corpus,
   consecutiveBatches,

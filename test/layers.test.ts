@@ -38,6 +38,7 @@ const core: Readonly<Record<string, readonly string[]>> = {
     "data",
     "checkpoint",
   ],
+  skills: ["nn", "model", "growth", "formats", "text", "runtime", "configuration", "data", "checkpoint", "training"],
   analysis: ["tensor", "runtime", "nn", "model", "growth", "text", "inference", "optimizer", "training"],
 };
 
@@ -48,7 +49,19 @@ const coreBut = (...others: readonly string[]) => wholeCore.filter((folder) => !
 /** What each folder may use, in the order of the architecture page's table. */
 const uses: Readonly<Record<string, readonly string[]>> = {
   ...core,
-  published: ["tensor", "nn", "model", "growth", "formats", "text", "configuration", "data", "checkpoint", "training"],
+  published: [
+    "tensor",
+    "nn",
+    "model",
+    "growth",
+    "formats",
+    "text",
+    "configuration",
+    "data",
+    "checkpoint",
+    "training",
+    "skills",
+  ],
   evaluation: ["tensor", "runtime", "nn", "model", "formats", "text", "inference"],
   generation: ["tensor", "runtime", "nn", "model", "text", "inference"],
   public: [...wholeCore],

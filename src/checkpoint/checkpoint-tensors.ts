@@ -10,13 +10,15 @@ const FLOATS: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
 /**
  * The tensors of a file, which is closed at the end. They must be floats of the expected names and shapes; they come as float32, in
  * the order of `shapes`.
+ * @param told the file that tells the shapes. Default "config.json"
  * @throws UserError naming the file and the tensor; before the first one where names or shapes are wrong
  */
 export async function* readTensors(
   file: ByteSource,
   shapes: ReadonlyMap<string, readonly number[]>,
+  told = "config.json",
 ): AsyncGenerator<readonly [string, HostArray]> {
-  const tensors = await openTensors(file, shapes);
+  const tensors = await openTensors(file, shapes, told);
   try {
     for (const name of shapes.keys()) yield [name, await tensors.read(name)];
   } finally {
@@ -34,10 +36,11 @@ export interface OpenedTensors {
 export async function openTensors(
   file: ByteSource,
   shapes: ReadonlyMap<string, readonly number[]>,
+  told = "config.json",
 ): Promise<OpenedTensors> {
   const stored = await openSafetensorsIn(file);
   try {
-    checkNames(file.name, stored.entries, shapes);
+    checkNames(file.name, stored.entries, shapes, told);
   } catch (error) {
     await stored.close();
     throw error;
@@ -61,22 +64,21 @@ function checkNames(
   file: string,
   entries: ReadonlyMap<string, WeightEntry>,
   shapes: ReadonlyMap<string, readonly number[]>,
+  told: string,
 ): void {
   for (const name of entries.keys()) {
     if (!shapes.has(name))
-      throw new UserError(`${file}: holds a tensor "${name}" that the model of config.json does not have`);
+      throw new UserError(`${file}: holds a tensor "${name}" that the model of ${told} does not have`);
   }
-  for (const [name, shape] of shapes) checkEntry(file, name, entries.get(name), shape);
+  for (const [name, shape] of shapes) checkEntry(`${file}: the tensor "${name}"`, entries.get(name), shape, told);
 }
 
-function checkEntry(file: string, name: string, entry: WeightEntry | undefined, shape: readonly number[]): void {
-  if (entry === undefined)
-    throw new UserError(`${file}: the tensor "${name}" is missing, expected float32 [${shape.join(", ")}]`);
+function checkEntry(what: string, entry: WeightEntry | undefined, shape: readonly number[], told: string): void {
+  if (entry === undefined) throw new UserError(`${what} is missing, expected float32 [${shape.join(", ")}]`);
   if (entry.shape.length !== shape.length || entry.shape.some((n, axis) => n !== shape[axis])) {
     throw new UserError(
-      `${file}: the tensor "${name}" is [${entry.shape.join(", ")}], expected [${shape.join(", ")}] by config.json; restore the files of one checkpoint`,
+      `${what} is [${entry.shape.join(", ")}], expected [${shape.join(", ")}] by ${told}; restore the files that belong together`,
     );
   }
-  if (!FLOATS.has(entry.dtype))
-    throw new UserError(`${file}: the tensor "${name}" is ${entry.dtype}, expected F32, F16 or BF16`);
+  if (!FLOATS.has(entry.dtype)) throw new UserError(`${what} is ${entry.dtype}, expected F32, F16 or BF16`);
 }

@@ -1,6 +1,6 @@
 /** Checkpoints and metrics: what is kept of a run, and how it is read again. What Node and browsers have in common. */
 
-export { parseCheckpoint } from "./checkpoint-read.ts";
+export { type CheckpointFolder, parseCheckpoint } from "./checkpoint-read.ts";
 export {
   CHECKPOINT_FILES,
   type Checkpoint,
@@ -8,6 +8,6 @@ export {
   type Progress,
   withState,
 } from "./checkpoint-schema.ts";
-export type { OpenedTensors } from "./checkpoint-tensors.ts";
+export { type OpenedTensors, readTensors } from "./checkpoint-tensors.ts";
 export { checkpointFiles } from "./checkpoint-write.ts";
 export { METRICS, type MetricRecord, metricRecord } from "./metric-records.ts";

@@ -2,7 +2,6 @@
 
 import { createInterface } from "node:readline";
 import { Command } from "commander";
-import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { fittingMessages, openSequences, reply, type Sequences } from "../generation/index.ts";
 import type { Inference } from "../inference/index.ts";
@@ -10,13 +9,22 @@ import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { chatTemplateOf, type Message, type Tokenizer } from "../text/index.ts";
 import { wholeOption } from "./numbers.ts";
-import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
+import {
+  type OpenedRun,
+  quantizeOption,
+  tokenizerOf,
+  tokenizerOption,
+  type WithOptions,
+  withModel,
+  withOption,
+  withRun,
+} from "./open.ts";
 import { note, outputIsClosed } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
 import { deviceOption } from "./train-command.ts";
 
-interface Options extends Sampling {
+interface Options extends Sampling, WithOptions {
   readonly system?: string;
   readonly tokens: number;
   readonly quantize?: QuantizationName;
@@ -28,6 +36,7 @@ export const chatCommand = () =>
   withSampling(new Command("chat"))
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .option("--system <text>", "what is said to the model before the conversation")
     .option("--tokens <n>", "tokens of a reply, at most", wholeOption("--tokens"), 400)
     .addOption(quantizeOption())
@@ -37,11 +46,11 @@ export const chatCommand = () =>
 
 async function runChat(run: string, options: Options): Promise<void> {
   if (options.tokens < 1) throw new UserError(`--tokens ${options.tokens}: expected a whole number from 1`);
-  return withRun(run, (checkpoint) => chatWith(checkpoint, options));
+  return withRun(run, (checkpoint) => chatWith(checkpoint, options), options);
 }
 
 async function chatWith(checkpoint: OpenedRun, options: Options): Promise<void> {
-  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const use = async (inference: Inference) => {
     const decoder = await openSequences(inference, checkpoint.state.config);
     if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());

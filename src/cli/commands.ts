@@ -24,6 +24,15 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "drop the parameter tokens of a TokenFormer that a text uses least",
     load: async () => (await import("./prune-command.ts")).pruneCommand(),
   },
+  adapt: {
+    description:
+      "train a skill: parameter tokens in a file of their own, beside a model that stays as it is; attach it with --with",
+    load: async () => (await import("./adapt-command.ts")).adaptCommand(),
+  },
+  merge: {
+    description: "make skills part of a run",
+    load: async () => (await import("./merge-command.ts")).mergeCommand(),
+  },
   sample: {
     description: "write text that goes on from a prompt: the text on stdout, all else on stderr",
     load: async () => (await import("./sample-command.ts")).sampleCommand(),

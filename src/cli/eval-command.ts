@@ -1,7 +1,7 @@
 /** `tokenformer eval`: the loss on a text, or the score on a task. */
 
 import { Command, Option } from "commander";
-import { chosenTokenizer, dataOf } from "../checkpoint/index.ts";
+import { dataOf } from "../checkpoint/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { type TaskType, taskTypes } from "../evaluation/index.ts";
@@ -12,14 +12,23 @@ import { consecutiveBatches, measureBytes, type TokenSource } from "../text/inde
 import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
-import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
+import {
+  type OpenedRun,
+  quantizeOption,
+  tokenizerOf,
+  tokenizerOption,
+  type WithOptions,
+  withModel,
+  withOption,
+  withRun,
+} from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
 
 const splits = ["validation", "train", "all"] as const;
 
-interface Options {
+interface Options extends WithOptions {
   readonly data?: string;
   readonly split: (typeof splits)[number];
   readonly tokenizer?: string;
@@ -35,6 +44,7 @@ export const evalCommand = () =>
   new Command("eval")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .option("--data <file>", "a text or token file (default: what the run was trained on)")
     .addOption(
       new Option("--split <name>", "the last 10 % of the text, the first 90 %, or all")
@@ -69,11 +79,11 @@ async function evaluateText(run: string, options: Options): Promise<void> {
   if (options.taskType !== undefined || options.longest !== undefined) {
     throw new UserError("--task-type and --longest: are for a task; name its file with --task");
   }
-  return withRun(run, (checkpoint) => evaluateSplit(checkpoint, options));
+  return withRun(run, (checkpoint) => evaluateSplit(checkpoint, options), options);
 }
 
 async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<void> {
-  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const data = dataOf(options.data, checkpoint);
   await noteData(data);
   const corpus = await openCorpus(data, tokenizer);

@@ -1,6 +1,5 @@
 /** `tokenformer eval --task`: a model's score on a task in JSON Lines. */
 
-import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import {
   type Estimate,
@@ -14,10 +13,10 @@ import {
 import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { type OpenedRun, withModel, withRun } from "./open.ts";
+import { type OpenedRun, tokenizerOf, type WithOptions, withModel, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 
-export interface TaskCommandOptions {
+export interface TaskCommandOptions extends WithOptions {
   readonly taskType?: TaskType;
   readonly longest?: number;
   readonly tokenizer?: string;
@@ -27,11 +26,11 @@ export interface TaskCommandOptions {
 }
 
 export async function evaluateTaskFile(run: string, file: string, options: TaskCommandOptions): Promise<void> {
-  return withRun(run, (checkpoint) => evaluateOn(checkpoint, file, options));
+  return withRun(run, (checkpoint) => evaluateOn(checkpoint, file, options), options);
 }
 
 async function evaluateOn(checkpoint: OpenedRun, file: string, options: TaskCommandOptions): Promise<void> {
-  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const longest = longestOf(options.longest, checkpoint.state.config.context);
   const task = await readTask(file, options.taskType);
   const score = async (inference: Inference) => {

@@ -4,13 +4,13 @@ import { Command, Option } from "commander";
 import { hasCheckpoint } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { exportCheckpoint, exportOnnx } from "../published/index.ts";
-import { noCheckpoint } from "./open.ts";
+import { noCheckpoint, type WithOptions, withOption } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 
 const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
 
-export interface ExportCommandOptions {
+export interface ExportCommandOptions extends WithOptions {
   readonly format: string;
   readonly to: string;
   readonly dtype?: keyof typeof dtypes;
@@ -35,6 +35,7 @@ export const exportCommand = () =>
   new Command("export")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .addOption(
       new Option("--format <name>", [...formats].map(([name, { description }]) => `${name}: ${description}`).join("; "))
         .choices([...formats.keys()])
@@ -59,15 +60,18 @@ async function runExport(run: string, options: ExportCommandOptions): Promise<vo
   else for (const file of files) print(file);
 }
 
-async function onnx(from: string, { to, dtype, convert }: ExportCommandOptions): Promise<readonly string[]> {
+async function onnx(
+  from: string,
+  { to, dtype, convert, with: skills }: ExportCommandOptions,
+): Promise<readonly string[]> {
   if (convert) throw new UserError("--convert is for the published layout: ONNX holds any grown model as it is");
   if (dtype !== undefined && dtype !== "float32") throw new UserError(`--dtype ${dtype}: ONNX models are float32`);
-  return exportOnnx({ from, to });
+  return exportOnnx({ from, to, skills });
 }
 
 function published(layout: "neox" | "safetensors"): Exporter {
-  return async (from, { to, convert, dtype = "float32" }) => {
-    const { files } = await exportCheckpoint({ from, to, layout, convert, dtype: dtypes[dtype] });
+  return async (from, { to, convert, dtype = "float32", with: skills }) => {
+    const { files } = await exportCheckpoint({ from, to, layout, convert, dtype: dtypes[dtype], skills });
     return files;
   };
 }

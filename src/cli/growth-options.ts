@@ -141,7 +141,8 @@ function parseValue(text: string): unknown {
   return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-function parseLayers(text: string): number[] {
+/** Blocks such as `0,2`. Throws a `UserError` for what are none. */
+export function parseLayers(text: string): number[] {
   return text.split(",").map((layer) => {
     if (!/^\s*\d+\s*$/.test(layer))
       throw new UserError(`layers "${text}": "${layer}" is no layer; expected for example 0,2`);

@@ -6,7 +6,7 @@ import { UserError } from "../errors.ts";
 import { formatCount, formatFlops } from "../lab/report/format.ts";
 import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { tokenizerOption, withRun } from "./open.ts";
+import { tokenizerOption, type WithOptions, withOption, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
@@ -16,6 +16,7 @@ export const inspectCommand = () =>
   new Command("inspect")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .option("--usage", "measure how much old and new parameter tokens are used, and their gradients", false)
     .option("--data <file>", "the text for --usage (default: what the run was trained on)")
     .addOption(tokenizerOption())
@@ -23,7 +24,7 @@ export const inspectCommand = () =>
     .option("--json", "print everything as JSON", false)
     .action(runInspect);
 
-interface Options {
+interface Options extends WithOptions {
   readonly usage: boolean;
   readonly data?: string;
   readonly tokenizer?: string;
@@ -36,12 +37,16 @@ async function runInspect(run: string, { json, usage, ...options }: Options): Pr
     if (options[name] === undefined || usage) continue;
     throw new UserError(`--${name} ${options[name]}: only --usage reads a text; add --usage`);
   }
-  return withRun(run, async (checkpoint) => {
-    const measured = usage ? await usageOf(checkpoint, options) : undefined;
-    if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
-    else if (measured) printUsage(measured);
-    else printSummary(checkpoint);
-  });
+  return withRun(
+    run,
+    async (checkpoint) => {
+      const measured = usage ? await usageOf(checkpoint, options) : undefined;
+      if (json) printJson({ ...summary(checkpoint), ...(measured && { usage: usageJson(measured) }) });
+      else if (measured) printUsage(measured);
+      else printSummary(checkpoint);
+    },
+    options,
+  );
 }
 
 function summary({ config, state, progress, tokenizer, dataName }: CheckpointSummary) {

@@ -6,12 +6,12 @@ import { UserError } from "../errors.ts";
 import { readJson, statIfPresent, writeSafetensors } from "../formats/index.ts";
 import type { Inference } from "../inference/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { type OpenedRun, withModel, withRun } from "./open.ts";
+import { type OpenedRun, type WithOptions, withModel, withOption, withRun } from "./open.ts";
 import { print } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
 
-interface Options {
+interface Options extends WithOptions {
   readonly tokens: string;
   readonly to: string;
   readonly device: DeviceName;
@@ -21,6 +21,7 @@ export const logitsCommand = () =>
   new Command("logits")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .requiredOption("--tokens <file>", "a JSON file: a list of lists of token ids, all of one length")
     .requiredOption("--to <file>", "the safetensors file to write, with the tensor `logits`")
     .addOption(deviceOption())
@@ -31,7 +32,7 @@ async function runLogits(run: string, options: Options): Promise<void> {
   if ((await statIfPresent(to))?.isFile() === true) {
     throw new UserError(`--to ${to}: there is such a file already; choose another name`);
   }
-  return withRun(run, (opened) => writeLogits(opened, options));
+  return withRun(run, (opened) => writeLogits(opened, options), options);
 }
 
 async function writeLogits(opened: OpenedRun, { tokens: file, to, device }: Options): Promise<void> {

@@ -1,7 +1,7 @@
 /** Opening a checkpoint for reading: its model on a device, with its tokenizer. */
 
 import { Option } from "commander";
-import { hasCheckpoint, loadCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
+import { chosenTokenizer, hasCheckpoint, loadCheckpoint } from "../checkpoint/index.ts";
 import type { Checkpoint, CheckpointSummary } from "../checkpoint/portable.ts";
 import { EMBEDDED, embeddedNames, nearestBeside } from "../data/index.ts";
 import { UserError } from "../errors.ts";
@@ -10,7 +10,8 @@ import type { HostArray } from "../growth/index.ts";
 import { Inference, uploadArrays } from "../inference/index.ts";
 import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
-import { type Batch, type Corpus, consecutiveBatches } from "../text/index.ts";
+import { type AttachedCheckpoint, openAttached } from "../skills/index.ts";
+import { type Batch, type Corpus, consecutiveBatches, type Tokenizer } from "../text/index.ts";
 import { note } from "./output.ts";
 
 export const tokenizerOption = () =>
@@ -31,6 +32,17 @@ export const quantizeOption = () =>
     quantizationNames,
   );
 
+/** Skills to attach, each by its folder. */
+export const withOption = () =>
+  new Option("--with <skill>", "attach a skill, see `tokenformer adapt`; given again, several").argParser(collected);
+
+export interface WithOptions {
+  readonly with?: readonly string[];
+}
+
+/** An option that may be given again: all that it was given. */
+export const collected = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
+
 /** A checkpoint, with its folder and its weights. */
 export interface OpenedRun extends CheckpointSummary {
   readonly directory: string;
@@ -38,15 +50,23 @@ export interface OpenedRun extends CheckpointSummary {
   parameters(): Iterable<readonly [string, HostArray]> | AsyncIterable<readonly [string, HostArray]>;
   /** Frees what it has open, once or more often; `withModel` does so as soon as it has the weights. */
   close(): Promise<void>;
+  readonly checkTokenizer: AttachedCheckpoint["checkTokenizer"];
 }
 
-/** Reads all of a checkpoint but its weights, and closes it after use. Throws a `UserError` if the folder holds none. */
-export async function withRun<Result>(directory: string, use: (run: OpenedRun) => Promise<Result>): Promise<Result> {
+/**
+ * Reads all of a checkpoint but its weights, with skills where some are given, and closes it after use. Throws a `UserError` if the
+ * folder holds none, or the skills belong to another.
+ */
+export async function withRun<Result>(
+  directory: string,
+  use: (run: OpenedRun) => Promise<Result>,
+  { with: skills = [] }: WithOptions = {},
+): Promise<Result> {
   if (!(await hasCheckpoint(directory))) throw await noCheckpoint(directory);
-  const { summary, parameters, close } = await openCheckpoint(directory);
+  const { summary, parameters, close, checkTokenizer } = await openAttached(directory, skills);
   notePatches(summary);
   try {
-    return await use({ ...summary, directory, parameters, close });
+    return await use({ ...summary, directory, parameters, close, checkTokenizer });
   } finally {
     await close();
   }
@@ -57,7 +77,16 @@ export async function checkpointOf(directory: string): Promise<Checkpoint & Open
   if (!(await hasCheckpoint(directory))) throw await noCheckpoint(directory);
   const checkpoint = await loadCheckpoint(directory);
   notePatches(checkpoint);
-  return { ...checkpoint, directory, parameters: () => checkpoint.state.parameters, close: () => Promise.resolve() };
+  const nothing = () => Promise.resolve();
+  const parameters = () => checkpoint.state.parameters;
+  return { ...checkpoint, directory, parameters, close: nothing, checkTokenizer: nothing };
+}
+
+/** The tokenizer of a checkpoint, or the one named. Throws a `UserError` as `chosenTokenizer` does, and where skills have another. */
+export async function tokenizerOf(run: OpenedRun, named: string | undefined): Promise<Tokenizer> {
+  const tokenizer = await chosenTokenizer(run, run.directory, named);
+  await run.checkTokenizer(tokenizer, named ?? run.directory);
+  return tokenizer;
 }
 
 /** Tells what made files of an older version readable. */

@@ -77,12 +77,13 @@ export class Progress {
     this.#bar.stop();
   }
 
-  #start({ config, step, parameters, flopsPerToken, device, data }: StartEvent): void {
+  #start({ config, step, parameters, learning, flopsPerToken, device, data }: StartEvent): void {
     this.#bar.stop();
     this.#total = config.training.steps;
     this.#first = step;
     const { type, context } = config.model;
-    note(`${type}, ${formatCount(parameters.total)} parameters, context ${context}, on ${device}`);
+    const part = learning === undefined ? "" : `, of which ${formatCount(learning)} learn`;
+    note(`${type}, ${formatCount(parameters.total)} parameters${part}, context ${context}, on ${device}`);
     note(
       `${data.name}: ${formatCount(data.trainTokens)} tokens to train on, ${formatCount(data.validationTokens)} held out, vocabulary ${data.vocabulary}; ${formatFlops(flopsPerToken)} a token`,
     );
@@ -100,7 +101,7 @@ export class Progress {
     if (wanted !== undefined && step === 0 && data.vocabulary < Number(wanted)) {
       note(`warning: the text has pairs for a vocabulary of ${data.vocabulary} only, not of ${wanted}`);
     }
-    const forecast = largestForecast(config, step, device.startsWith("cpu"));
+    const forecast = largestForecast(config, step, device.startsWith("cpu"), learning);
     const free = freeMemory();
     if (forecast.total > free) {
       note(`warning: training takes at least ${describeMemory(forecast)}, and ${formatBytes(free)} are free here`);

@@ -1,7 +1,6 @@
 /** `tokenformer sample`: writes text. */
 
 import { Command, Option } from "commander";
-import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { contextModes, type GenerateOptions, openSequences, write } from "../generation/index.ts";
 import type { Inference } from "../inference/index.ts";
@@ -9,14 +8,23 @@ import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { wholeOption } from "./numbers.ts";
-import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
+import {
+  type OpenedRun,
+  quantizeOption,
+  tokenizerOf,
+  tokenizerOption,
+  type WithOptions,
+  withModel,
+  withOption,
+  withRun,
+} from "./open.ts";
 import { outputIsClosed, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
 import { promptFrom } from "./text-input.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
-interface Options extends Sampling {
+interface Options extends Sampling, WithOptions {
   readonly prompt: readonly string[];
   readonly promptFile: readonly string[];
   readonly tokens: number;
@@ -33,6 +41,7 @@ export const sampleCommand = () =>
   withSampling(new Command("sample"))
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
     .option("--prompt-file <file>", "a file with such a text; - reads standard input", collect, [])
     .option("--tokens <n>", "tokens to write", wholeOption("--tokens"), 200)
@@ -55,11 +64,11 @@ export const sampleCommand = () =>
 
 async function runSample(run: string, options: Options): Promise<void> {
   if (options.logprobs !== undefined && !options.json) throw new UserError("--logprobs needs --json");
-  return withRun(run, (checkpoint) => sampleFrom(checkpoint, options));
+  return withRun(run, (checkpoint) => sampleFrom(checkpoint, options), options);
 }
 
 async function sampleFrom(checkpoint: OpenedRun, options: Options): Promise<void> {
-  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const prompts = [...options.prompt];
   for (const file of options.promptFile) prompts.push(await promptFrom(file));
   if (prompts.length === 0) prompts.push("");

@@ -2,7 +2,6 @@
 
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
-import { chosenTokenizer } from "../checkpoint/index.ts";
 import { UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
 import { openSequences } from "../generation/index.ts";
@@ -13,13 +12,22 @@ import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
 import { wholeOption } from "./numbers.ts";
-import { type OpenedRun, quantizeOption, tokenizerOption, withModel, withRun } from "./open.ts";
+import {
+  type OpenedRun,
+  quantizeOption,
+  tokenizerOf,
+  tokenizerOption,
+  type WithOptions,
+  withModel,
+  withOption,
+  withRun,
+} from "./open.ts";
 import { note, print } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { untilStopped } from "./serving.ts";
 import { deviceOption } from "./train-command.ts";
 
-interface Options {
+interface Options extends WithOptions {
   readonly port: number;
   readonly host: string;
   readonly apiKey?: string;
@@ -40,6 +48,7 @@ export const serveCommand = () =>
   new Command("serve")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
+    .addOption(withOption())
     .option("--port <n>", "0 for any that is free", wholeOption("--port"), 8000)
     .option("--host <address>", "where to listen; others can reach 0.0.0.0", "127.0.0.1")
     .option("--api-key <key>", "clients must send it as bearer token (or set TOKENFORMER_API_KEY; default: none)")
@@ -60,13 +69,13 @@ export const serveCommand = () =>
 async function runServe(run: string, options: Options): Promise<void> {
   checkNumbers(options);
   await checkOrigins(options.cors);
-  return withRun(run, (checkpoint) => serveRun(checkpoint, options));
+  return withRun(run, (checkpoint) => serveRun(checkpoint, options), options);
 }
 
 async function serveRun(checkpoint: OpenedRun, options: Options): Promise<void> {
   // Loaded only when asked for: other commands need no server.
   const { MOST_ALTERNATIVES, startServer } = await import("../server/index.ts");
-  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const { context, vocabulary } = checkpoint.state.config;
   const serve = async (inference: Inference) => {
     const [sequences, scorer] = await Promise.all([

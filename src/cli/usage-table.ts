@@ -7,13 +7,13 @@ import {
   tokenGradientNorms,
   usageByGeneration,
 } from "../analysis/index.ts";
-import { chosenTokenizer, dataOf } from "../checkpoint/index.ts";
+import { dataOf } from "../checkpoint/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { formatShare } from "../lab/report/format.ts";
 import { sites } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { type OpenedRun, validationOf, withModel } from "./open.ts";
+import { type OpenedRun, tokenizerOf, validationOf, withModel } from "./open.ts";
 import { print, printTable } from "./output.ts";
 
 /** What was measured, and on what. */
@@ -36,7 +36,7 @@ export async function usageOf(
   if (state.config.type !== "tokenformer") {
     throw new UserError(`--usage: a ${state.config.type} has no parameter tokens; leave the option out`);
   }
-  const tokenizer = await chosenTokenizer(checkpoint, checkpoint.directory, options.tokenizer);
+  const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
   const batches = validationOf(corpus, checkpoint);
   const usage = await withModel(checkpoint, options.device, async (inference) =>

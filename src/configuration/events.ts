@@ -9,6 +9,8 @@ export interface StartEvent {
   /** The step that it starts from: 0, or that of the checkpoint. */
   readonly step: number;
   readonly parameters: ParameterCounts;
+  /** How many of them learn, where that is a part alone. */
+  readonly learning?: number;
   /** Floating-point operations of training, per token. */
   readonly flopsPerToken: number;
   readonly device: string;

@@ -40,7 +40,7 @@ const perSite = (item: z.ZodNumber, what: string) =>
   });
 
 /** Tokens that were appended together, with a norm of their own. */
-const generation = z.strictObject({
+export const generationSchema = z.strictObject({
   /** Tokens of each site; 0 where none were appended. */
   tokens: perSite(natural, "whole number of 0 or more"),
   /** The τ of each site. Default: the square root of its number of tokens. */
@@ -125,7 +125,7 @@ const tokenformer = z.strictObject({
    */
   tokenNorm: z.enum(["all", "generation"]).optional(),
   /** Tokens with norms of their own, beside those of `tokens` and `tau`, in the order in which they were appended. Default: none. */
-  generations: z.array(generation).max(MOST_GENERATIONS, `expected at most ${MOST_GENERATIONS}`).optional(),
+  generations: z.array(generationSchema).max(MOST_GENERATIONS, `expected at most ${MOST_GENERATIONS}`).optional(),
   positions: positions.default("rotary"),
   /** Whether a block's norms have a scale and a bias. */
   blockNorm: z.enum(["nonparametric", "parametric"]).default("nonparametric"),

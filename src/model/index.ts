@@ -3,6 +3,7 @@
 export {
   type BigramConfig,
   type Complete,
+  generationSchema,
   hasBlocks,
   isOwn,
   type ModelConfig,
@@ -36,7 +37,14 @@ export {
 export { type QuantizationName, quantizationNames, quantizationOf } from "./quantization.ts";
 export type { TauRule } from "./record.ts";
 export type { Site } from "./site.ts";
-export { generationPath, sitePath, sitesOf, type TokenFormerSite } from "./sites.ts";
+export {
+  type GenerationSizes,
+  generationPath,
+  generationSites,
+  sitePath,
+  sitesOf,
+  type TokenFormerSite,
+} from "./sites.ts";
 export {
   type Traced,
   type TracedWithCache,

@@ -24,16 +24,32 @@ export function generationPath(place: string, generation: number): string {
 export function sitesOf(config: TokenFormerConfig): TokenFormerSite[] {
   const generations = [config, ...(config.generations ?? [])];
   return Array.from({ length: config.layers }, (_, layer) =>
-    siteKinds.flatMap((kind) =>
-      generations.flatMap(({ tokens: numbers, tau: taus }, generation): TokenFormerSite[] => {
-        const tokens = ofLayer(numbers[kind], layer);
-        if (tokens === 0) return [];
-        const tau = taus === undefined ? Math.sqrt(tokens) : ofLayer(taus[kind], layer);
-        const place = sitePath(layer, kind);
-        return [{ path: generationPath(place, generation), place, generation, layer, kind, tokens, tau }];
-      }),
-    ),
+    siteKinds.flatMap((kind) => generations.flatMap((own, generation) => sitesAt(own, generation, layer, kind))),
   ).flat();
+}
+
+/** The sites of a generation alone, layer by layer. */
+export function generationSites(own: GenerationSizes, generation: number, layers: number): TokenFormerSite[] {
+  return Array.from({ length: layers }, (_, layer) =>
+    siteKinds.flatMap((kind) => sitesAt(own, generation, layer, kind)),
+  ).flat();
+}
+
+/** The numbers of tokens and τ of a generation. */
+export type GenerationSizes = Pick<TokenFormerConfig, "tokens" | "tau">;
+
+/** The site of a generation at a place; none where it has no tokens there. */
+function sitesAt(
+  { tokens: numbers, tau: taus }: GenerationSizes,
+  generation: number,
+  layer: number,
+  kind: SiteKind,
+): TokenFormerSite[] {
+  const tokens = ofLayer(numbers[kind], layer);
+  if (tokens === 0) return [];
+  const tau = taus === undefined ? Math.sqrt(tokens) : ofLayer(taus[kind], layer);
+  const place = sitePath(layer, kind);
+  return [{ path: generationPath(place, generation), place, generation, layer, kind, tokens, tau }];
 }
 
 /** The configuration with the sites' numbers of tokens and τ. */

@@ -65,10 +65,16 @@ function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
 function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   const { width, activation, learnedTau } = config;
   const here = sitesOf(config).filter(({ place }) => `${place}.tau` === scope.path("tau"));
-  const all = here.reduce((sum, { tokens }) => sum + tokens, 0);
-  const parts = here.map(({ generation, kind, tokens, tau }) => {
+  const parts = here.map(({ path, generation, kind, tokens, tau }) => {
     const own = generation === 0 ? scope : scope.within("generations").within(`${generation}`);
-    const { keys, values } = siteSetup(config, kind, tokens, all - tokens);
+    // Rates are shared among the tokens that learn together.
+    const others = here.filter((other) => other.path !== path && scope.learns(`${other.path}.values`));
+    const { keys, values } = siteSetup(
+      config,
+      kind,
+      tokens,
+      others.reduce((sum, other) => sum + other.tokens, 0),
+    );
     return pattention(own, x, { width, activation, keys, values, learnedTau: learnedTau ? tau : undefined });
   });
   if (parts.length === 0) throw new Error(`internal: there is no site for ${scope.path("tau")}`);

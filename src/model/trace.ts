@@ -17,11 +17,17 @@ export interface TraceOptions {
   readonly time?: number | undefined;
   /** Whether the documents of tokens are given, int32 [B, T], and tokens attend to those of their own alone. Default false. */
   readonly separate?: boolean | undefined;
+  /** Which parameters learn. Default: all. */
+  readonly learns?: ((parameter: string) => boolean) | undefined;
 }
 
-export function traceModel(model: Model, { training, time, separate = false }: TraceOptions): Traced {
+export function traceModel(model: Model, { training, time, separate = false, learns }: TraceOptions): Traced {
   const tokens = input("tokens", [symbol("B"), time ?? symbol("T")], "int32");
-  const scope = Scope.root({ training, ...(separate && { documents: input("documents", tokens.shape, "int32") }) });
+  const scope = Scope.root({
+    training,
+    learns,
+    ...(separate && { documents: input("documents", tokens.shape, "int32") }),
+  });
   return { scope, tokens, logits: model(scope, tokens) };
 }
 

@@ -65,6 +65,7 @@ interface Trace {
   readonly training: boolean;
   readonly cache: Cache | undefined;
   readonly documents: Tensor | undefined;
+  readonly learns: (parameter: string) => boolean;
   sites: number;
 }
 
@@ -75,6 +76,8 @@ export interface ScopeOptions {
   readonly cache?: Cache;
   /** The document of each token, int32 [B, T], among which alone it attends. Default: one for all. */
   readonly documents?: Tensor;
+  /** Which parameters learn, by their paths; the others are never updated. Default: all. */
+  readonly learns?: ((parameter: string) => boolean) | undefined;
 }
 
 export class Scope {
@@ -87,9 +90,9 @@ export class Scope {
   }
 
   /** A scope to trace a model in. */
-  static root({ training, cache, documents }: ScopeOptions): Scope {
+  static root({ training, cache, documents, learns = () => true }: ScopeOptions): Scope {
     const empty = { parameters: new Map(), inputs: new Map(), records: new Map() };
-    return new Scope({ ...empty, training, cache, documents, sites: 0 }, "");
+    return new Scope({ ...empty, training, cache, documents, learns, sites: 0 }, "");
   }
 
   /** The cache of earlier tokens, if the trace has one: attention between tokens must use it. */
@@ -120,6 +123,11 @@ export class Scope {
   /** Whether the trace is one for training. */
   get training(): boolean {
     return this.#trace.training;
+  }
+
+  /** Whether a parameter learns, by its whole path. */
+  learns(path: string): boolean {
+    return this.#trace.learns(path);
   }
 
   /** The parameters that the model asked for, in that order. */

@@ -116,6 +116,12 @@ export interface OptimizerState {
   readonly outer?: OuterState | undefined;
 }
 
+/** Those of some tensors that learn: the parameters of which there are specs. */
+export function learned(specs: readonly ParameterSpec[], tensors: Tensors): Tensors {
+  if (specs.length === tensors.size) return tensors;
+  return new Map(specs.map(({ name }) => [name, required(tensors, name)]));
+}
+
 export const tensorsOf = ({ parameters, first, second }: OptimizerState): DeviceTensor[] => [
   ...parameters.values(),
   ...first.values(),
@@ -143,9 +149,10 @@ abstract class WholeOptimizer {
   upload({ parameters, moments }: HostState): Promise<OptimizerState> {
     const zeros = () =>
       new Map(
-        [...parameters].map(
-          ([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }] as const,
-        ),
+        this.specs.map(({ name }) => {
+          const { shape, data } = required(parameters, name);
+          return [name, { shape, data: new Float32Array(data.length) }] as const;
+        }),
       );
     return allOrNothing(async (onFailure) => {
       const upload = async (arrays: HostState["parameters"]) => {
@@ -207,7 +214,7 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
       tensors: tensorUpdates(this.specs, parameters, step, this.options),
     };
     const tensors = {
-      ...prefixed(PREFIXES.parameter, parameters),
+      ...prefixed(PREFIXES.parameter, learned(this.specs, parameters)),
       ...prefixed(PREFIXES.first, first),
       ...prefixed(PREFIXES.second, second),
     };
@@ -384,17 +391,19 @@ export class GraphOptimizer extends WholeOptimizer implements Optimizer {
     try {
       const { norm, next } = await this.#next(state, gradients, step);
       const finite = Number.isFinite(norm);
-      spent.push(...tensorsOf(finite ? state : next));
-      return { loss, norm, state: finite ? next : state };
+      const old = { ...state, parameters: learned(this.specs, state.parameters) };
+      spent.push(...tensorsOf(finite ? old : next));
+      if (!finite) return { loss, norm, state };
+      return { loss, norm, state: { ...next, parameters: new Map([...state.parameters, ...next.parameters]) } };
     } finally {
       await freeQuietly(() => this.device.dispose(spent));
     }
   }
 
-  /** The state after an update, beside the one before. */
+  /** What learns after an update, beside the state before. */
   async #next(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
     const inputs: Record<string, DeviceTensor | HostTensor> = {
-      ...prefixed(PREFIXES.parameter, state.parameters),
+      ...prefixed(PREFIXES.parameter, learned(this.specs, state.parameters)),
       ...prefixed(PREFIXES.gradient, gradients),
       ...prefixed(PREFIXES.first, state.first),
       ...prefixed(PREFIXES.second, state.second),

@@ -2,6 +2,7 @@
 
 export {
   type AdamWOptions,
+  learned,
   normOf,
   type Optimizer,
   type OptimizerState,

@@ -9,6 +9,7 @@
 import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { scalarOf, type Tensors, type TokenBatch } from "../inference/index.ts";
+import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
 import type { Graph } from "../tensor/index.ts";
 import type { GiveParameters, TakeParameters } from "./exchange-parameters.ts";
@@ -48,7 +49,7 @@ export function replicasFor(
 /** The inputs of a pass beside the weights. */
 export type PassInputs = Readonly<Record<string, HostTensor>>;
 
-/** Shared memory between the device of the state and its replicas: all parameters one after the other. */
+/** Shared memory between the device of the state and its replicas: all parameters that learn, one after the other. */
 export interface SharedArrays {
   readonly weights: Float32Array;
   /** The gradients that each replica has summed over its passes. */
@@ -82,7 +83,7 @@ export class Replicas {
    * @param device has the state; what it has of threads is divided among all
    * @param count how many beside it
    * @param graph gives `loss` and the gradient of each parameter, by `gradientName`
-   * @param names the parameters
+   * @param names the parameters that learn
    */
   static async open(device: Device, count: number, graph: Graph, names: readonly string[]): Promise<Replicas> {
     const threads = threadsEach(device, count + 1);
@@ -112,18 +113,37 @@ export class Replicas {
 
   /** Memory with weights of the state's device, whatever their sizes: for `use`, or to be freed. */
   async prepare(parameters: Tensors): Promise<Memory> {
-    const sizes = [...parameters.values()].map(({ shape }) => elementCount(shape));
-    const length = sizes.reduce((sum, size) => sum + size, 0);
-    const shared = { weights: sharedArray(length), gradients: this.#members.map(() => sharedArray(length)) };
-    const exchange: GiveParameters = { names: this.#names, shared: shared.weights, adding: false };
-    await this.#device.kernel({ kernel: "give", tensors: Object.fromEntries(parameters), parameters: exchange });
+    const weights = await this.#given(parameters, this.#names);
+    const shared = { weights, gradients: this.#members.map(() => sharedArray(weights.length)) };
     const allocated = this.#members.map(({ device }) => allocatedLike(device, parameters));
     return allOrNothing(async (onFailure) => {
       for (const [index, own] of (await Promise.allSettled(allocated)).entries()) {
         if (own.status === "fulfilled") onFailure(() => this.#members[index]?.device.dispose(own.value.values()));
       }
-      return { shared, weights: await Promise.all(allocated) };
+      const memory = { shared, weights: await Promise.all(allocated) };
+      await this.#takeFrozen(parameters, memory.weights);
+      return memory;
     });
+  }
+
+  /** Gives the members what does not learn, once. */
+  async #takeFrozen(parameters: Tensors, weights: Memory["weights"]): Promise<void> {
+    const names = [...parameters.keys()].filter((name) => !this.#names.includes(name));
+    if (names.length === 0) return;
+    const exchange: TakeParameters = { names, shared: await this.#given(parameters, names) };
+    const taken = this.#members.map(({ device }, index) =>
+      device.kernel({ kernel: "take", tensors: Object.fromEntries(weights[index] ?? []), parameters: exchange }),
+    );
+    await all(taken);
+  }
+
+  /** Some of the weights of the state's device, one after the other in shared memory. */
+  async #given(parameters: Tensors, names: readonly string[]): Promise<Float32Array> {
+    const sizes = names.map((name) => elementCount(required(parameters, name).shape));
+    const shared = sharedArray(sizes.reduce((sum, size) => sum + size, 0));
+    const exchange: GiveParameters = { names, shared, adding: false };
+    await this.#device.kernel({ kernel: "give", tensors: Object.fromEntries(parameters), parameters: exchange });
+    return shared;
   }
 
   /** Goes on with what was prepared. Returns what it had before, to be freed. */

@@ -66,6 +66,20 @@ export {
   requireHalfProducts,
 } from "../runtime/index.ts";
 export {
+  type Adaptation,
+  type AdaptOptions,
+  adaptation,
+  attachSkills,
+  loadSkill,
+  mergeSkills,
+  openAdaptation,
+  openAttached,
+  parseSkill,
+  type Skill,
+  type SkillPlan,
+  skillFiles,
+} from "../skills/index.ts";
+export {
   checkMemory,
   DivergenceError,
   describeMemory,

@@ -25,7 +25,7 @@ const near = (a: number, b: number) => Math.abs(a - b) <= TOLERANCE * Math.max(1
 export function publishable<Config extends TokenFormerConfig>(config: Config, convert: boolean, where: string): Config {
   if ((config.generations ?? []).length > 0) {
     throw new UserError(
-      `${where}: has parameter tokens with norms of their own, which the published layout has no place for; use --onnx`,
+      `${where}: has parameter tokens with norms of their own, which the published layout has no place for; export it as onnx`,
     );
   }
   const sizes = new Map<SiteKind, number>();

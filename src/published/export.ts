@@ -1,7 +1,7 @@
 /** A run in the published layout: PyTorch's file with a .yml as the published code reads it, or safetensors. */
 
 import { stringify } from "yaml";
-import { hasCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
+import { hasCheckpoint } from "../checkpoint/index.ts";
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type TokenFormerConfig,
   withSites,
 } from "../model/index.ts";
+import { openAttached } from "../skills/index.ts";
 import { SETTINGS, type Tokenizer } from "../text/index.ts";
 import { convertedSite, publishable } from "./convert.ts";
 import { publishedName } from "./names.ts";
@@ -29,6 +30,8 @@ import { publishedName } from "./names.ts";
 export interface ExportOptions {
   /** The folder of a run or checkpoint. */
   readonly from: string;
+  /** The folders of skills to attach. Default: none. */
+  readonly skills?: readonly string[] | undefined;
   /** The folder to write. */
   readonly to: string;
   /** `neox`: pytorch_model.bin and config.yml; `safetensors`: model.safetensors and config.json. */
@@ -49,9 +52,15 @@ export interface Exported {
  * one that others can read.
  * @throws UserError where the layout cannot hold the model, or `to` is the folder of a run or has one of the files
  */
-export async function exportCheckpoint({ from, to, layout, ...options }: ExportOptions): Promise<Exported> {
+export async function exportCheckpoint({
+  from,
+  skills = [],
+  to,
+  layout,
+  ...options
+}: ExportOptions): Promise<Exported> {
   const { dtype = "F32", convert = false } = options;
-  const checkpoint = await openCheckpoint(from);
+  const checkpoint = await openAttached(from, skills);
   try {
     const { state, tokenizer } = checkpoint.summary;
     const stored = await checkpoint.openParameters();

@@ -1,6 +1,5 @@
 /** A run as an ONNX model with a key–value cache, which any ONNX Runtime runs without this package. */
 
-import { openCheckpoint } from "../checkpoint/index.ts";
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import {
@@ -13,6 +12,7 @@ import {
   traceWithPresent,
 } from "../model/index.ts";
 import { required } from "../required.ts";
+import { openAttached } from "../skills/index.ts";
 import { type ExternalConstant, emitWith, type FrozenInput, graph, inputName, type Tensor } from "../tensor/index.ts";
 import { tokenizerFile, writeExport } from "./export.ts";
 import { onnxReadme } from "./onnx-readme.ts";
@@ -20,6 +20,8 @@ import { onnxReadme } from "./onnx-readme.ts";
 export interface OnnxExportOptions {
   /** The folder of a run or checkpoint. */
   readonly from: string;
+  /** The folders of skills to attach. Default: none. */
+  readonly skills?: readonly string[] | undefined;
   /** The folder to write. */
   readonly to: string;
 }
@@ -36,8 +38,8 @@ const ALIGNMENT = 4096;
  * @returns the files
  * @throws UserError where `to` is the folder of a run or has one of the files
  */
-export async function exportOnnx({ from, to }: OnnxExportOptions): Promise<readonly string[]> {
-  const checkpoint = await openCheckpoint(from);
+export async function exportOnnx({ from, skills = [], to }: OnnxExportOptions): Promise<readonly string[]> {
+  const checkpoint = await openAttached(from, skills);
   try {
     const { state, tokenizer } = checkpoint.summary;
     const { config } = state;

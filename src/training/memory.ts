@@ -31,14 +31,20 @@ const FLOAT = 4;
  * The least memory that training takes: what is temporary, or copied on the way, comes on top (of eight models on the CPU,
  * whole processes took 1.7 to 7 times as much, the smallest ones most).
  * @param model the model; a vocabulary that is not known yet counts as one token
+ * @param learning how many of its parameters learn. Default: all
  */
-export function forecastMemory(config: Config, model: ModelConfig, computes: boolean): MemoryForecast {
+export function forecastMemory(
+  config: Config,
+  model: ModelConfig,
+  computes: boolean,
+  learning: number = leastParameters(model),
+): MemoryForecast {
   const parameters = leastParameters(model);
   const tokens = microBatchOf({ ...config, model }) * model.context;
   // The memory of a GPU holds the gradients; what is saved, this one holds for a moment.
   // The outer optimiser has a momentum, and the weights of the last exchange.
   const outer = config.training.localSteps > 1 ? 2 : 0;
-  const state = ((computes ? 4 : 3) + outer) * FLOAT * parameters;
+  const state = FLOAT * (parameters + ((computes ? 3 : 2) + outer) * learning);
   const pass = computes ? FLOAT * tokens * leastActivations(model) : 0;
   return { parameters, state, tokens, pass, total: state + pass };
 }
@@ -68,6 +74,11 @@ function refuse(forecast: MemoryForecast, limit: number, when: string): void {
   );
 }
 
+/** Refuses to train a part of a model for want of memory. Throws a `UserError` as `checkMemory` does. */
+export function checkMemoryOfPart(config: Config, learning: number, { limit, computes }: MemoryBudget): void {
+  refuse(forecastMemory(config, config.model, computes, learning), limit, "");
+}
+
 /** For example "18.2 GB (1.1 G parameters with gradients and Adam's moments 17.6 GB, a pass of 4096 tokens 0.6 GB)". */
 export function describeMemory({ parameters, state, tokens, pass, total }: MemoryForecast): string {
   const kept = `${scaled(parameters).trimEnd()} parameters with gradients and Adam's moments ${scaled(state)}B`;
@@ -75,10 +86,15 @@ export function describeMemory({ parameters, state, tokens, pass, total }: Memor
 }
 
 /** Of the stages of growth after a step, that which takes most. */
-export function largestForecast(config: Config, step: number, computes: boolean): MemoryForecast {
+export function largestForecast(
+  config: Config,
+  step: number,
+  computes: boolean,
+  learning?: number | undefined,
+): MemoryForecast {
   const plans = growthPlansOf(config).filter((plan) => plan.step > step);
   let model: ModelConfig = config.model;
-  let largest = forecastMemory(config, model, computes);
+  let largest = forecastMemory(config, model, computes, learning);
   for (const plan of plans) {
     model = grownConfig(model, plan);
     const next = forecastMemory(config, model, computes);

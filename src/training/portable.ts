@@ -5,6 +5,7 @@ export { growCheckpoint, growMeasured } from "./growing.ts";
 export type { GrowthNow } from "./growth-now.ts";
 export {
   checkMemory,
+  checkMemoryOfPart,
   describeMemory,
   forecastMemory,
   largestForecast,
@@ -13,6 +14,6 @@ export {
 } from "./memory.ts";
 export { Run, type RunPlace } from "./run.ts";
 export type { RunSink } from "./sink.ts";
-export { type ContinueOptions, newStart, type RunInput, type RunStart } from "./start.ts";
+export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart } from "./start.ts";
 export { gradientsOf, initialState, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
 export { Validation, type ValidationOptions } from "./validation.ts";

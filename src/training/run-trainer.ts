@@ -9,7 +9,7 @@ import { countParameters, givenOf, modelOf, sameProgram } from "../model/index.t
 import { replicasFor } from "../optimizer/index.ts";
 import type { Device } from "../runtime/portable.ts";
 import { ALONE, sequencesOfPass } from "./ranks.ts";
-import { type Candidate, Trainer } from "./trainer.ts";
+import { type Candidate, Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
 export function trainerOf(
@@ -18,6 +18,7 @@ export function trainerOf(
   state: ModelState,
   communicator: Communicator | undefined,
   form: BatchForm,
+  learns?: TrainerOptions["learns"],
 ): Promise<Trainer> {
   const replicas = replicasOf(device, config, state.config, communicator);
   const { context: time } = state.config;
@@ -29,6 +30,7 @@ export function trainerOf(
     time,
     communicator,
     form,
+    learns,
   };
   return Trainer.create(device, modelOf(state.config), state, options);
 }

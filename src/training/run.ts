@@ -52,6 +52,8 @@ export interface RunPlace {
   readonly dataChange?: string | undefined;
   /** The memory that training may take: growth that needs more is refused. Default: any. */
   readonly memory?: MemoryBudget | undefined;
+  /** Which parameters learn; checkpoints have these alone. Such a run does not grow. Default: all. */
+  readonly learns?: ((parameter: string) => boolean) | undefined;
   /** Frees what was opened for the run, once that is closed. */
   readonly onClose?: (() => Promise<void>) | undefined;
 }
@@ -135,7 +137,7 @@ export class Run {
    */
   static async begin(start: RunStart, place: RunPlace): Promise<Run> {
     const { config, corpus, state, progress } = start;
-    const { device, sink, communicator } = place;
+    const { device, sink, communicator, learns } = place;
     checkCorpus(corpus, config.model.context);
     checkBatch(config, communicator ?? ALONE);
     // Reads the tokens before anything is kept.
@@ -143,7 +145,7 @@ export class Run {
     const validation = Validation.measured(corpus, { ...config.training, context, communicator });
     if (config.training.precision === "float16") await requireHalfProducts(device, 'training.precision "float16"');
     return allOrNothing(async (onFailure) => {
-      const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train));
+      const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train), learns);
       onFailure(() => trainer.close());
       const run = new Run(start, place, trainer, validation);
       if (state.step === progress.start) await run.#save(false);
@@ -159,6 +161,7 @@ export class Run {
       config: this.#config,
       step: this.trainer.step,
       parameters: countParameters(this.#config.model),
+      ...(this.#place.learns !== undefined && { learning: this.trainer.learning }),
       flopsPerToken: this.#flopsPerToken,
       device: this.trainer.device.description,
       data: {
@@ -387,6 +390,7 @@ export class Run {
     config: RunConfig = this.#config,
     record: (event: GrowthEvent) => Promise<void> = async () => {},
   ): Promise<GrowthEvent> {
+    if (this.#place.learns !== undefined) throw new Error("a run of which a part alone learns does not grow");
     const { inference, step } = this.trainer;
     const lossBefore = await this.#validation.loss(inference);
     const batch = this.#plan.firstPassAt(step);

@@ -146,7 +146,7 @@ function fitting<Result>(corpus: Corpus, given: RunInput["corpus"], check: () =>
   }
 }
 
-const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+export const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
 
 /** The growth of a run that goes on: what has been applied, then what is asked for beside that. */
 function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly ScheduledGrowth[]): ScheduledGrowth[] {

@@ -30,6 +30,7 @@ import {
   gradientName,
   type LocalUpdates,
   LossScale,
+  learned,
   normOf,
   type Optimizer,
   type OptimizerState,
@@ -70,6 +71,8 @@ export interface TrainerOptions extends AdamWOptions, Travel {
   readonly precision?: Precision;
   /** The ranks among which each batch and the optimiser's state are divided. Default: this one is alone. */
   readonly communicator?: Communicator | undefined;
+  /** Which parameters learn; the others have no gradients and no moments, and are not downloaded. Only without ranks. Default: all. */
+  readonly learns?: ((parameter: string) => boolean) | undefined;
   /** Has the ranks make updates by themselves, each from its own passes, and exchange them now and then. Default: they make each together. */
   readonly local?: LocalUpdates | undefined;
 }
@@ -138,12 +141,16 @@ export class Trainer {
   /** Compiles a model and puts a state of it on the device. */
   static async create(device: Device, model: Model, state: TrainerState, options: TrainerOptions): Promise<Trainer> {
     const { replicas: count = 1, precision: products = "float32" } = options;
+    if (options.learns !== undefined && options.communicator !== undefined) {
+      throw new Error("ranks train all parameters, or none");
+    }
     if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
     if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
     const { specs, graph: gradientGraph } = gradientsOf(
       model,
       lowerings[device.kind].knownSizes ? options.time : undefined,
       options.form,
+      options.learns,
     );
     const names = specs.map(({ name }) => name);
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
@@ -166,6 +173,12 @@ export class Trainer {
       const programs = { gradients, replicas, optimizer };
       return new Trainer(inference, programs, options, specs, countsOf(state), moments);
     });
+  }
+
+  /** How many of the parameters learn. */
+  get learning(): number {
+    const tensors = learned(this.#specs, this.inference.parameters);
+    return [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
   }
 
   /** Updates made so far. */
@@ -220,14 +233,14 @@ export class Trainer {
   }
 
   /**
-   * Copies everything to the host.
+   * Copies everything that learns to the host.
    * @param wanted whether it is; otherwise this rank only gives the others what it alone has, and the arrays are empty
    */
   async download(wanted = true): Promise<TrainerState> {
     const state = this.#state();
     return {
       ...this.#counts,
-      parameters: wanted ? await downloadArrays(this.device, state.parameters) : new Map(),
+      parameters: wanted ? await downloadArrays(this.device, learned(this.#specs, state.parameters)) : new Map(),
       moments: await this.#optimizer.moments(state, wanted),
     };
   }
@@ -378,13 +391,15 @@ function tokensOf(batches: readonly TokenBatch[]): number {
 }
 
 /**
- * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter.
+ * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter that learns.
  * @param time the tokens of each sequence; default: any number
+ * @param learns which parameters learn; default: all
  */
-export function gradientsOf(model: Model, time?: number, form: BatchForm = {}) {
-  const { scope, loss } = tracedLoss(model, { training: true, time, ...form });
-  const specs = scope.parameters;
-  const wrt = gradients(loss, scope.parameterTensors);
+export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, learns?: TrainerOptions["learns"]) {
+  const { scope, loss } = tracedLoss(model, { training: true, time, learns, ...form });
+  const specs = scope.parameters.filter(({ name }) => scope.learns(name));
+  const tensors = scope.parameterTensors.filter((_, index) => scope.learns(scope.parameters[index]?.name ?? ""));
+  const wrt = gradients(loss, tensors);
   const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);
   return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
 }

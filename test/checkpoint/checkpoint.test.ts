@@ -178,10 +178,10 @@ describe("damage is told in a line", () => {
     const changed = (change: (tensors: Map<string, StoredTensor>) => void, name = "model.safetensors") =>
       complaint(() => changeTensors(name, change));
     expect(await changed((tensors) => tensors.set(KEYS, zeros(12, 5)))).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/model.safetensors: the tensor "blocks.1.attention.query.keys" is [12, 5], expected [5, 12] by config.json; restore the files of one checkpoint"`,
+      `"UserError: <folder>/run/model.safetensors: the tensor "blocks.1.attention.query.keys" is [12, 5], expected [5, 12] by config.json; restore the files that belong together"`,
     );
     expect(await changed((tensors) => tensors.set(KEYS, zeros(60)))).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/model.safetensors: the tensor "blocks.1.attention.query.keys" is [60], expected [5, 12] by config.json; restore the files of one checkpoint"`,
+      `"UserError: <folder>/run/model.safetensors: the tensor "blocks.1.attention.query.keys" is [60], expected [5, 12] by config.json; restore the files that belong together"`,
     );
     expect(
       await changed((tensors) => tensors.set(KEYS, { shape: [5, 12], data: new Int32Array(60) })),
@@ -200,7 +200,7 @@ describe("damage is told in a line", () => {
     expect(
       await changed((tensors) => tensors.set(`second.${KEYS}`, zeros(5, 13)), "optimizer.safetensors"),
     ).toMatchInlineSnapshot(
-      `"UserError: <folder>/run/optimizer.safetensors: the tensor "second.blocks.1.attention.query.keys" is [5, 13], expected [5, 12] by config.json; restore the files of one checkpoint"`,
+      `"UserError: <folder>/run/optimizer.safetensors: the tensor "second.blocks.1.attention.query.keys" is [5, 13], expected [5, 12] by config.json; restore the files that belong together"`,
     );
   });
 

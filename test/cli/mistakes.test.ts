@@ -315,7 +315,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "weights of another shape",
     sampleFrom("reshaped"),
-    'reshaped/model.safetensors: the tensor "embedding.tokens" is [22, 16], expected [22, 32] by config.json; restore the files of one checkpoint',
+    'reshaped/model.safetensors: the tensor "embedding.tokens" is [22, 16], expected [22, 32] by config.json; restore the files that belong together',
   ],
   [
     "no tokenizer",

@@ -1,0 +1,143 @@
+/** `tokenformer adapt`: trains a skill beside a model that stays as it is. */
+
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
+import type { CheckpointSummary } from "../checkpoint/portable.ts";
+import type { EndEvent, TrainingConfig } from "../configuration/index.ts";
+import type { DataSource } from "../data/portable.ts";
+import { UserError } from "../errors.ts";
+import { parseSites, siteNamesOf } from "../growth/index.ts";
+import { formatBytes } from "../lab/report/format.ts";
+import type { DeviceName } from "../runtime/index.ts";
+import { hasSkill, loadSkill, openAdaptation } from "../skills/index.ts";
+import { changed } from "./configuration.ts";
+import { noteData } from "./data-notes.ts";
+import { lossOnOption, type ReadingOptions, readingOf, separateOption, textKeyOption } from "./data-options.ts";
+import { parseLayers } from "./growth-options.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { collected, dataOption, noCheckpoint, notePatches, tokenizerOption, validationOption } from "./open.ts";
+import { note, print, printJson } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { dataListOption, namedData } from "./text-input.ts";
+import { deviceOption } from "./train-command.ts";
+
+interface Options extends ReadingOptions {
+  readonly add: string;
+  readonly layers?: string;
+  readonly data?: readonly string[];
+  readonly dataList?: string;
+  readonly validation?: readonly string[];
+  readonly to: string;
+  readonly set: readonly string[];
+  readonly tokenizer?: string;
+  readonly device: DeviceName;
+  readonly json: boolean;
+}
+
+export const adaptCommand = () =>
+  new Command("adapt")
+    .argument("<run>", "folder of a run or checkpoint, which stays as it is")
+    .requiredOption("--to <folder>", "where the skill goes")
+    .option("--add <sites>", "tokens of the skill: all=16, or q=8,k=8,v=16,proj=16,ffn=64", "all=16")
+    .option("--layers <list>", "blocks that get them, from 0: 0,2 (default: all)")
+    .addOption(dataOption())
+    .addOption(dataListOption())
+    .addOption(validationOption())
+    .addOption(textKeyOption())
+    .addOption(lossOnOption())
+    .addOption(separateOption())
+    .addOption(
+      new Option("--set <key=value>", "change the training, for example training.steps=1000")
+        .argParser(collected)
+        .default([]),
+    )
+    .addOption(tokenizerOption())
+    .addOption(deviceOption())
+    .option("--json", "print a summary as JSON at the end", false)
+    .action(runAdapt);
+
+async function runAdapt(run: string, options: Options): Promise<void> {
+  if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
+  const summary = await loadSummary(run);
+  notePatches(summary);
+  const data = await dataFrom(options);
+  await noteData(data);
+  const { to, layers, tokenizer, device } = options;
+  const progress = new Progress();
+  const add = parseSites(options.add, siteNamesOf(summary.state.config));
+  const training = trainingOf(summary, options.set);
+  const opened = await openAdaptation({
+    from: run,
+    to,
+    add,
+    layers: layers === undefined ? undefined : parseLayers(layers),
+    training,
+    data,
+    tokenizer,
+    device,
+    onDataProgress: progress.onData,
+  });
+  let end: EndEvent | undefined;
+  try {
+    await withInterrupt("stopping after this step", async (signal) => {
+      for await (const event of opened.events(signal)) {
+        progress.show(event);
+        if (event.type === "end") end = event;
+      }
+    });
+  } finally {
+    progress.stop();
+    await opened.close();
+  }
+  if (end !== undefined) await conclude(run, options, end);
+}
+
+/** What to learn. */
+async function dataFrom(options: Options): Promise<DataSource> {
+  const train = await namedData(options);
+  if (train === undefined) throw new UserError("--data: is missing; name the texts that the skill is to learn");
+  const { validation } = options;
+  return { train, ...readingOf(options), ...(validation !== undefined && { validation }) };
+}
+
+/** The training of a skill where nothing else is said, beside what depends on the model's own. */
+const DEFAULTS = { steps: 500, learningRate: 3e-3, warmup: 20, evaluateEvery: 50, weightDecay: 0 };
+
+function trainingOf({ config }: CheckpointSummary, set: readonly string[]): TrainingConfig {
+  const other = set.find((assignment) => !assignment.startsWith("training."));
+  if (other !== undefined) {
+    throw new UserError(
+      `--set ${other}: a skill has the model and the tokenizer of its run; only training.… can be set`,
+    );
+  }
+  const { batch, microBatch, seed } = config.training;
+  const training = { ...DEFAULTS, batch, microBatch, seed };
+  const { localSteps, ...chosen } = changed({ ...config, training, growth: [] }, { set }, "the configuration").training;
+  if (localSteps > 1) throw new UserError("--set training.localSteps: a skill is trained on one machine; leave it out");
+  return { ...chosen, localSteps };
+}
+
+/** Says what there is now, and what it is beside the model. */
+async function conclude(run: string, { to, json }: Options, { step, interrupted }: EndEvent): Promise<void> {
+  if (interrupted) process.exitCode = 130;
+  if (!(await hasSkill(to))) {
+    note(`stopped at step ${step}, before there was a skill to keep`);
+    return;
+  }
+  const { record } = await loadSkill(to);
+  const [skill, weights] = [await sizeOf(join(to, "skill.safetensors")), await sizeOf(join(run, "model.safetensors"))];
+  const { steps, validationLoss } = record.training;
+  if (json) {
+    printJson({ to, steps, validationLoss, bytes: skill, share: skill / weights, interrupted });
+    return;
+  }
+  const share = `${((100 * skill) / weights).toFixed(1)} % of the ${formatBytes(weights)} of ${run}`;
+  const loss = validationLoss === undefined ? "" : ` with validation loss ${validationLoss.toFixed(4)}`;
+  print(
+    `the skill of step ${steps}${loss}, ${formatBytes(skill)} (${share}), is in ${to}; write with: tokenformer sample ${run} --with ${to} --prompt "…"`,
+  );
+}
+
+const sizeOf = async (file: string): Promise<number> => (await stat(file)).size;

@@ -1,0 +1,163 @@
+/** Adapting a model: training a skill beside it, with all else as it is. */
+
+import type { Checkpoint } from "../checkpoint/portable.ts";
+import type { RunConfig, TrainingConfig } from "../configuration/index.ts";
+import { fillInitial, grownConfig, type HostArray, tokenPlanSchema } from "../growth/index.ts";
+import { type Complete, initialsOf, sitesOf, type TokenFormerConfig, tauRule, withSites } from "../model/index.ts";
+import { Random } from "../random.ts";
+import { required } from "../required.ts";
+import type { Corpus, Tokenizer } from "../text/portable.ts";
+import { NO_PROGRESS, type RunStart } from "../training/portable.ts";
+import { requireTokenFormer, shortName, tokenizerHash } from "./attach.ts";
+import type { Skill, SkillRecord } from "./skill.ts";
+import { weightsHash } from "./weights-hash.ts";
+
+/** What a skill is to be. */
+export interface SkillPlan {
+  /** Tokens to append at each site, as in a growth plan. */
+  readonly add: Readonly<Record<string, number | string>>;
+  /** The blocks that get them, from 0. Default: all. */
+  readonly layers?: readonly number[] | undefined;
+  readonly training: TrainingConfig;
+}
+
+/** A skill that is about to be trained. */
+export interface Adaptation {
+  /** For `Run.begin`, with `learns`. */
+  readonly start: RunStart;
+  readonly learns: (parameter: string) => boolean;
+  /** The skill of a checkpoint of that run, which has the parameters that learn. */
+  skillOf(checkpoint: Checkpoint): Pick<Skill, "record" | "tensors">;
+}
+
+/**
+ * Begins a skill: keys are drawn as the model starts them, values are zero, so that it changes nothing yet.
+ * @param checkpoint the model; it is left as it is
+ * @param corpus what to learn, by the tokenizer of the model
+ * @param where what messages call the checkpoint
+ * @throws UserError for a model that takes no skills, and a plan that does not fit it
+ */
+export async function adaptation(
+  checkpoint: Checkpoint,
+  corpus: Corpus,
+  { add, layers, training }: SkillPlan,
+  where = "the checkpoint",
+): Promise<Adaptation> {
+  const base = requireTokenFormer(checkpoint.state.config, where);
+  const model = withGeneration(base, tokenPlanSchema.parse({ add, layers, init: "zero-value" }));
+  const generation = model.generations?.length ?? 0;
+  const sites = sitesOf(model).filter((site) => site.generation === generation);
+  const parameters = new Map(checkpoint.state.parameters);
+  const lineage = new Map(checkpoint.state.lineage);
+  const initials = initialsOf(model);
+  const names = new Set<string>();
+  const set = (name: string, array: HostArray) => {
+    names.add(name);
+    parameters.set(name, array);
+  };
+  for (const { path, tokens, tau } of sites) {
+    const rows = () => ({ shape: [tokens, model.width], data: new Float32Array(tokens * model.width) });
+    const keys = rows();
+    fillInitial(keys.data, required(initials, `${path}.keys`), Random.from("skill", training.seed, path));
+    set(`${path}.keys`, keys);
+    set(`${path}.values`, rows());
+    if (tauRule(model) === "learned") set(`${path}.tau`, { shape: [], data: Float32Array.of(tau) });
+    lineage.set(path, [{ tokens, born: 0, init: "skill", updates: 0, frozenUntil: 0 }]);
+  }
+  const { formatVersion, tokenizer } = checkpoint.config;
+  const config: RunConfig = { formatVersion, tokenizer, training, growth: [], model };
+  const state = {
+    config: model,
+    parameters,
+    lineage,
+    moments: undefined,
+    step: 0,
+    updates: 0,
+    ramps: [],
+    rewarm: undefined,
+  };
+  const origin = await originOf(checkpoint, base, corpus.tokenizer, where);
+  return adaptationOf({ config, corpus, state, progress: NO_PROGRESS }, names, generation, origin);
+}
+
+/** Apart from the above, so that what is kept of a run does not keep the weights that it started from. */
+function adaptationOf(
+  start: RunStart,
+  names: ReadonlySet<string>,
+  generation: number,
+  origin: Pick<SkillRecord, "base" | "tokenizer">,
+): Adaptation {
+  return {
+    start,
+    learns: (name) => names.has(name),
+    skillOf: (trained) => skillOf(trained, generation, origin),
+  };
+}
+
+/** The model with one more generation, which has a norm of its own whatever the model's rule for growth is. */
+function withGeneration(base: Complete<TokenFormerConfig>, plan: Parameters<typeof grownConfig>[1]) {
+  const { tokenNorm, ...others } = base;
+  const grown = requireTokenFormer(
+    { ...grownConfig({ ...others, tokenNorm: "generation" }, plan), vocabulary: base.vocabulary },
+    "the model",
+  );
+  const { tokenNorm: _, ...rest } = grown;
+  return tokenNorm === undefined ? rest : { ...rest, tokenNorm };
+}
+
+async function originOf(
+  { state }: Checkpoint,
+  { layers, width, activation }: TokenFormerConfig,
+  tokenizer: Tokenizer,
+  where: string,
+): Promise<Pick<SkillRecord, "base" | "tokenizer">> {
+  const weights = await weightsHash(state.parameters);
+  return {
+    base: { name: shortName(where), weights, layers, width, activation },
+    tokenizer: await tokenizerHash(tokenizer),
+  };
+}
+
+function skillOf(
+  { state, config, progress, dataName }: Checkpoint,
+  generation: number,
+  origin: Pick<SkillRecord, "base" | "tokenizer">,
+): Pick<Skill, "record" | "tensors"> {
+  const model = requireTokenFormer(state.config, "the model");
+  const tensors = new Map<string, HostArray>();
+  for (const { path, place } of sitesOf(model).filter((site) => site.generation === generation)) {
+    for (const part of ["keys", "values"])
+      tensors.set(`${place}.${part}`, required(state.parameters, `${path}.${part}`));
+  }
+  const { best, tokens, seconds } = progress;
+  const record: SkillRecord = {
+    formatVersion: 1,
+    ...origin,
+    generation: generationOf(model, generation, state.parameters),
+    training: {
+      // Without folders: a skill goes elsewhere.
+      data: dataName.split(", ").map(shortName).join(", "),
+      config: config.training,
+      steps: state.step,
+      tokens,
+      seconds,
+      ...(best?.step === state.step && { validationLoss: best.validationLoss }),
+    },
+  };
+  return { record, tensors };
+}
+
+/** The sizes of a generation, with each τ as it has been learned. */
+function generationOf(
+  model: Complete<TokenFormerConfig>,
+  generation: number,
+  parameters: ReadonlyMap<string, HostArray>,
+): SkillRecord["generation"] {
+  const sites = sitesOf(model).map((site) => ({
+    ...site,
+    tau: parameters.get(`${site.path}.tau`)?.data[0] ?? site.tau,
+  }));
+  const own = withSites(model, sites).generations?.[generation - 1];
+  if (own === undefined) throw new Error("internal: a skill without a generation");
+  return own;
+}

@@ -1,0 +1,86 @@
+/** Skills on the command line: trained, attached, merged, exported, refused. */
+
+import { readFile, writeFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { json, TINY, useCommandLine } from "../support/command-line.ts";
+
+const { answer, at, run } = useCommandLine();
+
+const SHORT = ["--add", "all=3", "--set", "training.steps=4", "--set", "training.evaluateEvery=2", "--json"];
+
+beforeAll(async () => {
+  await answer(
+    "train",
+    ...TINY,
+    "--data",
+    "text.txt",
+    "--set",
+    "model.context=40",
+    "--tokenizer",
+    "character+unknown",
+    "--out",
+    "book",
+  );
+  const line = JSON.stringify({ prompt: "the ", completion: "whale and the sea" });
+  await writeFile(at("lines.jsonl"), `${line}\n`.repeat(30));
+});
+
+describe("adapt", () => {
+  it("trains a skill that others attach, and leaves the run as it was", async () => {
+    const before = await readFile(at("book", "model.safetensors"));
+    const plain = await answer("sample", "book", "--tokens", "12", "--seed", "3");
+    const made = json(
+      await answer("adapt", "book", "--data", "lines.jsonl", "--loss-on", "all", "--to", "mine", ...SHORT),
+    );
+    expect(made).toMatchObject({
+      to: "mine",
+      bytes: expect.any(Number),
+      share: expect.any(Number),
+      interrupted: false,
+    });
+    expect((await readFile(at("book", "model.safetensors"))).equals(before)).toBe(true);
+    expect(await answer("sample", "book", "--tokens", "12", "--seed", "3")).toBe(plain);
+    const losses = await Promise.all(
+      [[], ["--with", "mine"]].map(async (attached) =>
+        json(await answer("eval", "book", ...attached, "--data", "text.txt", "--json")),
+      ),
+    );
+    expect(losses[0]).not.toEqual(losses[1]);
+    expect(await answer("inspect", "book", "--with", "mine")).toMatch(
+      /^ +blocks\.0\.feedForward\.generations\.1 +3 \(mine at 6\)$/m,
+    );
+    expect(await answer("export", "book", "--with", "mine", "--format", "onnx", "--to", "onnx")).toContain(
+      "model.onnx",
+    );
+    expect((await run("export", "book", "--with", "mine", "--format", "neox", "--to", "neox")).stderr).toContain(
+      "book: has parameter tokens with norms of their own, which the published layout has no place for; export it as onnx",
+    );
+    const attached = await answer("sample", "book", "--with", "mine", "--tokens", "12", "--seed", "3");
+    await answer("merge", "book", "--with", "mine", "--to", "both");
+    expect(await answer("sample", "both", "--tokens", "12", "--seed", "3")).toBe(attached);
+  });
+
+  it.each([
+    [["adapt", "book", "--to", "x"], "--data: is missing; name the texts that the skill is to learn"],
+    [["adapt", "nowhere", "--data", "text.txt", "--to", "x"], "nowhere: no checkpoint there"],
+    [["adapt", "book", "--data", "text.txt", "--to", "x", "--add", "sideways=3"], 'unknown site "sideways"'],
+    [["adapt", "book", "--data", "text.txt", "--to", "x", "--set", "model.width=8"], "only training.… can be set"],
+    [
+      ["adapt", "book", "--data", "text.txt", "--to", "x", "--set", "training.localSteps=2"],
+      "a skill is trained on one machine",
+    ],
+    [["adapt", "book", "--data", "text.txt", "--to", "mine"], "mine: already holds a skill; choose another folder"],
+    [["merge", "book", "--to", "x"], "--with: no skill is given"],
+    [["merge", "book", "--with", "mine", "--to", "both"], "both: already holds a run; choose another folder"],
+    [["sample", "book", "--with", "mine", "--with", "mine"], "mine: is given twice; attach it once"],
+    [["sample", "both", "--with", "mine"], "mine: belongs to a model with the weights"],
+    [["eval", "book", "--with", "book"], "book: is a run, not a skill"],
+  ])("is refused in one line: %j", async (command, message) => {
+    const { code, stderr, stdout } = await run(...command);
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(message);
+    expect(stderr.trim().split("\n").at(-1)).toMatch(/^tokenformer: /);
+    await expect(readFile(at("x", "skill.json"))).rejects.toThrow("ENOENT");
+  });
+});

@@ -1,0 +1,356 @@
+/** Skills: tokens that are trained beside a model, kept in files, attached, and merged. */
+
+import { readFile, truncate, writeFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import type { Checkpoint } from "../../src/checkpoint/portable.ts";
+import { trainingSchema } from "../../src/configuration/index.ts";
+import {
+  type Complete,
+  countParameters,
+  givenOf,
+  modelOf,
+  sites,
+  type TokenFormerConfig,
+} from "../../src/model/index.ts";
+import { GraphOptimizer } from "../../src/optimizer/adamw.ts";
+import {
+  adaptation,
+  attachSkills,
+  loadSkill,
+  mergeSkills,
+  openAdaptation,
+  openAttached,
+  parseSkill,
+  skillFiles,
+} from "../../src/skills/index.ts";
+import { CharacterTokenizer, consecutiveBatches } from "../../src/text/index.ts";
+import { gradientsOf, Run, Trainer } from "../../src/training/index.ts";
+import { useDevice } from "../support/device.ts";
+import { useSharedFolder } from "../support/folder.ts";
+import { drawnBatch, drawnParameters, evaluated, logitsOf, modelState, tinyTokenFormer } from "../support/models.ts";
+import { corpus, ofType, text, tinyConfig, tokenizer, trained } from "../training/support.ts";
+
+const device = useDevice("cpu", { threads: 1 });
+const at = useSharedFolder();
+
+const training = trainingSchema.parse({
+  steps: 6,
+  batch: 3,
+  warmup: 0,
+  learningRate: 0.02,
+  evaluateEvery: 2,
+  evaluationTokens: 70,
+});
+const plan = { add: { query: 2, key: 3, value: 1, feedForward: 5 }, training };
+
+/** A checkpoint of a model with drawn weights. */
+function checkpointOf(changes: Partial<Complete<TokenFormerConfig>> = {}): Checkpoint {
+  const vocabulary = tokenizer.vocabularySize;
+  const model: Complete<TokenFormerConfig> = { ...tinyTokenFormer, vocabulary, context: 7, ...changes };
+  const state = modelState(model, { parameters: drawnParameters(model, 0.3), step: 9 });
+  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+  return { config: { ...tinyConfig(), model }, state, tokenizer, dataName: "cats", progress };
+}
+
+/** A skill of a checkpoint, trained in memory, and the loss that its run measured last. */
+async function skillOf(checkpoint: Checkpoint, seed = 1) {
+  const {
+    start,
+    learns,
+    skillOf: made,
+  } = await adaptation(checkpoint, corpus, { ...plan, training: { ...training, seed } });
+  const run = await Run.begin(start, { device: device(), learns });
+  let loss = Number.NaN;
+  for await (const event of run.events()) if (event.type === "validation") loss = event.validationLoss;
+  const skill = { name: `skill ${seed}`, ...made(await run.checkpoint()) };
+  await run.close();
+  return { skill, loss };
+}
+
+const batch = drawnBatch("skills", [2, 5], tokenizer.vocabularySize);
+const held = () => [...consecutiveBatches(corpus.validation, { context: 7, maxTokens: 70 })];
+
+async function lossOf({ state }: Checkpoint): Promise<number> {
+  let [sum, tokens] = [0, 0];
+  for (const own of held()) {
+    const { loss } = await evaluated(device(), state, own);
+    sum += loss * own.tokens.length;
+    tokens += own.tokens.length;
+  }
+  return sum / tokens;
+}
+
+describe.each([
+  ["l2_norm_gelu", checkpointOf()],
+  ["gelu_l2_norm, τ learned", checkpointOf({ activation: "gelu_l2_norm", learnedTau: true })],
+  [
+    "softmax, whose generations have norms of their own",
+    checkpointOf({
+      activation: "softmax",
+      tokenNorm: "generation",
+      generations: [{ tokens: { query: 2, key: 0, value: 3, projection: [0, 4], feedForward: 5 } }],
+    }),
+  ],
+] as const)("a skill of a model of %s", (_, checkpoint) => {
+  it("is what was trained, and leaves the model as it was", async () => {
+    const before = new Map([...checkpoint.state.parameters].map(([name, { data }]) => [name, data.slice()]));
+    const logits = await logitsOf(device(), checkpoint.state, batch);
+    const { skill, loss } = await skillOf(checkpoint);
+    for (const [name, { data }] of checkpoint.state.parameters) expect(data, name).toEqual(before.get(name));
+    expect(await logitsOf(device(), checkpoint.state, batch)).toEqual(logits);
+    const attached = await attachSkills(checkpoint, [skill]);
+    expect(await lossOf(attached)).toBeCloseTo(loss, 5);
+    expect(loss).toBeLessThan((await lossOf(checkpoint)) - 0.05);
+    const added =
+      2 * 2 * 10 * (2 + 3 + 1 + 5) +
+      (checkpoint.state.config.type === "tokenformer" && checkpoint.state.config.learnedTau ? 2 * 4 : 0);
+    expect(countParameters(attached.state.config).total).toBe(countParameters(checkpoint.state.config).total + added);
+  });
+
+  it("is read from files as it was written", async () => {
+    const { skill } = await skillOf(checkpoint);
+    const read = await parseSkill(await skillFiles(skill), skill.name);
+    expect(read).toEqual(skill);
+  });
+});
+
+describe("two skills", () => {
+  const checkpoint = checkpointOf();
+
+  it("add up in any order, and nothing of one is in the other", async () => {
+    const [{ skill: one }, { skill: two }] = [await skillOf(checkpoint, 1), await skillOf(checkpoint, 2)];
+    const [ab, ba] = [await attachSkills(checkpoint, [one, two]), await attachSkills(checkpoint, [two, one])];
+    const [first, second] = [await logitsOf(device(), ab.state, batch), await logitsOf(device(), ba.state, batch)];
+    first.data.forEach((logit, index) => {
+      expect(second.data[index]).toBeCloseTo(logit, 4);
+    });
+    const silent = {
+      ...two,
+      tensors: new Map(
+        [...two.tensors].map(([name, own]) => [
+          name,
+          /values$/.test(name) ? { ...own, data: own.data.map(() => 0) } : own,
+        ]),
+      ),
+    };
+    const alone = await logitsOf(device(), (await attachSkills(checkpoint, [one])).state, batch);
+    expect(await logitsOf(device(), (await attachSkills(checkpoint, [one, silent])).state, batch)).toEqual(alone);
+  });
+});
+
+describe("what does not learn", () => {
+  const checkpoint = checkpointOf();
+  const passes = [drawnBatch("learning", [6, 7], tokenizer.vocabularySize)];
+
+  const updated = async (replicas: number) => {
+    const { start, learns } = await adaptation(checkpoint, corpus, plan);
+    const { state } = start;
+    const options = { ...training, given: givenOf(state.config), replicas, learns };
+    const trainer = await Trainer.create(device(), modelOf(state.config), state, options);
+    await trainer.update(passes, 0.02, 1);
+    const result = await trainer.download();
+    await trainer.close();
+    return result;
+  };
+
+  it("has no gradient in the program, and no moments", async () => {
+    const { start, learns } = await adaptation(checkpoint, corpus, plan);
+    const { graph, specs } = gradientsOf(modelOf(start.state.config), 7, {}, learns);
+    expect(specs).toHaveLength(2 * 4 * 2);
+    expect([...graph.outputs.keys()].toSorted((a, b) => a.localeCompare(b))).toEqual(
+      ["loss", ...specs.map(({ name }) => `gradient.${name}`)].toSorted((a, b) => a.localeCompare(b)),
+    );
+    expect(specs.every(({ name }) => /generations\.1\.(keys|values)$/.test(name))).toBe(true);
+    const { parameters, moments } = await updated(1);
+    for (const map of [parameters, moments?.first, moments?.second]) {
+      expect(new Set(map?.keys())).toEqual(new Set(specs.map(({ name }) => name)));
+    }
+  });
+
+  it("is on replicas as it is on the device of the state", async () => {
+    const [one, two] = [await updated(1), await updated(2)];
+    // Adam's first moments are the gradients, but for a factor.
+    const largest = Math.max(...[...(one.moments?.first ?? [])].flatMap(([, { data }]) => [...data].map(Math.abs)));
+    for (const [name, { data }] of one.moments?.first ?? []) {
+      data.forEach((value, index) => {
+        expect((two.moments?.first.get(name)?.data[index] ?? Number.NaN) / largest, name).toBeCloseTo(
+          value / largest,
+          4,
+        );
+      });
+    }
+  });
+
+  it("stays on a device that updates by a program", async () => {
+    const { start, learns } = await adaptation(checkpoint, corpus, plan);
+    const { state } = start;
+    const { specs } = gradientsOf(modelOf(state.config), 7, {}, learns);
+    const optimizer = await GraphOptimizer.create(device(), specs, training);
+    const before = await optimizer.upload(state);
+    expect(before.first.size).toBe(specs.length);
+    const gradients = new Map(
+      await Promise.all(
+        specs.map(async ({ name }) => {
+          const { shape, data } = state.parameters.get(name) ?? { shape: [], data: new Float32Array() };
+          return [name, await device().upload({ dtype: "float32", shape, data: data.map(() => 0.5) })] as const;
+        }),
+      ),
+    );
+    const step = {
+      learningRate: 0.1,
+      step: 1,
+      updates: 0,
+      lossScale: 1,
+      generations: (name: string) => state.lineage.get(name.replace(/\.\w+$/, "")),
+    };
+    const { state: after } = await optimizer.update(before, { loss: 1, gradients }, step);
+    expect([...after.parameters.keys()]).toEqual([...before.parameters.keys()]);
+    for (const [name, tensor] of after.parameters) {
+      const { data } = await device().download(tensor);
+      if (learns(name)) expect(data).not.toEqual(state.parameters.get(name)?.data);
+      else expect(data, name).toEqual(state.parameters.get(name)?.data);
+    }
+    await device().dispose([...after.parameters.values(), ...after.first.values(), ...after.second.values()]);
+    await optimizer.release();
+  });
+});
+
+describe("folders", () => {
+  const base = checkpointOf();
+  beforeAll(async () => {
+    await saveCheckpoint(at("base"), base);
+    await writeFile(at("cats.txt"), text);
+    for (const [name, seed] of [
+      ["mine", 1],
+      ["other", 2],
+    ] as const) {
+      const run = await openAdaptation({
+        from: at("base"),
+        to: at(name),
+        data: at("cats.txt"),
+        ...plan,
+        training: { ...training, seed },
+        device: device(),
+      });
+      for await (const event of run.events()) void event;
+      await run.close();
+    }
+  });
+
+  it("keep a skill with its metrics, the best of it, and the base untouched", async () => {
+    const skill = await loadSkill(at("mine"));
+    const lines = (await readFile(at("mine", "metrics.jsonl"), "utf8")).trim().split("\n");
+    const losses = lines.map((line) => JSON.parse(line).validationLoss).filter((loss) => loss !== undefined);
+    expect(skill.record.training).toMatchObject({ data: "cats.txt", validationLoss: Math.min(...losses) });
+    expect(skill.record.base).toMatchObject({ name: "base", layers: 2, width: 10 });
+    expect(await loadCheckpoint(at("base"))).toMatchObject({ state: { step: 9 } });
+    const opened = await openAttached(at("base"), [at("mine")]);
+    expect(await lossOf(await opened.load())).toBeCloseTo(Math.min(...losses), 5);
+    await opened.close();
+  });
+
+  it("merge into a run, which computes the same and trains on", async () => {
+    const skills = [at("mine"), at("other")];
+    await mergeSkills({ from: at("base"), skills, to: at("merged") });
+    const merged = await loadCheckpoint(at("merged"));
+    const attached = await attachSkills(base, await Promise.all(skills.map(loadSkill)));
+    expect(await logitsOf(device(), merged.state, batch)).toEqual(await logitsOf(device(), attached.state, batch));
+    expect(sites(merged.state.config).filter(({ generation }) => generation > 0)).toHaveLength(2 * 2 * 4);
+    const events = await trained({
+      config: { ...merged.config, training: { ...training, steps: 11 } },
+      out: at("merged"),
+      resume: true,
+    });
+    expect(ofType(events, "end")).toMatchObject([{ step: 11 }]);
+  });
+
+  const refusal = async (directory: string, ...skills: readonly string[]) => {
+    try {
+      await (
+        await openAttached(
+          at(directory),
+          skills.map((name) => at(name)),
+        )
+      ).close();
+    } catch (error) {
+      return String(error).replaceAll(at(""), "");
+    }
+    return "nothing was refused";
+  };
+
+  it("refuse a skill of another base, by both hashes, and one that is attached twice", async () => {
+    const changed = drawnParameters(base.state.config, 0.4);
+    await saveCheckpoint(at("changed"), { ...base, state: { ...base.state, parameters: changed } });
+    expect(await refusal("changed", "mine")).toMatch(
+      /^UserError: \/mine: belongs to a model with the weights [0-9a-f]{16} \(base\), and those of \/changed are [0-9a-f]{16}; attach it to that one, or adapt this one$/,
+    );
+    expect(await refusal("base", "mine", "other", "mine")).toBe("UserError: /mine: is given twice; attach it once");
+  });
+
+  it("refuse other widths, another tokenizer, other models and what is no skill", async () => {
+    await saveCheckpoint(at("wide"), checkpointOf({ width: 12, heads: 2, rotaryFraction: 0.5 }));
+    expect(await refusal("wide", "mine")).toBe(
+      "UserError: /mine: was trained for a model of 2 layers, width 10 and l2_norm_gelu, and /wide has 2, 12 and l2_norm_gelu; attach it to base",
+    );
+    await saveCheckpoint(at("worded"), {
+      ...base,
+      tokenizer: CharacterTokenizer.fromText([...text].reverse().join("").toUpperCase().slice(0, 40)),
+    });
+    expect(await refusal("worded", "mine")).toMatch(
+      /^UserError: \/mine: was trained with the tokenizer [0-9a-f]{16}, and that of \/worded is [0-9a-f]{16}; use the same tokenizer$/,
+    );
+    await saveCheckpoint(at("bigram"), { ...base, ...bigram() });
+    expect(await refusal("bigram", "mine")).toBe(
+      "UserError: /bigram: is a bigram, which takes no skills: they are parameter tokens of a tokenformer",
+    );
+    expect(await refusal("base", "nowhere")).toContain(
+      "/nowhere: there is no such folder, expected a folder with skill.json",
+    );
+    expect(await refusal("base", "base")).toContain("/base: is a run, not a skill");
+  });
+
+  const bigram = () => {
+    const config: Complete = { type: "bigram", vocabulary: tokenizer.vocabularySize, context: 7 };
+    return { config: { ...tinyConfig(), model: config }, state: modelState(config) };
+  };
+
+  it("refuse files of a newer version, cut short, or with tokens of another width", async () => {
+    const skill = await loadSkill(at("mine"));
+    const files = async (record: unknown, tensors = skill.tensors) => {
+      const whole = await skillFiles({ ...skill, tensors });
+      return parseSkill(new Map([...whole, ["skill.json", new TextEncoder().encode(JSON.stringify(record))]]));
+    };
+    await expect(files({ ...skill.record, formatVersion: 2 })).rejects.toThrow(
+      "skill.json: has format version 2, this program reads up to 1; install a newer tokenformer",
+    );
+    await expect(files({ ...skill.record, base: { ...skill.record.base, width: 11 } })).rejects.toThrow(
+      'skill.safetensors: the tensor "blocks.0.attention.query.keys" is [2, 10], expected [2, 11] by skill.json',
+    );
+    await expect(files({ ...skill.record, base: { ...skill.record.base, layers: 3 } })).rejects.toThrow(
+      'the tensor "blocks.2.attention.query.keys" is missing',
+    );
+    const uneven = { ...skill.record.generation, tokens: { ...skill.record.generation.tokens, key: [1, 2, 3] } };
+    await expect(files({ ...skill.record, generation: uneven })).rejects.toThrow(
+      "has not one number for each of 2 layers",
+    );
+    await expect(parseSkill(new Map())).rejects.toThrow("the skill: has no skill.json");
+    for (const name of ["skill.json", "skill.safetensors"]) {
+      const cut = await skillFiles(skill);
+      cut.set(name, (cut.get(name) ?? new Uint8Array()).slice(0, -40));
+      await expect(parseSkill(cut), name).rejects.toThrow(new RegExp(`^${name}:`));
+    }
+  });
+
+  it("are not written over, and nothing is left of what cannot begin", async () => {
+    const open = (changes: object) =>
+      openAdaptation({ from: at("base"), to: at("mine"), data: at("cats.txt"), ...plan, device: device(), ...changes });
+    await expect(open({})).rejects.toThrow("/mine: already holds a skill; choose another folder");
+    await expect(open({ to: at("base") })).rejects.toThrow("/base: already holds a run; choose another folder");
+    await expect(open({ to: at("new"), data: at("missing.txt") })).rejects.toThrow("missing.txt");
+    await expect(open({ to: at("new"), from: at("bigram") })).rejects.toThrow("is a bigram, which takes no skills");
+    await expect(open({ to: at("new"), layers: [2] })).rejects.toThrow("there is no layer 2");
+    await expect(readFile(at("new", "skill.json"))).rejects.toThrow("ENOENT");
+    await expect(truncate(at("new"))).rejects.toThrow("ENOENT");
+  });
+});
