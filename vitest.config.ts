@@ -20,8 +20,9 @@ export default defineConfig({
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
-    // Each test file opens its own ONNX Runtime thread pool: more at once than cores only slows all of them.
+    // Tests of two files run at once. Models are tiny: further threads of a device would only wait for each other.
     maxWorkers: 2,
+    env: { OMP_NUM_THREADS: "1" },
     // The build is loaded as it is.
     server: { deps: { external: [/\/dist\//] } },
     projects: [

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { messageOf, UserError } from "../errors.ts";
+import { threadsOfEnvironment } from "../threads.ts";
 import type { Communicator, Order } from "./communicator.ts";
 import { launchedBy } from "./environment.ts";
 import { gatherTexts } from "./exchange.ts";
@@ -22,7 +23,7 @@ export class Ranks {
   readonly communicator: Communicator;
   /** The number of this rank among those of its machine, from 0. */
   readonly localRank: number;
-  /** Threads for this rank, so that those of a machine share its cores. */
+  /** Threads for this rank: `OMP_NUM_THREADS` of its environment, else its share of the cores that ranks of the machine have. */
   readonly threads: number;
   readonly #watch: Watch;
 
@@ -40,7 +41,7 @@ export class Ranks {
     const all = (await gatherTexts(communicator, JSON.stringify(own))).map((text): typeof own => JSON.parse(text));
     const localRank = all.slice(0, rank).filter((other) => other.host === host).length;
     const sharing = all.filter((other) => other.host === host && other.cores === own.cores).length;
-    const threads = Math.max(1, Math.floor(availableParallelism() / sharing));
+    const threads = threadsOfEnvironment() ?? Math.max(1, Math.floor(availableParallelism() / sharing));
     return new Ranks(await Watch.begin(communicator), localRank, threads);
   }
 

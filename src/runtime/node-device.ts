@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { UserError } from "../errors.ts";
+import { threadsOfEnvironment } from "../threads.ts";
 import { Device } from "./device.ts";
 import type { DeviceKind } from "./protocol.ts";
 import { ThreadConnection } from "./thread-connection.ts";
@@ -12,7 +13,7 @@ export const deviceNames = ["cpu", "webgpu", "cuda", "auto"] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
 export interface DeviceOptions {
-  /** Threads of one operator on the CPU. Default: the number of cores. */
+  /** Threads of one operator on the CPU. Default: `OMP_NUM_THREADS` of the environment, else the number of cores. */
   readonly threads?: number | undefined;
 }
 
@@ -21,7 +22,7 @@ export interface DeviceOptions {
  * process alive while it is idle. Throws a `UserError` if the device cannot be had.
  */
 export async function openDevice(name: DeviceName = "cpu", options: DeviceOptions = {}): Promise<Device> {
-  const { threads = availableParallelism() } = options;
+  const { threads = threadsOfEnvironment() ?? availableParallelism() } = options;
   const open = async (kind: DeviceKind) => new Device(await ThreadConnection.open(kind, threads));
   if (name !== "auto") return open(name);
   for (const kind of ["cuda", "webgpu"] as const) {
