@@ -3,15 +3,18 @@
 import { cp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCheckpoint, loadCheckpoint, loadSummary } from "../../src/checkpoint/index.ts";
-import { MAIN, type Outcome, startProcess, TINY, textOf } from "../support/program.ts";
+import { type CommandHost, type Outcome, TINY, textOf } from "../support/program.ts";
 import { changesOf, differences, snapshot } from "./compare.ts";
 import { check } from "./part.ts";
 
 /** Runs a command in a folder. */
 export type Execute = (args: readonly string[], folder: string) => Promise<Outcome>;
 
-/** In a process of its own. */
-export const inProcessOfItsOwn: Execute = (args, folder) => startProcess([MAIN, ...args], folder).outcome;
+/** In a process that goes on to the next command: nothing happens to it. */
+export const undisturbed =
+  (host: CommandHost): Execute =>
+  (args) =>
+    host.run(args);
 
 /** A command that writes to a place, and what is there before. */
 export interface CommandCase {
@@ -56,8 +59,8 @@ export const writingCases: readonly CommandCase[] = [
   { name: "logits", args: (to) => ["logits", "run", "--tokens", "tokens.json", "--to", `${to}.safetensors`] },
 ];
 
-/** What the commands read. */
-export async function prepare(folder: string): Promise<void> {
+/** Makes what the commands read. */
+export async function prepare(folder: string, host: CommandHost): Promise<void> {
   await writeFile(join(folder, "text.txt"), textOf(4000));
   await writeFile(join(folder, "more.txt"), textOf(500));
   await writeFile(join(folder, "tokens.json"), JSON.stringify([[1, 2, 3, 4, 5]]));
@@ -65,7 +68,7 @@ export async function prepare(folder: string): Promise<void> {
     ["train", "--data", "text.txt", ...TINY, "--out", "run"],
     ["export", "run", "--format", "neox", "--to", "published"],
   ]) {
-    const { code, stderr } = await startProcess([MAIN, ...args], folder).outcome;
+    const { code, stderr } = await host.run(args);
     check(code === 0, () => `${args.join(" ")}: ${stderr}`);
   }
 }
@@ -79,9 +82,9 @@ export class CommandTrial {
 
   /**
    * @param place where it writes, below the prepared folder
-   * @param execute runs a command in that folder; default: in a process of its own
+   * @param execute runs a command in that folder
    */
-  constructor(commandCase: CommandCase, folder: string, place: string, execute: Execute = inProcessOfItsOwn) {
+  constructor(commandCase: CommandCase, folder: string, place: string, execute: Execute) {
     this.#case = commandCase;
     this.#folder = folder;
     this.#place = place;

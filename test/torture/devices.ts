@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { commands } from "../../src/cli/commands.ts";
 import { messageOf } from "../../src/errors.ts";
 import { faults } from "../support/faults.ts";
-import type { Outcome } from "../support/program.ts";
+import { CommandHost, type Outcome } from "../support/program.ts";
 import { type CommandCase, CommandTrial, prepare, writingCases } from "./command-cases.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
@@ -25,14 +25,16 @@ export const devices: Part = {
   async begin({ folder, short, random }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
-    await prepare(folder);
+    const host = new CommandHost(() => folder);
+    await prepare(folder, host);
+    await host.close();
     const all: { which: CommandCase; nth: number }[] = [];
     for (const which of short
       ? [0, 2 + random.integer(cases.length - 2)].flatMap((index) => cases[index] ?? [])
       : cases) {
       const requests = await requestsOf(which, folder);
       const places = Array.from({ length: requests }, (_, index) => ({ which, nth: index + 1 }));
-      all.push(...(short ? places.filter(() => random.integer(40) === 0) : places));
+      all.push(...(short ? places.filter(() => random.integer(60) === 0) : places));
     }
     return {
       count: all.length,

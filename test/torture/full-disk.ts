@@ -5,8 +5,8 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Random } from "../../src/random.ts";
-import { MAIN, type Outcome, ROOT, startProcess } from "../support/program.ts";
-import { CommandTrial, type Execute, prepare, writingCases } from "./command-cases.ts";
+import { CommandHost, MAIN, type Outcome, ROOT, startProcess } from "../support/program.ts";
+import { CommandTrial, type Execute, prepare, undisturbed, writingCases } from "./command-cases.ts";
 import { snapshot } from "./compare.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
@@ -31,10 +31,13 @@ export const disk: Part = {
   title:
     "the disk full (injected) at every change that a command makes to it: nothing half written, and the disk is named",
   async begin({ folder, short, random }: Setting): Promise<Trials> {
-    await prepare(folder);
+    const host = new CommandHost(() => folder);
+    await prepare(folder, host);
     const all: { which: number; at: number }[] = [];
     for (const which of chosen(random, short)) {
-      const count = Number(await expectedOf(which, folder));
+      const counted = join(folder, `changes-${which}`);
+      await makeExpected(which, folder, limited({ FULL_COUNT: counted }));
+      const count = Number(await readFile(counted, "utf8"));
       const places = Array.from({ length: count }, (_, index) => ({ which, at: index + 1 }));
       all.push(...(short ? [itemOf(places, random.integer(count))] : places));
     }
@@ -50,11 +53,11 @@ export const disk: Part = {
         const expected = join(folder, `expected-${which}`);
         checkMessage(one.name, await trial.run());
         await trial.checkFiles(before, expected);
-        await new CommandTrial(one, folder, place).checkAgain(expected);
+        await new CommandTrial(one, folder, place, undisturbed(host)).checkAgain(expected);
         await rm(join(folder, place), { recursive: true });
         return { faults: 1 };
       },
-      close: () => Promise.resolve(),
+      close: () => host.close(),
     };
   },
 };
@@ -76,10 +79,11 @@ export const tmpfs: Part = {
     await mkdir(mounted);
     if (!(await mayMount(mounted)))
       return { count: 0, trial: () => Promise.resolve({}), close: () => Promise.resolve() };
-    await prepare(folder);
+    const host = new CommandHost(() => folder);
+    await prepare(folder, host);
     const all: { which: number; pages: number }[] = [];
     for (const which of chosen(random, short)) {
-      await expectedOf(which, folder);
+      await makeExpected(which, folder, undisturbed(host));
       const most = await pagesOf(join(folder, `expected-${which}`));
       const sizes = Array.from({ length: most }, (_, pages) => ({ which, pages }));
       all.push(...(short ? [itemOf(sizes, random.integer(most))] : sizes));
@@ -91,7 +95,7 @@ export const tmpfs: Part = {
         await command("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", mounted);
         try {
           const one = itemOf(writingCases, which);
-          const trial = new CommandTrial(one, folder, "disk");
+          const trial = new CommandTrial(one, folder, "disk", undisturbed(host));
           const before = await trial.begin();
           const expected = join(folder, `expected-${which}`);
           const size = (await pagesOf(mounted)) + pages;
@@ -109,21 +113,19 @@ export const tmpfs: Part = {
           await command("umount", mounted);
         }
       },
-      close: () => Promise.resolve(),
+      close: () => host.close(),
     };
   },
 };
 
-/** Makes what a case makes on any day, and gives how many changes of the disk that took. */
-async function expectedOf(which: number, folder: string): Promise<string> {
+/** Makes what a case makes on any day. */
+async function makeExpected(which: number, folder: string, execute: Execute): Promise<void> {
   const place = `expected-${which}`;
-  const count = join(folder, `changes-${which}`);
-  const trial = new CommandTrial(itemOf(writingCases, which), folder, place, limited({ FULL_COUNT: count }));
+  const trial = new CommandTrial(itemOf(writingCases, which), folder, place, execute);
   await mkdir(join(folder, place));
   await trial.begin();
   const { code, stderr } = await trial.run();
   check(code === 0, () => stderr);
-  return readFile(count, "utf8");
 }
 
 /** Files take whole pages. */

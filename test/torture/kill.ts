@@ -15,7 +15,7 @@ export const kills: Part = {
     "`kill -9` at random moments of a run with growth, evaluation and best-keeping: it ends bitwise like the run left alone",
   async begin({ folder, short }: Setting): Promise<Trials> {
     await writeFile(join(folder, "text.txt"), textOf(4000));
-    const victim = new Victim(folder, short ? 40 : 120);
+    const victim = new Victim(folder, short ? 20 : 120);
     const begun = performance.now();
     const { code, stderr } = await victim.start("alone").outcome;
     check(code === 0, () => `the run that is left alone: ${stderr}`);

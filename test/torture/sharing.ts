@@ -4,7 +4,6 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadSummary, readMetrics } from "../../src/checkpoint/index.ts";
-import type { Random } from "../../src/random.ts";
 import { MAIN, type Outcome, ROOT, startProcess, TINY, textOf } from "../support/program.ts";
 import { type Counts, check, type Part, type Setting, type Trials } from "./part.ts";
 
@@ -62,7 +61,7 @@ export const readers: Part = {
   title: "a process that saves checkpoint after checkpoint, and four that read: each load is one whole checkpoint",
   async begin({ folder, short }: Setting): Promise<Trials> {
     await prepare(folder);
-    const seconds = short ? 1 : 6;
+    const seconds = short ? 0.5 : 6;
     return {
       count: short ? 1 : 10,
       trial: async () => {
@@ -95,15 +94,14 @@ export const writers: Part = {
     await prepare(folder);
     return {
       count: short ? 1 : 20,
-      trial: (index, random) => twoWriters(folder, `run-${index}`, random),
+      trial: (index, random) => twoWriters(folder, `run-${index}`, (short ? 10 : 40) + random.integer(40)),
       close: () => Promise.resolve(),
     };
   },
 };
 
-async function twoWriters(folder: string, run: string, random: Random): Promise<Counts> {
+async function twoWriters(folder: string, run: string, steps: number): Promise<Counts> {
   const train = (...more: string[]) => startProcess([MAIN, "train", ...more, "--out", run], folder);
-  const steps = 40 + random.integer(40);
   const starts = [1, 2].map((seed) =>
     train("--data", "text.txt", ...TINY, "--set", `training.steps=${steps}`, "--set", `training.seed=${seed}`),
   );
