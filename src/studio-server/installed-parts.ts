@@ -1,6 +1,6 @@
 /**
- * Parts of the page that the published package leaves to the packages they come from: ONNX Runtime's WebAssembly (58 MB) and the text
- * that the page trains on by default. A page that was built here has them beside it.
+ * Parts of the page that the published package has not beside the page: ONNX Runtime's WebAssembly (58 MB), which its own package has,
+ * and the text that the page trains on by default, which the library has. A page that was built here has them beside it.
  */
 
 import { readdir, readFile } from "node:fs/promises";

@@ -73,7 +73,7 @@ describe("a page as it is published", () => {
   const at = useSharedFolder();
   const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-  it("has ONNX Runtime's WebAssembly and its text from the packages they come from", async () => {
+  it("has ONNX Runtime's WebAssembly from its package, and its text from the library", async () => {
     await mkdir(at("assets"), { recursive: true });
     await writeFile(at("index.html"), "");
     const options = { port: 0, host: "127.0.0.1", page: at(), root: at(), note: () => undefined };
