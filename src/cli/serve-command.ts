@@ -1,18 +1,19 @@
 /** `tokenformer serve`: a model as a server with OpenAI's completions and chat. */
 
 import { basename, resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
 import { openSequences } from "../generation/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
 import type { Inference } from "../inference/index.ts";
-import type { QuantizationName } from "../model/index.ts";
+import { type Complete, type GatedGenerations, type QuantizationName, sites } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
 import { wholeOption } from "./numbers.ts";
 import {
+  collected,
   type OpenedRun,
   quantizeOption,
   tokenizerOf,
@@ -28,6 +29,7 @@ import { untilStopped } from "./serving.ts";
 import { deviceOption } from "./train-command.ts";
 
 interface Options extends WithOptions {
+  readonly skill?: readonly string[];
   readonly port: number;
   readonly host: string;
   readonly apiKey?: string;
@@ -49,6 +51,12 @@ export const serveCommand = () =>
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
     .addOption(withOption())
+    .addOption(
+      new Option(
+        "--skill <name=folder>",
+        "serve a skill as a model of that name beside the run; given again, several",
+      ).argParser(collected),
+    )
     .option("--port <n>", "0 for any that is free", wholeOption("--port"), 8000)
     .option("--host <address>", "where to listen; others can reach 0.0.0.0", "127.0.0.1")
     .option("--api-key <key>", "clients must send it as bearer token (or set TOKENFORMER_API_KEY; default: none)")
@@ -69,21 +77,40 @@ export const serveCommand = () =>
 async function runServe(run: string, options: Options): Promise<void> {
   checkNumbers(options);
   await checkOrigins(options.cors);
-  return withRun(run, (checkpoint) => serveRun(checkpoint, options), options);
+  const skills = skillsOf(options, basename(resolve(run)));
+  const all = [...(options.with ?? []), ...skills.values()];
+  return withRun(run, (checkpoint) => serveRun(checkpoint, options, [...skills.keys()]), { with: all });
 }
 
-async function serveRun(checkpoint: OpenedRun, options: Options): Promise<void> {
+/** The folders of the skills that are served, by their names. @param run what the model itself is called */
+function skillsOf({ skill = [] }: Options, run: string): Map<string, string> {
+  const skills = new Map<string, string>();
+  for (const given of skill) {
+    const [, name = "", folder = ""] = /^([^=]+)=(.+)$/s.exec(given) ?? [];
+    if (name === "") throw new UserError(`--skill ${given}: expected name=folder, such as --skill law=skills/law`);
+    if (skills.has(name) || name === run) {
+      const what = name === run ? "is what the run itself is called" : "is given twice";
+      throw new UserError(`--skill ${given}: the name ${name} ${what}; choose another name`);
+    }
+    skills.set(name, folder);
+  }
+  return skills;
+}
+
+/** @param skills the names of the skills that requests choose: those of the last generations of the model */
+async function serveRun(checkpoint: OpenedRun, options: Options, skills: readonly string[]): Promise<void> {
   // Loaded only when asked for: other commands need no server.
   const { MOST_ALTERNATIVES, startServer } = await import("../server/index.ts");
   const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const { context, vocabulary } = checkpoint.state.config;
   const serve = async (inference: Inference) => {
+    const gated = gatedOf(checkpoint.state.config, skills.length);
     const [sequences, scorer] = await Promise.all([
-      openSequences(inference, checkpoint.state.config, { slots: options.slots }),
-      Scorer.create(inference, { top: MOST_ALTERNATIVES }),
+      openSequences(inference, checkpoint.state.config, { slots: options.slots, gated }),
+      Scorer.create(inference, { top: MOST_ALTERNATIVES, gated }),
     ]);
     const name = basename(resolve(checkpoint.directory));
-    const model = { name, tokenizer, context, vocabulary, sequences, scorer, slots: options.slots };
+    const model = { name, skills, tokenizer, context, vocabulary, sequences, scorer, slots: options.slots };
     const apiKey = options.apiKey ?? process.env["TOKENFORMER_API_KEY"];
     const server = await startServer(model, {
       port: options.port,
@@ -93,13 +120,19 @@ async function serveRun(checkpoint: OpenedRun, options: Options): Promise<void> 
       note,
       ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
     });
-    announce(server, name, options.host, apiKey);
+    announce(server, [name, ...skills].join(", "), options.host, apiKey);
     await untilStopped();
     note("answering what is under way; once more to stop at once");
     await server.drain(DRAIN_SECONDS);
     await sequences.release();
   };
   await withModel(checkpoint, options.device, serve, options.quantize);
+}
+
+/** The last generations of a model, so many, as those that requests choose. */
+function gatedOf(config: Complete, count: number): GatedGenerations | undefined {
+  if (count === 0) return undefined;
+  return { first: 1 + Math.max(...sites(config).map(({ generation }) => generation)) - count, count };
 }
 
 function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {

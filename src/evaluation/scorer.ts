@@ -1,7 +1,7 @@
 /** How likely a model finds given tokens: what multiple-choice tasks, and clients that ask for `echo`, are answered from. */
 
 import type { Inference } from "../inference/index.ts";
-import type { Traced } from "../model/index.ts";
+import { GATES, type GatedGenerations, gateInput, type Traced } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { HostTensor, Program } from "../runtime/index.ts";
 import { at, elements, gather, input, logSoftmax, pick, reshape, rowsOf, type Tensor, topK } from "../tensor/index.ts";
@@ -29,29 +29,42 @@ export class Scorer {
   readonly #program: Program;
   readonly #vocabulary: number;
   readonly #top: number;
+  /** How many generations are gated. */
+  readonly #gates: number;
 
-  private constructor(inference: Inference, program: Program, vocabulary: number, top: number) {
+  private constructor(inference: Inference, program: Program, vocabulary: number, top: number, gates: number) {
+    this.#gates = gates;
     this.#inference = inference;
     this.#program = program;
     this.#vocabulary = vocabulary;
     this.#top = top;
   }
 
-  /** @param top how many most likely tokens to give at each place; fewer if the vocabulary has fewer */
-  static async create(inference: Inference, { top }: { readonly top: number }): Promise<Scorer> {
-    const program = await inference.program(`scores ${top}`, (traced) => scoresOf(traced, top));
+  /**
+   * @param options `top`, how many most likely tokens to give at each place; fewer if the vocabulary has fewer. `gated`, generations of
+   * parameter tokens that sequences have or have not; default: all have all
+   */
+  static async create(
+    inference: Inference,
+    { top, gated }: { readonly top: number; readonly gated?: GatedGenerations | undefined },
+  ): Promise<Scorer> {
+    const program = await inference.program(`scores ${top}`, (traced) => scoresOf(traced, top), { gated });
     const columns = (name: string) => staticColumns(required(program.graph.outputs, name));
-    return new Scorer(inference, program, columns("next"), columns("topIds"));
+    return new Scorer(inference, program, columns("next"), columns("topIds"), gated?.count ?? 0);
   }
 
   /**
    * Scores sequences of one token or more. Those of like length go through the model together, padded at the end, where no
    * token looks. The results are in the order of the sequences.
+   * @param gates of each sequence, which of the gated generations it has. Default: none
    */
-  async score(sequences: readonly Int32Array[]): Promise<SequenceScores[]> {
+  async score(sequences: readonly Int32Array[], gates: readonly (readonly number[])[] = []): Promise<SequenceScores[]> {
     const scores = new Map<number, SequenceScores>();
     for (const batch of batchesOf(sequences, this.#vocabulary)) {
-      const scored = await this.#scoreBatch(batch.map((index) => sequences[index] ?? new Int32Array()));
+      const scored = await this.#scoreBatch(
+        batch.map((index) => sequences[index] ?? new Int32Array()),
+        batch.map((index) => gates[index] ?? []),
+      );
       batch.forEach((index, row) => {
         const own = scored[row];
         if (own !== undefined) scores.set(index, own);
@@ -60,8 +73,9 @@ export class Scorer {
     return sequences.flatMap((_, index) => scores.get(index) ?? []);
   }
 
-  async #scoreBatch(sequences: readonly Int32Array[]): Promise<SequenceScores[]> {
-    const inputs = { ...this.#inference.inputs(), ...scoreInputs(sequences) };
+  async #scoreBatch(sequences: readonly Int32Array[], open: readonly (readonly number[])[]): Promise<SequenceScores[]> {
+    const gates = this.#gates === 0 ? {} : { [GATES]: gateInput(open, this.#gates) };
+    const inputs = { ...this.#inference.inputs(), ...gates, ...scoreInputs(sequences) };
     const { values } = await this.#program.run(inputs);
     const [chosen, top, next] = [
       floats(values, "logProbabilities"),

@@ -1,7 +1,14 @@
 /** A model compiled with a key–value cache: passes of new tokens through it. */
 
 import { freeQuietly } from "../freeing.ts";
-import { type QuantizationName, quantizationOf, traceWithCache } from "../model/index.ts";
+import {
+  GATES,
+  type GatedGenerations,
+  gateInput,
+  type QuantizationName,
+  quantizationOf,
+  traceWithCache,
+} from "../model/index.ts";
 import type { LayerCache, Model } from "../nn/index.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
 import { at, graph } from "../tensor/index.ts";
@@ -27,6 +34,8 @@ export interface CachedModelOptions {
    * on the CPU, elsewhere it cannot.
    */
   readonly freeze?: boolean | undefined;
+  /** Generations of parameter tokens that each sequence has or has not. Default: all have all. */
+  readonly gated?: GatedGenerations | undefined;
 }
 
 /** New tokens of some sequences of a store. */
@@ -40,41 +49,47 @@ export interface Pass {
   readonly wanted: Int32Array;
   readonly targets: readonly RowTarget[];
   readonly score?: StoreParameters["score"];
+  /** Of each lane, which of the gated generations it has, by their place among these. Default: none. */
+  readonly open?: readonly (readonly number[])[];
 }
 
 export class CachedModel {
   readonly device: Device;
   readonly vocabulary: number;
   readonly #layers: readonly LayerCache[];
+  /** How many generations are gated. */
+  readonly #gates: number;
   readonly #program: Program;
   /** What the program is given at each pass; nothing where it has a copy of it. */
   readonly #weights: LoadedModel | undefined;
 
   private constructor(
     device: Device,
-    traced: { readonly vocabulary: number; readonly layers: readonly LayerCache[] },
+    traced: { readonly vocabulary: number; readonly layers: readonly LayerCache[]; readonly gates: number },
     program: Program,
     weights: LoadedModel | undefined,
   ) {
     this.device = device;
     this.vocabulary = traced.vocabulary;
     this.#layers = traced.layers;
+    this.#gates = traced.gates;
     this.#program = program;
     this.#weights = weights;
   }
 
   static async compile(loaded: LoadedModel, options: CachedModelOptions): Promise<CachedModel> {
     const { device, model, parameters, quantize } = loaded;
-    const { freeze = device.kind === "cpu" || quantize !== undefined } = options;
-    const { cache, logits } = traceWithCache(model);
+    const { freeze = device.kind === "cpu" || quantize !== undefined, gated } = options;
+    const { cache, logits } = traceWithCache(model, gated);
     const vocabulary = at(logits.shape, 1);
     if (typeof vocabulary !== "number") throw new Error("a model must have a known vocabulary");
     const { rows, layers } = cache;
+    const gates = gated?.count ?? 0;
     const download = rows === undefined ? ["logits"] : ["logits", "rows"];
     const traced = graph("decode", { logits, ...(rows !== undefined && { rows }) });
     if (!freeze) {
       const program = await device.compile(traced, { download });
-      return new CachedModel(device, { vocabulary, layers }, program, loaded);
+      return new CachedModel(device, { vocabulary, layers, gates }, program, loaded);
     }
     const given = new Map<string, DeviceTensor>();
     try {
@@ -82,7 +97,7 @@ export class CachedModel {
       const frozen = new Map([...parameters, ...given]);
       const quantization = quantize === undefined ? undefined : (name: string) => quantizationOf(quantize, name);
       const program = await device.compile(traced, { download, frozen, ...(quantization && { quantization }) });
-      return new CachedModel(device, { vocabulary, layers }, program, undefined);
+      return new CachedModel(device, { vocabulary, layers, gates }, program, undefined);
     } finally {
       await freeQuietly(() => device.dispose(given.values()));
     }
@@ -99,7 +114,7 @@ export class CachedModel {
   }
 
   /** Runs a pass and stores its rows. */
-  async pass({ store, tokens, lengths, wanted, targets, score }: Pass): Promise<PassResult> {
+  async pass({ store, tokens, lengths, wanted, targets, score, open = [] }: Pass): Promise<PassResult> {
     const { lanes } = store;
     const time = tokens.length / lanes;
     await store.reserve(Math.max(1, ...targets.map(({ position, count }) => position + count)));
@@ -116,6 +131,12 @@ export class CachedModel {
         ...(this.#weights && inputsOf(this.#weights)),
         ...Object.fromEntries(store.tensors),
         tokens: { dtype: "int32", shape: [lanes, time], data: tokens },
+        ...(this.#gates > 0 && {
+          [GATES]: gateInput(
+            Array.from({ length: lanes }, (_, lane) => open[lane] ?? []),
+            this.#gates,
+          ),
+        }),
         "cache.lengths": { dtype: "int32", shape: [lanes], data: lengths },
         "cache.wanted": { dtype: "int32", shape: [wanted.length], data: wanted },
       },

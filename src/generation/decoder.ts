@@ -20,6 +20,7 @@ export interface DecoderOptions extends CachedModelOptions {
 interface Sequence {
   lane: number | undefined;
   length: number;
+  readonly gates: readonly number[];
 }
 
 /** Tokens to append, and whom to tell. */
@@ -108,10 +109,10 @@ export class Decoder implements Sequences {
    * Begins a sequence in a free slot.
    * @throws UserError if there are no ids, more than `context`, an id out of the vocabulary, or no slot is free
    */
-  async start(ids: ArrayLike<number>, { scores, signal }: StartOptions = {}): Promise<Started> {
+  async start(ids: ArrayLike<number>, { scores, gates, signal }: StartOptions = {}): Promise<Started> {
     const tokens = Int32Array.from(ids);
     this.#check(tokens);
-    const { slot, sequence } = this.#reserve();
+    const { slot, sequence } = this.#reserve(gates);
     try {
       const begun = queue(this.#promptTurn, () => this.#read(sequence, tokens, scores, signal));
       this.#promptTurn = begun.catch(() => undefined);
@@ -161,7 +162,7 @@ export class Decoder implements Sequences {
       const end = Math.min(start + PIECE, tokens.length);
       const result = await this.#exclusive(async () => {
         if (start === 0) await this.#prompt.empty();
-        const result = await this.#piece(tokens, start, end, top);
+        const result = await this.#piece({ tokens, start, end }, top, sequence.gates);
         if (end === tokens.length) await this.#settle(sequence, end);
         return result;
       });
@@ -170,7 +171,11 @@ export class Decoder implements Sequences {
     }
   }
 
-  #piece(tokens: Int32Array, start: number, end: number, top: number | undefined) {
+  #piece(
+    { tokens, start, end }: { readonly tokens: Int32Array; readonly start: number; readonly end: number },
+    top: number | undefined,
+    gates: readonly number[],
+  ) {
     const count = end - start;
     return this.#model.pass({
       store: this.#prompt,
@@ -178,6 +183,7 @@ export class Decoder implements Sequences {
       lengths: Int32Array.of(start),
       wanted: top === undefined ? Int32Array.of(count - 1) : Int32Array.from({ length: count }, (_, index) => index),
       targets: [{ from: 0, lane: 0, position: start, count }],
+      open: [gates],
       score: top === undefined ? undefined : { tokens: [...tokens.slice(start + 1, end + 1)], top },
     });
   }
@@ -257,9 +263,11 @@ export class Decoder implements Sequences {
     if (entries.length === 0) return new Map();
     const { lanes } = this.#store;
     const [given, lengths] = [new Int32Array(lanes), new Int32Array(lanes)];
-    for (const { lane, length, token } of entries) {
+    const open = Array.from({ length: lanes }, (): readonly number[] => []);
+    for (const { lane, length, token, sequence } of entries) {
       given[lane] = token;
       lengths[lane] = length;
+      open[lane] = sequence.gates;
     }
     const { logits } = await this.#model.pass({
       store: this.#store,
@@ -267,6 +275,7 @@ export class Decoder implements Sequences {
       lengths,
       wanted: Int32Array.from(entries, ({ lane }) => lane),
       targets: entries.map(({ lane, length }) => ({ from: lane, lane, position: length, count: 1 })),
+      open,
     });
     for (const { sequence } of entries) sequence.length++;
     const { vocabulary } = this;
@@ -292,11 +301,11 @@ export class Decoder implements Sequences {
     return sequence;
   }
 
-  #reserve() {
+  #reserve(gates: readonly number[] = []) {
     let slot = 0;
     while (this.#sequences.has(slot)) slot++;
     if (slot >= this.slots) throw new UserError(`all ${this.slots} slots are taken; free one first`);
-    const sequence: Sequence = { lane: undefined, length: 0 };
+    const sequence: Sequence = { lane: undefined, length: 0, gates };
     this.#sequences.set(slot, sequence);
     return { slot, sequence };
   }

@@ -2,7 +2,7 @@
 
 import type { Inference } from "../inference/index.ts";
 import { type Complete, isCached } from "../model/index.ts";
-import { Decoder } from "./decoder.ts";
+import { Decoder, type DecoderOptions } from "./decoder.ts";
 import { type Sequences, windowed } from "./sequences.ts";
 
 export interface OpenedSequences extends Sequences {
@@ -20,7 +20,7 @@ export interface OpenedSequences extends Sequences {
 export async function openSequences(
   inference: Inference,
   config: Complete,
-  options: { readonly slots?: number; readonly freeze?: boolean } = {},
+  options: { readonly slots?: number } & Pick<DecoderOptions, "freeze" | "gated"> = {},
 ): Promise<OpenedSequences> {
   const { context } = config;
   if (isCached(config)) return Decoder.open(inference, { context, ...options });

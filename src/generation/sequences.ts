@@ -6,6 +6,8 @@ import type { TokenScore } from "./scores.ts";
 export interface StartOptions {
   /** Also scores each token of the prompt, with this many of the most likely ones at its place. Default: no scores. */
   readonly scores?: number | undefined;
+  /** Which of the gated generations of a decoder it has, by their place among these. Default: none. */
+  readonly gates?: readonly number[] | undefined;
   /** Ends the prompt pass early: `start` then throws the signal's reason, and takes no slot. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -164,10 +164,10 @@ export class Inference {
   program(
     name: string,
     outputs: (traced: Traced) => Readonly<Record<string, Tensor>>,
-    { separate }: BatchForm = {},
+    { separate, gated }: BatchForm & Pick<TraceOptions, "gated"> = {},
   ): Promise<Program> {
     return this.#programs.get(name, async () => {
-      const named = outputs(traceModel(this.model, { training: false, separate }));
+      const named = outputs(traceModel(this.model, { training: false, separate, gated }));
       const { quantize } = this;
       return this.device.compile(graph(name, named), {
         download: Object.keys(named),

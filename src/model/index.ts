@@ -46,6 +46,9 @@ export {
   type TokenFormerSite,
 } from "./sites.ts";
 export {
+  GATES,
+  type GatedGenerations,
+  gateInput,
   type Traced,
   type TracedWithCache,
   type TraceOptions,

@@ -15,7 +15,7 @@ import {
   type Scope,
   tokenTable,
 } from "../nn/index.ts";
-import { add, matmul, type Tensor } from "../tensor/index.ts";
+import { add, matmul, mul, type Tensor } from "../tensor/index.ts";
 import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
@@ -75,7 +75,10 @@ function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): T
       tokens,
       others.reduce((sum, other) => sum + other.tokens, 0),
     );
-    return pattention(own, x, { width, activation, keys, values, learnedTau: learnedTau ? tau : undefined });
+    const learned = learnedTau ? tau : undefined;
+    const part = pattention(own, x, { width, activation, keys, values, learnedTau: learned });
+    const gate = scope.gate(generation);
+    return gate === undefined ? part : mul(part, gate);
   });
   if (parts.length === 0) throw new Error(`internal: there is no site for ${scope.path("tau")}`);
   return parts.reduce((sum, part) => add(sum, part));

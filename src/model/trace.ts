@@ -1,7 +1,7 @@
 /** Models traced into programs: on whole sequences, and on new tokens beside a cache of earlier ones. */
 
 import { CacheTrace, type Model, PresentCache, Scope } from "../nn/index.ts";
-import { input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
+import { at, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
 
 /** A model traced on tokens int32 [B, T]. */
 export interface Traced {
@@ -19,13 +19,16 @@ export interface TraceOptions {
   readonly separate?: boolean | undefined;
   /** Which parameters learn. Default: all. */
   readonly learns?: ((parameter: string) => boolean) | undefined;
+  /** Generations that sequences have or have not. Default: all have all. */
+  readonly gated?: GatedGenerations | undefined;
 }
 
-export function traceModel(model: Model, { training, time, separate = false, learns }: TraceOptions): Traced {
+export function traceModel(model: Model, { training, time, separate = false, learns, gated }: TraceOptions): Traced {
   const tokens = input("tokens", [symbol("B"), time ?? symbol("T")], "int32");
   const scope = Scope.root({
     training,
     learns,
+    gates: gated && gatesOf(gated, tokens),
     ...(separate && { documents: input("documents", tokens.shape, "int32") }),
   });
   return { scope, tokens, logits: model(scope, tokens) };
@@ -36,12 +39,33 @@ export interface TracedWithCache extends Traced {
   readonly cache: CacheTrace;
 }
 
-export function traceWithCache(model: Model): TracedWithCache {
+/** The last generations of a model's tokens, which sequences have or have not: see `Gates`. */
+export interface GatedGenerations {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What a trace with gated generations is given, float32 [B, G]. */
+export const GATES = "gates";
+
+export function traceWithCache(model: Model, gated?: GatedGenerations): TracedWithCache {
   const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
   const cache = new CacheTrace(tokens);
-  const scope = Scope.root({ training: false, cache });
+  const scope = Scope.root({ training: false, cache, gates: gated && gatesOf(gated, tokens) });
   return { scope, cache, tokens, logits: rowsOf(cache.select(model(scope, tokens))) };
 }
+
+/** The gates of some sequences as the input of that name. @param open of each, which it has, by their place among them */
+export function gateInput(open: readonly (readonly number[])[], count: number) {
+  const data = new Float32Array(open.length * count);
+  for (const [row, own] of open.entries()) for (const gate of own) data[row * count + gate] = 1;
+  return { dtype: "float32" as const, shape: [open.length, count], data };
+}
+
+const gatesOf = ({ first, count }: GatedGenerations, tokens: Tensor) => ({
+  first,
+  open: input(GATES, [at(tokens.shape, 0), count]),
+});
 
 /**
  * A model as other programs run it: tokens int32 [B, T] and `past.*` → logits [B, T, V] and `present.*`, the outputs by name.

@@ -22,6 +22,7 @@ export {
 } from "./pattention.ts";
 export {
   filled,
+  type Gates,
   type Initial,
   type Model,
   type NormalInitial,

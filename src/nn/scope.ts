@@ -16,6 +16,7 @@ import {
   range,
   reshape,
   type Shape,
+  slice,
   sub,
   sum,
   type Tensor,
@@ -55,7 +56,15 @@ export interface ParameterSpec extends ParameterSetup {
 export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 
 /** Names of what a program is given beside the parameters of a model. */
-const RESERVED = new Set(["tokens", "targets", "lossFactor", "weights", "documents"]);
+const RESERVED = new Set(["tokens", "targets", "lossFactor", "weights", "documents", "gates"]);
+
+/** Generations of parameter tokens that sequences have or have not, each by itself. */
+export interface Gates {
+  /** The first of them, by its number. */
+  readonly first: number;
+  /** 1 where a sequence has a generation, 0 where it has not: float32 [B, G]. */
+  readonly open: Tensor;
+}
 
 /** Parameters and records that a trace collects. */
 interface Trace {
@@ -66,6 +75,7 @@ interface Trace {
   readonly cache: Cache | undefined;
   readonly documents: Tensor | undefined;
   readonly learns: (parameter: string) => boolean;
+  readonly gates: Gates | undefined;
   sites: number;
 }
 
@@ -76,6 +86,8 @@ export interface ScopeOptions {
   readonly cache?: Cache;
   /** The document of each token, int32 [B, T], among which alone it attends. Default: one for all. */
   readonly documents?: Tensor;
+  /** Which sequences have the last generations of parameter tokens. Default: all have all. */
+  readonly gates?: Gates | undefined;
   /** Which parameters learn, by their paths; the others are never updated. Default: all. */
   readonly learns?: ((parameter: string) => boolean) | undefined;
 }
@@ -90,9 +102,9 @@ export class Scope {
   }
 
   /** A scope to trace a model in. */
-  static root({ training, cache, documents, learns = () => true }: ScopeOptions): Scope {
+  static root({ training, cache, documents, gates, learns = () => true }: ScopeOptions): Scope {
     const empty = { parameters: new Map(), inputs: new Map(), records: new Map() };
-    return new Scope({ ...empty, training, cache, documents, learns, sites: 0 }, "");
+    return new Scope({ ...empty, training, cache, documents, gates, learns, sites: 0 }, "");
   }
 
   /** The cache of earlier tokens, if the trace has one: attention between tokens must use it. */
@@ -123,6 +135,15 @@ export class Scope {
   /** Whether the trace is one for training. */
   get training(): boolean {
     return this.#trace.training;
+  }
+
+  /** What a generation gives is multiplied by: 1 or 0, [B, 1, 1]. `undefined` for one that all sequences have. */
+  gate(generation: number): Tensor | undefined {
+    const { gates } = this.#trace;
+    if (gates === undefined || generation < gates.first) return undefined;
+    const { open, first } = gates;
+    const own = slice(open, 1, generation - first, generation - first + 1);
+    return reshape(own, [at(open.shape, 0), 1, 1]);
   }
 
   /** Whether a parameter learns, by its whole path. */

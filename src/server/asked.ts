@@ -9,6 +9,8 @@ export interface Asked {
   /** The field of the request that the prompts come from, for messages. */
   readonly field: "prompt" | "messages";
   readonly prompts: readonly GivenPrompt[];
+  /** Which of the gated generations of parameter tokens write. */
+  readonly gates: readonly number[];
   /** Texts for each prompt. */
   readonly count: number;
   /** Tokens to write, at most; where the request does not say, `most` as far as the context has room. */
@@ -33,11 +35,12 @@ export interface Asked {
 /** Tokens that a completion has unless its request says, as in OpenAI's API. */
 const COMPLETION_TOKENS = 16;
 
-export function askedOfCompletion(request: CompletionRequest, tokenizer: Tokenizer): Asked {
+export function askedOfCompletion(request: CompletionRequest, tokenizer: Tokenizer, gates: readonly number[]): Asked {
   const end = endOfText(tokenizer);
   return {
     ...commonOf(request),
     field: "prompt",
+    gates,
     prompts: promptsOf(request),
     maxTokens: request.max_tokens ?? undefined,
     most: COMPLETION_TOKENS,
@@ -48,13 +51,14 @@ export function askedOfCompletion(request: CompletionRequest, tokenizer: Tokeniz
 }
 
 /** A conversation becomes one prompt. Throws a `UserError` where the template refuses it. */
-export function askedOfChat(request: ChatRequest, tokenizer: Tokenizer): Asked {
+export function askedOfChat(request: ChatRequest, tokenizer: Tokenizer, gates: readonly number[]): Asked {
   const template = chatTemplateOf(tokenizer);
   const { end } = template;
   const common = commonOf(request);
   return {
     ...common,
     field: "messages",
+    gates,
     prompts: [template.text(messagesOf(request))],
     maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
     most: Number.POSITIVE_INFINITY,

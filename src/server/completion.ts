@@ -13,6 +13,8 @@ import type { Scheduler } from "./scheduler.ts";
 /** The model that answers, as far as requests know of it. */
 export interface ServedModel {
   readonly name: string;
+  /** The names of its skills, which requests choose as their `model`, in the order of the gated generations. Default: none. */
+  readonly skills?: readonly string[] | undefined;
   readonly tokenizer: Tokenizer;
   /** The longest sequence, in tokens, with what is written. */
   readonly context: number;
@@ -118,8 +120,8 @@ async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: P
   return choice.tokens;
 }
 
-const goOn = ({ scheduler, signal }: Work, choice: Choice, ids: Int32Array): Promise<void> =>
-  scheduler.write(ids, (logits) => choice.next(logits), signal);
+const goOn = ({ scheduler, signal, completion }: Work, choice: Choice, ids: Int32Array): Promise<void> =>
+  scheduler.write(ids, (logits) => choice.next(logits), signal, completion.asked.gates);
 
 /** The tokens of a prompt that its client gave. */
 const givenIds = ({ ids, given }: Prompt): Int32Array => ids.subarray(ids.length - given);
@@ -138,8 +140,8 @@ function choiceOptions(
 }
 
 /** The log-probabilities of a prompt's tokens, and the logits of what follows it. */
-async function scored({ scheduler, model, signal }: Work, prompt: Prompt, alternatives: number) {
-  const scores = await scheduler.score(prompt.ids, signal);
+async function scored({ scheduler, model, signal, completion }: Work, prompt: Prompt, alternatives: number) {
+  const scores = await scheduler.score(prompt.ids, signal, completion.asked.gates);
   const entries: TokenEntry[] = [];
   const decoder = new StreamDecoder(model.tokenizer);
   let offset = 0;

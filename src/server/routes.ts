@@ -9,6 +9,7 @@ import { chatRoute } from "./chat-route.ts";
 import { completionsRoute } from "./completions-route.ts";
 import { crossOrigin, LOOPBACK_ORIGINS } from "./cross-origin.ts";
 import { CLIENT_GONE, type Metrics } from "./metrics.ts";
+import { modelsOf } from "./models.ts";
 import type { ServerContext, ServerTypes, Service } from "./service.ts";
 import { tokenizerRoutes } from "./tokenizer-routes.ts";
 
@@ -84,20 +85,22 @@ const metricsRoute = ({ metrics: { registry } }: Service): Route => ({
 });
 
 function modelRoutes({ model }: Service): Route[] {
-  const listed = {
-    id: model.name,
+  const created = unixTime();
+  const listed = modelsOf(model).map(({ name, gates }) => ({
+    id: name,
     object: "model",
-    created: unixTime(),
+    created,
     owned_by: "tokenformer",
     max_model_len: model.context,
-  };
+    ...(gates.length > 0 && { parent: model.name }),
+  }));
   const one = (context: ServerContext) => {
-    if (context.req.param("id") !== model.name)
-      throw new ApiError(404, "there is no such model", { code: "model_not_found" });
-    return context.json(listed);
+    const found = listed.find(({ id }) => id === context.req.param("id"));
+    if (found === undefined) throw new ApiError(404, "there is no such model", { code: "model_not_found" });
+    return context.json(found);
   };
   return [
-    { method: "GET", path: "/v1/models", answer: (context) => context.json({ object: "list", data: [listed] }) },
+    { method: "GET", path: "/v1/models", answer: (context) => context.json({ object: "list", data: listed }) },
     { method: "GET", path: "/v1/models/:id", answer: one },
   ];
 }

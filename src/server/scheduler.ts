@@ -18,6 +18,8 @@ export type NextToken = (logits: Float32Array) => number | undefined;
 
 interface Job<Result> extends Settling<Result> {
   readonly ids: Int32Array;
+  /** Which of the gated generations the sequence has. */
+  readonly gates: readonly number[];
   readonly signal: AbortSignal;
 }
 
@@ -62,10 +64,12 @@ export class Scheduler {
   /**
    * Writes a sequence after a prompt, until `next` gives no token. Rejects with the signal's reason as soon as it is aborted; the
    * slot is free after the step that is under way.
+   * @param gates which of the gated generations it has. Default: none
    */
-  write(ids: Int32Array, next: NextToken, signal: AbortSignal): Promise<void> {
+  write(ids: Int32Array, next: NextToken, signal: AbortSignal, gates: readonly number[] = []): Promise<void> {
     const job: WritingJob = {
       ids,
+      gates,
       next,
       signal,
       ...untilAborted<void>(signal, () => this.#waiting.delete(job)),
@@ -76,9 +80,10 @@ export class Scheduler {
   }
 
   /** Scores a prompt. Rejects with the signal's reason as soon as it is aborted. */
-  score(ids: Int32Array, signal: AbortSignal): Promise<SequenceScores> {
+  score(ids: Int32Array, signal: AbortSignal, gates: readonly number[] = []): Promise<SequenceScores> {
     const job: Job<SequenceScores> = {
       ids,
+      gates,
       signal,
       ...untilAborted<SequenceScores>(signal, () => this.#scoring.delete(job)),
     };
@@ -113,7 +118,7 @@ export class Scheduler {
   async #begin(job: WritingJob): Promise<void> {
     this.#starting.add(job);
     try {
-      const { slot, logits } = await this.#shared.sequences.start(job.ids, { signal: job.signal });
+      const { slot, logits } = await this.#shared.sequences.start(job.ids, { signal: job.signal, gates: job.gates });
       this.#advance(slot, job, logits);
     } catch (error) {
       job.reject(error);
@@ -177,7 +182,10 @@ export class Scheduler {
     while (this.#scoring.size > 0) {
       const jobs = this.#scoringBatch();
       try {
-        const scores = await this.#shared.scorer.score(jobs.map(({ ids }) => ids));
+        const scores = await this.#shared.scorer.score(
+          jobs.map(({ ids }) => ids),
+          jobs.map(({ gates }) => gates),
+        );
         for (const [index, job] of jobs.entries()) {
           const own = scores[index];
           if (own === undefined) throw new Error("internal: a prompt was not scored");

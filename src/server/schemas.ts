@@ -25,7 +25,7 @@ const isPrompt = (value: unknown): value is string | string[] | number[] | numbe
 
 /** What requests of any route may say of how texts are drawn and told. */
 export const samplingFields = {
-  /** Any name: there is one model. */
+  /** Any name where there is one model; with skills, one of those that `/v1/models` lists. Default: the model without skills. */
   model: text,
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),

@@ -74,6 +74,9 @@ describe("adapt", () => {
     [["merge", "book", "--with", "mine", "--to", "both"], "both: already holds a run; choose another folder"],
     [["sample", "book", "--with", "mine", "--with", "mine"], "mine: is given twice; attach it once"],
     [["sample", "both", "--with", "mine"], "mine: belongs to a model with the weights"],
+    [["serve", "book", "--skill", "mine"], "--skill mine: expected name=folder, such as --skill law=skills/law"],
+    [["serve", "book", "--skill", "book=mine"], "the name book is what the run itself is called"],
+    [["serve", "book", "--skill", "a=mine", "--skill", "b=mine"], "mine: is given twice; attach it once"],
     [["eval", "book", "--with", "book"], "book: is a run, not a skill"],
   ])("is refused in one line: %j", async (command, message) => {
     const { code, stderr, stdout } = await run(...command);
