@@ -1,5 +1,6 @@
 /** An MPI library of the system, called through `koffi` without native code of our own. */
 
+import { constants } from "node:os";
 import { messageOf, UserError } from "../errors.ts";
 
 /** The two whose handles are known; others are built from one of them. */
@@ -79,7 +80,9 @@ export async function loadMpi(named: string | undefined, expected: MpiKind = "op
   for (const name of names) {
     try {
       // Open MPI opens parts of itself later, which look for its symbols among those of the whole process.
-      return openLibrary(koffi, name, koffi.load(name, { global: true }));
+      const library = openLibrary(koffi, name, koffi.load(name, { global: true }));
+      keepLoaded(koffi, name);
+      return library;
     } catch (error) {
       reasons.push(`${name} (${messageOf(error)})`);
     }
@@ -89,6 +92,15 @@ export async function loadMpi(named: string | undefined, expected: MpiKind = "op
       ? `no MPI library here, tried ${names.join(", ")}; install Open MPI or MPICH, or name its library with --mpi-library`
       : `--mpi-library ${reasons.join(", ")}: expected the shared library of Open MPI or MPICH, such as libmpi.so.40`,
   );
+}
+
+/**
+ * Keeps a library in the process to its end. koffi lets it go before, and a thread that has called it runs a part of it when the thread
+ * ends: over TCP, each rank would end with a segmentation fault.
+ */
+function keepLoaded(koffi: Koffi, name: string): void {
+  const open = koffi.load(null).func("dlopen", "void *", ["str", "int"]);
+  open(name, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL);
 }
 
 async function loadKoffi(): Promise<Koffi> {

@@ -139,6 +139,15 @@ function reportTo({ addresses, port: at, secret }: Place): void {
   let heard = performance.now();
   let done = false;
   let connected: Socket | undefined;
+  let isLeaving = false;
+
+  /** Leaves once rank 0 has answered: before, it would take the end of this rank for its loss. */
+  const leave = () => {
+    if (connected === undefined) return;
+    done = true;
+    send(connected, { done: true });
+    port.postMessage("done");
+  };
 
   const loseFirst = (how: string) => {
     if (done) return;
@@ -160,8 +169,10 @@ function reportTo({ addresses, port: at, secret }: Place): void {
       const order = parsed(orderSchema, line);
       if (order === undefined) return;
       // Rank 0 answers on one of its addresses.
+      const isAnswered = connected === undefined;
       connected ??= socket;
       heard = performance.now();
+      if (isAnswered && isLeaving) leave();
       if ("end" in order) exit(order.end);
     });
     socket.on("data", (chunk) => read(chunk));
@@ -182,9 +193,8 @@ function reportTo({ addresses, port: at, secret }: Place): void {
 
   port.on("message", (order: WatchOrder) => {
     if (order === "done") {
-      done = true;
-      if (connected !== undefined) send(connected, { done: true });
-      port.postMessage("done");
+      isLeaving = true;
+      leave();
       return;
     }
     done = true;

@@ -41,6 +41,13 @@ describe("ranks joined by MPI", () => {
     }
   });
 
+  itWith(openMpi, "end without a fault over TCP, as between machines, however soon", async () => {
+    const overTcp = { ...openMpi, options: [...openMpi.options, "--mca", "btl", "tcp,self"] };
+    const { code, errors } = await runRanks(overTcp, 3, [fileURLToPath(new URL("brief.mjs", import.meta.url))]);
+    expect(errors).toBe("");
+    expect(code).toBe(0);
+  });
+
   itWith(openMpi, "name a library that is none", async () => {
     const { code, errors } = await runRanks(openMpi, 2, [program, "fixed", "1", "libnothing.so"]);
     expect(code).not.toBe(0);
