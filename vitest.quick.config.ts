@@ -5,12 +5,12 @@ import { defineConfig } from "vitest/config";
 import all from "./vitest.config.ts";
 
 const files = {
-  ".": ["errors", "layers", "memo", "plain-words", "random", "smoke"],
+  ".": ["errors", "half", "layers", "memo", "plain-words", "random", "smoke"],
   cluster: ["environment", "stragglers"],
   configuration: ["parse"],
   data: ["data-content"],
   evaluation: ["layouts", "sequences"],
-  formats: ["atomic", "half", "json", "weights"],
+  formats: ["atomic", "json", "weights"],
   generation: ["stop-strings"],
   growth: ["refusals"],
   "lab/report": ["curve", "format"],

@@ -10,7 +10,7 @@ import { startProcess } from "./support/command-line.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const at = (path: string) => join(ROOT, path);
 
-const STEPS = { bigram: 250, gpt: 60, tokenformer: 60 };
+const STEPS = { bigram: 80, gpt: 16, tokenformer: 16 };
 
 let folder = "";
 const said = new Map<string, string>();
@@ -27,7 +27,7 @@ beforeAll(async () => {
     ...Object.entries(STEPS).map(([name, steps]) => [name, "--steps", String(steps)]),
     ["own", "--steps", "12"],
     ["own-operator"],
-    ["fine-tune", "--steps", "60", "--out", tuned],
+    ["fine-tune", "--steps", "32", "--out", tuned],
     ["score", tuned, "It is the whale.", "whale the is It."],
   ];
   const programs = commands.map(([name, ...args]) => [at(`dist-examples/${name}.js`), ...args]);

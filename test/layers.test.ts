@@ -139,3 +139,8 @@ it("has ONNX Runtime in one folder alone", () => {
   const others = files.filter((file) => /(from |import\()"onnxruntime/.test(readFileSync(join(source, file), "utf8")));
   expect(others.filter((file) => !file.startsWith("runtime/"))).toEqual([]);
 });
+
+it("has the files that `npm run test:quick` names", async () => {
+  // The list looks for its files as it is loaded.
+  await expect(import("../vitest.quick.config.ts")).resolves.toHaveProperty("default.test.include");
+});

@@ -1,13 +1,6 @@
 /** Means, intervals and rank correlations of few values. */
 
-import {
-  mean,
-  quantileSorted,
-  sampleRankCorrelation,
-  shuffleInPlace,
-  sum,
-  sumNthPowerDeviations,
-} from "simple-statistics";
+import { mean, sampleRankCorrelation, shuffleInPlace, sum, sumNthPowerDeviations } from "simple-statistics";
 import { Random } from "../../random.ts";
 
 /** A mean with its 95 % bootstrap interval. */
@@ -29,6 +22,37 @@ export interface Difference extends Estimate {
 
 const resamples = 10_000;
 
+/** Which of so many values make a resample, in the order drawn, and how many resamples are made of these. */
+interface Resample {
+  readonly indices: readonly number[];
+  times: number;
+}
+
+/** So few values have few resamples, of which each study makes hundreds of estimates. */
+const FEW = 6;
+
+/** By the number of values, up to the few. */
+const resamplesOf = new Map<number, readonly Resample[]>();
+
+function resamplesFor(count: number): readonly Resample[] {
+  const drawn = resamplesOf.get(count) ?? drawResamples(count);
+  if (count <= FEW) resamplesOf.set(count, drawn);
+  return drawn;
+}
+
+function drawResamples(count: number): readonly Resample[] {
+  const random = Random.from("bootstrap", count);
+  const drawn = new Map<string, Resample>();
+  for (let trial = 0; trial < resamples; trial++) {
+    const indices = Array.from({ length: count }, () => random.integer(count));
+    const key = indices.join();
+    const same = drawn.get(key);
+    if (same === undefined) drawn.set(key, { indices, times: 1 });
+    else same.times += 1;
+  }
+  return [...drawn.values()];
+}
+
 /**
  * The mean, and the percentile bootstrap interval of 95 %: from 2.5 % to 97.5 % of the means of 10,000 resamples drawn
  * with replacement (Efron and Tibshirani 1993, chapter 13), always the same ones. Undefined of no values.
@@ -38,10 +62,33 @@ const resamples = 10_000;
 export function estimate(values: readonly number[]): Estimate | undefined {
   const count = values.length;
   if (count === 0) return undefined;
-  const random = Random.from("bootstrap", count);
-  const resampled = () => mean(values.map(() => values[random.integer(count)] ?? 0));
-  const means = Array.from({ length: resamples }, resampled).sort((a, b) => a - b);
-  return { mean: mean(values), low: quantileSorted(means, 0.025), high: quantileSorted(means, 0.975), count };
+  const means = resamplesFor(count)
+    .map(({ indices, times }) => ({ value: mean(indices.map((index) => values[index] ?? 0)), times }))
+    .sort((a, b) => a.value - b.value);
+  return { mean: mean(values), low: quantile(means, 0.025), high: quantile(means, 0.975), count };
+}
+
+interface Repeated {
+  readonly value: number;
+  readonly times: number;
+}
+
+/** Of the means of all resamples, sorted: between two neighbours it is interpolated. */
+function quantile(sorted: readonly Repeated[], share: number): number {
+  const place = (resamples - 1) * share;
+  const lower = Math.floor(place);
+  const [low, high] = [nth(sorted, lower), nth(sorted, lower + 1)];
+  return low + (place - lower) * (high - low);
+}
+
+/** The value at a place, from 0, where each is repeated. */
+function nth(sorted: readonly Repeated[], place: number): number {
+  let end = 0;
+  const found = sorted.find(({ times }) => {
+    end += times;
+    return place < end;
+  });
+  return found?.value ?? Number.NaN;
 }
 
 /** A standard deviation, and the degrees of freedom that it rests on. */
