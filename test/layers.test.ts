@@ -71,6 +71,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   "lab/report": [],
   "lab/study": [...coreBut("cluster"), "lab/report"],
   "lab/frontier": [...coreBut("cluster"), "lab/report", "lab/study"],
+  "lab/skills": [...coreBut("cluster"), "lab/report"],
   "lab/benchmark": [...coreBut("cluster", "text"), "lab/report"],
   cli: [
     ...wholeCore,
@@ -83,6 +84,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
     "lab/report",
     "lab/study",
     "lab/frontier",
+    "lab/skills",
     "lab/benchmark",
   ],
 };

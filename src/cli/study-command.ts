@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { z } from "zod";
 import type { Ranks } from "../cluster/index.ts";
 import { frontierPreset } from "../lab/frontier/index.ts";
+import { skillsPreset } from "../lab/skills/index.ts";
 import {
   assemble,
   type CompleteStudy,
@@ -23,6 +24,7 @@ import { frontierCommand } from "./frontier-command.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
 import { print, printJson } from "./output.ts";
+import { skillsStudyCommand } from "./skills-study-command.ts";
 import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
 import { notePlan, planSummary } from "./study-plan.ts";
 import { StudyProgress } from "./study-progress.ts";
@@ -42,7 +44,11 @@ import { collect } from "./train-command.ts";
 interface Options extends StudyConfigurationOptions, StudyWorkOptions {}
 
 export const studyCommand = () =>
-  new Command("study").addCommand(progressiveCommand()).addCommand(frontierCommand()).addCommand(presetsCommand());
+  new Command("study")
+    .addCommand(progressiveCommand())
+    .addCommand(frontierCommand())
+    .addCommand(skillsStudyCommand())
+    .addCommand(presetsCommand());
 
 function progressiveCommand(): Command {
   const command = new Command("progressive")
@@ -60,7 +66,7 @@ const presetsCommand = () =>
     .description("the named studies")
     .option("--json", "print them as JSON", false)
     .action(({ json }: { readonly json: boolean }) => {
-      const all = { ...studyPresets, frontier: frontierPreset };
+      const all = { ...studyPresets, frontier: frontierPreset, skills: skillsPreset };
       if (json) printJson(all);
       else for (const { name, doc } of Object.values(all)) print(`  ${name.padEnd(10)} ${doc}`);
     });

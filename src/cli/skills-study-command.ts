@@ -1,0 +1,172 @@
+/** `tokenformer study skills`: new texts by tokens of their own, against training all parameters. */
+
+import { join } from "node:path";
+import { Command } from "commander";
+import { parseBy } from "../configuration/index.ts";
+import { openCorpus } from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { LockedFolder, readJson } from "../formats/index.ts";
+import {
+  runSkills,
+  type SkillsOutcome,
+  type SkillsResults,
+  type SkillsStudy,
+  skillsPreset,
+  skillsSchema,
+  writeSkillsReport,
+} from "../lab/skills/index.ts";
+import { type DeviceName, openDevice } from "../runtime/index.ts";
+import { type Corpus, closeCorpus } from "../text/index.ts";
+import { circumstances } from "./circumstances.ts";
+import { assignAll } from "./configuration.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { collected } from "./open.ts";
+import { note, printJson } from "./output.ts";
+import { claimFolder, commandLine, concludeStudy } from "./study-work.ts";
+import { collect, deviceOption } from "./train-command.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly base: readonly string[];
+  readonly text: readonly string[];
+  readonly out?: string;
+  readonly device: DeviceName;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export const skillsStudyCommand = () =>
+  new Command("skills")
+    .description(
+      "new texts by tokens beside a model that stays as it is, against training all of it: what is learned, what forgotten",
+    )
+    .option("--config <file>", "a JSON file with the study, instead of the built-in one")
+    .option("--set <key=value>", "change it, for example seeds=[1] or sizes=[4,16]", collect, [])
+    .option("--base <files...>", "what the base learns", ["Moby-Dick"])
+    .requiredOption(
+      "--text <name=files>",
+      "a new text under a name, its files separated by commas; given again, several",
+      collected,
+    )
+    .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
+    .addOption(deviceOption())
+    .option("--dry-run", "print the study, and do nothing", false)
+    .option("--json", "print the study, or the results, as JSON", false)
+    .action(run);
+
+async function run(options: Options): Promise<void> {
+  const study = await studyOf(options);
+  const files = new Map([[nameOfBase(options.base), options.base], ...options.text.map(textOf)]);
+  if (files.size !== 1 + options.text.length)
+    throw new UserError("--text: a name is given twice; give each text its own");
+  const { out } = options;
+  if (options.dryRun) return tellPlan(study, [...files.keys()], options.json);
+  if (out === undefined)
+    throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
+  const folder = await LockedFolder.take(out);
+  try {
+    const { seeds: _, sizes: __, ...fixed } = study;
+    const noted: unknown = JSON.parse(JSON.stringify({ files: Object.fromEntries(files), study: fixed }));
+    await claimFolder(join(out, "skills.json"), out, noted, (found) => found);
+    await carryOut(study, files, { ...options, out });
+  } finally {
+    await folder.release();
+  }
+}
+
+async function studyOf({ config, set }: Options): Promise<SkillsStudy> {
+  const value = config === undefined ? skillsPreset : await readJson(config);
+  return parseBy(
+    skillsSchema,
+    assignAll(value, set),
+    config ?? "the configuration",
+    "tokenformer study presets --json",
+  );
+}
+
+const nameOfBase = (base: readonly string[]) => base.map((file) => file.split(/[/\\]/).at(-1) ?? file).join(" and ");
+
+function textOf(given: string): [string, readonly string[]] {
+  const [, name = "", files = ""] = /^([\w-]+)=(.+)$/s.exec(given) ?? [];
+  if (name === "") throw new UserError(`--text ${given}: expected name=file, such as --text code=index.ts`);
+  return [name, files.split(",")];
+}
+
+function tellPlan(study: SkillsStudy, texts: readonly string[], json: boolean): void {
+  const { seeds, sizes, skillRates, fullRates, base, adapting } = study;
+  const count = texts.length - 1;
+  const first = count * (sizes.length * skillRates.length + fullRates.length);
+  const others = count * (sizes.length + 1);
+  const trainings = { bases: seeds.length, adapting: first + (seeds.length - 1) * others + seeds.length * count };
+  if (json) printJson({ study, texts, trainings });
+  else {
+    note(`study ${study.name}: ${study.doc}`);
+    note(`${texts[0]}, then ${texts.slice(1).join(", ")}`);
+    note(`${trainings.bases} bases of ${base.steps} updates, ${trainings.adapting} trainings of ${adapting.steps}`);
+  }
+}
+
+async function carryOut(
+  study: SkillsStudy,
+  files: ReadonlyMap<string, readonly string[]>,
+  { out, device: name, json }: Options & { readonly out: string },
+): Promise<void> {
+  const begun = performance.now();
+  const corpora = await openCorpora(study, files);
+  const device = await openDevice(name);
+  try {
+    const outcome = await withInterrupt("stopping after this update", (signal) =>
+      runSkills({
+        ...{ study, corpora, files, directory: out, device, signal },
+        onDone: (cell, { losses }, made) => {
+          const told = Object.entries(losses).map(([text, loss]) => `${text} ${loss.toFixed(3)}`);
+          note(`${made ? "" : "(known) "}${cell}: ${told.join(", ")}`);
+        },
+      }),
+    );
+    if (outcome.interrupted) process.exitCode = 130;
+    const results = assembled(study, [...files.keys()], outcome, await circumstances(commandLine()));
+    await writeSkillsReport(results, out);
+    concludeStudy(results, { interrupted: outcome.interrupted, begun, report: join(out, "report.md"), json });
+  } finally {
+    await device.close();
+    for (const corpus of corpora.values()) closeCorpus(corpus);
+  }
+}
+
+/** All texts by the tokenizer of the base's. */
+async function openCorpora(
+  study: SkillsStudy,
+  files: ReadonlyMap<string, readonly string[]>,
+): Promise<Map<string, Corpus>> {
+  const corpora = new Map<string, Corpus>();
+  for (const [name, own] of files) {
+    const [first] = corpora.values();
+    corpora.set(name, await openCorpus({ train: own }, first?.tokenizer ?? study.tokenizer));
+  }
+  return corpora;
+}
+
+function assembled(
+  study: SkillsStudy,
+  texts: readonly string[],
+  { interrupted, ...outcome }: SkillsOutcome,
+  own: Pick<SkillsResults, "date" | "machine" | "software" | "command">,
+): SkillsResults {
+  const { name, sizes, seeds, base, adapting } = study;
+  const missing = [
+    "LoRA on the GPT with as many parameters, and appended tokens that share the norm of the old ones, are no part of this study yet",
+    ...(interrupted ? ["the study was stopped: what is not in the tables was not done yet"] : []),
+  ];
+  return {
+    name,
+    ...own,
+    texts,
+    sizes,
+    seeds,
+    steps: { base: base.steps, adapting: adapting.steps },
+    ...outcome,
+    missing,
+  };
+}

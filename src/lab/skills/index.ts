@@ -1,0 +1,7 @@
+/** The study `skills`: does a model learn something new by tokens of its own, and what does it forget? */
+
+export type { Workplace } from "./cells.ts";
+export { type SkillsStudy, skillsPreset, skillsSchema } from "./config.ts";
+export { writeSkillsReport } from "./report.ts";
+export type { SkillsResults } from "./results.ts";
+export { runSkills, type SkillsOutcome } from "./study.ts";

@@ -1,0 +1,111 @@
+/** The page about the study `skills`, in Markdown. */
+
+import { join } from "node:path";
+import { writeFileAtomic, writeJson } from "../../formats/index.ts";
+import { formatBytes, formatCount } from "../report/format.ts";
+import type { Adapted, Losses, SkillsResults } from "./results.ts";
+
+/** Writes `results.json` and `report.md`. */
+export async function writeSkillsReport(results: SkillsResults, out: string): Promise<void> {
+  await writeJson(join(out, "results.json"), results);
+  await writeFileAtomic(join(out, "report.md"), skillsReport(results));
+}
+
+export function skillsReport(results: SkillsResults): string {
+  const { name, date, machine, software, command, seeds, steps, missing } = results;
+  const runs = `${seeds.length} seed${seeds.length === 1 ? "" : "s"}`;
+  return `${[
+    `# ${name}: does a model learn something new by tokens of its own?`,
+    `${date}, ${software}, on ${machine}; ${runs}, means over them. Reproduce with:\n\n    ${command}`,
+    `A base of ${formatCount(results.baseParameters)} parameters learned ${results.texts[0]} for ${steps.base} updates; each new text was then learned for ${steps.adapting} updates, by skills of some tokens a site or by training all parameters on. Losses are held-out, in nats per token. The rate of each way is the best of its grid for the new text, with the first seed.`,
+    ...(missing.length === 0 ? [] : [`**Missing**: ${missing.join("; ")}.`]),
+    learnedSection(results),
+    pairSection(results),
+    continualSection(results),
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")}\n`;
+}
+
+function learnedSection({ texts: [first = "", ...texts], bases, adapted, sizes }: SkillsResults): string {
+  const ways = [...sizes, "full" as const];
+  const rows = texts.flatMap((text) => {
+    const base = ["—", "", "", "", meanOf(bases, text), meanOf(bases, first), "0"];
+    const own = ways.flatMap((way) => {
+      const made = adapted.filter((one) => one.text === text && one.way === way);
+      return made.length === 0 ? [] : [rowOf(made, text, first, meanOf(bases, first))];
+    });
+    return [base, ...own].map((row) => [text, ...row]);
+  });
+  const head = ["text", "learned by", "rate", "learn", "seconds", "loss on it", `loss on ${first}`, "forgotten"];
+  return `## One text at a time\n\n${table(head, rows)}\n\nForgotten is the rise of the loss on ${first} with the skill attached; without it that is 0, bitwise. Seconds are of training, on a machine that did other things.`;
+}
+
+function rowOf(made: readonly Adapted[], text: string, first: string, before: string): string[] {
+  const [one] = made;
+  const what = one?.way === "full" ? "all parameters" : `${one?.way} tokens a site`;
+  const old = meanOf(made, first);
+  const forgotten = Number(old) - Number(before);
+  return [
+    what,
+    String(one?.learningRate ?? ""),
+    `${formatCount(one?.parameters ?? Number.NaN)}, ${formatBytes(one?.bytes ?? Number.NaN)}`,
+    average(made.map(({ seconds }) => seconds)).toFixed(0),
+    meanOf(made, text),
+    old,
+    `${forgotten < 0 ? "−" : "+"}${Math.abs(forgotten).toFixed(3)}`,
+  ];
+}
+
+function pairSection({ pairs, adapted, sizes, texts: [first = ""] }: SkillsResults): string {
+  const [any] = pairs;
+  if (any === undefined) return "";
+  const [one, two] = any.texts;
+  const rows = sizes.flatMap((size) => {
+    const own = pairs.filter((pair) => pair.size === size);
+    if (own.length === 0) return [];
+    const alone = (text: string) =>
+      meanOf(
+        adapted.filter((made) => made.text === text && made.way === size),
+        text,
+      );
+    return [[String(size), alone(one), meanOf(own, one), alone(two), meanOf(own, two), meanOf(own, first)]];
+  });
+  const head = ["tokens a site", `${one}, alone`, `${one}, both`, `${two}, alone`, `${two}, both`, `${first}, both`];
+  return `## Two skills at once\n\n${table(head, rows)}`;
+}
+
+function continualSection({ continual, texts: [first = "", ...texts], sizes }: SkillsResults): string {
+  if (continual.length === 0) return "";
+  const kinds = [
+    ...sizes.flatMap((size) => [
+      {
+        label: `${size} tokens a site, all skills attached`,
+        of: (own: SkillsResults["continual"][number]) => own.way === "all" && own.size === size,
+      },
+      {
+        label: `${size} tokens a site, each text with its skill`,
+        of: (own: SkillsResults["continual"][number]) => own.way === "own" && own.size === size,
+      },
+    ]),
+    { label: "all parameters, trained on", of: (own: SkillsResults["continual"][number]) => own.way === "full" },
+  ];
+  const rows = kinds.flatMap(({ label, of }) => {
+    const own = continual.filter(of);
+    if (own.length === 0) return [];
+    return [
+      [label, ...texts.map((_, index) => average(own.map(({ means }) => means[index] ?? Number.NaN)).toFixed(3))],
+    ];
+  });
+  return `## One text after the other\n\nThe mean loss over ${first} and all texts so far, after each.\n\n${table(["", ...texts.map((text) => `after ${text}`)], rows)}`;
+}
+
+const average = (numbers: readonly number[]): number => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+
+const meanOf = (made: readonly { readonly losses: Losses }[], text: string): string =>
+  average(made.map(({ losses }) => losses[text] ?? Number.NaN)).toFixed(3);
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
