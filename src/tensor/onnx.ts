@@ -60,6 +60,7 @@ export function emitWith(
   const frozen = new FrozenConstants(inputs, place);
   const emitter = new GraphEmitter(graph, { target, products }, frozen);
   const names = new Map<Tensor, string>();
+  const values = new Map<string, TensorType>();
   for (const node of graph.nodes) {
     const given = node.inputs.map((input) => known(names, input));
     const emitted = node.emit(emitter, given);
@@ -67,6 +68,7 @@ export function emitWith(
       const name = emitted[index];
       if (name === undefined) throw new Error(`internal: ${node.operator.name} emitted no output ${index}`);
       names.set(output, name);
+      values.set(name, output);
     });
   }
   for (const [name, output] of graph.outputs) emitter.output(name, known(names, output));
@@ -85,9 +87,23 @@ export function emitWith(
       initializer: [...emitter.constants.values(), ...frozen.protos],
       input: given.map((input) => valueInfo(inputName(input), input)),
       output: [...graph.outputs].map(([name, output]) => valueInfo(name, output)),
+      valueInfo: emitter.lowering.knownSizes ? sizesOf(emitter.protos, values) : [],
     }),
   });
   return { model: toBinary(ModelProtoSchema, model), external: frozen.constants };
+}
+
+/**
+ * The types of the values that nodes compute. Of sizes that follow from symbols ONNX Runtime infers few, and where it does not know
+ * that two are equal, planning its memory takes time quadratic in the nodes.
+ */
+function sizesOf(nodes: readonly NodeProto[], values: ReadonlyMap<string, TensorType>): ValueInfoProto[] {
+  return nodes.flatMap(({ output }) =>
+    output.flatMap((name) => {
+      const type = values.get(name);
+      return type === undefined ? [] : [valueInfo(name, type)];
+    }),
+  );
 }
 
 const inOwnFile: Placement = ({ path }) => ({ location: path, offset: 0 });
@@ -104,6 +120,7 @@ class GraphEmitter implements Emitter {
   readonly #dimensions = new Map<string, string>();
   readonly #shapes = new Map<string, string>();
   readonly #halves = new Map<string, string>();
+  readonly #nodes = new Map<string, readonly string[]>();
   #count = 0;
 
   constructor(graph: Graph, { target, products }: Pick<Emitter, "target" | "products">, frozen: FrozenConstants) {
@@ -116,15 +133,12 @@ class GraphEmitter implements Emitter {
   }
 
   node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, options: OnnxNodeOptions = {}) {
-    const output = this.#fresh(type);
-    this.#add(type, inputs, [output], attributes, options);
+    const [output = ""] = this.#computed(type, inputs, 1, attributes, options);
     return output;
   }
 
   nodes(type: string, inputs: readonly string[], outputs: number, attributes: OnnxAttributes = {}) {
-    const names = Array.from({ length: outputs }, () => this.#fresh(type));
-    this.#add(type, inputs, names, attributes, {});
-    return names;
+    return [...this.#computed(type, inputs, outputs, attributes, {})];
   }
 
   scalar(value: number, dtype: DataType) {
@@ -178,6 +192,23 @@ class GraphEmitter implements Emitter {
   /** Gives a graph output its name. */
   output(name: string, value: string) {
     this.#add("Identity", [value], [name], {}, {});
+  }
+
+  /** The outputs of a node: of an equal one where there is one, such as the mask of another layer. */
+  #computed(
+    type: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: OnnxAttributes,
+    options: OnnxNodeOptions,
+  ): readonly string[] {
+    const key = JSON.stringify([type, inputs, outputs, attributes, options]);
+    const equal = this.#nodes.get(key);
+    if (equal !== undefined) return equal;
+    const names = Array.from({ length: outputs }, () => this.#fresh(type));
+    this.#add(type, inputs, names, attributes, options);
+    this.#nodes.set(key, names);
+    return names;
   }
 
   #fresh(type: string): string {

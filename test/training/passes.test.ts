@@ -1,0 +1,153 @@
+/** What a step costs, counted: what makes it slower shows here without a clock. */
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { describe, expect, it, vi } from "vitest";
+import { elementCount } from "../../src/element-count.ts";
+import { type WorkModel, type WorkName, workOf } from "../../src/lab/benchmark/index.ts";
+import { countParameters, modelOf, sizesOf } from "../../src/model/index.ts";
+import { concreteShape, emitOnnx } from "../../src/tensor/index.ts";
+import { ModelProtoSchema } from "../../src/tensor/onnx-format/onnx_pb.ts";
+import { gradientsOf } from "../../src/training/trainer.ts";
+import { useDevice } from "../support/device.ts";
+import { ofType, tinyConfig, trained } from "./support.ts";
+
+const device = useDevice();
+
+/** The program of a step's gradients, of so many layers. */
+function stepOf(name: WorkName, type: WorkModel, layers: number) {
+  const { config: whole } = workOf(name, type);
+  if (whole.type !== "tokenformer" && whole.type !== "transformer") throw new Error("a model of layers");
+  const config = { ...whole, layers };
+  const { graph } = gradientsOf(modelOf(config), config.context);
+  const { graph: onnx } = fromBinary(ModelProtoSchema, emitOnnx(graph));
+  if (onnx === undefined) throw new Error("a graph");
+  return { config, graph, onnx };
+}
+
+/** Of each type of operator, how many a layer has, forward and backward. */
+function operatorsOfLayer(name: WorkName, type: WorkModel): Record<string, number> {
+  const [two, three] = [2, 3].map((layers) => {
+    const counts = new Map<string, number>();
+    for (const { opType } of stepOf(name, type, layers).onnx.node) counts.set(opType, (counts.get(opType) ?? 0) + 1);
+    return counts;
+  });
+  const more = [...(three ?? [])].map(([operator, count]) => [operator, count - (two?.get(operator) ?? 0)] as const);
+  return Object.fromEntries(more.filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+describe("operators of a layer, forward and backward", () => {
+  it("of a TokenFormer", () => {
+    expect(operatorsOfLayer("nanogpt-cpu", "tokenformer")).toMatchInlineSnapshot(`
+      {
+        "Add": 17,
+        "Cast": 5,
+        "Div": 10,
+        "Erf": 5,
+        "Exp": 5,
+        "Expand": 5,
+        "Flatten": 14,
+        "FusedMatMul": 30,
+        "HardSigmoid": 5,
+        "Identity": 10,
+        "LayerNormalization": 2,
+        "MatMul": 6,
+        "Mul": 67,
+        "ReduceSum": 10,
+        "Reshape": 12,
+        "RotaryEmbedding": 4,
+        "Shape": 5,
+        "SimplifiedLayerNormalization": 5,
+        "Softmax": 1,
+        "Sqrt": 5,
+        "Sub": 15,
+        "Transpose": 8,
+      }
+    `);
+  });
+
+  it("of a TokenFormer with attention in blocks of rows", () => {
+    expect(operatorsOfLayer("124m", "tokenformer")).toMatchInlineSnapshot(`
+      {
+        "Add": 21,
+        "Cast": 5,
+        "Concat": 5,
+        "Div": 10,
+        "Erf": 5,
+        "Exp": 5,
+        "Expand": 5,
+        "Flatten": 14,
+        "FusedMatMul": 35,
+        "HardSigmoid": 5,
+        "Identity": 10,
+        "LayerNormalization": 2,
+        "MatMul": 7,
+        "Mul": 69,
+        "ReduceSum": 11,
+        "Reshape": 12,
+        "RotaryEmbedding": 4,
+        "Shape": 5,
+        "SimplifiedLayerNormalization": 5,
+        "Slice": 8,
+        "Softmax": 2,
+        "Sqrt": 5,
+        "Sub": 16,
+        "Transpose": 8,
+      }
+    `);
+  });
+
+  it("of a Transformer", () => {
+    expect(operatorsOfLayer("nanogpt-cpu", "transformer")).toMatchInlineSnapshot(`
+      {
+        "Add": 10,
+        "Erf": 1,
+        "Exp": 1,
+        "Flatten": 6,
+        "FusedMatMul": 17,
+        "HardSigmoid": 1,
+        "Identity": 10,
+        "LayerNormalization": 2,
+        "MatMul": 7,
+        "Mul": 23,
+        "ReduceSum": 9,
+        "Reshape": 12,
+        "Softmax": 1,
+        "Sub": 6,
+        "Transpose": 8,
+      }
+    `);
+  });
+});
+
+it("the sizes of all that is computed of tokens are told: planning memory takes quadratic time without", () => {
+  const { onnx } = stepOf("nanogpt-cpu", "tokenformer", 2);
+  const told = new Set(onnx.valueInfo.map(({ name }) => name));
+  const products = onnx.node.filter(({ opType }) => opType.endsWith("MatMul") || opType === "Flatten");
+  for (const { output } of products) expect(told).toContain(output[0]);
+});
+
+it("a step copies its gradients and the loss, and nothing else", () => {
+  const { config, graph } = stepOf("nanogpt-cpu", "tokenformer", 2);
+  const sizes = new Map([...sizesOf(config), ["B", 12] as const]);
+  const numbers = [...graph.outputs.values()].map(({ shape }) => elementCount(concreteShape(shape, sizes)));
+  expect(numbers.reduce((sum, count) => sum + count, 0)).toBe(countParameters(config).total + 1);
+});
+
+it("a run that grows compiles its programs once", async () => {
+  const compile = vi.spyOn(device(), "compile");
+  const growth = [{ step: 3, add: { feedForward: 3 } }] as const;
+  const events = await trained({
+    config: tinyConfig({ steps: 7, evaluateEvery: 2 }, { growth: [...growth] }),
+    device: device(),
+  });
+  expect(ofType(events, "growth")).toHaveLength(1);
+  expect(ofType(events, "validation").length).toBeGreaterThan(2);
+  // Gradients, the loss of validations, and the logits that growth is checked by.
+  expect(compile.mock.calls.map(([{ name }]) => name)).toMatchInlineSnapshot(`
+    [
+      "gradients",
+      "loss",
+      "logits",
+    ]
+  `);
+});
