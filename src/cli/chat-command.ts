@@ -38,14 +38,13 @@ export const chatCommand = () =>
     .addOption(modelOption())
     .addOption(withOption())
     .option("--system <text>", "what is said to the model before the conversation")
-    .option("--tokens <n>", "tokens of a reply, at most", wholeOption("--tokens"), 400)
+    .option("--tokens <n>", "tokens of a reply, at most", wholeOption("--tokens", 1), 400)
     .addOption(quantizeOption())
     .addOption(tokenizerOption())
     .addOption(deviceOption())
     .action(runChat);
 
 async function runChat(run: string, options: Options): Promise<void> {
-  if (options.tokens < 1) throw new UserError(`--tokens ${options.tokens}: expected a whole number from 1`);
   return withRun(run, (checkpoint) => chatWith(checkpoint, options), options);
 }
 

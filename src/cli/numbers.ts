@@ -11,11 +11,12 @@ export function numberOption(name: string): (text: string) => number {
   };
 }
 
-/** As `numberOption`, for whole numbers from 0. */
-export function wholeOption(name: string): (text: string) => number {
+/** As `numberOption`, for whole numbers that are not below the least. */
+export function wholeOption(name: string, least = 0): (text: string) => number {
   return (text) => {
-    if (!/^\d+$/.test(text.trim()) || !Number.isSafeInteger(Number(text)))
-      throw new UserError(`${name} ${text}: expected a whole number from 0`);
-    return Number(text);
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < least)
+      throw new UserError(`${name} ${text}: expected a whole number from ${least}`);
+    return value;
   };
 }

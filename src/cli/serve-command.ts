@@ -66,10 +66,10 @@ export const serveCommand = () =>
       ["loopback"],
     )
     .addOption(tokenizerOption())
-    .option("--slots <n>", "texts written at once", wholeOption("--slots"), 8)
-    .option("--queue <n>", "texts that may wait; more are refused with 429", wholeOption("--queue"), 256)
-    .option("--max-body <bytes>", "largest request", wholeOption("--max-body"), 2 ** 20)
-    .option("--timeout <s>", "longest time for an answer", wholeOption("--timeout"), 300)
+    .option("--slots <n>", "texts written at once", wholeOption("--slots", 1), 8)
+    .option("--queue <n>", "texts that may wait; more are refused with 429", wholeOption("--queue", 1), 256)
+    .option("--max-body <bytes>", "largest request", wholeOption("--max-body", 1), 2 ** 20)
+    .option("--timeout <s>", "longest time for an answer", wholeOption("--timeout", 1), 300)
     .addOption(quantizeOption())
     .addOption(deviceOption())
     .action(runServe);
@@ -135,11 +135,8 @@ function gatedOf(config: Complete, count: number): GatedGenerations | undefined 
   return { first: 1 + Math.max(...sites(config).map(({ generation }) => generation)) - count, count };
 }
 
-function checkNumbers({ port, slots, queue, maxBody, timeout }: Options): void {
+function checkNumbers({ port, timeout }: Options): void {
   if (port > 65_535) throw new UserError(`--port ${port}: expected 0 to 65535`);
-  for (const [name, value] of Object.entries({ slots, queue, "max-body": maxBody, timeout })) {
-    if (value < 1) throw new UserError(`--${name} ${value}: expected a whole number from 1`);
-  }
   if (timeout > LONGEST_SECONDS) {
     throw new UserError(`--timeout ${timeout}: expected up to ${LONGEST_SECONDS} seconds, which are 24 days`);
   }

@@ -38,7 +38,7 @@ export function withStudyOptions(command: Command): Command {
     .addOption(validationOption())
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
     .addOption(deviceOption())
-    .option("--parallel <n>", "runs at a time; default: one for each core on the cpu", wholeOption("--parallel"))
+    .option("--parallel <n>", "runs at a time; default: one for each core on the cpu", wholeOption("--parallel", 1))
     .option("--dry-run", "print the plan and its cost, and do nothing", false)
     .option("--json", "print the plan, or the results, as JSON", false);
   for (const option of rankOptions()) command.addOption(option);
@@ -171,7 +171,6 @@ export async function openDevices(
 ): Promise<[Device, ...Device[]]> {
   const cores = sharesOf(ranks, device).threads ?? availableParallelism();
   const count = parallel ?? (device === "cpu" ? cores : 1);
-  if (count < 1) throw new UserError("--parallel 0: expected at least 1");
   const threads = Math.max(1, Math.floor(cores / count));
   const open = () => openDevice(device, { threads });
   return [await open(), ...(await Promise.all(Array.from({ length: count - 1 }, open)))];

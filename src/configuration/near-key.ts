@@ -44,7 +44,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "training.batch": ["batchsize", "trainbatchsize", "bs", "perdevicetrainbatchsize"],
   "training.microBatch": ["gradientaccumulationsteps", "gradaccum", "trainmicrobatchsizepergpu"],
   "training.learningRate": ["lr", "learnrate", "maxlr", "rate"],
-  "training.minimumLearningRate": ["minlr", "minimumlr", "minlearningrate"],
+  "training.minimumLearningRate": ["minlr", "minimumlr", "minlearningrate", "minrate"],
   "training.schedule": ["lrscheduler", "lrschedulertype", "lrdecaystyle", "scheduler", "decaylr"],
   "training.warmup": ["warmupiters", "warmupsteps", "warmupratio"],
   "training.precision": ["dtype", "torchdtype", "fp16", "amp"],
@@ -75,10 +75,20 @@ export function nearKey(wrong: string, known: readonly string[]): string | undef
   if (meant !== undefined && known.includes(meant)) return meant;
   const same = known.find((key) => key !== wrong && plainName(lastPart(key)) === plainName(last));
   if (same !== undefined) return same;
-  const near = nearest(wrong, known);
+  const near = nearPath(wrong, known);
   if (near !== undefined) return near;
   const part = nearest(last, known.map(lastPart));
   return part === undefined ? undefined : known.find((key) => lastPart(key) === part);
+}
+
+/** A path that is written like a wrong one. Where its parents are known, they are no part of what was mistyped. */
+function nearPath(wrong: string, known: readonly string[]): string | undefined {
+  const last = lastPart(wrong);
+  const parents = wrong.slice(0, wrong.length - last.length);
+  const children = known.filter((key) => key.startsWith(parents)).map((key) => key.slice(parents.length));
+  if (parents === "" || children.length === 0) return nearest(wrong, known);
+  const near = nearest(last, children);
+  return near && parents + near;
 }
 
 /** The key of a run's configuration that goes by a name, here or elsewhere, such as `batch-size`. */

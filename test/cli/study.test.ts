@@ -103,7 +103,7 @@ describe.concurrent("one line says what is wrong and how to mend it", () => {
       progressive("--dry-run", "--validation", "gone.txt"),
       /gone\.txt: there is no/,
     ],
-    ["no runs at a time", progressive("--dry-run", "--parallel", "0"), /--parallel 0: expected at least 1/],
+    ["no runs at a time", progressive("--dry-run", "--parallel", "0"), /--parallel 0: expected a whole number from 1/],
   ])("%s", async (_, args, message) => {
     const { code, stdout, stderr } = await run(...args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

@@ -142,6 +142,7 @@ describe("the key that is meant", () => {
     ["tokeniser", "tokenizer"],
     ["colour", undefined],
     ["x", undefined],
+    ["training.no", undefined],
   ])("by %s is %s", (wrong, meant) => {
     expect(nearKey(wrong, known)).toBe(meant);
   });

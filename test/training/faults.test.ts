@@ -22,7 +22,7 @@ import { failUntilDone, faults, InjectedFault } from "../support/faults.ts";
 import { drawnBatch, modelState, tinyTokenFormer } from "../support/models.ts";
 import { bigramModel, corpus, lossesOf, tinyConfig, tokenformerModel, transformerModel } from "./support.ts";
 
-const device = useDevice("cpu", { threads: 2 });
+const device = useDevice();
 
 const folder = useFolder();
 

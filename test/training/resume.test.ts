@@ -191,7 +191,7 @@ async function attempt(args: readonly string[], lifetime: number): Promise<{ who
 
 describe("a run that is killed", () => {
   it("at random moments goes on bit for bit, and no step is missing or recorded twice", async () => {
-    const config = eventfulConfig(60);
+    const config = eventfulConfig(40);
     const data = await writeText(folder.at("cats.txt"));
     const expected = await uninterrupted(config, data);
     const out = folder.at("killed");
@@ -201,8 +201,8 @@ describe("a run that is killed", () => {
     const random = Random.from("killed", seed);
     const seen: number[] = [];
     for (let kills = 0, done = false; !done; kills++) {
-      // Long enough for some steps and checkpoints; after eight kills it may end.
-      const lifetime = kills < 8 ? 200 * random.uniform() : 60_000;
+      // Long enough for some steps and checkpoints; after five kills it may end.
+      const lifetime = kills < 5 ? 200 * random.uniform() : 60_000;
       const { whole, complaint } = await attempt([data, out, folder.at("config.json")], lifetime);
       expect(complaint).toBe("");
       seen.push((await loadCheckpoint(out)).state.step);
@@ -213,7 +213,7 @@ describe("a run that is killed", () => {
     expect(seen.length).toBeGreaterThan(2);
     const found = await traces(out);
     const steps = found.records.filter((record) => "loss" in record).map(({ step }) => step);
-    expect(steps).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+    expect(steps).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
     expect(found).toEqual(expected);
   });
 });
