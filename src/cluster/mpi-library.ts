@@ -75,6 +75,7 @@ type Koffi = typeof import("koffi")["default"];
 export async function loadMpi(named: string | undefined, expected: MpiKind = "openmpi"): Promise<MpiLibrary> {
   const koffi = await loadKoffi();
   const other = expected === "openmpi" ? "mpich" : "openmpi";
+  useTwoLinks();
   const names = named === undefined ? [...NAMES[expected], ...NAMES[other], "libmpi.so"] : [named];
   const reasons: string[] = [];
   for (const name of names) {
@@ -92,6 +93,15 @@ export async function loadMpi(named: string | undefined, expected: MpiKind = "op
       ? `no MPI library here, tried ${names.join(", ")}; install Open MPI or MPICH, or name its library with --mpi-library`
       : `--mpi-library ${reasons.join(", ")}: expected the shared library of Open MPI or MPICH, such as libmpi.so.40`,
   );
+}
+
+/**
+ * Between two machines, Open MPI uses one TCP connection, in which a message of one rank waits behind those that grant the other to send:
+ * two ranks that exchange something then send in turns, in twice the time. With a second connection they send at the same time. Whoever
+ * has said how many (`--mca btl_tcp_links`) has them.
+ */
+function useTwoLinks(): void {
+  process.env["OMPI_MCA_btl_tcp_links"] ??= "2";
 }
 
 /**

@@ -43,9 +43,10 @@ describe("ranks joined by MPI", () => {
 
   itWith(openMpi, "end without a fault over TCP, as between machines, however soon", async () => {
     const overTcp = { ...openMpi, options: [...openMpi.options, "--mca", "btl", "tcp,self"] };
-    const { code, errors } = await runRanks(overTcp, 3, [fileURLToPath(new URL("brief.mjs", import.meta.url))]);
+    const { code, errors, output } = await runRanks(overTcp, 3, [fileURLToPath(new URL("brief.mjs", import.meta.url))]);
     expect(errors).toBe("");
     expect(code).toBe(0);
+    expect(output).toBe("2\n2\n2\n");
   });
 
   itWith(openMpi, "name a library that is none", async () => {
