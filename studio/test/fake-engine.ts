@@ -243,6 +243,14 @@ export class FakeEngine implements Engine {
     return this.#put({ ...view, summary: { ...view.summary, id, name, status: { kind: "paused" } } });
   }
 
+  async attachSkill(run: string, called: string): Promise<RunView> {
+    if (called.includes("foreign")) throw new Error(`${called}: belongs to a model with other weights`);
+    const view = this.#run(run);
+    const id = `r${this.#runs.size + 1}`;
+    const name = `${view.summary.name}, with ${called}`;
+    return this.#put({ ...view, summary: { ...view.summary, id, name, status: { kind: "paused" } } });
+  }
+
   async exportRun(run: string): Promise<Blob> {
     return new Blob([JSON.stringify(this.#run(run).summary)]);
   }

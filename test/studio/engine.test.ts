@@ -153,6 +153,25 @@ describeInBrowser("the engine", () => {
     });
   });
 
+  it("attaches a skill of the command line to the run that it was trained beside, and to no other", async () => {
+    await commandLine.answer("train", ...TINY, "--data", "text.txt", "--out", "plain");
+    const short = ["--add", "all=3", "--set", "training.steps=3"];
+    await commandLine.answer("adapt", "plain", "--data", "text.txt", "--to", "skill", ...short);
+    const page = await open();
+    const { summary } = await importFolder(page, "plain", await ownText());
+    const attach = (run: string) =>
+      withFiles(page, "skill", ["skill.json", "skill.safetensors"], `engine.attachSkill("${run}", "skill", files)`);
+    const made = await attach(summary.id);
+    expect(made).toMatchObject({ summary: { name: "plain, with skill", step: summary.step } });
+    expect(made.sites.map(({ generations }) => generations.at(-1))).toEqual(
+      made.sites.map(() => ({ tokens: 3, born: summary.step, init: "skill" })),
+    );
+    await page.trainTo(made.summary.id, summary.step + 3);
+    await unpack(page, made.summary.id, "skilled");
+    expect(await commandLine.answer("inspect", "skilled")).toContain("generations.1");
+    await expect(attach(made.summary.id)).rejects.toThrow("skill: belongs to a model with the weights");
+  });
+
   it("computes the story's layers as models are computed: by the paper's equation, and with gradients", async () => {
     const { call } = await open();
     const wanted = [0, 0];
@@ -307,7 +326,7 @@ async function unpack({ page }: EnginePage, run: string, folder: string): Promis
 
 /** As a visitor chooses a folder. */
 async function importFolder(
-  { page }: EnginePage,
+  page: EnginePage,
   folder: string,
   text: object,
   more: readonly string[] = [],
@@ -321,6 +340,16 @@ async function importFolder(
     "metrics.jsonl",
     ...more,
   ];
+  return withFiles(page, folder, names, `engine.importRun("${folder}", files, ${JSON.stringify(text)})`);
+}
+
+/** What an expression gives in the page, of `files` of a folder. */
+async function withFiles(
+  { page }: EnginePage,
+  folder: string,
+  names: readonly string[],
+  expression: string,
+): Promise<RunView> {
   const files = await Promise.all(
     names.map(async (name) => [name, (await readFile(commandLine.at(folder, name))).toString("base64")]),
   );
@@ -328,6 +357,6 @@ async function importFolder(
     const files = await Promise.all(${JSON.stringify(files)}.map(async ([name, data]) => ({
       name, data: new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))]),
     })));
-    return engine.importRun("${folder}", files, ${JSON.stringify(text)});
+    return ${expression};
   })()`);
 }

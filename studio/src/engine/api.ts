@@ -397,6 +397,13 @@ export interface Engine {
   /** Another run that is as this one is now; it is not started. */
   duplicate(run: string): Promise<RunView>;
 
+  /**
+   * Another run that is as this one is now, with a skill: tokens that were trained beside it, see `tokenformer adapt`. It is not started.
+   * @param name what the skill is called
+   * @param files a zip of its directory, or the files of it. Rejects where it belongs to other weights, or the run has trained on since.
+   */
+  attachSkill(run: string, name: string, files: Blob | readonly NamedFile[]): Promise<RunView>;
+
   /** A zip of the checkpoint directory that the command line reads, with the text. */
   exportRun(run: string): Promise<Blob>;
   /**

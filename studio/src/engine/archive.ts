@@ -31,22 +31,42 @@ export function packed(files: ReadonlyMap<string, Uint8Array>): Promise<Blob> {
   });
 }
 
+/** What folders of some kind hold, and what tells one. */
+interface FolderKind {
+  readonly known: ReadonlySet<string>;
+  /** The file that each has. */
+  readonly first: string;
+  /** What to choose instead. */
+  readonly remedy: string;
+}
+
+const RUN: FolderKind = {
+  known: KNOWN,
+  first: "config.json",
+  remedy: "choose the zip of a run, or the folder that `tokenformer train --out` made",
+};
+
+const SKILL: FolderKind = {
+  known: new Set(["skill.json", "skill.safetensors"]),
+  first: "skill.json",
+  remedy: "choose the folder that `tokenformer adapt --to` made",
+};
+
 /**
  * The files of a zip, or of a directory: those of the folder that holds a `config.json`.
  * @throws UserError where there is none
  */
-export async function unpacked(source: Blob | readonly NamedFile[]): Promise<Files> {
-  const all = source instanceof Blob ? await unzipped(source) : await read(source);
-  const config = [...all.keys()]
-    .filter((name) => baseOf(name) === "config.json")
-    .toSorted((a, b) => a.length - b.length)[0];
-  if (config === undefined) {
-    throw new UserError(
-      "there is no config.json in it; choose the zip of a run, or the folder that `tokenformer train --out` made",
-    );
-  }
-  const folder = config.slice(0, -"config.json".length);
-  const own = [...all].filter(([name]) => name.startsWith(folder) && KNOWN.has(name.slice(folder.length)));
+export const unpacked = (source: Blob | readonly NamedFile[]): Promise<Files> => filesOf(source, RUN);
+
+/** The files of a skill, from a zip or a directory. Throws a `UserError` where there is none. */
+export const unpackedSkill = (source: Blob | readonly NamedFile[]): Promise<Files> => filesOf(source, SKILL);
+
+async function filesOf(source: Blob | readonly NamedFile[], { known, first, remedy }: FolderKind): Promise<Files> {
+  const all = source instanceof Blob ? await unzipped(source, known) : await read(source, known);
+  const found = [...all.keys()].filter((name) => baseOf(name) === first).toSorted((a, b) => a.length - b.length)[0];
+  if (found === undefined) throw new UserError(`there is no ${first} in it; ${remedy}`);
+  const folder = found.slice(0, -first.length);
+  const own = [...all].filter(([name]) => name.startsWith(folder) && known.has(name.slice(folder.length)));
   return new Map(own.map(([name, data]) => [name.slice(folder.length), data]));
 }
 
@@ -54,10 +74,10 @@ function baseOf(name: string): string {
   return name.split("/").at(-1) ?? "";
 }
 
-async function unzipped(blob: Blob): Promise<Files> {
+async function unzipped(blob: Blob, known: ReadonlySet<string>): Promise<Files> {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   return new Promise((resolve, reject) => {
-    const filter = ({ name }: { readonly name: string }) => KNOWN.has(baseOf(name));
+    const filter = ({ name }: { readonly name: string }) => known.has(baseOf(name));
     unzip(bytes, { filter }, (error, files) => {
       if (error === null) resolve(new Map(Object.entries(files).map(([name, data]) => [name, data.slice()])));
       else
@@ -70,9 +90,9 @@ async function unzipped(blob: Blob): Promise<Files> {
   });
 }
 
-async function read(files: readonly NamedFile[]): Promise<Files> {
-  const known = files.filter(({ name }) => KNOWN.has(baseOf(name)));
+async function read(files: readonly NamedFile[], known: ReadonlySet<string>): Promise<Files> {
+  const own = files.filter(({ name }) => known.has(baseOf(name)));
   return new Map(
-    await Promise.all(known.map(async ({ name, data }) => [name, new Uint8Array(await data.arrayBuffer())] as const)),
+    await Promise.all(own.map(async ({ name, data }) => [name, new Uint8Array(await data.arrayBuffer())] as const)),
   );
 }

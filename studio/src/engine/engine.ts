@@ -160,6 +160,10 @@ export class StudioEngine implements Engine {
     return this.#changing(run, () => this.#shelf.duplicate(run));
   }
 
+  attachSkill(run: string, name: string, files: Blob | readonly NamedFile[]): Promise<RunView> {
+    return this.#changing(run, () => this.#shelf.attachSkill(run, name, files));
+  }
+
   async compare(run: string, with_: Comparison): Promise<RunView> {
     const { config, tokenizer } = await this.#shelf.facts(run);
     const text = await this.#shelf.text(run);

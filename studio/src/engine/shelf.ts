@@ -1,6 +1,7 @@
 /** The runs: those that are kept, and those of them that are on the device. */
 
 import {
+  attachSkills,
   type Checkpoint,
   type Complete,
   type Config,
@@ -10,6 +11,7 @@ import {
   type Device,
   DivergenceError,
   parseCheckpoint,
+  parseSkill,
   Run,
   type Tokenizer,
   UserError,
@@ -24,7 +26,7 @@ import type {
   RunView,
   TextChoice,
 } from "./api.ts";
-import { METRICS_FILE, packed, TEXT_FILE, unpacked } from "./archive.ts";
+import { METRICS_FILE, packed, TEXT_FILE, unpacked, unpackedSkill } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
 import { explained } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
@@ -141,6 +143,16 @@ export class Shelf {
     const { live, text } = await this.live(id);
     const { checkpoint, history } = await live.state();
     return this.#take({ name: `${name}, at step ${live.step}`, checkpoint, text, history, pieces });
+  }
+
+  /** Another run that is as this one is now, with a skill. Throws a `UserError` where that is no skill, or one of another model. */
+  async attachSkill(id: string, called: string, source: Blob | readonly NamedFile[]): Promise<RunView> {
+    const skill = await parseSkill(await unpackedSkill(source), called);
+    const { name, pieces = "characters" } = this.record(id);
+    const { live, text } = await this.live(id);
+    const { checkpoint, history } = await live.state();
+    const attached = await attachSkills(checkpoint, [skill], name);
+    return this.#take({ name: `${name}, with ${called}`, checkpoint: attached, text, history, pieces });
   }
 
   async #take({ name, checkpoint, text, history, pieces }: Taken): Promise<RunView> {

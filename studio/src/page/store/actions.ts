@@ -117,6 +117,15 @@ export function take(name: string, files: Blob | readonly NamedFile[], text?: Te
   });
 }
 
+/** A run beside this one that has a skill. */
+export function attach(run: string, name: string, files: Blob | readonly NamedFile[]): Promise<string | undefined> {
+  return doing("attach", async () => {
+    const view = await engine().attachSkill(run, name, files);
+    putView(view);
+    return view.summary.id;
+  });
+}
+
 /** Opens a model that has grown, and has it write. */
 export function openExample({ key, name }: GalleryText): Promise<string | undefined> {
   return doing("example", async () => {
