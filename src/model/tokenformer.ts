@@ -8,6 +8,7 @@
 import {
   causalAttention,
   dropout,
+  gatedPattention,
   layerNorm,
   linear,
   type Model,
@@ -15,13 +16,14 @@ import {
   type Scope,
   tokenTable,
 } from "../nn/index.ts";
-import { add, matmul, mul, type Tensor } from "../tensor/index.ts";
+import { add, matmul, type Tensor } from "../tensor/index.ts";
 import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
 import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
 import { embeddingSetup, siteSetup } from "./parametrisation.ts";
 import type { ModelRecord } from "./record.ts";
-import { sitesOf, withTokenFormerSites } from "./sites.ts";
+import type { Site } from "./site.ts";
+import { sitesOf, type TokenFormerSite, withTokenFormerSites } from "./sites.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const tokenformer =
@@ -63,25 +65,39 @@ function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
 
 /** The Pattention of a place, from the residual stream's width to the same width: the sum over the generations with a norm of their own. */
 function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
-  const { width, activation, learnedTau } = config;
   const here = sitesOf(config).filter(({ place }) => `${place}.tau` === scope.path("tau"));
-  const parts = here.map(({ path, generation, kind, tokens, tau }) => {
-    const own = generation === 0 ? scope : scope.within("generations").within(`${generation}`);
-    // Rates are shared among the tokens that learn together.
-    const others = here.filter((other) => other.path !== path && scope.learns(`${other.path}.values`));
-    const { keys, values } = siteSetup(
-      config,
-      kind,
-      tokens,
-      others.reduce((sum, other) => sum + other.tokens, 0),
-    );
-    const learned = learnedTau ? tau : undefined;
-    const part = pattention(own, x, { width, activation, keys, values, learnedTau: learned });
-    const gate = scope.gate(generation);
-    return gate === undefined ? part : mul(part, gate);
-  });
+  const scopeOf = ({ generation }: Site) =>
+    generation === 0 ? scope : scope.within("generations").within(`${generation}`);
+  const gated = here.filter(({ generation }) => scope.gate(generation) !== undefined);
+  const parts = here
+    .filter((site) => !gated.includes(site))
+    .map((site) => attendSite(scopeOf(site), x, config, { site, here }));
+  for (const tokens of new Set(gated.map((site) => site.tokens))) {
+    const alike = gated.filter((site) => site.tokens === tokens);
+    const open = alike.flatMap(({ generation }) => scope.gate(generation) ?? []);
+    const { width, activation } = config;
+    const learnedTau = config.learnedTau ? Math.sqrt(tokens) : undefined;
+    parts.push(gatedPattention(x, { width, activation, learnedTau, tokens, scopes: alike.map(scopeOf), open }));
+  }
   if (parts.length === 0) throw new Error(`internal: there is no site for ${scope.path("tau")}`);
   return parts.reduce((sum, part) => add(sum, part));
+}
+
+/** The Pattention of a site, beside others at its place. */
+function attendSite(
+  scope: Scope,
+  x: Tensor,
+  config: TokenFormerConfig,
+  { site, here }: { readonly site: TokenFormerSite; readonly here: readonly TokenFormerSite[] },
+): Tensor {
+  const { width, activation, learnedTau } = config;
+  const { path, kind, tokens, tau } = site;
+  // Rates are shared among the tokens that learn together.
+  const others = here
+    .filter((other) => other.path !== path && scope.learns(`${other.path}.values`))
+    .reduce((sum, other) => sum + other.tokens, 0);
+  const { keys, values } = siteSetup(config, kind, tokens, others);
+  return pattention(scope, x, { width, activation, keys, values, learnedTau: learnedTau ? tau : undefined });
 }
 
 export const tokenformerRecord: ModelRecord<TokenFormerConfig> = {

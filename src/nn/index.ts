@@ -14,6 +14,7 @@ export {
   WEIGHT_DEVIATION,
 } from "./layers.ts";
 export {
+  gatedPattention,
   type PattentionActivation,
   type PattentionOptions,
   pattention,

@@ -7,6 +7,7 @@
 
 import {
   at,
+  concat,
   constant,
   type Dimension,
   erfGate,
@@ -15,12 +16,13 @@ import {
   l2Normalise,
   matmul,
   mul,
+  reshape,
   type SymbolicDimension,
   softmax,
   symbol,
   type Tensor,
 } from "../tensor/index.ts";
-import { filled, type ParameterSetup, type Scope } from "./scope.ts";
+import { filled, type ParameterSetup, type Scope, zeros } from "./scope.ts";
 
 /** The functions Θ from scores to weights, under the names of the published code. */
 export const pattentionActivations = ["l2_norm_gelu", "gelu_l2_norm", "softmax"] as const;
@@ -52,11 +54,70 @@ export function pattention(scope: Scope, x: Tensor, options: PattentionOptions):
   const keys = parameter("keys", at(x.shape, -1)); // K [P, D]
   const values = parameter("values", width); // V [P, width]
   const scores = matmul(x, keys, { transposeB: true }); // A = X Kᵀ [B, T, P]
-  const tau = () => (learnedTau === undefined ? scope.given("tau") : scope.parameter("tau", [], filled(learnedTau)));
+  const tau = () => tauOf(scope, learnedTau);
   const { weights, factor, shares } = weigh(scores, { activation, tokens, training: scope.training }, tau); // Θ(A) / factor [B, T, P]
   scope.record("weights", mul(weights, factor)); // Θ(A) [B, T, P]
   scope.record("shares", shares); // [B, T, P]
   return matmul(weights, values, { alpha: factor }); // Θ(A) V [B, T, width]
+}
+
+/** Some generations of one place with equally many tokens, which sequences have or have not. */
+export interface GatedPattentionOptions extends Pick<PattentionOptions, "width" | "activation" | "learnedTau"> {
+  /** The tokens of each. */
+  readonly tokens: number;
+  /** The scope of each. */
+  readonly scopes: readonly Scope[];
+  /** 1 where a sequence has it, 0 where it has not: [B, 1] of each. */
+  readonly open: readonly Tensor[];
+}
+
+/**
+ * Σ_g open_g Θ_g(X K_gᵀ) V_g: `pattention` of several generations G at once, each with a norm of its own, by two products for all. Outside
+ * of training alone, as it records nothing.
+ * @param x [B, T, D]
+ * @returns [B, T, width]
+ */
+export function gatedPattention(x: Tensor, options: GatedPattentionOptions): Tensor {
+  const { width, activation, tokens, scopes, open, learnedTau } = options;
+  const groups = scopes.length;
+  const parameters = (name: "keys" | "values", columns: Dimension) =>
+    concat(
+      scopes.map((own) => own.parameter(name, [tokens, columns], zeros)),
+      0,
+    ); // [G P, columns]
+  const taus = () => {
+    const each = scopes.map((own) => tauOf(own, learnedTau));
+    return reshape(
+      concat(
+        each.map((tau) => reshape(tau, [1])),
+        0,
+      ),
+      [groups, 1],
+    );
+  };
+  const [batch, time] = [at(x.shape, 0), at(x.shape, 1)];
+  const scores = matmul(x, parameters("keys", at(x.shape, -1)), { transposeB: true }); // [B, T, G P]
+  const apart = reshape(scores, [batch, time, groups, tokens]);
+  const weights = weighAlone(apart, activation, tokens, taus);
+  const gates = reshape(concat(open, 1), [batch, 1, groups, 1]);
+  return matmul(reshape(mul(weights, gates), [batch, time, groups * tokens]), parameters("values", width));
+}
+
+/** Θ over the last axis, with a τ [G, 1] of each of the groups before it. */
+function weighAlone(scores: Tensor, activation: PattentionActivation, tokens: number, taus: () => Tensor): Tensor {
+  const unit = (of: Tensor) => mul(l2Normalise(of, constant(1)), taus());
+  switch (activation) {
+    case "l2_norm_gelu":
+      return gelu(unit(scores));
+    case "gelu_l2_norm":
+      return unit(gelu(scores));
+    case "softmax":
+      return mul(softmax(scores), tokens);
+  }
+}
+
+function tauOf(scope: Scope, learnedTau: number | undefined): Tensor {
+  return learnedTau === undefined ? scope.given("tau") : scope.parameter("tau", [], filled(learnedTau));
 }
 
 /** The symbolic number of parameter tokens at a path that ends in `.tokens`. */

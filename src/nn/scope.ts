@@ -137,13 +137,11 @@ export class Scope {
     return this.#trace.training;
   }
 
-  /** What a generation gives is multiplied by: 1 or 0, [B, 1, 1]. `undefined` for one that all sequences have. */
+  /** Whether each sequence has a generation, 1 or 0: [B, 1]. `undefined` for one that all sequences have. */
   gate(generation: number): Tensor | undefined {
     const { gates } = this.#trace;
     if (gates === undefined || generation < gates.first) return undefined;
-    const { open, first } = gates;
-    const own = slice(open, 1, generation - first, generation - first + 1);
-    return reshape(own, [at(open.shape, 0), 1, 1]);
+    return slice(gates.open, 1, generation - gates.first, generation - gates.first + 1);
   }
 
   /** Whether a parameter learns, by its whole path. */

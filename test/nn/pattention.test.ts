@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { normal as drawn, pattention, pattentionActivations, Scope, tokensOf } from "../../src/nn/index.ts";
-import { gradients, input, mul, sum, symbol } from "../../src/tensor/index.ts";
+import {
+  normal as drawn,
+  gatedPattention,
+  pattention,
+  pattentionActivations,
+  Scope,
+  tokensOf,
+} from "../../src/nn/index.ts";
+import { gradients, input, mul, slice, sum, symbol } from "../../src/tensor/index.ts";
 import { run, useDevice } from "../support/device.ts";
 import * as reference from "../support/reference.ts";
 import { expectClose, normal, size, type Values, values } from "../support/values.ts";
@@ -82,5 +89,52 @@ describe.each(pattentionActivations)("pattention with %s", (activation) => {
       { name: "site.values", shape: [tokens, WIDTH], initial: { kind: "normal", deviation: 0.1 }, rate: 3 },
     ]);
     expect(size(keys.shape)).toBe(TOKENS * CHANNELS);
+  });
+});
+
+describe.each(pattentionActivations)("gated generations with %s", (activation) => {
+  it("are the sum of those that each sequence has, each with a norm and a τ of its own", async () => {
+    const taus = [1.25, 0.75, 2];
+    const gates = [
+      [1, 0, 1],
+      [0, 1, 1],
+    ];
+    const scope = Scope.root({ training: false });
+    const scopes = taus.map((_, index) => scope.within(`g${index}`));
+    const open = input("open", [symbol("B"), 3]);
+    const y = gatedPattention(input("x", [symbol("B"), symbol("T"), CHANNELS]), {
+      ...{ width: WIDTH, activation, learnedTau: undefined, tokens: TOKENS, scopes },
+      open: taus.map((_, index) => slice(open, 1, index, index + 1)),
+    });
+    const x = normal("gated x", [BATCH, TIME, CHANNELS]);
+    const own = taus.map((tau, index) => ({
+      keys: normal(`keys ${index}`, [TOKENS, CHANNELS]),
+      values: normal(`values ${index}`, [TOKENS, WIDTH]),
+      tau,
+    }));
+    const given = own.flatMap((each, index) => [
+      [`g${index}.keys`, each.keys] as const,
+      [`g${index}.values`, each.values] as const,
+      ...(activation === "softmax" ? [] : [[`g${index}.tau`, values([], [each.tau])] as const]),
+    ]);
+    const inputs = { x, open: values([BATCH, 3], gates.flat()), ...Object.fromEntries(given) };
+    const { y: found } = await run(device(), { y }, inputs);
+    const rows = reference.matrix(x);
+    const expected = gates.flatMap((has, sequence) =>
+      own
+        .filter((_, index) => has[index] === 1)
+        .map(({ keys: K, values: V, tau }) =>
+          reference.pattention(
+            rows.slice(sequence * TIME, (sequence + 1) * TIME),
+            reference.matrix(K),
+            reference.matrix(V),
+            activation,
+            tau,
+          ),
+        )
+        .reduce((sum, part) => reference.plus(sum, part))
+        .flat(),
+    );
+    expectClose(found ?? x, values([BATCH, TIME, WIDTH], expected), 5e-6);
   });
 });

@@ -1,0 +1,119 @@
+/**
+ * What skills cost a server: the rate of one with eight skills beside that of one without, in turns, for clients that ask at once, each of
+ * the next model. The base and the skills are made once, and hardly trained, as their speed does not depend on what they learned.
+ *
+ *     npm run bench:serving-skills -- [--clients 32] [--skills 8] [--add all=16] [--tokens 64] [--rounds 5] [--work FOLDER]
+ */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { countOf, machine, median } from "./measure.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    clients: { type: "string", default: "32" },
+    skills: { type: "string", default: "8" },
+    add: { type: "string", default: "all=16" },
+    tokens: { type: "string", default: "64" },
+    rounds: { type: "string", default: "5" },
+    work: { type: "string" },
+  },
+});
+
+const clients = countOf(options.clients, "--clients");
+const tokens = countOf(options.tokens, "--tokens");
+const names = Array.from({ length: countOf(options.skills, "--skills") }, (_, index) => `skill${index + 1}`);
+const work = options.work ?? mkdtempSync(join(tmpdir(), "serving-skills-"));
+const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+
+/** 4 layers of width 256, with 256 and 1024 parameter tokens: 4.2 M parameters. */
+const BASE = [
+  ...[
+    "model.layers=4",
+    "model.width=256",
+    "model.heads=4",
+    "model.context=128",
+    "training.steps=2",
+    "training.warmup=0",
+  ],
+  `model.tokens=${JSON.stringify({ query: 256, key: 256, value: 256, projection: 256, feedForward: 1024 })}`,
+];
+const SHORT = ["training.batch=2", "training.evaluationTokens=256"];
+
+const set = (assignments: readonly string[]) => assignments.flatMap((assignment) => ["--set", assignment]);
+
+function made(folder: string, args: readonly string[]): void {
+  if (!existsSync(join(work, folder))) execFileSync(process.execPath, [main, ...args], { cwd: work, stdio: "ignore" });
+}
+
+function makeAll(): void {
+  made("base", ["train", "--preset", "mini", ...set([...BASE, ...SHORT]), "--out", "base"]);
+  for (const [index, name] of names.entries()) {
+    const training = set([...SHORT, "training.steps=1", `training.seed=${index + 1}`]);
+    made(name, ["adapt", "base", "--data", "Moby-Dick", "--add", options.add, "--to", name, ...training]);
+  }
+}
+
+interface Server {
+  readonly process: ChildProcess;
+  readonly url: string;
+}
+
+function serve(skills: readonly string[]): Promise<Server> {
+  const given = skills.flatMap((name) => ["--skill", `${name}=${name}`]);
+  const args = [main, "serve", "base", "--port", "0", "--slots", `${clients}`, ...given];
+  const child = spawn(process.execPath, args, { cwd: work, stdio: ["ignore", "pipe", "ignore"] });
+  return new Promise((resolve, reject) => {
+    let told = "";
+    child.stdout.setEncoding("utf8").on("data", (piece: string) => {
+      told += piece;
+      const [, url] = / at (http:\S+)\/v1/.exec(told) ?? [];
+      if (url !== undefined) resolve({ process: child, url });
+    });
+    child.once("exit", () => reject(new Error("the server ended")));
+  });
+}
+
+const answerSchema = z.looseObject({ usage: z.looseObject({ completion_tokens: z.number() }) });
+
+/** Tokens a second of all clients together. */
+async function rateOf({ url }: Server, models: readonly string[]): Promise<number> {
+  const begun = performance.now();
+  const asked = Array.from({ length: clients }, async (_, seed) => {
+    const model = models[seed % models.length];
+    const body = JSON.stringify({ model, prompt: "Call me Ishmael", max_tokens: tokens, seed });
+    const response = await fetch(`${url}/v1/completions`, { method: "POST", body });
+    return answerSchema.parse(await response.json()).usage.completion_tokens;
+  });
+  const written = (await Promise.all(asked)).reduce((sum, count) => sum + count, 0);
+  return written / ((performance.now() - begun) / 1000);
+}
+
+makeAll();
+const servers = [await serve([]), await serve(names)] as const;
+try {
+  const rates: { readonly plain: number; readonly skilled: number }[] = [];
+  // One round that does not count.
+  for (let round = 0; round <= countOf(options.rounds, "--rounds"); round++) {
+    const plain = await rateOf(servers[0], ["base"]);
+    const skilled = await rateOf(servers[1], ["base", ...names]);
+    if (round > 0) rates.push({ plain, skilled });
+  }
+  const ratios = rates.map(({ plain, skilled }) => skilled / plain);
+  console.log(
+    JSON.stringify({
+      machine,
+      plain: median(rates.map(({ plain }) => plain)),
+      skilled: median(rates.map(({ skilled }) => skilled)),
+      ratio: median(ratios),
+      ratios,
+    }),
+  );
+} finally {
+  for (const server of servers) server.process.kill("SIGTERM");
+}
