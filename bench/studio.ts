@@ -12,6 +12,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium, type Page } from "playwright-core";
+import { z } from "zod";
 import { machine } from "./measure.ts";
 
 const { values: options } = parseArgs({
@@ -36,6 +37,16 @@ interface Memory {
   /** Resident bytes of the page's process, its workers included. */
   readonly bytes: number;
 }
+
+/** Of Chromium's traces: a task, or the name of a thread. */
+const traceEvent = z.looseObject({
+  name: z.string(),
+  pid: z.number(),
+  tid: z.number(),
+  /** Microseconds of the processor. */
+  tdur: z.number().default(0),
+  args: z.looseObject({ name: z.string().optional() }).default({}),
+});
 
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const server = spawn(process.execPath, [cli, "studio", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
@@ -70,6 +81,7 @@ async function measured(page: Page) {
   const secondsToTrain = (performance.now() - clicked) / 1000;
   await page.getByText(/^Written at step/).waitFor();
   const secondsToSample = (performance.now() - clicked) / 1000;
+  const busiest = await traceTasks();
   // What comes before is loading.
   const loaded: number = await page.evaluate("performance.now()");
   const memory = [await memoryOf(page)];
@@ -83,10 +95,34 @@ async function measured(page: Page) {
     await reached(page, step + SETTLED);
     memory.push(await memoryOf(page));
   }
+  const busiestTask = await busiest();
   const longTasks = (await page.evaluate<{ startTime: number; duration: number }[]>("tasks")).filter(
     ({ startTime }) => startTime > loaded,
   );
-  return { secondsToTrain, secondsToSample, longTasks, memory };
+  return { secondsToTrain, secondsToSample, longTasks, busiestTask, memory };
+}
+
+/**
+ * Traces the tasks of all pages' own threads from now on.
+ * @returns what ends that, and gives the most milliseconds of the processor that one of them took: unlike its duration, that does not
+ * depend on what else the machine does
+ */
+async function traceTasks(): Promise<() => Promise<number>> {
+  const events: z.infer<typeof traceEvent>[] = [];
+  session.on("Tracing.dataCollected", ({ value }) => events.push(...z.array(traceEvent).parse(value)));
+  const traceConfig = { includedCategories: ["toplevel", "__metadata"] };
+  await session.send("Tracing.start", { traceConfig, transferMode: "ReportEvents" });
+  return async () => {
+    const complete = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve));
+    await session.send("Tracing.end");
+    await complete;
+    const threads = events.filter(({ args }) => args.name === "CrRendererMain").map(({ pid, tid }) => `${pid} ${tid}`);
+    const tasks = events.filter(
+      ({ name, pid, tid }) => name.endsWith("::RunTask") && threads.includes(`${pid} ${tid}`),
+    );
+    if (tasks.length === 0) throw new Error("the trace has no task of a page: this Chromium names them otherwise");
+    return Math.max(...tasks.map(({ tdur }) => tdur)) / 1000;
+  };
 }
 
 async function stepOf(page: Page): Promise<number> {
@@ -106,13 +142,20 @@ async function memoryOf(page: Page): Promise<Memory> {
   return { step: await stepOf(page), bytes };
 }
 
-function report({ secondsToTrain, secondsToSample, longTasks, memory }: Awaited<ReturnType<typeof measured>>): void {
+function report({
+  secondsToTrain,
+  secondsToSample,
+  longTasks,
+  busiestTask,
+  memory,
+}: Awaited<ReturnType<typeof measured>>): void {
   console.log(`${machine}, Chromium ${browser.version()}`);
   console.log(
     `from the click to the first update ${secondsToTrain.toFixed(1)} s, to the first sample ${secondsToSample.toFixed(1)} s`,
   );
   const longest = Math.max(0, ...longTasks.map(({ duration }) => duration));
   console.log(`tasks of the page over 50 ms while it trains: ${longTasks.length}, the longest ${longest} ms`);
+  console.log(`the most of the processor's time that a task took: ${busiestTask.toFixed(1)} ms`);
   for (const { startTime, duration } of longTasks)
     console.log(`  ${duration} ms at ${(startTime / 1000).toFixed(1)} s`);
   for (const [index, { step, bytes }] of memory.entries()) {

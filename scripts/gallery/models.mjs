@@ -42,15 +42,15 @@ const MODELS = {
   "moby-dick": {
     name: "Moby-Dick",
     text: async () => (await embeddedBook()).text,
-    sizes: { width: 64, heads: 4, context: 96, attention: 32, feedForward: 128 },
-    training: { steps: 12_000, batch: 16, learningRate: 3e-3 },
-    growth: [1500, 4000],
+    sizes: { width: 64, heads: 4, context: 96, attention: 16, feedForward: 64 },
+    training: { steps: 6000, batch: 16, learningRate: 3e-3 },
+    growth: [1000, 2500],
   },
   "first-names": {
     name: "First names",
     text: () => shipped("first-names"),
-    sizes: { width: 48, heads: 4, context: 32, attention: 16, feedForward: 64 },
-    training: { steps: 4000, batch: 24, learningRate: 3e-3 },
+    sizes: { width: 32, heads: 4, context: 32, attention: 8, feedForward: 32 },
+    training: { steps: 4000, batch: 24, learningRate: 4e-3 },
     growth: [500, 1500],
   },
   "tang-quatrains": {

@@ -194,7 +194,7 @@ describeInBrowser("the engine", () => {
     // A key of zeros changes nothing, and is pulled by its value; the value is not, as nothing asks for it.
     const grown = [...tokens, { key: [0, 0], value: 0.7 }] as const;
     const after = await call("smallLayer", { inputs, wanted, tokens: grown, tau: Math.SQRT2 });
-    expect(after.outputs).toEqual(before.outputs);
+    for (const [row, output] of after.outputs.entries()) expect(output).toBeCloseTo(before.outputs[row] ?? 0, 6);
     expect(after.weights.map((row) => row.at(-1))).toEqual([0, 0]);
     const pull = after.gradients.at(-1);
     expect(pull?.value).toBe(0);

@@ -33,6 +33,8 @@ const FIRST_SAMPLES = [0, 1000, 2000] as const;
 const LONGEST_SAMPLE = 1500;
 const SAMPLE_SHARE = 0.1;
 const SAMPLE: WritingOptions = { prompt: "", length: 160, temperature: 0.8, topK: 0, topP: 0.95 };
+/** Tokens of the first one, which is to come soon, and is nonsense. */
+const FIRST_LENGTH = 60;
 
 /** Sequences of held-out text on which the use of parameter tokens is measured. */
 const USAGE_SEQUENCES = 16;
@@ -271,8 +273,9 @@ export class LiveRun {
     this.#tell({ type: "sample", run: this.id, sample });
     await this.#use();
     const now = performance.now();
-    const pause = FIRST_SAMPLES[++this.#samples] ?? SAMPLE_EVERY;
-    this.#sampleAt = now + Math.max(pause, (now - begun) / SAMPLE_SHARE);
+    // The first one has compiled its programs, which the others need not wait for.
+    const share = this.#samples === 0 ? 0 : (now - begun) / SAMPLE_SHARE;
+    this.#sampleAt = now + Math.max(FIRST_SAMPLES[++this.#samples] ?? SAMPLE_EVERY, share);
   }
 
   /** What it writes until a moment, or to the end of a sample. */
@@ -285,11 +288,9 @@ export class LiveRun {
     };
     try {
       // Another draw each time, at the same step too.
-      await this.#write(
-        { ...SAMPLE, seed: this.step + this.#history.samples.length + this.#samples },
-        take,
-        late.signal,
-      );
+      const seed = this.step + this.#history.samples.length + this.#samples;
+      const length = this.step <= 1 ? FIRST_LENGTH : SAMPLE.length;
+      await this.#write({ ...SAMPLE, length, seed }, take, late.signal);
     } catch (error) {
       if (!late.signal.aborted) throw error;
     }

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { engine } from "../store/state.ts";
 import { useAnswer } from "./answer.ts";
-import { direction, Slider } from "./slider.tsx";
+import { direction, Slider, signed } from "./slider.tsx";
 
 /** Of three channels; the last row and column are those of the wider one, drawn at random as all of them were. */
 const MATRIX = [
@@ -37,10 +37,10 @@ export function OrdinaryFigure() {
         <tbody>
           {MATRIX.slice(0, size).map((line, channel) => (
             <tr key={channel}>
-              <th scope="row">{(row[channel] ?? 0).toFixed(2)}</th>
+              <th scope="row">{signed(row[channel] ?? 0, 2)}</th>
               {line.slice(0, size).map((weight, column) => (
                 <td key={column} class={channel < NARROW && column < NARROW ? "old" : "new"}>
-                  {weight.toFixed(1)}
+                  {signed(weight, 1)}
                 </td>
               ))}
             </tr>
@@ -50,7 +50,7 @@ export function OrdinaryFigure() {
           <tr>
             <th scope="row">gives</th>
             {Array.from({ length: size }, (_, column) => (
-              <td key={column}>{is[column]?.toFixed(2) ?? "–"}</td>
+              <td key={column}>{is[column] === undefined ? "–" : signed(is[column], 2)}</td>
             ))}
           </tr>
         </tfoot>

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { SmallLayerAnswer, SmallToken } from "../../engine/api.ts";
+import { scientific } from "../format.ts";
 import { doing } from "../store/actions.ts";
 import { busy, engine, phase } from "../store/state.ts";
 import { direction } from "./slider.tsx";
@@ -23,15 +24,15 @@ const BEGINNING = [...OLD, ...NEW];
 const STEP = 6;
 const ANGLES = Array.from({ length: 360 / STEP + 1 }, (_, index) => index * STEP);
 const INPUTS = ANGLES.map(direction);
-/** What the layer is to learn to answer. */
-const WANTED = ANGLES.map((angle) => 0.8 * Math.sin((angle * Math.PI) / 60) * Math.exp(-angle / 400));
+/** A layer with two tokens more than the old one: what it answers is to be learnt, and can be once there are as many. */
+const TEACHER: readonly SmallToken[] = [...OLD, { key: [1.2, -1.2], value: -0.9 }, { key: [-1.2, 0.4], value: 0.9 }];
 
 /** τ stays what it was, so that nothing changes. */
 const TAU = Math.sqrt(OLD.length);
 const RATE = 0.3;
 
-const askedOf = (tokens: readonly SmallToken[]) =>
-  engine().smallLayer({ inputs: INPUTS, wanted: WANTED, tokens, tau: TAU });
+const askedOf = (tokens: readonly SmallToken[], wanted: readonly number[] = INPUTS.map(() => 0)) =>
+  engine().smallLayer({ inputs: INPUTS, wanted, tokens, tau: TAU });
 
 /** One update by plain gradient descent. */
 function updated(tokens: readonly SmallToken[], { gradients }: SmallLayerAnswer): readonly SmallToken[] {
@@ -52,9 +53,11 @@ export function SilentFigure() {
   /** What the layer answered before the new tokens came. */
   const before = useSignal<readonly number[]>([]);
   const ready = phase.value.kind === "ready";
+  const wanted = useSignal<readonly number[]>([]);
   const begin = async () => {
     before.value = (await askedOf(OLD)).outputs;
-    state.value = { tokens: BEGINNING, updates: 0, answer: await askedOf(BEGINNING) };
+    wanted.value = (await askedOf(TEACHER)).outputs;
+    state.value = { tokens: BEGINNING, updates: 0, answer: await askedOf(BEGINNING, wanted.peek()) };
   };
   const update = (times: number) =>
     doing("story", async () => {
@@ -62,7 +65,7 @@ export function SilentFigure() {
         const now = state.peek();
         if (now === undefined) return;
         const tokens = updated(now.tokens, now.answer);
-        state.value = { tokens, updates: now.updates + 1, answer: await askedOf(tokens) };
+        state.value = { tokens, updates: now.updates + 1, answer: await askedOf(tokens, wanted.peek()) };
       }
     });
   useEffect(() => {
@@ -71,10 +74,10 @@ export function SilentFigure() {
   const blocked = state.value === undefined || busy.value.has("story");
   return (
     <figure class="learn-figure">
-      <Curves before={before.value} now={state.value?.answer.outputs ?? []} />
+      <Curves wanted={wanted.value} before={before.value} now={state.value?.answer.outputs ?? []} />
       <p class="note">
-        Grey dots: what it is to learn. Dashed: what it answered before the tokens came. Line: what it answers now, to
-        every direction.
+        Grey dots: what it is to learn, the answers of a layer with as many tokens. Dashed: what it answered before the
+        tokens came. Line: what it answers now, to every direction.
       </p>
       {state.value !== undefined && <Words state={state.value} before={before.value} />}
       <div class="actions">
@@ -107,15 +110,20 @@ function Words({
   return (
     <dl class="facts" aria-live="polite">
       <Fact name="Updates" value={String(updates)} />
-      <Fact
-        name="Largest change of an answer"
-        value={updates === 0 && change === 0 ? "0, exactly" : change.toFixed(3)}
-      />
+      <Fact name="Largest change of an answer" value={changeWords(change)} />
       <Fact name="Error" value={answer.error.toFixed(3)} />
       <Fact name="Length of the new keys, at most" value={length.toFixed(3)} />
       <Fact name="Pull on the new keys, on their values" value={`${onKeys.toFixed(3)}, ${onValues.toFixed(3)}`} />
     </dl>
   );
+}
+
+/** Sums of float32 are rounded, and not always in the same order: more than this is no rounding. */
+const ROUNDING = 1e-6;
+
+function changeWords(change: number): string {
+  if (change === 0) return "0, exactly";
+  return change < ROUNDING ? `0, but for rounding (${scientific(change)})` : change.toFixed(3);
 }
 
 function Fact({ name, value }: { readonly name: string; readonly value: string }) {
@@ -128,9 +136,15 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
 }
 
 /** Of the picture: what is between its edges, up and down. */
-const HEIGHT = 1.2;
+const HEIGHT = 1.35;
 
-function Curves({ before, now }: { readonly before: readonly number[]; readonly now: readonly number[] }) {
+interface CurvesProps {
+  readonly wanted: readonly number[];
+  readonly before: readonly number[];
+  readonly now: readonly number[];
+}
+
+function Curves({ wanted, before, now }: CurvesProps) {
   const line = (values: readonly number[]) =>
     values.map((value, index) => `${(2.4 * index) / (ANGLES.length - 1)},${(-value).toFixed(4)}`).join(" ");
   return (
@@ -141,7 +155,7 @@ function Curves({ before, now }: { readonly before: readonly number[]; readonly 
       aria-label="What the layer answers to each direction, before and now, and what it is to learn"
     >
       <line x2="2.4" class="axis" />
-      {WANTED.map((value, index) => (
+      {wanted.map((value, index) => (
         <circle key={index} cx={(2.4 * index) / (ANGLES.length - 1)} cy={-value} r="0.014" class="wanted" />
       ))}
       <polyline points={line(before)} class="before" />

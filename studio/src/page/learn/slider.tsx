@@ -36,3 +36,6 @@ export function direction(degrees: number): readonly [number, number] {
   const turn = (degrees * Math.PI) / 180;
   return [Math.cos(turn), Math.sin(turn)];
 }
+
+/** With the sign that mathematics has for less than nothing. */
+export const signed = (value: number, digits: number) => value.toFixed(digits).replace("-", "−");

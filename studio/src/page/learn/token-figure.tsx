@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { SmallToken } from "../../engine/api.ts";
 import { engine } from "../store/state.ts";
 import { useAnswer } from "./answer.ts";
-import { direction, Slider } from "./slider.tsx";
+import { direction, Slider, signed } from "./slider.tsx";
 
 const TOKENS: readonly SmallToken[] = [
   { key: [1, 0.2], value: 0.9 },
@@ -33,7 +33,7 @@ export function TokenFigure() {
             <li key={index} class={index < FIRST ? "old" : "new"}>
               <i style={{ width: `${Math.min(100, 50 * Math.abs(weights[index] ?? 0))}%` }} />
               <span class="numbers">
-                weight {(weights[index] ?? 0).toFixed(2)} × value {value.toFixed(1)}
+                weight {signed(weights[index] ?? 0, 2)} × value {signed(value, 1)}
               </span>
             </li>
           ))}

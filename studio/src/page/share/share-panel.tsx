@@ -73,4 +73,4 @@ export function ringWords(step: number, growths: number, parameters?: number): s
 }
 
 const embedded = (link: string) =>
-  `<iframe src="${`${link}&embed=1`.replaceAll("&", "&amp;")}" width="720" height="420" style="border:0" title="A model that grew"></iframe>`;
+  `<iframe src="${`${link}&embed=1`.replaceAll("&", "&amp;")}" width="720" height="540" style="border:0" title="A model that grew"></iframe>`;

@@ -72,7 +72,10 @@ export function lossWords(bitsPerByte: number): string {
   return LEVELS.find(([most]) => bitsPerByte < most)?.[1] ?? "It is guessing.";
 }
 
-function stateWords({ validation }: RunView): string {
+/** Texts in other scripts have as many bytes for a word as English ones for a line. */
+const LATIN = /^[\p{Script=Latin}\P{L}]*$/u;
+
+function stateWords({ validation, summary: { opening = "" } }: RunView): string {
   const last = validation.at(-1);
-  return last === undefined ? "" : lossWords(last.bitsPerByte);
+  return last === undefined || !LATIN.test(opening) ? "" : lossWords(last.bitsPerByte);
 }
