@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** Whose rings they are. */
-const MODEL = "Moby-Dick";
+const MODEL = "A play by rules";
 const SIZE = { width: 1200, height: 630 };
 
 const STYLE = `

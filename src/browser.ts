@@ -105,6 +105,7 @@ export {
 export {
   CharacterTokenizer,
   type Corpus,
+  chatTemplateOf,
   consecutiveBatches,
   createCorpus,
   JsonTokenizer,

@@ -51,7 +51,7 @@ it("has each module with its types", () => {
 
 it("has nothing but modules, their types, the page, the book and what npm always takes", () => {
   const known =
-    /^(dist\/.+\.(js|d\.ts)|dist\/studio\/(index\.html|assets\/[\w.-]+\.(js|css|svg)|gallery\/(texts\/[\w-]+\.txt\.gz|models\/[\w-]+\.zip)|link\.png)|texts\/moby-dick\.txt\.br|package\.json|README\.md|LICENSE)$/;
+    /^(dist\/.+\.(js|d\.ts)|dist\/studio\/(index\.html|assets\/[\w.-]+\.(js|css|svg)|gallery\/(texts\/[\w-]+\.txt\.gz|models\/[\w-]+\.zip))|texts\/moby-dick\.txt\.br|package\.json|README\.md|LICENSE)$/;
   expect([...paths].filter((path) => !known.test(path))).toEqual([]);
   if (existsSync(`${root}dist/studio/index.html`)) expect(paths).toContain("dist/studio/index.html");
 });

@@ -14,7 +14,6 @@ import {
   CharacterTokenizer,
   createCorpus,
   Decoder,
-  embeddedBook,
   generate,
   memoryTokens,
   openDevice,
@@ -39,26 +38,26 @@ const double = (step) => ({
 
 /** A model of two blocks, which ends with four times the parameter tokens that it begins with. */
 const MODELS = {
-  "moby-dick": {
-    name: "Moby-Dick",
-    text: async () => (await embeddedBook()).text,
-    sizes: { width: 64, heads: 4, context: 96, attention: 16, feedForward: 64 },
-    training: { steps: 6000, batch: 16, learningRate: 3e-3 },
-    growth: [1000, 2500],
+  play: {
+    name: "A play by rules",
+    text: () => shipped("play"),
+    sizes: { width: 48, heads: 4, context: 96, attention: 12, feedForward: 48 },
+    training: { steps: 1600, batch: 16, learningRate: 4e-3 },
+    growth: [300, 700],
   },
   "first-names": {
     name: "First names",
     text: () => shipped("first-names"),
     sizes: { width: 32, heads: 4, context: 32, attention: 8, feedForward: 32 },
-    training: { steps: 4000, batch: 24, learningRate: 4e-3 },
-    growth: [500, 1500],
+    training: { steps: 2500, batch: 24, learningRate: 4e-3 },
+    growth: [400, 1000],
   },
   "tang-quatrains": {
     name: "Tang quatrains",
     text: () => shipped("tang-quatrains"),
-    sizes: { width: 48, heads: 4, context: 66, attention: 12, feedForward: 48, dropout: 0.1 },
-    training: { steps: 2000, batch: 24, learningRate: 2e-3 },
-    growth: [400, 1000],
+    sizes: { width: 32, heads: 4, context: 66, attention: 8, feedForward: 32, dropout: 0.1 },
+    training: { steps: 1500, batch: 24, learningRate: 3e-3 },
+    growth: [300, 700],
   },
 };
 

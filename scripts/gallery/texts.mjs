@@ -21,9 +21,8 @@ const PACKAGES = [
 
 const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** Quatrains of five or seven characters a line are kept where all their characters are among so many, the most frequent; of those, some. */
-const POEM_CHARACTERS = 2000;
-const POEMS = 4000;
+/** Quatrains of five or seven characters a line are kept where all their characters are among so many, the most frequent. */
+const POEM_CHARACTERS = 1200;
 const quatrain = (length) => {
   const couplet = `[\\u4e00-\\u9fff]{${length}}，[\\u4e00-\\u9fff]{${length}}。`;
   return new RegExp(`^${couplet}${couplet}$`);
@@ -48,7 +47,7 @@ async function poems(packages) {
       .map(([character]) => character),
   );
   const kept = [...new Set(found)].filter((poem) => [...poem].every((character) => frequent.has(character)));
-  return lines(shuffled(kept, seeded(1)).slice(0, POEMS));
+  return lines(shuffled(kept, seeded(1)));
 }
 
 function names(packages) {

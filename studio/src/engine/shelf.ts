@@ -28,6 +28,7 @@ import type {
 } from "./api.ts";
 import { METRICS_FILE, packed, TEXT_FILE, unpacked, unpackedSkill } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
+import { inForm } from "./conversations.ts";
 import { explained } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
 import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./live-run.ts";
@@ -134,7 +135,7 @@ export class Shelf {
     const text = choice === undefined ? fallbackText(checkpoint, own && new TextDecoder().decode(own)) : textOf(choice);
     const history = historyOf(new TextDecoder().decode(files.get(METRICS_FILE)));
     const pieces = checkpoint.tokenizer?.kind === "character" ? "characters" : "byte-pairs";
-    return this.#take({ name, checkpoint, text: await text, history, pieces });
+    return this.#take({ name, checkpoint, text: inForm(await text, checkpoint.tokenizer), history, pieces });
   }
 
   /** Another run that is as this one is now. */

@@ -58,8 +58,11 @@ export async function fallbackText(
     tokenizer?.encode(text.text);
   } catch {
     throw new UserError(
-      `this run was trained on ${dataName || "another text"}, which is not in it; choose that text too`,
+      `this run was trained on ${baseName(dataName) || "another text"}, which is not in it; choose that text too`,
     );
   }
   return text;
 }
+
+/** Of a file, wherever it lay. */
+const baseName = (path: string) => path.split(/[\\/]/).at(-1) ?? "";

@@ -25,7 +25,7 @@ export function MissingText({ name, retry }: MissingTextProps) {
         Open it with a text file
         <input
           type="file"
-          accept="text/*,.txt,.md"
+          accept="text/*,.txt,.md,.jsonl"
           onChange={({ currentTarget }) => void take(currentTarget.files?.[0])}
         />
       </label>

@@ -31,7 +31,7 @@ export function Voice({ run }: { readonly run: RunView }) {
             disabled={busy.value.has("voice")}
             onClick={() => void voice(run.summary.id)}
           >
-            {busy.value.has("voice") ? "Writing…" : "Write something else"}
+            {busy.value.has("voice") ? "Writing…" : now === undefined ? "Write something" : "Write something else"}
           </button>
         </p>
       )}
