@@ -2,7 +2,7 @@
  * What several ranks on one machine cost beside one process: steps in turns, an all-reduce beside that of a C program with the same
  * library, and memory beside what the division of the optimiser's state promises.
  *
- *     npm run bench:ranks -- [steps] [all-reduce] [memory] [--rounds 5] [--mpirun mpirun] [--mpicc mpicc] [--out FILE]
+ *     npm run bench:ranks -- [steps] [all-reduce] [memory] [--presets nanogpt-cpu,lecture,124m] [--rounds 5] [--mpirun mpirun] [--mpicc mpicc] [--out FILE]
  */
 
 import { execFile } from "node:child_process";
@@ -13,11 +13,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { countParameters, parseConfig, presets } from "tokenformer";
 import { NEOX_VOCABULARY } from "#tokenformer/configuration";
-import { countOf, machine, median } from "./measure.ts";
+import { countOf, machine, median, oneOf } from "./measure.ts";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    presets: { type: "string", default: "nanogpt-cpu,lecture,124m" },
     rounds: { type: "string", default: "5" },
     mpirun: { type: "string", default: "mpirun" },
     mpicc: { type: "string", default: "mpicc" },
@@ -98,11 +99,16 @@ const wanted = positionals.length === 0 ? ["steps", "all-reduce", "memory"] : po
 const result: Record<string, unknown> = { machine };
 if (wanted.includes("all-reduce")) result["allReduce"] = await allReduces();
 if (wanted.includes("steps")) {
-  result["steps"] = [
-    await stepsOf("nanogpt-cpu", 60, []),
-    await stepsOf("lecture", 5, ["--batch", "16"]),
-    await stepsOf("124m", 2, ["--batch", "2"]),
-  ];
+  const of = {
+    "nanogpt-cpu": () => stepsOf("nanogpt-cpu", 60, []),
+    lecture: () => stepsOf("lecture", 5, ["--batch", "16"]),
+    "124m": () => stepsOf("124m", 2, ["--batch", "2"]),
+  };
+  const steps: unknown[] = [];
+  for (const preset of options.presets.split(",")) {
+    steps.push(await of[oneOf(["nanogpt-cpu", "lecture", "124m"], preset, "--presets")]());
+  }
+  result["steps"] = steps;
 }
 if (wanted.includes("memory")) result["memory"] = await memoryOf("124m");
 const text = `${JSON.stringify(result, undefined, 2)}\n`;
