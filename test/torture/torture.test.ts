@@ -1,4 +1,4 @@
-/** The torture suite in its short form: a few trials of each part. The server's are in a test of their own. */
+/** The torture suite in its short form: a few trials of each part. The server's and those of ranks are in tests of their own. */
 
 import { describe, expect, it } from "vitest";
 import { parts } from "./parts.ts";
@@ -6,7 +6,7 @@ import { torture } from "./suite.ts";
 
 /** The seed is always the same, so that a change is what makes a test fail; `TORTURE_SEED=7 npx vitest run test/torture` tries another. */
 describe("a few trials of", () => {
-  it.each(parts.filter(({ name }) => name !== "clients").map((part) => [part.name, part] as const))(
+  it.each(parts.filter(({ name }) => name !== "clients" && name !== "ranks").map((part) => [part.name, part] as const))(
     "%s",
     async (_, part) => {
       const seed = Number(process.env["TORTURE_SEED"] ?? 1);
