@@ -13,6 +13,7 @@ import { countParameters } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { openRun, type Run } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
+import { millisecondsOfUpdate, updatesInTime } from "./demo-length.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { note, print } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -47,7 +48,7 @@ interface Collected {
 async function runDemo(options: Options): Promise<void> {
   const date = new Date();
   const out = options.out ?? join("runs", `demo-${date.toISOString().slice(0, 19).replaceAll(":", "-")}`);
-  const config = await demoConfig(options.set);
+  const config = await demoConfig(options);
   const progress = new Progress();
   const run = await openRun({ config, data: EMBEDDED, out, device: options.device });
   const collected: Collected = { steps: [], validations: [], growths: [], samples: [] };
@@ -73,11 +74,24 @@ async function runDemo(options: Options): Promise<void> {
   note(`curve and samples: ${page}\nwrite more with: npx tokenformer sample ${out} --prompt "The whale"`);
 }
 
-/** `mini`, grown after a third and after two thirds of its steps. */
-async function demoConfig(set: readonly string[]): Promise<Config> {
-  const { training } = await configurationOf({ set });
+/** `mini`, grown after a third and after two thirds of its steps; of fewer steps on a slow machine, unless they are given. */
+async function demoConfig({ set, device }: Pick<Options, "set" | "device">): Promise<Config> {
+  const asked = await configurationOf({ set });
+  const given = set.some((change) => change.startsWith("training.steps="));
+  const all = given ? set : [...(await lengthFor(asked, device)), ...set];
+  const { training } = given ? asked : await configurationOf({ set: all });
   const growAt = [1, 2].map((third) => `${Math.max(1, Math.floor((third * training.steps) / 3))}:${GROWTH}`);
-  return configurationOf({ set, growAt });
+  return configurationOf({ set: all, growAt });
+}
+
+/** Changes of the configuration that make a run end in about two minutes here. */
+async function lengthFor(config: Config, device: DeviceName): Promise<string[]> {
+  const milliseconds = await millisecondsOfUpdate(config, device);
+  const most = config.training.steps;
+  const steps = updatesInTime(milliseconds, most);
+  const fewer = steps < most ? `, of ${most} that a faster machine makes` : "";
+  note(`an update takes ${formatDuration(milliseconds / 1000)} here: ${steps} of them${fewer}`);
+  return [`training.steps=${steps}`, `training.evaluateEvery=${steps / 6}`, `training.checkpointEvery=${steps / 3}`];
 }
 
 async function gather(collected: Collected, event: TrainingEvent, run: Run, progress: Progress): Promise<void> {
@@ -94,6 +108,7 @@ async function gather(collected: Collected, event: TrainingEvent, run: Run, prog
   if (event.type === "validation") {
     validations.push(event);
     if (run.growsAt(event.step)) await sample(event.step, "before growing");
+    else if (event.step > 0 && samples.length === 0) await sample(event.step, `after ${event.step} updates`);
   }
   if (event.type === "growth") {
     growths.push(event);
