@@ -3,24 +3,33 @@
  * same weights on the same batches, in turn.
  *
  *     npm run bench -- [--python PYTHON [--compile]] [--javascript] [--only steps,limits] [--sizes nanogpt-cpu,lecture] [--large]
- *         [--rounds 7] [--out FOLDER]
+ *         [--rounds 7] [--minutes 10] [--out FOLDER]
+ *
+ * Each figure is printed as soon as there is one. With --minutes no round of steps begins after so many. PyTorch takes part with the
+ * vector instructions that we use first, then as it is installed, where these differ.
  *
  * PYTHON is an interpreter with PyTorch and NumPy. The README.md of each folder of bench/peers says how to install it.
  */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
   type BenchmarkReport,
   benchmarkMarkdown,
   benchmarkParts,
+  comparisonMarkdown,
+  ownInstructions,
   runBenchmark,
   type Side,
   type Work,
   workNames,
   writeBenchmark,
 } from "tokenformer/benchmark";
-import { machine } from "./measure.ts";
+import { countOf, machine } from "./measure.ts";
+import { termsOf } from "./mkl.ts";
 import { javascript, openBlas, pytorch, type WorkFiles, writeWork } from "./peers.ts";
 
 const { values: options } = parseArgs({
@@ -32,19 +41,26 @@ const { values: options } = parseArgs({
     sizes: { type: "string", default: "nanogpt-cpu" },
     large: { type: "boolean", default: false },
     rounds: { type: "string", default: "7" },
+    minutes: { type: "string" },
     out: { type: "string" },
   },
 });
 
 const { python } = options;
 const files: WorkFiles[] = [];
+const note = (line: string) => process.stderr.write(`${line}\n`);
+const folder = mkdtempSync(join(tmpdir(), "bench-"));
+const terms = python === undefined ? [] : termsOf(python, ownInstructions(), folder, note);
 
 async function peers(work: Work): Promise<Side[]> {
   const written = await writeWork(work);
   files.push(written);
   return [
-    ...(python === undefined ? [] : [pytorch(python, work, written, false)]),
-    ...(python === undefined || !options.compile ? [] : [pytorch(python, work, written, true)]),
+    ...terms.flatMap((term) =>
+      [false, ...(options.compile ? [true] : [])].map((compile) =>
+        pytorch(python ?? "", work, written, { ...term, compile }),
+      ),
+    ),
     // At the larger sizes a step takes them minutes.
     ...(options.javascript && work.name === "nanogpt-cpu"
       ? [javascript("tfjs", written), javascript("jax", written)]
@@ -74,13 +90,16 @@ const measured = await runBenchmark({
   parts: known(benchmarkParts, options.only),
   sizes: known(workNames, options.sizes),
   large: options.large,
-  rounds: Number(options.rounds),
+  rounds: countOf(options.rounds, "--rounds"),
+  minutes: options.minutes === undefined ? undefined : countOf(options.minutes, "--minutes"),
   program: fileURLToPath(new URL("../dist/cli/main.js", import.meta.url)),
-  note: (line) => process.stderr.write(`${line}\n`),
+  note,
+  compared: (comparison) => note(`\n${comparisonMarkdown(comparison)}\n`),
   peers,
   ...(python !== undefined && { multipliers: async () => [openBlas(python)] }),
 });
 for (const { remove } of files) remove();
+rmSync(folder, { recursive: true });
 
 const report: BenchmarkReport = {
   date: new Date().toISOString().slice(0, 10),

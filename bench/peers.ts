@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { TokenBatch } from "tokenformer";
 import { batchesOf, type Multiplier, openPeer, peerSide, type Side, stateOf, type Work } from "tokenformer/benchmark";
 import { type StoredTensor, writeSafetensors } from "tokenformer/formats";
+import type { Terms } from "./mkl.ts";
 
 const file = (path: string) => fileURLToPath(new URL(`../bench/peers/${path}`, import.meta.url));
 
@@ -38,7 +39,12 @@ export async function writeWork(work: Work): Promise<WorkFiles> {
 }
 
 /** @param compile torch.compile instead of eager */
-export function pytorch(python: string, work: Work, { weights, batches }: WorkFiles, compile: boolean): Side {
+export function pytorch(
+  python: string,
+  work: Work,
+  { weights, batches }: WorkFiles,
+  { compile, ...terms }: { readonly compile: boolean } & Terms,
+): Side {
   const name = compile ? "PyTorch, torch.compile" : "PyTorch, eager";
   const { type, context, vocabulary } = work.config;
   if (type === "bigram") throw new Error("PyTorch's side has no bigram");
@@ -46,7 +52,7 @@ export function pytorch(python: string, work: Work, { weights, batches }: WorkFi
   const sizes = { layers, heads, width, context, vocabulary, batch: work.batch, ...tokensOf(work) };
   const rate = ["--learning-rate", String(work.training.learningRate)];
   const given = Object.entries(sizes).flatMap(([option, value]) => [`--${option}`, String(value)]);
-  return peerSide(name, python, [
+  const program = [
     ...[
       file("pytorch/train_step.py"),
       "--serve",
@@ -57,7 +63,8 @@ export function pytorch(python: string, work: Work, { weights, batches }: WorkFi
       ...rate,
     ],
     ...["--weights", weights, "--batches", batches],
-  ]);
+  ];
+  return peerSide(name, python, program, terms);
 }
 
 function tokensOf({ config }: Work) {

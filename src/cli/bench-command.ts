@@ -7,8 +7,10 @@ import {
   type BenchmarkPart,
   benchmarkMarkdown,
   benchmarkParts,
+  comparisonMarkdown,
   deviceParts,
   runBenchmark,
+  type StepComparison,
   type WorkName,
   workNames,
   writeBenchmark,
@@ -24,6 +26,7 @@ interface Options {
   readonly sizes: readonly WorkName[];
   readonly large: boolean;
   readonly rounds: number;
+  readonly minutes?: number;
   readonly out?: string;
   readonly json: boolean;
 }
@@ -44,11 +47,12 @@ export const benchCommand = () =>
     )
     .option("--large", "grow up to 1.4B parameters too, which takes 16 GB of memory and some minutes", false)
     .option("--rounds <n>", "turns of each side", wholeOption("--rounds", 1), 7)
+    .option("--minutes <n>", "begin no round of steps after so many (default: make all)", wholeOption("--minutes", 1))
     .option("--out <folder>", "where benchmark.md, benchmark.json and plots go (default: nowhere)")
     .option("--json", "print the numbers as JSON", false)
     .action(runBench);
 
-async function runBench({ device, only, sizes, large, rounds, out, json }: Options): Promise<void> {
+async function runBench({ device, only, sizes, large, rounds, minutes, out, json }: Options): Promise<void> {
   const parts = only ?? (device === "cpu" ? benchmarkParts : deviceParts);
   const others = device === "cpu" ? [] : parts.filter((part) => !deviceParts.some((known) => known === part));
   if (others.length > 0) {
@@ -58,7 +62,10 @@ async function runBench({ device, only, sizes, large, rounds, out, json }: Optio
   }
   if (out !== undefined) await makeFolder(out); // before the minutes of measuring
   const [, program = ""] = process.argv;
-  const measured = await runBenchmark({ device, parts, sizes, large, rounds, program, note });
+  const compared = (comparison: StepComparison) => {
+    if (!json) note(`\n${comparisonMarkdown(comparison)}\n`);
+  };
+  const measured = await runBenchmark({ device, parts, sizes, large, rounds, minutes, program, note, compared });
   const where = device === "cpu" ? machine() : `${device}, ${machine()}`;
   const report = { date: today(), machine: where, software: await software(), ...measured };
   if (out !== undefined) await writeBenchmark(report, out);

@@ -23,11 +23,16 @@ export interface BenchmarkOptions {
   readonly sizes: readonly WorkName[];
   /** Whether growth goes on beyond `mini`, up to 1.4B parameters. */
   readonly large: boolean;
+  /** At most; at least one. */
   readonly rounds: number;
+  /** Minutes after which no further round of steps begins, and no further part. Default: any number. */
+  readonly minutes?: number | undefined;
   /** The file of the command line, for start-up. */
   readonly program: string;
-  /** Told what is under way. */
+  /** Told what is under way, figures as soon as there are some, and how long a part will take. */
   note(line: string): void;
+  /** Told each comparison of steps once it is complete. Default: nobody. */
+  compared?(comparison: StepComparison): void;
   /** Others that make the steps. Default: none. */
   peers?(work: Work): Promise<readonly Side[]>;
   /** Others that multiply matrices. Default: none. */
@@ -95,22 +100,29 @@ async function limits({ device = "cpu", sizes, rounds, note, multipliers }: Benc
   return measured;
 }
 
-async function steps(
-  { device = "cpu", sizes, rounds, note, peers }: BenchmarkOptions,
-  half: boolean,
-): Promise<StepComparison[]> {
+async function steps(options: BenchmarkOptions, half: boolean): Promise<StepComparison[]> {
+  const { device = "cpu", sizes, rounds, minutes = Infinity, note, peers, compared } = options;
+  const works = sizes.flatMap((size) => workModels.map((type) => workOf(size, type)));
+  const end = performance.now() + 60_000 * minutes;
   const comparisons: StepComparison[] = [];
-  for (const size of sizes) {
-    for (const type of workModels) {
-      note(`training steps of ${type} at ${size}`);
-      const work = workOf(size, type);
-      const others = (await peers?.(work)) ?? [];
-      // With others, enough steps before the first turn to compare 20 losses.
-      const [turn, warm] = [stepsOfTurn[size], others.length > 0 ? 20 : 2];
-      comparisons.push(
-        await compareSteps(work, sidesOf(work, { device, half }, others), { rounds, steps: turn, warm }),
-      );
+  for (const [index, work] of works.entries()) {
+    const begun = performance.now();
+    if (begun >= end) {
+      note(`no time is left for training steps of ${work.config.type} at ${work.name}`);
+      continue;
     }
+    note(`training steps of ${work.config.type} at ${work.name}, ${index + 1} of ${works.length}`);
+    const others = (await peers?.(work)) ?? [];
+    const comparison = await compareSteps(work, sidesOf(work, { device, half }, others), {
+      rounds,
+      steps: stepsOfTurn[work.name],
+      // With others, enough to compare 20 losses, unless time is short.
+      warm: others.length > 0 && minutes === Infinity ? 20 : 2,
+      until: begun + (end - begun) / (works.length - index),
+      note,
+    });
+    comparisons.push(comparison);
+    compared?.(comparison);
   }
   return comparisons;
 }

@@ -4,6 +4,8 @@ import { median } from "../../median.ts";
 import type { DeviceKind } from "../../runtime/index.ts";
 import type { Precision } from "../../tensor/index.ts";
 import { productFlops } from "../../tensor/index.ts";
+import { formatDuration } from "../report/format.ts";
+import { ownInstructions } from "./instructions.ts";
 import { productsOf } from "./products.ts";
 import { ownArguments, peerSide, type Side, type Steps } from "./sides.ts";
 import { type Spread, spreadOf } from "./spread.ts";
@@ -17,6 +19,8 @@ export interface StepRow {
   readonly tokensPerSecond: number;
   readonly flopsPerSecond: number;
   readonly precision: Precision;
+  /** The vector instructions that it uses, where they are known. */
+  readonly instructions?: string | undefined;
   /** The most resident memory, in bytes. */
   readonly peakBytes: number;
   /** Its time over ours, by round. */
@@ -39,6 +43,10 @@ export interface Turns {
   readonly steps: number;
   /** Steps of each side before the first round. */
   readonly warm: number;
+  /** When the last round should have ended, as `performance.now()` counts; one round there is always. Default: never. */
+  readonly until?: number | undefined;
+  /** Told each figure as soon as there is one, and how long the rest will take. Default: nobody. */
+  note?(line: string): void;
 }
 
 export interface OwnSides {
@@ -56,9 +64,10 @@ export function sidesOf(
 ): Side[] {
   const { name, config } = work;
   const own = (label: string, task: string, precision: Precision): Side => ({
-    ...peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision)),
+    ...peerSide(label, process.execPath, ownArguments(task, name, config.type, device, precision), { instructions }),
     precision,
   });
+  const instructions = device === "cpu" ? ownInstructions() : undefined;
   const flops = productsOf(work).reduce((sum, product) => sum + productFlops(product), 0);
   const products = (label: string, precision: Precision): Side => ({ ...own(label, "products", precision), flops });
   return [
@@ -70,18 +79,10 @@ export function sidesOf(
 }
 
 /** Lets sides take turns, the first of which is ours, and closes them. */
-export async function compareSteps(
-  work: Work,
-  sides: readonly Side[],
-  { rounds, steps, warm }: Turns,
-): Promise<StepComparison> {
+export async function compareSteps(work: Work, sides: readonly Side[], turns: Turns): Promise<StepComparison> {
   try {
-    const first: Steps[] = [];
-    for (const side of sides) first.push(await side.steps(warm));
-    const times: number[][] = sides.map(() => []);
-    for (let round = 0; round < rounds; round++) {
-      for (const [index, side] of sides.entries()) times[index]?.push(median((await side.steps(steps)).seconds));
-    }
+    const first = await warmUp(sides, turns);
+    const times = await takeTurns(sides, turns);
     const memory: number[] = [];
     for (const side of sides) memory.push(await side.memory());
     const rows = sides.map((side, index) =>
@@ -90,15 +91,59 @@ export async function compareSteps(
         lossDifference: differenceOf(first[index]?.losses ?? [], first[0]?.losses ?? []),
       }),
     );
-    return { work: work.name, model: work.config.type, rounds, stepsEach: steps, rows };
+    return { work: work.name, model: work.config.type, rounds: times[0]?.length ?? 0, stepsEach: turns.steps, rows };
   } finally {
     await Promise.all(sides.map((side) => side.close()));
   }
 }
 
+/** The first steps of each side, which are not timed. */
+async function warmUp(sides: readonly Side[], { warm, note }: Turns): Promise<Steps[]> {
+  const first: Steps[] = [];
+  for (const side of sides) {
+    const made = await side.steps(warm);
+    first.push(made);
+    note?.(`  ${nameOf(side)}: ${formatDuration(made.seconds.at(-1) ?? Number.NaN)} a step, warming up`);
+  }
+  return first;
+}
+
+/** Seconds of a step of each side, round by round: as many rounds as there is time for. */
+async function takeTurns(
+  sides: readonly Side[],
+  { rounds, steps, until = Infinity, note }: Turns,
+): Promise<number[][]> {
+  const times: number[][] = sides.map(() => []);
+  const begun = performance.now();
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, side] of sides.entries()) times[index]?.push(median((await side.steps(steps)).seconds));
+    const each = (performance.now() - begun) / round;
+    const left = Math.min(rounds - round, Math.max(0, Math.floor((until - performance.now()) / each)));
+    note?.(
+      `  round ${round} of ${round + left}: ${ratiosOf(sides, times)}; ${formatDuration((left * each) / 1000)} left`,
+    );
+    if (left === 0) break;
+  }
+  return times;
+}
+
+/** Medians so far. */
+function ratiosOf(sides: readonly Side[], times: readonly (readonly number[])[]): string {
+  const [ours = []] = times;
+  const ratios = sides.slice(1).map((side, index) => {
+    const { median: ratio } = spreadOf(
+      (times[index + 1] ?? []).map((time, round) => time / (ours[round] ?? Number.NaN)),
+    );
+    return `${nameOf(side)} ${ratio.toFixed(2)}`;
+  });
+  return [`ours ${formatDuration(median(ours))}`, ...ratios].join(", ");
+}
+
+const nameOf = ({ name, instructions }: Side) => (instructions === undefined ? name : `${name} (${instructions})`);
+
 function rowOf(
   work: Work,
-  { name, flops = stepFlops(work), precision = "float32" }: Side,
+  { name, flops = stepFlops(work), precision = "float32", instructions }: Side,
   times: readonly number[],
   ours: readonly number[],
   rest: Pick<StepRow, "peakBytes" | "lossDifference">,
@@ -110,6 +155,7 @@ function rowOf(
     tokensPerSecond: tokensOfStep(work) / seconds.median,
     flopsPerSecond: flops / seconds.median,
     precision,
+    ...(instructions !== undefined && { instructions }),
     timeOverOurs: spreadOf(times.map((time, round) => time / (ours[round] ?? Number.NaN))),
     ...rest,
   };

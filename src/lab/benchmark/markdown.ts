@@ -25,6 +25,9 @@ export interface Circumstances {
 
 export interface BenchmarkReport extends Measurements, Circumstances {}
 
+/** One comparison of steps, without the peak of products. */
+export const comparisonMarkdown = (comparison: StepComparison): string => stepSection(comparison, []);
+
 /** The report, with its figures under the names of `scalingFigures`. */
 export function benchmarkMarkdown(report: BenchmarkReport, figures: readonly string[] = []): string {
   const { steps = [], limits = [], growth = [], scaling = [], startUp, notMeasured = [] } = report;
@@ -44,7 +47,7 @@ function stepSection(comparison: StepComparison, limits: readonly Limits[]): str
   const { work, model, rounds, stepsEach, rows } = comparison;
   const peak = Math.max(...limits.filter((limit) => limit.work === work).flatMap(({ peaks }) => peaks));
   const cells = rows.map((row) => [
-    row.name,
+    row.instructions === undefined ? row.name : `${row.name}, ${row.instructions}`,
     ...[seconds(row.seconds), formatInteger(row.tokensPerSecond), rate(row.flopsPerSecond)],
     Number.isFinite(peak) && row.precision === "float32" ? formatShare(row.flopsPerSecond / peak) : "–",
     ...[ratio(row.timeOverOurs), formatBytes(row.peakBytes), difference(row)],
@@ -60,7 +63,24 @@ function stepSection(comparison: StepComparison, limits: readonly Limits[]): str
     "losses differ by",
   ];
   const note = `${counted(rounds, "round")}, in turns of ${counted(stepsEach, "step")}.`;
-  return `## Training step: ${model}, ${work}\n\n${table(head, cells)}\n\n${note}`;
+  const parts = [`## Training step: ${model}, ${work}`, ...equalTerms(rows), table(head, cells), note];
+  return parts.join("\n\n");
+}
+
+/** Who uses the instructions that we use, and how it does beside us: what comes first. */
+function equalTerms([ours, ...others]: readonly StepRow[]): string[] {
+  const instructions = ours?.instructions;
+  if (instructions === undefined) return [];
+  const [equal, unequal] = [true, false].map((same) =>
+    others.filter((row) => row.lossDifference !== undefined && (row.instructions === instructions) === same),
+  );
+  const told = (rows: readonly StepRow[] = []) =>
+    rows.map(({ name, timeOverOurs }) => `${name} ${ratio(timeOverOurs)}`).join(", ");
+  const lines = [
+    ...(equal?.length ? [`On equal terms (${instructions}), time over ours: ${told(equal)}.`] : []),
+    ...(unequal?.length ? [`On others, or with instructions that are not known: ${told(unequal)}.`] : []),
+  ];
+  return lines.length === 0 ? [] : [lines.join(" ")];
 }
 
 function limitSection({ work, model, names, products, peaks }: Limits): string {

@@ -10,10 +10,15 @@ export interface Peer {
   quit(): Promise<void>;
 }
 
-export function openPeer(command: string, given: readonly string[]): Peer {
+/** @param environment variables beside those of this process. Default: none */
+export function openPeer(
+  command: string,
+  given: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Peer {
   // A kernel that OpenBLAS is told to use here is none that a user gets.
-  const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...env } = process.env;
-  const child = spawn(command, given, { stdio: ["pipe", "pipe", "inherit"], env });
+  const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...own } = process.env;
+  const child = spawn(command, given, { stdio: ["pipe", "pipe", "inherit"], env: { ...own, ...environment } });
   const ended = new Promise<void>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", () => resolve());

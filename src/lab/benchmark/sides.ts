@@ -12,6 +12,8 @@ export interface Side {
   readonly flops?: number;
   /** Of its matrix products. Default: float32. */
   readonly precision?: Precision;
+  /** The vector instructions that it uses, such as "AVX-512". Default: not known. */
+  readonly instructions?: string | undefined;
   /** Makes some steps: seconds of each, and the losses before them, where it has some. */
   steps(count: number): Promise<Steps>;
   /** The most resident memory so far, in bytes. */
@@ -25,14 +27,20 @@ export type Steps = z.infer<typeof stepsSchema>;
 
 const memorySchema = z.object({ peakBytes: z.number() });
 
+export interface PeerOptions extends Pick<Side, "instructions"> {
+  /** Variables beside those of this process. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
  * A program in a process of its own, which answers `step K` with `{"seconds": [...], "losses": [...]}` and `memory` with
  * `{"peakBytes": N}`.
  */
-export function peerSide(name: string, command: string, given: readonly string[]): Side {
-  const peer: Peer = openPeer(command, given);
+export function peerSide(name: string, command: string, given: readonly string[], options: PeerOptions = {}): Side {
+  const peer: Peer = openPeer(command, given, options.environment);
   return {
     name,
+    instructions: options.instructions,
     steps: async (count) => stepsSchema.parse(await peer.ask(`step ${count}`)),
     memory: async () => memorySchema.parse(await peer.ask("memory")).peakBytes,
     close: () => peer.quit(),

@@ -43,7 +43,13 @@ export function workOf(name: WorkName, type: WorkModel): Work {
   if (model.type !== "tokenformer") throw new Error(`internal: the preset ${name} is a ${model.type}`);
   const { layers, heads, width, rotaryFraction, vocabulary = CHARACTERS } = model;
   if (type === "tokenformer") {
-    return { name, batch, training, config: { ...model, dropout: 0, context, vocabulary } };
+    // All tensors learn at one rate, as in the programs that take part.
+    return {
+      name,
+      batch,
+      training,
+      config: { ...model, parametrisation: "published", dropout: 0, context, vocabulary },
+    };
   }
   const shared = { layers, heads, width, context, rotaryFraction, vocabulary, dropout: 0 };
   const own = { tied: true, activation: "gelu", biases: false, positions: "learned", normEpsilon: 1e-5 } as const;

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { compareSteps, sidesOf } from "../../../src/lab/benchmark/compare.ts";
+import { ownInstructions } from "../../../src/lab/benchmark/instructions.ts";
 import type { Side } from "../../../src/lab/benchmark/sides.ts";
 import { stepFlops, workOf } from "../../../src/lab/benchmark/work.ts";
 
@@ -71,6 +72,28 @@ it("takes turns, leaves out what warms up, and compares round by round", async (
   expect(rows.map(({ peakBytes }) => peakBytes)).toEqual([4000, 5000, 8000]);
   expect(rows[1]?.tokensPerSecond).toBe((12 * 64) / 0.5);
   expect(rows[1]?.flopsPerSecond).toBe(stepFlops(work) / 0.5);
+});
+
+it("makes as many rounds as there is time for, at least one, and tells each", async () => {
+  const log: string[] = [];
+  const notes: string[] = [];
+  const blocks = [[9], [0.2], [0.2]];
+  const sides = [scripted("ours", blocks, [], log), { ...scripted("other", blocks, [], log), instructions: "AVX2" }];
+  const turns = { rounds: 2, steps: 1, warm: 1, note: (line: string) => notes.push(line) };
+  const { rounds } = await compareSteps(work, sides, { ...turns, until: performance.now() });
+  expect(rounds).toBe(1);
+  expect(notes).toEqual([
+    "  ours: 9 s a step, warming up",
+    "  other (AVX2): 9 s a step, warming up",
+    "  round 1 of 1: ours 200 ms, other (AVX2) 1.00; 0 s left",
+  ]);
+});
+
+it("tells the instructions by what the processor has", () => {
+  expect([" fpu avx2 avx512f", "avx avx2", "fpu", undefined].map((flags) => ownInstructions(flags ?? ""))).toEqual([
+    ...["AVX-512", "AVX2"],
+    ...[undefined, undefined],
+  ]);
 });
 
 it("closes the sides if one fails", async () => {

@@ -81,3 +81,15 @@ it("draws the time of a step beside the operations, with the ends named", () => 
   const svg = figures.get("scaling-batch.svg") ?? "";
   for (const word of ["time of a step", "measured", "300 ms", "as operations", "400 ms"]) expect(svg).toContain(word);
 });
+
+it("tells first how those compare that use the same instructions", () => {
+  const row = (name: string, instructions: string, times: number) => ({
+    ...{ name, instructions, seconds: spread(0.02), tokensPerSecond: 12_345, flopsPerSecond: 5e10 },
+    ...{ peakBytes: 2e9, timeOverOurs: spread(times), lossDifference: 0, precision: "float32" as const },
+  });
+  const rows = [row("ours", "AVX-512", 1), row("peer", "AVX2", 2), row("peer, allowed more", "AVX-512", 0.5)];
+  const comparison = { work: "lecture", model: "tokenformer", rounds: 3, stepsEach: 1, rows };
+  expect(benchmarkMarkdown({ ...report, steps: [comparison] })).toContain(
+    "On equal terms (AVX-512), time over ours: peer, allowed more 0.50 (0.25 to 1.00). On others, or with instructions that are not known: peer 2.00 (1.00 to 4.00).\n\n|  | step",
+  );
+});
