@@ -3,13 +3,13 @@
 export {
   type AdamWOptions,
   learned,
-  normOf,
   type Optimizer,
   type OptimizerState,
   tensorsOf,
   type Updated,
   type UpdateStep,
 } from "./adamw.ts";
+export { normOf } from "./kernel-optimizer.ts";
 export type { LocalUpdates } from "./local-optimizer.ts";
 export { LossScale } from "./loss-scale.ts";
 export { createOptimizer } from "./optimizer.ts";

@@ -3,7 +3,9 @@
 import type { Communicator } from "../cluster/portable.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import type { Device } from "../runtime/portable.ts";
-import { type AdamWOptions, GraphOptimizer, KernelOptimizer, type Optimizer } from "./adamw.ts";
+import type { AdamWOptions, Optimizer } from "./adamw.ts";
+import { GraphOptimizer } from "./graph-optimizer.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
 import { LocalOptimizer, type LocalUpdates } from "./local-optimizer.ts";
 import { ReducedOptimizer } from "./reduced-optimizer.ts";
 import { ShardedOptimizer, type Travel } from "./sharded-optimizer.ts";

@@ -16,15 +16,15 @@ import {
   type AdamWOptions,
   type Computed,
   type HostState,
-  KernelOptimizer,
   limitOf,
   type Optimizer,
   type OptimizerState,
   prefixed,
-  tensorUpdates,
   type UpdateStep,
 } from "./adamw.ts";
 import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
+import { tensorUpdates } from "./row-updates.ts";
 import type { OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
 import { BUCKET_LENGTH, type Bucket, type Division, divisionOf, updatesOf } from "./sharding.ts";
 

@@ -4,14 +4,10 @@ import { describe, expect, it } from "vitest";
 import { channelGenerations, type Generation, type HostArray } from "../../src/growth/index.ts";
 import { downloadArrays, uploadArrays } from "../../src/inference/index.ts";
 import { normal, type ParameterSpec } from "../../src/nn/index.ts";
-import {
-  type AdamWOptions,
-  GraphOptimizer,
-  KernelOptimizer,
-  type Optimizer,
-  rowUpdates,
-  type UpdateStep,
-} from "../../src/optimizer/adamw.ts";
+import type { AdamWOptions, Optimizer, UpdateStep } from "../../src/optimizer/adamw.ts";
+import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
+import { KernelOptimizer } from "../../src/optimizer/kernel-optimizer.ts";
+import { rowUpdates } from "../../src/optimizer/row-updates.ts";
 import { Random } from "../../src/random.ts";
 import { required } from "../../src/required.ts";
 import { useDevice } from "../support/device.ts";

@@ -13,7 +13,7 @@ import {
   sites,
   type TokenFormerConfig,
 } from "../../src/model/index.ts";
-import { GraphOptimizer } from "../../src/optimizer/adamw.ts";
+import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
 import {
   adaptation,
   attachSkills,

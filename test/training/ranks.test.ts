@@ -8,7 +8,7 @@ import { type Communicator, inProcessCommunicators } from "../../src/cluster/ind
 import type { TrainingEvent } from "../../src/configuration/index.ts";
 import { grow, growthPlanSchema } from "../../src/growth/index.ts";
 import { modelOf, sizesOf } from "../../src/model/index.ts";
-import { GraphOptimizer } from "../../src/optimizer/adamw.ts";
+import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
 import { ReducedOptimizer } from "../../src/optimizer/reduced-optimizer.ts";
 import { ShardedOptimizer } from "../../src/optimizer/sharded-optimizer.ts";
 import { required } from "../../src/required.ts";

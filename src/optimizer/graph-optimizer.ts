@@ -1,0 +1,215 @@
+/** AdamW as a program whose outputs replace its inputs: for devices that keep the state themselves. */
+
+import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
+import { hasChannelColumns } from "../growth/index.ts";
+import { scalar, type Tensors } from "../inference/index.ts";
+import type { ParameterSpec } from "../nn/index.ts";
+import { required } from "../required.ts";
+import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
+import {
+  add,
+  constant,
+  div,
+  graph,
+  greaterOrEqual,
+  input,
+  mul,
+  type Shape,
+  sqrt,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from "../tensor/index.ts";
+import {
+  type AdamWOptions,
+  type Computed,
+  learned,
+  type Optimizer,
+  type OptimizerState,
+  prefixed,
+  tensorsOf,
+  type Updated,
+  type UpdateStep,
+  WholeOptimizer,
+} from "./adamw.ts";
+import { PREFIXES } from "./adamw-parameters.ts";
+import { correctionsOf, decays, layoutOf, rowUpdates } from "./row-updates.ts";
+
+export class GraphOptimizer extends WholeOptimizer implements Optimizer {
+  readonly #update: Program;
+  readonly #accumulate: Program;
+
+  private constructor(
+    device: Device,
+    programs: { readonly update: Program; readonly accumulate: Program },
+    specs: readonly ParameterSpec[],
+    options: AdamWOptions,
+  ) {
+    super(device, specs, options);
+    this.#update = programs.update;
+    this.#accumulate = programs.accumulate;
+  }
+
+  static async create(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions): Promise<GraphOptimizer> {
+    return allOrNothing(async (onFailure) => {
+      const update = await device.compile(updateGraph(specs, options), { download: ["norm"] });
+      onFailure(() => update.release());
+      const accumulate = await device.compile(accumulateGraph(specs));
+      return new GraphOptimizer(device, { update, accumulate }, specs, options);
+    });
+  }
+
+  async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
+    const inputs = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
+    const spent = [...gradients.values()];
+    try {
+      const { tensors } = await this.#accumulate.run(inputs);
+      spent.push(...total.values());
+      return new Map(Object.entries(tensors));
+    } finally {
+      await freeQuietly(() => this.device.dispose(spent));
+    }
+  }
+
+  async update(state: OptimizerState, { loss, gradients }: Computed, step: UpdateStep): Promise<Updated> {
+    const spent = [...gradients.values()];
+    try {
+      const { norm, next } = await this.#next(state, gradients, step);
+      const finite = Number.isFinite(norm);
+      const old = { ...state, parameters: learned(this.specs, state.parameters) };
+      spent.push(...tensorsOf(finite ? old : next));
+      if (!finite) return { loss, norm, state };
+      return { loss, norm, state: { ...next, parameters: new Map([...state.parameters, ...next.parameters]) } };
+    } finally {
+      await freeQuietly(() => this.device.dispose(spent));
+    }
+  }
+
+  /** What learns after an update, beside the state before. */
+  async #next(state: OptimizerState, gradients: Tensors, step: UpdateStep) {
+    const inputs: Record<string, DeviceTensor | HostTensor> = {
+      ...prefixed(PREFIXES.parameter, learned(this.specs, state.parameters)),
+      ...prefixed(PREFIXES.gradient, gradients),
+      ...prefixed(PREFIXES.first, state.first),
+      ...prefixed(PREFIXES.second, state.second),
+      learningRate: scalar(step.learningRate),
+      unscale: scalar(1 / step.lossScale),
+    };
+    for (const spec of this.specs) {
+      Object.assign(inputs, correctionInputs(spec, required(state.parameters, spec.name).shape, step, this.options));
+    }
+    const { tensors, values } = await this.#update.run(inputs);
+    const outputs = new Map(Object.entries(tensors));
+    const collect = (prefix: string) =>
+      new Map(this.specs.map(({ name }) => [name, required(outputs, `new ${prefix}${name}`)]));
+    const next = {
+      parameters: collect(PREFIXES.parameter),
+      first: collect(PREFIXES.first),
+      second: collect(PREFIXES.second),
+    };
+    return { norm: Number(values["norm"]?.data[0]), next };
+  }
+
+  kernel(): undefined {}
+
+  async release(): Promise<void> {
+    await freeAll(
+      () => this.#update.release(),
+      () => this.#accumulate.release(),
+    );
+  }
+}
+
+/**
+ * Corrections of a parameter's rows [rows, 1, …], the first times its rate, zero where the rows are not updated; and of columns that
+ * are channels [1, columns].
+ */
+function correctionInputs(spec: ParameterSpec, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
+  const { name } = spec;
+  const { rows, columns, rate } = layoutOf(spec, shape);
+  const [row1, row2] = [new Float32Array(rows), new Float32Array(rows)];
+  for (const group of rowUpdates(spec, shape, { ...step, columns: () => undefined }, options)) {
+    row1.fill(group.rate * group.correction1, group.start / columns, group.end / columns);
+    row2.fill(group.correction2, group.start / columns, group.end / columns);
+  }
+  const named = (kind: string, size: readonly number[], data: Float32Array) => ({
+    [`${kind}:${name}`]: { dtype: "float32" as const, shape: size, data },
+  });
+  const ofRows = shape.map((size, axis) => (axis === 0 ? size : 1));
+  const inputs = { ...named("correction1", ofRows, row1), ...named("correction2", ofRows, row2) };
+  if (!hasChannelColumns(name)) return inputs;
+  // Zero is below all corrections: that of the row holds.
+  const [column1, column2] = [new Float32Array(columns), new Float32Array(columns)];
+  let start = 0;
+  for (const { tokens, updates } of step.columns?.(name) ?? []) {
+    const { correction1, correction2 } = correctionsOf(updates, options);
+    column1.fill(rate * correction1, start, start + tokens);
+    column2.fill(correction2, start, start + tokens);
+    start += tokens;
+  }
+  return { ...inputs, ...named("column1", [1, columns], column1), ...named("column2", [1, columns], column2) };
+}
+
+export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptions) {
+  const gradients = new Map(specs.map(({ name, shape }) => [name, input(PREFIXES.gradient + name, shape)]));
+  const squares = [...gradients.values()].map((g) =>
+    sum(
+      mul(g, g),
+      g.shape.map((_, axis) => axis),
+    ),
+  );
+  const unscale = input("unscale", []);
+  const norm = mul(sqrt(squares.reduce((total, square) => add(total, square))), unscale);
+  const limit = div(options.clip, add(norm, 1e-6));
+  const scale = mul(unscale, options.clip === 0 ? 1 : where(greaterOrEqual(limit, 1), 1, limit));
+  const learningRate = input("learningRate", []);
+  const outputs: Record<string, Tensor> = { norm };
+  for (const spec of specs) {
+    const gradient = mul(required(gradients, spec.name), scale);
+    const { p, m, v } = updated(spec, gradient, learningRate, options);
+    outputs[`new ${PREFIXES.parameter}${spec.name}`] = p;
+    outputs[`new ${PREFIXES.first}${spec.name}`] = m;
+    outputs[`new ${PREFIXES.second}${spec.name}`] = v;
+  }
+  return graph("update", outputs);
+}
+
+/** m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← (1 - η λ) p - η r m̂ / (√v̂ + ε), in the rows that are updated; r is the parameter's rate. */
+function updated(
+  spec: ParameterSpec,
+  g: Tensor,
+  learningRate: Tensor,
+  { beta1, beta2, epsilon, weightDecay }: AdamWOptions,
+) {
+  const { name, shape } = spec;
+  const rows: Shape = shape.map((size, axis) => (axis === 0 ? size : 1));
+  const [p, m, v] = [PREFIXES.parameter, PREFIXES.first, PREFIXES.second].map((prefix) => input(prefix + name, shape));
+  if (p === undefined || m === undefined || v === undefined) throw new Error("internal: three inputs");
+  const [row1, row2] = [input(`correction1:${name}`, rows), input(`correction2:${name}`, rows)];
+  const active = greaterOrEqual(row2, 0.5);
+  const [correction1, correction2] = [orOfColumn(row1, "column1", spec), orOfColumn(row2, "column2", spec)];
+  const first = add(mul(m, beta1), mul(g, 1 - beta1));
+  const second = add(mul(v, beta2), mul(mul(g, g), 1 - beta2));
+  const change = div(mul(first, correction1), add(sqrt(mul(second, correction2)), epsilon));
+  const decay = decays(spec) ? mul(p, weightDecay) : constant(0);
+  return {
+    p: where(active, sub(p, mul(add(change, decay), learningRate)), p),
+    m: where(active, first, m),
+    v: where(active, second, v),
+  };
+}
+
+/** Where columns are channels, the larger of the corrections of row and column: that of the younger. */
+function orOfColumn(ofRow: Tensor, kind: string, { name, shape }: ParameterSpec): Tensor {
+  if (!hasChannelColumns(name)) return ofRow;
+  const ofColumn = input(`${kind}:${name}`, [1, shape[1] ?? 1]);
+  return where(greaterOrEqual(ofRow, ofColumn), ofRow, ofColumn);
+}
+
+function accumulateGraph(specs: readonly ParameterSpec[]) {
+  const sums = specs.map(({ name, shape }) => {
+    return [name, add(input(`sum:${name}`, shape), input(PREFIXES.gradient + name, shape))] as const;
+  });
+  return graph("accumulate", Object.fromEntries(sums));
+}
