@@ -12,7 +12,8 @@ export {
   type MemoryBudget,
   type MemoryForecast,
 } from "./memory.ts";
-export { Run, type RunPlace } from "./run.ts";
+export { Run } from "./run.ts";
+export type { RunPlace } from "./run-place.ts";
 export type { RunSink } from "./sink.ts";
 export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart } from "./start.ts";
 export { gradientsOf, initialState, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";

@@ -1,7 +1,7 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
 import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
-import { type Communicator, isAny } from "../cluster/portable.ts";
+import { isAny } from "../cluster/portable.ts";
 import type {
   Config,
   GrowthEvent,
@@ -16,15 +16,15 @@ import { allOrNothing, freeAll } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { countParameters, givenOf, trainingFlopsPerToken } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
-import { type Device, requireHalfProducts } from "../runtime/portable.ts";
+import { requireHalfProducts } from "../runtime/portable.ts";
 import { type Corpus, checkCorpus, hasDocuments, longDocuments } from "../text/portable.ts";
-import { divergence, LossWatch } from "./divergence.ts";
 import { growthReport } from "./growing.ts";
 import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
-import { checkMemory, type MemoryBudget } from "./memory.ts";
+import { checkMemory } from "./memory.ts";
 import { ALONE, checkBatch, formOfBatches } from "./ranks.ts";
+import type { RunPlace } from "./run-place.ts";
 import { candidateBeside, trainerOf } from "./run-trainer.ts";
-import type { RunSink } from "./sink.ts";
+import { Soundness } from "./soundness.ts";
 import {
   branchedStart,
   type ContinueOptions,
@@ -37,26 +37,6 @@ import {
 import { StepPlan } from "./step-plan.ts";
 import type { Trainer } from "./trainer.ts";
 import { Validation } from "./validation.ts";
-
-/** Where a run computes, and who else takes part. */
-export interface RunPlace {
-  /** Stays open, and so does the corpus. */
-  readonly device: Device;
-  /** Default: nothing is kept. It is closed with the run. */
-  readonly sink?: RunSink | undefined;
-  /** The ranks that the run is divided among, all of which make it. Default: it is alone. */
-  readonly communicator?: Communicator | undefined;
-  /** How checkpoints name the data. Default: by the name of the corpus. */
-  readonly data?: Pick<Checkpoint, "dataName" | "data" | "content"> | undefined;
-  /** How the data differs from what it was when the checkpoint was written, to be told. Default: it does not. */
-  readonly dataChange?: string | undefined;
-  /** The memory that training may take: growth that needs more is refused. Default: any. */
-  readonly memory?: MemoryBudget | undefined;
-  /** Which parameters learn; checkpoints have these alone. Such a run does not grow. Default: all. */
-  readonly learns?: ((parameter: string) => boolean) | undefined;
-  /** Frees what was opened for the run, once that is closed. */
-  readonly onClose?: (() => Promise<void>) | undefined;
-}
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {
@@ -71,9 +51,7 @@ export class Run {
   /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
   #flopsPerToken: number;
   readonly #validation: Validation;
-  readonly #losses: LossWatch;
-  /** The validation loss that was measured last, and at which step. */
-  #measured: { readonly step: number; readonly loss: number } | undefined;
+  readonly #soundness: Soundness;
   /** The evaluation and the checkpoint that are due at this step and have not come yet. */
   #due: { readonly evaluation: boolean; readonly checkpoint: boolean };
   /** The step of the last checkpoint. */
@@ -95,7 +73,7 @@ export class Run {
     this.#progress = progress;
     this.#flopsPerToken = trainingFlopsPerToken(config.model);
     this.#validation = validation;
-    this.#losses = new LossWatch(config.model.vocabulary);
+    this.#soundness = new Soundness(config, place.sink?.place);
     this.#due = { evaluation: state.step === progress.start, checkpoint: false };
     this.#saved = state.step;
   }
@@ -236,12 +214,16 @@ export class Run {
   async *#whatIsDue(): AsyncGenerator<TrainingEvent> {
     if (this.#due.evaluation) yield* this.#evaluateAndKeep();
     // A state that is worse than what was kept is kept as soon as it is better again.
-    if (this.#due.checkpoint && this.#place.sink !== undefined && (await this.#complaint()) === undefined)
-      yield* this.#saveLast();
+    if (this.#due.checkpoint && this.#place.sink !== undefined && (await this.#isSound())) yield* this.#saveLast();
+  }
+
+  /** Whether the state as it is may take the place of an earlier one. */
+  async #isSound(): Promise<boolean> {
+    return (await this.#soundness.complaint(this.trainer, this.#nextPass, this.#lowest)) === undefined;
   }
 
   async *#saveAtEnd(): AsyncGenerator<TrainingEvent> {
-    if (this.#place.sink !== undefined || this.#measured?.step === this.trainer.step) await this.requireSound();
+    if (this.#place.sink !== undefined || this.#soundness.isValidated(this.trainer.step)) await this.requireSound();
     yield* this.#saveLast();
   }
 
@@ -322,8 +304,7 @@ export class Run {
    * @throws DivergenceError where that is not finite, or far above that of a uniform guess and of the lowest so far
    */
   async requireSound(): Promise<void> {
-    const complaint = await this.#complaint();
-    if (complaint !== undefined) await this.#diverged(complaint);
+    return this.#soundness.require(this.trainer, this.#nextPass, this.#lowest);
   }
 
   /** Frees what it has on the device, and closes the sink. */
@@ -347,11 +328,7 @@ export class Run {
     const together = training.localSteps === 1 ? this.#plan.countedAt(step) : undefined;
     const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, together);
     const seconds = (performance.now() - begun) / 1000;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      await this.#diverged(`step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}`);
-    }
-    const high = this.#losses.update(loss, this.#progress.best?.validationLoss);
-    if (high !== undefined) await this.#diverged(`step ${step + 1}: the loss is ${high}`);
+    await this.#soundness.updated(this.trainer, step + 1, { loss, gradientNorm }, this.#lowest);
     const flops = tokens * this.#flopsPerToken;
     this.#progress = {
       ...this.#progress,
@@ -420,7 +397,7 @@ export class Run {
   async *#evaluateAndKeep(): AsyncGenerator<TrainingEvent> {
     const validationLoss = await this.#validation.loss(this.trainer.inference);
     const { step } = this.trainer;
-    this.#measured = { step, loss: validationLoss };
+    this.#soundness.validated(step, validationLoss);
     const event: ValidationEvent = {
       type: "validation",
       step,
@@ -431,7 +408,7 @@ export class Run {
     };
     yield event;
     if (!Number.isFinite(validationLoss)) await this.requireSound();
-    if (validationLoss < (this.#progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) {
+    if (validationLoss < (this.#lowest ?? Number.POSITIVE_INFINITY)) {
       const progress = { ...this.#progress, best: { step, validationLoss } };
       const directory = step > 0 && this.#config.training.keepBest ? await this.#save(true, progress) : undefined;
       this.#progress = progress;
@@ -440,14 +417,11 @@ export class Run {
     this.#due = { ...this.#due, evaluation: false };
   }
 
-  /** What is wrong with the state as it is: the loss of the last update was that of the one before. */
-  async #complaint(): Promise<string | undefined> {
-    const { step, inference } = this.trainer;
-    const known = this.#measured?.step === step ? this.#measured.loss : undefined;
-    const loss = known ?? (await inference.evaluate([this.#plan.firstPassAt(step)])).loss;
-    const complaint = this.#losses.complaint(loss, this.#progress.best?.validationLoss);
-    const which = known === undefined ? "loss on the next batch" : "validation loss";
-    return complaint && `step ${step}: the ${which} is ${complaint}`;
+  readonly #nextPass = () => this.#plan.firstPassAt(this.trainer.step);
+
+  /** The lowest validation loss so far. */
+  get #lowest(): number | undefined {
+    return this.#progress.best?.validationLoss;
   }
 
   async #checkpoint(progress = this.#progress, wanted = true): Promise<Checkpoint> {
@@ -492,9 +466,5 @@ export class Run {
   #totals() {
     const { tokens, flops, seconds } = this.#progress;
     return { tokens, flops, seconds };
-  }
-
-  async #diverged(what: string): Promise<never> {
-    throw divergence(what, await this.trainer.parameterNorms(), this.#config.training, this.#place.sink?.place);
   }
 }
