@@ -90,7 +90,8 @@ describe("a loss that is not finite", () => {
   });
 
   it("that falls again is passed over: what was due is saved once it is lower", async () => {
-    const training = { ...HUGE, learningRate: 3, steps: 60, checkpointEvery: 5 };
+    // As the rate falls the loss does, whatever the roundings.
+    const training = { ...HUGE, learningRate: 3, schedule: "cosine", steps: 60, checkpointEvery: 5 } as const;
     const out = folder.at("run");
     const events = await trained({ config: tinyConfig(training), device: device(), out });
     const losses = lossesOf(events);
