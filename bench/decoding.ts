@@ -71,7 +71,7 @@ interface Row {
   /** By round: bytes read in a second, over the bandwidth measured around it. */
   readonly shareOfOneStream: { readonly median: number; readonly best: number };
   readonly shareOfTwoStreams: { readonly median: number; readonly best: number };
-  /** By round: the time of the first side over that of this one. */
+  /** The time of the first side over that of this one, by round. */
   readonly speedOfFirst: number;
 }
 

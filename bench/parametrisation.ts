@@ -179,7 +179,7 @@ function* spacedBatches(source: TokenSource): Generator<TokenBatch> {
   }
 }
 
-/** Each as SVG, by the name of its file; only of what has been trained. */
+/** The figures as SVG, by the names of their files; only of what has been trained. */
 function figures(): Map<string, string> {
   return new Map([
     ["rates.svg", ratesFigure()],

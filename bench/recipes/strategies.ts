@@ -98,7 +98,7 @@ export function leftSingularVectors({ shape, data }: HostArray, count: number): 
   return vectors;
 }
 
-/** Of orthogonal iteration. */
+/** Rounds of orthogonal iteration. */
 const ROUNDS = 60;
 
 function orthonormal(vectors: readonly Float64Array[]): Float64Array[] {

@@ -13,7 +13,7 @@ type Origin = Pick<CheckpointSummary, "config" | "progress"> & { readonly state:
 /** Appends records to a file. */
 export class MetricsFile {
   readonly #file: string;
-  /** Bytes of what is written whole. */
+  /** Bytes of the records that are written whole. */
   #length: number;
   #pending: string[] = [];
 

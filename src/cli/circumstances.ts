@@ -28,7 +28,7 @@ export async function software(): Promise<string> {
   }
 }
 
-/** All of it, with the command that measures. */
+/** Machine, software and day, with the command that measures. */
 export async function circumstances(command: string) {
   return { date: today(), machine: machine(), software: await software(), command };
 }

@@ -117,7 +117,7 @@ interface TextResult {
   readonly loss: number;
   readonly perplexity: number;
   readonly bitsPerByte: number;
-  /** The same with rounded weights, if that was asked for. */
+  /** The measurement with rounded weights, if that was asked for. */
   readonly quantized:
     | { readonly bits: string | undefined; readonly loss: number; readonly perplexity: number }
     | undefined;

@@ -120,7 +120,8 @@ function summaryOf(plan: FrontierPlan, speed: Speed, parallel: number) {
     rungs: rungsOf(plan),
     budgets,
     tracks: plan.tracks.map(({ id, arm, branches }) => ({
-      ...{ id, arm },
+      id,
+      arm,
       branches: branches.map(({ budget, trunkSteps, cooldownSteps }) => ({ budget, trunkSteps, cooldownSteps })),
     })),
     total,

@@ -10,14 +10,14 @@ import { ownModels } from "../model/index.ts";
 
 const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
 
-/** For commands that open a run. */
+/** The option of commands that open a run, which may be of a model of one's own. */
 export const modelOption = () =>
   new Option(
     "--model <file>",
     "a module that defines the run's model, where that is one of your own (default: a model of tokenformer's)",
   ).argParser(collect);
 
-/** For commands that grow. */
+/** The option of commands that grow, perhaps by a strategy of one's own. */
 export const strategyOption = () =>
   new Option("--strategy <file>", "a module that defines a growth strategy of your own, for --init").argParser(collect);
 

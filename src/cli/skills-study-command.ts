@@ -118,7 +118,12 @@ async function carryOut(
   try {
     const outcome = await withInterrupt("stopping after this update", (signal) =>
       runSkills({
-        ...{ study, corpora, files, directory: out, device, signal },
+        study,
+        corpora,
+        files,
+        directory: out,
+        device,
+        signal,
         onDone: (cell, { losses }, made) => {
           const told = Object.entries(losses).map(([text, loss]) => `${text} ${loss.toFixed(3)}`);
           note(`${made ? "" : "(known) "}${cell}: ${told.join(", ")}`);
@@ -135,7 +140,7 @@ async function carryOut(
   }
 }
 
-/** All texts by the tokenizer of the base's. */
+/** All texts as tokens, by the tokenizer of the base's text. */
 async function openCorpora(
   study: SkillsStudy,
   files: ReadonlyMap<string, readonly string[]>,

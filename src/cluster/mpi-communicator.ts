@@ -158,7 +158,7 @@ export class MpiCommunicator implements Communicator {
     }
   }
 
-  /** The same with what travels in bfloat16. */
+  /** The sum of what travels in bfloat16. */
   async #sumHalves(values: Float32Array, pieces: readonly Part[]): Promise<void> {
     const { unsignedShort, world } = this.#library.handles;
     const { own, sent, received, arriving } = this.#traffic(pieces);

@@ -23,11 +23,11 @@ export interface MpiFunction {
 export interface MpiHandles {
   readonly world: number | bigint;
   readonly float: number | bigint;
-  /** Of 16 bits. */
+  /** The MPI datatype of 16 bits. */
   readonly unsignedShort: number | bigint;
   readonly sum: number | bigint;
   readonly errorsReturn: number | bigint;
-  /** In place of the array that is sent. */
+  /** MPI_IN_PLACE, given in place of the array that is sent. */
   readonly inPlace: bigint;
 }
 

@@ -1,7 +1,7 @@
 /** The configuration of a run: one schema for files, the command line and the library. */
 
 import { z } from "zod";
-import { mismatch, ownPlanSchema, planComplaint, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
+import { ownPlanSchema, planComplaint, planMismatch, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
 import { type Complete, modelSchema } from "../model/index.ts";
 import { decayShapeSchema, type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
 import { precisions } from "../tensor/index.ts";
@@ -142,7 +142,7 @@ export const configSchema = z
   })
   .check(({ value: { growth, model }, issues }) => {
     growth.forEach((plan, index) => {
-      const message = mismatch(model, plan);
+      const message = planMismatch(model, plan);
       if (message !== undefined) issues.push({ code: "custom", path: ["growth", index], message, input: plan });
     });
   });

@@ -39,7 +39,7 @@ export interface StepEvent {
   readonly tokens: number;
   readonly flops: number;
   readonly seconds: number;
-  /** Of this step. */
+  /** The speed of this step. */
   readonly tokensPerSecond: number;
   readonly flopsPerSecond: number;
 }
@@ -47,7 +47,7 @@ export interface StepEvent {
 export interface ValidationEvent {
   readonly type: "validation";
   readonly step: number;
-  /** In nats per token. */
+  /** The loss in nats per token. */
   readonly validationLoss: number;
   readonly perplexity: number;
   readonly bitsPerByte: number;
@@ -61,7 +61,7 @@ export interface ValidationEvent {
 export interface GrowthReport {
   readonly parametersBefore: number;
   readonly parametersAfter: number;
-  /** Of training, per token. */
+  /** Floating-point operations of training, per token. */
   readonly flopsPerTokenBefore: number;
   readonly flopsPerTokenAfter: number;
   /** Bytes of weights, gradients and moments. */

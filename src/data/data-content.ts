@@ -24,7 +24,7 @@ function partOf(source: TokenSource): DataContent["train"] {
   return { tokens: source.length, hash: hash.digest("hex") };
 }
 
-/** All of so many numbers, or pieces from the beginning to the end. */
+/** The ranges of so many numbers that are read: all, or pieces from the beginning to the end. */
 export function piecesOf(length: number): (readonly [start: number, length: number])[] {
   if (length <= LOOKED_AT) return [[0, length]];
   const each = LOOKED_AT / PIECES;

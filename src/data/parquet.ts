@@ -84,7 +84,7 @@ async function understood<Result>(file: string, work: () => Result | Promise<Res
   }
 }
 
-/** Of the length that the file says, and no longer. */
+/** The limit of a decompressor: the length that the file says. */
 const limited = (maxOutputLength: number) => ({ maxOutputLength: Math.max(1, maxOutputLength) });
 
 /** Since Node 22.15. */

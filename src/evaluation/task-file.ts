@@ -7,7 +7,7 @@ import { layouts, type Question, type TaskType, taskTypeOf, taskTypes } from "./
 
 export interface TaskFile {
   readonly type: TaskType;
-  /** At least one. */
+  /** The questions, at least one. */
   readonly questions: readonly { readonly question: Question; readonly line: number }[];
 }
 

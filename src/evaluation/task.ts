@@ -138,7 +138,7 @@ function wordMetrics(answered: readonly Answered[]): TaskMetrics {
   };
 }
 
-/** Of all texts together: they are weighed by their lengths. */
+/** The metrics of all texts together, weighed by their lengths. */
 function textMetrics(answered: readonly Answered[]): TaskMetrics {
   const texts = answered.flatMap(({ question }) => (question.kind === "text" ? question.text : []));
   const total = answered

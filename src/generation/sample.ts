@@ -36,7 +36,7 @@ export interface SamplingOptions {
 export interface EarlierTokens {
   /** All tokens of the text, with its prompt. */
   readonly before: Iterable<number>;
-  /** Those that were written after the prompt. */
+  /** The tokens that were written after the prompt. */
   readonly written: Iterable<number>;
 }
 

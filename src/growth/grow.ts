@@ -51,12 +51,12 @@ function transformationOf(plan: WidthPlan | OwnPlan): Transformation {
 }
 
 function requireFit(config: ModelConfig, plan: GrowthPlan): void {
-  const complaint = mismatch(config, plan);
+  const complaint = planMismatch(config, plan);
   if (complaint !== undefined) throw new UserError(complaint);
 }
 
 /** What is wrong with a plan for a model, if it is not one for its kind. */
-export function mismatch(config: ModelConfig, plan: GrowthPlan): string | undefined {
+export function planMismatch(config: ModelConfig, plan: GrowthPlan): string | undefined {
   if (isOwn(config)) return isTokenPlan(plan) ? siteMismatch(config, plan.add) : undefined;
   if (!isTokenPlan(plan) && !isWidthPlan(plan)) return undefined; // its strategy says what it takes
   switch (config.type) {

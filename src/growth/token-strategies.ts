@@ -45,7 +45,7 @@ export const zeroValue: AnyTokenStrategy = {
   }),
 };
 
-/** That of the published code: all drawn as the model starts them. */
+/** The strategy of the published code: all new numbers are drawn as the model starts them. */
 export const random: AnyTokenStrategy = {
   ...common,
   name: "random",

@@ -21,7 +21,7 @@ export interface TokenBatch {
   readonly documents?: Int32Array;
 }
 
-/** Of which form batches are: programs are made for one. */
+/** The form of batches: programs are made for one. */
 export interface BatchForm {
   /** Whether they say what each target counts. Default false. */
   readonly weighted?: boolean | undefined;
@@ -42,7 +42,7 @@ export type Tensors = ReadonlyMap<string, DeviceTensor>;
 
 /** What a model computes with. */
 export interface Weights {
-  /** On the device, by name. */
+  /** The parameters on the device, by name. */
   readonly parameters: Tensors;
   /** Values that the model is given at each run, such as each site's τ. */
   readonly given: ReadonlyMap<string, number>;

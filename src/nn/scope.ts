@@ -60,7 +60,7 @@ const RESERVED = new Set(["tokens", "targets", "lossFactor", "weights", "documen
 
 /** Generations of parameter tokens that sequences have or have not, each by itself. */
 export interface Gates {
-  /** The first of them, by its number. */
+  /** The number of the first generation that has a gate. */
   readonly first: number;
   /** 1 where a sequence has a generation, 0 where it has not: float32 [B, G]. */
   readonly open: Tensor;

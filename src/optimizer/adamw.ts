@@ -81,9 +81,9 @@ export interface Computed {
 }
 
 export interface Updated {
-  /** Of the gradients of all ranks together. */
+  /** The norm of the gradients of all ranks together. */
   readonly norm: number;
-  /** The sum over all ranks. */
+  /** The loss, summed over all ranks. */
   readonly loss: number;
   readonly state: OptimizerState;
 }
@@ -96,11 +96,11 @@ export interface OptimizerState {
   readonly parameters: Tensors;
   readonly first: Tensors;
   readonly second: Tensors;
-  /** Where ranks make updates by themselves. */
+  /** The outer optimiser's state, where ranks make updates by themselves. */
   readonly outer?: OuterState | undefined;
 }
 
-/** Those of some tensors that learn: the parameters of which there are specs. */
+/** The tensors that learn: the parameters of which there are specs. */
 export function learned(specs: readonly ParameterSpec[], tensors: Tensors): Tensors {
   if (specs.length === tensors.size) return tensors;
   return new Map(specs.map(({ name }) => [name, required(tensors, name)]));

@@ -36,7 +36,7 @@ export interface LocalUpdates extends Travel {
   readonly outerMomentum: number;
 }
 
-/** Of the outer optimiser, on the host, by parameter. */
+/** The state of the outer optimiser, on the host, by parameter. */
 export interface OuterState {
   /** The weights after the last exchange. */
   readonly anchor: ReadonlyMap<string, Float32Array>;

@@ -176,7 +176,10 @@ export class ShardedOptimizer implements Optimizer {
     );
     const { beta1, beta2, epsilon } = this.#options;
     const given: ShardedStep = {
-      ...{ beta1, beta2, epsilon, learningRate: step.learningRate },
+      beta1,
+      beta2,
+      epsilon,
+      learningRate: step.learningRate,
       scale: clipFactor(norm, limitOf(this.#options)) / step.lossScale,
       pieces: pieces.map((piece) => {
         const { decay, rows } = required(updates, piece.name);
@@ -223,7 +226,7 @@ interface Given extends Pick<RangeParameters, "names" | "others"> {
   readonly tensors: Readonly<Record<string, DeviceTensor>>;
 }
 
-/** Of the shared memory of a bucket, this rank's part. */
+/** This rank's part of the shared memory of a bucket. */
 function ownOf({ start, own }: Bucket, shared: Float32Array): Float32Array {
   return shared.subarray(own.start - start, own.end - start);
 }

@@ -34,7 +34,7 @@ export interface OperatorCheck<Name extends string = string> {
   readonly inputs: Readonly<Record<Name, PlainTensor>>;
   /** Applies the operator. */
   program(inputs: Readonly<Record<Name, Tensor>>): Tensor;
-  /** The same in float64. */
+  /** The operator in float64, as plain JavaScript. */
   reference(inputs: Readonly<Record<Name, PlainTensor>>): PlainTensor;
   /** Shapes of inputs with symbols in them. Default: all sizes are known. */
   readonly shapes?: { readonly [Key in Name]?: Shape | undefined };
@@ -102,7 +102,7 @@ function weightedSum(y: Tensor): Tensor {
   );
 }
 
-/** Of the weighted sum of the reference. */
+/** Central differences of the weighted sum of the reference. */
 function centralDifferences<Name extends string>(
   { inputs, reference }: OperatorCheck<Name>,
   name: Name,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Message } from "../text/index.ts";
 import { samplingFields } from "./schemas.ts";
 
-/** Of `top_logprobs`, as OpenAI's API has it. */
+/** The largest `top_logprobs` of OpenAI's API. */
 const MOST_TOP = 20;
 
 const noTools = "this server has no tools, and its models call none";

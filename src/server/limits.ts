@@ -5,7 +5,7 @@ export interface Limits {
   readonly bytes: number;
   /** Texts that may wait for a slot. */
   readonly queue: number;
-  /** For an answer; up to `LONGEST_SECONDS`. */
+  /** Seconds that an answer may take, up to `LONGEST_SECONDS`. */
   readonly seconds: number;
 }
 

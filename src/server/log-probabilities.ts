@@ -77,7 +77,7 @@ function alternatives({ label, score }: TokenEntry): Record<string, number> | nu
   return found;
 }
 
-/** Of `/v1/chat/completions`: an object for each token. */
+/** The log-probabilities of `/v1/chat/completions`: an object for each token. */
 export function chatLogProbabilities(entries: readonly TokenEntry[]) {
   const content = entries.map(({ label, score }) => ({
     ...chatToken({ label, logProbability: score?.logProbability ?? Number.NaN }),

@@ -10,7 +10,7 @@ export interface ChosenModel {
   readonly gates: readonly number[];
 }
 
-/** All of them, that of the server first. */
+/** All models of a server, the one that it was started with first. */
 export function modelsOf({ name, skills = [] }: ServedModel): ChosenModel[] {
   return [{ name, gates: [] }, ...skills.map((skill, gate) => ({ name: skill, gates: [gate] }))];
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { checkPlainly } from "../plain-words.ts";
 import { ApiError } from "./api-error.ts";
 
-/** Of `logprobs`, as OpenAI's API has it. */
+/** The largest `logprobs` of OpenAI's API. */
 export const MOST_ALTERNATIVES = 5;
 
 /** A prompt as a text or as token ids. */
@@ -60,7 +60,7 @@ const completionFields = {
   max_tokens: z.int().nonnegative().nullish(),
   echo: flag,
   logprobs: z.int().min(0).max(MOST_ALTERNATIVES).nullish(),
-  /** Of as many as are given: all of them. */
+  /** As many choices as are given, or none: choosing among more is not supported. */
   best_of: z.int().nullish(),
 };
 

@@ -28,7 +28,7 @@ export interface RunningServer {
   drain(seconds: number): Promise<void>;
 }
 
-/** Those who are told that the server ends have so long to read it. */
+/** Clients who are told that the server ends have so long to read it. */
 const FAREWELL_SECONDS = 2;
 
 /** @throws UserError if the port cannot be had */

@@ -13,7 +13,7 @@ export interface RunSummary {
   readonly parameters: number;
   /** The last one that was measured, or that of the checkpoint. */
   readonly step: number;
-  /** Those that the run is to have in all. */
+  /** The steps that the run is to have in all. */
   readonly steps: number;
   /** In nats per token: the last that was measured. */
   readonly validationLoss?: number;

@@ -6,7 +6,7 @@ import type { AttributeValue, Node, Tensor } from "./tensor.ts";
 
 export interface Graph {
   readonly name: string;
-  /** In the order in which they are first used. */
+  /** The inputs in the order in which they are first used. */
   readonly inputs: readonly Tensor[];
   /** Every node that an output needs, inputs included, each after the nodes it uses. */
   readonly nodes: readonly Node[];

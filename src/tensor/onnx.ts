@@ -52,7 +52,7 @@ export interface EmitOptions {
   readonly place?: Placement;
 }
 
-/** As `emitOnnx`, in other ways. */
+/** `emitOnnx` for another target, with products in another precision, or with frozen inputs. */
 export function emitWith(
   graph: Graph,
   { target = "cpu", products = "float32", frozen: inputs = new Map(), place = inOwnFile }: EmitOptions,

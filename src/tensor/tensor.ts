@@ -136,7 +136,7 @@ export interface Node {
 /** A value that a program computes or is given. */
 export interface Tensor extends TensorType {
   readonly node: Node;
-  /** Which output of the node. */
+  /** The number of the output of the node. */
   readonly index: number;
 }
 

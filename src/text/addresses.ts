@@ -5,7 +5,7 @@ import type { Book } from "./book.ts";
 
 const addressSchema = z.looseObject({ year: z.int(), text: z.string() });
 
-/** Of so many addresses, the last is held out. */
+/** The last of each so many addresses is held out. */
 const HELD_OUT_EVERY = 10;
 
 /**

@@ -204,7 +204,7 @@ export class UnknownCharacterError extends UserError {
     this.#index = index;
   }
 
-  /** The same of a part of a text, with its place in the whole. */
+  /** This error of a part of a text, with its place in the whole. */
   in(where: string, lines: number): UnknownCharacterError {
     return new UnknownCharacterError(this.#text, this.#index, where, lines);
   }

@@ -22,7 +22,7 @@ export type Boundary = "anywhere" | RegExp | "nowhere";
  */
 const WORD_BOUNDARY = /(?<=\P{White_Space})(?=\p{White_Space})/gu;
 
-/** The same at the ends of lines alone. */
+/** A boundary of words, at the ends of lines alone. */
 const LINE_BOUNDARY = /(?<=\P{White_Space})(?=\r?\n)/gu;
 
 /** Where texts of such words can be divided, beside some tokens that stand for their whole text: white space may be within. */

@@ -7,7 +7,7 @@ import { leastActivations, leastParameters, type ModelConfig } from "../model/in
 
 /** The memory that training may take. */
 export interface MemoryBudget {
-  /** Bytes that there are. */
+  /** Bytes of memory that there are. */
   readonly limit: number;
   /** Whether the products are computed in this memory too, not in that of a GPU. */
   readonly computes: boolean;
@@ -85,7 +85,7 @@ export function describeMemory({ parameters, state, tokens, pass, total }: Memor
   return `${scaled(total)}B (${kept}${pass > 0 ? `, a pass of ${tokens} tokens ${scaled(pass)}B` : ""})`;
 }
 
-/** Of the stages of growth after a step, that which takes most. */
+/** The forecast of the stage of growth that takes most, after a step. */
 export function largestForecast(
   config: Config,
   step: number,

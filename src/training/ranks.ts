@@ -45,7 +45,7 @@ export function passRowsOf(config: Config, member: Member): PassRows[] {
   }).filter(({ rows: { from, to } }) => from < to);
 }
 
-/** Of which form the batches of tokens are. */
+/** The form of the batches that are drawn from tokens. */
 export function formOfBatches({ documents }: TokenSource): BatchForm {
   return { weighted: documents !== undefined, separate: documents?.separate };
 }

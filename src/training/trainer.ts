@@ -99,13 +99,13 @@ type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
 
 export class Trainer {
   readonly device: Device;
-  /** The same weights, for losses and logits. */
+  /** Inference with the weights that are trained, for losses and logits. */
   readonly inference: Inference;
   readonly #gradients: Program;
   readonly #replicas: Replicas | undefined;
   readonly #optimizer: Optimizer;
   readonly #specs: readonly ParameterSpec[];
-  /** Of which form the batches are that it takes. */
+  /** The form of the batches that it takes. */
   readonly form: BatchForm;
   readonly #time: number | undefined;
   /** The scale of the loss, where products are in float16. */

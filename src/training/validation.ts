@@ -47,7 +47,7 @@ export class Validation {
     return Math.min(all, Math.max(1, Math.floor(evaluationTokens / context)) * context);
   }
 
-  /** Of documents, the tokens that are learned. */
+  /** How many tokens of documents are learned. */
   #counted(): number {
     let sum = 0;
     for (const batch of this.batches()) sum += countedIn(batch);

@@ -35,6 +35,8 @@ it("refuses what another device cannot be asked for", async () => {
 it("refuses what it does not know, and no rounds", async () => {
   expect(await run("bench", "--only", "speed")).toMatchObject({ code: 1, stderr: expect.stringContaining("limits") });
   expect(await run("bench", "--rounds", "0")).toMatchObject({
-    ...{ code: 1, stderr: "tokenformer: --rounds 0: expected a whole number from 1\n", stdout: "" },
+    code: 1,
+    stderr: "tokenformer: --rounds 0: expected a whole number from 1\n",
+    stdout: "",
   });
 });

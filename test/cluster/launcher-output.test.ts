@@ -47,7 +47,8 @@ describe("the output of ranks", () => {
       "mpirun noticed that process rank 1 with PID 7 on node first exited on signal 11 (Segmentation).",
     );
     expect(told(`${ABORTED}${killed}`)).toEqual({
-      ...{ isLost: true, said: 0 },
+      isLost: true,
+      said: 0,
       written: "tokenformer: rank 1 on first was ended by signal 11\n",
     });
     written = "";
@@ -82,7 +83,8 @@ describe("the output of ranks", () => {
     ];
     const after = "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)\n";
     expect(told(`${bad.join("\n")}\n${after}`)).toEqual({
-      ...{ isLost: true, said: 0 },
+      isLost: true,
+      said: 0,
       written: "tokenformer: a rank on first was ended by signal 9\n",
     });
   });

@@ -407,7 +407,10 @@ it("an optimiser's state that is not known is corrected as one that begins", asy
   const untrained = modelState(tinyTokenFormer);
   const updated = { ...untrained, updates: 30, lineage: new Map([...untrained.lineage].map(withUpdates)) };
   const trainer = await Trainer.create(device(), modelOf(untrained.config), updated, {
-    ...{ ...options, beta2: 0.999, clip: 0, weightDecay: 0 },
+    ...options,
+    beta2: 0.999,
+    clip: 0,
+    weightDecay: 0,
     given: givenOf(untrained.config),
   });
   await trainer.update([drawnBatch("first", [5, 4], 13)], 0.01, 1);

@@ -53,7 +53,7 @@ export interface Running {
   /** What it has written to stdout so far. */
   stdout(): string;
   signal(name: NodeJS.Signals): void;
-  /** Of the process. */
+  /** The number of the process. */
   readonly id: number;
   readonly outcome: Promise<Outcome>;
 }

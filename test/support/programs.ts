@@ -25,7 +25,7 @@ export function pattention(rows: Dimension, tokens: Dimension) {
   return { y, loss, parameters: { x, keys, values } };
 }
 
-/** The same with the gradients of the loss. */
+/** Pattention with the gradients of the loss. */
 export function pattentionStep(rows: Dimension, tokens: Dimension) {
   const { y, loss, parameters } = pattention(rows, tokens);
   const [x, keys, values] = gradients(loss, [parameters.x, parameters.keys, parameters.values]);

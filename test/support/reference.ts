@@ -9,7 +9,7 @@ export type Matrix = readonly Row[];
 export interface Table {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
-  /** The same as rows, where they are to be changed, or read often. */
+  /** The numbers as rows, where they are to be changed, or read often. */
   readonly rows?: number[][];
 }
 

@@ -36,8 +36,13 @@ async function afterGrowth(parametrisation: Parametrisation, plan: { readonly ne
       parametrisation,
     },
     training: {
-      ...{ steps: 110, schedule: "constant", warmup: 20, learningRate: 4e-3, batch: 8 },
-      ...{ evaluateEvery: 0, evaluationTokens: 0 },
+      steps: 110,
+      schedule: "constant",
+      warmup: 20,
+      learningRate: 4e-3,
+      batch: 8,
+      evaluateEvery: 0,
+      evaluationTokens: 0,
     },
   });
   const run = await Run.create({ config, corpus, device: device() });

@@ -81,8 +81,14 @@ it("refuses with the numbers, and names the growth that is too much", () => {
 });
 
 const transformer = {
-  ...{ type: "transformer", activation: "gelu", biases: false, tied: true },
-  ...{ vocabulary: 89, context: 64, layers: 4, heads: 4 },
+  type: "transformer",
+  activation: "gelu",
+  biases: false,
+  tied: true,
+  vocabulary: 89,
+  context: 64,
+  layers: 4,
+  heads: 4,
 };
 
 it.each<readonly [string, Changes]>([

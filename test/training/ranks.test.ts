@@ -231,7 +231,10 @@ describe("optimisers of several ranks", () => {
           held,
           { gradients, loss: rank + 0.5 },
           {
-            ...{ learningRate: 0.01, step, updates: step - 1, lossScale: 2 },
+            learningRate: 0.01,
+            step,
+            updates: step - 1,
+            lossScale: 2,
             generations: (name) => grown.lineage.get(name.replace(/\.(keys|values)$/, "")),
           },
         );

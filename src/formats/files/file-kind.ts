@@ -12,7 +12,7 @@ const KINDS: readonly { readonly begins: readonly number[]; readonly what: strin
   { begins: bytesOf("<"), what: "is a page of HTML or XML, perhaps an error of the download; get it again" },
 ];
 
-/** As many bytes tell the kind. */
+/** How many bytes tell the kind of a file. */
 export const KIND_BYTES = 32;
 
 /** What a file seems to be by its first bytes, and what to do: `is compressed by gzip; decompress it first`. */

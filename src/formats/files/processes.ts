@@ -18,7 +18,7 @@ export interface ProcessIdentity {
 
 let own: Promise<ProcessIdentity> | undefined;
 
-/** That of this process. */
+/** The identity of this process. */
 export function ownIdentity(): Promise<ProcessIdentity> {
   own ??= identityOf(process.pid);
   return own;

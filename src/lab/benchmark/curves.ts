@@ -30,7 +30,12 @@ export function curvesFigure({ description, xLabel, xFormat, yLabel, curves }: C
   const drawn = curves.map((curve) => ({ ...curve, points: curve.points.map(({ x, y }) => ({ x: Math.log2(x), y })) }));
   const all = drawn.flatMap(({ points }) => points);
   const frame: Frame = {
-    ...{ width: 670, height: 400, left: 52, right: 220, top: 34, bottom: 44 },
+    width: 670,
+    height: 400,
+    left: 52,
+    right: 220,
+    top: 34,
+    bottom: 44,
     x: padded(extent(all.map(({ x }) => x)), 0.04),
     y: padded(extent(all.map(({ y }) => y)), 0.06),
   };
@@ -50,7 +55,9 @@ export function curvesFigure({ description, xLabel, xFormat, yLabel, curves }: C
       ...drawn.flatMap(({ points, colour, strength, dashed = false }) => [
         lineY(points, {
           ...place,
-          ...{ stroke: `var(--${colour})`, strokeOpacity: strength, strokeWidth: 1.75 },
+          stroke: `var(--${colour})`,
+          strokeOpacity: strength,
+          strokeWidth: 1.75,
           ...(dashed && { strokeDasharray: "4 3" }),
         }),
         dot(points, { ...place, fill: `var(--${colour})`, fillOpacity: strength, r: 3 }),

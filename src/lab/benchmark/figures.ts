@@ -8,7 +8,7 @@ import { endLabels } from "../report/marks.ts";
 import { standalone } from "../report/standalone.ts";
 import type { Scaling } from "./scaling.ts";
 
-/** Each as SVG, by the name of its file. */
+/** A figure of each scaling as SVG, by the name of its file. */
 export function scalingFigures(scalings: readonly Scaling[]): Map<string, string> {
   return new Map(scalings.map((scaling) => [`scaling-${scaling.what.split(" ")[0]}.svg`, scalingFigure(scaling)]));
 }
@@ -22,7 +22,12 @@ function scalingFigure({ what, points }: Scaling): string {
     y: Math.log2((flops / (first?.flops ?? 1)) * (first?.seconds ?? 1)),
   }));
   const frame: Frame = {
-    ...{ width: 560, height: 340, left: 58, right: 110, top: 34, bottom: 44 },
+    width: 560,
+    height: 340,
+    left: 58,
+    right: 110,
+    top: 34,
+    bottom: 44,
     x: padded(extent(measured.map(({ x }) => x)), 0.04),
     y: padded(extent([...measured, ...formula].map(({ y }) => y)), 0.08),
   };

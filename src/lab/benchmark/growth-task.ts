@@ -48,8 +48,13 @@ export async function growthTask([text = "{}"]: readonly string[]): Promise<void
   const nextStep = stage.step ? await timeOfStep(after) : undefined;
   const peakBytesOfStep = stage.step ? peakBytes() : undefined;
   const times: GrowthTimes = {
-    ...{ parametersBefore, parametersAfter, stateBytes, peakBytes: peak },
-    ...{ growth, nextStep, peakBytesOfStep },
+    parametersBefore,
+    parametersAfter,
+    stateBytes,
+    peakBytes: peak,
+    growth,
+    nextStep,
+    peakBytesOfStep,
   };
   process.stdout.write(`${JSON.stringify(times)}\n`);
 }

@@ -17,7 +17,11 @@ interface NamedStage extends GrowthStage {
 
 export const miniStage: NamedStage = {
   name: "mini, twice the tokens",
-  ...{ preset: "mini", from: [128, 512], to: [256, 1024], moments: true, step: true },
+  preset: "mini",
+  from: [128, 512],
+  to: [256, 1024],
+  moments: true,
+  step: true,
 };
 
 /** The largest without moments and without a step: with them it would need more than 24 GB. */

@@ -64,7 +64,8 @@ export async function compileProducts(
   };
   const corners = products.map(({ a, b, transposeA, transposeB }, index) => {
     const product = matmul(operand(`a.${a.join("x")}`, a), operand(`b${index}.${b.join("x")}`, b), {
-      ...{ transposeA, transposeB },
+      transposeA,
+      transposeB,
     });
     const corner = product.shape.reduce((rest, _, axis) => slice(rest, axis, 0, 1), product);
     return reshape(corner, [1]);

@@ -17,7 +17,9 @@ export function stepTrainer(
   const sizes = { sequences: batch, context: config.context };
   const replicas = replicasFor(device, sizes, countParameters(config).total);
   return Trainer.create(device, modelOf(config), state, {
-    ...{ ...training, replicas, precision },
+    ...training,
+    replicas,
+    precision,
     given: givenOf(config),
     time: config.context,
   });

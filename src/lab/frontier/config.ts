@@ -46,8 +46,16 @@ export const frontierSchema = z
     /** As for a run. Steps, rates and evaluations are the study's. */
     training: trainingSchema
       .pick({
-        ...{ batch: true, microBatch: true, warmup: true, beta1: true, beta2: true, epsilon: true },
-        ...{ weightDecay: true, clip: true, precision: true, checkpointEvery: true },
+        batch: true,
+        microBatch: true,
+        warmup: true,
+        beta1: true,
+        beta2: true,
+        epsilon: true,
+        weightDecay: true,
+        clip: true,
+        precision: true,
+        checkpointEvery: true,
       })
       .prefault({}),
     /** Held-out tokens of each loss that is reported, evenly spaced over the documents. */

@@ -25,11 +25,11 @@ interface Dot {
   readonly high: number;
 }
 
-/** Of the style that has no blue or orange: see `standalone`. */
+/** The colours of the style know no green: it is added, as `standalone` adds its own. */
 const GREEN =
   ":root { --green: #1a7f4b; --green-text: #14633a; } @media (prefers-color-scheme: dark) { :root { --green: #4cc38a; --green-text: #6fd3a4; } }";
 
-/** As SVG. Undefined where nothing is done yet. */
+/** The figure as SVG. Undefined where nothing is done yet. */
 export function frontierFigure(results: FrontierResults): string | undefined {
   const lines = [...sizesOf(results), ...envelopesOf(results), ...grownOf(results)].filter(
     ({ points }) => points.length > 0,
@@ -37,7 +37,12 @@ export function frontierFigure(results: FrontierResults): string | undefined {
   const all = lines.flatMap(({ points }) => points);
   if (all.length === 0) return undefined;
   const frame: Frame = {
-    ...{ width: 760, height: 480, left: 52, right: 190, top: 34, bottom: 44 },
+    width: 760,
+    height: 480,
+    left: 52,
+    right: 190,
+    top: 34,
+    bottom: 44,
     x: padded(extent(all.map(({ x }) => x)), 0.05),
     y: padded(extent(all.flatMap(({ low, high }) => [low, high])), 0.06),
   };

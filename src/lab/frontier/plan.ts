@@ -20,7 +20,7 @@ export interface Branch {
   readonly cooldownSteps: number;
   /** Floating-point operations of this run's earlier branches, which count as spent. */
   readonly spentBefore: number;
-  /** Of this segment and its cooldown. */
+  /** Floating-point operations of this segment and its cooldown. */
   readonly flops: number;
   /** What makes this segment's model of the one before: a growth plan without its step. Missing where the model stays. */
   readonly growth?: Readonly<Record<string, unknown>> | undefined;
@@ -34,7 +34,7 @@ export interface Track {
   readonly start: Complete;
   /** Growth of the start, before the first update. */
   readonly first?: Readonly<Record<string, unknown>> | undefined;
-  /** In the order of their budgets. */
+  /** The branches, in the order of their budgets. */
   readonly branches: readonly Branch[];
   /** Whether each segment has a learning rate of its own, tuned when the earlier ones are; otherwise each branch has one for all. */
   readonly climbs: boolean;
@@ -86,7 +86,7 @@ class Ladder {
     return this.study.training.batch * this.study.model.context;
   }
 
-  /** Of the Transformer of a size. */
+  /** The width of the Transformer of a size. */
   width(size: number): number {
     return matchingWidth(this.study, at(this.study.rungs, size));
   }
@@ -241,8 +241,13 @@ export function trunkConfig(
     tokenizer: study.tokenizer,
     training: {
       ...study.training,
-      ...{ schedule: "constant", steps: segments.at(-1)?.trunkSteps, learningRate: rates[0], seed },
-      ...{ evaluateEvery: 0, evaluationTokens: study.model.context, keepBest: false },
+      schedule: "constant",
+      steps: segments.at(-1)?.trunkSteps,
+      learningRate: rates[0],
+      seed,
+      evaluateEvery: 0,
+      evaluationTokens: study.model.context,
+      keepBest: false,
     },
     growth: [...(track.first === undefined ? [] : [{ step: 0, ...track.first }]), ...growth],
   });

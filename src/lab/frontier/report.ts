@@ -109,7 +109,7 @@ function tuningTable({ tunings, budgets }: FrontierResults): string {
   ].join("\n\n");
 }
 
-/** With its interval and the seeds that it is of. */
+/** A difference with its interval and its number of seeds. */
 function told(difference: Difference | undefined): string {
   if (difference === undefined) return "";
   const { mean, low, high, seeds } = difference;

@@ -35,7 +35,7 @@ export interface Tuning {
 export interface Rung {
   readonly attention: number;
   readonly feedForward: number;
-  /** Of the TokenFormer, and of the Transformer with nearly as many. */
+  /** Parameters of the TokenFormer; the Transformer has nearly as many. */
   readonly parameters: number;
   readonly transformerParameters: number;
 }

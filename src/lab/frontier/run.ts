@@ -20,7 +20,7 @@ export interface Place {
   readonly track: Track;
   /** Index of the branch. */
   readonly index: number;
-  /** Of each segment up to the branch. */
+  /** The learning rates of the segments up to the branch. */
   readonly rates: readonly number[];
   readonly seed: number;
 }
@@ -39,7 +39,7 @@ const workSchema = z.strictObject({
   tokens: z.number(),
   flops: z.number(),
   seconds: z.number(),
-  /** Of each held-out document; none of a segment of a trunk. */
+  /** The losses of the held-out documents; none of a segment of a trunk. */
   documents: z.array(z.strictObject({ loss: z.number(), tokens: z.number() })),
   /** Why it ended before its time: what the loss became. */
   diverged: z.string().exactOptional(),
@@ -135,7 +135,7 @@ interface Job {
   readonly folder: LockedFolder;
   readonly from: string | undefined;
   readonly config: Config;
-  /** On which it is measured at its end. */
+  /** The documents on which it is measured at its end. */
   readonly documents: readonly Document[];
 }
 

@@ -65,7 +65,7 @@ class Frontier {
   readonly #segments = new Map<string, Promise<Work | undefined>>();
   readonly #points: Point[] = [];
   readonly #tunings: Tuning[] = [];
-  /** Of climbing tracks: the rates chosen for the segments so far. */
+  /** The rates chosen so far for the segments of climbing tracks. */
   readonly #chosen = new Map<string, readonly number[]>();
 
   constructor(options: FrontierOptions) {

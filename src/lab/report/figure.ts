@@ -24,7 +24,7 @@ export const sizes = ["wide", "narrow"] as const;
 
 export type Size = (typeof sizes)[number];
 
-/** Of the text in a plot, in pixels. */
+/** The size of the text in a plot, in pixels. */
 export const fontSize = 12.5;
 
 const widths = { wide: 912, narrow: 358 };
@@ -32,7 +32,7 @@ const widths = { wide: 912, narrow: 358 };
 /** What a plot needs around and in its area: sizes in pixels. */
 export interface Room {
   readonly height: number;
-  /** For labels above the plot. */
+  /** Pixels for labels above the plot. */
   readonly above: number;
   /** Writes the values of the y axis, which need room too. */
   readonly yFormat: (value: number) => string;
@@ -92,7 +92,12 @@ export function draw({ frame, description, marks, ...rest }: Drawing): Markup {
   const { width, height, left, right, top, bottom, x, y } = frame;
   const svg: Drawn = plot({
     document,
-    ...{ width, height, marginLeft: left, marginRight: right, marginTop: top, marginBottom: bottom },
+    width,
+    height,
+    marginLeft: left,
+    marginRight: right,
+    marginTop: top,
+    marginBottom: bottom,
     style: { fontSize: `${fontSize}px` },
     ariaLabel: description,
     x: { domain: x, type: "linear" },

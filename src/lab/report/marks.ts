@@ -62,8 +62,15 @@ export function endLabels(labels: readonly EndLabel[], frame: Frame): Markish[] 
   const placed = spread(natural, 2.8 * fontSize, frame.height - frame.bottom - fontSize);
   return labels.map(({ name, value, colour }, at) =>
     text([`${name}\n${value}`], {
-      ...{ frameAnchor: "top-right", textAnchor: "start", lineAnchor: "middle", lineHeight: 1.2 },
-      ...{ dx: 8, dy: (placed[at] ?? 0) - frame.top, fill: colour, fontSize, fontWeight: 600 },
+      frameAnchor: "top-right",
+      textAnchor: "start",
+      lineAnchor: "middle",
+      lineHeight: 1.2,
+      dx: 8,
+      dy: (placed[at] ?? 0) - frame.top,
+      fill: colour,
+      fontSize,
+      fontWeight: 600,
     }),
   );
 }

@@ -28,7 +28,9 @@ function stagesOf(report: Report): Stage[] {
   const [begin, end] = stepRange(report);
   const growths = inOrder(report.growths);
   const stages = growths.map(({ step, parametersBefore }, at) => ({
-    ...{ from: growths[at - 1]?.step ?? begin, to: step, parameters: parametersBefore },
+    from: growths[at - 1]?.step ?? begin,
+    to: step,
+    parameters: parametersBefore,
   }));
   const last = growths.at(-1);
   return last === undefined ? [] : [...stages, { from: last.step, to: end, parameters: last.parametersAfter }];

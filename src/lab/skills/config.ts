@@ -21,7 +21,7 @@ export const skillsSchema = z.strictObject({
   sizes: z.array(count).nonempty(),
   /** Learning rates of skills: each is tried with the first seed, and the best by the held-out loss on the new text is that of all. */
   skillRates: rates,
-  /** Those of fine-tuning all parameters. */
+  /** The learning rates of fine-tuning all parameters. */
   fullRates: rates,
   /** Held-out tokens of each loss that is reported; 0: all. */
   heldOutTokens: z.int().nonnegative().default(32_768),

@@ -9,7 +9,7 @@ export interface Learned {
   /** Parameters that learned, and the bytes of what is kept of them. */
   readonly parameters: number;
   readonly bytes: number;
-  /** Of training alone. */
+  /** Seconds of training alone. */
   readonly seconds: number;
   readonly losses: Losses;
 }

@@ -94,8 +94,12 @@ function judgeVariant(variant: VariantResult, base: VariantResult | undefined, d
   const comparable = isComparable(variant, base);
   const lag = comparable ? meanIfAny(onlyGrowths(variant).flatMap(({ lagLoss }) => lagLoss ?? [])) : undefined;
   return {
-    ...{ id, label, doc, reference, comparable },
-    ...{ diverged: cell.runs.filter((run) => run.diverged !== undefined).length },
+    id,
+    label,
+    doc,
+    reference,
+    comparable,
+    diverged: cell.runs.filter((run) => run.diverged !== undefined).length,
     ...(jump !== undefined && { jump }),
     ...(lag !== undefined && { lag }),
     ...(final && { final }),

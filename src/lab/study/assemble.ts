@@ -56,7 +56,8 @@ function ablationOf(
       stage: ablation?.stage ?? 0,
       reference: REFERENCE.id,
       questions: questions.map(({ id, question, variants }) => ({
-        ...{ id, question },
+        id,
+        question,
         variants: variants.flatMap(({ cell, ...variant }) =>
           resultOf(cell.id).map((result) => ({ ...variant, cell: result })),
         ),

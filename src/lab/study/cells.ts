@@ -24,7 +24,7 @@ export interface Cell {
   readonly from?: string;
   /** Updates that `from` has made. */
   readonly begins: number;
-  /** Of one run, what `from` has spent not included. */
+  /** Floating-point operations of one run, without what `from` has spent. */
   readonly flops: number;
   readonly parameters: number;
 }

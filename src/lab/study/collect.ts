@@ -59,7 +59,13 @@ function growthOutcome({ step, growth }: GrowthRecord, curve: readonly Point[], 
   const lag = after.find((point) => point.step - step >= 0.02 * (end - step));
   const recovered = after.find(({ loss }) => loss <= lossBefore);
   return {
-    ...{ summary, step, flops, tokens, lossBefore, lossAfter, steps: end - step },
+    summary,
+    step,
+    flops,
+    tokens,
+    lossBefore,
+    lossAfter,
+    steps: end - step,
     ...(lag !== undefined && { lagLoss: lag.loss }),
     ...(recovered !== undefined && { recoverySteps: recovered.step - step }),
   };

@@ -20,7 +20,7 @@ export interface Cost {
   readonly flops: number;
 }
 
-/** Of one run of a cell. */
+/** The cost of one run of a cell. */
 export function runCost({ config: { training, model }, begins, flops }: Cell): Cost {
   const steps = training.steps - begins;
   return { runs: 1, steps, tokens: steps * training.batch * model.context, flops };
@@ -31,7 +31,7 @@ export function plannedRuns({ study }: StudyPlan): number {
   return study.seeds + (study.learningRates.length > 1 ? study.learningRates.length : 0);
 }
 
-/** Of some cells of a plan, with all runs of each. */
+/** The cost of some cells of a plan, with all runs of each. */
 export function costOf(plan: StudyPlan, cells: readonly Cell[] = cellsOf(plan)): Cost {
   const runs = plannedRuns(plan);
   return cells.map(runCost).reduce<Cost>(

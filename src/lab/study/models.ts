@@ -40,7 +40,10 @@ export function transformerOf(
   const heads = width / channelsOf(model);
   return complete({
     type: "transformer",
-    ...{ ...model, width, heads, positions },
+    ...model,
+    width,
+    heads,
+    positions,
     tied: true,
     activation: "gelu",
     biases: false,

@@ -32,7 +32,7 @@ export function cellOf({ cells }: ArmResult, stage: number): CellResult | undefi
 export const outcomeOf = ({ outcomes }: RunResult, stage: number): Outcome | undefined =>
   outcomes.find((outcome) => outcome.stage === stage && Number.isFinite(outcome.loss));
 
-/** By seed, those of runs that got there. */
+/** The outcomes of the runs that got to a stage, by seed. */
 export function outcomesOf(cell: CellResult | undefined, stage: number): Map<number, Outcome> {
   const found = (cell?.runs ?? []).flatMap((run): [number, Outcome][] => {
     const outcome = outcomeOf(run, stage);

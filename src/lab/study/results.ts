@@ -56,10 +56,10 @@ export interface RunResult {
   readonly learningRate: number;
   /** Ascending steps. */
   readonly curve: readonly Point[];
-  /** In the order of the stages; those of a run that diverged are missing. */
+  /** The outcomes in the order of the stages; those of a run that diverged are missing. */
   readonly outcomes: readonly Outcome[];
   readonly growths: readonly GrowthOutcome[];
-  /** By generation, of models with parameter tokens that grew. */
+  /** The use of each generation, of models with parameter tokens that grew. */
   readonly usage?: readonly GenerationUse[];
   /** Why it ended before its time: what the loss became. */
   readonly diverged?: string;
@@ -112,9 +112,9 @@ export interface StageDescription {
   /** Parameter tokens of each attention projection, and of the feed-forward layer. */
   readonly attention: number;
   readonly feedForward: number;
-  /** Of the TokenFormer. */
+  /** How many parameters the TokenFormer has. */
   readonly parameters: number;
-  /** Of the Transformer with the nearest number of parameters. */
+  /** The width of the Transformer with the nearest number of parameters. */
   readonly width: number;
   readonly transformerParameters: number;
   /** Updates of the grown arm in this stage. */
@@ -152,7 +152,7 @@ export interface StudyResults {
   };
   readonly stages: readonly StageDescription[];
   readonly seeds: readonly number[];
-  /** In the order in which they are shown; the grown arm is "grown". */
+  /** The arms in the order in which they are shown; the grown arm is "grown". */
   readonly arms: readonly ArmResult[];
   /** The growth that the questions are about, in words, and the id of the reference among the variants. */
   readonly ablation: {

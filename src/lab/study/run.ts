@@ -45,15 +45,24 @@ const resultSchema = z.strictObject({
   outcomes: z.array(z.strictObject({ ...point, stage: z.number(), parameters: z.number() })),
   growths: z.array(
     z.strictObject({
-      ...{ summary: z.string(), step: z.number(), flops: z.number(), tokens: z.number() },
-      ...{ lossBefore: z.number(), lossAfter: z.number(), steps: z.number() },
-      ...{ lagLoss: z.number().exactOptional(), recoverySteps: z.number().exactOptional() },
+      summary: z.string(),
+      step: z.number(),
+      flops: z.number(),
+      tokens: z.number(),
+      lossBefore: z.number(),
+      lossAfter: z.number(),
+      steps: z.number(),
+      lagLoss: z.number().exactOptional(),
+      recoverySteps: z.number().exactOptional(),
     }),
   ),
   usage: z
     .array(
       z.strictObject({
-        ...{ born: z.number(), tokenShare: z.number(), massShare: z.number(), gradientShare: z.number() },
+        born: z.number(),
+        tokenShare: z.number(),
+        massShare: z.number(),
+        gradientShare: z.number(),
       }),
     )
     .exactOptional(),
@@ -157,7 +166,10 @@ async function usageOf(run: Run): Promise<GenerationUse[]> {
   const square = (norm = 0) => norm ** 2;
   const total = generations.reduce((sum, { gradientNorm }) => sum + square(gradientNorm), 0);
   return generations.map(({ born, tokenShare, contributionShare, gradientNorm }) => ({
-    ...{ born, tokenShare, massShare: contributionShare, gradientShare: square(gradientNorm) / total },
+    born,
+    tokenShare,
+    massShare: contributionShare,
+    gradientShare: square(gradientNorm) / total,
   }));
 }
 

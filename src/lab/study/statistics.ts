@@ -14,9 +14,9 @@ export interface Estimate {
 
 /** A mean of differences paired by seed, a − b, with what it takes to call it one. */
 export interface Difference extends Estimate {
-  /** Of the mean, from the deviation pooled over the whole study. */
+  /** The standard error of the mean, from the deviation pooled over the whole study. */
   readonly standardError: number;
-  /** By seed. */
+  /** The differences by seed. */
   readonly values: ReadonlyMap<number, number>;
 }
 
@@ -31,7 +31,7 @@ interface Resample {
 /** So few values have few resamples, of which each study makes hundreds of estimates. */
 const FEW = 6;
 
-/** By the number of values, up to the few. */
+/** The resamples of so many values, up to the few. */
 const resamplesOf = new Map<number, readonly Resample[]>();
 
 function resamplesFor(count: number): readonly Resample[] {

@@ -124,7 +124,10 @@ class Study {
 
   async #run(cell: Cell, rate: number, seed: number, base: CellResult | undefined): Promise<RunResult | undefined> {
     const run: StudyRun = {
-      ...{ cell, learningRate: rate, seed, directory: this.#directory(cell.id, rate, seed) },
+      cell,
+      learningRate: rate,
+      seed,
+      directory: this.#directory(cell.id, rate, seed),
       ...(base !== undefined && { from: this.#directory(base.id, base.learningRate, seed) }),
       keep: [...this.#cells.values()].some(({ from }) => from === cell.id),
     };
@@ -145,7 +148,9 @@ class Study {
     const { corpus, signal, onEvent } = this.#options;
     if (signal?.aborted) return undefined;
     const outcome = await makeRun(run, {
-      ...{ corpus, device, onEvent: (event) => onEvent?.({ type: "training", run, event }) },
+      corpus,
+      device,
+      onEvent: (event) => onEvent?.({ type: "training", run, event }),
       ...(signal !== undefined && { signal }),
     });
     return outcome && this.#done(run, outcome.result, outcome.made);

@@ -31,9 +31,9 @@ export interface SizeComparison {
 
 /** Grown against another arm. */
 export interface Comparison {
-  /** Of the other arm. */
+  /** The id of the other arm. */
   readonly id: string;
-  /** Of the other arm, within a sentence. */
+  /** The name of the other arm, within a sentence. */
   readonly name: string;
   /** Those reached by growing, from the second on; of some arms the last alone. */
   readonly sizes: readonly SizeComparison[];

@@ -3,7 +3,7 @@ import { IdList } from "./id-list.ts";
 /** Pieces longer than this, in UTF-16 units, hardly ever come again. */
 const LONGEST = 64;
 
-/** As many pieces as are kept, some 10 MB; then it begins anew. */
+/** How many pieces are kept, some 10 MB; then the cache begins anew. */
 const MOST = 2 ** 16;
 
 /** Remembers the ids of pieces, most of which are words that come again and again. */

@@ -111,7 +111,7 @@ export interface RunSummary {
 /** Where a run is on its axes. */
 export interface Position {
   readonly step: number;
-  /** Of training, so far. */
+  /** Tokens of training, so far. */
   readonly tokens: number;
   readonly flops: number;
   readonly seconds: number;
@@ -304,7 +304,7 @@ export interface SmallLayerAnswer {
   readonly outputs: readonly number[];
   /** The mean of the squares of how far off they are. */
   readonly error: number;
-  /** Of the error, with respect to each token's numbers. */
+  /** The gradients of the error, with respect to each token's numbers. */
   readonly gradients: readonly SmallToken[];
 }
 
@@ -368,7 +368,7 @@ export interface Engine {
   compare(run: string, with_: Comparison): Promise<RunView>;
 
   inspect(run: string, text: string): Promise<Inspection>;
-  /** Of the text inspected last. */
+  /** The weights at a site, of the text inspected last. */
   siteWeights(run: string, path: string): Promise<SiteWeights>;
   attentionWeights(run: string, layer: number): Promise<AttentionWeights>;
 

@@ -29,7 +29,7 @@ export interface LiveRunsOptions {
 
 export class LiveRuns {
   readonly #options: LiveRunsOptions;
-  /** Those used last at the end. */
+  /** The open runs, those used last at the end. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(options: LiveRunsOptions) {

@@ -83,7 +83,7 @@ export class Shelf {
     return new Shelf(options, await options.store.runs());
   }
 
-  /** Those changed last first. */
+  /** Summaries of the runs, those changed last first. */
   summaries(): RunSummary[] {
     return [...this.#records.values()]
       .toSorted((a, b) => b.changed - a.changed)

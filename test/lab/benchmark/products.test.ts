@@ -23,7 +23,11 @@ describe("the products of a training step", () => {
     expect(flops).toEqual(flops.toSorted((a, b) => b - a));
     // Four projections and four feed-forward layers, each with a product forward and one backward.
     expect(distinct).toContainEqual({
-      ...{ a: [12, 64, 128], b: [96, 128], transposeA: false, transposeB: true, count: 32 },
+      a: [12, 64, 128],
+      b: [96, 128],
+      transposeA: false,
+      transposeB: true,
+      count: 32,
     });
   });
 });

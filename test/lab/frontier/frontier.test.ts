@@ -114,7 +114,10 @@ it("is divided among processes, which all end with the same, and reported with w
   const [one, other] = await Promise.all(
     devices.map((device, process) =>
       runFrontier({
-        ...{ plan: untuned, corpus, devices: [device], directory },
+        plan: untuned,
+        corpus,
+        devices: [device],
+        directory,
         onBranch: (_place, _work, isNew) => {
           counts[process] = (counts[process] ?? 0) + (isNew ? 1 : 0);
         },

@@ -57,12 +57,17 @@ function point(
 }
 
 const results = (points: readonly Point[], budgets = [1, 10]): FrontierResults => ({
-  ...{ name: "test", date: "", machine: "", software: "", command: "" },
+  name: "test",
+  date: "",
+  machine: "",
+  software: "",
+  command: "",
   data: { name: "", documents: 4, heldOutTokens: 406 },
   rungs: budgets.map(() => ({ attention: 1, feedForward: 1, parameters: 1, transformerParameters: 1 })),
   budgets,
   tracks: [...new Set(points.map(({ track }) => track))].map((id) => ({
-    ...{ id, arm: points.find(({ track }) => track === id)?.arm ?? "scratch" },
+    id,
+    arm: points.find(({ track }) => track === id)?.arm ?? "scratch",
     budgets: budgets.map((_, budget) => budget),
   })),
   seeds: budgets.map(() => 2),
@@ -79,7 +84,10 @@ describe("metrics", () => {
     ]);
     expect(bestOf(found, "scratch", 1)).toMatchObject({ track: "scratch/1", loss: expect.closeTo(1.8, 12) });
     expect(gapAt(found, 1)).toEqual({
-      ...{ mean: expect.closeTo(-0.1, 12), low: expect.closeTo(-0.1, 12), high: expect.closeTo(-0.1, 12), seeds: 1 },
+      mean: expect.closeTo(-0.1, 12),
+      low: expect.closeTo(-0.1, 12),
+      high: expect.closeTo(-0.1, 12),
+      seeds: 1,
     });
   });
 

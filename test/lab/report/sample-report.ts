@@ -10,7 +10,9 @@ export interface Options {
 export function sampleReport({ steps: last = 3000, growths: grown = [1000, 1800, 2400] }: Options = {}): Report {
   const loss = (step: number) => 1.3 + 7 * Math.exp(-step / 25) + 2 / Math.sqrt(1 + step / 60);
   const steps = Array.from({ length: last }, (_, at) => ({
-    ...{ step: at + 1, loss: loss(at + 1) + 0.05 * Math.sin(at * at), flops: (at + 1) * 1e11 },
+    step: at + 1,
+    loss: loss(at + 1) + 0.05 * Math.sin(at * at),
+    flops: (at + 1) * 1e11,
   }));
   const validations = steps
     .filter(({ step }) => step % 100 === 0)
@@ -27,7 +29,11 @@ export function sampleReport({ steps: last = 3000, growths: grown = [1000, 1800,
       { name: "Device", value: "NVIDIA H100" },
       { name: "Time", value: "1 min 42 s" },
     ],
-    ...{ steps, validations, growths: grown.map(growthAt), command: "npx tokenformer demo", date: "12 March 2026" },
+    steps,
+    validations,
+    growths: grown.map(growthAt),
+    command: "npx tokenformer demo",
+    date: "12 March 2026",
     samples: grown.flatMap((step) => [
       { step, prompt: "Call me ", text: "Ishmael.", label: "before the growth" },
       { step, prompt: "Call me ", text: "Ahab.", label: "after the growth" },
@@ -39,7 +45,14 @@ export function sampleReport({ steps: last = 3000, growths: grown = [1000, 1800,
 function growthAt(step: number, at: number): GrowthRecord {
   const before = 1_060_000 * 1.49 ** at;
   return {
-    ...{ step, parametersBefore: before, parametersAfter: 1.49 * before, lossBefore: 1.9, lossAfter: 1.9 },
-    ...{ maxLogitDifference: 2.1e-6, logitScale: 14.2, init: "zero keys", summary: "attention +64 tokens a layer" },
+    step,
+    parametersBefore: before,
+    parametersAfter: 1.49 * before,
+    lossBefore: 1.9,
+    lossAfter: 1.9,
+    maxLogitDifference: 2.1e-6,
+    logitScale: 14.2,
+    init: "zero keys",
+    summary: "attention +64 tokens a layer",
   };
 }

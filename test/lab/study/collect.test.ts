@@ -52,8 +52,15 @@ it("takes the loss before a growth as that of its step, and tells the growth apa
   ]);
   expect(growths).toEqual([
     {
-      ...{ summary: "more", step: 100, tokens: 800, flops: 100_000, steps: 50 },
-      ...{ lossBefore: 2.5, lossAfter: 2.75, lagLoss: 2.7, recoverySteps: 10 },
+      summary: "more",
+      step: 100,
+      tokens: 800,
+      flops: 100_000,
+      steps: 50,
+      lossBefore: 2.5,
+      lossAfter: 2.75,
+      lagLoss: 2.7,
+      recoverySteps: 10,
     },
   ]);
 });

@@ -103,7 +103,10 @@ function passing(id: string, label: string, doc: string, advantage: readonly num
   const make = (seed: number) => {
     const ends = levels.map((level, stage) => level - (advantage[stage] ?? 0) + noise(id, seed, stage));
     const legs = ends.map((to, stage) => ({
-      ...{ stage, steps: stepsOf(stage), to, from: stage === 0 ? 4.4 : (ends[stage - 1] ?? 0) + 0.04 },
+      stage,
+      steps: stepsOf(stage),
+      to,
+      from: stage === 0 ? 4.4 : (ends[stage - 1] ?? 0) + 0.04,
       flopsPerStep: flopsPerStep(stage),
     }));
     const growths = stages.slice(1).map((_, at) => growthTo(at + 1, ends));
@@ -124,8 +127,14 @@ function growthTo(stage: number, ends: readonly number[]): GrowthOutcome {
   const { steps, flops } = spentBy(stage - 1);
   return {
     summary: `query ${24 * 2 ** stage} → ${48 * 2 ** stage}, …, feedForward ${96 * 2 ** stage} → ${192 * 2 ** stage} tokens`,
-    ...{ step: steps, flops, tokens: steps * tokensPerStep, lossBefore: before, lossAfter: before + 1e-6 },
-    ...{ steps: stepsOf(stage), lagLoss: before + 0.03, recoverySteps: 90 + 30 * stage },
+    step: steps,
+    flops,
+    tokens: steps * tokensPerStep,
+    lossBefore: before,
+    lossAfter: before + 1e-6,
+    steps: stepsOf(stage),
+    lagLoss: before + 0.03,
+    recoverySteps: 90 + 30 * stage,
   };
 }
 
@@ -275,8 +284,15 @@ function variant(question: string, [id, label, end, jump, lag]: Row): QuestionRe
     ];
     const at = question === "when" ? 100 : 1000;
     const growth = {
-      ...{ summary: "query 48 → 96, …", step: at, flops: at * flopsPerStep(0), tokens: at * tokensPerStep },
-      ...{ lossBefore: base, lossAfter: base + jump, steps: 2000 - at, lagLoss: base + lag, recoverySteps: 80 },
+      summary: "query 48 → 96, …",
+      step: at,
+      flops: at * flopsPerStep(0),
+      tokens: at * tokensPerStep,
+      lossBefore: base,
+      lossAfter: base + jump,
+      steps: 2000 - at,
+      lagLoss: base + lag,
+      recoverySteps: 80,
     };
     return run(seed, 0.002, legs, question === "step-size" ? [growth, growth, growth, growth] : [growth]);
   };
@@ -290,7 +306,9 @@ function variant(question: string, [id, label, end, jump, lag]: Row): QuestionRe
 
 export function sampleStudy(): StudyResults {
   const questions = rows.map(([id, question, variants]) => ({
-    ...{ id, question, variants: [reference, ...variants].map((row) => variant(row === reference ? "" : id, row)) },
+    id,
+    question,
+    variants: [reference, ...variants].map((row) => variant(row === reference ? "" : id, row)),
   }));
   return {
     ...{
@@ -309,7 +327,9 @@ export function sampleStudy(): StudyResults {
       bytesPerToken: 1.02,
     },
     model: { layers: 4, heads: 4, width: 128, context: 64, batch: 12 },
-    ...{ stages, seeds, arms },
+    stages,
+    seeds,
+    arms,
     ablation: { doc: "From the first size to the second.", stage: 1, reference: "reference", questions },
     spent: { runs: 212, flops: 3.1e15, seconds: 9640 },
   };

@@ -51,9 +51,12 @@ afterAll(async () => {
 function losses({ cells }: StudyOutcome) {
   return [...cells.values()]
     .map(({ id, grid, learningRate, runs }) => ({
-      ...{ id, grid, learningRate },
+      id,
+      grid,
+      learningRate,
       runs: runs.map(({ seed, curve, outcomes, growths }) => ({
-        ...{ seed, growths },
+        seed,
+        growths,
         curve: curve.map(({ step, loss, flops, tokens }) => ({ step, loss, flops, tokens })),
         outcomes: outcomes.map(({ stage, loss }) => ({ stage, loss })),
       })),
@@ -81,7 +84,11 @@ it("runs every cell with each learning rate and seed, and goes on from where it 
   const abort = new AbortController();
   let events = 0;
   const part = await runStudy({
-    ...{ plan, corpus, directory: stopped, devices, signal: abort.signal },
+    plan,
+    corpus,
+    directory: stopped,
+    devices,
+    signal: abort.signal,
     onEvent: () => {
       events += 1;
       if (events === 150) abort.abort();
@@ -94,7 +101,10 @@ it("runs every cell with each learning rate and seed, and goes on from where it 
   const rests = await Promise.all(
     devices.map((device, index) =>
       runStudy({
-        ...{ plan, corpus, directory: stopped, devices: [device] },
+        plan,
+        corpus,
+        directory: stopped,
+        devices: [device],
         onEvent: (event) => {
           if (event.type === "run" && event.made) made[index]?.push(event.run.directory);
         },
@@ -160,7 +170,10 @@ it("takes up what a process leaves that dies", { timeout: 60_000 }, async () => 
   await other.shown(/taken/);
   const made: string[] = [];
   const going = runStudy({
-    ...{ plan, corpus, directory, devices },
+    plan,
+    corpus,
+    directory,
+    devices,
     onEvent: (event) => {
       if (event.type !== "run") return;
       if (event.made) made.push(event.run.directory);

@@ -47,7 +47,7 @@ const againstNoGrowth: Readonly<Record<Verdict, string>> = {
   unknown: "",
 };
 
-/** By the largest size of which it is known. */
+/** The sentence about speed, at the largest size of which it is known. */
 function speedSentence({ sizes }: Comparison, { stages }: StudyResults): string[] {
   const last = sizes.findLast(({ speedUp }) => speedUp !== undefined);
   if (last?.speedUp === undefined) return [];

@@ -62,8 +62,14 @@ function drawPanel(
   ranges: { x: Range; y: Range },
 ): Panel {
   const frame: Frame = {
-    ...{ width: panelWidth, height: 330, left: 46, right: 48, top: 62, bottom: 44 },
-    ...{ x: log10(ranges.x), y: ranges.y },
+    width: panelWidth,
+    height: 330,
+    left: 46,
+    right: 48,
+    top: 62,
+    bottom: 44,
+    x: log10(ranges.x),
+    y: ranges.y,
   };
   const names = lines.map(({ arm }) => arm.label);
   const description = attribute(`Validation loss of ${names.join(" and of ")} against ${budget}`);

@@ -12,7 +12,7 @@ export interface Row {
   readonly value: string;
   /** Missing where nothing is known yet. */
   readonly estimate?: Estimate;
-  /** Of each seed. */
+  /** The values of the seeds. */
   readonly values: readonly number[];
   /** Name of a colour. */
   readonly colour: string;
@@ -38,15 +38,26 @@ const rowHeight = 40;
 export function dotPanel({ name, title, description, rows, x, xLabel, xFormat, at, band }: DotPlot): Panel {
   const height = 34 + rowHeight * rows.length + 44;
   const frame: Frame = {
-    ...{ width: panelWidth, height, left: 6, right: 6, top: 34, bottom: 44, x, y: [0, rows.length] },
+    width: panelWidth,
+    height,
+    left: 6,
+    right: 6,
+    top: 34,
+    bottom: 44,
+    x,
+    y: [0, rows.length],
   };
   const ticks = 5;
   const told = attribute(description);
   const rule = at === undefined ? [] : [ruleX([at.x], { stroke: at.colour, strokeWidth: 1.25, strokeOpacity: 0.7 })];
   const shade = band === undefined ? [] : [rect([band], { x1: "0", x2: "1", fill: "var(--muted)", fillOpacity: 0.13 })];
   const plot = draw({
-    ...{ frame, description: told, xAxis: { label: xLabel, ticks, format: xFormat } },
-    ...{ yLabel: "", yTicks: 0, yFormat: String },
+    frame,
+    description: told,
+    xAxis: { label: xLabel, ticks, format: xFormat },
+    yLabel: "",
+    yTicks: 0,
+    yFormat: String,
     marks: [
       ...heading([{ text: title, colour: "currentColor" }], frame),
       gridX({ ticks, stroke: "var(--rule)", strokeOpacity: 1 }),
@@ -79,8 +90,12 @@ function drawRow({ label, value, estimate, values, colour, hollow }: Row, y: num
     ruleY([estimate], { ...inside, x1: "low", x2: "high", stroke: mark, strokeWidth: 2.5, strokeOpacity: 0.6 }),
     dot(values, { ...inside, x: (v: number) => v, r: 2, fill: mark, fillOpacity: 0.55 }),
     dot([estimate], {
-      ...{ ...inside, x: "mean", r: 4.5, stroke: hollow === true ? mark : "var(--page)" },
-      ...{ strokeWidth: hollow === true ? 2 : 1, fill: hollow === true ? "var(--page)" : mark },
+      ...inside,
+      x: "mean",
+      r: 4.5,
+      stroke: hollow === true ? mark : "var(--page)",
+      strokeWidth: hollow === true ? 2 : 1,
+      fill: hollow === true ? "var(--page)" : mark,
     }),
   ];
 }

@@ -60,14 +60,23 @@ function drawFrontiers(frontiers: readonly Frontier[], { size, description, x, y
   const longest = Math.max(...frontiers.map(({ label }) => textWidth(`${label}  0.000`, fontSize)));
   const key = wide ? 0 : 18 * frontiers.length + 8;
   const frame: Frame = {
-    ...{ width: wide ? 912 : 358, height: 30 + key + (wide ? 420 : 300) + 44, left: 48, top: 30 + key, bottom: 44 },
-    ...{ right: wide ? longest + 26 : 8, x, y },
+    width: wide ? 912 : 358,
+    height: 30 + key + (wide ? 420 : 300) + 44,
+    left: 48,
+    top: 30 + key,
+    bottom: 44,
+    right: wide ? longest + 26 : 8,
+    x,
+    y,
   };
   const pixels = frame.width - frame.left - frame.right;
   const ends = wide ? endLabels(frontiers, frame) : keyRows(frontiers, frame);
   return draw({
-    ...{ frame, description, xAxis: budgetAxis("flops", [10 ** x[0], 10 ** x[1]], pixels) },
-    ...{ yLabel: "final validation loss (nats per token)", yFormat: tickFormat(y) },
+    frame,
+    description,
+    xAxis: budgetAxis("flops", [10 ** x[0], 10 ** x[1]], pixels),
+    yLabel: "final validation loss (nats per token)",
+    yFormat: tickFormat(y),
     marks: [...ends, ...frontiers.toReversed().flatMap((frontier) => drawFrontier(frontier))],
   });
 }
@@ -80,7 +89,11 @@ function drawFrontier({ look, ends }: Frontier): Markish[] {
     lineY(ends, { x: "x", y: "mean", stroke, strokeWidth: look.colour === "blue" ? 2.5 : 1.5, ...dashes }),
     ruleX(ends, { x: "x", y1: "low", y2: "high", stroke, strokeWidth: 2.5, strokeOpacity: 0.5 }),
     dot(ends, {
-      ...{ x: "x", y: "mean", r: 4, fill: filled ? stroke : "var(--page)", stroke: filled ? "var(--page)" : stroke },
+      x: "x",
+      y: "mean",
+      r: 4,
+      fill: filled ? stroke : "var(--page)",
+      stroke: filled ? "var(--page)" : stroke,
       strokeWidth: filled ? 1 : 2,
     }),
   ];
@@ -99,7 +112,10 @@ function endLabels(frontiers: readonly Frontier[], frame: Frame): Markish[] {
     const far = frame.width - frame.right - pixelX(frame, end.x) > 6;
     const place = { x: "x2", y: "y2", textAnchor: "start", lineAnchor: "middle", dx: 6, fontSize } as const;
     const name = text(leader, {
-      ...{ ...place, text: () => `${label}  ${formatLoss(end.mean)}`, fill: textColour(look), fontWeight: 600 },
+      ...place,
+      text: () => `${label}  ${formatLoss(end.mean)}`,
+      fill: textColour(look),
+      fontWeight: 600,
     });
     const line = link(leader, {
       x1: "x1",
@@ -122,8 +138,13 @@ function keyRows(frontiers: readonly Frontier[], frame: Frame): Markish[] {
     const filled = look.dashes === undefined;
     return [
       dot([0], {
-        ...{ frameAnchor: "top-left", dx: 6 - frame.left, dy: dy + 5, r: 4, stroke: markColour(look) },
-        ...{ strokeWidth: 2, fill: filled ? markColour(look) : "var(--page)" },
+        frameAnchor: "top-left",
+        dx: 6 - frame.left,
+        dy: dy + 5,
+        r: 4,
+        stroke: markColour(look),
+        strokeWidth: 2,
+        fill: filled ? markColour(look) : "var(--page)",
       }),
       text(last, { ...place, dx: 18 - frame.left, textAnchor: "start", fill: textColour(look), fontWeight: 600 }),
     ];

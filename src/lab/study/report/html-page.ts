@@ -37,7 +37,10 @@ tbody td:first-child, tbody th:first-child { min-width: 9rem; }
 
 export function renderPage({ title, subtitle, facts, sections }: StudyDocument): string {
   return renderShell({
-    ...{ title, subtitle, facts, moreStyle: moreColours + moreStyle },
+    title,
+    subtitle,
+    facts,
+    moreStyle: moreColours + moreStyle,
     sections: html`${sections.map(renderSection)}`,
   });
 }

@@ -25,7 +25,11 @@ export function sizePanels(results: StudyResults): Panel[] {
     const x = padded([(low + high - span) / 2, (low + high + span) / 2]);
     const grown = rows.find(({ id }) => id === "grown")?.estimate;
     return dotPanel({
-      ...{ name: `final-loss-${at + 1}`, title, rows, x, xLabel: "final validation loss (nats per token)" },
+      name: `final-loss-${at + 1}`,
+      title,
+      rows,
+      x,
+      xLabel: "final validation loss (nats per token)",
       description: `Final validation loss at ${title}: ${rows.map(({ label, value }) => `${label} ${value}`).join(", ")}`,
       xFormat: tickFormat(x),
       ...(grown && { at: { x: grown.mean, colour: "var(--blue)" } }),
@@ -62,7 +66,11 @@ function questionPanel({ id, question, variants }: QuestionVerdict, error: numbe
   const x = padded(extent([-least, least, ...values]), 0.04);
   const band: Range | undefined = error === undefined ? undefined : [-error, error];
   return dotPanel({
-    ...{ name: `ablation-${id}`, title: question, rows, x, xLabel: "final loss less the reference's (nats per token)" },
+    name: `ablation-${id}`,
+    title: question,
+    rows,
+    x,
+    xLabel: "final loss less the reference's (nats per token)",
     description: `${question} ${rows.map(({ label, value }) => `${label} ${value}`).join(", ")}`,
     xFormat: (value) =>
       Math.abs(value) < 1e-9 ? "0" : `${value < 0 ? "−" : "+"}${Number(Math.abs(value).toFixed(4))}`,

@@ -47,8 +47,11 @@ function drawRates(arm: ArmResult, cells: readonly CellResult[], results: StudyR
   const named = cells.map((cell) => ({ cell, name: nameOf(cell, results) }));
   const look = lookOf(arm.id);
   const plot = draw({
-    ...{ frame, description, xAxis: { label: "highest learning rate", ticks, format: (x) => formatRate(10 ** x) } },
-    ...{ yLabel: "", yFormat: tickFormat(y) },
+    frame,
+    description,
+    xAxis: { label: "highest learning rate", ticks, format: (x) => formatRate(10 ** x) },
+    yLabel: "",
+    yFormat: tickFormat(y),
     marks: [
       ...heading([{ text: arm.label, colour: textColour(look) }], frame),
       axisTitle("validation loss (nats per token)", frame),

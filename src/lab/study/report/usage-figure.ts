@@ -49,8 +49,12 @@ export function usageFigure(results: StudyResults): Panel[] {
   const parts = rows.map(({ label, share }) => `${label} ${uses.map((use) => percent(share(use))).join(", ")}`);
   const description = attribute(`Generations of parameter tokens, from the oldest: ${parts.join("; ")}`);
   const plot = draw({
-    ...{ frame, description, xAxis: { label: "share of all parameter tokens", ticks: 5, format: percent } },
-    ...{ yLabel: "", yTicks: 0, yFormat: String },
+    frame,
+    description,
+    xAxis: { label: "share of all parameter tokens", ticks: 5, format: percent },
+    yLabel: "",
+    yTicks: 0,
+    yFormat: String,
     marks: [
       ...heading([{ text: "Old and new tokens at the end of the grown arm", colour: "currentColor" }], frame),
       ...rows.flatMap((row, place) => bars(uses, row, 2.5 - place, results)),

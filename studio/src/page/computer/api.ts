@@ -11,7 +11,7 @@ const runSchema = z.object({
   model: z.string(),
   parameters: z.number(),
   step: z.number(),
-  /** Those that it is to have in all. */
+  /** The steps that it is to have in all. */
   steps: z.number(),
   validationLoss: z.number().optional(),
   /** Whether its metrics have grown in the last seconds. */

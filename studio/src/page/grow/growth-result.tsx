@@ -4,7 +4,7 @@ import type { Growth, RunView } from "../../engine/api.ts";
 import { compact, count, loss, scientific } from "../format.ts";
 import { UndoGrowth } from "./undo-growth.tsx";
 
-/** Of the scale of the logits: below it a change is rounding. */
+/** The share of the logits' scale below which a change is rounding. */
 const PRESERVED = 1e-3;
 
 export function GrowthResult({ run }: { readonly run: RunView }) {

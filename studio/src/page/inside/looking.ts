@@ -6,7 +6,7 @@ import { engine } from "../store/state.ts";
 
 export type SiteKind = SiteView["kind"];
 
-/** All of one moment of the model. */
+/** What is shown of one moment of the model. */
 export interface Look {
   readonly text: string;
   readonly inspection: Inspection;

@@ -135,7 +135,7 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
   );
 }
 
-/** Of the picture: what is between its edges, up and down. */
+/** The height of the picture: what is between its edges, up and down. */
 const HEIGHT = 1.35;
 
 interface CurvesProps {

@@ -5,7 +5,7 @@ import { readText } from "../home/read-text.ts";
 import { tell } from "../store/state.ts";
 
 interface MissingTextProps {
-  /** Of the run. */
+  /** The name of the run. */
   readonly name: string;
   /** Opens the run once more, with this text. */
   readonly retry: (text: TextChoice) => Promise<unknown>;

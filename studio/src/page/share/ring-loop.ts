@@ -5,7 +5,7 @@ import { colour, generationProperty } from "../parts/colours.ts";
 import type { Recipe, Ring } from "./recipe.ts";
 import { brightness, ringShapes } from "./ring-shapes.ts";
 
-/** Of the picture, in pixels. */
+/** The side of the picture, in pixels. */
 const SIDE = 400;
 const MIDDLE = { x: SIDE / 2, y: 164 } as const;
 const RADIUS = 138;
@@ -51,7 +51,7 @@ export function loopFrames({
 const birthWords = ({ born, tokens }: Ring) =>
   born === 0 ? `${count(tokens)} parameter tokens` : `step ${count(born)}: ${count(tokens)} more, silent at first`;
 
-/** From above 0 to 1, slower towards the end. */
+/** Shares of a loop, from above 0 to 1, slower towards the end. */
 const shares = (amount: number) => Array.from({ length: amount }, (_, index) => 1 - (1 - (index + 1) / amount) ** 2);
 
 /** Colours of a picture that has few of them, smooth edges included. */

@@ -82,7 +82,7 @@ function circle(radius: number): string {
   return `M${left} ${middle} ${arc} ${right} ${middle} ${arc} ${left} ${middle}`;
 }
 
-/** Of a picture that is saved: what pages show of a link. */
+/** The width of a picture that is saved: what pages show of a link. */
 const WIDTH = 1200;
 const HEIGHT = 630;
 

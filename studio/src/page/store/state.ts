@@ -46,7 +46,7 @@ export const family = computed((): readonly RunView[] => {
   }
 });
 
-/** In the order in which the runs were first seen, so that colours stay. */
+/** The place of each run in the order in which they were first seen, so that colours stay. */
 export const creationOrder = new Map<string, number>();
 
 /** What takes a while and cannot be asked for twice: "start", "grow", … */
@@ -58,7 +58,7 @@ export interface ChartOptions {
   readonly across: "step" | "tokens" | "flops" | "seconds";
   readonly logAcross: boolean;
   readonly logUp: boolean;
-  /** Of the exponential moving average, from 0 (none) to below 1. */
+  /** The weight of the past in the exponential moving average, from 0 (none) to below 1. */
   readonly smoothing: number;
 }
 

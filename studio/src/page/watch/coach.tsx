@@ -83,7 +83,7 @@ export function stageOf(run: RunView): Stage {
   return isSlow(run) ? "grow" : "watch";
 }
 
-/** Of the tokens that were born last. */
+/** The contribution of the tokens that were born last. */
 function contribution({ usage }: RunView): number {
   return usage.at(-1)?.generations.at(-1)?.contributionShare ?? 0;
 }

@@ -116,7 +116,7 @@ const WHOLE = Array.from({ length: 36 }, (_, index) => ([1, 2, 5][index % 3] ?? 
 
 const isCounted = ({ across, logAcross }: ChartOptions) => !logAcross && (across === "step" || across === "tokens");
 
-/** Those that would say the same as the one before say nothing. */
+/** Labels of the axis; one that would say the same as the one before says nothing. */
 function labels(splits: readonly (number | null)[], format: (value: number) => string): string[] {
   const words = splits.map((value) => (value === null ? "" : format(value)));
   return words.map((word, index) => (word === words[index - 1] ? "" : word));
@@ -126,7 +126,7 @@ const FONT = "12px system-ui, sans-serif";
 
 const ticked = (value: number) => String(Number(value.toPrecision(3)));
 
-/** With some room, and never empty. */
+/** The range of the axis, with some room, and never empty. */
 function rangeUp(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
   if (low === null || high === null) return [1, 5];
   const room = Math.max(0.02, (high - low) * 0.06);
