@@ -91,7 +91,7 @@ describe("a loss that is not finite", () => {
 
   it("that falls again is passed over: what was due is saved once it is lower", async () => {
     // As the rate falls the loss does, whatever the roundings.
-    const training = { ...HUGE, learningRate: 3, schedule: "cosine", steps: 60, checkpointEvery: 5 } as const;
+    const training = { ...HUGE, learningRate: 4, schedule: "cosine", steps: 60, checkpointEvery: 5 } as const;
     const out = folder.at("run");
     const events = await trained({ config: tinyConfig(training), device: device(), out });
     const losses = lossesOf(events);
@@ -101,7 +101,7 @@ describe("a loss that is not finite", () => {
     expect(saved[0]).toBeGreaterThan(10);
     expect(saved.at(-1)).toBe(60);
     // The update after a checkpoint has its loss.
-    for (const step of saved.slice(0, -1)) expect(losses[step]).toBeLessThan(20);
+    for (const step of saved.filter((step) => step < 60)) expect(losses[step]).toBeLessThan(20);
   });
 
   it("does not come of a rate that is only high", async () => {
