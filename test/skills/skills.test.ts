@@ -17,6 +17,7 @@ import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
 import {
   adaptation,
   attachSkills,
+  hasSkill,
   loadSkill,
   mergeSkills,
   openAdaptation,
@@ -27,6 +28,7 @@ import {
 import { CharacterTokenizer, consecutiveBatches } from "../../src/text/index.ts";
 import { gradientsOf, Run, Trainer } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
+import { failUntilDone, faults } from "../support/faults.ts";
 import { useSharedFolder } from "../support/folder.ts";
 import { drawnBatch, drawnParameters, evaluated, logitsOf, modelState, tinyTokenFormer } from "../support/models.ts";
 import { corpus, ofType, text, tinyConfig, tokenizer, trained } from "../training/support.ts";
@@ -353,4 +355,35 @@ describe("folders", () => {
     await expect(readFile(at("new", "skill.json"))).rejects.toThrow("ENOENT");
     await expect(truncate(at("new"))).rejects.toThrow("ENOENT");
   });
+});
+
+it("leaves a whole skill or none behind, whatever request of a device fails, and nothing on the device", async () => {
+  await saveCheckpoint(at("faulty"), checkpointOf({ layers: 1 }));
+  await writeFile(at("short.txt"), text);
+  const before = faults.held();
+  let attempt = 0;
+  await failUntilDone(
+    async () => {
+      attempt++;
+      const changes = { steps: 1, evaluationTokens: 7 };
+      const run = await openAdaptation({
+        ...{ from: at("faulty"), to: at(`faulty-${attempt}`), data: at("short.txt"), device: device() },
+        ...plan,
+        training: { ...training, ...changes },
+      });
+      try {
+        for await (const event of run.events()) void event;
+      } finally {
+        await run.close();
+      }
+    },
+    async () => {
+      expect(faults.held()).toEqual(before);
+      if (await hasSkill(at(`faulty-${attempt}`))) await loadSkill(at(`faulty-${attempt}`));
+    },
+    { sparse: true },
+  );
+  expect(attempt).toBeGreaterThan(5);
+  await loadSkill(at(`faulty-${attempt}`));
+  expect(faults.held()).toEqual(before);
 });
