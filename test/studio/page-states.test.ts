@@ -454,6 +454,28 @@ describeInBrowser("the page", () => {
         await page.getByText("Parameter tokens that each character uses").waitFor();
       },
     },
+    "a text of one's own": {
+      act: async (page) => {
+        await page.getByText("Your own text").click();
+        await page.getByLabel("Your text").fill("Too short.");
+        await page.getByText("This text has 10 characters;").waitFor();
+      },
+    },
+    "what someone has shared, in an article": {
+      act: async (page) => {
+        await page.goto(`${page.url()}#/r?text=Moby-Dick&step=400&grow=188:x2&rings=0:900:1,188:900:0.6&embed=1`);
+        await page.getByText("A model that grew").waitFor();
+        await page.locator(".top").waitFor({ state: "hidden" });
+      },
+    },
+    "a model that writes": {
+      act: async (page) => {
+        await start(page);
+        await page.getByRole("tab", { name: "Write" }).click();
+        await button(page, "Write").click();
+        await page.getByText("the whale was").last().waitFor();
+      },
+    },
     "the story": {
       act: async (page) => {
         await page.goto(`${page.url()}#/learn`);
