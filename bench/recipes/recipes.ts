@@ -48,10 +48,16 @@ export const recipesOf = (learningRate: number): readonly Recipe[] => [
       { tokenNorm: "generation" },
     ),
   ),
-  ...[2, 4].map((rate) =>
+  ...[2, 4, 8].map((rate) =>
     atOnce(`new-rate-${rate}`, `4. new tokens learn ${rate} × as fast, falling to 1 × over 500 updates`, {
       newRate: rate,
     }),
+  ),
+  atOnce(
+    "generation-norm-new-rate-4",
+    "3. and 4. together: a norm for each generation, init zero-value, new tokens learn 4 × as fast at first",
+    { init: "zero-value", newRate: 4 },
+    { tokenNorm: "generation" },
   ),
   atOnce("gradient-values", "5. new values where the keys' gradients are largest (GradMax)", { init: GRADIENT_VALUES }),
   atOnce("antithetic", "6. old tokens doubled as k ± ε, v / 2, τ √2", { init: ANTITHETIC, tau: "fixed" }),

@@ -161,6 +161,9 @@ export function scheduleOf(recipe: Recipe, terms: Terms, seed: number) {
   return { growths: growthsBefore(trunk), trunk, cooldown, flops: flopsTo(trunk) };
 }
 
+/** What the name of a gradient begins with, before that of its keys. */
+const GRADIENT = "gradient of ";
+
 /** Batches over which the gradients of probes are averaged. */
 const PROBE_BATCHES = 8;
 
@@ -185,7 +188,7 @@ async function directionsOf(base: Checkpoint, config: Config, { terms, corpus, d
         lossOf(traced),
         named.map(([, tensor]) => tensor),
       );
-      return Object.fromEntries(found.map((gradient, index) => [named[index]?.[0] ?? "", gradient]));
+      return Object.fromEntries(found.map((gradient, index) => [`${GRADIENT}${named[index]?.[0]}`, gradient]));
     });
     const sums = new Map<string, Float32Array>();
     for (let pass = 0; pass < PROBE_BATCHES; pass++) {
@@ -210,7 +213,10 @@ async function directionsOf(base: Checkpoint, config: Config, { terms, corpus, d
     return new Map(
       [...sums].map(([name, sum]) => {
         const probes = { shape: [width, width], data: sum.subarray(sum.length - width * width) };
-        return [name.replace(/\.keys$/, ""), leftSingularVectors(probes, 4 * (terms.to - terms.from))];
+        return [
+          name.slice(GRADIENT.length).replace(/\.keys$/, ""),
+          leftSingularVectors(probes, 4 * (terms.to - terms.from)),
+        ];
       }),
     );
   } finally {

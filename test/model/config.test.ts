@@ -76,14 +76,17 @@ it("rotates an even number of channels, at most those that the fraction says", (
   expect(rotaryChannels({ ...tinyTokenFormer, positions: "learned" })).toBe(0);
 });
 
+/** The first tokens of a place, which have its path. */
+const first = (path: string) => ({ path, place: path, generation: 0 });
+
 it("lists the sites layer by layer, and takes them back in the shortest form", () => {
   const config = { ...tinyTokenFormer, tokens: { ...tokens, key: [6, 4] } };
   const sites = sitesOf(config);
   expect(sites).toHaveLength(10);
   expect(sites.slice(4, 7)).toEqual([
-    { path: "blocks.0.feedForward", layer: 0, kind: "feedForward", tokens: 11, tau: Math.sqrt(11) },
-    { path: "blocks.1.attention.query", layer: 1, kind: "query", tokens: 7, tau: Math.sqrt(7) },
-    { path: "blocks.1.attention.key", layer: 1, kind: "key", tokens: 4, tau: 2 },
+    { ...first("blocks.0.feedForward"), layer: 0, kind: "feedForward", tokens: 11, tau: Math.sqrt(11) },
+    { ...first("blocks.1.attention.query"), layer: 1, kind: "query", tokens: 7, tau: Math.sqrt(7) },
+    { ...first("blocks.1.attention.key"), layer: 1, kind: "key", tokens: 4, tau: 2 },
   ]);
   const back = withSites(config, sites);
   expect(back.tokens).toEqual(config.tokens);

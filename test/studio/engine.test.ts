@@ -52,7 +52,9 @@ describeInBrowser("the engine", () => {
     expect(grown).toMatchObject({ undoable: true, usage: [{ generations: [{ born: 0 }, { born: growth?.step }] }] });
 
     const on = await trainTo(summary.id, trained.summary.step + 60);
-    expect(on.training.at(-1)?.loss).toBeLessThan((growth?.lossAfter ?? 0) + 0.1);
+    // The loss of one batch strays by more than growth may change it: several are compared.
+    const latest = on.training.slice(-10).map(({ loss }) => loss);
+    expect(latest.reduce((sum, loss) => sum + loss, 0) / latest.length).toBeLessThan((growth?.lossAfter ?? 0) + 0.1);
     // The first updates of the new tokens undo nothing of what was learnt.
     for (const { step, loss } of on.validation.filter((point) => point.step > trained.summary.step))
       expect(loss, `step ${step}`).toBeLessThan((growth?.lossBefore ?? 0) + 0.02);
