@@ -76,6 +76,7 @@ export async function loadMpi(named: string | undefined, expected: MpiKind = "op
   const koffi = await loadKoffi();
   const other = expected === "openmpi" ? "mpich" : "openmpi";
   useTwoLinks();
+  leaveMemoryAlone();
   const names = named === undefined ? [...NAMES[expected], ...NAMES[other], "libmpi.so"] : [named];
   const reasons: string[] = [];
   for (const name of names) {
@@ -102,6 +103,17 @@ export async function loadMpi(named: string | undefined, expected: MpiKind = "op
  */
 function useTwoLinks(): void {
   process.env["OMPI_MCA_btl_tcp_links"] ??= "2";
+}
+
+/**
+ * UCX, through which MPICH sends, patches the C library's functions for memory while threads run that call them: now and then a rank ends
+ * with a segmentation fault in the collector of V8. What it wants to know so, which memory is given back, matters for memory
+ * that it registers with a network's adapter alone. Whoever has said otherwise has it otherwise.
+ * See https://github.com/openucx/ucx/issues/3831.
+ */
+function leaveMemoryAlone(): void {
+  process.env["UCX_MEM_MMAP_HOOK_MODE"] ??= "none";
+  process.env["UCX_MEM_MALLOC_HOOKS"] ??= "no";
 }
 
 /**

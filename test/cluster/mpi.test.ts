@@ -49,6 +49,17 @@ describe("ranks joined by MPI", () => {
     expect(output).toBe("2\n2\n2\n");
   });
 
+  itWith(
+    mpich,
+    "have the C library's functions for memory as they were, which V8 calls from several threads",
+    async () => {
+      const told = { ...mpich, options: ["-genv", "UCX_MEM_LOG_LEVEL", "debug"] };
+      const { output, errors } = await runRanks(told, 2, [fileURLToPath(new URL("brief.mjs", import.meta.url))]);
+      expect(output + errors).not.toContain("bistro hook");
+      expect(output).toContain("2\n2\n");
+    },
+  );
+
   itWith(openMpi, "name a library that is none", async () => {
     const { code, errors } = await runRanks(openMpi, 2, [program, "fixed", "1", "libnothing.so"]);
     expect(code).not.toBe(0);

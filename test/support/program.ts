@@ -94,7 +94,9 @@ class HostProcess {
   isAlive = true;
 
   constructor(folder: string) {
-    this.#process = fork(HOST, [MAIN], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    // What this process itself was started with is not for another folder.
+    const own = { cwd: folder, execArgv: [] };
+    this.#process = fork(HOST, [MAIN], { ...own, stdio: ["ignore", "pipe", "pipe", "ipc"] });
     this.#ended = new Promise((resolve) => {
       this.#process.once("exit", (code) => {
         this.isAlive = false;
