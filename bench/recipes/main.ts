@@ -1,6 +1,7 @@
 /**
  * Ways to grow, from the same base and at the same cost in all: which of them ends lowest? Each cell, a recipe with a seed, is kept as
- * a file of its own, so that it goes on where it was stopped; in the end it writes the page of all that are there.
+ * a file of its own, so that it goes on where it was stopped; in the end it writes the page of all that are there;
+ * with --seeds 0, that alone.
  *
  *     npm run bench:recipes -- [--from 12] [--seeds 4] [--recipes reference,split] [--parallel 2] [--work FOLDER] [--out FOLDER]
  */
@@ -45,7 +46,8 @@ await writeFile(join(options.out, `results-${from}.json`), `${JSON.stringify(cel
 await writeFile(join(options.out, `${from}.md`), page(cells, wanted, terms));
 
 function cellsThatLack(files: readonly string[]) {
-  const seeds = Array.from({ length: countOf(options.seeds, "--seeds") }, (_, index) => index + 1);
+  const count = options.seeds === "0" ? 0 : countOf(options.seeds, "--seeds");
+  const seeds = Array.from({ length: count }, (_, index) => index + 1);
   const all = seeds.flatMap((seed) =>
     wanted.map((recipe) => ({ recipe, seed, file: `${recipe.name}-seed-${seed}.json` })),
   );

@@ -22,12 +22,12 @@ export type Cell = z.infer<typeof cellSchema>;
 /** Of Student's t, 97.5 %, by degrees of freedom from 1. */
 const T = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
 
-/** Markdown, the lowest loss first. */
+/** Markdown, by the differences to the reference. */
 export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: Terms): string {
   const rows = recipes
     .map((recipe) => rowOf(recipe, cells))
     .filter(({ losses }) => losses.length > 0)
-    .toSorted((a, b) => mean(a.losses) - mean(b.losses));
+    .toSorted((a, b) => mean(a.differences) - mean(b.differences));
   const [date] = cells
     .map((cell) => cell.date)
     .toSorted()
@@ -35,7 +35,7 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
   return [
     `# Recipes of growth: ${terms.from}/${4 * terms.from} → ${terms.to}/${4 * terms.to} parameter tokens`,
     `${PROTOCOL} ${(budgetOf(terms) / 1e12).toFixed(1)} TFLOP each.`,
-    `Δ is the mean difference to the reference of the same seed, with its 95 % interval by Student's t: exploratory, not corrected for so many comparisons. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
+    `Δ is the mean difference to the reference of the same seed, with its 95 % interval by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
     [
       "| recipe | what it is | loss | Δ to the reference | after 1 | after 20 | seeds |",
       "| --- | --- | --- | --- | --- | --- | --- |",
