@@ -72,7 +72,7 @@ export {
 } from "./growth/index.ts";
 export { Inference, type TokenBatch } from "./inference/index.ts";
 export {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   defineModel,
   forwardFlops,

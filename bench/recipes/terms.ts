@@ -1,10 +1,10 @@
 /** What all recipes have in common: text, models, budgets. */
 
 import { type Config, parseConfig } from "tokenformer";
-import { type Complete, countParameters, trainingFlopsPerToken } from "tokenformer/model";
+import { type CompleteModelConfig, countParameters, trainingFlopsPerToken } from "tokenformer/model";
 
 export interface Size {
-  readonly model: Complete;
+  readonly model: CompleteModelConfig;
 }
 
 export interface Terms {
@@ -38,7 +38,7 @@ export const modelOfSize = (tokens: number, { vocabulary }: Pick<Terms, "vocabul
   model: completeModel(tokens, vocabulary),
 });
 
-function completeModel(tokens: number, vocabulary: number): Complete {
+function completeModel(tokens: number, vocabulary: number): CompleteModelConfig {
   const sites = { query: tokens, key: tokens, value: tokens, projection: tokens, feedForward: 4 * tokens };
   const blocks = { layers: 4, heads: 8, width: WIDTH, context: CONTEXT, tied: true, parametrisation: "balanced" };
   return { ...parseConfig({ model: { type: "tokenformer", ...blocks, tokens: sites } }).model, vocabulary };

@@ -6,7 +6,7 @@ import { modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
-import { type Complete, parametersOf, sites } from "../model/index.ts";
+import { type CompleteModelConfig, parametersOf, sites } from "../model/index.ts";
 import { required } from "../required.ts";
 import { loadTokenizer, readSettings, SETTINGS, withSettings } from "../text/portable.ts";
 import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
@@ -86,17 +86,17 @@ const savedConfigSchema = z.preprocess((saved) => {
 /** The weights, one tensor in memory at a time. */
 export async function* readParametersIn(
   folder: CheckpointFolder,
-  model: Complete,
+  model: CompleteModelConfig,
 ): AsyncGenerator<readonly [string, HostArray]> {
   yield* readTensors(folder.open("model.safetensors"), shapesOf(model));
 }
 
 /** The weights, read by name. */
-export async function openParametersIn(folder: CheckpointFolder, model: Complete): Promise<OpenedTensors> {
+export async function openParametersIn(folder: CheckpointFolder, model: CompleteModelConfig): Promise<OpenedTensors> {
   return openTensors(folder.open("model.safetensors"), shapesOf(model));
 }
 
-function shapesOf(model: Complete): Map<string, readonly number[]> {
+function shapesOf(model: CompleteModelConfig): Map<string, readonly number[]> {
   return new Map(parametersOf(model).map(({ name, size }) => [name, size]));
 }
 
@@ -140,7 +140,7 @@ async function readText(folder: CheckpointFolder, file: string): Promise<{ text:
 const MOMENTS = ["first", "second", "outer"] as const;
 
 /** Adam's moments, and that of an outer optimiser; none where there is no such file, or it is empty. */
-async function readMoments(folder: CheckpointFolder, model: Complete): Promise<ModelState["moments"]> {
+async function readMoments(folder: CheckpointFolder, model: CompleteModelConfig): Promise<ModelState["moments"]> {
   const file = "optimizer.safetensors";
   if (!folder.has(file)) return undefined;
   const names = await tensorNames(folder.open(file));

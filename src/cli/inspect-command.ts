@@ -4,7 +4,7 @@ import { Command } from "commander";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatFlops } from "../lab/report/format.ts";
-import { type Complete, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
+import { type CompleteModelConfig, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { tokenizerOption, type WithOptions, withOption, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
@@ -63,7 +63,7 @@ function summary({ config, state, progress, tokenizer, dataName }: CheckpointSum
   };
 }
 
-function flopsPerToken(model: Complete) {
+function flopsPerToken(model: CompleteModelConfig) {
   return { forward: forwardFlops(model) / model.context, training: trainingFlopsPerToken(model) };
 }
 

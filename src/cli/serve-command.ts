@@ -7,7 +7,7 @@ import { Scorer } from "../evaluation/index.ts";
 import { openSequences } from "../generation/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
 import type { Inference } from "../inference/index.ts";
-import { type Complete, type GatedGenerations, type QuantizationName, sites } from "../model/index.ts";
+import { type CompleteModelConfig, type GatedGenerations, type QuantizationName, sites } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
@@ -130,7 +130,7 @@ async function serveRun(checkpoint: OpenedRun, options: Options, skills: readonl
 }
 
 /** The last generations of a model, so many, as those that requests choose. */
-function gatedOf(config: Complete, count: number): GatedGenerations | undefined {
+function gatedOf(config: CompleteModelConfig, count: number): GatedGenerations | undefined {
   if (count === 0) return undefined;
   return { first: 1 + Math.max(...sites(config).map(({ generation }) => generation)) - count, count };
 }

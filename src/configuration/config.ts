@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { ownPlanSchema, planComplaint, planMismatch, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
-import { type Complete, modelSchema } from "../model/index.ts";
+import { type CompleteModelConfig, modelSchema } from "../model/index.ts";
 import { decayShapeSchema, type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
 import { precisions } from "../tensor/index.ts";
 import { sequencesPerPass } from "../text/portable.ts";
@@ -151,7 +151,7 @@ export type Config = z.infer<typeof configSchema>;
 /** A configuration as it is written: what has a default may be left out. */
 export type ConfigInput = z.input<typeof configSchema>;
 /** The configuration of a run, with its model as it is now, complete. */
-export type RunConfig = Config & { readonly model: Complete };
+export type RunConfig = Config & { readonly model: CompleteModelConfig };
 export type TrainingConfig = Config["training"];
 export type ScheduledGrowth = Config["growth"][number];
 

@@ -1,6 +1,6 @@
 /** What a training run tells, as it goes. */
 
-import type { Complete, ParameterCounts } from "../model/index.ts";
+import type { CompleteModelConfig, ParameterCounts } from "../model/index.ts";
 import type { RunConfig } from "./config.ts";
 
 export interface StartEvent {
@@ -101,7 +101,7 @@ export interface CheckpointEvent {
 export interface EndEvent {
   readonly type: "end";
   readonly step: number;
-  readonly model: Complete;
+  readonly model: CompleteModelConfig;
   /** Whether a signal ended it before its time; it can be resumed. */
   readonly interrupted: boolean;
 }

@@ -1,7 +1,7 @@
 /** Sequences of any model: with a cache of keys and values where that serves, else by whole windows. */
 
 import type { Inference } from "../inference/index.ts";
-import { type Complete, isCached } from "../model/index.ts";
+import { type CompleteModelConfig, isCached } from "../model/index.ts";
 import { Decoder, type DecoderOptions } from "./decoder.ts";
 import { type Sequences, windowed } from "./sequences.ts";
 
@@ -19,7 +19,7 @@ export interface OpenedSequences extends Sequences {
  */
 export async function openSequences(
   inference: Inference,
-  config: Complete,
+  config: CompleteModelConfig,
   options: { readonly slots?: number } & Pick<DecoderOptions, "freeze" | "gated"> = {},
 ): Promise<OpenedSequences> {
   const { context } = config;

@@ -7,7 +7,7 @@
 
 import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
-import { type Complete, type Site, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
+import { type CompleteModelConfig, type Site, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { Generation, HostArray, ModelState, Moments } from "./state.ts";
 import { learningTau, withLearnedTau } from "./tau.ts";
@@ -73,7 +73,7 @@ export function prune(state: ModelState, worth: ReadonlyMap<string, TokenWorth>,
   return config.learnedTau ? learningTau(pruned, pruned.config) : pruned;
 }
 
-function prunable(config: Complete): Complete<TokenFormerConfig> {
+function prunable(config: CompleteModelConfig): CompleteModelConfig<TokenFormerConfig> {
   if (config.type === "tokenformer") return config;
   throw new UserError(`a ${config.type} has no parameter tokens to drop; only a model of type "tokenformer" is pruned`);
 }

@@ -1,7 +1,7 @@
 /** All that training changes, as plain data on the host: what a checkpoint holds and what growth transforms. */
 
 import { elementCount } from "../element-count.ts";
-import { type Complete, sites, withSites } from "../model/index.ts";
+import { type CompleteModelConfig, sites, withSites } from "../model/index.ts";
 import type { Initial } from "../nn/index.ts";
 import type { Random } from "../random.ts";
 
@@ -74,7 +74,7 @@ export function withoutMoments<State extends TrainerState>(state: State): State 
 /** What training and growth change of a model that a configuration describes: the contents of a checkpoint. */
 export interface ModelState extends TrainerState {
   /** The numbers of tokens and every τ as they are now. */
-  readonly config: Complete;
+  readonly config: CompleteModelConfig;
   readonly ramps: readonly TauRamp[];
   /** The learning rate rises from zero again after this step, over so many steps. */
   readonly rewarm: { readonly start: number; readonly steps: number } | undefined;

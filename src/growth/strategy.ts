@@ -1,6 +1,6 @@
 /** Growth strategies: what becomes of weights, moments and τ. Those of the library and those of one's own are records alike. */
 
-import type { Complete, ModelConfig, Site } from "../model/index.ts";
+import type { CompleteModelConfig, ModelConfig, Site } from "../model/index.ts";
 import type { Initial } from "../nn/index.ts";
 import { type OptionsSchema, parsedOptions } from "../options.ts";
 import { OwnDefinitions, type OwnName } from "../own-names.ts";
@@ -47,8 +47,8 @@ export interface TokenStrategy<Options extends object = object> extends Strategy
 
 /** A whole model that grows. */
 export interface ModelGrowth {
-  readonly before: Complete;
-  readonly after: Complete;
+  readonly before: CompleteModelConfig;
+  readonly after: CompleteModelConfig;
   /** The parameters of the model before, by name. */
   readonly parameters: ReadonlyMap<string, HostArray>;
   /** How the larger model starts each of its parameters, by name, and the shape of each. */

@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   hasGenerationNorm,
   learningTauConfig,
   type ModelConfig,
@@ -91,7 +91,7 @@ export function withLearnedTau<Config extends ModelConfig>(
  * The state with each τ of its configuration as a parameter. One that was none before has moments of zero, and a count of
  * updates of its own, by which Adam corrects them.
  */
-export function learningTau(state: ModelState, config: Complete): ModelState {
+export function learningTau(state: ModelState, config: CompleteModelConfig): ModelState {
   const taus = new Map(sites(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
   const zeros = new Map([...taus.keys()].map((name) => [name, scalar(0)]));
   // In the order of a model's parameters, in which they are saved.

@@ -1,7 +1,7 @@
 /** A larger vocabulary: new rows of the tables of tokens, behind those that are there. */
 
 import { UserError } from "../errors.ts";
-import type { Complete } from "../model/index.ts";
+import type { CompleteModelConfig } from "../model/index.ts";
 import { Random } from "../random.ts";
 import type { HostArray, ModelState } from "./state.ts";
 
@@ -23,7 +23,7 @@ export function widenVocabulary(state: ModelState, vocabulary: number, seed: num
       "a bigram model takes in no new tokens, as they are columns of its table too; train another one",
     );
   }
-  const config: Complete = { ...state.config, vocabulary };
+  const config: CompleteModelConfig = { ...state.config, vocabulary };
   const before = state.config.vocabulary;
   const grown = (arrays: ReadonlyMap<string, HostArray>, row: RowMaker) =>
     new Map(

@@ -1,6 +1,6 @@
 /** What models of blocks cost: a Transformer and a TokenFormer. */
 
-import type { Complete, TokenFormerConfig, TransformerConfig } from "./config.ts";
+import type { CompleteModelConfig, TokenFormerConfig, TransformerConfig } from "./config.ts";
 import type { ParameterCounts } from "./counts.ts";
 
 type BlockConfig = TransformerConfig | TokenFormerConfig;
@@ -11,7 +11,7 @@ type BlockConfig = TransformerConfig | TokenFormerConfig;
  * 2 · vocabulary · width · T for the logits (TokenFormer, arXiv 2410.23168, table 6).
  */
 export function blockFlops(
-  { layers, width, vocabulary }: Complete<BlockConfig>,
+  { layers, width, vocabulary }: CompleteModelConfig<BlockConfig>,
   time: number,
   { attention, feedForward }: ParameterCounts,
 ): number {

@@ -169,7 +169,7 @@ export type TransformerConfig = Extract<ModelConfig, { type: "transformer" }>;
 export type TokenFormerConfig = Extract<ModelConfig, { type: "tokenformer" }>;
 
 /** A configuration whose vocabulary is known. */
-export type Complete<Config extends ModelConfig = ModelConfig> = Config & { readonly vocabulary: number };
+export type CompleteModelConfig<Config extends ModelConfig = ModelConfig> = Config & { readonly vocabulary: number };
 
 /** Whether something is meant as the configuration of a model of one's own. */
 export function isOwn(config: unknown): config is OwnModelConfig {

@@ -2,7 +2,7 @@
 
 export {
   type BigramConfig,
-  type Complete,
+  type CompleteModelConfig,
   generationSchema,
   hasBlocks,
   isOwn,

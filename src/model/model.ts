@@ -2,7 +2,7 @@
 
 import type { Initial, Model, ParameterSpec } from "../nn/index.ts";
 import { concreteShape } from "../tensor/index.ts";
-import type { Complete, ModelConfig } from "./config.ts";
+import type { CompleteModelConfig, ModelConfig } from "./config.ts";
 import { countsOf, type ParameterCounts } from "./counts.ts";
 import type { TauRule } from "./record.ts";
 import { recordOf } from "./records.ts";
@@ -10,12 +10,12 @@ import type { Site } from "./site.ts";
 import { traceModel } from "./trace.ts";
 
 /** The model of a configuration, as a function of parameters and tokens. */
-export function modelOf(config: Complete): Model {
+export function modelOf(config: CompleteModelConfig): Model {
   return recordOf(config).forward(config);
 }
 
 /** Throws a `UserError` for a model of one's own that is not what its definition says. */
-export function checkModel(config: Complete): void {
+export function checkModel(config: CompleteModelConfig): void {
   recordOf(config).check(config);
 }
 
@@ -61,8 +61,8 @@ export function givenOf(config: ModelConfig): Map<string, number> {
 }
 
 /** Whether one compiled program serves both models: whether they differ in numbers of tokens and τ alone. */
-export function sameProgram(a: Complete, b: Complete): boolean {
-  const structure = (config: Complete) => {
+export function sameProgram(a: CompleteModelConfig, b: CompleteModelConfig): boolean {
+  const structure = (config: CompleteModelConfig) => {
     const alike = sites(config).map((site) => ({ ...site, tokens: 1, tau: 1 }));
     return JSON.stringify(withSites(config, alike));
   };
@@ -75,19 +75,19 @@ export interface SizedParameter extends ParameterSpec {
 }
 
 /** The parameters of a configuration, in the order in which the model uses them. */
-export function parametersOf(config: Complete): SizedParameter[] {
+export function parametersOf(config: CompleteModelConfig): SizedParameter[] {
   const sizes = sizesOf(config);
   const { scope } = traceModel(modelOf(config), { training: false });
   return scope.parameters.map((spec) => ({ ...spec, size: concreteShape(spec.shape, sizes) }));
 }
 
 /** How the parameters of a model start, by name. */
-export function initialsOf(config: Complete): Map<string, Initial> {
+export function initialsOf(config: CompleteModelConfig): Map<string, Initial> {
   return new Map(parametersOf(config).map(({ name, initial }) => [name, initial]));
 }
 
 /** The parameters of a configuration by group. */
-export function countParameters(config: Complete): ParameterCounts {
+export function countParameters(config: CompleteModelConfig): ParameterCounts {
   return countsOf(parametersOf(config));
 }
 
@@ -95,12 +95,12 @@ export function countParameters(config: Complete): ParameterCounts {
  * Floating-point operations of a forward pass over one sequence of T tokens, a multiplication and an addition counted as two: for
  * models of blocks by the paper's formula, see `blockFlops`. A bigram model only looks up rows: 0.
  */
-export function forwardFlops(config: Complete, time: number = config.context): number {
+export function forwardFlops(config: CompleteModelConfig, time: number = config.context): number {
   return recordOf(config).flops(config, time, () => countParameters(config));
 }
 
 /** Training costs three forward passes: one forward, two backward. Per token, at full context. */
-export function trainingFlopsPerToken(config: Complete): number {
+export function trainingFlopsPerToken(config: CompleteModelConfig): number {
   return (3 * forwardFlops(config)) / config.context;
 }
 

@@ -12,7 +12,7 @@ import {
   productSize,
   productsAmong,
 } from "../tensor/index.ts";
-import type { Complete } from "./config.ts";
+import type { CompleteModelConfig } from "./config.ts";
 import { type OwnModelConfig, ownModels, ownSites, withOwnSites } from "./own.ts";
 import type { ModelRecord } from "./record.ts";
 import { traceModel } from "./trace.ts";
@@ -57,7 +57,7 @@ function withoutCache({ type }: OwnModelConfig, model: Model): Model {
 }
 
 /** The logits have a shape of their own, and the forward pass has the sites that are declared, and no others. */
-function checkOwn(config: Complete<OwnModelConfig>): void {
+function checkOwn(config: CompleteModelConfig<OwnModelConfig>): void {
   const refuse = (fault: string) => {
     throw new UserError(`the model "${config.type}": ${fault}`);
   };
@@ -85,13 +85,14 @@ function checkOwn(config: Complete<OwnModelConfig>): void {
 
 const withVocabulary = (config: OwnModelConfig) => ({ ...config, vocabulary: config.vocabulary ?? 1 });
 
-const traced = (config: Complete<OwnModelConfig>) => traceModel(ownRecord.forward(config), { training: false });
+const traced = (config: CompleteModelConfig<OwnModelConfig>) =>
+  traceModel(ownRecord.forward(config), { training: false });
 
 const sizesOf = (config: OwnModelConfig) =>
   new Map(ownSites(config).map(({ path, tokens }) => [`${path}.tokens`, tokens] as const));
 
 /** The products of a forward pass over one sequence. */
-function productsOf(config: Complete<OwnModelConfig>, time: number) {
+function productsOf(config: CompleteModelConfig<OwnModelConfig>, time: number) {
   const { nodes } = graph("forward", { logits: traced(config).logits });
   return productsAmong(nodes, new Map([...sizesOf(config), ["B", 1], ["T", time]]));
 }

@@ -1,7 +1,7 @@
 /** What the library knows of a type of model. */
 
 import type { Model } from "../nn/index.ts";
-import type { Complete, ModelConfig } from "./config.ts";
+import type { CompleteModelConfig, ModelConfig } from "./config.ts";
 import type { ParameterCounts } from "./counts.ts";
 import type { Site } from "./site.ts";
 
@@ -11,9 +11,9 @@ export type TauRule = "given" | "learned" | "none";
 /** One type of model, beside the schema of its configuration. */
 export interface ModelRecord<Config extends ModelConfig> {
   /** Its forward pass, as a function of parameters and tokens. */
-  forward(config: Complete<Config>): Model;
+  forward(config: CompleteModelConfig<Config>): Model;
   /** Throws a `UserError` where the forward pass is not what the rest of the record says. Default: it is. */
-  check?(config: Complete<Config>): void;
+  check?(config: CompleteModelConfig<Config>): void;
   readonly sites: SiteRules<Config>;
   readonly costs: CostRules<Config>;
   /** Whether a token reaches later ones by `causalAttention` alone, so that a cache of keys and values serves. */
@@ -32,7 +32,7 @@ export interface SiteRules<Config extends ModelConfig> {
 
 export interface CostRules<Config extends ModelConfig> {
   /** Operations of a forward pass over so many tokens, a multiplication and an addition counted as two. */
-  flops(config: Complete<Config>, time: number, counts: () => ParameterCounts): number;
+  flops(config: CompleteModelConfig<Config>, time: number, counts: () => ParameterCounts): number;
   /** Parameters, at least. A vocabulary that is not known counts as one token. */
   parameters(config: Config): number;
   /** Numbers that a training pass keeps for each of its tokens, at least. */
@@ -46,14 +46,14 @@ export function noSites<Config extends ModelConfig>(): SiteRules<Config> {
 
 /** A record that takes any configuration, and finds out whether it is one of its own. */
 export interface AnyModelRecord {
-  forward(config: Complete): Model;
-  check(config: Complete): void;
+  forward(config: CompleteModelConfig): Model;
+  check(config: CompleteModelConfig): void;
   sites(config: ModelConfig): readonly Site[];
   withSites<Config extends ModelConfig>(config: Config, sites: readonly Site[]): Config;
   tau(config: ModelConfig): TauRule;
   /** Absent where the model cannot learn τ. */
   readonly learningTau: (<Config extends ModelConfig>(config: Config) => Config) | undefined;
-  flops(config: Complete, time: number, counts: () => ParameterCounts): number;
+  flops(config: CompleteModelConfig, time: number, counts: () => ParameterCounts): number;
   parameters(config: ModelConfig): number;
   activations(config: ModelConfig): number;
   cached(config: ModelConfig): boolean;

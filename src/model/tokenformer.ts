@@ -18,7 +18,7 @@ import {
 } from "../nn/index.ts";
 import { add, matmul, type Tensor } from "../tensor/index.ts";
 import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
-import { type Complete, rotaryChannels, type TokenFormerConfig } from "./config.ts";
+import { type CompleteModelConfig, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
 import { embeddingSetup, siteSetup } from "./parametrisation.ts";
 import type { ModelRecord } from "./record.ts";
@@ -27,7 +27,7 @@ import { sitesOf, type TokenFormerSite, withTokenFormerSites } from "./sites.ts"
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const tokenformer =
-  (config: Complete<TokenFormerConfig>): Model =>
+  (config: CompleteModelConfig<TokenFormerConfig>): Model =>
   (scope, tokens) => {
     const table = scope.within("embedding");
     let x = embed(table, tokens, config); // [B, T, D]

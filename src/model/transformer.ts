@@ -8,14 +8,14 @@
 import { causalAttention, dropout, layerNorm, linear, type Model, type Scope, tokenTable } from "../nn/index.ts";
 import { add, gelu, matmul, relu, type Tensor } from "../tensor/index.ts";
 import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
-import { type Complete, rotaryChannels, type TransformerConfig } from "./config.ts";
+import { type CompleteModelConfig, rotaryChannels, type TransformerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
 import { embeddingSetup, weightSetup } from "./parametrisation.ts";
 import { type ModelRecord, noSites } from "./record.ts";
 
 /** tokens [B, T] → logits [B, T, V]. */
 export const transformer =
-  (config: Complete<TransformerConfig>): Model =>
+  (config: CompleteModelConfig<TransformerConfig>): Model =>
   (scope, tokens) => {
     const table = scope.within("embedding");
     let x = embed(table, tokens, config); // [B, T, D]

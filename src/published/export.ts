@@ -14,7 +14,7 @@ import {
   writeSafetensors,
 } from "../formats/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   parametersOf,
   rotaryChannels,
   type SiteKind,
@@ -44,7 +44,7 @@ export interface ExportOptions {
 
 export interface Exported {
   readonly files: readonly string[];
-  readonly model: Complete<TokenFormerConfig>;
+  readonly model: CompleteModelConfig<TokenFormerConfig>;
 }
 
 /**
@@ -75,7 +75,7 @@ export async function exportCheckpoint({
 }
 
 /** The configuration of the same model with a τ that is learned as one that is given, as in the published layout. */
-async function withGivenTau(config: Complete, stored: OpenedTensors): Promise<Complete> {
+async function withGivenTau(config: CompleteModelConfig, stored: OpenedTensors): Promise<CompleteModelConfig> {
   if (config.type !== "tokenformer" || !config.learnedTau) return config;
   const learned = sites(config).map(async (site) => {
     const [tau = site.tau] = (await stored.read(`${site.path}.tau`)).data;
@@ -84,7 +84,11 @@ async function withGivenTau(config: Complete, stored: OpenedTensors): Promise<Co
   return withSites({ ...config, learnedTau: false }, await Promise.all(learned));
 }
 
-function published(config: Complete, convert: boolean, where: string): Complete<TokenFormerConfig> {
+function published(
+  config: CompleteModelConfig,
+  convert: boolean,
+  where: string,
+): CompleteModelConfig<TokenFormerConfig> {
   if (config.type === "tokenformer") return publishable(config, convert, where);
   throw new UserError(
     `${where}: is a ${config.type}, which the published layout has no place for; export a tokenformer`,
@@ -93,7 +97,7 @@ function published(config: Complete, convert: boolean, where: string): Complete<
 
 function filesOf(
   layout: ExportOptions["layout"],
-  config: Complete<TokenFormerConfig>,
+  config: CompleteModelConfig<TokenFormerConfig>,
   tokenizer: Tokenizer | undefined,
   tensors: ReadonlyMap<string, LazyTensor>,
   dtype: StoredFloatType,
@@ -134,7 +138,7 @@ export function tokenizerFile(tokenizer: Tokenizer | undefined) {
 }
 
 /** The configuration by the keys of the published code. */
-function publishedKeys(config: Complete<TokenFormerConfig>, tokenizer: Tokenizer | undefined) {
+function publishedKeys(config: CompleteModelConfig<TokenFormerConfig>, tokenizer: Tokenizer | undefined) {
   const tokens = (kind: SiteKind) => sites(config).find((site) => site.kind === kind)?.tokens;
   const norm = (parametric: TokenFormerConfig["blockNorm"]) =>
     parametric === "parametric" ? "layernorm" : "layernorm_nonparam";
@@ -160,7 +164,7 @@ function publishedKeys(config: Complete<TokenFormerConfig>, tokenizer: Tokenizer
 }
 
 /** The published code does not round the rotated channels down to an even number: a share that comes out as even. */
-function rotaryShare(config: Complete<TokenFormerConfig>): number {
+function rotaryShare(config: CompleteModelConfig<TokenFormerConfig>): number {
   const channels = config.width / config.heads;
   const isEven = Math.floor(channels * config.rotaryFraction) % 2 === 0;
   return config.positions === "learned" || isEven ? config.rotaryFraction : rotaryChannels(config) / channels;
@@ -168,8 +172,8 @@ function rotaryShare(config: Complete<TokenFormerConfig>): number {
 
 /** Tensors by published name, in the order in which the model uses them. */
 function* publishedTensors(
-  config: Complete,
-  target: Complete<TokenFormerConfig>,
+  config: CompleteModelConfig,
+  target: CompleteModelConfig<TokenFormerConfig>,
   stored: OpenedTensors,
   dtype: StoredFloatType,
 ): Generator<readonly [string, LazyTensor]> {

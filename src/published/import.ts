@@ -16,7 +16,7 @@ import {
   type WeightFile,
 } from "../formats/index.ts";
 import type { Generation } from "../growth/index.ts";
-import { type Complete, sites, withSites } from "../model/index.ts";
+import { type CompleteModelConfig, sites, withSites } from "../model/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
 import { withNewRun } from "../training/index.ts";
 import { readPublishedConfig } from "./config.ts";
@@ -37,7 +37,7 @@ export interface Imported {
   /** The files that were read. */
   readonly weights: string;
   readonly config: string;
-  readonly model: Complete;
+  readonly model: CompleteModelConfig;
   readonly tokenizer: Tokenizer | undefined;
 }
 
@@ -72,7 +72,7 @@ async function importTo(to: LockedFolder, { from, ...options }: Omit<ImportOptio
 
 /** The run that an imported model is: at step 0, with a default training, and τ written down so that it stays in growth. */
 function newRun({ config }: PublishedModel, tokenizer: Tokenizer | undefined): CheckpointSummary {
-  const model: Complete = withSites(config, sites(config));
+  const model: CompleteModelConfig = withSites(config, sites(config));
   const imported = (tokens: number): Generation[] => [
     { tokens, born: 0, init: "imported", updates: 0, frozenUntil: 0 },
   ];
@@ -140,7 +140,11 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /** The tokenizer that is named, else the one in a folder, if any. */
-async function tokenizerOf(folder: string, named: string | undefined, model: Complete): Promise<Tokenizer | undefined> {
+async function tokenizerOf(
+  folder: string,
+  named: string | undefined,
+  model: CompleteModelConfig,
+): Promise<Tokenizer | undefined> {
   const file = named ?? join(folder, "tokenizer.json");
   if (named === undefined && !(await fileExists(file))) return undefined;
   const tokenizer = await readTokenizer(file);

@@ -3,7 +3,7 @@
 import { UserError } from "../errors.ts";
 import type { SafetensorsType, WeightEntry, WeightFile } from "../formats/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   modelSchema,
   parametersOf,
   type SiteKind,
@@ -23,7 +23,7 @@ export interface Source {
 }
 
 export interface PublishedModel {
-  readonly config: Complete<TokenFormerConfig>;
+  readonly config: CompleteModelConfig<TokenFormerConfig>;
   readonly sources: readonly Source[];
 }
 
@@ -119,7 +119,7 @@ function canonical(published: string): string {
   return published.endsWith(".final_linear.weight") ? "output.weight" : published;
 }
 
-function modelConfig(published: PublishedConfig, found: Found, origin: Origin): Complete<TokenFormerConfig> {
+function modelConfig(published: PublishedConfig, found: Found, origin: Origin): CompleteModelConfig<TokenFormerConfig> {
   const [vocabulary = 0, embedded = 0] = found.shape(publishedName("embedding.tokens", 0));
   const layers = published.num_layers ?? found.layers;
   const width = published.hidden_size ?? embedded;

@@ -1,13 +1,13 @@
 /** What stands beside an exported ONNX model: how to run it. */
 
-import type { Complete } from "../model/index.ts";
+import type { CompleteModelConfig } from "../model/index.ts";
 import { at, inputName, printDimension, type Tensor } from "../tensor/index.ts";
 
 /**
  * @param past the inputs [B, heads, S, channels] for earlier keys and values, those of the first layer first
  */
 export function onnxReadme(
-  config: Complete,
+  config: CompleteModelConfig,
   past: readonly Tensor[],
   files: { readonly model: string; readonly weights: string },
 ): string {
@@ -57,6 +57,6 @@ for _ in range(20):
 `;
 }
 
-function positionsOf(config: Complete): string {
+function positionsOf(config: CompleteModelConfig): string {
   return "positions" in config && config.positions === "learned" ? ", and the longest it can take" : "";
 }

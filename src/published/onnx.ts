@@ -3,7 +3,7 @@
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { writeFileAtomic } from "../formats/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   givenOf,
   isCached,
   modelOf,
@@ -72,7 +72,7 @@ interface OnnxModel {
   readonly past: readonly Tensor[];
 }
 
-function onnxModel(config: Complete): OnnxModel {
+function onnxModel(config: CompleteModelConfig): OnnxModel {
   const scalars = [...givenOf(config).keys()].map((name) => [name, { shape: [] }] as const);
   const inputs = parametersOf(config).map(({ name, size }) => [name, { shape: size }] as const);
   const weights: PlacedConstant[] = [];
@@ -93,7 +93,7 @@ function onnxModel(config: Complete): OnnxModel {
 }
 
 /** What the model gives: the logits, and where a cache serves the keys and values of all tokens so far. */
-function tracedOutputs(config: Complete): Readonly<Record<string, Tensor>> {
+function tracedOutputs(config: CompleteModelConfig): Readonly<Record<string, Tensor>> {
   if (isCached(config)) return traceWithPresent(modelOf(config));
   return { logits: traceModel(modelOf(config), { training: false }).logits };
 }

@@ -3,7 +3,14 @@
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import type { RunConfig, TrainingConfig } from "../configuration/index.ts";
 import { fillInitial, grownConfig, type HostArray, tokenPlanSchema } from "../growth/index.ts";
-import { type Complete, initialsOf, sitesOf, type TokenFormerConfig, tauRule, withSites } from "../model/index.ts";
+import {
+  type CompleteModelConfig,
+  initialsOf,
+  sitesOf,
+  type TokenFormerConfig,
+  tauRule,
+  withSites,
+} from "../model/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { Corpus, Tokenizer } from "../text/portable.ts";
@@ -95,7 +102,7 @@ function adaptationOf(
 }
 
 /** The model with one more generation, which has a norm of its own whatever the model's rule for growth is. */
-function withGeneration(base: Complete<TokenFormerConfig>, plan: Parameters<typeof grownConfig>[1]) {
+function withGeneration(base: CompleteModelConfig<TokenFormerConfig>, plan: Parameters<typeof grownConfig>[1]) {
   const { tokenNorm, ...others } = base;
   const grown = requireTokenFormer(
     { ...grownConfig({ ...others, tokenNorm: "generation" }, plan), vocabulary: base.vocabulary },
@@ -149,7 +156,7 @@ function skillOf(
 
 /** The sizes of a generation, with each τ as it has been learned. */
 function generationOf(
-  model: Complete<TokenFormerConfig>,
+  model: CompleteModelConfig<TokenFormerConfig>,
   generation: number,
   parameters: ReadonlyMap<string, HostArray>,
 ): SkillRecord["generation"] {

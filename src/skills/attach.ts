@@ -6,7 +6,13 @@
 import type { Checkpoint, CheckpointSummary } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import type { Generation, HostArray, ModelState } from "../growth/index.ts";
-import { type Complete, generationPath, parametersOf, type TokenFormerConfig, tauRule } from "../model/index.ts";
+import {
+  type CompleteModelConfig,
+  generationPath,
+  parametersOf,
+  type TokenFormerConfig,
+  tauRule,
+} from "../model/index.ts";
 import { required } from "../required.ts";
 import type { Tokenizer } from "../text/portable.ts";
 import { type Skill, sitesOfSkill } from "./skill.ts";
@@ -19,7 +25,7 @@ const TOLD = 16;
 export const tokenizerHash = (tokenizer: Tokenizer): Promise<string> => textHash(JSON.stringify(tokenizer.toJSON()));
 
 /** The model of a checkpoint as one that skills can be attached to. Throws a `UserError` where it is none. */
-export function requireTokenFormer(config: Complete, where: string): Complete<TokenFormerConfig> {
+export function requireTokenFormer(config: CompleteModelConfig, where: string): CompleteModelConfig<TokenFormerConfig> {
   if (config.type === "tokenformer") return config;
   const remedy = config.type === "transformer" ? "; fine-tune it with train --from" : "";
   throw new UserError(
@@ -80,7 +86,7 @@ export async function checkTokenizer(skills: readonly Skill[], tokenizer: Tokeni
 
 /** What skills add to a model. */
 interface Attached {
-  readonly config: Complete<TokenFormerConfig>;
+  readonly config: CompleteModelConfig<TokenFormerConfig>;
   /** The parameters of the skills, by their names in the model. */
   readonly tensors: ReadonlyMap<string, HostArray>;
   readonly lineage: ReadonlyMap<string, readonly Generation[]>;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { loadSummary, parseMetrics } from "../checkpoint/index.ts";
 import type { MetricRecord } from "../checkpoint/portable.ts";
 import { inEffect, statIfPresent } from "../formats/index.ts";
-import { type Complete, countParameters, hasBlocks } from "../model/index.ts";
+import { type CompleteModelConfig, countParameters, hasBlocks } from "../model/index.ts";
 
 export interface RunSummary {
   /** For the model of people: "tokenformer, 4 layers of width 128". */
@@ -73,7 +73,7 @@ async function checkpointFacts(directory: string): Promise<CheckpointFacts> {
   return facts;
 }
 
-function described(model: Complete): string {
+function described(model: CompleteModelConfig): string {
   if (!hasBlocks(model)) return model.type;
   return `${model.type}, ${model.layers} layer${model.layers === 1 ? "" : "s"} of width ${model.width}`;
 }

@@ -14,7 +14,7 @@ import {
 } from "../growth/index.ts";
 import { Inference, type TokenBatch, uploadArrays } from "../inference/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   givenOf,
   modelOf,
@@ -92,7 +92,7 @@ interface Pair<Model> {
  */
 export async function growthReport(
   inferences: Pair<Inference>,
-  { before, after }: Pair<Complete>,
+  { before, after }: Pair<CompleteModelConfig>,
   plan: GrowthPlan,
   batch: TokenBatch,
 ): Promise<GrowthReport> {
@@ -108,7 +108,7 @@ export async function growthReport(
   };
 }
 
-function costs(before: Complete, after: Complete) {
+function costs(before: CompleteModelConfig, after: CompleteModelConfig) {
   const [parametersBefore, parametersAfter] = [countParameters(before).total, countParameters(after).total];
   return {
     parametersBefore,

@@ -6,7 +6,15 @@ import { checkVocabulary, modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp, widenVocabulary } from "../growth/index.ts";
-import { type Complete, isOwn, type ModelConfig, modelOf, sites, sizesOf, withSites } from "../model/index.ts";
+import {
+  type CompleteModelConfig,
+  isOwn,
+  type ModelConfig,
+  modelOf,
+  sites,
+  sizesOf,
+  withSites,
+} from "../model/index.ts";
 import { type Corpus, closeCorpus, isExtension, type Tokenizer } from "../text/portable.ts";
 import { checkMemory, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
@@ -158,7 +166,7 @@ function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly Sc
  * The model of a checkpoint, with the dropout of a configuration.
  * @throws UserError if they differ in anything else
  */
-function sameModel(model: Complete, wanted: ModelConfig, where: string): Complete {
+function sameModel(model: CompleteModelConfig, wanted: ModelConfig, where: string): CompleteModelConfig {
   const { dropout: _, ...known }: Record<string, unknown> = { ...model };
   for (const [key, value] of Object.entries({ ...wanted, dropout: undefined })) {
     if (value === undefined || sameJson(value, known[key])) continue;
@@ -169,7 +177,7 @@ function sameModel(model: Complete, wanted: ModelConfig, where: string): Complet
   return withDropout(model, wanted);
 }
 
-function withDropout(model: Complete, wanted: ModelConfig): Complete {
+function withDropout(model: CompleteModelConfig, wanted: ModelConfig): CompleteModelConfig {
   if (isOwn(model)) return "dropout" in model && isOwn(wanted) ? { ...model, dropout: wanted["dropout"] } : model;
   if (model.type === "bigram" || wanted.type === "bigram" || isOwn(wanted)) return model;
   return { ...model, dropout: wanted.dropout };

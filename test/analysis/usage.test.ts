@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { measureUsage, tokenGradientNorms, usageByGeneration } from "../../src/analysis/index.ts";
 import { grow, growthPlanSchema } from "../../src/growth/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
-import { type Complete, givenOf, modelOf, rotaryChannels, sites } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, rotaryChannels, sites } from "../../src/model/index.ts";
 import { pattentionActivations } from "../../src/nn/index.ts";
 import { required } from "../../src/required.ts";
 import { referenceLogits } from "../model/reference-models.ts";
@@ -57,7 +57,7 @@ const norm = (row: reference.Row) => Math.sqrt(reference.total(row.map((x) => x 
 
 describe.each(pattentionActivations)("with %s", (activation) => {
   const tau = { query: 2, key: 2.25, value: [3, 2], projection: 1.5, feedForward: 3.5 } as const;
-  const config: Complete = { ...tinyTokenFormer, activation, tau: { ...tau, value: [3, 2] } };
+  const config: CompleteModelConfig = { ...tinyTokenFormer, activation, tau: { ...tau, value: [3, 2] } };
   const weights = { config, parameters: drawnParameters(config) };
 
   it("the mass and the contribution are means over every token of the text", async () => {
@@ -134,7 +134,7 @@ describe("a model grown by tokens with zero keys", () => {
   });
 
   it("gives them mass with softmax", async () => {
-    const config: Complete = { ...tinyTokenFormer, activation: "softmax" };
+    const config: CompleteModelConfig = { ...tinyTokenFormer, activation: "softmax" };
     const softmax = grow(modelState(config), growthPlanSchema.parse({ add }), 1);
     const usage = await using(softmax, (inference) => measureUsage(inference, batches));
     const { all } = usageByGeneration(sites(softmax.config), softmax.lineage, usage);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { Decoder, type DecoderOptions, generate, mostLikely, scoreToken } from "../../src/generation/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/inference.ts";
-import { type Complete, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
@@ -10,7 +10,7 @@ import { integers } from "../support/values.ts";
 
 const device = useDevice();
 
-const transformer: Complete = {
+const transformer: CompleteModelConfig = {
   type: "transformer",
   vocabulary: 11,
   context: 17,
@@ -26,7 +26,7 @@ const transformer: Complete = {
   rotaryFraction: 0.5,
 };
 const context = 17;
-const configs: readonly (readonly [string, Complete])[] = [
+const configs: readonly (readonly [string, CompleteModelConfig])[] = [
   ["tokenformer", { ...tinyTokenFormer, context }],
   [
     "tokenformer, gelu_l2_norm, all channels rotated",
@@ -50,7 +50,7 @@ const configs: readonly (readonly [string, Complete])[] = [
 ];
 
 /** A decoder of a model with drawn weights, and its logits [V] without a cache, after a window. */
-async function opened(config: Complete, options: Partial<DecoderOptions> = {}, quantize?: QuantizationName) {
+async function opened(config: CompleteModelConfig, options: Partial<DecoderOptions> = {}, quantize?: QuantizationName) {
   const parameters = await uploadArrays(device(), drawnParameters(config));
   const inference = new Inference(device(), modelOf(config), parameters, givenOf(config));
   const decoder = await Decoder.open({ ...loadedOf(inference), quantize }, { context: config.context, ...options });
@@ -190,7 +190,7 @@ describe.each(configs)("%s", (_, config) => {
   });
 });
 
-const tiny: Complete = { ...tinyTokenFormer, context };
+const tiny: CompleteModelConfig = { ...tinyTokenFormer, context };
 
 it("makes steps that wait in one pass, and tells each its own", async () => {
   const { decoder, plain, close } = await opened(tiny, { slots: 3 });
@@ -211,7 +211,7 @@ it("makes steps that wait in one pass, and tells each its own", async () => {
 });
 
 it("scores the tokens of a prompt, whichever piece they are in", async () => {
-  const long: Complete = { ...tinyTokenFormer, context: 600 };
+  const long: CompleteModelConfig = { ...tinyTokenFormer, context: 600 };
   const { decoder, inference, close } = await opened(long);
   const ids = drawn("long", 530, long.vocabulary);
   const { scores, logits } = await decoder.start(ids, { scores: 3 });
@@ -266,7 +266,7 @@ it("refuses what it cannot do", async () => {
 });
 
 it.each(["int8", "int4"] as const)("rounds weights to %s", async (quantize) => {
-  const wide: Complete = {
+  const wide: CompleteModelConfig = {
     ...tinyTokenFormer,
     context,
     width: 64,

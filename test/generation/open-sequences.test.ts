@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { Decoder, openSequences } from "../../src/generation/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
-import { type Complete, defineModel, givenOf, modelOf, modelSchema } from "../../src/model/index.ts";
+import { type CompleteModelConfig, defineModel, givenOf, modelOf, modelSchema } from "../../src/model/index.ts";
 import { causalAttention, embedding, linear, tokenTable } from "../../src/nn/index.ts";
 import { optionsWithDefaults } from "../../src/options.ts";
 import { matmul } from "../../src/tensor/index.ts";
@@ -34,7 +34,7 @@ function define(name: `${string}:${string}`, cached: boolean) {
 
 it.each([true, false])("gives the logits of the model, one of one's own with a cache: %s", async (cached) => {
   const type = define(`test:cached-${cached}`, cached);
-  const config: Complete = { ...modelSchema.parse({ type, context: 7 }), vocabulary: 11 };
+  const config: CompleteModelConfig = { ...modelSchema.parse({ type, context: 7 }), vocabulary: 11 };
   const parameters = await uploadArrays(device(), drawnParameters(config));
   const inference = new Inference(device(), modelOf(config), parameters, givenOf(config));
   const sequences = await openSequences(inference, config);

@@ -10,7 +10,7 @@ import {
   tokenPlanSchema,
 } from "../../src/growth/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   givenOf,
   modelOf,
   parametersOf,
@@ -37,7 +37,7 @@ const EVERYWHERE = { query: 3, key: 5, value: 2, projection: 1, feedForward: 4 }
 const DOUBLED = { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" };
 
 const stateOf = (changes: Partial<TokenFormerConfig> = {}): ModelState => {
-  const config: Complete = { ...tinyTokenFormer, ...changes, vocabulary: 13 };
+  const config: CompleteModelConfig = { ...tinyTokenFormer, ...changes, vocabulary: 13 };
   return modelState(config, { parameters: drawnParameters(config) });
 };
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { type GrowthPlan, grow, growthPlanSchema, type HostArray, type ModelState } from "../../src/growth/index.ts";
-import { type Complete, givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
 import { initialState, Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
@@ -23,7 +23,7 @@ const fresh = (array: { shape: readonly number[]; data: ArrayLike<number> }) =>
   tokenRows(array, (array.shape[0] ?? 0) - ADDED);
 
 const newModel = (activation: "l2_norm_gelu" | "gelu_l2_norm" | "softmax" = "l2_norm_gelu"): ModelState => {
-  const config: Complete = { ...tinyTokenFormer, activation };
+  const config: CompleteModelConfig = { ...tinyTokenFormer, activation };
   return modelState(config, initialState(modelOf(config), 3, sizesOf(config)));
 };
 

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { type GrowthPlan, grow, growthPlanSchema, type ModelState } from "../../src/growth/index.ts";
-import { type Complete, givenOf, sites, type TokenFormerConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, sites, type TokenFormerConfig } from "../../src/model/index.ts";
 import { pattentionActivations } from "../../src/nn/index.ts";
 import { useDevice } from "../support/device.ts";
 import {
@@ -26,7 +26,7 @@ const CHANGED = 1e-3;
 type Activation = TokenFormerConfig["activation"];
 
 const stateOf = (activation: Activation): ModelState => {
-  const config: Complete = { ...tinyTokenFormer, activation };
+  const config: CompleteModelConfig = { ...tinyTokenFormer, activation };
   return modelState(config, { parameters: drawnParameters(config) });
 };
 

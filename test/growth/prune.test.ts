@@ -13,7 +13,7 @@ import {
   type TokenWorth,
 } from "../../src/growth/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
-import { type Complete, givenOf, modelOf, sites } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, sites } from "../../src/model/index.ts";
 import { pattentionActivations } from "../../src/nn/index.ts";
 import { Random } from "../../src/random.ts";
 import { required } from "../../src/required.ts";
@@ -41,7 +41,7 @@ const options = (given: Partial<PruneOptions> = {}): PruneOptions => ({
 });
 
 /** After 50 updates, grown at 30 and 40, with moments. */
-function grownState(config: Complete = tinyTokenFormer): ModelState {
+function grownState(config: CompleteModelConfig = tinyTokenFormer): ModelState {
   const plan = (add: Record<string, number>) => growthPlanSchema.parse({ add });
   const old = modelState(config, { parameters: drawnParameters(config), step: 30 });
   const once = grow(old, plan({ query: 3, feedForward: 4 }), 1);
@@ -145,7 +145,7 @@ describe("what is computed", () => {
   it.each(["l2_norm_gelu", "gelu_l2_norm"] as const)(
     "stays the same where unused tokens go, and so does τ, with %s",
     async (activation) => {
-      const config: Complete = { ...tinyTokenFormer, activation };
+      const config: CompleteModelConfig = { ...tinyTokenFormer, activation };
       const old = modelState(config, { parameters: drawnParameters(config) });
       const add = { query: 7, key: 6, value: 9, projection: 8, feedForward: 11 };
       const grown = grow(old, growthPlanSchema.parse({ add, tau: "fixed" }), 1);
@@ -162,7 +162,7 @@ describe("what is computed", () => {
 
   // For a single row of scores, the mean share of the normaliser is the row's own, and the correction is exact.
   it.each(pattentionActivations)("has the weights that it had for the tokens that stay, with %s", (activation) => {
-    const config: Complete = { ...tinyTokenFormer, activation };
+    const config: CompleteModelConfig = { ...tinyTokenFormer, activation };
     const state = modelState(config, { parameters: drawnParameters(config) });
     const scores = normal("scores", [11], 2).data;
     const tau = Math.sqrt(11);

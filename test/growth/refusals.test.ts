@@ -8,7 +8,7 @@ import {
   parseSites,
   tokenPlanSchema,
 } from "../../src/growth/index.ts";
-import type { Complete } from "../../src/model/index.ts";
+import type { CompleteModelConfig } from "../../src/model/index.ts";
 import { modelState, tinyTokenFormer } from "../support/models.ts";
 
 /** The message of a `UserError`. */
@@ -24,7 +24,7 @@ function refusal(attempt: () => unknown): string {
 
 const plan = (given: Partial<GrowthPlan>): GrowthPlan => growthPlanSchema.parse({ add: { feedForward: 4 }, ...given });
 
-const transformer: Complete = {
+const transformer: CompleteModelConfig = {
   type: "transformer",
   vocabulary: 13,
   context: 5,
@@ -41,7 +41,7 @@ const transformer: Complete = {
 };
 
 describe("grow refuses", () => {
-  it.each<[string, Partial<GrowthPlan>, Complete?]>([
+  it.each<[string, Partial<GrowthPlan>, CompleteModelConfig?]>([
     ["a model without parameter tokens", {}, transformer],
     ["a bigram model", {}, { type: "bigram", vocabulary: 13, context: 5 }],
     ["a layer that there is not", { layers: [0, 2] }],

@@ -2,13 +2,13 @@
 
 import { describe, expect, it } from "vitest";
 import { type ModelState, widenVocabulary } from "../../src/growth/index.ts";
-import type { Complete } from "../../src/model/index.ts";
+import type { CompleteModelConfig } from "../../src/model/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, drawnParameters, evaluated, modelState, tinyTokenFormer } from "../support/models.ts";
 
 const device = useDevice();
 const untied = { ...tinyTokenFormer, tied: false };
-const transformer: Complete = {
+const transformer: CompleteModelConfig = {
   type: "transformer",
   vocabulary: 13,
   context: 5,
@@ -22,7 +22,7 @@ const transformer: Complete = {
   positions: "learned",
   rotaryFraction: 1,
   normEpsilon: 1e-5,
-} as Complete;
+} as CompleteModelConfig;
 
 describe("a wider vocabulary", () => {
   it.each([

@@ -10,7 +10,7 @@ import {
   type HostArray,
   type ModelState,
 } from "../../src/growth/index.ts";
-import { type Complete, modelOf, parametersOf, type TransformerConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, modelOf, parametersOf, type TransformerConfig } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
 import { Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
@@ -28,7 +28,7 @@ const VOCABULARY = 13;
 const batch = drawnBatch("widening", [3, 6], VOCABULARY);
 
 /** Heads of 5 channels. */
-const gpt: Complete<TransformerConfig> = {
+const gpt: CompleteModelConfig<TransformerConfig> = {
   type: "transformer",
   vocabulary: VOCABULARY,
   context: 7,
@@ -48,7 +48,7 @@ const plan = (width: number, given: Partial<GrowthPlan> = {}): GrowthPlan =>
   growthPlanSchema.parse({ width, ...given });
 
 const stateOf = (changes: Partial<TransformerConfig> = {}, deviation = 0.5): ModelState => {
-  const config: Complete = { ...gpt, ...changes, vocabulary: VOCABULARY };
+  const config: CompleteModelConfig = { ...gpt, ...changes, vocabulary: VOCABULARY };
   return modelState(config, { parameters: drawnParameters(config, deviation) });
 };
 
@@ -81,7 +81,7 @@ describe("the function", () => {
     expect(await difference(state, grown)).toBeLessThan(EXACT);
     expect(grown.config).toMatchObject({ width: 25, heads: 5, normEpsilon: 4e-6 });
     // With the old ε it would not, so that the measure is not blind.
-    const config: Complete = { ...gpt, width: 25, heads: 5 };
+    const config: CompleteModelConfig = { ...gpt, width: 25, heads: 5 };
     expect(await difference(state, { ...grown, config })).toBeGreaterThan(1e-2);
   });
 

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
-import { type Complete, givenOf, modelOf, sizesOf, type TokenFormerConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, sizesOf, type TokenFormerConfig } from "../../src/model/index.ts";
 import { pattentionActivations } from "../../src/nn/index.ts";
 import { required } from "../../src/required.ts";
 import { initialState } from "../../src/training/portable.ts";
@@ -17,7 +17,7 @@ const [SEQUENCES, CONTEXT] = [7, 11];
 const rootMeanSquare = (data: Float32Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
 
 /** The root mean square of what each part of the last block adds, over that of the embeddings. */
-async function branchesOf(config: Complete<TokenFormerConfig>): Promise<number[]> {
+async function branchesOf(config: CompleteModelConfig<TokenFormerConfig>): Promise<number[]> {
   const { parameters } = initialState(modelOf(config), 3, sizesOf(config));
   const uploaded = await uploadArrays(device(), parameters);
   const inference = new Inference(device(), modelOf(config), uploaded, givenOf(config));

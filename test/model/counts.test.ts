@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type PresetName, presets } from "../../src/configuration/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   forwardFlops,
   modelSchema,
@@ -12,12 +12,12 @@ import {
 import { tinyTokenFormer } from "../support/models.ts";
 
 /** A preset's model; those of the lecture and nanoGPT have the 65 characters of tinyshakespeare. */
-function preset(name: PresetName): Complete {
+function preset(name: PresetName): CompleteModelConfig {
   const model = modelSchema.parse(presets[name].config.model);
   return { ...model, vocabulary: model.vocabulary ?? 65 };
 }
 
-const gpt: Complete<TransformerConfig> = {
+const gpt: CompleteModelConfig<TransformerConfig> = {
   type: "transformer",
   vocabulary: 65,
   context: 256,
@@ -32,11 +32,11 @@ const gpt: Complete<TransformerConfig> = {
   rotaryFraction: 0.25,
   normEpsilon: 1e-5,
 };
-const bigram: Complete = { type: "bigram", vocabulary: 65, context: 8 };
+const bigram: CompleteModelConfig = { type: "bigram", vocabulary: 65, context: 8 };
 const tied = { embedding: 50_304 * 768, norms: 2 * 768, output: 0 };
 
 describe("countParameters", () => {
-  it.each<Complete>([
+  it.each<CompleteModelConfig>([
     bigram,
     gpt,
     { ...gpt, tied: true, biases: false },

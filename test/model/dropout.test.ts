@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { batchInputs, Inference, scalar, scalarOf, uploadArrays } from "../../src/inference/inference.ts";
-import { type Complete, givenOf, modelOf, traceModel } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, traceModel } from "../../src/model/index.ts";
 import { graph, inputName } from "../../src/tensor/index.ts";
 import { gradientsOf } from "../../src/training/trainer.ts";
 import { useDevice } from "../support/device.ts";
@@ -10,7 +10,7 @@ import { drawnBatch, drawnParameters, evaluated, tinyTokenFormer } from "../supp
 
 const device = useDevice();
 const batch = drawnBatch("dropout", [3, 4], 13);
-const transformer: Complete = {
+const transformer: CompleteModelConfig = {
   type: "transformer",
   vocabulary: 13,
   context: 5,
@@ -25,7 +25,7 @@ const transformer: Complete = {
   rotaryFraction: 0.25,
   normEpsilon: 1e-5,
 };
-const dropping: readonly Complete[] = [transformer, { ...tinyTokenFormer, dropout: 0.2 }];
+const dropping: readonly CompleteModelConfig[] = [transformer, { ...tinyTokenFormer, dropout: 0.2 }];
 
 it.each(dropping)("a $type has three places in each block, while training", (config) => {
   const traced = (training: boolean) => traceModel(modelOf(config), { training });

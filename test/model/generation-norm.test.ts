@@ -5,7 +5,7 @@ import { parseConfig, parseModel } from "../../src/configuration/index.ts";
 import { UserError } from "../../src/errors.ts";
 import { grow, growthPlanSchema, growthSummary, type ModelState, withDefaultInit } from "../../src/growth/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   givenOf,
   rotaryChannels,
@@ -33,7 +33,7 @@ const batch = drawnBatch("generations", [2, 4], 13);
 type Activation = TokenFormerConfig["activation"];
 
 /** Two generations beside the first tokens; the second of them in layer 1 alone, at some sites. */
-const withGenerations = (activation: Activation): Complete<TokenFormerConfig> => ({
+const withGenerations = (activation: Activation): CompleteModelConfig<TokenFormerConfig> => ({
   ...tinyTokenFormer,
   activation,
   tokenNorm: "generation",
@@ -46,16 +46,17 @@ const withGenerations = (activation: Activation): Complete<TokenFormerConfig> =>
   ],
 });
 
-const plan = (given: object, config: Complete) => growthPlanSchema.parse(withDefaultInit(given, config));
+const plan = (given: object, config: CompleteModelConfig) => growthPlanSchema.parse(withDefaultInit(given, config));
 
 const EVERYWHERE = { query: 3, key: 5, value: 2, projection: 1, feedForward: 4 };
 
-const stateOf = (config: Complete): ModelState => modelState(config, { parameters: drawnParameters(config) });
+const stateOf = (config: CompleteModelConfig): ModelState =>
+  modelState(config, { parameters: drawnParameters(config) });
 
 const tables = (parameters: ModelState["parameters"]) =>
   new Map([...parameters].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
 
-function lossOf(config: Complete<TokenFormerConfig>, given: Tables): number {
+function lossOf(config: CompleteModelConfig<TokenFormerConfig>, given: Tables): number {
   const tau = new Map([...givenOf(config)].map(([name, value]) => [name.replace(/\.tau$/, ""), value]));
   const extra = { rotary: rotaryChannels(config), tau };
   const rows = (row: number) => Array.from(batch.tokens.subarray(4 * row, 4 * row + 4));

@@ -1,12 +1,12 @@
 /** The tables of initial distributions and rates in the doc comment of `parametrisation.ts`. */
 
 import { describe, expect, it } from "vitest";
-import { type Complete, hasBlocks, modelOf, parametersOf, sizesOf } from "../../src/model/index.ts";
+import { type CompleteModelConfig, hasBlocks, modelOf, parametersOf, sizesOf } from "../../src/model/index.ts";
 import { required } from "../../src/required.ts";
 import { initialState } from "../../src/training/portable.ts";
 import { tinyTokenFormer } from "../support/models.ts";
 
-const tokenformer: Complete = {
+const tokenformer: CompleteModelConfig = {
   ...tinyTokenFormer,
   vocabulary: 211,
   context: 97,
@@ -17,7 +17,7 @@ const tokenformer: Complete = {
   positions: "learned",
   blockNorm: "parametric",
 };
-const transformer: Complete = {
+const transformer: CompleteModelConfig = {
   type: "transformer",
   vocabulary: 211,
   context: 97,
@@ -42,10 +42,11 @@ function expectNormal(data: Float32Array, deviation: number, name: string): void
   expect(Math.abs(moment(4) - 3) * Math.sqrt(count / 96), `fourth moment of ${name}`).toBeLessThan(6);
 }
 
-const draw = (config: Complete, seed: number) => initialState(modelOf(config), seed, sizesOf(config)).parameters;
+const draw = (config: CompleteModelConfig, seed: number) =>
+  initialState(modelOf(config), seed, sizesOf(config)).parameters;
 
 /** The standard deviation of a parameter, or the number that it is filled with. */
-function expected(config: Complete, name: string): number | "zeros" | "ones" {
+function expected(config: CompleteModelConfig, name: string): number | "zeros" | "ones" {
   if (name.endsWith(".scale")) return "ones";
   if (name.endsWith(".bias")) return "zeros";
   if (!hasBlocks(config)) return 1;
@@ -98,7 +99,7 @@ it("starts a learned τ from the configuration's", () => {
   expect(rooted.data[0]).toBe(Math.fround(Math.sqrt(101)));
 });
 
-describe.each<Complete>([
+describe.each<CompleteModelConfig>([
   tokenformer,
   { ...tokenformer, parametrisation: "balanced" },
   transformer,
@@ -133,7 +134,7 @@ describe.each<Complete>([
 });
 
 describe("rates", () => {
-  const rates = (config: Complete) =>
+  const rates = (config: CompleteModelConfig) =>
     new Map(
       parametersOf(config).map(({ name, size, rate = 1 }) => [name, typeof rate === "number" ? rate : rate(size)]),
     );

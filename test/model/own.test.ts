@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { z } from "zod";
 import { modelWithVocabulary } from "../../src/data/portable.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   defineModel,
   forwardFlops,
@@ -60,7 +60,7 @@ function define(changes: Partial<ModelDefinition<Options>> = {}): `${string}:${s
 const faultsOf = (given: object) =>
   modelSchema.safeParse(given).error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
 
-const whole = (type: `${string}:${string}`, options: object = {}): Complete =>
+const whole = (type: `${string}:${string}`, options: object = {}): CompleteModelConfig =>
   modelWithVocabulary(modelSchema.parse({ type, vocabulary: 11, context: 7, ...options }), undefined, "here");
 
 it("has its options in the configuration, with their defaults", () => {

@@ -1,6 +1,11 @@
 /** The models once more, in plain float64: for one sequence, tokens → logits [T, V]. */
 
-import { type Complete, isOwn, type TokenFormerConfig, type TransformerConfig } from "../../src/model/index.ts";
+import {
+  type CompleteModelConfig,
+  isOwn,
+  type TokenFormerConfig,
+  type TransformerConfig,
+} from "../../src/model/index.ts";
 import * as reference from "../support/reference.ts";
 import { at } from "../support/values.ts";
 
@@ -18,7 +23,7 @@ export interface Extra {
 
 type Named = (name: string) => reference.Matrix;
 
-export function referenceLogits(config: Complete, tables: Tables, tokens: reference.Row, extra: Extra) {
+export function referenceLogits(config: CompleteModelConfig, tables: Tables, tokens: reference.Row, extra: Extra) {
   const named = (name: string) => {
     const table = tables.get(name);
     if (table === undefined) throw new Error(`no parameter ${name}`);

@@ -1,7 +1,12 @@
 /** Every model against itself in float64: logits, loss and all gradients. */
 
 import { describe, expect, it } from "vitest";
-import { type Complete, givenOf, type TokenFormerConfig, type TransformerConfig } from "../../src/model/index.ts";
+import {
+  type CompleteModelConfig,
+  givenOf,
+  type TokenFormerConfig,
+  type TransformerConfig,
+} from "../../src/model/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, drawnParameters, evaluated, logitsOf, lossGradients, tinyTokenFormer } from "../support/models.ts";
 import * as reference from "../support/reference.ts";
@@ -14,7 +19,7 @@ const [SEQUENCES, TIME] = [2, 3] as const;
 const batch = drawnBatch("reference", [SEQUENCES, TIME], VOCABULARY);
 const sequences = reference.parts([...batch.tokens], TIME);
 
-const gpt: Complete<TransformerConfig> = {
+const gpt: CompleteModelConfig<TransformerConfig> = {
   type: "transformer",
   vocabulary: VOCABULARY,
   context: 5,
@@ -29,7 +34,9 @@ const gpt: Complete<TransformerConfig> = {
   rotaryFraction: 0.25,
   normEpsilon: 1e-5,
 };
-const tokenFormer = (changes: Partial<Complete<TokenFormerConfig>>): Complete<TokenFormerConfig> => ({
+const tokenFormer = (
+  changes: Partial<CompleteModelConfig<TokenFormerConfig>>,
+): CompleteModelConfig<TokenFormerConfig> => ({
   ...tinyTokenFormer,
   ...changes,
 });
@@ -59,7 +66,7 @@ const perLayer: TokenFormerConfig["tokens"] = {
 
 const ROTATED = { rotary: 4 };
 // Options that are the same in every layer are tried with one: the central differences take most of the time.
-const cases: readonly (readonly [string, Complete, Extra])[] = [
+const cases: readonly (readonly [string, CompleteModelConfig, Extra])[] = [
   ["bigram", { type: "bigram", vocabulary: VOCABULARY, context: 5 }, ROTATED],
   ["the lecture's gpt.py", gpt, ROTATED],
   ["a tied transformer with GELU, without biases", { ...gpt, tied: true, activation: "gelu", biases: false }, ROTATED],
@@ -86,7 +93,7 @@ const cases: readonly (readonly [string, Complete, Extra])[] = [
   ["tokenformer with tokens of each layer", tokenFormer({ tokens: perLayer }), ROTATED],
 ];
 
-const forward = (config: Complete, tables: Tables, extra: Extra) =>
+const forward = (config: CompleteModelConfig, tables: Tables, extra: Extra) =>
   sequences.map((tokens) => referenceLogits(config, tables, tokens, extra));
 
 describe.each(cases)("%s", (_, config, extra) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { grow, growthPlanSchema, type HostArray } from "../../src/growth/index.ts";
 import type { TokenBatch } from "../../src/inference/index.ts";
-import { type Complete, givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { replicasFor } from "../../src/optimizer/index.ts";
 import { required } from "../../src/required.ts";
 import { Device } from "../../src/runtime/index.ts";
@@ -27,7 +27,7 @@ interface Outcome {
 
 /** Three updates, growth, two more. */
 async function outcome(replicas: number, dropout: number, batches: readonly TokenBatch[]): Promise<Outcome> {
-  const config: Complete = { ...tinyTokenFormer, dropout };
+  const config: CompleteModelConfig = { ...tinyTokenFormer, dropout };
   const model = modelOf(config);
   const state = modelState(config, initialState(model, 3, sizesOf(config)));
   const trainer = await Trainer.create(device(), model, state, { ...options, given: givenOf(config), replicas });
@@ -71,7 +71,7 @@ describe("replicas", () => {
   });
 
   it("drop the same weights of attention in blocks", async () => {
-    const config: Complete = { ...tinyTokenFormer, context: 300, dropout: 0.3 };
+    const config: CompleteModelConfig = { ...tinyTokenFormer, context: 300, dropout: 0.3 };
     const state = modelState(config, initialState(modelOf(config), 3, sizesOf(config)));
     const batch = drawnBatch("long", [3, 300], 13);
     const updates = async (replicas: number, time: number | undefined) => {

@@ -4,7 +4,7 @@ import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { configSchema } from "../../src/configuration/index.ts";
 import { openWeights } from "../../src/formats/index.ts";
 import { grow, growthPlanSchema, type ModelState } from "../../src/growth/index.ts";
-import { type Complete, countParameters, hasBlocks, type TokenFormerConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, countParameters, hasBlocks, type TokenFormerConfig } from "../../src/model/index.ts";
 import { type ExportOptions, exportCheckpoint, importCheckpoint } from "../../src/published/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
@@ -22,12 +22,13 @@ import { nameOf } from "../support/published.ts";
 const device = useDevice();
 const at = useSharedFolder();
 
-const tiny: Complete<TokenFormerConfig> = {
+const tiny: CompleteModelConfig<TokenFormerConfig> = {
   ...tinyTokenFormer,
   tokens: { query: 7, key: 7, value: 7, projection: 8, feedForward: 11 },
 };
 
-const drawn = (config: Complete<TokenFormerConfig>) => modelState(config, { parameters: drawnParameters(config) });
+const drawn = (config: CompleteModelConfig<TokenFormerConfig>) =>
+  modelState(config, { parameters: drawnParameters(config) });
 
 let folders = 0;
 

@@ -5,7 +5,7 @@ import type { StoredFloatType } from "../../src/formats/index.ts";
 import { PickleCode, pickled, writePickle } from "../../src/formats/pytorch/pickle-write.ts";
 import type { HostArray } from "../../src/growth/index.ts";
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/half.ts";
-import { type Complete, rotaryChannels, type TokenFormerConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, rotaryChannels, type TokenFormerConfig } from "../../src/model/index.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
 import { referenceLogits } from "../model/reference-models.ts";
 import { useDevice } from "../support/device.ts";
@@ -25,7 +25,7 @@ const device = useDevice();
 const at = useSharedFolder();
 
 /** With the same number of tokens for query, key and value, as the published layout has it. */
-const tiny: Complete<TokenFormerConfig> = {
+const tiny: CompleteModelConfig<TokenFormerConfig> = {
   ...tinyTokenFormer,
   tokens: { query: 7, key: 7, value: 7, projection: 8, feedForward: 11 },
 };
@@ -35,7 +35,7 @@ const freshFolder = () => at(`model-${folders++}`);
 
 /** Imports the tensors of a model, after a change, and gives what was loaded. */
 async function imported(
-  config: Complete<TokenFormerConfig>,
+  config: CompleteModelConfig<TokenFormerConfig>,
   change: (tensors: Tensors, keys: Record<string, unknown>) => void = () => undefined,
   options: PublishedOptions = {},
 ) {
@@ -59,7 +59,7 @@ function rounded({ shape, data }: HostArray, dtype: StoredFloatType): HostArray 
 
 /** Compares an imported model's logits with those of the float64 reference on the weights that the file holds. */
 async function expectReferenceLogits(
-  config: Complete<TokenFormerConfig>,
+  config: CompleteModelConfig<TokenFormerConfig>,
   state: Awaited<ReturnType<typeof imported>>,
   dtype: StoredFloatType = "F32",
 ) {

@@ -6,7 +6,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
 import { saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { configSchema } from "../../src/configuration/index.ts";
-import { type Complete, hasBlocks } from "../../src/model/index.ts";
+import { type CompleteModelConfig, hasBlocks } from "../../src/model/index.ts";
 import { exportOnnx } from "../../src/published/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
@@ -25,7 +25,7 @@ const device = useDevice();
 const at = useSharedFolder();
 
 const context = 7;
-const transformer: Complete = {
+const transformer: CompleteModelConfig = {
   type: "transformer",
   vocabulary: 11,
   context,
@@ -41,7 +41,7 @@ const transformer: Complete = {
   rotaryFraction: 0.5,
 };
 const tau = { query: 2, key: 3, value: 1.5, projection: 2.5, feedForward: 3.5 };
-const configs: readonly (readonly [string, Complete])[] = [
+const configs: readonly (readonly [string, CompleteModelConfig])[] = [
   ["tokenformer whose τ is its own", { ...tinyTokenFormer, context, tau }],
   ["tokenformer-softmax", { ...tinyTokenFormer, context, activation: "softmax", positions: "learned", tied: false }],
   [
@@ -56,7 +56,7 @@ const configs: readonly (readonly [string, Complete])[] = [
   ["bigram", { type: "bigram", vocabulary: 7, context }],
 ];
 
-async function exported(name: string, config: Complete) {
+async function exported(name: string, config: CompleteModelConfig) {
   const state = modelState(config, { parameters: drawnParameters(config) });
   const [from, to] = [at(`run ${name}`), at(`onnx ${name}`)];
   const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };

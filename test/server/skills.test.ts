@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Scorer } from "../../src/evaluation/index.ts";
 import { Decoder, generate } from "../../src/generation/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
-import { type Complete, givenOf, modelOf, type TokenFormerConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, givenOf, modelOf, type TokenFormerConfig } from "../../src/model/index.ts";
 import { type RunningServer, startServer } from "../../src/server/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnParameters } from "../support/models.ts";
@@ -16,7 +16,7 @@ const device = useDevice();
 const generations = [2, 3, 1].map((tokens) => ({
   tokens: { query: tokens, key: tokens + 1, value: tokens, projection: tokens, feedForward: tokens + 2 },
 }));
-const config: Complete<TokenFormerConfig> = { ...base, generations };
+const config: CompleteModelConfig<TokenFormerConfig> = { ...base, generations };
 const all = drawnParameters(config, 0.8);
 const gated = { first: 2, count: 2 };
 const context = config.context;

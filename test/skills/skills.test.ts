@@ -6,7 +6,7 @@ import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
 import { trainingSchema } from "../../src/configuration/index.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   givenOf,
   modelOf,
@@ -47,9 +47,9 @@ const training = trainingSchema.parse({
 const plan = { add: { query: 2, key: 3, value: 1, feedForward: 5 }, training };
 
 /** A checkpoint of a model with drawn weights. */
-function checkpointOf(changes: Partial<Complete<TokenFormerConfig>> = {}): Checkpoint {
+function checkpointOf(changes: Partial<CompleteModelConfig<TokenFormerConfig>> = {}): Checkpoint {
   const vocabulary = tokenizer.vocabularySize;
-  const model: Complete<TokenFormerConfig> = { ...tinyTokenFormer, vocabulary, context: 7, ...changes };
+  const model: CompleteModelConfig<TokenFormerConfig> = { ...tinyTokenFormer, vocabulary, context: 7, ...changes };
   const state = modelState(model, { parameters: drawnParameters(model, 0.3), step: 9 });
   const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
   return { config: { ...tinyConfig(), model }, state, tokenizer, dataName: "cats", progress };
@@ -313,7 +313,7 @@ describe("folders", () => {
   });
 
   const bigram = () => {
-    const config: Complete = { type: "bigram", vocabulary: tokenizer.vocabularySize, context: 7 };
+    const config: CompleteModelConfig = { type: "bigram", vocabulary: tokenizer.vocabularySize, context: 7 };
     return { config: { ...tinyConfig(), model: config }, state: modelState(config) };
   };
 

@@ -1,7 +1,7 @@
 /** What a visitor's choices come to in the studio. */
 
 import { expect, it } from "vitest";
-import { type Complete, countParameters, parseConfig } from "../../src/browser.ts";
+import { type CompleteModelConfig, countParameters, parseConfig } from "../../src/browser.ts";
 import type { Choices } from "../../studio/src/engine/api.ts";
 import {
   choicesOf,
@@ -34,7 +34,7 @@ const VOCABULARY = 43;
 function made(from: Choices) {
   const result = configOf(from);
   if ("complaints" in result) throw new Error(result.complaints.map(({ message }) => message).join());
-  const model: Complete = { ...result.config.model, vocabulary: VOCABULARY };
+  const model: CompleteModelConfig = { ...result.config.model, vocabulary: VOCABULARY };
   return { ...result.config, model };
 }
 

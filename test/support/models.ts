@@ -10,7 +10,7 @@ import {
   uploadArrays,
 } from "../../src/inference/inference.ts";
 import {
-  type Complete,
+  type CompleteModelConfig,
   givenOf,
   modelOf,
   parametersOf,
@@ -24,7 +24,7 @@ import { fromHost } from "./device.ts";
 import { integers, normal, type Values, values } from "./values.ts";
 
 /** A TokenFormer whose sizes are all different. */
-export const tinyTokenFormer: Complete<TokenFormerConfig> = {
+export const tinyTokenFormer: CompleteModelConfig<TokenFormerConfig> = {
   type: "tokenformer",
   vocabulary: 13,
   context: 5,
@@ -44,12 +44,12 @@ export const tinyTokenFormer: Complete<TokenFormerConfig> = {
 
 /** What a model computes with. */
 export interface Weights {
-  readonly config: Complete;
+  readonly config: CompleteModelConfig;
   readonly parameters: ReadonlyMap<string, HostArray>;
 }
 
 /** Parameters further from zero than initial ones, so that every nonlinearity bends. Scales lie around 1. */
-export function drawnParameters(config: Complete, deviation = 0.5): Map<string, HostArray> {
+export function drawnParameters(config: CompleteModelConfig, deviation = 0.5): Map<string, HostArray> {
   return new Map(
     parametersOf(config).map(({ name, size, initial }) => {
       const data = Float32Array.from(normal(name, size, deviation).data);
@@ -62,7 +62,7 @@ export function drawnParameters(config: Complete, deviation = 0.5): Map<string, 
 }
 
 /** The state of a new model, with drawn parameters where they are given. */
-export function modelState(config: Complete, changes: Partial<ModelState> = {}): ModelState {
+export function modelState(config: CompleteModelConfig, changes: Partial<ModelState> = {}): ModelState {
   const initial = initialState(modelOf(config), 1, sizesOf(config));
   return { ...initial, config, ramps: [], rewarm: undefined, ...changes };
 }
@@ -126,4 +126,4 @@ export function relativeDifference(before: Values, after: Values): number {
   return largest(before.data.map((value, index) => value - (after.data[index] ?? Number.NaN))) / largest(before.data);
 }
 
-export const sitePathsOf = (config: Complete): string[] => sites(config).map(({ path }) => path);
+export const sitePathsOf = (config: CompleteModelConfig): string[] => sites(config).map(({ path }) => path);

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LazyTensor, type StoredFloatType, writePyTorch, writeSafetensors } from "../../src/formats/index.ts";
 import type { HostArray } from "../../src/growth/index.ts";
-import type { Complete, TokenFormerConfig } from "../../src/model/index.ts";
+import type { CompleteModelConfig, TokenFormerConfig } from "../../src/model/index.ts";
 
 export type Tensors = Map<string, HostArray>;
 
@@ -35,7 +35,7 @@ export function publishedTensors(parameters: ReadonlyMap<string, HostArray>, lay
 }
 
 /** The configuration by the keys of the published code. */
-export function publishedKeys(config: Complete<TokenFormerConfig>): Record<string, unknown> {
+export function publishedKeys(config: CompleteModelConfig<TokenFormerConfig>): Record<string, unknown> {
   return {
     num_layers: config.layers,
     hidden_size: config.width,

@@ -2,7 +2,7 @@
 
 import { configSchema, presets } from "../../configuration/index.ts";
 import { grow, type ModelState, type TokenPlan, tokenPlanSchema } from "../../growth/index.ts";
-import { type Complete, countParameters, givenOf, modelOf, sizesOf } from "../../model/index.ts";
+import { type CompleteModelConfig, countParameters, givenOf, modelOf, sizesOf } from "../../model/index.ts";
 import { openDevice } from "../../runtime/index.ts";
 import { initialState, Trainer } from "../../training/portable.ts";
 import { peakBytes } from "./memory.ts";
@@ -63,7 +63,7 @@ function beginning({ preset, from: [attention, feedForward], moments }: GrowthSt
   const { model } = configSchema.parse(presets[preset].config);
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
   if (model.type !== "tokenformer") throw new Error(`internal: the preset ${preset} is a ${model.type}`);
-  const config: Complete = {
+  const config: CompleteModelConfig = {
     ...model,
     context: Math.min(256, model.context),
     vocabulary: model.vocabulary ?? 65,

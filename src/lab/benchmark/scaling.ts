@@ -2,7 +2,7 @@
 
 import { configSchema, presets } from "../../configuration/index.ts";
 import { median } from "../../median.ts";
-import { type Complete, modelOf, sizesOf } from "../../model/index.ts";
+import { type CompleteModelConfig, modelOf, sizesOf } from "../../model/index.ts";
 import { openDevice } from "../../runtime/index.ts";
 import { initialState } from "../../training/portable.ts";
 import { stepTrainer } from "./step-trainer.ts";
@@ -70,7 +70,7 @@ async function measurePoint({ batch, ...sizes }: Sizes, steps: number): Promise<
   return { seconds: median(seconds.slice(2)), flops: stepFlops({ config, batch }) };
 }
 
-function modelConfigOf({ context, layers, tokens }: Omit<Sizes, "batch">): Complete {
+function modelConfigOf({ context, layers, tokens }: Omit<Sizes, "batch">): CompleteModelConfig {
   const model = { type: "tokenformer", layers, heads: 4, width: 256, context, tied: true } as const;
   const counts = { query: tokens, key: tokens, value: tokens, projection: tokens, feedForward: 4 * tokens };
   const parsed = configSchema.parse({ model: { ...model, tokens: counts } });

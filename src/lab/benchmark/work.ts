@@ -3,7 +3,7 @@
 import { type Config, configSchema, presets } from "../../configuration/index.ts";
 import type { TrainerState } from "../../growth/index.ts";
 import type { TokenBatch } from "../../inference/index.ts";
-import { type Complete, forwardFlops, modelOf, sizesOf } from "../../model/index.ts";
+import { type CompleteModelConfig, forwardFlops, modelOf, sizesOf } from "../../model/index.ts";
 import { Random } from "../../random.ts";
 import { initialState } from "../../training/portable.ts";
 
@@ -16,7 +16,7 @@ export type WorkModel = (typeof workModels)[number];
 /** Training steps of one model. */
 export interface Work {
   readonly name: WorkName;
-  readonly config: Complete;
+  readonly config: CompleteModelConfig;
   /** Sequences of a step, each as long as the model's context. */
   readonly batch: number;
   /**

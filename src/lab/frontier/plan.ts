@@ -5,7 +5,7 @@
 
 import { type Config, configSchema } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
-import { type Complete, countParameters } from "../../model/index.ts";
+import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { required } from "../../required.ts";
 import { flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "../study/index.ts";
 import type { CompleteFrontier, FrontierArm } from "./config.ts";
@@ -14,7 +14,7 @@ import type { CompleteFrontier, FrontierArm } from "./config.ts";
 export interface Branch {
   /** Index of the budget. */
   readonly budget: number;
-  readonly model: Complete;
+  readonly model: CompleteModelConfig;
   /** Updates of the trunk up to here, and of the cooldown. */
   readonly trunkSteps: number;
   readonly cooldownSteps: number;
@@ -31,7 +31,7 @@ export interface Track {
   /** For example "scratch/1". */
   readonly id: string;
   readonly arm: FrontierArm;
-  readonly start: Complete;
+  readonly start: CompleteModelConfig;
   /** Growth of the start, before the first update. */
   readonly first?: Readonly<Record<string, unknown>> | undefined;
   /** The branches, in the order of their budgets. */
@@ -65,8 +65,8 @@ export function planFrontier(study: CompleteFrontier): FrontierPlan {
 /** The sizes of a study, and what they may spend. */
 class Ladder {
   readonly study: CompleteFrontier;
-  readonly tokenFormers: readonly Complete[];
-  readonly transformers: readonly Complete[];
+  readonly tokenFormers: readonly CompleteModelConfig[];
+  readonly transformers: readonly CompleteModelConfig[];
   readonly budgets: readonly number[];
 
   constructor(study: CompleteFrontier) {
@@ -92,7 +92,7 @@ class Ladder {
   }
 
   /** Floating-point operations of an update. */
-  cost(model: Complete): number {
+  cost(model: CompleteModelConfig): number {
     return flopsPerStep(this.study, model);
   }
 
@@ -101,12 +101,12 @@ class Ladder {
   }
 
   /** Updates of a cooldown at a budget, at least one. */
-  cooldownSteps(model: Complete, budget: number): number {
+  cooldownSteps(model: CompleteModelConfig, budget: number): number {
     return Math.max(1, Math.round((this.study.cooldown * this.budget(budget)) / this.cost(model)));
   }
 
   /** A model from scratch, for some budgets. */
-  constant(id: string, arm: FrontierArm, model: Complete, budgets: readonly number[]): Track {
+  constant(id: string, arm: FrontierArm, model: CompleteModelConfig, budgets: readonly number[]): Track {
     let before = 0;
     const branches = budgets.map((budget): Branch => {
       const cooldownSteps = this.cooldownSteps(model, budget);
@@ -120,7 +120,7 @@ class Ladder {
   }
 
   /** One run through all sizes: each segment ends where what was spent, all its cooldowns included, is the budget of its size. */
-  climbing(arm: FrontierArm, models: readonly Complete[], growthTo: (size: number) => object): Track {
+  climbing(arm: FrontierArm, models: readonly CompleteModelConfig[], growthTo: (size: number) => object): Track {
     const branches: Branch[] = [];
     let [trunk, cooled, steps] = [0, 0, 0];
     for (const [budget, model] of models.entries()) {

@@ -1,7 +1,7 @@
 /** The arms of a study: ways to get a model of each size, as cells. */
 
 import { UserError } from "../../errors.ts";
-import type { Complete } from "../../model/index.ts";
+import type { CompleteModelConfig } from "../../model/index.ts";
 import { type Cell, cellOf, type Phase } from "./cells.ts";
 import type { ArmId } from "./config.ts";
 import { type CompleteStudy, sizeOf } from "./models.ts";
@@ -96,7 +96,7 @@ const armCells: Readonly<Record<ArmId, (sizes: Sizes) => readonly Cell[]>> = {
 function climbing(
   sizes: Sizes,
   id: ArmId,
-  modelOf: (stage: number) => Complete,
+  modelOf: (stage: number) => CompleteModelConfig,
   growth: (stage: number) => object,
 ): Cell {
   const phases = sizes.stages.map((stage): Phase => {
@@ -107,7 +107,7 @@ function climbing(
 }
 
 /** A model of each size from scratch, for what the grown arm has spent up to the end of that stage. */
-function withEqualFlops(sizes: Sizes, id: ArmId, modelOf: (stage: number) => Complete): Cell[] {
+function withEqualFlops(sizes: Sizes, id: ArmId, modelOf: (stage: number) => CompleteModelConfig): Cell[] {
   return sizes.each((stage) => {
     const model = modelOf(stage);
     return sizes.single(`${id}/${stage}`, stage, model, sizes.stepsFor(model, sizes.flops(stage)));

@@ -1,12 +1,12 @@
 /** Cells: the training recipes of a study, each a configuration but for its learning rate and seed. */
 
 import { type Config, configSchema } from "../../configuration/index.ts";
-import { type Complete, countParameters } from "../../model/index.ts";
+import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { type CompleteStudy, flopsPerStep } from "./models.ts";
 
 /** A model, for how many updates, and how it came from the one before. */
 export interface Phase {
-  readonly model: Complete;
+  readonly model: CompleteModelConfig;
   readonly steps: number;
   /** What makes it from the model before, but for the step. Missing in the first phase. */
   readonly growth?: Readonly<Record<string, unknown>>;
@@ -98,7 +98,7 @@ function validatedAt(start: number, steps: number): number[] {
 }
 
 /** τ is left to the run, which starts from the square root of the number of tokens. */
-function modelInput(model: Complete): Complete {
+function modelInput(model: CompleteModelConfig): CompleteModelConfig {
   if (model.type !== "tokenformer") return model;
   const { tau: _, ...rest } = model;
   return rest;

@@ -1,7 +1,7 @@
 /** The models of a study: each size as a TokenFormer and as a Transformer, and what it costs to train them. */
 
 import {
-  type Complete,
+  type CompleteModelConfig,
   countParameters,
   modelSchema,
   type TransformerConfig,
@@ -26,7 +26,10 @@ export interface TokenCounts {
 }
 
 /** The TokenFormer of a size. */
-export function tokenFormerOf({ model }: Pick<Common, "model">, { attention, feedForward }: TokenCounts): Complete {
+export function tokenFormerOf(
+  { model }: Pick<Common, "model">,
+  { attention, feedForward }: TokenCounts,
+): CompleteModelConfig {
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
   return complete({ type: "tokenformer", ...model, tied: true, tokens });
 }
@@ -36,7 +39,7 @@ export function transformerOf(
   { model }: Pick<Common, "model">,
   width: number,
   positions: TransformerConfig["positions"] = "learned",
-): Complete {
+): CompleteModelConfig {
   const heads = width / channelsOf(model);
   return complete({
     type: "transformer",
@@ -77,7 +80,7 @@ export function sizeOf({ ladder }: StudyConfig, stage: number): StudyConfig["lad
 }
 
 /** Floating-point operations of one update. */
-export function flopsPerStep(study: Common, model: Complete): number {
+export function flopsPerStep(study: Common, model: CompleteModelConfig): number {
   return trainingFlopsPerToken(model) * study.training.batch * study.model.context;
 }
 
@@ -85,7 +88,7 @@ function channelsOf({ width, heads }: StudyConfig["model"]): number {
   return width / heads;
 }
 
-function complete(input: unknown): Complete {
+function complete(input: unknown): CompleteModelConfig {
   const { vocabulary, ...model } = modelSchema.parse(input);
   if (vocabulary === undefined) throw new Error("internal: a study's model without a vocabulary");
   return { ...model, vocabulary };

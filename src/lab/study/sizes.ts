@@ -1,6 +1,6 @@
 /** The sizes of a study's ladder: their models, and what the grown arm has spent at the end of each. */
 
-import { type Complete, countParameters } from "../../model/index.ts";
+import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { required } from "../../required.ts";
 import { type Cell, cellOf } from "./cells.ts";
 import { type CompleteStudy, flopsPerStep, matchingWidth, sizeOf, tokenFormerOf, transformerOf } from "./models.ts";
@@ -27,11 +27,11 @@ export class Sizes {
     return sizeOf(this.study, stage).steps;
   }
 
-  tokenFormer(stage: number): Complete {
+  tokenFormer(stage: number): CompleteModelConfig {
     return tokenFormerOf(this.study, sizeOf(this.study, stage));
   }
 
-  transformer(stage: number, positions: "learned" | "rotary" = "learned"): Complete {
+  transformer(stage: number, positions: "learned" | "rotary" = "learned"): CompleteModelConfig {
     return transformerOf(this.study, this.width(stage), positions);
   }
 
@@ -47,12 +47,12 @@ export class Sizes {
   }
 
   /** Updates of a model that cost what the grown arm has spent up to the end of a stage. */
-  stepsFor(model: Complete, flops: number): number {
+  stepsFor(model: CompleteModelConfig, flops: number): number {
     return Math.max(1, Math.round(flops / flopsPerStep(this.study, model)));
   }
 
   /** A model from scratch for some updates. */
-  single(id: string, stage: number, model: Complete, steps: number): Cell {
+  single(id: string, stage: number, model: CompleteModelConfig, steps: number): Cell {
     return cellOf(this.study, { id, stage, phases: [{ model, steps }] });
   }
 

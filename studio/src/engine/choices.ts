@@ -1,7 +1,7 @@
 /** From a visitor's choices to the configuration of a run, and back. */
 
 import {
-  type Complete,
+  type CompleteModelConfig,
   type Config,
   type ConfigInput,
   configFaults,
@@ -111,7 +111,7 @@ function largestField(choices: Choices, { pass, state }: MemoryForecast): keyof 
 }
 
 /** Bytes and floating-point operations of training a model. */
-export function costsOf(config: Config, model: Complete) {
+export function costsOf(config: Config, model: CompleteModelConfig) {
   return {
     parameters: countParameters(model).total,
     memory: forecastMemory(config, model, true).total,
@@ -154,7 +154,7 @@ export function fromScratch(config: Config): Config {
 }
 
 /** A plain GPT with about as many parameters: the width that comes nearest, with heads of as many channels. */
-export function equalTransformer(config: Config & { readonly model: Complete }): Config {
+export function equalTransformer(config: Config & { readonly model: CompleteModelConfig }): Config {
   const wanted = countParameters(config.model).total;
   let heads = 1;
   while (countOf(withHeads(config, heads + 1)) <= wanted) heads++;
@@ -162,7 +162,7 @@ export function equalTransformer(config: Config & { readonly model: Complete }):
   return parseConfig({ ...config, growth: [], model: withHeads(config, isNearer ? heads + 1 : heads) });
 }
 
-function withHeads({ model }: { readonly model: Complete }, heads: number): Complete {
+function withHeads({ model }: { readonly model: CompleteModelConfig }, heads: number): CompleteModelConfig {
   if (!hasBlocks(model)) throw new UserError(`a ${model.type} has no width to compare; choose a TokenFormer`);
   const { context, layers, vocabulary, width, heads: were } = model;
   const blocks = {
@@ -179,4 +179,4 @@ function withHeads({ model }: { readonly model: Complete }, heads: number): Comp
   return { ...parsed, vocabulary };
 }
 
-const countOf = (model: Complete) => countParameters(model).total;
+const countOf = (model: CompleteModelConfig) => countParameters(model).total;

@@ -1,7 +1,7 @@
 /** Growth as a visitor asks for it. */
 
 import {
-  type Complete,
+  type CompleteModelConfig,
   forecastMemory,
   type GrowthPlan,
   parseGrowthPlan,
@@ -15,7 +15,7 @@ import { costsOf, memoryComplaint } from "./choices.ts";
 import { explained } from "./faults.ts";
 
 /** The plan that a request stands for. Throws a `UserError` where it cannot be one. */
-export function planOf({ add, layers, init }: GrowthRequest, model: Complete): GrowthPlan {
+export function planOf({ add, layers, init }: GrowthRequest, model: CompleteModelConfig): GrowthPlan {
   const wanted = siteKinds.flatMap((kind): [SiteKind, number][] => {
     const tokens = add[kind] ?? 0;
     return tokens === 0 ? [] : [[kind, tokens]];

@@ -1,7 +1,7 @@
 /** What a model does with a text: the weights of parameter tokens, the attention between tokens, and what comes next. */
 
 import {
-  type Complete,
+  type CompleteModelConfig,
   type HostArray,
   type Inference,
   type ModelState,
@@ -19,7 +19,7 @@ const MOST_LIKELY = 8;
 /** A model as it is at some step. */
 export interface Inspected {
   readonly inference: Inference;
-  readonly model: Complete;
+  readonly model: CompleteModelConfig;
   readonly lineage: ModelState["lineage"];
   readonly tokenizer: Tokenizer;
   readonly step: number;
@@ -92,7 +92,7 @@ export class InspectedText {
   }
 }
 
-function placesOf(model: Complete): Map<string, readonly string[]> {
+function placesOf(model: CompleteModelConfig): Map<string, readonly string[]> {
   const places = new Map<string, readonly string[]>();
   if (model.type !== "tokenformer") return places;
   for (const { place, path } of sitesOf(model)) places.set(place, [...(places.get(place) ?? []), path]);

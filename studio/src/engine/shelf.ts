@@ -3,7 +3,7 @@
 import {
   attachSkills,
   type Checkpoint,
-  type Complete,
+  type CompleteModelConfig,
   type Config,
   type Corpus,
   checkpointFiles,
@@ -382,7 +382,11 @@ export class Shelf {
 
 type Named = Pick<NewRun, "name" | "text" | "pieces">;
 
-function newRecord({ name, text, pieces }: Named, model: Complete, { tokenizer, train, validation }: Corpus) {
+function newRecord(
+  { name, text, pieces }: Named,
+  model: CompleteModelConfig,
+  { tokenizer, train, validation }: Corpus,
+) {
   return {
     id: crypto.randomUUID(),
     name,
@@ -401,7 +405,7 @@ function newRecord({ name, text, pieces }: Named, model: Complete, { tokenizer, 
 const isTraining = ({ kind }: RunStatus) => kind === "training" || kind === "starting";
 const isElsewhere = ({ kind }: RunStatus) => kind === "elsewhere";
 
-const architectureOf = ({ type }: Complete) => (type === "tokenformer" ? type : "transformer");
+const architectureOf = ({ type }: CompleteModelConfig) => (type === "tokenformer" ? type : "transformer");
 
 function lossOf({ validation }: History): { validationLoss?: number } {
   const loss = validation.at(-1)?.loss;

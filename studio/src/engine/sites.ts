@@ -1,11 +1,11 @@
 /** The sites of a model, with the generations of their tokens. */
 
-import type { Complete, ModelState } from "tokenformer/browser";
+import type { CompleteModelConfig, ModelState } from "tokenformer/browser";
 import { sitesOf } from "tokenformer/model";
 import type { SiteView } from "./api.ts";
 
 /** The sites, layer by layer, each with all generations at its place; none for a model without parameter tokens. */
-export function siteViews(model: Complete, lineage: ModelState["lineage"]): SiteView[] {
+export function siteViews(model: CompleteModelConfig, lineage: ModelState["lineage"]): SiteView[] {
   if (model.type !== "tokenformer") return [];
   const all = sitesOf(model);
   return all
