@@ -1,9 +1,19 @@
+import { rm } from "node:fs/promises";
 import starlight from "@astrojs/starlight";
 import { defineConfig } from "astro/config";
 import starlightLinksValidator from "starlight-links-validator";
 import starlightTypeDoc, { typeDocSidebarGroup } from "starlight-typedoc";
 
 const entry = (name) => `../dist/${name}.d.ts`;
+
+/** TypeDoc's list of modules links to a page of each, which Starlight has none of: the sidebar lists them. */
+const withoutModuleList = {
+  name: "without-module-list",
+  hooks: {
+    "config:setup": () =>
+      rm(new URL("src/content/docs/reference/interface/README.md", import.meta.url), { force: true }),
+  },
+};
 
 export default defineConfig({
   outDir: "dist",
@@ -28,9 +38,10 @@ export default defineConfig({
           sidebar: { label: "Interface", collapsed: true },
           typeDoc: { skipErrorChecking: true, excludeInternal: true, readme: "none" },
         }),
+        withoutModuleList,
         // What lies in public/ are pages of their own; modules of the interface have none, but are in the sidebar.
         starlightLinksValidator({
-          exclude: ["/studies/**", "/reference/interface/**/namespaces/**", "/reference/interface/**/readme/"],
+          exclude: ["/studies/**", "/reference/interface/**/namespaces/**"],
           errorOnLocalLinks: false,
         }),
       ],
