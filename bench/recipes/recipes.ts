@@ -13,7 +13,7 @@ export interface Recipe {
   readonly growths: readonly { readonly share: number; readonly at: number; readonly plan: Plan }[];
   /** Keys of the model that differ. */
   readonly model?: Readonly<Record<string, unknown>>;
-  /** Whether it is a model of full size from scratch instead. */
+  /** Whether there is no base: it is the large model from the first update on, where it has growths by these. */
   readonly scratch?: boolean;
 }
 
@@ -34,6 +34,15 @@ export const recipesOf = (learningRate: number): readonly Recipe[] => [
   atOnce(REFERENCE, "zero keys, τ ramps over 100 updates, rate of new tokens rises over 50", {}),
   { name: "never-grown", what: "the small model, trained on", growths: [] },
   { name: "scratch", what: "the large model from scratch", growths: [], scratch: true },
+  {
+    ...atOnce(
+      "scratch-two-norms",
+      "the large model from scratch, half of its tokens with a norm of their own",
+      { init: "random", newWarmup: 0 },
+      { tokenNorm: "generation" },
+    ),
+    scratch: true,
+  },
   ...[Math.SQRT1_2, Math.SQRT2].map((factor) =>
     atOnce(`rate-${factor.toFixed(2)}`, `1. the rate × ${factor.toFixed(2)} from the growth on`, {
       ...{ restart: true, learningRate: Number((learningRate * factor).toPrecision(3)), warmup: 0 },

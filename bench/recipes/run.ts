@@ -63,8 +63,9 @@ export async function outcomeOf(recipe: Recipe, base: Checkpoint, place: Place, 
   const { growths, trunk, cooldown, flops } = scheduleOf(recipe, terms, seed);
   const start = recipe.scratch ? undefined : withKeys(base, recipe.model ?? {});
   const [first] = growths;
-  const evaluateAt = first === undefined ? [] : [first.step + 1, first.step + 20];
-  const model = recipe.scratch ? terms.large.model : { ...terms.small.model, ...recipe.model };
+  const evaluateAt = first === undefined || recipe.scratch ? [] : [first.step + 1, first.step + 20];
+  const { model: whole } = recipe.growths.length === 0 && recipe.scratch ? terms.large : terms.small;
+  const model = { ...whole, ...recipe.model };
   const config = configOf(terms, { model, seed, steps: trunk, growths, evaluateAt });
   if (config.growth.some(({ init }) => init === GRADIENT_VALUES))
     directionsOfBases.set(seed, await directionsOf(base, config, place));
@@ -145,7 +146,8 @@ export function scheduleOf(recipe: Recipe, terms: Terms, seed: number) {
       tokens: share * (terms.to - terms.from),
     }));
   const flopsTo = (trunk: number) => {
-    let [flops, tokens, step] = [begun * costOf(terms.small), recipe.scratch ? terms.to : terms.from, begun];
+    const isLarge = recipe.scratch && recipe.growths.length === 0;
+    let [flops, tokens, step] = [begun * costOf(terms.small), isLarge ? terms.to : terms.from, begun];
     for (const growth of growthsBefore(trunk)) {
       flops += (growth.step - step) * costOf(modelOfSize(tokens, terms));
       [tokens, step] = [tokens + growth.tokens, growth.step];

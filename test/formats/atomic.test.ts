@@ -99,6 +99,33 @@ describe("writeFileAtomic fails", () => {
     );
   });
 
+  test("where the folder cannot be synced, and leaves no new file behind, so that it can be done again", async () => {
+    await writeFile(folder.at("old"), "old");
+    const original = files.open;
+    Object.assign(files, {
+      open: async (...args: Parameters<typeof files.open>) => {
+        const handle = await original(...args);
+        if (args[0] !== folder.at()) return handle;
+        return Object.assign(handle, {
+          sync: () => Promise.reject(Object.assign(new Error("raw"), { code: "ENOSPC" })),
+        });
+      },
+    });
+    syncBuiltinESMExports();
+    try {
+      for (const name of ["new", "old"]) {
+        expect(await failure(writeFileAtomic(folder.at(name), "new"))).toBe(
+          `UserError: cannot write ${folder.at(name)}: the disk is full; free some space and run again`,
+        );
+      }
+    } finally {
+      files.open = original;
+      syncBuiltinESMExports();
+    }
+    expect(await readdir(folder.at())).toEqual(["old"]);
+    expect(await readFile(folder.at("old"), "utf8")).toBe("new");
+  });
+
   // Permission bits do not stop root, but /sys takes no new files from anyone.
   test.skipIf(!existsSync("/sys/kernel"))("where the folder takes no files (skipped: no /sys here)", async () => {
     expect(await failure(writeFileAtomic("/sys/kernel/file", "x"))).toMatch(

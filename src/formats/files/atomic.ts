@@ -15,7 +15,8 @@ import type { FileContents } from "./byte-source.ts";
  * A file that is there keeps its permission bits, and a symbolic link to a file stays a link. A device or a pipe, such
  * as `/dev/stdout`, cannot be replaced, so it is written to directly.
  *
- * On any failure the temporary file is removed and the old file is untouched.
+ * On any failure the temporary file is removed and the old file is untouched; but where all that fails is the sync of the folder, an
+ * old file has been replaced by then. A new one is removed again, so that what failed can be done again.
  *
  * @throws UserError where the disk is full, the folder is missing or read-only, or `file` is a folder.
  */
@@ -24,10 +25,13 @@ export async function writeFileAtomic(file: string, data: FileContents): Promise
     const present = await statIfPresent(file);
     if (present === undefined) {
       await replaceFile(file, data, 0o666);
+      await syncOrRemove(file);
     } else if (present.isDirectory()) {
       throw folderError(file);
     } else if (present.isFile()) {
-      await replaceFile(await realpath(file), data, present.mode & 0o777);
+      const target = await realpath(file);
+      await replaceFile(target, data, present.mode & 0o777);
+      await syncFolder(path.dirname(target));
     } else {
       await writeFile(file, data);
     }
@@ -51,7 +55,15 @@ async function replaceFile(file: string, data: FileContents, mode: number): Prom
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(path.dirname(file));
+}
+
+async function syncOrRemove(file: string): Promise<void> {
+  try {
+    await syncFolder(path.dirname(file));
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
 }
 
 /** How long Windows may take, in milliseconds, until a reader, or who looks for viruses, lets go of a file. */
