@@ -1,13 +1,12 @@
 /** Skills in folders. */
 
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { hasCheckpoint, METRICS, MetricsFile } from "../checkpoint/index.ts";
+import { hasCheckpoint } from "../checkpoint/index.ts";
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { inEffect, type LockedFolder, openSnapshot, statIfPresent, writeFileAtomic } from "../formats/index.ts";
-import type { RunSink, RunStart } from "../training/index.ts";
+import { FolderMetrics, type RunSink, type RunStart } from "../training/index.ts";
 import type { Adaptation } from "./adapt.ts";
 import { readSkill, SKILL_FILES, type Skill, skillContents } from "./skill.ts";
 
@@ -40,18 +39,16 @@ export async function requireNoSkill(directory: string): Promise<void> {
   }
 }
 
-/** Steps between two writes of the metrics. */
-const FLUSH_EVERY = 20;
-
 /** The folder of a skill that is trained: the one with the lowest loss on held-out text, or the last, and its metrics. */
 export class SkillFolder implements RunSink {
   readonly #folder: LockedFolder;
   readonly #skillOf: Adaptation["skillOf"];
-  #metrics: MetricsFile | undefined;
+  readonly #metrics: FolderMetrics;
   #hasBest = false;
 
   constructor(folder: LockedFolder, skillOf: Adaptation["skillOf"]) {
     this.#folder = folder;
+    this.#metrics = new FolderMetrics(folder);
     this.#skillOf = skillOf;
   }
 
@@ -61,12 +58,12 @@ export class SkillFolder implements RunSink {
 
   async open(start: RunStart): Promise<void> {
     await this.#folder.check();
-    this.#metrics = await MetricsFile.open(join(this.place, METRICS), start);
+    await this.#metrics.open(start);
   }
 
   /** What changes nothing yet is not kept, and the last one not where an earlier one is better. */
   async save(checkpoint: Checkpoint, best: boolean): Promise<string> {
-    await this.#flush();
+    await this.#metrics.flush();
     if (checkpoint.state.step === 0 || (this.#hasBest && !best)) return this.place;
     const writers = Object.entries(skillContents(this.#skillOf(checkpoint))).map(
       ([name, contents]) => [name, (path: string) => writeFileAtomic(path, contents(path))] as const,
@@ -76,19 +73,11 @@ export class SkillFolder implements RunSink {
     return this.place;
   }
 
-  async record(event: TrainingEvent): Promise<void> {
-    if (this.#metrics === undefined) return;
-    this.#metrics.add(event);
-    if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.#flush();
+  record(event: TrainingEvent): Promise<void> {
+    return this.#metrics.record(event);
   }
 
   close(): Promise<void> {
-    return this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#metrics === undefined || this.#metrics.pending === 0) return;
-    await this.#folder.check();
-    await this.#metrics.flush();
+    return this.#metrics.flush();
   }
 }

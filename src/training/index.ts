@@ -1,5 +1,6 @@
 /** Training: what learns, and the loop around it. */
 
+export { FolderMetrics } from "./folder-metrics.ts";
 export { type GrowRunOptions, growRun } from "./grow-run.ts";
 export { freeMemory, memoryLimit } from "./machine-memory.ts";
 export { openRun, type TrainOptions, train } from "./open-run.ts";

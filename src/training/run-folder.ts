@@ -1,11 +1,12 @@
 /** The folder of a run: its checkpoints, the best one among them, and its metrics. */
 
 import { basename, dirname, join, resolve } from "node:path";
-import { hasCheckpoint, MetricsFile, saveCheckpoint } from "../checkpoint/index.ts";
-import { type Checkpoint, METRICS } from "../checkpoint/portable.ts";
+import { hasCheckpoint, saveCheckpoint } from "../checkpoint/index.ts";
+import type { Checkpoint } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { LockedFolder, recoverDirectory } from "../formats/index.ts";
+import { FolderMetrics } from "./folder-metrics.ts";
 import type { RunSink } from "./sink.ts";
 import type { RunStart } from "./start.ts";
 
@@ -41,16 +42,14 @@ export async function withNewRun<Result>(
   }
 }
 
-/** Steps between two writes of the metrics. */
-const FLUSH_EVERY = 20;
-
 /** The folder of a run as where it puts what is to last. It stays locked when it is closed. */
 export class RunFolder implements RunSink {
   readonly #folder: LockedFolder;
-  #metrics: MetricsFile | undefined;
+  readonly #metrics: FolderMetrics;
 
   constructor(folder: LockedFolder) {
     this.#folder = folder;
+    this.#metrics = new FolderMetrics(folder);
   }
 
   get place(): string {
@@ -61,33 +60,25 @@ export class RunFolder implements RunSink {
     await this.#folder.check();
     // A crash may have left a commit half done there.
     await recoverDirectory(this.place);
-    this.#metrics = await MetricsFile.open(join(this.place, METRICS), start);
+    await this.#metrics.open(start);
   }
 
   async save(checkpoint: Checkpoint, best: boolean): Promise<string> {
-    await this.#flush();
+    await this.#metrics.flush();
     const place = best ? this.#folder.inside(BEST) : this.#folder;
     await saveCheckpoint(place, checkpoint);
     return place.directory;
   }
 
-  async record(event: TrainingEvent): Promise<void> {
-    if (this.#metrics === undefined) return;
-    this.#metrics.add(event);
-    if (event.type !== "step" || this.#metrics.pending >= FLUSH_EVERY) await this.#flush();
+  record(event: TrainingEvent): Promise<void> {
+    return this.#metrics.record(event);
   }
 
   withdraw(event: TrainingEvent): void {
-    this.#metrics?.withdraw(event);
+    this.#metrics.withdraw(event);
   }
 
   close(): Promise<void> {
-    return this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#metrics === undefined || this.#metrics.pending === 0) return;
-    await this.#folder.check();
-    await this.#metrics.flush();
+    return this.#metrics.flush();
   }
 }
