@@ -16,7 +16,7 @@ import { givenOf, modelOf } from "tokenformer/model";
 import { gradients, type Tensor } from "tokenformer/tensor";
 import { Inference, lossOf, uploadArrays } from "tokenformer/training";
 import { cooldownOf } from "#tokenformer/configuration";
-import { documentLosses, documentsOf } from "#tokenformer/lab/frontier";
+import { documentLosses, documentsOf, meanLoss } from "#tokenformer/lab/frontier";
 import type { Recipe } from "./recipes.ts";
 import { type Directions, directionsOfBases, GRADIENT_VALUES, leftSingularVectors, PROBES } from "./strategies.ts";
 import {
@@ -51,7 +51,7 @@ export interface Place {
 
 /** The small model at its constant rate, from which all recipes of a seed go on. */
 export async function trainedBase({ terms, corpus, device }: Place, seed: number): Promise<Checkpoint> {
-  const { model } = terms.small;
+  const model = terms.small;
   const config = configOf(terms, { model, seed, steps: baseSteps(terms) });
   return finished(await openRun({ config, data: corpus, device }));
 }
@@ -64,7 +64,7 @@ export async function outcomeOf(recipe: Recipe, base: Checkpoint, place: Place, 
   const start = recipe.scratch ? undefined : withKeys(base, recipe.model ?? {});
   const [first] = growths;
   const evaluateAt = first === undefined || recipe.scratch ? [] : [first.step + 1, first.step + 20];
-  const { model: whole } = recipe.growths.length === 0 && recipe.scratch ? terms.large : terms.small;
+  const whole = recipe.growths.length === 0 && recipe.scratch ? terms.large : terms.small;
   const model = { ...whole, ...recipe.model };
   const config = configOf(terms, { model, seed, steps: trunk, growths, evaluateAt });
   if (config.growth.some(({ init }) => init === GRADIENT_VALUES))
@@ -119,8 +119,7 @@ async function heldOutLoss(run: Run, corpus: Corpus): Promise<number> {
       documentsOf(corpus, context),
       options,
     );
-    const tokens = documents.reduce((sum, document) => sum + document.tokens, 0);
-    return documents.reduce((sum, document) => sum + document.loss * document.tokens, 0) / tokens;
+    return meanLoss(documents);
   } finally {
     await run.close();
   }
@@ -171,9 +170,9 @@ const PROBE_BATCHES = 8;
 
 /** For the values of a site's new tokens: the directions in which their keys, at zero, have the largest gradients. */
 async function directionsOf(base: Checkpoint, config: Config, { terms, corpus, device }: Place): Promise<Directions> {
-  const [width, { context }] = [WIDTH, terms.small.model];
+  const { context } = terms.small;
   const kinds = ["query", "key", "value", "projection", "feedForward"];
-  const add = Object.fromEntries(kinds.map((kind) => [kind, width]));
+  const add = Object.fromEntries(kinds.map((kind) => [kind, WIDTH]));
   const probing = parseConfig({ ...config, growth: [{ step: base.state.step, add, init: PROBES, tau: "fixed" }] });
   const [plan] = probing.growth;
   if (plan === undefined) throw new Error("internal: no growth by probes");
@@ -214,7 +213,7 @@ async function directionsOf(base: Checkpoint, config: Config, { terms, corpus, d
     }
     return new Map(
       [...sums].map(([name, sum]) => {
-        const probes = { shape: [width, width], data: sum.subarray(sum.length - width * width) };
+        const probes = { shape: [WIDTH, WIDTH], data: sum.subarray(sum.length - WIDTH * WIDTH) };
         return [
           name.slice(GRADIENT.length).replace(/\.keys$/, ""),
           leftSingularVectors(probes, 4 * (terms.to - terms.from)),

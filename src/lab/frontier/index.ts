@@ -13,6 +13,6 @@ export { type Document, type DocumentLoss, documentLosses, documentsOf } from ".
 export { costAt, type FrontierCost, sumOf } from "./estimate.ts";
 export { type Difference, difference, familySaving, gapAt, type Saving, splitOfGain } from "./metrics.ts";
 export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan.ts";
-export type { FrontierResults, Point, Rung, Tuning } from "./results.ts";
+export { type FrontierResults, meanLoss, type Point, type Rung, type Tuning } from "./results.ts";
 export type { Place, Work } from "./run.ts";
 export { type FrontierOptions, type FrontierOutcome, runFrontier } from "./study.ts";
