@@ -3,7 +3,7 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { hasCheckpoint, loadConfig } from "../../checkpoint/index.ts";
+import { hasCheckpoint, loadConfig, loadSummary } from "../../checkpoint/index.ts";
 import { type Config, parseConfig } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
 import { fileExists, readJson, writeJson } from "../../formats/index.ts";
@@ -181,10 +181,6 @@ export async function lossesOf(site: Workplace, run: string, skills: readonly st
 
 /** The parameters of a base. */
 export async function parametersOfBase(site: Workplace, seed: number): Promise<number> {
-  const opened = await openAttached(folderOf(site, baseName(seed)), []);
-  try {
-    return countParameters(opened.summary.state.config).total;
-  } finally {
-    await opened.close();
-  }
+  const { state } = await loadSummary(folderOf(site, baseName(seed)));
+  return countParameters(state.config).total;
 }

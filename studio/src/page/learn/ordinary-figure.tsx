@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { engine } from "../store/state.ts";
 import { useAnswer } from "./answer.ts";
-import { direction, Slider, signed } from "./slider.tsx";
+import { DirectionSlider, direction, signed } from "./slider.tsx";
 
 /** Of three channels; the last row and column are those of the wider one, drawn at random as all of them were. */
 const MATRIX = [
@@ -59,15 +59,7 @@ export function OrdinaryFigure() {
         {size} numbers in, {size} out
         {wide.value && `; what came out before has changed by up to ${change.toFixed(2)}`}.
       </p>
-      <Slider
-        label="What comes in"
-        max={360}
-        value={angle.value}
-        words={`${angle.value}°`}
-        chosen={(value) => {
-          angle.value = value;
-        }}
-      />
+      <DirectionSlider label="What comes in" angle={angle} />
       <button
         type="button"
         onClick={() => {

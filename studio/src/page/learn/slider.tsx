@@ -1,5 +1,7 @@
 /** A number of a figure that one turns. */
 
+import type { Signal } from "@preact/signals";
+
 interface SliderProps {
   readonly label: string;
   readonly value: number;
@@ -28,6 +30,21 @@ export function Slider({ label, value, min = 0, max, step = 1, words, chosen }: 
         onInput={({ currentTarget }) => chosen(currentTarget.valueAsNumber)}
       />
     </label>
+  );
+}
+
+/** What comes into a figure, as a direction in degrees. */
+export function DirectionSlider({ label, angle }: { readonly label: string; readonly angle: Signal<number> }) {
+  return (
+    <Slider
+      label={label}
+      max={360}
+      value={angle.value}
+      words={`${angle.value}°`}
+      chosen={(value) => {
+        angle.value = value;
+      }}
+    />
   );
 }
 

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { SmallToken } from "../../engine/api.ts";
 import { engine } from "../store/state.ts";
 import { useAnswer } from "./answer.ts";
-import { direction, Slider, signed } from "./slider.tsx";
+import { DirectionSlider, direction, signed } from "./slider.tsx";
 
 const TOKENS: readonly SmallToken[] = [
   { key: [1, 0.2], value: 0.9 },
@@ -42,15 +42,7 @@ export function TokenFigure() {
       <p class="numbers">
         2 numbers in, 1 out: <b>{answer.value?.outputs[0]?.toFixed(3) ?? "–"}</b>. {tokens.length} tokens.
       </p>
-      <Slider
-        label="What comes in (the thin line)"
-        max={360}
-        value={angle.value}
-        words={`${angle.value}°`}
-        chosen={(value) => {
-          angle.value = value;
-        }}
-      />
+      <DirectionSlider label="What comes in (the thin line)" angle={angle} />
       <button
         type="button"
         onClick={() => {
