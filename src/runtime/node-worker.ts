@@ -29,6 +29,8 @@ const host: Handlers = new SessionHost({
   cpuIsCertain: true,
   isBreakdown: () => false,
   provider: (kind) => kind,
+  // The CPU has no use for it: without the code that traces and emits models, a thread starts in half the time.
+  identity: async (dtype, rank) => (await import("./identity.ts")).identity(dtype, rank),
   remedy: (kind) => remedies[kind],
   async ownKernel({ module, export: name }) {
     const exported: Readonly<Record<string, unknown>> = await import(module);

@@ -16,7 +16,7 @@ import { freeAll } from "../freeing.ts";
 import { kernels } from "../kernels.ts";
 import { Memo } from "../memo.ts";
 import { required } from "../required.ts";
-import { type DataType, emitOnnx, graph, input, reshape, symbol } from "../tensor/index.ts";
+import type { DataType } from "../tensor/index.ts";
 import { constantsOf } from "./constants.ts";
 import { explain, reasonOf } from "./failures.ts";
 import type { KernelExport, KernelFunction } from "./kernel.ts";
@@ -49,6 +49,8 @@ export interface Platform {
   isBreakdown(error: unknown): boolean;
   /** The name that ONNX Runtime has for a device. */
   provider(kind: DeviceKind): string;
+  /** The model of the identity. */
+  identity(dtype: DataType, rank: number): Promise<Uint8Array>;
   /** How to get a device that is missing. */
   remedy(kind: DeviceKind): string;
   /** The function of a kernel of one's own. Throws where its module has none of that name, or there are no modules to load. */
@@ -225,8 +227,8 @@ export class SessionHost implements Handlers {
     direction: "upload" | "download",
   ): Promise<Tensor> {
     const key = `${direction} ${dtype} ${shape.length}`;
-    const program = this.#transfers.get(key, () =>
-      this.#program(identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []),
+    const program = this.#transfers.get(key, async () =>
+      this.#program(await this.#platform.identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []),
     );
     const x = "tensor" in source ? source.tensor : this.#tensor({ dtype, shape, data: source.data });
     const { y } = await this.#run(await program, { x });
@@ -266,11 +268,6 @@ export class SessionHost implements Handlers {
     if (program === undefined) throw new Error(`internal: program ${id} was released or never existed`);
     return program;
   }
-}
-
-function identity(dtype: DataType, rank: number): Uint8Array {
-  const shape = Array.from({ length: rank }, (_, axis) => symbol(`d${axis}`));
-  return emitOnnx(graph("identity", { y: reshape(input("x", shape, dtype), shape) }));
 }
 
 function hostTensor(tensor: Tensor): HostTensor {

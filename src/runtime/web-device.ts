@@ -2,6 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { Device } from "./device.ts";
+import { identity } from "./identity.ts";
 import { LocalConnection } from "./local-connection.ts";
 import type { DeviceKind } from "./protocol.ts";
 import { type OnnxRuntime, SessionHost } from "./session-host.ts";
@@ -104,6 +105,7 @@ async function openHost(
     // What it reports is an Error; others are of its own JavaScript and of WebAssembly, whose memory was damaged or full.
     isBreakdown: (error) => error instanceof Error && error.constructor !== Error,
     provider: (kind) => (kind === "cpu" ? "wasm" : kind),
+    identity: (dtype, rank) => Promise.resolve(identity(dtype, rank)),
     remedy: (kind) => remedies[kind],
     ownKernel: async ({ module }) => {
       throw new Error(`${module}: kernels of one's own run in Node alone`);

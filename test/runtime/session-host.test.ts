@@ -34,6 +34,7 @@ it("tries again what was not compiled, and frees all sessions though one cannot 
     cpuIsCertain: true,
     isBreakdown: () => false,
     provider: (kind) => kind,
+    identity: () => Promise.resolve(new Uint8Array()),
     remedy: () => "",
     ownKernel: () => Promise.reject(new Error("there are no kernels of its own")),
   });
