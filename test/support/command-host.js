@@ -11,8 +11,9 @@ import { pathToFileURL } from "node:url";
 const main = pathToFileURL(process.argv[2] ?? "").href;
 let runs = 0;
 
-process.on("message", ({ args, mark }) => {
+process.on("message", ({ args, folder, mark }) => {
   const listening = listeners();
+  process.chdir(folder);
   process.argv.splice(1, Number.POSITIVE_INFINITY, process.argv[1] ?? "", ...args);
   process.exitCode = undefined;
   // Without this handle the loop runs empty once the command is done.

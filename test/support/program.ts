@@ -63,20 +63,14 @@ const MARK = "\u0004";
 
 /** A process that runs commands one after the other, and another where a command ended it. */
 export class CommandHost {
-  readonly #folder: () => string;
   #process: HostProcess | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param folder in which they run, asked for with the first of them */
-  constructor(folder: () => string) {
-    this.#folder = folder;
-  }
-
-  /** Runs a command after those that were asked for before. */
-  run(args: readonly string[]): Promise<Outcome> {
+  /** Runs a command in a folder, after those that were asked for before. */
+  run(args: readonly string[], folder: string): Promise<Outcome> {
     const outcome = this.#last.then(() => {
-      if (this.#process?.isAlive !== true) this.#process = new HostProcess(this.#folder());
-      return this.#process.run(args);
+      if (this.#process?.isAlive !== true) this.#process = new HostProcess();
+      return this.#process.run(args, folder);
     });
     this.#last = outcome.catch(() => undefined);
     return outcome;
@@ -93,10 +87,12 @@ class HostProcess {
   readonly #ended: Promise<number | null>;
   isAlive = true;
 
-  constructor(folder: string) {
-    // What this process itself was started with is not for another folder.
-    const own = { cwd: folder, execArgv: [] };
-    this.#process = fork(HOST, [MAIN], { ...own, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  constructor() {
+    // What this process itself was started with is not for another.
+    this.#process = fork(HOST, [MAIN], { execArgv: [], stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    // It ends with this process, which does not wait for it.
+    this.#process.unref();
+    this.#process.channel?.unref();
     this.#ended = new Promise((resolve) => {
       this.#process.once("exit", (code) => {
         this.isAlive = false;
@@ -105,13 +101,13 @@ class HostProcess {
     });
   }
 
-  async run(args: readonly string[]): Promise<Outcome> {
+  async run(args: readonly string[], folder: string): Promise<Outcome> {
     const { stdout, stderr } = this.#process;
     if (stdout === null || stderr === null) throw new Error("the host has no output");
     const answered = new Promise<number>((resolve) => {
       this.#process.once("message", (code) => resolve(Number(code)));
     });
-    this.#process.send({ args, mark: MARK });
+    this.#process.send({ args, folder, mark: MARK });
     const written = await Promise.all([textUntilMark(stdout), textUntilMark(stderr)]);
     // A command that ends the process is answered by that.
     const code = await Promise.race([answered, this.#ended]);

@@ -13,8 +13,8 @@ export type Execute = (args: readonly string[], folder: string) => Promise<Outco
 /** In a process that goes on to the next command: nothing happens to it. */
 export const undisturbed =
   (host: CommandHost): Execute =>
-  (args) =>
-    host.run(args);
+  (args, folder) =>
+    host.run(args, folder);
 
 /** A command that writes to a place, and what is there before. */
 export interface CommandCase {
@@ -68,7 +68,7 @@ export async function prepare(folder: string, host: CommandHost): Promise<void> 
     ["train", "--data", "text.txt", ...TINY, "--out", "run"],
     ["export", "run", "--format", "neox", "--to", "published"],
   ]) {
-    const { code, stderr } = await host.run(args);
+    const { code, stderr } = await host.run(args, folder);
     check(code === 0, () => `${args.join(" ")}: ${stderr}`);
   }
 }

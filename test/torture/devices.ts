@@ -25,7 +25,7 @@ export const devices: Part = {
   async begin({ folder, short, random }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
-    const host = new CommandHost(() => folder);
+    const host = new CommandHost();
     await prepare(folder, host);
     await host.close();
     const all: { which: CommandCase; nth: number }[] = [];

@@ -31,7 +31,7 @@ export const disk: Part = {
   title:
     "the disk full (injected) at every change that a command makes to it: nothing half written, and the disk is named",
   async begin({ folder, short, random }: Setting): Promise<Trials> {
-    const host = new CommandHost(() => folder);
+    const host = new CommandHost();
     await prepare(folder, host);
     const all: { which: number; at: number }[] = [];
     for (const which of chosen(random, short)) {
@@ -79,7 +79,7 @@ export const tmpfs: Part = {
     await mkdir(mounted);
     if (!(await mayMount(mounted)))
       return { count: 0, trial: () => Promise.resolve({}), close: () => Promise.resolve() };
-    const host = new CommandHost(() => folder);
+    const host = new CommandHost();
     await prepare(folder, host);
     const all: { which: number; pages: number }[] = [];
     for (const which of chosen(random, short)) {
