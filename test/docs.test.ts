@@ -65,6 +65,14 @@ it("the architecture page lists the folders of the source", () => {
   expect(new Set(listed)).toEqual(new Set(folders.map(({ name }) => name)));
 });
 
+it("a step and a growth pass through as many files as the architecture page says", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(root, "scripts/walks.mjs")]);
+  const page = read("docs/architecture.md");
+  const said = (walk: RegExp) => walk.exec(page)?.[1] ?? "nothing";
+  expect(stdout).toContain(`step: ${said(/a step runs functions of (\d+) files/)} files`);
+  expect(stdout).toContain(`growth: ${said(/A growth that was planned runs functions of (\d+) files/)} files`);
+});
+
 it("links of the pages lead to files that are there", () => {
   const broken = pages.flatMap((page) =>
     [...read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)]

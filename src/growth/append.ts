@@ -12,6 +12,7 @@ import {
   initialsOf,
   learningTauConfig,
   type ModelConfig,
+  parametersOf,
   type Site,
   sites,
   tauRule,
@@ -77,11 +78,12 @@ export function append(state: ModelState, plan: TokenPlan, seed: number): ModelS
       }
     }
   }
-  // In the order of a model's parameters, in which they are saved.
+  // In the order of a model's parameters, in which they are saved: as before, unless there are new ones.
+  const names = parameters.size > state.parameters.size ? parametersOf(grown).map(({ name }) => name) : undefined;
   const ordered = (arrays: ReadonlyMap<string, HostArray>) =>
-    new Map(
-      [...initials.keys()].flatMap((name) => (arrays.has(name) ? [[name, required(arrays, name)] as const] : [])),
-    );
+    names === undefined
+      ? arrays
+      : new Map(names.flatMap((name) => (arrays.has(name) ? [[name, required(arrays, name)] as const] : [])));
   const appendedState: ModelState = {
     ...state,
     config: grown,

@@ -1,7 +1,7 @@
 /** Growing a model by a plan: tokens are appended to its sites, or a strategy makes a larger model of it. */
 
 import { UserError } from "../errors.ts";
-import { isOwn, type ModelConfig, sites } from "../model/index.ts";
+import { type ModelConfig, sites } from "../model/index.ts";
 import { append, withTokens } from "./append.ts";
 import { type GrowthPlan, isTokenPlan, isWidthPlan, type OwnPlan, type WidthPlan } from "./plan.ts";
 import { type ModelState, withoutMoments } from "./state.ts";
@@ -57,7 +57,6 @@ function requireFit(config: ModelConfig, plan: GrowthPlan): void {
 
 /** What is wrong with a plan for a model, if it is not one for its kind. */
 export function planMismatch(config: ModelConfig, plan: GrowthPlan): string | undefined {
-  if (isOwn(config)) return isTokenPlan(plan) ? siteMismatch(config, plan.add) : undefined;
   if (!isTokenPlan(plan) && !isWidthPlan(plan)) return undefined; // its strategy says what it takes
   switch (config.type) {
     case "bigram":
@@ -68,6 +67,8 @@ export function planMismatch(config: ModelConfig, plan: GrowthPlan): string | un
     case "tokenformer":
       if (isTokenPlan(plan)) return siteMismatch(config, plan.add);
       return 'a tokenformer keeps its width; it grows by parameter tokens, such as add: { feedForward: "x2" }';
+    default: // a model of one's own
+      return isTokenPlan(plan) ? siteMismatch(config, plan.add) : undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Growing: appending parameter tokens to a model's weights and optimiser state, widening it; dropping tokens. */
 
 export { checkPlans, grow, grownConfig, growthSummary, planMismatch } from "./grow.ts";
-export { channelGenerations, hasChannelColumns } from "./net2net.ts";
+export { CHANNELS, channelGenerations, hasChannelColumns } from "./net2net.ts";
 export {
   type GrowthPlan,
   growthPlanSchema,

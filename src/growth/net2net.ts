@@ -21,7 +21,7 @@ import type { Generation, HostArray, ModelState } from "./state.ts";
 import type { AnyModelStrategy, ModelGrowth } from "./strategy.ts";
 
 /** The path in a state's lineage of the generations of channels. */
-const CHANNELS = "width";
+export const CHANNELS = "width";
 
 /** Hidden units for each channel. */
 const HIDDEN = 4;

@@ -16,9 +16,9 @@ const builtIn: Readonly<Record<string, AnyStrategy>> = {
 
 /** Throws a `UserError` where there is none of that name. */
 export function strategyOf(name: string): AnyStrategy {
-  if (isOwnName(name)) return ownStrategies.of(name);
   const found = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined;
   if (found !== undefined) return found;
+  if (isOwnName(name)) return ownStrategies.of(name);
   const known = Object.keys(builtIn).join(", ");
   throw new UserError(`growth plan: there is no strategy "${name}", expected one of ${known}`);
 }

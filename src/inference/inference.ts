@@ -129,9 +129,18 @@ export class Inference {
 
   /** The logits [B, T, V] of tokens int32 [B, T]. */
   async logits(tokens: Int32Array, shape: readonly [number, number]): Promise<HostArray> {
-    const program = await this.program("logits", ({ logits }) => ({ logits }));
+    const program = await this.#logitsProgram();
     const { values } = await program.run({ ...this.inputs(), tokens: { dtype: "int32", shape, data: tokens } });
     return floatArray(required(new Map(Object.entries(values)), "logits"));
+  }
+
+  /** Compiles the program of `logits` now, instead of when they are first asked for. */
+  async prepareLogits(): Promise<void> {
+    await this.#logitsProgram();
+  }
+
+  #logitsProgram(): Promise<Program> {
+    return this.program("logits", ({ logits }) => ({ logits }));
   }
 
   /** The logits [V] of the token that follows a window of tokens. */

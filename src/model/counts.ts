@@ -1,4 +1,4 @@
-/** Parameter counts by group. */
+/** Parameters counted by group. */
 
 import { elementCount } from "../element-count.ts";
 
@@ -17,11 +17,9 @@ export interface ParameterCounts {
  * Counts parameters by their names: `embedding.…`, `output.…`, `…Norm.…`, `….attention.…`; all others are of the feed-forward
  * layers.
  */
-export function countsOf(
-  parameters: readonly { readonly name: string; readonly size: readonly number[] }[],
-): ParameterCounts {
+export function countByGroup(parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>): ParameterCounts {
   const counts = { embedding: 0, attention: 0, feedForward: 0, norms: 0, output: 0 };
-  for (const { name, size } of parameters) counts[groupOf(name)] += elementCount(size);
+  for (const [name, { shape }] of parameters) counts[groupOf(name)] += elementCount(shape);
   return { ...counts, total: Object.values(counts).reduce((sum, n) => sum + n) };
 }
 

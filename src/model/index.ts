@@ -16,7 +16,7 @@ export {
   type TokenFormerConfig,
   type TransformerConfig,
 } from "./config.ts";
-export type { ParameterCounts } from "./counts.ts";
+export { countByGroup, type ParameterCounts } from "./counts.ts";
 export * from "./model.ts";
 export {
   defineModel,

@@ -3,7 +3,7 @@
 import type { Initial, Model, ParameterSpec } from "../nn/index.ts";
 import { concreteShape } from "../tensor/index.ts";
 import type { CompleteModelConfig, ModelConfig } from "./config.ts";
-import { countsOf, type ParameterCounts } from "./counts.ts";
+import { countByGroup, type ParameterCounts } from "./counts.ts";
 import type { TauRule } from "./record.ts";
 import { recordOf } from "./records.ts";
 import type { Site } from "./site.ts";
@@ -81,14 +81,14 @@ export function parametersOf(config: CompleteModelConfig): SizedParameter[] {
   return scope.parameters.map((spec) => ({ ...spec, size: concreteShape(spec.shape, sizes) }));
 }
 
-/** How the parameters of a model start, by name. */
-export function initialsOf(config: CompleteModelConfig): Map<string, Initial> {
-  return new Map(parametersOf(config).map(({ name, initial }) => [name, initial]));
+/** How the keys and values of a model's sites start, by the names of the parameters. */
+export function initialsOf(config: CompleteModelConfig): ReadonlyMap<string, Initial> {
+  return recordOf(config).initials(config);
 }
 
 /** The parameters of a configuration by group. */
 export function countParameters(config: CompleteModelConfig): ParameterCounts {
-  return countsOf(parametersOf(config));
+  return countByGroup(new Map(parametersOf(config).map(({ name, size }) => [name, { shape: size }])));
 }
 
 /**
@@ -101,7 +101,16 @@ export function forwardFlops(config: CompleteModelConfig, time: number = config.
 
 /** Training costs three forward passes: one forward, two backward. Per token, at full context. */
 export function trainingFlopsPerToken(config: CompleteModelConfig): number {
-  return (3 * forwardFlops(config)) / config.context;
+  return trainingFlops(config, () => countParameters(config));
+}
+
+/** As `trainingFlopsPerToken`, of a model whose parameters are at hand, and need no trace to be counted. */
+export function trainingFlopsOf(config: CompleteModelConfig, parameters: Parameters<typeof countByGroup>[0]): number {
+  return trainingFlops(config, () => countByGroup(parameters));
+}
+
+function trainingFlops(config: CompleteModelConfig, counts: () => ParameterCounts): number {
+  return (3 * recordOf(config).flops(config, config.context, counts)) / config.context;
 }
 
 /** Parameters by formula, without a trace, at least. A vocabulary that is not known yet counts as one token. */

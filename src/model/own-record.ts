@@ -23,7 +23,12 @@ export const ownRecord: ModelRecord<OwnModelConfig> = {
     return cached ? forward(config) : withoutCache(config, forward(config));
   },
   check: checkOwn,
-  sites: { of: ownSites, with: withOwnSites, tau: () => "given" },
+  sites: {
+    of: ownSites,
+    with: withOwnSites,
+    tau: () => "given",
+    initials: (config) => new Map(traced(config).scope.parameters.map(({ name, initial }) => [name, initial])),
+  },
   costs: {
     flops: (config, time) => {
       const { flops } = ownModels.of(config.type);

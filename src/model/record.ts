@@ -1,6 +1,6 @@
 /** What the library knows of a type of model. */
 
-import type { Model } from "../nn/index.ts";
+import type { Initial, Model } from "../nn/index.ts";
 import type { CompleteModelConfig, ModelConfig } from "./config.ts";
 import type { ParameterCounts } from "./counts.ts";
 import type { Site } from "./site.ts";
@@ -26,6 +26,8 @@ export interface SiteRules<Config extends ModelConfig> {
   /** The configuration with other numbers of tokens and τ. */
   with(config: Config, sites: readonly Site[]): Config;
   tau(config: Config): TauRule;
+  /** How the keys and values of all sites start, by the names of the parameters. */
+  initials(config: CompleteModelConfig<Config>): ReadonlyMap<string, Initial>;
   /** The configuration of a model that learns its τ; absent where it cannot. */
   learningTau?(config: Config): Config;
 }
@@ -41,43 +43,5 @@ export interface CostRules<Config extends ModelConfig> {
 
 /** The sites of a model without any. */
 export function noSites<Config extends ModelConfig>(): SiteRules<Config> {
-  return { of: () => [], with: (config) => config, tau: () => "none" };
-}
-
-/** A record that takes any configuration, and finds out whether it is one of its own. */
-export interface AnyModelRecord {
-  forward(config: CompleteModelConfig): Model;
-  check(config: CompleteModelConfig): void;
-  sites(config: ModelConfig): readonly Site[];
-  withSites<Config extends ModelConfig>(config: Config, sites: readonly Site[]): Config;
-  tau(config: ModelConfig): TauRule;
-  /** Absent where the model cannot learn τ. */
-  readonly learningTau: (<Config extends ModelConfig>(config: Config) => Config) | undefined;
-  flops(config: CompleteModelConfig, time: number, counts: () => ParameterCounts): number;
-  parameters(config: ModelConfig): number;
-  activations(config: ModelConfig): number;
-  cached(config: ModelConfig): boolean;
-}
-
-export function anyRecord<Own extends ModelConfig>(
-  isOwn: (config: ModelConfig) => config is Own,
-  { forward, check, sites, costs, cached }: ModelRecord<Own>,
-): AnyModelRecord {
-  const own = <Config extends ModelConfig>(config: Config): Config & Own => {
-    if (isOwn(config)) return config;
-    throw new Error(`internal: a ${config.type} is asked of the record of another type of model`);
-  };
-  const { learningTau } = sites;
-  return {
-    forward: (config) => forward(own(config)),
-    check: (config) => check?.(own(config)),
-    sites: (config) => sites.of(own(config)),
-    withSites: (config, changed) => ({ ...config, ...sites.with(own(config), changed) }),
-    tau: (config) => sites.tau(own(config)),
-    learningTau: learningTau && ((config) => ({ ...config, ...learningTau(own(config)) })),
-    flops: (config, time, counts) => costs.flops(own(config), time, counts),
-    parameters: (config) => costs.parameters(own(config)),
-    activations: (config) => costs.activations(own(config)),
-    cached: (config) => cached(own(config)),
-  };
+  return { of: () => [], with: (config) => config, tau: () => "none", initials: () => new Map() };
 }

@@ -9,6 +9,7 @@ import {
   causalAttention,
   dropout,
   gatedPattention,
+  type Initial,
   layerNorm,
   linear,
   type Model,
@@ -20,7 +21,7 @@ import { add, matmul, type Tensor } from "../tensor/index.ts";
 import { blockActivations, blockFlops, embeddingParameters } from "./block-costs.ts";
 import { type CompleteModelConfig, rotaryChannels, type TokenFormerConfig } from "./config.ts";
 import { embed } from "./embed.ts";
-import { embeddingSetup, siteSetup } from "./parametrisation.ts";
+import { embeddingSetup, type SiteSetup, siteSetup } from "./parametrisation.ts";
 import type { ModelRecord } from "./record.ts";
 import type { Site } from "./site.ts";
 import { sitesOf, type TokenFormerSite, withTokenFormerSites } from "./sites.ts";
@@ -91,13 +92,34 @@ function attendSite(
   { site, here }: { readonly site: TokenFormerSite; readonly here: readonly TokenFormerSite[] },
 ): Tensor {
   const { width, activation, learnedTau } = config;
-  const { path, kind, tokens, tau } = site;
-  // Rates are shared among the tokens that learn together.
-  const others = here
-    .filter((other) => other.path !== path && scope.learns(`${other.path}.values`))
-    .reduce((sum, other) => sum + other.tokens, 0);
-  const { keys, values } = siteSetup(config, kind, tokens, others);
-  return pattention(scope, x, { width, activation, keys, values, learnedTau: learnedTau ? tau : undefined });
+  const learning = here.filter(({ path }) => scope.learns(`${path}.values`));
+  const { keys, values } = setupBeside(config, site, learning);
+  return pattention(scope, x, { width, activation, keys, values, learnedTau: learnedTau ? site.tau : undefined });
+}
+
+/** How a site starts and learns. Rates are shared among the tokens of those at its place that learn together. */
+function setupBeside(
+  config: TokenFormerConfig,
+  { path, kind, tokens }: TokenFormerSite,
+  learning: readonly TokenFormerSite[],
+): SiteSetup {
+  const others = learning.reduce((sum, other) => (other.path === path ? sum : sum + other.tokens), 0);
+  return siteSetup(config, kind, tokens, others);
+}
+
+/** How the keys and values of all sites start, by the names of the parameters. */
+function siteInitials(config: TokenFormerConfig): ReadonlyMap<string, Initial> {
+  const all = sitesOf(config);
+  return new Map(
+    all.flatMap((site) => {
+      const here = all.filter(({ place }) => place === site.place);
+      const { keys, values } = setupBeside(config, site, here);
+      return [
+        [`${site.path}.keys`, keys.initial],
+        [`${site.path}.values`, values.initial],
+      ] as const;
+    }),
+  );
 }
 
 export const tokenformerRecord: ModelRecord<TokenFormerConfig> = {
@@ -106,6 +128,7 @@ export const tokenformerRecord: ModelRecord<TokenFormerConfig> = {
     of: sitesOf,
     with: withTokenFormerSites,
     tau: ({ activation, learnedTau }) => (activation === "softmax" ? "none" : learnedTau ? "learned" : "given"),
+    initials: siteInitials,
     learningTau: (config) => ({ ...config, learnedTau: true }),
   },
   costs: {

@@ -13,6 +13,14 @@ export { normOf } from "./kernel-optimizer.ts";
 export type { LocalUpdates } from "./local-optimizer.ts";
 export { LossScale } from "./loss-scale.ts";
 export { createOptimizer } from "./optimizer.ts";
-export { gradientName, type PassInputs, Replicas, replicasFor, split, threadsEach } from "./replicas.ts";
+export {
+  gradientName,
+  gradientsAmong,
+  type PassInputs,
+  Replicas,
+  replicasFor,
+  split,
+  threadsEach,
+} from "./replicas.ts";
 export { decayShapeSchema, learningRateAt, type Restart, type ScheduleOptions, scheduleSchema } from "./schedule.ts";
 export type { Travel } from "./sharded-optimizer.ts";

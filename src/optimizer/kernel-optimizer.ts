@@ -21,21 +21,24 @@ import { tensorUpdates } from "./row-updates.ts";
 export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const tensors = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
-    try {
-      await this.device.kernel({ kernel: "accumulate", tensors, parameters: [...total.keys()] });
-      return total;
-    } finally {
-      await freeQuietly(() => this.device.dispose(gradients.values()));
-    }
+    await this.#spending(gradients, { kernel: "accumulate", tensors, parameters: [...total.keys()] });
+    return total;
   }
 
   async update(state: OptimizerState, { loss, gradients, shared }: Computed, step: UpdateStep): Promise<Updated> {
     const { tensors, ...kernel } = this.#stepKernel(state, step, shared);
     const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
+    return { loss, norm: normOf(await this.#spending(gradients, { ...kernel, tensors: all })), state };
+  }
+
+  /** Runs a kernel that takes the gradients over: the device frees them in the same request. */
+  async #spending(gradients: Tensors, kernel: Kernel): Promise<unknown> {
     try {
-      return { loss, norm: normOf(await this.device.kernel({ ...kernel, tensors: all })), state };
-    } finally {
+      return await this.device.kernel(kernel, gradients.values());
+    } catch (error) {
+      // The request may not have come to the device.
       await freeQuietly(() => this.device.dispose(gradients.values()));
+      throw error;
     }
   }
 

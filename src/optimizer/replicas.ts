@@ -235,8 +235,15 @@ interface Member {
 /** Threads of an operator where so many share the threads of a device. */
 export const threadsEach = (device: Device, count: number): number => Math.max(1, Math.floor(device.threads / count));
 
+const GRADIENT = "gradient.";
+
 /** The output with the gradient of a parameter. */
-export const gradientName = (parameter: string) => `gradient.${parameter}`;
+export const gradientName = (parameter: string) => GRADIENT + parameter;
+
+/** The outputs of a run that are gradients, all of those that stay on the device, by the names of the parameters. */
+export function gradientsAmong(outputs: Readonly<Record<string, DeviceTensor>>): Tensors {
+  return new Map(Object.entries(outputs).map(([name, tensor]) => [name.slice(GRADIENT.length), tensor]));
+}
 
 /** A batch in so many parts of nearly as many sequences, each with the number of sequences before it; fewer of fewer sequences. */
 export function split({ tokens, targets, sequences, context, weights, documents }: TokenBatch, count: number) {

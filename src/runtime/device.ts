@@ -183,9 +183,12 @@ export class Device {
     return { id: await this.#connection.request("allocate", { length, shape }), dtype: "float32", shape };
   }
 
-  /** Runs a kernel and returns its answer. */
-  async kernel(kernel: Kernel): Promise<unknown> {
-    return this.#connection.request("kernel", kernelRequest(kernel));
+  /**
+   * Runs a kernel and returns its answer.
+   * @param spent tensors that the device frees after it, also where it fails. Default: none
+   */
+  async kernel(kernel: Kernel, spent: Iterable<DeviceTensor> = []): Promise<unknown> {
+    return this.#connection.request("kernel", { ...kernelRequest(kernel), spent: [...spent].map(({ id }) => id) });
   }
 
   /**

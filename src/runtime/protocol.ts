@@ -70,7 +70,8 @@ export interface Requests {
   upload: { arguments: { tensor: HostTensor }; answer: number };
   download: { arguments: { id: number }; answer: HostTensor };
   dispose: { arguments: { ids: readonly number[] }; answer: undefined };
-  kernel: { arguments: KernelRequest; answer: unknown };
+  /** Buffers that are spent are freed after it, also where it fails. */
+  kernel: { arguments: KernelRequest & { readonly spent: readonly number[] }; answer: unknown };
 }
 
 export type RequestName = keyof Requests;

@@ -165,11 +165,13 @@ export class SessionHost implements Handlers {
     );
   }
 
-  async kernel({ buffers, ...call }: Requests["kernel"]["arguments"]): Promise<unknown> {
-    return this.#call(
-      call,
-      Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)]),
-    );
+  async kernel({ buffers, spent, ...call }: Requests["kernel"]["arguments"]): Promise<unknown> {
+    try {
+      const tensors = Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)] as const);
+      return await this.#call(call, tensors);
+    } finally {
+      this.dispose({ ids: spent });
+    }
   }
 
   /** Runs a kernel on buffers and on outputs, which leave the results. */

@@ -15,11 +15,11 @@ import {
 import { Inference, type TokenBatch, uploadArrays } from "../inference/index.ts";
 import {
   type CompleteModelConfig,
-  countParameters,
+  countByGroup,
   givenOf,
   modelOf,
   sameProgram,
-  trainingFlopsPerToken,
+  trainingFlopsOf,
 } from "../model/index.ts";
 import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
 
@@ -100,7 +100,7 @@ export async function growthReport(
   const logits = await inferences.before.logits(batch.tokens, shape);
   const grown = await inferences.after.logits(batch.tokens, shape);
   return {
-    ...costs(before, after),
+    ...costs(inferences, { before, after }),
     ...difference(logits.data, grown.data),
     init: plan.init,
     ...(isTokenPlan(plan) && { tau: tauOf(plan, before) }),
@@ -108,13 +108,15 @@ export async function growthReport(
   };
 }
 
-function costs(before: CompleteModelConfig, after: CompleteModelConfig) {
-  const [parametersBefore, parametersAfter] = [countParameters(before).total, countParameters(after).total];
+/** What both models cost, by the parameters that they have, so that neither is traced for it. */
+function costs(inferences: Pair<Inference>, models: Pair<CompleteModelConfig>) {
+  const [before, after] = [inferences.before.parameters, inferences.after.parameters];
+  const [parametersBefore, parametersAfter] = [countByGroup(before).total, countByGroup(after).total];
   return {
     parametersBefore,
     parametersAfter,
-    flopsPerTokenBefore: trainingFlopsPerToken(before),
-    flopsPerTokenAfter: trainingFlopsPerToken(after),
+    flopsPerTokenBefore: trainingFlopsOf(models.before, before),
+    flopsPerTokenAfter: trainingFlopsOf(models.after, after),
     memoryBefore: BYTES_PER_PARAMETER * parametersBefore,
     memoryAfter: BYTES_PER_PARAMETER * parametersAfter,
   };

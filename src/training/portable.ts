@@ -1,6 +1,5 @@
 /** Training: what learns, and the loop around it. What Node and browsers have in common. */
 
-export { DivergenceError } from "./divergence.ts";
 export { growCheckpoint, growMeasured } from "./growing.ts";
 export type { GrowthNow } from "./growth-now.ts";
 export {
@@ -15,6 +14,7 @@ export {
 export { Run } from "./run.ts";
 export type { RunPlace } from "./run-place.ts";
 export type { RunSink } from "./sink.ts";
+export { DivergenceError } from "./soundness.ts";
 export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart } from "./start.ts";
 export { gradientsOf, initialState, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
 export { Validation, type ValidationOptions } from "./validation.ts";

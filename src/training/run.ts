@@ -2,19 +2,20 @@
 
 import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
 import { isAny } from "../cluster/portable.ts";
-import type {
-  Config,
-  GrowthEvent,
-  RunConfig,
-  ScheduledGrowth,
-  StepEvent,
-  TrainingEvent,
-  ValidationEvent,
+import {
+  type Config,
+  type GrowthEvent,
+  growthPlansOf,
+  type RunConfig,
+  type ScheduledGrowth,
+  type StepEvent,
+  type TrainingEvent,
+  type ValidationEvent,
 } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { allOrNothing, freeAll } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, trainingFlopsPerToken } from "../model/index.ts";
+import { countParameters, givenOf, trainingFlopsOf } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
 import { requireHalfProducts } from "../runtime/portable.ts";
 import { type Corpus, checkCorpus, hasDocuments, longDocuments } from "../text/portable.ts";
@@ -48,7 +49,7 @@ export class Run {
   /** Ramps of τ, and the rise of the learning rate, after growth. */
   #growing: Pick<ModelState, "ramps" | "rewarm">;
   #progress: Progress;
-  /** Of the model as it is; kept, because counting traces the model, which is too slow for every step. */
+  /** Operations of a training pass of the model as it is, for each token; kept, as counting them takes too long for every step. */
   #flopsPerToken: number;
   readonly #validation: Validation;
   readonly #soundness: Soundness;
@@ -71,7 +72,7 @@ export class Run {
     this.#trainer = trainer;
     this.#growing = { ramps: state.ramps, rewarm: state.rewarm };
     this.#progress = progress;
-    this.#flopsPerToken = trainingFlopsPerToken(config.model);
+    this.#flopsPerToken = trainingFlopsOf(config.model, state.parameters);
     this.#validation = validation;
     this.#soundness = new Soundness(config, place.sink?.place);
     this.#due = { evaluation: state.step === progress.start, checkpoint: false };
@@ -125,6 +126,8 @@ export class Run {
     return allOrNothing(async (onFailure) => {
       const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train), learns);
       onFailure(() => trainer.close());
+      // Growth then compiles nothing, and what it needs is known to be had before any time is spent.
+      if (growthPlansOf(config).length > progress.growthsDone) await trainer.inference.prepareLogits();
       const run = new Run(start, place, trainer, validation);
       if (state.step === progress.start) await run.#save(false);
       await sink?.open?.(start);
@@ -373,7 +376,8 @@ export class Run {
     const batch = this.#plan.firstPassAt(step);
     const state = grow(await this.state(), plan, config.training.seed);
     return allOrNothing(async (onFailure) => {
-      const place = { config: this.#config, communicator: this.#place.communicator };
+      const { communicator } = this.#place;
+      const place = { config: this.#config, communicator, sequences: this.#plan.sequences };
       const next = await candidateBeside(this.#trainer, state, place, (trainer) => {
         this.#trainer = trainer;
       });

@@ -1,9 +1,12 @@
-/** Whether what a run has learnt may take the place of an earlier state. */
+/** Whether what a run has learnt is sound, and may take the place of an earlier state; and how a run ends that has diverged. */
 
 import type { RunConfig, TrainingConfig } from "../configuration/index.ts";
+import { UserError } from "../errors.ts";
 import type { TokenBatch } from "../inference/index.ts";
-import { divergence, LossWatch } from "./divergence.ts";
 import type { Trainer } from "./trainer.ts";
+
+/** Training has diverged: what stopped, and what may help. */
+export class DivergenceError extends UserError {}
 
 /** Watches the losses of a run's updates and validations, and ends one that has diverged. */
 export class Soundness {
@@ -73,3 +76,68 @@ export class Soundness {
     throw divergence(what, await trainer.parameterNorms(), this.#training, this.#place);
   }
 }
+
+/**
+ * What to say of training that has diverged.
+ * @param norms of the parameters, by name
+ * @param place where the last checkpoint is
+ */
+function divergence(
+  what: string,
+  norms: ReadonlyMap<string, number>,
+  { precision }: TrainingConfig,
+  place: string | undefined,
+): DivergenceError {
+  const largest = [...norms].toSorted(([, a], [, b]) => b - a).slice(0, 3);
+  const told = largest.map(([name, norm]) => `${name} ${norm.toPrecision(3)}`).join(", ");
+  const kept = place === undefined ? "" : ` The last checkpoint in ${place} is kept.`;
+  const precise = precision === "float16" ? "take training.precision=float32, " : "";
+  return new DivergenceError(
+    `${what}, training stops; largest parameter norms: ${told}.${kept} Lower training.learningRate, ${precise}or limit the gradients with training.clip.`,
+  );
+}
+
+/** Times the loss of a uniform guess, or twice the lowest that the run has had, are beyond what training comes back from. */
+const UNIFORM_GUESSES = 3;
+const LOWEST_LOSSES = 2;
+
+/** Updates in a row with such a loss that does not fall: after one batch, or a step that was too long, it may come back. */
+const SUSTAINED = 20;
+/** The later half of them, over the earlier half. */
+const FALLING = 0.95;
+
+/** Watches the losses of a run. */
+class LossWatch {
+  readonly #uniform: number;
+  /** The last losses, as long as they are all too high. */
+  #high: number[] = [];
+
+  /** @param vocabulary the number of logits: a uniform guess has the loss ln(vocabulary) */
+  constructor(vocabulary: number) {
+    this.#uniform = Math.log(vocabulary);
+  }
+
+  /**
+   * What is wrong with a loss; nothing if a state that has it may be kept in place of an earlier one.
+   * @param lowest the lowest validation loss of the run so far
+   */
+  complaint(loss: number, lowest: number | undefined): string | undefined {
+    if (!Number.isFinite(loss)) return `${loss}`;
+    const limit = Math.max(UNIFORM_GUESSES * this.#uniform, LOWEST_LOSSES * (lowest ?? 0));
+    if (loss <= limit) return undefined;
+    return `${loss.toPrecision(4)}, where a uniform guess has ${this.#uniform.toPrecision(4)}`;
+  }
+
+  /** Takes note of the loss of an update. What is wrong, once that does not pass. */
+  update(loss: number, lowest: number | undefined): string | undefined {
+    const complaint = this.complaint(loss, lowest);
+    this.#high = complaint === undefined ? [] : [...this.#high.slice(1 - SUSTAINED), loss];
+    if (complaint === undefined || !Number.isFinite(loss)) return complaint;
+    const [earlier, later] = [this.#high.slice(0, SUSTAINED / 2), this.#high.slice(SUSTAINED / 2)].map(geometricMean);
+    const falls = this.#high.length < SUSTAINED || Number(later) < FALLING * Number(earlier);
+    return falls ? undefined : `${complaint}, and it has not fallen for ${SUSTAINED} updates`;
+  }
+}
+
+const geometricMean = (numbers: readonly number[]) =>
+  Math.exp(numbers.reduce((sum, x) => sum + Math.log(x), 0) / numbers.length);

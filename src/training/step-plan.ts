@@ -5,13 +5,15 @@ import { growthPlansOf, type RunConfig, type ScheduledGrowth, scheduleOf } from 
 import { countedIn } from "../inference/index.ts";
 import type { ScheduleOptions } from "../optimizer/index.ts";
 import { type Corpus, randomBatch } from "../text/portable.ts";
-import { ALONE, type PassRows, passRowsOf } from "./ranks.ts";
+import { ALONE, type PassRows, passRowsOf, sequencesOfPass } from "./ranks.ts";
 import type { Pass } from "./trainer.ts";
 
 export class StepPlan {
   readonly schedule: ScheduleOptions;
   /** Growth in the order of its steps. */
   readonly growths: readonly ScheduledGrowth[];
+  /** The most sequences that this rank has in one pass. */
+  readonly sequences: number;
   readonly #config: RunConfig;
   readonly #corpus: Corpus;
   readonly #own: readonly PassRows[];
@@ -21,6 +23,7 @@ export class StepPlan {
   constructor(config: RunConfig, corpus: Corpus, communicator: Communicator | undefined) {
     this.schedule = scheduleOf(config);
     this.growths = growthPlansOf(config);
+    this.sequences = sequencesOfPass(config, communicator ?? ALONE);
     this.#config = config;
     this.#corpus = corpus;
     this.#own = passRowsOf(config, communicator ?? ALONE);

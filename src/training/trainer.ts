@@ -4,6 +4,7 @@ import type { Communicator } from "../cluster/portable.ts";
 import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import {
+  CHANNELS,
   channelGenerations,
   type Generation,
   type HostArray,
@@ -28,6 +29,7 @@ import {
   type AdamWOptions,
   createOptimizer,
   gradientName,
+  gradientsAmong,
   type LocalUpdates,
   LossScale,
   learned,
@@ -44,7 +46,6 @@ import {
   type UpdateStep,
 } from "../optimizer/index.ts";
 import { Random } from "../random.ts";
-import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
 import { concreteShape, gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
 
@@ -205,6 +206,8 @@ export class Trainer {
     tokens: number = tokensOf(passes),
   ): Promise<StepResult> {
     const { step, updates, lineage } = this.#counts;
+    const channels = (name: string, axis: 0 | 1) =>
+      lineage.has(CHANNELS) ? channelGenerations(lineage, name, axis) : undefined;
     for (const { context } of passes) {
       if (this.#time !== undefined && context !== this.#time) {
         throw new Error(`a batch of context ${context}: this trainer was made for ${this.#time}, its option \`time\``);
@@ -217,8 +220,8 @@ export class Trainer {
         step: step + 1,
         updates,
         lossScale,
-        generations: (name) => lineage.get(siteOf(name) ?? name) ?? channelGenerations(lineage, name, 0),
-        columns: (name) => channelGenerations(lineage, name, 1),
+        generations: (name) => lineage.get(siteOf(name) ?? name) ?? channels(name, 0),
+        columns: (name) => channels(name, 1),
       });
       this.#keep(state);
       const finite = Number.isFinite(norm);
@@ -332,18 +335,20 @@ export class Trainer {
   async #accumulated(passes: readonly PassInputs[]): Promise<{ loss: number; gradients: Tensors }> {
     let loss = 0;
     let sum: Tensors | undefined;
-    return allOrNothing(async (onFailure) => {
-      onFailure(() => sum && this.device.dispose(sum.values()));
+    try {
       for (const inputs of passes) {
         const { tensors, values } = await this.#gradients.run({ ...this.inference.inputs(), ...inputs });
         loss += scalarOf(values, "loss");
-        const outputs = new Map(Object.entries(tensors));
-        const own = new Map(this.#specs.map(({ name }) => [name, required(outputs, gradientName(name))]));
+        const own = gradientsAmong(tensors);
         sum = sum === undefined ? own : await this.#optimizer.accumulate(sum, own);
       }
-      if (sum === undefined) throw new Error("an update needs at least one batch");
-      return { loss, gradients: sum };
-    });
+    } catch (error) {
+      const spent = sum?.values() ?? [];
+      await freeQuietly(() => this.device.dispose(spent));
+      throw error;
+    }
+    if (sum === undefined) throw new Error("an update needs at least one batch");
+    return { loss, gradients: sum };
   }
 
   /** The inputs of each replica's passes, first those of this device: each pass is divided among all. */

@@ -93,8 +93,8 @@ class Faults {
     throw new InjectedFault(name, this.#requests);
   }
 
-  /** Takes note of what a request frees, and later of what its answer is. */
-  note(connection: ThreadConnection, name: RequestName, given: unknown, answer?: unknown): void {
+  /** Takes note of what a request frees, and once it has been answered, of what that has made or used up. */
+  note(connection: ThreadConnection, name: RequestName, given: unknown, answered = false, answer?: unknown): void {
     const { tensors, programs } = this.#of(connection);
     const request: { [Name in RequestName]?: () => void } = {
       upload: () => typeof answer === "number" && tensors.add(answer),
@@ -105,6 +105,9 @@ class Faults {
       },
       dispose: () => {
         for (const id of isDisposal(given) ? given.ids : []) tensors.delete(id);
+      },
+      kernel: () => {
+        for (const id of answered && isKernel(given) ? given.spent : []) tensors.delete(id);
       },
       release: () => isRelease(given) && programs.delete(given.program),
     };
@@ -126,6 +129,8 @@ const isRunResult = (answer: unknown): answer is Requests["run"]["answer"] =>
   typeof answer === "object" && answer !== null && "buffers" in answer;
 const isDisposal = (given: unknown): given is Requests["dispose"]["arguments"] =>
   typeof given === "object" && given !== null && "ids" in given;
+const isKernel = (given: unknown): given is Requests["kernel"]["arguments"] =>
+  typeof given === "object" && given !== null && "spent" in given;
 const isRelease = (given: unknown): given is Requests["release"]["arguments"] =>
   typeof given === "object" && given !== null && "program" in given;
 
@@ -139,7 +144,7 @@ Object.assign(ThreadConnection.prototype, {
     faults.meet(name);
     // Sent at once: requests are answered in the order of these calls.
     const answer: unknown = await Reflect.apply(request, this, [name, given]);
-    faults.note(this, name, given, answer);
+    faults.note(this, name, given, true, answer);
     return answer;
   },
   async close(this: ThreadConnection): Promise<void> {

@@ -146,8 +146,8 @@ it("a run that grows compiles its programs once", async () => {
   expect(compile.mock.calls.map(([{ name }]) => name)).toMatchInlineSnapshot(`
     [
       "gradients",
-      "loss",
       "logits",
+      "loss",
     ]
   `);
 });
