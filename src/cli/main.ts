@@ -1,93 +1,16 @@
 #!/usr/bin/env node
-/** The command line. A user's mistake is one line on stderr and exit code 1; a fault of ours shows its stack. */
+/** The program. Its page of help takes little longer than Node itself, as the parser of the command line is loaded for all else alone. */
 
-import * as nodeModule from "node:module";
-import { Command, CommanderError } from "commander";
-import { UserError } from "../errors.ts";
-import { commands } from "./commands.ts";
-import { fail } from "./failure.ts";
-import { note, surviveLostOutput } from "./output.ts";
-import { version } from "./version.ts";
+import { helpPage } from "./help-page.ts";
+import { print, surviveLostOutput } from "./output.ts";
 
-// What a command is made of is compiled once, where Node can keep it (22.1 and later).
-if ("enableCompileCache" in nodeModule && typeof nodeModule.enableCompileCache === "function") {
-  nodeModule.enableCompileCache();
-}
 surviveLostOutput();
 
-const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
-const asked = first === "help" ? second : first;
-const known = asked !== undefined && Object.hasOwn(commands, asked);
+const [word, ...others] = process.argv.slice(2);
 
-/** The command line's parser, with the commands' names alone but for the one that is asked for. */
-async function parser(): Promise<Command> {
-  const program = leftToUs(new Command("tokenformer"))
-    .description("train, grow and run TokenFormer language models on ONNX Runtime")
-    .version(version)
-    .configureHelp({ subcommandTerm: (command) => command.name() })
-    .hook("preAction", (_, command) => refuseEmptyPaths(command))
-    .hook("preAction", (_, command) => importOwnModules(command));
-  for (const [name, { description, load }] of Object.entries(commands)) {
-    program.addCommand(leftToUs(name === asked ? await load() : new Command(name)).description(description));
-  }
-  return program;
-}
-
-/** A command, and those below it, which throw what they have to say of a mistake, instead of printing it and ending the process. */
-function leftToUs(command: Command): Command {
-  for (const below of command.commands) leftToUs(below);
-  return command.exitOverride().configureOutput({ outputError: () => undefined });
-}
-
-/** Modules of one's own that a command names. What imports them is loaded with the first, as it takes longer than a page of help should. */
-async function importOwnModules(command: Command): Promise<void> {
-  const names = ["model", "strategy"].some((option) => command.getOptionValue(option) !== undefined);
-  if (names) await (await import("./own-modules.ts")).importOwn(command);
-}
-
-/** An empty path is a variable of the shell that is not set, more often than not. */
-function refuseEmptyPaths(command: Command): void {
-  if (command.args.includes(""))
-    throw new UserError(`${command.name()}: an argument is empty, expected a path; name it`);
-  for (const option of command.options.filter(({ flags }) => /<(file|folder|run)/.test(flags))) {
-    const value: unknown = command.getOptionValue(option.attributeName());
-    if (value !== "" && !(Array.isArray(value) && value.includes(""))) continue;
-    throw new UserError(`${option.long}: is empty, expected a path; name it, or leave the option out`);
-  }
-}
-
-async function refuseUnknownCommand(program: Command): Promise<void> {
-  if (asked === undefined || asked === "help" || known) return;
-  const { suggestion } = await import("../suggestion.ts");
-  program.error(`unknown command '${asked}'${suggestion(asked, Object.keys(commands))}`);
-}
-
-/** Ends after the parser has shown a page of help, which was asked for or not, or has found a mistake. */
-async function end({ code, exitCode, message }: CommanderError): Promise<void> {
-  process.exitCode = exitCode;
-  if (exitCode === 0 || code === "commander.help") return;
-  // Loaded only when asked for: a page of help needs no words for mistakes.
-  const { complaint } = await import("./complaint.ts");
-  note(`tokenformer: ${complaint(message, known ? asked : undefined)}`);
-}
-
-/** Ends the process for what is thrown where nothing waits for it, once no device is at work: ONNX Runtime would abort it. */
-async function endAfter(error: unknown): Promise<void> {
-  try {
-    await fail(error);
-    const { endThreads } = await import("../runtime/index.ts");
-    await endThreads();
-  } finally {
-    process.exit();
-  }
-}
-
-process.on("uncaughtException", (error) => void endAfter(error));
-
-try {
-  const program = await parser();
-  await refuseUnknownCommand(program);
-  await program.parseAsync();
-} catch (error) {
-  await (error instanceof CommanderError ? end(error) : fail(error));
+if (others.length === 0 && (word === "--help" || word === "-h" || word === "help")) {
+  print(helpPage(process.stdout.isTTY ? process.stdout.columns : undefined));
+} else {
+  const { runCommandLine } = await import("./command-line.ts");
+  await runCommandLine();
 }
