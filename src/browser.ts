@@ -94,13 +94,13 @@ export {
   webDeviceNames,
 } from "./runtime/web.ts";
 export {
-  type Adaptation,
   adaptation,
   attachSkills,
   parseSkill,
   type Skill,
   type SkillPlan,
   skillFiles,
+  skillOf,
 } from "./skills/portable.ts";
 export {
   CharacterTokenizer,
@@ -130,5 +130,6 @@ export {
   Run,
   type RunInput,
   type RunPlace,
+  type RunStart,
   Trainer,
 } from "./training/portable.ts";

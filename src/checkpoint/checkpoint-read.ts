@@ -11,6 +11,7 @@ import { required } from "../required.ts";
 import { loadTokenizer, readSettings, SETTINGS, withSettings } from "../text/portable.ts";
 import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
 import { type OpenedTensors, openTensors, readTensors, tensorNames } from "./checkpoint-tensors.ts";
+import { learnsOf } from "./learning-part.ts";
 import { patched, patchesOf, versionOf } from "./patches.ts";
 
 /** Where the files of a checkpoint are. */
@@ -41,13 +42,35 @@ export async function parseCheckpoint(files: ReadonlyMap<string, Uint8Array>): P
 
 /** The whole of a checkpoint. */
 export async function readCheckpoint(folder: CheckpointFolder): Promise<Checkpoint> {
+  return withArrays(folder, await readSummary(folder), () => true);
+}
+
+/** The checkpoint of a run of which a part learns, whose files have the parameters of that part alone. */
+export async function readPart(folder: CheckpointFolder): Promise<Checkpoint> {
   const summary = await readSummary(folder);
-  const model = summary.state.config;
+  return withArrays(folder, summary, learnsOf(summary.part) ?? (() => true));
+}
+
+/** @param has whether the files have a parameter */
+async function withArrays(
+  folder: CheckpointFolder,
+  summary: CheckpointSummary,
+  has: (parameter: string) => boolean,
+): Promise<Checkpoint> {
+  const { state, part } = summary;
+  const shapes = [...shapesOf(state.config)];
   const parameters = new Map<string, HostArray>();
-  for await (const [name, tensor] of readParametersIn(folder, model)) parameters.set(name, tensor);
-  checkLineage(summary.state, folder.pathOf("training.json"));
-  const moments = await readMoments(folder, model);
-  return { ...summary, state: { ...summary.state, parameters, moments } };
+  const wanted = new Map(shapes.filter(([name]) => has(name)));
+  for await (const [name, tensor] of readTensors(folder.open("model.safetensors"), wanted)) {
+    parameters.set(name, tensor);
+  }
+  checkLineage(state, folder.pathOf("training.json"));
+  const learns = learnsOf(part) ?? (() => true);
+  const moments = await readMoments(
+    folder,
+    shapes.filter(([name]) => learns(name)),
+  );
+  return { ...summary, state: { ...state, parameters, moments } };
 }
 
 /** All but the weights and the optimiser's state. */
@@ -58,12 +81,14 @@ export async function readSummary(folder: CheckpointFolder): Promise<CheckpointS
   const tokenizer = folder.has("tokenizer.json") ? await tokenizerIn(folder) : undefined;
   const model = modelWithVocabulary(config.model, tokenizer, folder.pathOf("config.json"));
   const lineage = new Map(Object.entries(training.lineage));
-  const { step, updates, ramps, rewarm, progress } = training;
+  const { step, updates, ramps, rewarm, progress, part } = training;
+  if (part !== undefined) checkPart(part.parameters, model, folder.pathOf("training.json"));
   const state = { config: model, step, updates, lineage, ramps, rewarm };
   const { name: dataName, files: data, content } = training.data;
   const others = {
     ...(data !== undefined && { data }),
     ...(content !== undefined && { content }),
+    ...(part !== undefined && { part }),
     ...(patches.length > 0 && { patches }),
   };
   return { config: { ...config, model }, state, tokenizer, progress, dataName, ...others };
@@ -140,21 +165,31 @@ async function readText(folder: CheckpointFolder, file: string): Promise<{ text:
 const MOMENTS = ["first", "second", "outer"] as const;
 
 /** Adam's moments, and that of an outer optimiser; none where there is no such file, or it is empty. */
-async function readMoments(folder: CheckpointFolder, model: CompleteModelConfig): Promise<ModelState["moments"]> {
+async function readMoments(
+  folder: CheckpointFolder,
+  learning: readonly (readonly [string, readonly number[]])[],
+): Promise<ModelState["moments"]> {
   const file = "optimizer.safetensors";
   if (!folder.has(file)) return undefined;
   const names = await tensorNames(folder.open(file));
   if (names.length === 0) return undefined;
   const parts = names.some((name) => name.startsWith("outer.")) ? MOMENTS : MOMENTS.slice(0, 2);
-  const shapes = [...shapesOf(model)].flatMap(([name, shape]) =>
-    parts.map((part) => [`${part}.${name}`, shape] as const),
-  );
+  const shapes = learning.flatMap(([name, shape]) => parts.map((part) => [`${part}.${name}`, shape] as const));
   const moments = new Map(parts.map((part) => [part, new Map<string, HostArray>()]));
   for await (const [name, tensor] of readTensors(folder.open(file), new Map(shapes))) {
     const part = parts.find((one) => name.startsWith(`${one}.`)) ?? "first";
     moments.get(part)?.set(name.slice(part.length + 1), tensor);
   }
   return { first: required(moments, "first"), second: required(moments, "second"), outer: moments.get("outer") };
+}
+
+function checkPart(names: readonly string[], model: CompleteModelConfig, file: string): void {
+  const known = shapesOf(model);
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  throw new UserError(
+    `${file}: "${unknown}" is to learn, which the model of config.json does not have; restore the files of one checkpoint`,
+  );
 }
 
 function checkLineage({ config, lineage }: CheckpointSummary["state"], file: string): void {

@@ -3,17 +3,18 @@
  *
  * - `config.json`: model, training, tokenizer and growth plans
  * - `model.safetensors`: the parameters
- * - `optimizer.safetensors`: Adam's moments, `first.<parameter>` and `second.<parameter>`, and, where ranks make updates by
- *   themselves, the momentum of the outer optimiser, `outer.<parameter>`
+ * - `optimizer.safetensors`: Adam's moments, `first.<parameter>` and `second.<parameter>`, of what learns, and, where ranks make
+ *   updates by themselves, the momentum of the outer optimiser, `outer.<parameter>`
  * - `tokenizer.json`, and `tokenizer_config.json` where it is known how conversations become texts
- * - `training.json`: the step, the lineage of the parameter tokens, ramps, and what has been measured
+ * - `training.json`: the step, what learns if that is not all, the lineage of the parameter tokens, ramps, and what has been measured
  */
 
 import { z } from "zod";
 import { FORMAT_VERSION, type RunConfig } from "../configuration/index.ts";
 import { type DataContent, type DataFiles, dataContentSchema, dataFilesSchema } from "../data/portable.ts";
-import type { ModelState } from "../growth/index.ts";
+import { type ModelState, withoutMoments } from "../growth/index.ts";
 import type { Tokenizer } from "../text/portable.ts";
+import { type LearningPart, learningPartSchema } from "./learning-part.ts";
 
 /** The files of a checkpoint, which replace each other together. */
 export const CHECKPOINT_FILES = [
@@ -56,6 +57,8 @@ export const trainingFileSchema = z.strictObject({
     nextStep: natural,
   }),
   updates: natural,
+  /** Absent where all learns. */
+  part: learningPartSchema.optional(),
   lineage: z.record(
     z.string(),
     z.array(
@@ -91,6 +94,8 @@ export interface CheckpointSummary {
   /** What that text was, so that another one under the same name is noticed. Absent where it is not known. */
   readonly content?: DataContent | undefined;
   readonly progress: Progress;
+  /** What learns. Absent where all does. */
+  readonly part?: LearningPart | undefined;
   /** What made files of an older version readable, to be told: "run/training.json: the version is noted". */
   readonly patches?: readonly string[];
 }
@@ -102,4 +107,9 @@ export interface Checkpoint extends CheckpointSummary {
 /** A checkpoint with another state of its model. */
 export function withState<From extends CheckpointSummary>(checkpoint: From, state: ModelState) {
   return { ...checkpoint, config: { ...checkpoint.config, model: state.config }, state };
+}
+
+/** The checkpoint as one all of which learns from here on. Moments that a part alone has are left out. */
+export function withoutPart({ part, ...checkpoint }: Checkpoint): Checkpoint {
+  return part === undefined ? checkpoint : { ...checkpoint, state: withoutMoments(checkpoint.state) };
 }

@@ -20,10 +20,11 @@ export type CheckpointContents = Readonly<Record<string, (path: string) => FileC
 
 /** All files of a checkpoint. */
 export function checkpointContents(checkpoint: Checkpoint): CheckpointContents {
-  const { state } = checkpoint;
+  const { state, part } = checkpoint;
+  const learning = part?.parameters ?? [...state.parameters.keys()];
   return {
     ...summaryContents(checkpoint, state.parameters),
-    "optimizer.safetensors": (path) => safetensorsPieces(momentTensors(state), path),
+    "optimizer.safetensors": (path) => safetensorsPieces(momentTensors(state, learning), path),
   };
 }
 
@@ -41,7 +42,7 @@ export async function checkpointFiles(checkpoint: Checkpoint): Promise<Map<strin
 
 /** The files of a checkpoint but for the optimiser's. */
 export function summaryContents(
-  { state, tokenizer, progress, dataName, data, content, ...checkpoint }: CheckpointSummary,
+  { state, tokenizer, progress, dataName, data, content, part, ...checkpoint }: CheckpointSummary,
   tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
 ): CheckpointContents {
   // In the order of the schema, which is that of a run that goes on from the file: it writes the same bytes.
@@ -58,6 +59,7 @@ export function summaryContents(
       nextStep: step,
     },
     updates,
+    ...(part !== undefined && { part }),
     lineage: Object.fromEntries([...state.lineage].map(([site, generations]) => [site, [...generations]])),
     ramps: [...ramps],
     ...(rewarm !== undefined && { rewarm }),
@@ -72,8 +74,8 @@ export function summaryContents(
   };
 }
 
-function* momentTensors({ parameters, moments }: ModelState): Generator<readonly [string, StoredTensor]> {
-  for (const name of moments === undefined ? [] : parameters.keys()) {
+function* momentTensors({ moments }: ModelState, names: Iterable<string>): Generator<readonly [string, StoredTensor]> {
+  for (const name of moments === undefined ? [] : names) {
     yield [`first.${name}`, required(moments?.first ?? new Map<string, HostArray>(), name)];
     yield [`second.${name}`, required(moments?.second ?? new Map<string, HostArray>(), name)];
     const outer = moments?.outer?.get(name);

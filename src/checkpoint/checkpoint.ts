@@ -16,7 +16,14 @@ import {
 } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
-import { openParametersIn, readCheckpoint, readConfig, readParametersIn, readSummary } from "./checkpoint-read.ts";
+import {
+  openParametersIn,
+  readCheckpoint,
+  readConfig,
+  readParametersIn,
+  readPart,
+  readSummary,
+} from "./checkpoint-read.ts";
 import { CHECKPOINT_FILES, type Checkpoint, type CheckpointSummary } from "./checkpoint-schema.ts";
 import type { OpenedTensors } from "./checkpoint-tensors.ts";
 import { type CheckpointContents, checkpointContents, summaryContents } from "./checkpoint-write.ts";
@@ -104,6 +111,14 @@ export async function openCheckpoint(directory: string): Promise<OpenedCheckpoin
 /** Reads a checkpoint, all of it. Throws a `UserError` as `openCheckpoint` does. */
 export async function loadCheckpoint(directory: string): Promise<Checkpoint> {
   return withFiles(directory, readCheckpoint);
+}
+
+/**
+ * The checkpoint of a run of which a part learns, whose folder has the parameters of that part alone. Throws a `UserError` as
+ * `openCheckpoint` does.
+ */
+export async function loadPart(directory: string): Promise<Checkpoint> {
+  return withFiles(directory, readPart);
 }
 
 /** All of a checkpoint but its weights and the optimiser's state. Throws a `UserError` as `openCheckpoint` does. */

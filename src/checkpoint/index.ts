@@ -6,6 +6,7 @@ export {
   hasCheckpoint,
   loadCheckpoint,
   loadConfig,
+  loadPart,
   loadSummary,
   type OpenedCheckpoint,
   openCheckpoint,

@@ -6,8 +6,10 @@ export {
   type Checkpoint,
   type CheckpointSummary,
   type Progress,
+  withoutPart,
   withState,
 } from "./checkpoint-schema.ts";
 export { type OpenedTensors, readTensors } from "./checkpoint-tensors.ts";
 export { checkpointFiles } from "./checkpoint-write.ts";
+export { type LearningPart, learningIn, learnsOf, skillOriginSchema } from "./learning-part.ts";
 export { METRICS, type MetricRecord, metricRecord } from "./metric-records.ts";

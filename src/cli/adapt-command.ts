@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
-import type { EndEvent, TrainingConfig } from "../configuration/index.ts";
+import type { Config, EndEvent, TrainingConfig } from "../configuration/index.ts";
 import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { parseSites, siteNamesOf } from "../growth/index.ts";
 import { formatBytes } from "../lab/report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { hasSkill, loadSkill, openAdaptation } from "../skills/index.ts";
+import { hasSkill, loadSkill, loadUnfinished, openAdaptation, resumeAdaptation } from "../skills/index.ts";
+import type { Run } from "../training/index.ts";
 import { changed } from "./configuration.ts";
 import { noteData } from "./data-notes.ts";
 import { lossOnOption, type ReadingOptions, readingOf, separateOption, textKeyOption } from "./data-options.ts";
@@ -24,7 +25,7 @@ import { dataListOption, namedData } from "./text-input.ts";
 import { deviceOption } from "./train-command.ts";
 
 interface Options extends ReadingOptions {
-  readonly add: string;
+  readonly add?: string;
   readonly layers?: string;
   readonly data?: readonly string[];
   readonly dataList?: string;
@@ -33,6 +34,7 @@ interface Options extends ReadingOptions {
   readonly set: readonly string[];
   readonly tokenizer?: string;
   readonly device: DeviceName;
+  readonly resume: boolean;
   readonly json: boolean;
 }
 
@@ -40,7 +42,7 @@ export const adaptCommand = () =>
   new Command("adapt")
     .argument("<run>", "folder of a run or checkpoint, which stays as it is")
     .requiredOption("--to <folder>", "where the skill goes")
-    .option("--add <sites>", "tokens of the skill: all=16, or q=8,k=8,v=16,proj=16,ffn=64", "all=16")
+    .option("--add <sites>", "tokens of the skill: all=16, or q=8,k=8,v=16,proj=16,ffn=64 (default: all=16)")
     .option("--layers <list>", "blocks that get them, from 0: 0,2 (default: all)")
     .addOption(dataOption())
     .addOption(dataListOption())
@@ -55,6 +57,7 @@ export const adaptCommand = () =>
     )
     .addOption(tokenizerOption())
     .addOption(deviceOption())
+    .option("--resume", "go on with the skill in --to, whose training was stopped", false)
     .option("--json", "print a summary as JSON at the end", false)
     .action(runAdapt);
 
@@ -62,23 +65,8 @@ async function runAdapt(run: string, options: Options): Promise<void> {
   if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
   const summary = await loadSummary(run);
   notePatches(summary);
-  const data = await dataFrom(options);
-  await noteData(data);
-  const { to, layers, tokenizer, device } = options;
   const progress = new Progress();
-  const add = parseSites(options.add, siteNamesOf(summary.state.config));
-  const training = trainingOf(summary, options.set);
-  const opened = await openAdaptation({
-    from: run,
-    to,
-    add,
-    layers: layers === undefined ? undefined : parseLayers(layers),
-    training,
-    data,
-    tokenizer,
-    device,
-    onDataProgress: progress.onData,
-  });
+  const opened = await (options.resume ? resumed : begun)(run, summary, options, progress);
   let end: EndEvent | undefined;
   try {
     await withInterrupt("stopping after this step", async (signal) => {
@@ -94,10 +82,48 @@ async function runAdapt(run: string, options: Options): Promise<void> {
   if (end !== undefined) await conclude(run, options, end);
 }
 
-/** What to learn. */
-async function dataFrom(options: Options): Promise<DataSource> {
+/** A new skill. */
+async function begun(from: string, summary: CheckpointSummary, options: Options, progress: Progress): Promise<Run> {
+  const { to, layers, tokenizer, device, add = "all=16" } = options;
+  const data = await dataFrom(options);
+  if (data === undefined) throw new UserError("--data: is missing; name the texts that the skill is to learn");
+  await noteData(data);
+  return openAdaptation({
+    from,
+    to,
+    add: parseSites(add, siteNamesOf(summary.state.config)),
+    layers: layers === undefined ? undefined : parseLayers(layers),
+    training: trainingOf(summary, options.set),
+    data,
+    tokenizer,
+    device,
+    onDataProgress: progress.onData,
+  });
+}
+
+/** A skill whose training was stopped. */
+async function resumed(from: string, _: CheckpointSummary, options: Options, progress: Progress): Promise<Run> {
+  const { to, device } = options;
+  for (const name of ["add", "layers", "tokenizer"] as const) {
+    if (options[name] === undefined) continue;
+    throw new UserError(
+      `--${name} ${options[name]}: a skill that is resumed has its own, in ${to}; leave the option out`,
+    );
+  }
+  const { config, state } = await loadUnfinished(to);
+  const training = changedTraining(config, config.training, options.set);
+  if (training.steps < state.step) {
+    throw new UserError(`${to}: is at step ${state.step}, and training.steps is ${training.steps}; raise it`);
+  }
+  const data = await dataFrom(options);
+  if (data !== undefined) await noteData(data);
+  return resumeAdaptation({ from, to, data, training, device, onDataProgress: progress.onData });
+}
+
+/** What to learn, where it is named. */
+async function dataFrom(options: Options): Promise<DataSource | undefined> {
   const train = await namedData(options);
-  if (train === undefined) throw new UserError("--data: is missing; name the texts that the skill is to learn");
+  if (train === undefined) return undefined;
   const { validation } = options;
   return { train, ...readingOf(options), ...(validation !== undefined && { validation }) };
 }
@@ -106,14 +132,17 @@ async function dataFrom(options: Options): Promise<DataSource> {
 const DEFAULTS = { steps: 500, learningRate: 3e-3, warmup: 20, evaluateEvery: 50, weightDecay: 0 };
 
 function trainingOf({ config }: CheckpointSummary, set: readonly string[]): TrainingConfig {
+  const { batch, microBatch, seed } = config.training;
+  return changedTraining(config, { ...DEFAULTS, batch, microBatch, seed }, set);
+}
+
+function changedTraining(config: Config, training: object, set: readonly string[]): TrainingConfig {
   const other = set.find((assignment) => !assignment.startsWith("training."));
   if (other !== undefined) {
     throw new UserError(
       `--set ${other}: a skill has the model and the tokenizer of its run; only training.… can be set`,
     );
   }
-  const { batch, microBatch, seed } = config.training;
-  const training = { ...DEFAULTS, batch, microBatch, seed };
   const { localSteps, ...chosen } = changed({ ...config, training, growth: [] }, { set }, "the configuration").training;
   if (localSteps > 1) throw new UserError("--set training.localSteps: a skill is trained on one machine; leave it out");
   return { ...chosen, localSteps };
@@ -121,11 +150,11 @@ function trainingOf({ config }: CheckpointSummary, set: readonly string[]): Trai
 
 /** Says what there is now, and what it is beside the model. */
 async function conclude(run: string, { to, json }: Options, { step, interrupted }: EndEvent): Promise<void> {
-  if (interrupted) process.exitCode = 130;
-  if (!(await hasSkill(to))) {
-    note(`stopped at step ${step}, before there was a skill to keep`);
-    return;
+  if (interrupted) {
+    process.exitCode = 130;
+    note(`stopped at step ${step}; go on with: tokenformer adapt ${run} --to ${to} --resume`);
   }
+  if (!(await hasSkill(to))) return;
   const { record } = await loadSkill(to);
   const [skill, weights] = [await sizeOf(join(to, "skill.safetensors")), await sizeOf(join(run, "model.safetensors"))];
   const { steps, validationLoss } = record.training;

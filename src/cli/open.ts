@@ -2,7 +2,7 @@
 
 import { Option } from "commander";
 import { chosenTokenizer, hasCheckpoint, loadCheckpoint } from "../checkpoint/index.ts";
-import type { Checkpoint, CheckpointSummary } from "../checkpoint/portable.ts";
+import { type Checkpoint, type CheckpointSummary, withoutPart } from "../checkpoint/portable.ts";
 import { EMBEDDED, embeddedNames, nearestBeside } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
@@ -75,7 +75,7 @@ export async function withRun<Result>(
 /** Reads a checkpoint, all of it. Throws a `UserError` if the folder holds none. */
 export async function checkpointOf(directory: string): Promise<Checkpoint & OpenedRun> {
   if (!(await hasCheckpoint(directory))) throw await noCheckpoint(directory);
-  const checkpoint = await loadCheckpoint(directory);
+  const checkpoint = withoutPart(await loadCheckpoint(directory));
   notePatches(checkpoint);
   const nothing = () => Promise.resolve();
   const parameters = () => checkpoint.state.parameters;

@@ -9,6 +9,7 @@ export {
   writeNewFiles,
 } from "./files/locked-folder.ts";
 export { openSnapshot, type Snapshot } from "./files/snapshot.ts";
+export { readZip } from "./files/zip.ts";
 export { readJson, writeJson } from "./json/json.ts";
 export * from "./portable.ts";
 export { readPickle } from "./pytorch/pickle.ts";

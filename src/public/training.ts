@@ -66,7 +66,6 @@ export {
   requireHalfProducts,
 } from "../runtime/index.ts";
 export {
-  type Adaptation,
   type AdaptOptions,
   adaptation,
   attachSkills,
@@ -75,9 +74,12 @@ export {
   openAdaptation,
   openAttached,
   parseSkill,
+  type ResumeAdaptationOptions,
+  resumeAdaptation,
   type Skill,
   type SkillPlan,
   skillFiles,
+  skillOf,
 } from "../skills/index.ts";
 export {
   checkMemory,
@@ -90,6 +92,7 @@ export {
   type MemoryForecast,
   memoryLimit,
   type RunSink,
+  type RunStart,
   type StepResult,
   Trainer,
   type TrainerOptions,

@@ -1,7 +1,8 @@
 /** Adapting a model: training a skill beside it, with all else as it is. */
 
-import type { Checkpoint } from "../checkpoint/portable.ts";
+import type { Checkpoint, LearningPart } from "../checkpoint/portable.ts";
 import type { RunConfig, TrainingConfig } from "../configuration/index.ts";
+import { UserError } from "../errors.ts";
 import { fillInitial, grownConfig, type HostArray, tokenPlanSchema } from "../growth/index.ts";
 import {
   type CompleteModelConfig,
@@ -15,7 +16,7 @@ import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { Corpus, Tokenizer } from "../text/portable.ts";
 import { NO_PROGRESS, type RunStart } from "../training/portable.ts";
-import { requireTokenFormer, shortName, tokenizerHash } from "./attach.ts";
+import { mergedArrays, requireTokenFormer, shortName, tokenizerHash } from "./attach.ts";
 import type { Skill, SkillRecord } from "./skill.ts";
 import { weightsHash } from "./weights-hash.ts";
 
@@ -28,17 +29,9 @@ export interface SkillPlan {
   readonly training: TrainingConfig;
 }
 
-/** A skill that is about to be trained. */
-export interface Adaptation {
-  /** For `Run.begin`, with `learns`. */
-  readonly start: RunStart;
-  readonly learns: (parameter: string) => boolean;
-  /** The skill of a checkpoint of that run, which has the parameters that learn. */
-  skillOf(checkpoint: Checkpoint): Pick<Skill, "record" | "tensors">;
-}
-
 /**
- * Begins a skill: keys are drawn as the model starts them, values are zero, so that it changes nothing yet.
+ * What a run starts from that trains a skill: keys are drawn as the model starts them, values are zero, so that it changes nothing yet.
+ * `Run.begin` takes it, `skillOf` has the skill of a checkpoint of that run, and `Run.resume` goes on with it.
  * @param checkpoint the model; it is left as it is
  * @param corpus what to learn, by the tokenizer of the model
  * @param where what messages call the checkpoint
@@ -49,33 +42,28 @@ export async function adaptation(
   corpus: Corpus,
   { add, layers, training }: SkillPlan,
   where = "the checkpoint",
-): Promise<Adaptation> {
+): Promise<RunStart> {
   const base = requireTokenFormer(checkpoint.state.config, where);
   const model = withGeneration(base, tokenPlanSchema.parse({ add, layers, init: "zero-value" }));
   const generation = model.generations?.length ?? 0;
   const sites = sitesOf(model).filter((site) => site.generation === generation);
-  const parameters = new Map(checkpoint.state.parameters);
+  const added = new Map<string, HostArray>();
   const lineage = new Map(checkpoint.state.lineage);
   const initials = initialsOf(model);
-  const names = new Set<string>();
-  const set = (name: string, array: HostArray) => {
-    names.add(name);
-    parameters.set(name, array);
-  };
   for (const { path, tokens, tau } of sites) {
     const rows = () => ({ shape: [tokens, model.width], data: new Float32Array(tokens * model.width) });
     const keys = rows();
     fillInitial(keys.data, required(initials, `${path}.keys`), Random.from("skill", training.seed, path));
-    set(`${path}.keys`, keys);
-    set(`${path}.values`, rows());
-    if (tauRule(model) === "learned") set(`${path}.tau`, { shape: [], data: Float32Array.of(tau) });
-    lineage.set(path, [{ tokens, born: 0, init: "skill", updates: 0, frozenUntil: 0 }]);
+    added.set(`${path}.keys`, keys);
+    added.set(`${path}.values`, rows());
+    if (tauRule(model) === "learned") added.set(`${path}.tau`, { shape: [], data: Float32Array.of(tau) });
+    lineage.set(path, [{ tokens, born: checkpoint.state.step, init: "skill", updates: 0, frozenUntil: 0 }]);
   }
   const { formatVersion, tokenizer } = checkpoint.config;
   const config: RunConfig = { formatVersion, tokenizer, training, growth: [], model };
   const state = {
     config: model,
-    parameters,
+    parameters: mergedArrays(model, checkpoint.state.parameters, added),
     lineage,
     moments: undefined,
     step: 0,
@@ -83,22 +71,8 @@ export async function adaptation(
     ramps: [],
     rewarm: undefined,
   };
-  const origin = await originOf(checkpoint, base, corpus.tokenizer, where);
-  return adaptationOf({ config, corpus, state, progress: NO_PROGRESS }, names, generation, origin);
-}
-
-/** Apart from the above, so that what is kept of a run does not keep the weights that it started from. */
-function adaptationOf(
-  start: RunStart,
-  names: ReadonlySet<string>,
-  generation: number,
-  origin: Pick<SkillRecord, "base" | "tokenizer">,
-): Adaptation {
-  return {
-    start,
-    learns: (name) => names.has(name),
-    skillOf: (trained) => skillOf(trained, generation, origin),
-  };
+  const skill = { generation, ...(await originOf(checkpoint, base, corpus.tokenizer, where)) };
+  return { config, corpus, state, progress: NO_PROGRESS, part: { parameters: [...added.keys()], skill } };
 }
 
 /** The model with one more generation, which has a norm of its own whatever the model's rule for growth is. */
@@ -117,7 +91,7 @@ async function originOf(
   { layers, width, activation }: TokenFormerConfig,
   tokenizer: Tokenizer,
   where: string,
-): Promise<Pick<SkillRecord, "base" | "tokenizer">> {
+): Promise<Omit<NonNullable<LearningPart["skill"]>, "generation">> {
   const weights = await weightsHash(state.parameters);
   return {
     base: { name: shortName(where), weights, layers, width, activation },
@@ -125,12 +99,19 @@ async function originOf(
   };
 }
 
-function skillOf(
-  { state, config, progress, dataName }: Checkpoint,
-  generation: number,
-  origin: Pick<SkillRecord, "base" | "tokenizer">,
+/**
+ * The skill of a checkpoint of a run that trains one.
+ * @param checkpoint with all parameters, or with those that learn
+ * @param where what messages call it
+ * @throws UserError where its run trains none
+ */
+export function skillOf(
+  { state, config, progress, dataName, part }: Checkpoint,
+  where = "the checkpoint",
 ): Pick<Skill, "record" | "tensors"> {
-  const model = requireTokenFormer(state.config, "the model");
+  if (part?.skill === undefined) throw new UserError(`${where}: is of a run that trains no skill; begin one beside it`);
+  const { generation, ...origin } = part.skill;
+  const model = requireTokenFormer(state.config, where);
   const tensors = new Map<string, HostArray>();
   for (const { path, place } of sitesOf(model).filter((site) => site.generation === generation)) {
     for (const part of ["keys", "values"])

@@ -3,7 +3,7 @@
  * order, and the model without them is what it was.
  */
 
-import type { Checkpoint, CheckpointSummary } from "../checkpoint/portable.ts";
+import { type Checkpoint, type CheckpointSummary, withoutPart } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import type { Generation, HostArray, ModelState } from "../growth/index.ts";
 import {
@@ -114,15 +114,28 @@ export function withSkills({ config, lineage, step }: CheckpointSummary["state"]
 export const shortName = (name: string): string => name.split(/[/\\]/).findLast((part) => part !== "") ?? name;
 
 /** The summary of a checkpoint with skills. */
-export function attachedSummary<Summary extends CheckpointSummary>(summary: Summary, { config, lineage }: Attached) {
+export function attachedSummary({ part: _, ...summary }: CheckpointSummary, { config, lineage }: Attached) {
   return { ...summary, config: { ...summary.config, model: config }, state: { ...summary.state, config, lineage } };
 }
 
-/** The whole state of a checkpoint with skills: Adam's moments of what is new are zero. */
-export function attachedState(state: ModelState, { config, tensors, lineage }: Attached): ModelState {
-  const names = parametersOf(config).map(({ name }) => name);
+/** A whole checkpoint with skills: Adam's moments of what is new are zero. */
+export function attachedCheckpoint(checkpoint: Checkpoint, attached: Attached): Checkpoint {
+  const whole = withoutPart(checkpoint);
+  return { ...attachedSummary(whole, attached), state: attachedState(whole.state, attached) };
+}
+
+/** An array for each parameter of a model, in its order: of its own, or of what was added to it. */
+export function mergedArrays(
+  config: CompleteModelConfig,
+  own: ReadonlyMap<string, HostArray>,
+  added: ReadonlyMap<string, HostArray>,
+): Map<string, HostArray> {
+  return new Map(parametersOf(config).map(({ name }) => [name, own.get(name) ?? required(added, name)]));
+}
+
+function attachedState(state: ModelState, { config, tensors, lineage }: Attached): ModelState {
   const merged = (own: ReadonlyMap<string, HostArray>, added: ReadonlyMap<string, HostArray>) =>
-    new Map(names.map((name) => [name, own.get(name) ?? required(added, name)]));
+    mergedArrays(config, own, added);
   const zeros = new Map(
     [...tensors].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]),
   );
@@ -150,6 +163,5 @@ export async function attachSkills(
   const { state, tokenizer } = checkpoint;
   await checkSkills(state, skills, where, () => weightsHash(state.parameters));
   if (tokenizer !== undefined) await checkTokenizer(skills, tokenizer, where);
-  const attached = withSkills(state, skills);
-  return { ...attachedSummary(checkpoint, attached), state: attachedState(state, attached) };
+  return attachedCheckpoint(checkpoint, withSkills(state, skills));
 }

@@ -1,7 +1,7 @@
 /** Skills: parameter tokens in files of their own, trained beside a model and attached to it. */
 
-export { type AdaptOptions, openAdaptation } from "./adapt-run.ts";
+export { type AdaptOptions, openAdaptation, type ResumeAdaptationOptions, resumeAdaptation } from "./adapt-run.ts";
 export { type MergeOptions, mergeSkills } from "./merge.ts";
 export { type AttachedCheckpoint, openAttached } from "./open-attached.ts";
 export * from "./portable.ts";
-export { hasSkill, loadSkill } from "./skill-folder.ts";
+export { hasSkill, hasUnfinished, loadSkill, loadUnfinished } from "./skill-folder.ts";

@@ -3,7 +3,7 @@
 import { type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
 import { required } from "../required.ts";
 import type { Tokenizer } from "../text/index.ts";
-import { attachedState, attachedSummary, checkSkills, checkTokenizer, withSkills } from "./attach.ts";
+import { attachedCheckpoint, attachedSummary, checkSkills, checkTokenizer, withSkills } from "./attach.ts";
 import { loadSkill } from "./skill-folder.ts";
 import { weightsHash } from "./weights-hash.ts";
 
@@ -33,10 +33,7 @@ export async function openAttached(directory: string, skills: readonly string[])
     return {
       ...opened,
       summary: attachedSummary(summary, attached),
-      load: async () => {
-        const { state, ...checkpoint } = await opened.load();
-        return { ...attachedSummary({ ...checkpoint, state }, attached), state: attachedState(state, attached) };
-      },
+      load: async () => attachedCheckpoint(await opened.load(), attached),
       parameters: async function* () {
         yield* opened.parameters();
         yield* tensors;

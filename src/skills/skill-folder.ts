@@ -1,22 +1,37 @@
-/** Skills in folders. */
+/**
+ * Skills in folders. While one is trained, `.unfinished/` has a checkpoint of what learns, with its moments, to go on from.
+ */
 
 import { stat } from "node:fs/promises";
-import { hasCheckpoint } from "../checkpoint/index.ts";
+import { join } from "node:path";
+import { hasCheckpoint, loadPart, saveCheckpoint } from "../checkpoint/index.ts";
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { inEffect, type LockedFolder, openSnapshot, statIfPresent, writeFileAtomic } from "../formats/index.ts";
+import {
+  inEffect,
+  type LockedFolder,
+  openSnapshot,
+  readZip,
+  recoverDirectory,
+  statIfPresent,
+  writeFileAtomic,
+} from "../formats/index.ts";
 import { FolderMetrics, type RunSink, type RunStart } from "../training/index.ts";
-import type { Adaptation } from "./adapt.ts";
-import { readSkill, SKILL_FILES, type Skill, skillContents } from "./skill.ts";
+import { skillOf } from "./adapt.ts";
+import { parseSkill, readSkill, SKILL_FILES, type Skill, skillContents } from "./skill.ts";
 
 /** Whether a directory holds a skill. */
 export async function hasSkill(directory: string): Promise<boolean> {
   return (await inEffect(directory, SKILL_FILES[0], stat)) !== undefined;
 }
 
-/** Reads a skill. Throws a `UserError` where the folder holds none, or one that is damaged or of a newer version. */
+/**
+ * Reads a skill, from its folder or from a zip of its files, as the studio hands it out. Throws a `UserError` where there is none, or one
+ * that is damaged or of a newer version.
+ */
 export async function loadSkill(directory: string): Promise<Skill> {
+  if ((await statIfPresent(directory))?.isFile() === true) return parseSkill(await readZip(directory), directory);
   if (!(await hasSkill(directory))) {
     const there = (await statIfPresent(directory)) === undefined ? "there is no such folder" : "no skill there";
     const isRun = await hasCheckpoint(directory);
@@ -32,8 +47,29 @@ export async function loadSkill(directory: string): Promise<Skill> {
   }
 }
 
+/** Hidden, so that it is not taken for a run. */
+const UNFINISHED = ".unfinished";
+
+/** Whether a directory holds a skill that was not trained to its end. */
+export const hasUnfinished = (directory: string): Promise<boolean> => hasCheckpoint(join(directory, UNFINISHED));
+
+/**
+ * The checkpoint that a skill which was not trained to its end goes on from, with the parameters that learn alone.
+ * @throws UserError where the folder has none, or it is damaged
+ */
+export async function loadUnfinished(directory: string): Promise<Checkpoint> {
+  if (await hasUnfinished(directory)) return loadPart(join(directory, UNFINISHED));
+  const there = (await hasSkill(directory)) ? "its skill was trained to the end" : "no skill was begun there";
+  throw new UserError(`${directory}: ${there}, so there is nothing to resume; train another one in another folder`);
+}
+
 /** Throws a `UserError` where a folder holds a skill or a run already. */
 export async function requireNoSkill(directory: string): Promise<void> {
+  if (await hasUnfinished(directory)) {
+    throw new UserError(
+      `${directory}: holds a skill that is not trained to its end; go on with --resume, or choose another folder`,
+    );
+  }
   for (const [what, holds] of [["skill", hasSkill] as const, ["run", hasCheckpoint] as const]) {
     if (await holds(directory)) throw new UserError(`${directory}: already holds a ${what}; choose another folder`);
   }
@@ -42,14 +78,12 @@ export async function requireNoSkill(directory: string): Promise<void> {
 /** The folder of a skill that is trained: the one with the lowest loss on held-out text, or the last, and its metrics. */
 export class SkillFolder implements RunSink {
   readonly #folder: LockedFolder;
-  readonly #skillOf: Adaptation["skillOf"];
   readonly #metrics: FolderMetrics;
   #hasBest = false;
 
-  constructor(folder: LockedFolder, skillOf: Adaptation["skillOf"]) {
+  constructor(folder: LockedFolder) {
     this.#folder = folder;
     this.#metrics = new FolderMetrics(folder);
-    this.#skillOf = skillOf;
   }
 
   get place(): string {
@@ -58,19 +92,31 @@ export class SkillFolder implements RunSink {
 
   async open(start: RunStart): Promise<void> {
     await this.#folder.check();
+    // A crash may have left a commit half done there.
+    for (const directory of [this.place, join(this.place, UNFINISHED)]) await recoverDirectory(directory);
+    const { config, progress } = start;
+    this.#hasBest = config.training.keepBest && (progress.best?.step ?? 0) > 0;
     await this.#metrics.open(start);
   }
 
-  /** What changes nothing yet is not kept, and the last one not where an earlier one is better. */
+  /** A skill that changes nothing yet is not kept, nor the last one where an earlier one is better. */
   async save(checkpoint: Checkpoint, best: boolean): Promise<string> {
     await this.#metrics.flush();
-    if (checkpoint.state.step === 0 || (this.#hasBest && !best)) return this.place;
-    const writers = Object.entries(skillContents(this.#skillOf(checkpoint))).map(
+    const { step } = checkpoint.state;
+    if (step > 0 && (best || !this.#hasBest)) await this.#keep(checkpoint);
+    this.#hasBest ||= best;
+    if (best) return this.place;
+    // From the beginning to the end, so that where it is missing the skill is finished.
+    if (step < checkpoint.config.training.steps) await saveCheckpoint(this.#folder.inside(UNFINISHED), checkpoint);
+    else await this.#folder.remove(UNFINISHED);
+    return this.place;
+  }
+
+  async #keep(checkpoint: Checkpoint): Promise<void> {
+    const writers = Object.entries(skillContents(skillOf(checkpoint))).map(
       ([name, contents]) => [name, (path: string) => writeFileAtomic(path, contents(path))] as const,
     );
     await this.#folder.commit(Object.fromEntries(writers));
-    this.#hasBest ||= best;
-    return this.place;
   }
 
   record(event: TrainingEvent): Promise<void> {

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { type CheckpointFolder, readTensors } from "../checkpoint/portable.ts";
+import { type CheckpointFolder, readTensors, skillOriginSchema } from "../checkpoint/portable.ts";
 import { trainingSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import {
@@ -20,30 +20,16 @@ import {
 } from "../formats/portable.ts";
 import type { HostArray } from "../growth/index.ts";
 import { generationSchema, generationSites, type TokenFormerSite } from "../model/index.ts";
-import { pattentionActivations } from "../nn/index.ts";
 
 /** Version of the files. A program reads its own and older ones. */
 const SKILL_VERSION = 1;
 
 export const SKILL_FILES = ["skill.json", "skill.safetensors"] as const;
 
-const count = z.int().positive();
-const hash = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 of 64 hexadecimal digits");
-
 const skillSchema = z
   .strictObject({
     formatVersion: z.literal(SKILL_VERSION),
-    /** The model that it belongs to. */
-    base: z.strictObject({
-      name: z.string(),
-      /** The hash of its weights, see `weightsHash`. */
-      weights: hash,
-      layers: count,
-      width: count,
-      activation: z.enum(pattentionActivations),
-    }),
-    /** The hash of the tokenizer that its texts were read by. */
-    tokenizer: hash,
+    ...skillOriginSchema.shape,
     /** The numbers of tokens and τ, as in `model.generations`. */
     generation: generationSchema,
     /** How it was trained. */

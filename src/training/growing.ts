@@ -1,6 +1,6 @@
 /** Growing a model that is on a device, and measuring what that did. */
 
-import { type Checkpoint, withState } from "../checkpoint/portable.ts";
+import { type Checkpoint, withoutPart, withState } from "../checkpoint/portable.ts";
 import type { GrowthReport } from "../configuration/index.ts";
 import { freeQuietly } from "../freeing.ts";
 import {
@@ -40,12 +40,13 @@ export async function growCheckpoint(
   plan: GrowthNow,
   { batch, seed = checkpoint.config.training.seed }: { readonly batch: TokenBatch; readonly seed?: number | undefined },
 ): Promise<{ checkpoint: Checkpoint; report: GrowthReport }> {
-  const { config, progress, state } = checkpoint;
+  const whole = withoutPart(checkpoint);
+  const { config, progress, state } = whole;
   const done = progress.growthsDone;
   const { scheduled, coming, config: planned } = withGrowthNow(config, done, plan, state.step);
   checkPlans(config.model, coming);
   const grown = await growMeasured(inference, state, scheduled, seed, batch);
-  const applied = { ...checkpoint, config: planned, progress: { ...progress, growthsDone: done + 1 } };
+  const applied = { ...whole, config: planned, progress: { ...progress, growthsDone: done + 1 } };
   return { checkpoint: withState(applied, grown.state), report: grown.report };
 }
 

@@ -2,6 +2,7 @@
 
 export { FolderMetrics } from "./folder-metrics.ts";
 export { type GrowRunOptions, growRun } from "./grow-run.ts";
+export { changeOfData, knownData } from "./known-data.ts";
 export { freeMemory, memoryLimit } from "./machine-memory.ts";
 export { openRun, type TrainOptions, train } from "./open-run.ts";
 export * from "./portable.ts";

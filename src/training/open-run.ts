@@ -4,13 +4,14 @@ import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint }
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import { type Communicator, requireSame, together } from "../cluster/index.ts";
 import type { Config, TrainingEvent } from "../configuration/index.ts";
-import { absoluteData, contentChange, contentOf, isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
-import { type DataSource, nameOfData } from "../data/portable.ts";
+import { isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
+import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
-import { type LockedFolder, sameJson } from "../formats/index.ts";
+import type { LockedFolder } from "../formats/index.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, closeCorpus } from "../text/index.ts";
+import { changeOfData, knownData } from "./known-data.ts";
 import { memoryLimit } from "./machine-memory.ts";
 import type { MemoryBudget } from "./memory.ts";
 import { Run } from "./run.ts";
@@ -105,8 +106,8 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     });
     const own = folder && new RunFolder(folder);
     const sink = communicator && directory !== undefined ? new SharedSink(own, directory, communicator) : own;
-    const known = { ...namedData(data), content: contentOf(start.corpus) };
-    const dataChange = changeOf(before, known);
+    const known = knownData(data, start.corpus);
+    const dataChange = changeOfData(before, known);
     const onClose = () => freeAll(...frees);
     return Run.begin(start, { device, sink, communicator, memory, data: known, dataChange, onClose });
   });
@@ -158,20 +159,4 @@ function corpusAfter(
   const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
   return async () =>
     openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined), { onProgress });
-}
-
-/** How the data differs from that of a checkpoint, under the same name. */
-function changeOf(before: Checkpoint | undefined, now: DataOfRun): string | undefined {
-  if (before?.content === undefined || now.content === undefined) return undefined;
-  const isSame = before.dataName === now.dataName && sameJson(before.data, now.data);
-  return isSame ? contentChange(before.content, now.content) : undefined;
-}
-
-type DataOfRun = Pick<Checkpoint, "dataName" | "data" | "content">;
-
-/** How a checkpoint names its data, so that the run can go on from another folder. */
-function namedData(data: DataSource | Corpus): DataOfRun {
-  if (isCorpus(data)) return { dataName: data.name };
-  const absolute = absoluteData(data);
-  return { dataName: nameOfData(absolute), data: absolute };
 }

@@ -18,8 +18,6 @@ export interface RunPlace {
   readonly dataChange?: string | undefined;
   /** The memory that training may take: growth that needs more is refused. Default: any. */
   readonly memory?: MemoryBudget | undefined;
-  /** Which parameters learn; checkpoints have these alone. Such a run does not grow. Default: all. */
-  readonly learns?: ((parameter: string) => boolean) | undefined;
   /** Frees what was opened for the run, once that is closed. */
   readonly onClose?: (() => Promise<void>) | undefined;
 }

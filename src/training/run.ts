@@ -1,6 +1,6 @@
 /** The training loop: one generator of typed events, for the command line, tests and pages alike. */
 
-import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
+import { type Checkpoint, type LearningPart, learnsOf, type Progress } from "../checkpoint/portable.ts";
 import { isAny } from "../cluster/portable.ts";
 import {
   type Config,
@@ -42,6 +42,8 @@ import { Validation } from "./validation.ts";
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {
   readonly corpus: Corpus;
+  /** What learns, where that is not all. */
+  readonly #part: LearningPart | undefined;
   readonly #place: RunPlace;
   #config: RunConfig;
   #plan: StepPlan;
@@ -60,12 +62,13 @@ export class Run {
   #underWay = false;
 
   private constructor(
-    { corpus, config, state, progress }: RunStart,
+    { corpus, config, state, progress, part }: RunStart,
     place: RunPlace,
     trainer: Trainer,
     validation: Validation,
   ) {
     this.corpus = corpus;
+    this.#part = part;
     this.#place = place;
     this.#config = config;
     this.#plan = new StepPlan(config, corpus, place.communicator);
@@ -112,11 +115,15 @@ export class Run {
 
   /**
    * Puts a start on a device, and keeps it if the run is new.
-   * @throws UserError for too short a corpus, and for held-out tokens that the tokenizer does not have
+   * @throws UserError for too short a corpus, for held-out tokens that the tokenizer does not have, and for several ranks where a
+   * part alone learns
    */
   static async begin(start: RunStart, place: RunPlace): Promise<Run> {
-    const { config, corpus, state, progress } = start;
-    const { device, sink, communicator, learns } = place;
+    const { config, corpus, state, progress, part } = start;
+    const { device, sink, communicator } = place;
+    if (part !== undefined && communicator !== undefined) {
+      throw new UserError("a run of which a part alone learns is trained by one process; start it without ranks");
+    }
     checkCorpus(corpus, config.model.context);
     checkBatch(config, communicator ?? ALONE);
     // Reads the tokens before anything is kept.
@@ -124,7 +131,7 @@ export class Run {
     const validation = Validation.measured(corpus, { ...config.training, context, communicator });
     if (config.training.precision === "float16") await requireHalfProducts(device, 'training.precision "float16"');
     return allOrNothing(async (onFailure) => {
-      const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train), learns);
+      const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train), learnsOf(part));
       onFailure(() => trainer.close());
       // Growth then compiles nothing, and what it needs is known to be had before any time is spent.
       if (growthPlansOf(config).length > progress.growthsDone) await trainer.inference.prepareLogits();
@@ -142,7 +149,7 @@ export class Run {
       config: this.#config,
       step: this.trainer.step,
       parameters: countParameters(this.#config.model),
-      ...(this.#place.learns !== undefined && { learning: this.trainer.learning }),
+      ...(this.#part !== undefined && { learning: this.trainer.learning }),
       flopsPerToken: this.#flopsPerToken,
       device: this.trainer.device.description,
       data: {
@@ -293,6 +300,11 @@ export class Run {
   async grow(plan: GrowthNow): Promise<GrowthEvent> {
     return this.#alone(async () => {
       const { step } = this.trainer;
+      if (this.#part !== undefined) {
+        throw new UserError(
+          "a run of which a part alone learns does not grow; attach what it learned, and grow that run",
+        );
+      }
       this.#requireExchanged("growth");
       const { config, scheduled, coming } = withGrowthNow(this.#config, this.#progress.growthsDone, plan, step);
       checkGrowth(this.#config.model, coming, step, this.#config.training.steps);
@@ -370,7 +382,6 @@ export class Run {
     config: RunConfig = this.#config,
     record: (event: GrowthEvent) => Promise<void> = async () => {},
   ): Promise<GrowthEvent> {
-    if (this.#place.learns !== undefined) throw new Error("a run of which a part alone learns does not grow");
     const { inference, step } = this.trainer;
     const lossBefore = await this.#validation.loss(inference);
     const batch = this.#plan.firstPassAt(step);
@@ -428,13 +439,23 @@ export class Run {
     return this.#progress.best?.validationLoss;
   }
 
-  async #checkpoint(progress = this.#progress, wanted = true): Promise<Checkpoint> {
+  async #checkpoint(
+    progress = this.#progress,
+    wanted: Parameters<Trainer["download"]>[0] = "all",
+  ): Promise<Checkpoint> {
     const { tokenizer, name } = this.corpus;
     const state = await this.#state(wanted);
-    return { config: this.#config, state, tokenizer, ...(this.#place.data ?? { dataName: name }), progress };
+    const checkpoint = {
+      config: this.#config,
+      state,
+      tokenizer,
+      ...(this.#place.data ?? { dataName: name }),
+      progress,
+    };
+    return this.#part === undefined ? checkpoint : { ...checkpoint, part: this.#part };
   }
 
-  async #state(wanted = true): Promise<ModelState> {
+  async #state(wanted: Parameters<Trainer["download"]>[0] = "all"): Promise<ModelState> {
     return { config: this.#config.model, ...this.#growing, ...(await this.trainer.download(wanted)) };
   }
 
@@ -454,8 +475,9 @@ export class Run {
 
   /** Where a checkpoint was put; nowhere without a sink. */
   async #save(best: boolean, progress = this.#progress): Promise<string | undefined> {
-    if (this.#place.sink === undefined) return undefined;
-    return this.#place.sink.save(await this.#checkpoint(progress, this.#place.sink.isIdle !== true), best);
+    const { sink } = this.#place;
+    if (sink === undefined) return undefined;
+    return sink.save(await this.#checkpoint(progress, sink.isIdle === true ? "nothing" : "learning"), best);
   }
 
   async #recordOrNot(event: GrowthEvent): Promise<void> {

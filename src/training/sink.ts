@@ -13,7 +13,8 @@ export interface RunSink {
   /** Called once, before anything is recorded, with what the run starts from. */
   open?(start: RunStart): Promise<void>;
   /**
-   * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end.
+   * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end. Where a part of the run
+   * learns, it has the parameters of that part alone.
    * @param best whether it is kept for its validation loss, the lowest so far, beside the last one
    */
   save(checkpoint: Checkpoint, best: boolean): Promise<string>;

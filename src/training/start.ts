@@ -1,6 +1,6 @@
 /** How a run starts: with a new model, where a checkpoint stopped, or from the weights of one. */
 
-import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
+import { type Checkpoint, type LearningPart, learningIn, type Progress, withoutPart } from "../checkpoint/portable.ts";
 import { type Config, growthPlansOf, type RunConfig, type ScheduledGrowth } from "../configuration/index.ts";
 import { checkVocabulary, modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
@@ -16,7 +16,7 @@ import {
   withSites,
 } from "../model/index.ts";
 import { type Corpus, closeCorpus, isExtension, type Tokenizer } from "../text/portable.ts";
-import { checkMemory, type MemoryBudget } from "./memory.ts";
+import { checkMemory, checkMemoryOfPart, type MemoryBudget } from "./memory.ts";
 import { initialState } from "./trainer.ts";
 
 /** What to train on, and within which bounds. */
@@ -44,6 +44,8 @@ export interface RunStart {
   readonly corpus: Corpus;
   readonly state: ModelState;
   readonly progress: Progress;
+  /** What learns; the run does not grow then. Default: all. */
+  readonly part?: LearningPart | undefined;
 }
 
 /**
@@ -83,14 +85,15 @@ export async function resumedStart(checkpoint: Checkpoint, options: ContinueOpti
 }
 
 /**
- * Another run from the weights of a checkpoint: see `Run.from`. Throws a `UserError` as `resumedStart` does, for another model,
+ * Another run from the weights of a checkpoint, all of which learns: see `Run.from`. Throws a `UserError` as `resumedStart` does, for another model,
  * and where nothing is left to train.
  * @param restart takes the weights, tokenizer and model alone; steps count from 0
  */
 export async function branchedStart(
-  checkpoint: Checkpoint,
+  from: Checkpoint,
   { restart = false, ...options }: ContinueOptions & { readonly restart?: boolean | undefined },
 ): Promise<RunStart> {
+  const checkpoint = withoutPart(from);
   const { config = checkpoint.config, where = CHECKPOINT } = options;
   const model = sameModel(checkpoint.state.config, config.model, where);
   if (restart) {
@@ -123,14 +126,19 @@ async function continued(
   const config = { ...wanted, growth, tokenizer, model: state.config };
   const coming = growth.slice(applied.length);
   checkGrowth(state.config, coming, state.step, config.training.steps);
-  if (memory !== undefined) checkMemory(config, state.config, memory, coming);
+  const { part } = checkpoint;
+  if (memory !== undefined) {
+    if (part === undefined) checkMemory(config, state.config, memory, coming);
+    else checkMemoryOfPart(config, learningIn(part, state.parameters), memory);
+  }
   const corpus = await openedCorpus(given, checkpoint.tokenizer ?? wanted.tokenizer);
   const fitted = fitting(corpus, given, () => {
     const widened = withVocabulary(state, checkpoint.tokenizer, corpus.tokenizer, config.training.seed);
     checkVocabulary(corpus.tokenizer, widened.config, where);
     return widened;
   });
-  return { config: { ...config, model: fitted.config }, corpus, state: fitted, progress };
+  const whole = { config: { ...config, model: fitted.config }, corpus, state: fitted, progress };
+  return part === undefined ? whole : { ...whole, part };
 }
 
 /** A state with the tokens that a corpus has taken into the tokenizer of a checkpoint: see `extendVocabulary` of `DataFiles`. */

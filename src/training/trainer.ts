@@ -72,7 +72,7 @@ export interface TrainerOptions extends AdamWOptions, Travel {
   readonly precision?: Precision;
   /** The ranks among which each batch and the optimiser's state are divided. Default: this one is alone. */
   readonly communicator?: Communicator | undefined;
-  /** Which parameters learn; the others have no gradients and no moments, and are not downloaded. Only without ranks. Default: all. */
+  /** Which parameters learn; the others have no gradients and no moments. Only without ranks. Default: all. */
   readonly learns?: ((parameter: string) => boolean) | undefined;
   /** Has the ranks make updates by themselves, each from its own passes, and exchange them now and then. Default: they make each together. */
   readonly local?: LocalUpdates | undefined;
@@ -236,15 +236,21 @@ export class Trainer {
   }
 
   /**
-   * Copies everything that learns to the host.
-   * @param wanted whether it is; otherwise this rank only gives the others what it alone has, and the arrays are empty
+   * Copies the state to the host; moments are of what learns.
+   * @param wanted the parameters: all, or those that learn; for nothing, this rank only gives the others what it alone has, and the
+   * arrays are empty
    */
-  async download(wanted = true): Promise<TrainerState> {
+  async download(wanted: "all" | "learning" | "nothing" = "all"): Promise<TrainerState> {
     const state = this.#state();
+    const tensors = {
+      all: () => state.parameters,
+      learning: () => learned(this.#specs, state.parameters),
+      nothing: (): Tensors => new Map(),
+    }[wanted]();
     return {
       ...this.#counts,
-      parameters: wanted ? await downloadArrays(this.device, learned(this.#specs, state.parameters)) : new Map(),
-      moments: await this.#optimizer.moments(state, wanted),
+      parameters: await downloadArrays(this.device, tensors),
+      moments: await this.#optimizer.moments(state, wanted !== "nothing"),
     };
   }
 

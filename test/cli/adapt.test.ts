@@ -1,10 +1,11 @@
 /** Skills on the command line: trained, attached, merged, exported, refused. */
 
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
-const { answer, at, run } = useCommandLine();
+const { answer, at, metrics, run, start } = useCommandLine();
+const fixture = new URL("../fixtures/tokenformer-l2-norm-gelu", import.meta.url).pathname;
 
 const SHORT = ["--add", "all=3", "--set", "training.steps=4", "--set", "training.evaluateEvery=2", "--json"];
 
@@ -60,6 +61,63 @@ describe("adapt", () => {
     expect(await answer("sample", "both", "--tokens", "12", "--seed", "3")).toBe(attached);
   });
 
+  it("is stopped by Ctrl-C, says how to go on, and goes on from there", async () => {
+    const endless = ["--set", "training.steps=1000000", "--set", "training.evaluateEvery=1000000"];
+    const running = start("adapt", "book", "--data", "text.txt", "--to", "stopped", "--add", "all=2", ...endless);
+    await running.shown(/step 0 {2}validation loss/);
+    running.signal("SIGINT");
+    const { code, stderr } = await running.outcome;
+    expect(code).toBe(130);
+    const [, step] =
+      /stopped at step (\d+); go on with: tokenformer adapt book --to stopped --resume\n/.exec(stderr) ?? [];
+    const steps = Number(step) + 2;
+    const on = await answer(
+      "adapt",
+      "book",
+      "--to",
+      "stopped",
+      "--resume",
+      "--set",
+      `training.steps=${steps}`,
+      "--json",
+    );
+    expect(json(on)).toMatchObject({ interrupted: false });
+    const trained = (await metrics("stopped")).filter((record) => "loss" in record);
+    expect(trained.map((record) => record["step"])).toEqual(Array.from({ length: steps }, (_, index) => index + 1));
+    expect((await readdir(at("stopped"))).toSorted((a, b) => a.localeCompare(b))).toEqual([
+      "metrics.jsonl",
+      "skill.json",
+      "skill.safetensors",
+    ]);
+  });
+
+  it("trains a skill beside an imported checkpoint, which gives the same logits as before without it", async () => {
+    await cp(fixture, at("published"), { recursive: true });
+    await answer("tokenize", "--data", "text.txt", "--to", "text.bin");
+    await rename(at("text.tokenizer.json"), at("published", "tokenizer.json"));
+    await answer("import", "published", "--to", "imported");
+    const { input_ids } = JSON.parse(await readFile(at("published", "expected.json"), "utf8"));
+    await writeFile(at("tokens.json"), JSON.stringify(input_ids));
+    const logits = async (...attached: readonly string[]) => {
+      await answer("logits", "imported", ...attached, "--tokens", "tokens.json", "--to", "logits.safetensors");
+      const bytes = await readFile(at("logits.safetensors"));
+      await rm(at("logits.safetensors"));
+      return bytes.toString("base64");
+    };
+    const [before, weights] = [await logits(), await readFile(at("imported", "model.safetensors"))];
+    const fast = ["--set", "training.learningRate=0.02", "--set", "training.warmup=0", "--set", "training.batch=4"];
+    await answer("adapt", "imported", "--data", "text.txt", "--to", "beside", ...SHORT, ...fast);
+    expect(await logits("--with", "beside")).not.toBe(before);
+    expect(await logits()).toBe(before);
+    expect((await readFile(at("imported", "model.safetensors"))).equals(weights)).toBe(true);
+    const [plain, skilled] = await Promise.all(
+      [[], ["--with", "beside"]].map(async (attached) =>
+        Number(JSON.parse(await answer("eval", "imported", ...attached, "--data", "text.txt", "--json")).loss),
+      ),
+    );
+    expect(skilled).toBeLessThan(plain ?? 0);
+  });
+
   it.each([
     [["adapt", "book", "--to", "x"], "--data: is missing; name the texts that the skill is to learn"],
     [["adapt", "nowhere", "--data", "text.txt", "--to", "x"], "nowhere: no checkpoint there"],
@@ -70,6 +128,12 @@ describe("adapt", () => {
       "a skill is trained on one machine",
     ],
     [["adapt", "book", "--data", "text.txt", "--to", "mine"], "mine: already holds a skill; choose another folder"],
+    [
+      ["adapt", "book", "--to", "mine", "--resume"],
+      "mine: its skill was trained to the end, so there is nothing to resume",
+    ],
+    [["adapt", "book", "--to", "x", "--resume"], "x: no skill was begun there, so there is nothing to resume"],
+    [["adapt", "book", "--to", "x", "--resume", "--add", "all=2"], "--add all=2: a skill that is resumed has its own"],
     [["merge", "book", "--to", "x"], "--with: no skill is given"],
     [["merge", "book", "--with", "mine", "--to", "both"], "both: already holds a run; choose another folder"],
     [["sample", "book", "--with", "mine", "--with", "mine"], "mine: is given twice; attach it once"],

@@ -1,9 +1,10 @@
 /** Skills: tokens that are trained beside a model, kept in files, attached, and merged. */
 
-import { readFile, truncate, writeFile } from "node:fs/promises";
+import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
-import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
-import type { Checkpoint } from "../../src/checkpoint/portable.ts";
+import { hasCheckpoint, loadCheckpoint, loadPart, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { type Checkpoint, checkpointFiles, learnsOf, parseCheckpoint } from "../../src/checkpoint/portable.ts";
 import { trainingSchema } from "../../src/configuration/index.ts";
 import {
   type CompleteModelConfig,
@@ -23,7 +24,9 @@ import {
   openAdaptation,
   openAttached,
   parseSkill,
+  resumeAdaptation,
   skillFiles,
+  skillOf,
 } from "../../src/skills/index.ts";
 import { CharacterTokenizer, consecutiveBatches } from "../../src/text/index.ts";
 import { gradientsOf, Run, Trainer } from "../../src/training/index.ts";
@@ -56,16 +59,12 @@ function checkpointOf(changes: Partial<CompleteModelConfig<TokenFormerConfig>> =
 }
 
 /** A skill of a checkpoint, trained in memory, and the loss that its run measured last. */
-async function skillOf(checkpoint: Checkpoint, seed = 1) {
-  const {
-    start,
-    learns,
-    skillOf: made,
-  } = await adaptation(checkpoint, corpus, { ...plan, training: { ...training, seed } });
-  const run = await Run.begin(start, { device: device(), learns });
+async function trainedSkill(checkpoint: Checkpoint, seed = 1) {
+  const start = await adaptation(checkpoint, corpus, { ...plan, training: { ...training, seed } });
+  const run = await Run.begin(start, { device: device() });
   let loss = Number.NaN;
   for await (const event of run.events()) if (event.type === "validation") loss = event.validationLoss;
-  const skill = { name: `skill ${seed}`, ...made(await run.checkpoint()) };
+  const skill = { name: `skill ${seed}`, ...skillOf(await run.checkpoint()) };
   await run.close();
   return { skill, loss };
 }
@@ -98,7 +97,7 @@ describe.each([
   it("is what was trained, and leaves the model as it was", async () => {
     const before = new Map([...checkpoint.state.parameters].map(([name, { data }]) => [name, data.slice()]));
     const logits = await logitsOf(device(), checkpoint.state, batch);
-    const { skill, loss } = await skillOf(checkpoint);
+    const { skill, loss } = await trainedSkill(checkpoint);
     for (const [name, { data }] of checkpoint.state.parameters) expect(data, name).toEqual(before.get(name));
     expect(await logitsOf(device(), checkpoint.state, batch)).toEqual(logits);
     const attached = await attachSkills(checkpoint, [skill]);
@@ -111,7 +110,7 @@ describe.each([
   });
 
   it("is read from files as it was written", async () => {
-    const { skill } = await skillOf(checkpoint);
+    const { skill } = await trainedSkill(checkpoint);
     const read = await parseSkill(await skillFiles(skill), skill.name);
     expect(read).toEqual(skill);
   });
@@ -121,7 +120,7 @@ describe("two skills", () => {
   const checkpoint = checkpointOf();
 
   it("add up in any order, and nothing of one is in the other", async () => {
-    const [{ skill: one }, { skill: two }] = [await skillOf(checkpoint, 1), await skillOf(checkpoint, 2)];
+    const [{ skill: one }, { skill: two }] = [await trainedSkill(checkpoint, 1), await trainedSkill(checkpoint, 2)];
     const [ab, ba] = [await attachSkills(checkpoint, [one, two]), await attachSkills(checkpoint, [two, one])];
     const [first, second] = [await logitsOf(device(), ab.state, batch), await logitsOf(device(), ba.state, batch)];
     first.data.forEach((logit, index) => {
@@ -146,19 +145,19 @@ describe("what does not learn", () => {
   const passes = [drawnBatch("learning", [6, 7], tokenizer.vocabularySize)];
 
   const updated = async (replicas: number) => {
-    const { start, learns } = await adaptation(checkpoint, corpus, plan);
-    const { state } = start;
+    const { state, part } = await adaptation(checkpoint, corpus, plan);
+    const learns = learnsOf(part);
     const options = { ...training, given: givenOf(state.config), replicas, learns };
     const trainer = await Trainer.create(device(), modelOf(state.config), state, options);
     await trainer.update(passes, 0.02, 1);
-    const result = await trainer.download();
+    const result = await trainer.download("learning");
     await trainer.close();
     return result;
   };
 
   it("has no gradient in the program, and no moments", async () => {
-    const { start, learns } = await adaptation(checkpoint, corpus, plan);
-    const { graph, specs } = gradientsOf(modelOf(start.state.config), 7, {}, learns);
+    const { state, part } = await adaptation(checkpoint, corpus, plan);
+    const { graph, specs } = gradientsOf(modelOf(state.config), 7, {}, learnsOf(part));
     expect(specs).toHaveLength(2 * 4 * 2);
     expect([...graph.outputs.keys()].toSorted((a, b) => a.localeCompare(b))).toEqual(
       ["loss", ...specs.map(({ name }) => `gradient.${name}`)].toSorted((a, b) => a.localeCompare(b)),
@@ -185,9 +184,8 @@ describe("what does not learn", () => {
   });
 
   it("stays on a device that updates by a program", async () => {
-    const { start, learns } = await adaptation(checkpoint, corpus, plan);
-    const { state } = start;
-    const { specs } = gradientsOf(modelOf(state.config), 7, {}, learns);
+    const { state, part } = await adaptation(checkpoint, corpus, plan);
+    const { specs } = gradientsOf(modelOf(state.config), 7, {}, learnsOf(part));
     const optimizer = await GraphOptimizer.create(device(), specs, training);
     const before = await optimizer.upload(state);
     expect(before.first.size).toBe(specs.length);
@@ -210,7 +208,7 @@ describe("what does not learn", () => {
     expect([...after.parameters.keys()]).toEqual([...before.parameters.keys()]);
     for (const [name, tensor] of after.parameters) {
       const { data } = await device().download(tensor);
-      if (learns(name)) expect(data).not.toEqual(state.parameters.get(name)?.data);
+      if (learnsOf(part)?.(name) === true) expect(data).not.toEqual(state.parameters.get(name)?.data);
       else expect(data, name).toEqual(state.parameters.get(name)?.data);
     }
     await device().dispose([...after.parameters.values(), ...after.first.values(), ...after.second.values()]);
@@ -265,6 +263,15 @@ describe("folders", () => {
       resume: true,
     });
     expect(ofType(events, "end")).toMatchObject([{ step: 11 }]);
+  });
+
+  it("are read from a zip of their files too", async () => {
+    const { record, tensors } = await loadSkill(at("mine"));
+    const zipped = zipSync(Object.fromEntries(await skillFiles({ record, tensors })), { level: 0 });
+    await writeFile(at("mine.zip"), zipped);
+    expect(await loadSkill(at("mine.zip"))).toEqual({ name: at("mine.zip"), record, tensors });
+    await writeFile(at("cut.zip"), zipped.subarray(0, 90));
+    await expect(loadSkill(at("cut.zip"))).rejects.toThrow("cut.zip: as a zip archive it cannot be read");
   });
 
   const refusal = async (directory: string, ...skills: readonly string[]) => {
@@ -354,6 +361,160 @@ describe("folders", () => {
     await expect(open({ to: at("new"), layers: [2] })).rejects.toThrow("there is no layer 2");
     await expect(readFile(at("new", "skill.json"))).rejects.toThrow("ENOENT");
     await expect(truncate(at("new"))).rejects.toThrow("ENOENT");
+  });
+});
+
+/** The events of a run up to a step, after which it is given up, saved or not. */
+async function followed(run: Run, { until = Number.POSITIVE_INFINITY, saves = true } = {}): Promise<void> {
+  const stop = new AbortController();
+  try {
+    for await (const event of run.events(stop.signal)) {
+      if (event.type !== "step" || event.step < until) continue;
+      if (!saves) return;
+      stop.abort();
+    }
+  } finally {
+    await run.close();
+  }
+}
+
+describe("a skill whose training was stopped", () => {
+  const options = (to: string, changes: object = {}) => ({
+    ...{ from: at("small"), to: at(to), data: at("short.txt"), device: device() },
+    ...plan,
+    training: { ...training, evaluationTokens: 7, evaluateEvery: 2, checkpointEvery: 2, ...changes },
+  });
+  const resumed = (to: string) => resumeAdaptation({ from: at("small"), to: at(to), device: device() });
+  /** What is there of a skill, but for how long it took. */
+  const contents = async (to: string) => {
+    const { record, tensors } = await loadSkill(at(to));
+    const lines = (await readFile(at(to, "metrics.jsonl"), "utf8")).trim().split("\n");
+    const metrics = lines.map((line) => {
+      const { seconds: _, tokensPerSecond: __, flopsPerSecond: ___, ...measured } = JSON.parse(line);
+      return measured;
+    });
+    const { name: _, ...base } = record.base;
+    return { record: { ...record, base, training: { ...record.training, seconds: 0 } }, tensors, metrics };
+  };
+  const noted = async (to: string) => (await readdir(at(to))).toSorted((a, b) => a.localeCompare(b));
+
+  beforeAll(async () => {
+    await saveCheckpoint(at("small"), checkpointOf({ layers: 1 }));
+    await writeFile(at("short.txt"), text);
+    await followed(await openAdaptation(options("whole")));
+  });
+
+  it.each([
+    ["in order", { until: 3 }],
+    ["in the midst, and saved before", { until: 3, saves: false }],
+    ["before anything was saved of it", { until: 1, saves: false }],
+  ])("%s, goes on bitwise as if it had not been, and keeps nothing else in the end", async (name, how) => {
+    await followed(await openAdaptation(options(name)), how);
+    expect(await noted(name)).toContain(".unfinished");
+    await expect(openAdaptation(options(name))).rejects.toThrow(
+      "holds a skill that is not trained to its end; go on with --resume, or choose another folder",
+    );
+    await followed(await resumed(name));
+    expect(await contents(name)).toEqual(await contents("whole"));
+    expect(await noted(name)).toEqual(["metrics.jsonl", "skill.json", "skill.safetensors"]);
+    await expect(resumed(name)).rejects.toThrow("its skill was trained to the end, so there is nothing to resume");
+  });
+
+  it("has the last of it where no best is kept", async () => {
+    for (const [name, until] of [
+      ["last", 3],
+      ["last whole", Number.POSITIVE_INFINITY],
+    ] as const) {
+      await followed(await openAdaptation(options(name, { keepBest: false })), { until });
+    }
+    expect((await loadSkill(at("last"))).record.training.steps).toBe(3);
+    await followed(await resumed("last"));
+    expect(await contents("last")).toEqual(await contents("last whole"));
+  });
+
+  it("keeps of the base nothing but its hash, and goes on beside no other one", async () => {
+    await followed(await openAdaptation(options("apart")), { until: 3 });
+    const { state } = await loadPart(at("apart", ".unfinished"));
+    expect([...state.parameters.keys()].every((name) => name.includes("generations.1"))).toBe(true);
+    const drawn = checkpointOf({ layers: 1 });
+    const parameters = drawnParameters(drawn.state.config, 0.4);
+    await saveCheckpoint(at("another"), { ...drawn, state: { ...drawn.state, parameters } });
+    await expect(resumeAdaptation({ from: at("another"), to: at("apart"), device: device() })).rejects.toThrow(
+      /belongs to a model with the weights [0-9a-f]{16} \(small\), and those of .*another are [0-9a-f]{16}/,
+    );
+    await expect(resumed("nothing")).rejects.toThrow("no skill was begun there, so there is nothing to resume");
+    const file = at("apart", ".unfinished", "model.safetensors");
+    await truncate(file, 100);
+    await expect(resumed("apart")).rejects.toThrow("model.safetensors");
+  });
+
+  it("by whatever request that failed, goes on as if it had not been", async () => {
+    const before = faults.held();
+    let attempts = 0;
+    await failUntilDone(
+      async () => {
+        attempts++;
+        const isBegun = await hasCheckpoint(at("failing", ".unfinished"));
+        await followed(
+          await (isBegun ? resumed("failing") : openAdaptation(options("failing", { checkpointEvery: 1 }))),
+        );
+      },
+      async () => {
+        expect(faults.held()).toEqual(before);
+        if (await hasSkill(at("failing"))) await loadSkill(at("failing"));
+      },
+      { sparse: true },
+    );
+    expect(attempts).toBeGreaterThan(5);
+    const { record, ...others } = await contents("failing");
+    const { record: whole, ...wholeOthers } = await contents("whole");
+    expect(others).toEqual(wholeOthers);
+    expect(record.training).toMatchObject({
+      ...whole.training,
+      config: { ...whole.training.config, checkpointEvery: 1 },
+    });
+  });
+});
+
+describe("a checkpoint of a run that trains a skill", () => {
+  it("has the model and the moments of the skill, and a run goes on with it bitwise", async () => {
+    const base = checkpointOf();
+    const start = await adaptation(base, corpus, plan);
+    const first = await Run.begin(start, { device: device() });
+    for await (const event of first.events()) if (event.type === "step" && event.step === 3) break;
+    const kept = await checkpointFiles(await first.checkpoint());
+    const read = await parseCheckpoint(kept);
+    for (const [name, { data }] of base.state.parameters) expect(read.state.parameters.get(name)?.data).toEqual(data);
+    expect(new Set(read.state.moments?.first.keys())).toEqual(new Set(start.part?.parameters));
+    const second = await Run.resume(read, { corpus, device: device() });
+    for (const run of [first, second]) for await (const event of run.events()) void event;
+    const [one, two] = [await first.checkpoint(), await second.checkpoint()];
+    expect(skillOf(two).tensors).toEqual(skillOf(one).tensors);
+    expect(two.state.moments).toEqual(one.state.moments);
+    await expect(second.grow({ add: { query: 2 } })).rejects.toThrow(
+      "a run of which a part alone learns does not grow",
+    );
+    for (const run of [first, second]) await run.close();
+    expect(await lossOf(await attachSkills(base, [{ name: "mine", ...skillOf(one) }]))).toBeCloseTo(
+      await lossOf(one),
+      5,
+    );
+  });
+
+  it("is one all of which learns for a run that starts from it", async () => {
+    const start = await adaptation(checkpointOf(), corpus, plan);
+    const run = await Run.begin(start, { device: device() });
+    for await (const event of run.events()) void event;
+    const checkpoint = await run.checkpoint();
+    await run.close();
+    const config = { ...checkpoint.config, training: { ...training, steps: 8 } };
+    const on = await Run.from(checkpoint, { corpus, device: device(), config });
+    for await (const event of on.events()) void event;
+    const { state, part } = await on.checkpoint();
+    await on.close();
+    expect(part).toBeUndefined();
+    expect([...(state.moments?.first.keys() ?? [])]).toEqual([...state.parameters.keys()]);
+    expect(() => skillOf({ ...checkpoint, part: undefined })).toThrow("is of a run that trains no skill");
   });
 });
 

@@ -14,7 +14,15 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { UserError } from "../../errors.ts";
-import { explainFileError, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./atomic.ts";
+import {
+  explainFileError,
+  hasCode,
+  makeFolder,
+  move,
+  statIfPresent,
+  temporaryName,
+  writeFileAtomic,
+} from "./atomic.ts";
 import { commitFiles, namesIn, removeEmpty } from "./directory.ts";
 import { ownIdentity, stillRuns } from "./processes.ts";
 
@@ -93,6 +101,20 @@ export class LockedFolder implements WritableFolder {
       await commitFiles(directory, files);
     };
     return { directory, commit };
+  }
+
+  /** Removes a folder in this one, all of it or nothing. It may be missing. */
+  async remove(name: string): Promise<void> {
+    await this.check();
+    const directory = path.join(this.directory, name);
+    if ((await statIfPresent(directory)) === undefined) return;
+    const gone = path.join(this.directory, temporaryName());
+    try {
+      await move(directory, gone);
+      await rm(gone, { recursive: true, force: true });
+    } catch (error) {
+      throw explainFileError(error, "write", directory);
+    }
   }
 
   /** Throws a `UserError` where the folder is not this process's any more. */

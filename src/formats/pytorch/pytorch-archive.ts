@@ -6,11 +6,11 @@
 import type { FileHandle } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
 import { readAt } from "../files/file-range.ts";
+import { readZipDirectory, type ZipEntry } from "../files/zip.ts";
 import { hasForeignObjects } from "./deepspeed.ts";
 import { PickleNothing, readPickle } from "./pickle.ts";
 import { endsEarly, LARGEST_PICKLE, type PyTorchContents } from "./pytorch-contents.ts";
 import { globals, stateDictOf, storageOf } from "./pytorch-objects.ts";
-import { readZipDirectory, type ZipEntry } from "./zip.ts";
 
 /** @throws UserError where the archive is damaged, or none of PyTorch's */
 export async function readArchiveContents(handle: FileHandle, file: string): Promise<PyTorchContents> {

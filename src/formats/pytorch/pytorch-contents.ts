@@ -1,8 +1,8 @@
 /** What a checkpoint of PyTorch holds, whichever container it is in. */
 
 import { UserError } from "../../errors.ts";
+import type { ZipEntry } from "../files/zip.ts";
 import type { PyTorchTensor } from "./pytorch-objects.ts";
-import type { ZipEntry } from "./zip.ts";
 
 /** The largest pickle that is read: names, shapes and numbers, but no weights. */
 export const LARGEST_PICKLE = 2 ** 28;

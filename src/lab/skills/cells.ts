@@ -11,7 +11,7 @@ import { freeAll } from "../../freeing.ts";
 import { Inference, uploadArrays } from "../../inference/index.ts";
 import { countParameters, givenOf, modelOf, siteKinds } from "../../model/index.ts";
 import type { Device } from "../../runtime/index.ts";
-import { openAdaptation, openAttached } from "../../skills/index.ts";
+import { hasSkill, hasUnfinished, openAdaptation, openAttached, resumeAdaptation } from "../../skills/index.ts";
 import { type Corpus, consecutiveBatches } from "../../text/index.ts";
 import { openRun } from "../../training/index.ts";
 import type { Run } from "../../training/portable.ts";
@@ -98,23 +98,26 @@ export function fullyTuned(
   });
 }
 
-/** A skill of the base for a text. One that was stopped begins anew. */
+/** A skill of the base for a text. */
 export function skill(
   site: Workplace,
   { text, size, rate, seed }: { text: string; size: number; rate: number; seed: number },
 ): Promise<Learned | undefined> {
   return once(site, skillName(text, size, rate, seed), async (to) => {
     const from = folderOf(site, baseName(seed));
-    // What was measured has a result; what has none begins anew.
-    await rm(to, { recursive: true, force: true });
-    const run = await openAdaptation({
-      from,
-      to,
-      add: Object.fromEntries(siteKinds.map((kind) => [kind, size])),
-      training: { ...site.study.adapting, learningRate: rate, seed },
-      data: { train: site.files.get(text) ?? [] },
-      device: site.device,
-    });
+    const { device } = site;
+    // One that is finished and was not measured yet is made again.
+    if ((await hasSkill(to)) && !(await hasUnfinished(to))) await rm(to, { recursive: true });
+    const run = (await hasUnfinished(to))
+      ? await resumeAdaptation({ from, to, device })
+      : await openAdaptation({
+          from,
+          to,
+          add: Object.fromEntries(siteKinds.map((kind) => [kind, size])),
+          training: { ...site.study.adapting, learningRate: rate, seed },
+          data: { train: site.files.get(text) ?? [] },
+          device,
+        });
     const spent = await finished(run, site.signal);
     if (spent === undefined) return undefined;
     const losses = await lossesOf(site, from, [to]);

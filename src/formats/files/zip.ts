@@ -1,10 +1,10 @@
 /** Zip archives whose entries are read by range. */
 
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import * as yauzl from "yauzl";
 import { messageOf, UserError } from "../../errors.ts";
-import { explainFileError } from "../files/atomic.ts";
-import { readAt } from "../files/file-range.ts";
+import { explainFileError } from "./atomic.ts";
+import { readAt } from "./file-range.ts";
 
 /** Where the bytes of an entry are in the archive. */
 export interface ZipEntry {
@@ -35,6 +35,27 @@ export async function readZipDirectory(handle: FileHandle, file: string): Promis
     throw explained instanceof UserError ? explained : unusable(file, messageOf(error));
   }
   return entries;
+}
+
+/** The files of a zip archive that has them as they are, by name. Throws a `UserError` as `readZipDirectory` does. */
+export async function readZip(file: string): Promise<Map<string, Uint8Array>> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, "r");
+  } catch (error) {
+    throw explainFileError(error, "read", file);
+  }
+  try {
+    const files = new Map<string, Uint8Array>();
+    for (const [name, { start, size }] of await readZipDirectory(handle, file)) {
+      const bytes = new Uint8Array(size);
+      if ((await readAt(handle, bytes, start)) < size) throw unusable(file, "it ends early");
+      files.set(name, bytes);
+    }
+    return files;
+  } finally {
+    await handle.close();
+  }
 }
 
 /**
