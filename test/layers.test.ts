@@ -128,6 +128,8 @@ it("loads nothing of Node in a browser", () => {
       "@bufbuild/protobuf/codegenv2",
       "fastest-levenshtein",
       "@huggingface/jinja",
+      "oniguruma-parser/generator",
+      "oniguruma-parser/parser",
       "oniguruma-to-es",
       "onnxruntime-web/jspi",
       "onnxruntime-web/wasm",

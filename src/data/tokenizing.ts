@@ -10,6 +10,7 @@ import {
   extendedTokenizer,
   joinTexts,
   loadTokenizer,
+  NOWHERE,
   readSettings,
   readTokenizer,
   type Tokenizer,
@@ -152,7 +153,9 @@ const LINE_BREAK = "\n";
 interface Piece {
   readonly text: string;
   readonly source: TextSource;
-  /** Whether it follows another text, so that something has to stand between the two. */
+  /** Whether its text begins with it. */
+  readonly begins: boolean;
+  /** Whether it begins and follows another text, so that something has to stand between the two. */
   readonly follows: boolean;
   /** Lines of the source before it. */
   readonly lines: number;
@@ -174,6 +177,7 @@ async function* separated(
       yield {
         text: follows ? between + text : text,
         source,
+        begins,
         follows,
         lines: follows ? lines - countOf(between) : lines,
       };
@@ -209,20 +213,26 @@ export async function* encodedTexts(
   const end = endOfText(tokenizer);
   const onRead = counterOf(sources, "tokenizing", onProgress);
   const between = end === undefined ? LINE_BREAK : "";
-  for await (const { text, source, follows, lines } of separated(
+  for await (const { text, source, begins, follows, lines } of separated(
     sources,
-    tokenizer.boundary ?? "nowhere",
+    tokenizer.boundary ?? NOWHERE,
     onRead,
     between,
   )) {
     if (follows && end !== undefined) yield { ids: Uint32Array.of(end.id), bytes: Buffer.byteLength(end.content) };
-    yield { ids: encoded(tokenizer, text, source, lines), bytes: Buffer.byteLength(text) };
+    yield { ids: encoded(tokenizer, text, !begins, source, lines), bytes: Buffer.byteLength(text) };
   }
 }
 
-function encoded(tokenizer: Tokenizer, text: string, { name }: TextSource, lines: number): Uint32Array {
+function encoded(
+  tokenizer: Tokenizer,
+  text: string,
+  continues: boolean,
+  { name }: TextSource,
+  lines: number,
+): Uint32Array {
   try {
-    return tokenizer.encode(text);
+    return tokenizer.encode(text, continues);
   } catch (error) {
     throw error instanceof UnknownCharacterError ? error.in(name, lines) : error;
   }

@@ -1,28 +1,15 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { type Boundary, piecesOf, wordBoundary } from "./pieces.ts";
+import { type Boundary, PIECE_LENGTH, piecesOf } from "./pieces.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { AddedTokens } from "./tokenizer-parts/added-tokens.ts";
+import { boundaryOf, type EncodingParts } from "./tokenizer-parts/boundary.ts";
 import { readDecoder, type TokenDecoder } from "./tokenizer-parts/decoders.ts";
 import { IdList } from "./tokenizer-parts/id-list.ts";
 import { type Model, readModel } from "./tokenizer-parts/model.ts";
 import { readNormalizer } from "./tokenizer-parts/normalizers.ts";
 import { readPart } from "./tokenizer-parts/part.ts";
 import { type PreTokenizer, readPreTokenizer } from "./tokenizer-parts/pre-tokenizers.ts";
-
-/**
- * The tokenizers of which a text can be encoded piece by piece: those with GPT-2's division into words, and no added token that takes
- * the white space after it.
- */
-const divisibleJson = z.looseObject({
-  normalizer: z.union([z.null(), z.looseObject({ type: z.literal("NFC") })]),
-  pre_tokenizer: z.looseObject({
-    type: z.literal("ByteLevel"),
-    add_prefix_space: z.literal(false),
-    use_regex: z.literal(true).optional(),
-  }),
-  added_tokens: z.array(z.looseObject({ content: z.string(), rstrip: z.literal(false).optional() })),
-});
 
 const tokenizerSchema = z.looseObject({
   version: z.literal("1.0").optional(),
@@ -44,12 +31,14 @@ const tokenizerSchema = z.looseObject({
 export class JsonTokenizer implements Tokenizer {
   readonly kind = "json";
   readonly vocabularySize: number;
-  readonly boundary: Boundary;
   readonly #json: unknown;
   readonly #added: AddedTokens;
   readonly #preTokenizer: PreTokenizer;
   readonly #model: Model;
   readonly #decoder: TokenDecoder;
+  readonly #encodingParts: EncodingParts;
+  /** Found when a long text first asks for it. */
+  #boundary: Boundary | undefined;
 
   /**
    * @param json the parsed contents of a tokenizer.json; kept, not copied.
@@ -67,6 +56,7 @@ export class JsonTokenizer implements Tokenizer {
         pre_tokenizer == null
           ? (pieces) => pieces
           : readPreTokenizer(pre_tokenizer, "pre_tokenizer", normalize !== undefined);
+      this.#encodingParts = { normalizer, preTokenizer: pre_tokenizer, added: this.#added, model: this.#model };
       this.#decoder = decoder == null ? (tokens) => [tokens.join(" ")] : readDecoder(decoder, "decoder");
     } catch (error) {
       throw error instanceof UserError ? unusable(where, error.message) : error;
@@ -79,20 +69,32 @@ export class JsonTokenizer implements Tokenizer {
       throw unusable(where, "its vocabulary is empty");
     }
     this.vocabularySize = highest + 1;
-    this.boundary = boundaryOf(json);
   }
 
-  encode(text: string): Uint32Array {
+  get boundary(): Boundary {
+    this.#boundary ??= boundaryOf(this.#encodingParts);
+    return this.#boundary;
+  }
+
+  encode(text: string, continues = false): Uint32Array {
     const ids = new IdList();
     // Half of a surrogate pair is no text that another program could hold.
     const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD");
-    const { boundary } = this;
-    for (const piece of boundary instanceof RegExp ? piecesOf(whole, boundary) : [whole]) this.#encodePiece(piece, ids);
+    let goesOn = continues;
+    for (const piece of this.#piecesOf(whole)) {
+      this.#encodePiece(piece, goesOn, ids);
+      goesOn = true;
+    }
     return ids.toArray();
   }
 
-  #encodePiece(text: string, ids: IdList): void {
-    for (const section of this.#added.sections(text)) {
+  #piecesOf(text: string): Iterable<string> {
+    const boundary = text.length > PIECE_LENGTH ? this.boundary : undefined;
+    return boundary instanceof RegExp ? piecesOf(text, boundary) : [text];
+  }
+
+  #encodePiece(text: string, continues: boolean, ids: IdList): void {
+    for (const section of this.#added.sections(text, continues)) {
       if (typeof section === "number") {
         ids.push(section);
         continue;
@@ -114,11 +116,6 @@ export class JsonTokenizer implements Tokenizer {
   toJSON(): unknown {
     return this.#json;
   }
-}
-
-function boundaryOf(json: unknown): Boundary {
-  const { success, data } = divisibleJson.safeParse(json);
-  return success ? wordBoundary(data.added_tokens.map(({ content }) => content)) : "nowhere";
 }
 
 function readTokenizer(json: unknown): z.infer<typeof tokenizerSchema> {

@@ -12,9 +12,12 @@ export interface TextPiece {
 
 /**
  * Where a text can be divided so that the tokens of its parts are those of the whole: between any two characters, where an expression
- * matches nothing (it is global), or nowhere.
+ * matches nothing (it is global), or nowhere, with what messages give for the reason.
  */
-export type Boundary = "anywhere" | RegExp | "nowhere";
+export type Boundary = "anywhere" | RegExp | { readonly because: string };
+
+/** The boundary of texts of which nothing is known. */
+export const NOWHERE: Boundary = { because: "the tokenizer takes only whole texts" };
 
 /**
  * GPT-2's division into words ends one before white space that follows anything else, none of its words depends on what lies beyond,
@@ -27,7 +30,8 @@ const LINE_BOUNDARY = /(?<=\P{White_Space})(?=\r?\n)/gu;
 
 /** Where texts of such words can be divided, beside some tokens that stand for their whole text: white space may be within. */
 export function wordBoundary(specialTokens: readonly string[]): Boundary {
-  if (specialTokens.some((token) => /[\r\n]/.test(token))) return "nowhere";
+  if (specialTokens.some((token) => /[\r\n]/.test(token)))
+    return { because: "a special token has a line break within" };
   return specialTokens.some((token) => /\p{White_Space}/u.test(token)) ? LINE_BOUNDARY : WORD_BOUNDARY;
 }
 
@@ -68,7 +72,7 @@ export async function* divided(
     if (isLast) {
       yield { text: rest, isLast };
       rest = "";
-    } else if (boundary !== "nowhere" && rest.length > least) {
+    } else if (boundary instanceof RegExp && rest.length > least) {
       const end = lastBoundary(rest, boundary);
       if (end > 0) yield { text: rest.slice(0, end), isLast: false };
       rest = rest.slice(end);
@@ -90,8 +94,8 @@ function lastBoundary(text: string, boundary: RegExp): number {
   }
 }
 
-function tooLong(name: string, boundary: Boundary): UserError {
-  const why = boundary === "nowhere" ? "the tokenizer takes only whole texts" : "one without white space";
+function tooLong(name: string, boundary: RegExp | { readonly because: string }): UserError {
+  const why = boundary instanceof RegExp ? "it has no white space at which it could be divided" : boundary.because;
   return new UserError(
     `${name}: a text has more than ${LONGEST_TEXT} characters, expected fewer, as ${why}; split it into several files`,
   );

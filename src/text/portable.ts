@@ -27,7 +27,7 @@ export {
 export { type DocumentSource, type Documents, longDocuments } from "./documents.ts";
 export { extendedTokenizer, isExtension } from "./extended.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
-export { type Boundary, divided, type TextPiece, wordBoundary } from "./pieces.ts";
+export { type Boundary, divided, NOWHERE, type TextPiece, wordBoundary } from "./pieces.ts";
 export { beginningOfText, endOfText, type SpecialToken, specialTokens } from "./special-tokens.ts";
 export { StreamDecoder } from "./stream-decoder.ts";
 export { longestTokenBytes, utf8Length } from "./token-length.ts";

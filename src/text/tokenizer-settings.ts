@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { checkPlainly } from "../plain-words.ts";
+import { NOWHERE } from "./pieces.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** The name of the file. */
@@ -71,9 +72,11 @@ export function withSettings(tokenizer: Tokenizer, settings: TokenizerSettings):
   return {
     kind: tokenizer.kind,
     vocabularySize: tokenizer.vocabularySize,
-    ...(tokenizer.boundary !== undefined && { boundary: tokenizer.boundary }),
+    get boundary() {
+      return tokenizer.boundary ?? NOWHERE;
+    },
     settings,
-    encode: (text) => tokenizer.encode(text),
+    encode: (text, continues) => tokenizer.encode(text, continues),
     decode: (ids) => tokenizer.decode(ids),
     toJSON: () => tokenizer.toJSON(),
   };

@@ -16,9 +16,10 @@ export interface Tokenizer {
   /**
    * The token ids of a text, without special tokens before or after it.
    *
+   * @param continues whether it goes on a text that was divided at its `boundary`: then no space is put before it. Default: no.
    * @throws UserError for a character that the vocabulary lacks.
    */
-  encode(text: string): Uint32Array;
+  encode(text: string, continues?: boolean): Uint32Array;
   /** The text of token ids. Ids that have no token, as in a padded vocabulary, stand for no text. */
   decode(ids: ArrayLike<number>): string;
   /** The contents of a tokenizer.json from which `loadTokenizer` makes this tokenizer again. */

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { divided, type TextPiece, wordBoundary } from "../../src/text/index.ts";
+import { divided, NOWHERE, type TextPiece, wordBoundary } from "../../src/text/index.ts";
 
 async function* piecesOf(texts: readonly (readonly string[])[]): AsyncGenerator<TextPiece> {
   for (const pieces of texts) {
@@ -45,23 +45,21 @@ describe("pieces", () => {
   it("are divided where they can be, not only at the end", async () => {
     const long = ["ab cd", "x".repeat(3000), " e"];
     expect(await joined([long], wordBoundary([]), 4)).toEqual([["ab", ` cd${"x".repeat(3000)} e`]]);
-    expect(await joined([long], "nowhere", 4)).toEqual([[long.join("")]]);
+    expect(await joined([long], NOWHERE, 4)).toEqual([[long.join("")]]);
     expect(await joined([long], "anywhere", 4)).toEqual([long]);
   });
 
   it("are divided at ends of lines where tokens have white space within, and nowhere where these reach over them", async () => {
     const pieces = ["a b", "\nc d", " e"];
     expect(await joined([pieces], wordBoundary(["<end of text>"]), 1)).toEqual([["a b", "\nc d e"]]);
-    expect(wordBoundary(["<end\n>"])).toBe("nowhere");
+    expect(wordBoundary(["<end\n>"])).toEqual({ because: "a special token has a line break within" });
   });
 
   it("that cannot be divided are refused when they are longer than a string can be", async () => {
     const half = "x".repeat(2 ** 28);
     await expect(joined([[half, half]], wordBoundary([]), 9)).rejects.toThrow(
-      "texts: a text has more than 536870888 characters, expected fewer, as one without white space; split it",
+      "texts: a text has more than 536870888 characters, expected fewer, as it has no white space at which it could be divided; split it",
     );
-    await expect(joined([[half, half]], "nowhere", 9)).rejects.toThrow(
-      "as the tokenizer takes only whole texts; split",
-    );
+    await expect(joined([[half, half]], NOWHERE, 9)).rejects.toThrow("as the tokenizer takes only whole texts; split");
   });
 });

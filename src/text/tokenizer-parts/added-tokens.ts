@@ -16,7 +16,7 @@ const addedTokenSchema = z.looseObject({
   special: z.boolean().default(false),
 });
 
-type AddedToken = z.infer<typeof addedTokenSchema>;
+export type AddedToken = z.infer<typeof addedTokenSchema>;
 
 const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const SPACE = /\p{White_Space}/u;
@@ -27,6 +27,7 @@ export type Sections = readonly (Section | number)[];
 export class AddedTokens {
   /** The text for decoding of each id. */
   readonly texts = new Map<number, string>();
+  /** Found in a text as it is, and in what the normalizer makes of it. */
   readonly #raw = new Finder();
   readonly #normalized = new Finder();
   readonly #normalizer: Normalizer | undefined;
@@ -41,9 +42,22 @@ export class AddedTokens {
     for (const [id, token] of lasting) this.#add(id, token, place);
   }
 
-  /** Finds the added tokens in a text: some in the text as it is, some in what the normalizer makes of it. */
-  sections(text: string): Sections {
-    const raw = this.#raw.sections({ text, first: true });
+  /** Those that are found in a text as it is. */
+  get inTexts(): AddedToken[] {
+    return this.#raw.tokens;
+  }
+
+  /** Those that are found in what the normalizer makes of a text, with their contents as it makes them. */
+  get inNormalizedTexts(): AddedToken[] {
+    return this.#normalized.tokens;
+  }
+
+  /**
+   * Finds the added tokens in a text: some in the text as it is, some in what the normalizer makes of it.
+   * @param continues whether the text goes on one that was taken before.
+   */
+  sections(text: string, continues: boolean): Sections {
+    const raw = this.#raw.sections({ text, first: !continues, continues });
     return raw.flatMap((section) => {
       if (typeof section === "number") return [section];
       return this.#normalized.sections(this.#normalizer?.(section) ?? section);
@@ -52,7 +66,9 @@ export class AddedTokens {
 
   #add(id: number, token: AddedToken, place: string): void {
     const isNormalized = token.normalized ?? !token.special;
-    const text = isNormalized ? this.#normalizer?.({ text: token.content, first: true }).text : undefined;
+    const text = isNormalized
+      ? this.#normalizer?.({ text: token.content, first: true, continues: false }).text
+      : undefined;
     this.texts.set(id, text ?? token.content);
     (isNormalized ? this.#normalized : this.#raw).add({ ...token, id, content: text ?? token.content }, place);
   }
@@ -97,12 +113,17 @@ class Finder {
     );
   }
 
-  sections({ text, first }: Section): Sections {
-    if (this.#tokens.size === 0) return text === "" ? [] : [{ text, first }];
+  get tokens(): AddedToken[] {
+    return [...this.#tokens.values()];
+  }
+
+  sections({ text, first, continues }: Section): Sections {
+    if (this.#tokens.size === 0) return text === "" ? [] : [{ text, first, continues }];
     const sections: (Section | number)[] = [];
     let done = 0;
     const between = (end: number) => {
-      if (end > done) sections.push({ text: text.slice(done, end), first: first && done === 0 });
+      if (end <= done) return;
+      sections.push({ text: text.slice(done, end), first: first && done === 0, continues: continues && done === 0 });
     };
     for (let place = 0; place < text.length; ) {
       const token = this.#tokenAt(text, place);

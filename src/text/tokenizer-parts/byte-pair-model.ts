@@ -22,6 +22,9 @@ const bytePairSchema = z.looseObject({
 /** Longer pieces, in UTF-16 units, are cut where no merge can reach across. */
 const LONG = 64;
 
+/** White space, or SentencePiece's mark of it, at the end of a token. */
+const ENDS_WHITE = /[\p{White_Space}\u2581]$/u;
+
 /** No position, before the first and after the last symbol. */
 const NONE = -1;
 
@@ -59,6 +62,14 @@ export class BytePairModel implements Model {
     }
     const parts = piece.length > LONG ? this.#separable(piece) : [piece];
     for (const part of parts) this.#cache.append(part, to, this.#encodeWhole);
+  }
+
+  /** Whether the character is a token and no merge joins it to a character before it that is not white space. */
+  dividesBefore(character: string): boolean {
+    const { continuing_subword_prefix, end_of_word_suffix, ignore_merges, merges } = this.#options;
+    if (continuing_subword_prefix || end_of_word_suffix || ignore_merges === true) return false;
+    if (!this.vocabulary.ids.has(character)) return false;
+    return readMerges(merges, "merges").every(([left, right]) => !right.startsWith(character) || ENDS_WHITE.test(left));
   }
 
   #addMerge(left: string, right: string, rank: number, place: string): number {

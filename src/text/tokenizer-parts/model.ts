@@ -19,6 +19,11 @@ export interface Model {
    * @throws UserError for text that the vocabulary lacks where there is no token for such.
    */
   encode(piece: string, to: IdList): void;
+  /**
+   * Whether the ids of a piece are those of its two parts where it is divided before a character, which follows one that is neither white
+   * space nor SentencePiece's mark of it. Default: no.
+   */
+  dividesBefore?(character: string): boolean;
 }
 
 const modelSchema = z.looseObject({ type: z.string().optional() });

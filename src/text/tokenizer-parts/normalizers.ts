@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { byteCharacters } from "../byte-alphabet.ts";
-import { readPart, typeOf, unsupported } from "./part.ts";
+import { readPart, type StagePart, typeOf, unsupported } from "./part.ts";
 import { literalPattern, readPattern, replaceMatches } from "./pattern.ts";
 import { readPrecompiled } from "./precompiled.ts";
 
@@ -11,11 +11,13 @@ export interface Section {
   readonly text: string;
   /** Whether its first character is, or came from, the first one of the whole text. */
   readonly first: boolean;
+  /** Whether it goes on a section that was taken before, divided from it where `boundary` says. */
+  readonly continues: boolean;
 }
 
 export type Normalizer = (section: Section) => Section;
 
-const bertSchema = z.looseObject({
+export const bertSchema = z.looseObject({
   clean_text: z.boolean(),
   handle_chinese_chars: z.boolean(),
   strip_accents: z.boolean().nullish(),
@@ -23,18 +25,24 @@ const bertSchema = z.looseObject({
 });
 const stripSchema = z.looseObject({ strip_left: z.boolean(), strip_right: z.boolean() });
 const prependSchema = z.looseObject({ prepend: z.string() });
-const replaceSchema = z.looseObject({ pattern: z.unknown(), content: z.string() });
+export const replaceSchema = z.looseObject({ pattern: z.unknown(), content: z.string() });
 const sequenceSchema = z.looseObject({ normalizers: z.array(z.unknown()) });
+
+/** The normalizers one after another, without sequences of them. */
+export function normalizersOf(part: unknown, place: string): StagePart[] {
+  if (typeOf(part, place) !== "Sequence") return [{ part, place }];
+  const parts = readPart(sequenceSchema, part, place).normalizers;
+  return parts.flatMap((one, index) => normalizersOf(one, `${place}.normalizers.${index}`));
+}
 
 /** @throws UserError for a normalizer that is malformed or not supported. */
 export function readNormalizer(part: unknown, place: string): Normalizer {
+  return chained(...normalizersOf(part, place).map((stage) => readOne(stage.part, stage.place)));
+}
+
+function readOne(part: unknown, place: string): Normalizer {
   const type = typeOf(part, place);
   switch (type) {
-    case "Sequence": {
-      const parts = readPart(sequenceSchema, part, place).normalizers;
-      const all = parts.map((one, index) => readNormalizer(one, `${place}.normalizers.${index}`));
-      return (section) => all.reduce((normalized, normalizer) => normalizer(normalized), section);
-    }
     case "NFC":
     case "NFD":
     case "NFKC":
@@ -56,7 +64,8 @@ export function readNormalizer(part: unknown, place: string): Normalizer {
       return mapping(readPrecompiled(part, place));
     case "Prepend": {
       const { prepend } = readPart(prependSchema, part, place);
-      return mapping((text) => (text === "" ? "" : prepend + text));
+      return (section) =>
+        section.text === "" || section.continues ? section : { ...section, text: prepend + section.text };
     }
     case "Replace":
       return replace(part, place);
@@ -74,7 +83,7 @@ export function toByteCharacters(text: string): string {
 }
 
 function mapping(map: (text: string) => string): Normalizer {
-  return ({ text, first }) => ({ text: map(text), first });
+  return (section) => ({ ...section, text: map(section.text) });
 }
 
 function replacing(pattern: RegExp, content: string): (text: string) => string {
@@ -87,11 +96,16 @@ function chained(...normalizers: readonly Normalizer[]): Normalizer {
 
 /** Removes all that matches; where the first character goes, the text begins with another one. */
 function removing(pattern: RegExp): Normalizer {
-  return ({ text, first }) => ({ text: text.replace(pattern, ""), first: first && text.search(pattern) !== 0 });
+  return ({ text, first, continues }) => ({
+    text: text.replace(pattern, ""),
+    first: first && text.search(pattern) !== 0,
+    continues,
+  });
 }
 
 function strip({ strip_left, strip_right }: z.infer<typeof stripSchema>): Normalizer {
-  const left = removing(/^\p{White_Space}+/u);
+  const removed = removing(/^\p{White_Space}+/u);
+  const left: Normalizer = (section) => (section.continues ? section : removed(section));
   const right = mapping((text) => text.slice(0, lengthWithoutSpaceAtEnd(text)));
   return chained(...(strip_left ? [left] : []), ...(strip_right ? [right] : []));
 }
@@ -111,11 +125,11 @@ function lowercase(text: string): string {
 function replace(part: unknown, place: string): Normalizer {
   const { pattern: given, content } = readPart(replaceSchema, part, place);
   const pattern = readPattern(given, `${place}.pattern`);
-  return ({ text, first }) => {
+  return ({ text, first, continues }) => {
     const start = text.search(pattern) === 0 ? (text.match(pattern)?.[0] ?? "") : undefined;
     // What is put in takes the place of the last character that it replaces.
     const keeps = start === undefined || start === "" || (content !== "" && [...start].length === 1);
-    return { text: replaceMatches(text, pattern, content), first: first && keeps };
+    return { text: replaceMatches(text, pattern, content), first: first && keeps, continues };
   };
 }
 
@@ -124,7 +138,7 @@ const NMT_REMOVED = /(?![\0\t\n\f\r\u0080-\u008e\u0090-\u009e])\p{Cc}/gu;
 const NMT_SPACES = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu;
 
 const CONTROL = /[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu;
-const CHINESE =
+export const CHINESE =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
 
 function bert({ clean_text, handle_chinese_chars, strip_accents, lowercase: lower }: z.infer<typeof bertSchema>) {

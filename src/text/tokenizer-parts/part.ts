@@ -21,6 +21,12 @@ export function readPart<Part>(schema: ZodType<Part>, part: unknown, place: stri
   throw new UserError(`${path}: ${(issue?.message ?? "invalid").replaceAll("\n", " ")}`);
 }
 
+/** A part, one of several that follow one another, and where in the file it stands. */
+export interface StagePart {
+  readonly part: unknown;
+  readonly place: string;
+}
+
 /** The type that a part names. */
 export function typeOf(part: unknown, place: string): string {
   return readPart(z.looseObject({ type: z.string() }), part, place).type;

@@ -46,6 +46,15 @@ export function readPattern(pattern: unknown, place: string): RegExp {
   return "String" in read ? literalPattern(read.String) : translated(read.Regex, place);
 }
 
+/** A pattern as a regular expression of Oniguruma. */
+export function patternSource(pattern: unknown, place: string): string {
+  const read = readPart(patternSchema, pattern, place);
+  return "String" in read ? read.String.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") : read.Regex;
+}
+
+/** Whether an expression of Oniguruma ignores case somewhere. */
+export const ignoresCase = (source: string): boolean => /\(\?[a-z]*i/u.test(source);
+
 /** The global regular expression that matches a text itself. */
 export function literalPattern(text: string): RegExp {
   return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "gu");
@@ -56,8 +65,9 @@ export function literalPattern(text: string): RegExp {
  */
 const FOLDED = /ss|st|f[fil]|[^ -~]|\\[xu]/iu;
 
-function translated(source: string, place: string): RegExp {
-  if (/\(\?[a-z]*i/u.test(source) && FOLDED.test(source)) {
+/** The global regular expression that one of Oniguruma is. @throws UserError where there is none */
+export function translated(source: string, place: string): RegExp {
+  if (ignoresCase(source) && FOLDED.test(source)) {
     throw unsupported(
       place,
       `the regular expression ${JSON.stringify(source)}, which ignores the case of several characters,`,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { UserError } from "../../errors.ts";
 import { WORD } from "../word.ts";
 import { replaceSpaces, toByteCharacters } from "./normalizers.ts";
-import { readPart, typeOf, unsupported } from "./part.ts";
+import { readPart, type StagePart, typeOf, unsupported } from "./part.ts";
 import { behaviors, type Cut, cut, literalPattern, readPattern } from "./pattern.ts";
 
 /** Divides one piece, of which `first` says whether it begins where the whole text does. */
@@ -15,18 +15,18 @@ export type PreTokenizer = (pieces: Cut) => Cut;
 
 /** Words and runs of other marks, by the tables of Rust's regular expressions. */
 const WORD_CHARACTERS = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
-const WORDS_OR_MARKS = new RegExp(`[${WORD_CHARACTERS}]+|[^${WORD_CHARACTERS}\\p{White_Space}]+`, "gu");
+export const WORDS_OR_MARKS = new RegExp(`[${WORD_CHARACTERS}]+|[^${WORD_CHARACTERS}\\p{White_Space}]+`, "gu");
 
-const SPACE = /\p{White_Space}/gu;
-const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
-const NUMBER = /\p{N}/gu;
+export const SPACE = /\p{White_Space}/gu;
+export const PUNCTUATION = /[\p{P}\x21-\x2F\x3A-\x40\x5B-\x60\x7B-\x7E]/gu;
+export const NUMBER = /\p{N}/gu;
 
-const byteLevelSchema = z.looseObject({ add_prefix_space: z.boolean(), use_regex: z.boolean().default(true) });
-const splitSchema = z.looseObject({ pattern: z.unknown(), behavior: z.enum(behaviors), invert: z.boolean() });
-const punctuationSchema = z.looseObject({ behavior: z.enum(behaviors).default("Isolated") });
-const digitsSchema = z.looseObject({ individual_digits: z.boolean() });
+export const byteLevelSchema = z.looseObject({ add_prefix_space: z.boolean(), use_regex: z.boolean().default(true) });
+export const splitSchema = z.looseObject({ pattern: z.unknown(), behavior: z.enum(behaviors), invert: z.boolean() });
+export const punctuationSchema = z.looseObject({ behavior: z.enum(behaviors).default("Isolated") });
+export const digitsSchema = z.looseObject({ individual_digits: z.boolean() });
 const character = z.string().refine((text) => [...text].length === 1, "expected one character");
-const delimiterSchema = z.looseObject({ delimiter: character });
+export const delimiterSchema = z.looseObject({ delimiter: character });
 const fixedLengthSchema = z.looseObject({ length: z.int().positive().default(5) });
 const sequenceSchema = z.looseObject({ pretokenizers: z.array(z.unknown()) });
 
@@ -42,7 +42,7 @@ export const metaspaceSchema = z.looseObject({
  * @throws UserError for a pre-tokenizer that is malformed or not supported.
  */
 export function readPreTokenizer(part: unknown, place: string, normalized: boolean): PreTokenizer {
-  const stages = flattened(part, place);
+  const stages = preTokenizersOf(part, place);
   const late = stages.find(({ part: stage }, index) => index > 0 && isFirstMetaspace(stage));
   if (late !== undefined && normalized) {
     throw unsupported(
@@ -54,16 +54,11 @@ export function readPreTokenizer(part: unknown, place: string, normalized: boole
   return (pieces) => all.reduce((divided, preTokenizer) => preTokenizer(divided), pieces);
 }
 
-interface Stage {
-  readonly part: unknown;
-  readonly place: string;
-}
-
 /** The pre-tokenizers one after another, without sequences of them. */
-function flattened(part: unknown, place: string): Stage[] {
+export function preTokenizersOf(part: unknown, place: string): StagePart[] {
   if (typeOf(part, place) !== "Sequence") return [{ part, place }];
   const parts = readPart(sequenceSchema, part, place).pretokenizers;
-  return parts.flatMap((one, index) => flattened(one, `${place}.pretokenizers.${index}`));
+  return parts.flatMap((one, index) => preTokenizersOf(one, `${place}.pretokenizers.${index}`));
 }
 
 function isFirstMetaspace(part: unknown): boolean {
