@@ -18,6 +18,7 @@ export {
   type Checkpoint,
   type CheckpointSummary,
   checkpointFiles,
+  type LearningPart,
   type MetricRecord,
   parseCheckpoint,
 } from "./checkpoint/portable.ts";

@@ -9,6 +9,7 @@ export {
   checkpointFiles,
   chosenTokenizer,
   hasCheckpoint,
+  type LearningPart,
   loadCheckpoint,
   loadConfig,
   loadSummary,

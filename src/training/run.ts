@@ -43,7 +43,7 @@ import { Validation } from "./validation.ts";
 export class Run {
   readonly corpus: Corpus;
   /** What learns, where that is not all. */
-  readonly #part: LearningPart | undefined;
+  readonly part: LearningPart | undefined;
   readonly #place: RunPlace;
   #config: RunConfig;
   #plan: StepPlan;
@@ -68,7 +68,7 @@ export class Run {
     validation: Validation,
   ) {
     this.corpus = corpus;
-    this.#part = part;
+    this.part = part;
     this.#place = place;
     this.#config = config;
     this.#plan = new StepPlan(config, corpus, place.communicator);
@@ -149,7 +149,7 @@ export class Run {
       config: this.#config,
       step: this.trainer.step,
       parameters: countParameters(this.#config.model),
-      ...(this.#part !== undefined && { learning: this.trainer.learning }),
+      ...(this.part !== undefined && { learning: this.trainer.learning }),
       flopsPerToken: this.#flopsPerToken,
       device: this.trainer.device.description,
       data: {
@@ -300,7 +300,7 @@ export class Run {
   async grow(plan: GrowthNow): Promise<GrowthEvent> {
     return this.#alone(async () => {
       const { step } = this.trainer;
-      if (this.#part !== undefined) {
+      if (this.part !== undefined) {
         throw new UserError(
           "a run of which a part alone learns does not grow; attach what it learned, and grow that run",
         );
@@ -452,7 +452,7 @@ export class Run {
       ...(this.#place.data ?? { dataName: name }),
       progress,
     };
-    return this.#part === undefined ? checkpoint : { ...checkpoint, part: this.#part };
+    return this.part === undefined ? checkpoint : { ...checkpoint, part: this.part };
   }
 
   async #state(wanted: Parameters<Trainer["download"]>[0] = "all"): Promise<ModelState> {

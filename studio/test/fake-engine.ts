@@ -12,6 +12,7 @@ import type {
   GrowthPreview,
   GrowthRequest,
   Inspection,
+  Lesson,
   Message,
   RunStatus,
   RunSummary,
@@ -251,6 +252,28 @@ export class FakeEngine implements Engine {
     return this.#put({ ...view, summary: { ...view.summary, id, name, status: { kind: "paused" } } });
   }
 
+  async teach(run: string, { text, tokens }: Lesson): Promise<RunView> {
+    if (text.kind === "own" && text.text.includes("€")) throw new Error('the run\'s text has no "€"; leave it out');
+    const view = this.#run(run);
+    const id = `r${this.#runs.size + 1}`;
+    const textName = text.kind === "gallery" ? galleryText(text.key).name : text.name;
+    const sites = view.sites.map((site) => ({
+      ...site,
+      tokens: site.tokens + tokens,
+      generations: [...site.generations, { tokens, born: view.summary.step, init: "skill" }],
+    }));
+    const parameters = 2 * view.choices.width * sites.length * tokens;
+    const skill = { base: view.summary.name, parameters, oldText: view.summary.textName };
+    const name = `${view.summary.name}, taught ${textName}`;
+    const summary: RunSummary = { ...view.summary, id, name, textName, step: 0, status: { kind: "paused" } };
+    const start = { step: 0, tokens: 0, flops: 0, seconds: 0, loss: 4.4, bitsPerByte: 6.3, oldLoss: 1.7 };
+    return this.#put({ ...view, summary, sites, skill, training: [], validation: [start], growths: [], samples: [] });
+  }
+
+  async exportSkill(run: string): Promise<Blob> {
+    return new Blob([JSON.stringify(this.#run(run).skill)]);
+  }
+
   async exportRun(run: string): Promise<Blob> {
     return new Blob([JSON.stringify(this.#run(run).summary)]);
   }
@@ -302,7 +325,8 @@ export class FakeEngine implements Engine {
     let next: RunView = { ...view, summary, training: [...view.training, point] };
     this.#listener({ type: "training", run, points: [point] });
     if (step % 50 === 0) {
-      const validation = { ...position, loss: base + 0.04, bitsPerByte: (base + 0.04) / Math.LN2 };
+      const old = view.skill === undefined ? {} : { oldLoss: 1.7 + 0.002 * step };
+      const validation = { ...position, loss: base + 0.04, bitsPerByte: (base + 0.04) / Math.LN2, ...old };
       next = { ...next, validation: [...view.validation, validation] };
       this.#listener({ type: "validation", run, point: validation });
       const usage = usageOf(next, step);

@@ -174,6 +174,61 @@ describeInBrowser("the engine", () => {
     await expect(attach(made.summary.id)).rejects.toThrow("skill: belongs to a model with the weights");
   });
 
+  it("teaches a run a text beside it, goes on after a reload, and hands out a skill that both sides attach", async () => {
+    const first = await open();
+    const own = await ownText();
+    const base = (await first.call("create", { ...TINY_CHOICES, text: own })).summary.id;
+    await first.trainTo(base, 20);
+    await unpack(first, base, "base");
+    const text = { kind: "own", name: "backwards", text: own.text.split(" ").reverse().join(" ") } as const;
+    const taught = await first.call("teach", base, { text, tokens: 4 });
+    const { id } = taught.summary;
+    expect(taught).toMatchObject({
+      summary: { name: "tiny, taught backwards", step: 0, textName: "backwards" },
+      skill: { base: "tiny", oldText: "text.txt", parameters: 2 * 24 * 4 * 5 * 2 },
+      undoable: false,
+    });
+    await expect(first.call("grow", id, { add: { query: 2 }, init: "zero-key" })).rejects.toThrow("does not grow");
+    await expect(first.call("teach", base, { text: { ...text, text: "§".repeat(2000) }, tokens: 4 })).rejects.toThrow(
+      "§",
+    );
+    const before = await first.trainTo(id, 60);
+    expect(before.samples.at(-1)?.text.length).toBeGreaterThan(20);
+    await first.page.reload();
+    const again = await enginePage(first.page, "wasm");
+    const { summary, ...kept } = await again.call("view", id);
+    const { summary: _, ...was } = before;
+    expect(kept).toEqual({ ...was, choices: kept.choices });
+    const { step } = summary;
+    const after = await again.trainTo(id, step + 60);
+    expect(after.training.slice(0, before.training.length)).toEqual(before.training);
+    const [start, last] = [after.validation[0], after.validation.at(-1)];
+    expect(last?.loss).toBeLessThan((start?.loss ?? 0) - 0.05);
+    expect(last?.oldLoss).not.toBe(start?.oldLoss);
+    expect(last?.oldLoss).toBeGreaterThan(0);
+
+    await unpack(again, id, "backwards", "exportSkill");
+    await unpack(again, base, "base-after");
+    const weights = (folder: string) => readFile(commandLine.at(folder, "model.safetensors"));
+    expect((await weights("base-after")).equals(await weights("base"))).toBe(true);
+    await writeFile(commandLine.at("backwards.txt"), text.text);
+    const lossOf = async (...attached: readonly string[]) =>
+      Number(
+        JSON.parse(await commandLine.answer("eval", "base", ...attached, "--data", "backwards.txt", "--json")).loss,
+      );
+    expect(await lossOf("--with", "backwards")).toBeLessThan((await lossOf()) - 0.05);
+    const attached: RunView = await again.page.evaluate(
+      `engine.exportSkill("${id}").then((zip) => engine.attachSkill("${base}", "backwards", zip))`,
+    );
+    expect(attached.sites.map(({ generations }) => generations.at(-1)?.tokens)).toEqual(attached.sites.map(() => 4));
+
+    // The run itself goes to the command line, which goes on with the skill alone.
+    await unpack(again, id, "learning");
+    const steps = `training.steps=${after.summary.step + 2}`;
+    await commandLine.answer("train", "--resume", "--out", "learning", "--data", "backwards.txt", "--set", steps);
+    await expect(again.call("exportSkill", base)).rejects.toThrow("tiny: is of a run that trains no skill");
+  });
+
   it("computes the story's layers as models are computed: by the paper's equation, and with gradients", async () => {
     const { call } = await open();
     const wanted = [0, 0];
@@ -313,8 +368,13 @@ describeInBrowser("the engine", () => {
 });
 
 /** Unpacks what a visitor downloads. */
-async function unpack({ page }: EnginePage, run: string, folder: string): Promise<void> {
-  const bytes: string = await page.evaluate(`engine.exportRun("${run}").then((zip) => new Promise((resolve) => {
+async function unpack(
+  { page }: EnginePage,
+  run: string,
+  folder: string,
+  method: "exportRun" | "exportSkill" = "exportRun",
+): Promise<void> {
+  const bytes: string = await page.evaluate(`engine.${method}("${run}").then((zip) => new Promise((resolve) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result.split(",")[1]);
     reader.readAsDataURL(zip);

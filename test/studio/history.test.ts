@@ -30,7 +30,7 @@ describe("metrics", () => {
     const history = {
       ...EMPTY,
       training: [point(3, 3.1), point(7, 2.9), point(11, 2.7)],
-      validation: [{ step: 7, tokens: 588, flops: 3.5e7, seconds: 0.4375, loss: 2.5, bitsPerByte: 3.6 }],
+      validation: [{ step: 7, tokens: 588, flops: 3.5e7, seconds: 0.4375, loss: 2.5, bitsPerByte: 3.6, oldLoss: 1.25 }],
       growths: [growth],
       samples: [
         { step: 3, text: "teh wh\n" },

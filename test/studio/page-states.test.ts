@@ -271,7 +271,7 @@ describeInBrowser("the page", () => {
       const clipboardData = new DataTransfer();
       clipboardData.setData("text/plain", "whale ".repeat(900_000));
       const pasted = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
-      document.getElementById("own-text").dispatchEvent(pasted);
+      document.querySelector(".own-text textarea").dispatchEvent(pasted);
     })()`);
     await page.getByText("5,400,005 characters, the first of them shown").waitFor();
     expect((await own.inputValue()).length).toBe(20_000);
@@ -408,6 +408,35 @@ describeInBrowser("the page", () => {
     await page.getByText("Dotted grey: the held-out losses of who sent the link").waitFor();
   });
 
+  it("teaches a text beside a run, which stays as it is, and hands out the skill", async () => {
+    const page = await visit();
+    await start(page);
+    await page.getByText("Teach it something new").click();
+    expect(await button(page, "Teach it").isDisabled()).toBe(true);
+    await page.getByLabel("Text to teach").fill("Dear you, ");
+    await page.getByText("It takes 2,600 characters at least.").waitFor();
+    await page.getByLabel("Text to teach").fill("Dear € ".repeat(500));
+    await button(page, "Teach it").click();
+    await page.getByText("The run's text has no “€”").or(page.getByText('The run\'s text has no "€"')).waitFor();
+    await page.getByLabel("Text to learn", { exact: true }).selectOption({ label: "A play by rules" });
+    await page.getByLabel("New tokens for each projection").fill("4");
+    await page.getByText("20.5K new parameters learn").waitFor();
+    await button(page, "Teach it").click();
+    await page.getByRole("heading", { level: 1, name: "Moby-Dick, small, taught A play by rules" }).waitFor();
+    await page.getByText("Dashed, with rings: held-out text of Moby-Dick, which it knew before.").waitFor();
+    await page.getByText("Loss on A play by rules").waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: /^Download the skill/ }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("Moby-Dick-small-taught-A-play-by-rules-skill.zip");
+    await button(page, "Pause").click();
+    await page.getByRole("link", { name: "All runs" }).click();
+    await page.getByRole("link", { name: "Moby-Dick, small", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "Moby-Dick, small", exact: true }).waitFor();
+    await button(page, "Double it").waitFor();
+  });
+
   it("has buttons that can be read while they are busy, under the pointer too", async () => {
     const page = await visit({ startsIn: "0" });
     await start(page);
@@ -459,6 +488,22 @@ describeInBrowser("the page", () => {
         await page.getByText("Your own text").click();
         await page.getByLabel("Your text").fill("Too short.");
         await page.getByText("This text has 10 characters;").waitFor();
+      },
+    },
+    "a lesson": {
+      act: async (page) => {
+        await start(page);
+        await page.getByText("Teach it something new").click();
+        await page.getByLabel("Text to teach").fill("Too short.");
+      },
+    },
+    "a skill that is learned": {
+      act: async (page) => {
+        await start(page);
+        await page.getByText("Teach it something new").click();
+        await page.getByLabel("Text to learn", { exact: true }).selectOption({ label: "TypeScript" });
+        await button(page, "Teach it").click();
+        await page.getByRole("button", { name: /^Download the skill/ }).waitFor();
       },
     },
     "what someone has shared, in an article": {

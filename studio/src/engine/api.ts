@@ -128,6 +128,8 @@ export interface TrainingPoint extends Position {
 export interface ValidationPoint extends Position {
   readonly loss: number;
   readonly bitsPerByte: number;
+  /** Of a run that learns a skill: the loss on the text that its model had learned before. */
+  readonly oldLoss?: number;
 }
 
 /** What growing did. */
@@ -202,6 +204,18 @@ export interface RunView {
   readonly usage: readonly UsagePoint[];
   /** Whether the last growth can be undone. */
   readonly undoable: boolean;
+  /** What it learns, where it learns a skill: all else of it stays as it is. */
+  readonly skill?: SkillView;
+}
+
+/** A skill that a run learns. */
+export interface SkillView {
+  /** The run beside which it learns. */
+  readonly base: string;
+  /** How many numbers learn. */
+  readonly parameters: number;
+  /** The text that its model had learned before. Absent where that is not known. */
+  readonly oldText?: string;
 }
 
 // ---- growing ----------------------------------------------------------------------------------------------------------
@@ -233,6 +247,15 @@ export type Comparison =
   | "scratch"
   /** A plain GPT with about as many parameters, from scratch. */
   | "transformer";
+
+// ---- skills -----------------------------------------------------------------------------------------------------------
+
+/** What a run is to be taught, by tokens of their own beside those that it has. */
+export interface Lesson {
+  readonly text: TextChoice;
+  /** Tokens to add at each site. */
+  readonly tokens: number;
+}
 
 // ---- looking inside ---------------------------------------------------------------------------------------------------
 
@@ -403,6 +426,14 @@ export interface Engine {
    * @param files a zip of its directory, or the files of it. Rejects where it belongs to other weights, or the run has trained on since.
    */
   attachSkill(run: string, name: string, files: Blob | readonly NamedFile[]): Promise<RunView>;
+
+  /**
+   * Another run that learns a text by tokens of its own, beside those of this one as it is now; this one stays as it is, and so do
+   * they. It is not started.
+   */
+  teach(run: string, lesson: Lesson): Promise<RunView>;
+  /** A zip of the skill that a run learns, as it is now: `attachSkill` takes it, and `--with` of the command line. */
+  exportSkill(run: string): Promise<Blob>;
 
   /** A zip of the checkpoint directory that the command line reads, with the text. */
   exportRun(run: string): Promise<Blob>;

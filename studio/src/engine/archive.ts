@@ -49,7 +49,7 @@ const RUN: FolderKind = {
 const SKILL: FolderKind = {
   known: new Set(["skill.json", "skill.safetensors"]),
   first: "skill.json",
-  remedy: "choose the folder that `tokenformer adapt --to` made",
+  remedy: "choose the zip of a skill, or the folder that `tokenformer adapt --to` made",
 };
 
 /**

@@ -25,9 +25,9 @@ const MEMORY_LIMIT = 1.5 * 2 ** 30;
 export const ENDLESS = { steps: 1_000_000, schedule: "constant" } as const;
 
 /** Updates between two looks at held-out text, and its tokens: some hundredths of the time. */
-const EVALUATION = { evaluateEvery: 50, evaluationTokens: 4096 };
+export const EVALUATION = { evaluateEvery: 50, evaluationTokens: 4096 };
 
-const WARMUP = 20;
+export const WARMUP = 20;
 
 /** The configuration that choices stand for, not checked. */
 export function configInputOf(choices: Choices): ConfigInput {

@@ -13,6 +13,7 @@ import type {
   GrowthPreview,
   GrowthRequest,
   Inspection,
+  Lesson,
   Message,
   NamedFile,
   RunStatus,
@@ -162,6 +163,14 @@ export class StudioEngine implements Engine {
 
   attachSkill(run: string, name: string, files: Blob | readonly NamedFile[]): Promise<RunView> {
     return this.#changing(run, () => this.#shelf.attachSkill(run, name, files));
+  }
+
+  teach(run: string, lesson: Lesson): Promise<RunView> {
+    return this.#changing(run, () => this.#shelf.teach(run, lesson));
+  }
+
+  exportSkill(run: string): Promise<Blob> {
+    return this.#shelf.skill(run);
   }
 
   async compare(run: string, with_: Comparison): Promise<RunView> {

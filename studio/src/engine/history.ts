@@ -69,9 +69,10 @@ export function pointOf(events: readonly StepEvent[]): TrainingPoint | undefined
   return { step, tokens, flops, seconds, loss, learningRate, gradientNorm, tokensPerSecond: events.length / spent };
 }
 
-export function validationPointOf(event: ValidationEvent): ValidationPoint {
+/** @param oldLoss on the text that a model had learned before it learns a skill */
+export function validationPointOf(event: ValidationEvent, oldLoss?: number): ValidationPoint {
   const { step, tokens, flops, seconds, validationLoss: loss, bitsPerByte } = event;
-  return { step, tokens, flops, seconds, loss, bitsPerByte };
+  return { step, tokens, flops, seconds, loss, bitsPerByte, ...(oldLoss !== undefined && { oldLoss }) };
 }
 
 export function growthOf({ type: _, ...event }: GrowthEvent, init: Growth["init"]): Growth {
@@ -133,7 +134,12 @@ const trainingRecord = z.object({
   tokensPerSecond: z.number(),
 });
 
-const validationRecord = z.object({ ...position, validationLoss: z.number(), bitsPerByte: z.number() });
+const validationRecord = z.object({
+  ...position,
+  validationLoss: z.number(),
+  bitsPerByte: z.number(),
+  oldLoss: z.number().optional(),
+});
 
 const growthRecord = z.object({
   step: z.number(),
@@ -188,8 +194,9 @@ function thinned(points: readonly TrainingPoint[]): TrainingPoint[] {
 function withRecord(history: History, record: unknown): History {
   const validation = validationRecord.safeParse(record);
   if (validation.success) {
-    const { validationLoss: loss, ...point } = validation.data;
-    return { ...history, validation: [...history.validation, { ...point, loss }] };
+    const { validationLoss: loss, oldLoss, ...point } = validation.data;
+    const measured = { ...point, loss, ...(oldLoss !== undefined && { oldLoss }) };
+    return { ...history, validation: [...history.validation, measured] };
   }
   const written = sampleRecord.safeParse(record);
   if (written.success) return withSample(history, { step: written.data.step, text: written.data.sample });

@@ -7,8 +7,10 @@ import {
   Decoder,
   generate,
   type Inference,
+  type LearningPart,
   type ModelState,
   measureUsage,
+  memoryTokens,
   type Run,
   type RunConfig,
   reply,
@@ -23,6 +25,7 @@ import type { EngineEvent, Growth, GrowthRequest, Message, UsagePoint, WritingOp
 import { planOf } from "./growing.ts";
 import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";
 import { InspectedText } from "./inspecting.ts";
+import type { HeldOut } from "./pieces.ts";
 
 /** Milliseconds between two messages about the curve. */
 const POINT_EVERY = 120;
@@ -54,6 +57,8 @@ export interface Facts {
   readonly lineage: ModelState["lineage"];
   readonly tokenizer: Tokenizer | undefined;
   readonly history: History;
+  /** What learns, where that is not all. */
+  readonly part: LearningPart | undefined;
 }
 
 /** Takes a piece of text; the next one waits for it. */
@@ -72,6 +77,7 @@ export class LiveRun {
   readonly #run: Run;
   #events: AsyncIterator<TrainingEvent>;
   readonly #tell: Listener;
+  readonly #before: HeldOut | undefined;
   #history: History;
   #pending: StepEvent[] = [];
   #told = 0;
@@ -83,12 +89,14 @@ export class LiveRun {
   #inspected: InspectedText | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(id: string, run: Run, history: History, tell: Listener) {
+  /** @param before what the model had learned before it learns a skill, to see what it forgets */
+  constructor(id: string, run: Run, history: History, tell: Listener, before?: HeldOut) {
     this.id = id;
     this.#run = run;
     this.#events = run.events()[Symbol.asyncIterator]();
     this.#history = history;
     this.#tell = tell;
+    this.#before = before;
   }
 
   get step(): number {
@@ -124,8 +132,8 @@ export class LiveRun {
 
   /** What is to be seen of it beside its weights. */
   facts(): Facts {
-    const { config, trainer } = this.#run;
-    return { config, lineage: trainer.lineage, tokenizer: this.corpus.tokenizer, history: this.#history };
+    const { config, trainer, part } = this.#run;
+    return { config, lineage: trainer.lineage, tokenizer: this.corpus.tokenizer, history: this.#history, part };
   }
 
   /** The next update, or what comes before it. Whether there are more. */
@@ -248,10 +256,17 @@ export class LiveRun {
     }
     if (event.type === "validation") {
       this.#flush();
-      const point = validationPointOf(event);
+      const point = validationPointOf(event, await this.#oldLoss());
       this.#history = { ...this.#history, validation: [...this.#history.validation, point] };
       this.#tell({ type: "validation", run: this.id, point });
     }
+  }
+
+  /** The loss on what the model had learned before. */
+  async #oldLoss(): Promise<number | undefined> {
+    if (this.#before === undefined) return undefined;
+    const batches = consecutiveBatches(memoryTokens(this.#before.tokens), { context: this.#run.context });
+    return (await this.#run.trainer.inference.evaluate(batches)).loss;
   }
 
   /** Gathers the updates since the last point. */

@@ -15,6 +15,14 @@ import type { Pieces } from "./api.ts";
 export interface NamedText {
   readonly name: string;
   readonly text: string;
+  /** Where a skill is learned of it: what the model had learned before. */
+  readonly before?: HeldOut | undefined;
+}
+
+/** Tokens of a text that were held out, and what it is called. */
+export interface HeldOut {
+  readonly name: string;
+  readonly tokens: Uint32Array;
 }
 
 /** Tokens of a byte-pair encoding made here: all bytes, and the most frequent pieces of words. */

@@ -13,12 +13,15 @@ import {
   parseCheckpoint,
   parseSkill,
   Run,
+  skillFiles,
+  skillOf,
   type Tokenizer,
   UserError,
 } from "tokenformer/browser";
 import type {
   EngineEvent,
   GrowthRequest,
+  Lesson,
   NamedFile,
   Pieces,
   RunStatus,
@@ -36,6 +39,7 @@ import { LiveRuns, type OpenRun } from "./live-runs.ts";
 import { corpusOf, type NamedText, openingOf, tokenizerOf } from "./pieces.ts";
 import { siteViews } from "./sites.ts";
 import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
+import { heldOutOf, lessonStart, skillView } from "./teaching.ts";
 import { fallbackText, textOf } from "./texts.ts";
 
 export interface ShelfOptions {
@@ -116,15 +120,25 @@ export class Shelf {
   async create({ name, config, text, pieces, besides, tokenizer }: NewRun): Promise<RunView> {
     const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text.text, pieces));
     const run = await Run.create({ config, corpus, device: this.#options.device() });
+    return this.#adopt(run, { name, text, pieces }, besides);
+  }
+
+  /** A run on the device that is to be kept from now on. */
+  async #adopt(run: Run, named: Named, besides?: string): Promise<RunView> {
     const record: StoredRun = {
-      ...newRecord({ name, text, pieces }, run.config.model, corpus),
+      ...newRecord(named, run.config.model, run.corpus),
       ...(besides !== undefined && { besides }),
       step: 0,
     };
+    const { text } = named;
     this.#records.set(record.id, record);
-    this.#live.adopt(record.id, { live: new LiveRun(record.id, run, EMPTY, (event) => this.#heed(event)), text });
+    this.#live.adopt(record.id, { live: this.#liveRun(record.id, run, EMPTY, text), text });
     await this.save(record.id);
     return this.view(record.id);
+  }
+
+  #liveRun(id: string, run: Run, history: History, { before }: NamedText): LiveRun {
+    return new LiveRun(id, run, history, (event) => this.#heed(event), before);
   }
 
   /** A run from files. Throws a `UserError` where they are not those of a checkpoint. */
@@ -154,6 +168,28 @@ export class Shelf {
     const { checkpoint, history } = await live.state();
     const attached = await attachSkills(checkpoint, [skill], name);
     return this.#take({ name: `${name}, with ${called}`, checkpoint: attached, text, history, pieces });
+  }
+
+  /** A run that learns a text by tokens of its own, beside those of another one as it is now. */
+  async teach(id: string, { text: choice, tokens }: Lesson): Promise<RunView> {
+    const { name, pieces = "characters" } = this.record(id);
+    const { live } = await this.live(id);
+    const { checkpoint } = await live.state();
+    const { tokenizer } = live.corpus;
+    const text = { ...inForm(await textOf(choice), tokenizer), before: heldOutOf(live.corpus) };
+    const start = await lessonStart(checkpoint, corpusOf(text, tokenizer), tokens, name);
+    const run = await Run.begin(start, { device: this.#options.device() });
+    return this.#adopt(run, { name: `${name}, taught ${text.name}`, text, pieces });
+  }
+
+  /** A zip of the skill that a run learns, as it is now. Throws a `UserError` where it learns none. */
+  async skill(id: string): Promise<Blob> {
+    const open = isElsewhere(this.#options.status(id)) ? undefined : await this.#live.get(id);
+    const checkpoint =
+      open === undefined
+        ? await parseCheckpoint((await this.#storedState(id)).files)
+        : (await open.live.state()).checkpoint;
+    return packed(await skillFiles(skillOf(checkpoint, this.record(id).name)));
   }
 
   async #take({ name, checkpoint, text, history, pieces }: Taken): Promise<RunView> {
@@ -193,7 +229,9 @@ export class Shelf {
   /** All that is drawn of a run. */
   async view(id: string): Promise<RunView> {
     const record = this.record(id);
-    const { config, lineage, tokenizer, history } = await this.facts(id);
+    const facts = await this.facts(id);
+    const { config, lineage, tokenizer, history, part } = facts;
+    const skill = part === undefined ? undefined : skillView(facts, (await this.text(id)).before);
     const { memory, flopsPerUpdate } = costsOf(config, config.model);
     return {
       summary: this.#summaryOf(record),
@@ -208,6 +246,7 @@ export class Shelf {
       sites: siteViews(config.model, lineage),
       ...history,
       undoable: await this.#options.store.hasUndo(id),
+      ...(skill !== undefined && { skill }),
     };
   }
 
@@ -298,7 +337,7 @@ export class Shelf {
     const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text.text, "characters"));
     const config = endlessOf(checkpoint.config, checkpoint.state.step);
     const run = await Run.resume(checkpoint, { corpus, config, device: device() });
-    return { live: new LiveRun(id, run, state.history, (event) => this.#heed(event)), text };
+    return { live: this.#liveRun(id, run, state.history, text), text };
   }
 
   #heed(event: EngineEvent | PlannedGrowthEvent): void {
@@ -330,8 +369,8 @@ export class Shelf {
 
   async #stored(id: string): Promise<Facts> {
     const { files, history } = await this.#storedState(id);
-    const { config, state, tokenizer } = await parseCheckpoint(files);
-    return { config, lineage: state.lineage, tokenizer, history };
+    const { config, state, tokenizer, part } = await parseCheckpoint(files);
+    return { config, lineage: state.lineage, tokenizer, history, part };
   }
 
   /** Keeps a run as it is now. Where that fails, it goes on, and the visitor is told. */

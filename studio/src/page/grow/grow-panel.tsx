@@ -5,7 +5,6 @@ import type { RunView } from "../../engine/api.ts";
 import { TokenCaption } from "../parts/caption.tsx";
 import { grow } from "../store/actions.ts";
 import { busy } from "../store/state.ts";
-import { AttachSkill } from "./attach-skill.tsx";
 import { GrowthCost, usePreview } from "./growth-cost.tsx";
 import { HowMany, HowTheyStart, WhichLayers, WhichSites } from "./growth-fields.tsx";
 import { GrowthResult } from "./growth-result.tsx";
@@ -51,7 +50,6 @@ export function GrowPanel({ run }: { readonly run: RunView }) {
           <WhichLayers layers={choice.value.layers} amount={run.choices.layers} change={change} />
           <HowMany tokens={choice.value.tokens} change={change} />
           <HowTheyStart init={choice.value.init} change={change} />
-          <AttachSkill run={run} />
         </div>
       </details>
       <GrowthResult run={run} />

@@ -1,7 +1,7 @@
 /** What the visitor does to runs. Faults are told, each in the engine's own sentence. */
 
 import { proxy } from "comlink";
-import type { Choices, Comparison, GrowthRequest, NamedFile, RunView, TextChoice } from "../../engine/api.ts";
+import type { Choices, Comparison, GrowthRequest, Lesson, NamedFile, RunView, TextChoice } from "../../engine/api.ts";
 import type { GalleryText } from "../../engine/gallery.ts";
 import { sentence } from "../format.ts";
 import { putView, receive } from "./events.ts";
@@ -114,6 +114,23 @@ export function take(name: string, files: Blob | readonly NamedFile[], text?: Te
     const view = await engine().importRun(name, files, text);
     putView(view);
     return view.summary.id;
+  });
+}
+
+/** A run that learns a text by tokens of its own, beside those of this one. */
+export function teach(run: string, lesson: Lesson): Promise<string | undefined> {
+  return doing("teach", async () => {
+    const view = await engine().teach(run, lesson);
+    putView(view);
+    await engine().start(view.summary.id);
+    return view.summary.id;
+  });
+}
+
+/** Hands a skill to the visitor as a file. */
+export function downloadSkill({ id, name }: { readonly id: string; readonly name: string }): Promise<void> {
+  return doing("download skill", async () => {
+    saveFile(await engine().exportSkill(id), `${name} skill`, "zip");
   });
 }
 

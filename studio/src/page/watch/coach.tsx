@@ -34,7 +34,7 @@ type Stage = "watch" | "grow" | "wake" | "awake";
 const AWAKE = 0.5;
 
 export function Coach({ run }: { readonly run: RunView }) {
-  if (done.value || run.sites.length === 0 || run.summary.besides !== undefined) return null;
+  if (done.value || run.sites.length === 0 || run.skill !== undefined || run.summary.besides !== undefined) return null;
   const stage = stageOf(run);
   return (
     <section class="coach" aria-label="First steps">

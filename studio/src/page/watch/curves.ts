@@ -35,6 +35,17 @@ export function curvesOf(run: Pick<RunView, "training" | "validation">, options:
   return { raw: thinned(raw), smooth: thinned(smooth), validation: thinned(curve(run.validation)) };
 }
 
+/** The losses on the text that was learned before a skill. */
+export function curveOfOld({ validation }: Pick<RunView, "validation">, options: ChartOptions): Curve {
+  const scale = unitScale({ validation }, options.unit);
+  const points = validation.flatMap(({ oldLoss, ...point }) =>
+    oldLoss === undefined || (options.logAcross && point[options.across] <= 0)
+      ? []
+      : [{ x: point[options.across], y: oldLoss * scale }],
+  );
+  return thinned({ x: points.map(({ x }) => x), y: points.map(({ y }) => y) });
+}
+
 /** Exponential moving average; over the first points, where the loss falls fast, over fewer of them. */
 export function smoothed(values: readonly number[], most: number): number[] {
   let average = values[0] ?? 0;

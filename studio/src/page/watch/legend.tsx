@@ -20,6 +20,9 @@ export function Legend({ runs }: { readonly runs: readonly RunView[] }) {
       {runs[0] !== undefined && senderOf(runs[0].summary.id).length > 0 && (
         <p class="note">Dotted grey: the held-out losses of who sent the link, over the updates.</p>
       )}
+      {runs[0]?.skill?.oldText !== undefined && (
+        <p class="note">Dashed, with rings: held-out text of {runs[0].skill.oldText}, which it knew before.</p>
+      )}
       <p class="note">Faint: each update. Line: smoothed. Dots: held-out text.</p>
     </div>
   );

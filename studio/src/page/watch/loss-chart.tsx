@@ -10,7 +10,7 @@ import { theme } from "../parts/theme.tsx";
 import { senderOf } from "../share/sender.ts";
 import { type ChartOptions, chart, family } from "../store/state.ts";
 import { ChartControls } from "./chart-controls.tsx";
-import { type Curve, curvesOf, unitScale } from "./curves.ts";
+import { type Curve, curveOfOld, curvesOf, unitScale } from "./curves.ts";
 import { growthMarks } from "./growth-marks.ts";
 import { Legend } from "./legend.tsx";
 import { readout } from "./readout.ts";
@@ -62,8 +62,15 @@ function dataOf(runs: readonly RunView[], options: ChartOptions): uPlot.AlignedD
     const { raw, smooth, validation } = curvesOf(run, options);
     return [raw, smooth, validation].map(({ x, y }) => [[...x], [...y]]);
   });
-  const sent = sentCurve(runs, options).map(({ x, y }): uPlot.AlignedData => [[...x], [...y]]);
-  return tables.length === 0 ? [[]] : uPlot.join([...tables, ...sent]);
+  const others = [...oldCurve(runs, options), ...sentCurve(runs, options)];
+  const more = others.map(({ x, y }): uPlot.AlignedData => [[...x], [...y]]);
+  return tables.length === 0 ? [[]] : uPlot.join([...tables, ...more]);
+}
+
+/** Of a run that learns a skill, the losses on the text that its model had learned before: at most one curve. */
+function oldCurve([run]: readonly RunView[], options: ChartOptions): Curve[] {
+  if (run?.skill?.oldText === undefined) return [];
+  return [curveOfOld(run, options)];
 }
 
 /** The held-out losses of who sent the link that the run was made of: at most one curve. */
@@ -106,6 +113,7 @@ function plotOptions(
     series: [
       {},
       ...runs.flatMap(({ summary }, index) => seriesOf(runStyle(index, summary.architecture))),
+      ...oldCurve(runs, options).map(oldSeries),
       ...sentCurve(runs, options).map(sentSeries),
     ],
     plugins: [plugin, readout(runs, options)],
@@ -143,6 +151,14 @@ function seriesOf({ property, dash }: ReturnType<typeof runStyle>): uPlot.Series
     { ...line, width: 1, points: { show: true, size: 5, fill: stroke, stroke } },
   ];
 }
+
+const oldSeries = (): uPlot.Series => ({
+  spanGaps: true,
+  stroke: colour("--run-2"),
+  width: 1.5,
+  dash: [9, 4],
+  points: { show: true, size: 5, fill: colour("--card"), stroke: colour("--run-2") },
+});
 
 const sentSeries = (): uPlot.Series => ({
   spanGaps: true,

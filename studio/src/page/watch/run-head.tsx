@@ -33,15 +33,17 @@ export function RunHead({ run, shares }: RunHeadProps) {
         </p>
       </div>
       <div class="actions">
-        <button
-          type="button"
-          aria-expanded={shares.value}
-          onClick={() => {
-            shares.value = !shares.peek();
-          }}
-        >
-          Share
-        </button>
+        {run.skill === undefined && (
+          <button
+            type="button"
+            aria-expanded={shares.value}
+            onClick={() => {
+              shares.value = !shares.peek();
+            }}
+          >
+            Share
+          </button>
+        )}
         <button type="button" disabled={busy.value.has("download")} onClick={() => void download(summary)}>
           {busy.value.has("download") ? "Packing…" : "Download"}
         </button>

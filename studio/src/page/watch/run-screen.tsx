@@ -4,6 +4,8 @@ import { useSignal } from "@preact/signals";
 import type { RunView } from "../../engine/api.ts";
 import { ComparePanel } from "../grow/compare-panel.tsx";
 import { GrowPanel } from "../grow/grow-panel.tsx";
+import { SkillPanel } from "../grow/skill-panel.tsx";
+import { SkillsPanel } from "../grow/skills-panel.tsx";
 import { InsidePanel } from "../inside/inside-panel.tsx";
 import { Tabs } from "../parts/tabs.tsx";
 import { SharePanel } from "../share/share-panel.tsx";
@@ -28,8 +30,7 @@ export function RunScreen({ run }: { readonly run: RunView }) {
       <div class="bench">
         <LossChart />
         <aside class="bench-side" aria-label="Growing and comparing">
-          <GrowPanel run={run} />
-          <ComparePanel run={run} />
+          {run.skill === undefined ? <GrowingPanels run={run} /> : <SkillPanel run={run} skill={run.skill} />}
         </aside>
         <Tabs
           label="What the model does"
@@ -41,5 +42,15 @@ export function RunScreen({ run }: { readonly run: RunView }) {
         />
       </div>
     </div>
+  );
+}
+
+function GrowingPanels({ run }: { readonly run: RunView }) {
+  return (
+    <>
+      <GrowPanel run={run} />
+      <ComparePanel run={run} />
+      <SkillsPanel run={run} />
+    </>
   );
 }
