@@ -65,11 +65,22 @@ const definesNone = (where: string, what: string, define: string) =>
     `${where}: defines no ${what} of this tokenformer; call ${define} in it, imported from the tokenformer whose command this is`,
   );
 
-/** The model to train: the one that is defined here. Throws a `UserError` where there are several. */
-export function onlyOwnModel(): string | undefined {
-  const [first, ...others] = ownModels.names;
-  if (others.length === 0) return first;
+/**
+ * The model to train: the one that is defined here, or of several the one that is named; `undefined` where a file of `--config` names it.
+ * @throws UserError where there are several, and none is named
+ */
+export function ownModelToTrain({
+  config,
+  set = [],
+}: {
+  readonly config?: string;
+  readonly set?: readonly string[];
+}): string | undefined {
+  const { names } = ownModels;
+  const named = names.find((name) => set.includes(`model.type=${name}`));
+  if (named !== undefined || names.length === 1) return named ?? names[0];
+  if (config !== undefined) return undefined;
   throw new UserError(
-    `--model: defines ${ownModels.names.join(", ")}; say which to train in a --config file, as its model.type`,
+    `--model: defines ${names.join(", ")}; say which to train, such as --set model.type=${names[0]}, or in a --config file`,
   );
 }

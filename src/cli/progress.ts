@@ -9,6 +9,7 @@ import {
   warningsOf,
 } from "../configuration/index.ts";
 import type { OnProgress } from "../data/index.ts";
+import { strategyOf } from "../growth/index.ts";
 import {
   formatBytes,
   formatCount,
@@ -135,11 +136,12 @@ export class Progress {
 export function growthLines(report: GrowthReport & { readonly step: number }): string[] {
   const { init, maxLogitDifference, logitScale } = report;
   const tau = report.tau === undefined ? "" : `, τ ${report.tau}`;
-  const preserved = init === "random" || maxLogitDifference <= 1e-4 * logitScale;
+  const isKept = maxLogitDifference <= 1e-4 * logitScale || !strategyOf(init).preserves;
+  const why = init === "zero-key" ? ": zero keys do not with Θ softmax, split does" : `, though ${init} says so`;
   return [
     `step ${report.step}  grown by ${init}${tau}: ${report.summary}`,
     `  parameters ${formatCount(report.parametersBefore)} → ${formatCount(report.parametersAfter)}, ${formatFlops(report.flopsPerTokenBefore)} → ${formatFlops(report.flopsPerTokenAfter)} a token, memory ${formatBytes(report.memoryBefore)} → ${formatBytes(report.memoryAfter)}`,
-    ...(preserved ? [] : ["  the function is not preserved: zero keys do not with Θ softmax, split does"]),
+    ...(isKept ? [] : [`  the function is not preserved${why}`]),
     `  largest change of a logit ${formatScientific(maxLogitDifference)}, of logits up to ${logitScale.toFixed(2)}`,
   ];
 }

@@ -15,19 +15,19 @@ import {
 import type { CompleteModelConfig } from "./config.ts";
 import { type OwnModelConfig, ownModels, ownSites, withOwnSites } from "./own.ts";
 import type { ModelRecord } from "./record.ts";
-import { traceModel } from "./trace.ts";
+import { type Traced, traceModel } from "./trace.ts";
 
 export const ownRecord: ModelRecord<OwnModelConfig> = {
   forward: (config) => {
     const { forward, cached } = ownModels.of(config.type);
     return cached ? forward(config) : withoutCache(config, forward(config));
   },
-  check: checkOwn,
+  check: (config) => void checkedTrace(config),
   sites: {
     of: ownSites,
     with: withOwnSites,
     tau: () => "given",
-    initials: (config) => new Map(traced(config).scope.parameters.map(({ name, initial }) => [name, initial])),
+    initials: (config) => new Map(checkedTrace(config).scope.parameters.map(({ name, initial }) => [name, initial])),
   },
   costs: {
     flops: (config, time) => {
@@ -38,7 +38,7 @@ export const ownRecord: ModelRecord<OwnModelConfig> = {
     parameters: (config) => {
       const sizes = sizesOf(config);
       const size = ({ shape }: ParameterSpec) => elementCount(concreteShape(shape, sizes));
-      return traced(withVocabulary(config)).scope.parameters.reduce((sum, spec) => sum + size(spec), 0);
+      return checkedTrace(withVocabulary(config)).scope.parameters.reduce((sum, spec) => sum + size(spec), 0);
     },
     activations: (config) => {
       const whole = withVocabulary(config);
@@ -61,12 +61,16 @@ function withoutCache({ type }: OwnModelConfig, model: Model): Model {
   };
 }
 
-/** The logits have a shape of their own, and the forward pass has the sites that are declared, and no others. */
-function checkOwn(config: CompleteModelConfig<OwnModelConfig>): void {
+/**
+ * The trace of a model, once its logits are known to have the shape of logits, and its sites to be those that are declared.
+ * @throws UserError where they are not
+ */
+function checkedTrace(config: CompleteModelConfig<OwnModelConfig>): Traced {
   const refuse = (fault: string) => {
     throw new UserError(`the model "${config.type}": ${fault}`);
   };
-  const { scope, logits, tokens } = traced(config);
+  const traced = traceModel(ownRecord.forward(config), { training: false });
+  const { scope, logits, tokens } = traced;
   const expected = { dtype: "float32", shape: [...tokens.shape, config.vocabulary] } as const;
   if (printType(logits) !== printType(expected)) {
     refuse(`its forward pass gives ${printType(logits)}, expected logits ${printType(expected)}`);
@@ -86,18 +90,16 @@ function checkOwn(config: CompleteModelConfig<OwnModelConfig>): void {
       refuse(`the parameter ${name} has ${printDimension(open)} rows; declare the site ${path} in its sites`);
     }
   }
+  return traced;
 }
 
 const withVocabulary = (config: OwnModelConfig) => ({ ...config, vocabulary: config.vocabulary ?? 1 });
-
-const traced = (config: CompleteModelConfig<OwnModelConfig>) =>
-  traceModel(ownRecord.forward(config), { training: false });
 
 const sizesOf = (config: OwnModelConfig) =>
   new Map(ownSites(config).map(({ path, tokens }) => [`${path}.tokens`, tokens] as const));
 
 /** The products of a forward pass over one sequence. */
 function productsOf(config: CompleteModelConfig<OwnModelConfig>, time: number) {
-  const { nodes } = graph("forward", { logits: traced(config).logits });
+  const { nodes } = graph("forward", { logits: checkedTrace(config).logits });
   return productsAmong(nodes, new Map([...sizesOf(config), ["B", 1], ["T", time]]));
 }

@@ -29,7 +29,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     const contributions = node.gradient(gradient);
     if (contributions.length !== node.inputs.length) {
       throw new Error(
-        `internal: ${node.operator.name} gives ${contributions.length} gradients for ${node.inputs.length}`,
+        `${node.operator.name}: its gradient gives ${contributions.length} tensors, expected ${node.inputs.length}, one for each input (undefined for one that has none)`,
       );
     }
     node.inputs.forEach((input, index) => {

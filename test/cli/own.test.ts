@@ -47,6 +47,44 @@ it("trains, grows and goes on with the same updates as a run that was not interr
   ]);
 });
 
+it("trains the one that is named of several models, and says what of a model's own does not hold", async () => {
+  const two = `import { defineGrowthStrategy, defineModel, optionsWithDefaults } from "tokenformer";
+import { linear, tokenTable } from "tokenformer/nn";
+import { gather } from "tokenformer/tensor";
+const options = optionsWithDefaults({ width: 4 });
+const forward = ({ vocabulary, width }) => (scope, tokens) =>
+  linear(scope.within("output"), gather(tokenTable(scope.within("embedding"), vocabulary, width), tokens), { width: vocabulary, bias: false });
+defineModel({ name: "two:plain", options, forward });
+defineModel({ name: "two:siteless", options, forward, sites: () => [{ path: "mixer", tokens: 3 }] });
+defineGrowthStrategy({
+  name: "two:bold", options: optionsWithDefaults({}), preserves: true, config: (model) => model,
+  parameters: ({ parameters }) => new Map([...parameters].map(([name, { shape, data }]) => [name, { shape, data: data.map((x) => 2 * x) }])),
+});`;
+  // Where the module finds the package.
+  const file = join(ROOT, "dist-examples", "two-models.js");
+  await writeFile(file, two);
+  const train = (...more: string[]) =>
+    start("train", "--model", file, "--data", "text.txt", "--set", "training.steps=2", ...more).outcome;
+  expect((await train()).stderr).toBe(
+    "tokenformer: --model: defines two:plain, two:siteless; say which to train, such as --set model.type=two:plain, or in a --config file\n",
+  );
+  await writeFile(
+    at("plain.json"),
+    JSON.stringify({ model: { type: "two:plain", context: 8 }, training: { steps: 2 } }),
+  );
+  for (const choice of [
+    ["--set", "model.type=two:plain"],
+    ["--config", "plain.json"],
+  ]) {
+    const { code, stderr } = await train(...choice, "--grow-at", "1:init=two:bold");
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("  the function is not preserved, though two:bold says so\n");
+  }
+  expect((await train("--set", "model.type=two:siteless")).stderr).toBe(
+    'tokenformer: the model "two:siteless": declares the site mixer, at which its forward pass calls no pattention\n',
+  );
+});
+
 it("opens the run where the module is named, and says so where it is not", async () => {
   // Each in a process of its own: what is defined stays defined.
   const { code, stdout, stderr } = await start("sample", "whole").outcome;
