@@ -2,6 +2,7 @@
 
 export { growCheckpoint, growMeasured } from "./growing.ts";
 export type { GrowthNow } from "./growth-now.ts";
+export { initialState } from "./initial-state.ts";
 export {
   checkMemory,
   checkMemoryOfPart,
@@ -16,5 +17,5 @@ export type { RunPlace } from "./run-place.ts";
 export type { RunSink } from "./sink.ts";
 export { DivergenceError } from "./soundness.ts";
 export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart } from "./start.ts";
-export { gradientsOf, initialState, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
+export { gradientsOf, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
 export { Validation, type ValidationOptions } from "./validation.ts";

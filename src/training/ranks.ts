@@ -24,6 +24,17 @@ export function checkBatch({ training: { batch } }: Config, { size }: Member): v
   );
 }
 
+/**
+ * Throws a `UserError` between two exchanges of ranks that make updates by themselves.
+ * @param what takes the model that all ranks have
+ */
+export function requireExchanged({ training: { localSteps } }: Config, step: number, what: string): void {
+  if (step % localSteps === 0) return;
+  throw new UserError(
+    `step ${step}: ${what} takes a model that all ranks have, which there is after each step that is a multiple of training.localSteps, ${localSteps}`,
+  );
+}
+
 /** The rows of a step's batch that a rank has in one pass, and how many of that pass other ranks have before them. */
 export interface PassRows {
   readonly pass: number;

@@ -15,16 +15,17 @@ import {
 import { UserError } from "../errors.ts";
 import { allOrNothing, freeAll } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
-import { countParameters, givenOf, trainingFlopsOf } from "../model/index.ts";
+import { givenOf, trainingFlopsOf } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
 import { requireHalfProducts } from "../runtime/portable.ts";
-import { type Corpus, checkCorpus, hasDocuments, longDocuments } from "../text/portable.ts";
+import { type Corpus, checkCorpus } from "../text/portable.ts";
 import { growthReport } from "./growing.ts";
 import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
 import { checkMemory } from "./memory.ts";
-import { ALONE, checkBatch, formOfBatches } from "./ranks.ts";
+import { ALONE, checkBatch, formOfBatches, requireExchanged } from "./ranks.ts";
 import type { RunPlace } from "./run-place.ts";
 import { candidateBeside, trainerOf } from "./run-trainer.ts";
+import { recordOrWithdraw } from "./sink.ts";
 import { Soundness } from "./soundness.ts";
 import {
   branchedStart,
@@ -34,6 +35,7 @@ import {
   type RunInput,
   type RunStart,
   resumedStart,
+  startEvent,
 } from "./start.ts";
 import { StepPlan } from "./step-plan.ts";
 import type { Trainer } from "./trainer.ts";
@@ -142,30 +144,9 @@ export class Run {
     });
   }
 
-  #startEvent(): TrainingEvent {
-    const { train: training, validation, name, tokenizer } = this.corpus;
-    return {
-      type: "start",
-      config: this.#config,
-      step: this.trainer.step,
-      parameters: countParameters(this.#config.model),
-      ...(this.part !== undefined && { learning: this.trainer.learning }),
-      flopsPerToken: this.#flopsPerToken,
-      device: this.trainer.device.description,
-      data: {
-        name,
-        trainTokens: training.length,
-        validationTokens: validation.length,
-        vocabulary: tokenizer.vocabularySize,
-        ...(hasDocuments(training) && { longDocuments: longDocuments(training, this.context) }),
-        change: this.#place.dataChange,
-      },
-    };
-  }
-
   /** All events from here to the end, each recorded by the sink before it is yielded. Nothing goes on while one is looked at. */
   async *events(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
-    yield this.#startEvent();
+    yield startEvent(this, this.trainer, this.#flopsPerToken, this.#place);
     const loop = this.#loop(signal);
     for (;;) {
       const { done, value: event } = await this.#alone(() => loop.next());
@@ -204,15 +185,6 @@ export class Run {
     return this.trainer.step % this.#config.training.localSteps === 0;
   }
 
-  /** @throws UserError between two exchanges, where ranks make updates by themselves */
-  #requireExchanged(what: string): void {
-    if (this.#isExchanged) return;
-    const { localSteps } = this.#config.training;
-    throw new UserError(
-      `step ${this.trainer.step}: ${what} takes a model that all ranks have, which there is after each step that is a multiple of training.localSteps, ${localSteps}`,
-    );
-  }
-
   /** Whether this rank is to stop, or another: they stop after the same step. */
   async #isAborted(signal: AbortSignal | undefined): Promise<boolean> {
     if (!this.#isExchanged) return false;
@@ -235,14 +207,6 @@ export class Run {
   async *#saveAtEnd(): AsyncGenerator<TrainingEvent> {
     if (this.#place.sink !== undefined || this.#soundness.isValidated(this.trainer.step)) await this.requireSound();
     yield* this.#saveLast();
-  }
-
-  #dueAfter(step: number): { readonly evaluation: boolean; readonly checkpoint: boolean } {
-    const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
-    return {
-      evaluation: step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step),
-      checkpoint: this.#due.checkpoint || (checkpointEvery > 0 && step % checkpointEvery === 0),
-    };
   }
 
   /** What learns. Another one once the model has grown in more than its numbers of tokens. */
@@ -286,7 +250,7 @@ export class Run {
    */
   async checkpoint(): Promise<Checkpoint> {
     return this.#alone(async () => {
-      this.#requireExchanged("a checkpoint");
+      requireExchanged(this.#config, this.trainer.step, "a checkpoint");
       return this.#checkpoint();
     });
   }
@@ -305,12 +269,12 @@ export class Run {
           "a run of which a part alone learns does not grow; attach what it learned, and grow that run",
         );
       }
-      this.#requireExchanged("growth");
+      requireExchanged(this.#config, step, "growth");
       const { config, scheduled, coming } = withGrowthNow(this.#config, this.#progress.growthsDone, plan, step);
       checkGrowth(this.#config.model, coming, step, this.#config.training.steps);
       const { memory } = this.#place;
       if (memory !== undefined) checkMemory(this.#config, this.#config.model, memory, coming);
-      return this.#grow(scheduled, config, (event) => this.#recordOrNot(event));
+      return this.#grow(scheduled, config, (event) => recordOrWithdraw(this.#place.sink, event));
     });
   }
 
@@ -351,7 +315,8 @@ export class Run {
       flops: this.#progress.flops + flops,
       seconds: this.#progress.seconds + seconds,
     };
-    this.#due = this.#dueAfter(step + 1);
+    const { evaluation, checkpoint } = this.#plan.isDueAfter(step + 1);
+    this.#due = { evaluation, checkpoint: this.#due.checkpoint || checkpoint };
     // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
     if (this.#growing.ramps.length > 0) this.#advanceRamps(step + 1);
     const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
@@ -478,15 +443,6 @@ export class Run {
     const { sink } = this.#place;
     if (sink === undefined) return undefined;
     return sink.save(await this.#checkpoint(progress, sink.isIdle === true ? "nothing" : "learning"), best);
-  }
-
-  async #recordOrNot(event: GrowthEvent): Promise<void> {
-    try {
-      await this.#place.sink?.record(event);
-    } catch (error) {
-      this.#place.sink?.withdraw?.(event);
-      throw error;
-    }
   }
 
   #totals() {

@@ -26,6 +26,16 @@ export interface RunSink {
   close?(): Promise<void>;
 }
 
+/** Has a sink take note of an event that happens only if it can. */
+export async function recordOrWithdraw(sink: RunSink | undefined, event: TrainingEvent): Promise<void> {
+  try {
+    await sink?.record(event);
+  } catch (error) {
+    sink?.withdraw?.(event);
+    throw error;
+  }
+}
+
 /** The sink of a run on several ranks: the first keeps what is to last, and the others wait until it has. */
 export class SharedSink implements RunSink {
   readonly place: string;

@@ -1,13 +1,20 @@
 /** How a run starts: with a new model, where a checkpoint stopped, or from the weights of one. */
 
 import { type Checkpoint, type LearningPart, learningIn, type Progress, withoutPart } from "../checkpoint/portable.ts";
-import { type Config, growthPlansOf, type RunConfig, type ScheduledGrowth } from "../configuration/index.ts";
+import {
+  type Config,
+  growthPlansOf,
+  type RunConfig,
+  type ScheduledGrowth,
+  type StartEvent,
+} from "../configuration/index.ts";
 import { checkVocabulary, modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/portable.ts";
 import { checkPlans, type ModelState, rampedTau, type TauRamp, widenVocabulary } from "../growth/index.ts";
 import {
   type CompleteModelConfig,
+  countParameters,
   isOwn,
   type ModelConfig,
   modelOf,
@@ -15,9 +22,18 @@ import {
   sizesOf,
   withSites,
 } from "../model/index.ts";
-import { type Corpus, closeCorpus, isExtension, type Tokenizer } from "../text/portable.ts";
+import {
+  type Corpus,
+  closeCorpus,
+  hasDocuments,
+  isExtension,
+  longDocuments,
+  type Tokenizer,
+} from "../text/portable.ts";
+import { initialState } from "./initial-state.ts";
 import { checkMemory, checkMemoryOfPart, type MemoryBudget } from "./memory.ts";
-import { initialState } from "./trainer.ts";
+import type { RunPlace } from "./run-place.ts";
+import type { Trainer } from "./trainer.ts";
 
 /** What to train on, and within which bounds. */
 export interface RunInput {
@@ -160,6 +176,33 @@ function fitting<Result>(corpus: Corpus, given: RunInput["corpus"], check: () =>
     if (typeof given === "function") closeCorpus(corpus);
     throw error;
   }
+}
+
+/** What is told of a run when it starts, or goes on. */
+export function startEvent(
+  { corpus, config, part }: Pick<RunStart, "corpus" | "config" | "part">,
+  { device, step, learning }: Trainer,
+  flopsPerToken: number,
+  { dataChange: change }: RunPlace,
+): StartEvent {
+  const { train, validation, name, tokenizer } = corpus;
+  return {
+    type: "start",
+    config,
+    step,
+    parameters: countParameters(config.model),
+    ...(part !== undefined && { learning }),
+    flopsPerToken,
+    device: device.description,
+    data: {
+      name,
+      trainTokens: train.length,
+      validationTokens: validation.length,
+      vocabulary: tokenizer.vocabularySize,
+      ...(hasDocuments(train) && { longDocuments: longDocuments(train, config.model.context) }),
+      change,
+    },
+  };
 }
 
 export const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };

@@ -49,6 +49,15 @@ export class StepPlan {
     return this.#drawn(this.#first, step);
   }
 
+  /** Whether a step is followed by an evaluation, and by a checkpoint. */
+  isDueAfter(step: number): { readonly evaluation: boolean; readonly checkpoint: boolean } {
+    const { steps, evaluateEvery, evaluateAt, checkpointEvery } = this.#config.training;
+    return {
+      evaluation: step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0) || evaluateAt.includes(step),
+      checkpoint: checkpointEvery > 0 && step % checkpointEvery === 0,
+    };
+  }
+
   #drawn({ rows, ...pass }: PassRows, step: number): Pass {
     const { training, model } = this.#config;
     const { seed, batch: sequences } = training;

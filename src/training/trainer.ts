@@ -3,14 +3,7 @@
 import type { Communicator } from "../cluster/portable.ts";
 import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
-import {
-  CHANNELS,
-  channelGenerations,
-  type Generation,
-  type HostArray,
-  type TrainerState,
-  withoutMoments,
-} from "../growth/index.ts";
+import { CHANNELS, channelGenerations, type Generation, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
   type BatchForm,
   batchInputs,
@@ -23,7 +16,6 @@ import {
   type TokenBatch,
   tracedLoss,
 } from "../inference/index.ts";
-import { traceModel } from "../model/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import {
   type AdamWOptions,
@@ -47,7 +39,7 @@ import {
 } from "../optimizer/index.ts";
 import { Random } from "../random.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { concreteShape, gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
+import { gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
@@ -172,7 +164,7 @@ export class Trainer {
       replicas?.use(await replicas.prepare(parameters));
       const inference = new Inference(device, model, parameters, options.given);
       const programs = { gradients, replicas, optimizer };
-      return new Trainer(inference, programs, options, specs, countsOf(state), moments);
+      return new Trainer(inference, programs, options, specs, countedUpdates(state), moments);
     });
   }
 
@@ -277,7 +269,7 @@ export class Trainer {
           const old = tensorsOf(this.#state());
           this.#keep(uploaded);
           this.inference.use({ given });
-          this.#counts = countsOf(state);
+          this.#counts = countedUpdates(state);
           const before = memory && this.#replicas?.use(memory);
           await freeQuietly(
             () => this.device.dispose(old),
@@ -415,53 +407,13 @@ export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, l
   return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
 }
 
-/**
- * The state of a new model: parameters as the model says, each drawn from the seed and its own name alone.
- * @param sizes the values of the symbolic dimensions in the parameters' shapes, such as a site's number of tokens
- */
-export function initialState(model: Model, seed: number, sizes: ReadonlyMap<string, number> = new Map()): TrainerState {
-  const { scope } = traceModel(model, { training: false });
-  const parameters = new Map(scope.parameters.map((spec) => [spec.name, initialArray(spec, seed, sizes)]));
-  return { step: 0, parameters, moments: undefined, updates: 0, lineage: firstGenerations(parameters) };
-}
-
-function initialArray(
-  { name, shape: symbolic, initial }: ParameterSpec,
-  seed: number,
-  sizes: ReadonlyMap<string, number>,
-): HostArray {
-  const { shape, data } = zerosOf(concreteShape(symbolic, sizes));
-  if (initial.kind === "constant") data.fill(initial.value);
-  if (initial.kind === "normal") {
-    const random = Random.from("initial", seed, name);
-    for (let index = 0; index < data.length; index++) data[index] = initial.deviation * random.normal();
-  }
-  return { shape, data };
-}
-
-/** The lineage of a model that has not grown: all tokens of a site are of one generation. */
-function firstGenerations(parameters: ReadonlyMap<string, HostArray>): Map<string, Generation[]> {
-  const lineage = new Map<string, Generation[]>();
-  for (const [name, { shape }] of parameters) {
-    const site = siteOf(name);
-    const tokens = shape[0];
-    if (site === undefined || tokens === undefined) continue;
-    lineage.set(site, [{ tokens, born: 0, init: "initial", updates: 0, frozenUntil: 0 }]);
-  }
-  return lineage;
-}
-
 /** The site that a parameter's rows are tokens of. */
 export function siteOf(parameter: string): string | undefined {
   return /^(.+)\.(?:keys|values)$/.exec(parameter)?.[1];
 }
 
 /** The counts of a state. Moments that are not known are zero, which Adam corrects by the updates that made them. */
-function countsOf(state: TrainerState): Counts {
+function countedUpdates(state: TrainerState): Counts {
   const { step, updates, lineage } = state.moments === undefined ? withoutMoments(state) : state;
   return { step, updates, lineage };
-}
-
-function zerosOf(shape: readonly number[]): HostArray {
-  return { shape, data: new Float32Array(elementCount(shape)) };
 }
