@@ -47,6 +47,13 @@ export {
   type ValidationEvent,
   warningsOf,
 } from "./configuration/index.ts";
+export {
+  type LearningOptions,
+  type PlacedRecord,
+  recordsCorpus,
+  recordsIn,
+  textOfRecord,
+} from "./data/portable.ts";
 export { messageOf, UserError } from "./errors.ts";
 export {
   Decoder,

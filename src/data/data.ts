@@ -4,7 +4,8 @@ import { UserError } from "../errors.ts";
 import { type Corpus, createCorpus, memoryTokens, type Tokenizer, type TokenSource } from "../text/index.ts";
 import { type DataPart, dataPartOf } from "./data-files.ts";
 import { type DataReading, type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
-import { documentTokens, type LearningOptions, withChatTemplate } from "./document-corpus.ts";
+import { documentTokens } from "./document-corpus.ts";
+import { type LearningOptions, withChatTemplate } from "./document-tokens.ts";
 import { spooledTokens } from "./spool.ts";
 import type { TextSource } from "./text-sources.ts";
 import { openTokenCorpus } from "./token-corpus.ts";
@@ -126,7 +127,7 @@ async function openTextCorpus(
 async function openDocumentCorpus(
   { name, train, validation }: Texts,
   tokenizer: Tokenizer,
-  options: LearningOptions,
+  options: LearningOptions & CorpusOptions,
 ): Promise<Corpus> {
   const whole = await documentTokens(train, tokenizer, options);
   if (validation.length === 0) return createCorpus(name, tokenizer, whole);

@@ -1,38 +1,9 @@
-/** Corpora of records for fine-tuning: what is given in each, and what is learned. */
+/** Corpora of files of records for fine-tuning. */
 
-import { UserError } from "../errors.ts";
-import {
-  chatTemplateOf,
-  type DocumentSource,
-  endOfText,
-  type Message,
-  memoryTokens,
-  plainTemplate,
-  readSettings,
-  type Tokenizer,
-  withSettings,
-} from "../text/index.ts";
-import type { LossPart } from "./loss-parts.ts";
-import type { PlacedRecord, Record } from "./records.ts";
+import type { DocumentSource, Tokenizer } from "../text/index.ts";
+import { DocumentTokens, type LearningOptions } from "./document-tokens.ts";
 import type { TextSource } from "./text-sources.ts";
 import { counterOf, type OnProgress } from "./tokenizing.ts";
-
-/** How records are learned from. */
-export interface LearningOptions {
-  /** Default: completion. */
-  readonly lossOn?: LossPart | undefined;
-  /** Whether tokens attend to those of their own record alone. Default false. */
-  readonly separateDocuments?: boolean | undefined;
-  readonly onProgress?: OnProgress | undefined;
-}
-
-/** The tokenizer with the form of conversations that these are learned in, which the run then keeps: its own, or the plain one. */
-export function withChatTemplate(tokenizer: Tokenizer): Tokenizer {
-  const { settings } = tokenizer;
-  if (settings?.chatTemplate !== undefined) return tokenizer;
-  const chat_template = plainTemplate(tokenizer);
-  return withSettings(tokenizer, readSettings({ ...settings?.json, chat_template }, "the chat template"));
-}
 
 /**
  * The tokens of records, in memory.
@@ -41,119 +12,10 @@ export function withChatTemplate(tokenizer: Tokenizer): Tokenizer {
 export async function documentTokens(
   sources: readonly TextSource[],
   tokenizer: Tokenizer,
-  { lossOn = "completion", separateDocuments = false, onProgress }: LearningOptions,
+  { onProgress, ...options }: LearningOptions & { readonly onProgress?: OnProgress | undefined },
 ): Promise<DocumentSource> {
   const onRead = counterOf(sources, "tokenizing", onProgress);
-  const documents: Document[] = [];
-  const places: string[] = [];
-  for (const source of sources) {
-    for await (const placed of source.records(onRead)) {
-      const place = `${source.name}:${placed.line}`;
-      documents.push(encoded(placed, place, tokenizer, lossOn));
-      places.push(place);
-    }
-  }
-  return joined(documents, separateDocuments, places);
-}
-
-/** The tokens of a record, and which of them are learned. */
-interface Document {
-  readonly ids: Uint32Array;
-  readonly learned: Uint8Array;
-}
-
-function encoded({ record }: PlacedRecord, place: string, tokenizer: Tokenizer, lossOn: LossPart): Document {
-  try {
-    return documentOf(record, tokenizer, lossOn);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${place}: ${error.message}`);
-  }
-}
-
-function documentOf(record: Record, tokenizer: Tokenizer, lossOn: LossPart): Document {
-  const { text, learned } = partsOf(record, tokenizer);
-  const ids = tokenizer.encode(text);
-  const marks = new Uint8Array(ids.length);
-  for (const [from, to] of lossOn === "all" ? [[0, text.length] as const] : learned) {
-    const start = sharedLength(ids, tokenizer.encode(text.slice(0, from)));
-    const end = to === text.length ? ids.length : sharedLength(ids, tokenizer.encode(text.slice(0, to)));
-    marks.fill(1, start, end);
-  }
-  return withEnd({ ids, learned: marks }, text, tokenizer);
-}
-
-/** A text and the parts of it that are learned, from … to, in UTF-16 units. */
-interface Parts {
-  readonly text: string;
-  readonly learned: readonly (readonly [from: number, to: number])[];
-}
-
-function partsOf(record: Record, tokenizer: Tokenizer): Parts {
-  switch (record.kind) {
-    case "text":
-      return { text: record.text, learned: [[0, record.text.length]] };
-    case "completion": {
-      const text = record.prompt + record.completion;
-      return { text, learned: [[record.prompt.length, text.length]] };
-    }
-    case "conversation":
-      return conversationParts(record.messages, tokenizer);
-  }
-}
-
-/** Of a conversation the assistant's turns: what the template adds to what it writes where a reply is to come. */
-function conversationParts(messages: readonly Message[], tokenizer: Tokenizer): Parts {
-  const template = chatTemplateOf(tokenizer);
-  const { stop } = template.end;
-  const text = template.text(messages, { reply: false });
-  const learned = messages.flatMap(({ role, content }, index) => {
-    if (role !== "assistant") return [];
-    if (stop !== undefined && content.includes(stop)) {
-      throw new UserError(
-        `messages.${index}.content: has ${JSON.stringify(stop)}, which ends a turn where the tokenizer has no token for that; add one with --special-tokens, or change the text`,
-      );
-    }
-    const before = template.text(messages.slice(0, index));
-    const after = template.text(messages.slice(0, index + 1), { reply: false });
-    if (!after.startsWith(before) || !text.startsWith(after)) {
-      throw new UserError(
-        "messages: the chat template does not write turn after turn, so that what is learned cannot be told from what is given; learn all of it with --loss-on all",
-      );
-    }
-    return [[before.length, after.length] as const];
-  });
-  return { text, learned };
-}
-
-/** How many ids two sequences have in common at their beginnings: a token that reaches over an end belongs to what follows. */
-function sharedLength(one: Uint32Array, other: Uint32Array): number {
-  const end = Math.min(one.length, other.length);
-  for (let index = 0; index < end; index++) if (one[index] !== other[index]) return index;
-  return end;
-}
-
-/** Adds the token that ends a text, learned where what it follows is, unless the text has it there; a line break where there is none. */
-function withEnd({ ids, learned }: Document, text: string, tokenizer: Tokenizer): Document {
-  const end = endOfText(tokenizer);
-  if (end !== undefined && text.trimEnd().endsWith(end.content)) return { ids, learned };
-  const more = end === undefined ? tokenizer.encode("\n") : Uint32Array.of(end.id);
-  return {
-    ids: Uint32Array.of(...ids, ...more),
-    learned: Uint8Array.of(...learned, ...new Uint8Array(more.length).fill(learned.at(-1) ?? 1)),
-  };
-}
-
-function joined(documents: readonly Document[], separate: boolean, places: readonly string[]): DocumentSource {
-  const length = documents.reduce((sum, { ids }) => sum + ids.length, 0);
-  const [ids, learned, starts] = [new Uint32Array(length), new Uint8Array(length), new Uint32Array(documents.length)];
-  let offset = 0;
-  for (const [index, document] of documents.entries()) {
-    starts[index] = offset;
-    ids.set(document.ids, offset);
-    learned.set(document.learned, offset);
-    offset += document.ids.length;
-  }
-  const placeOf = (document: number) => places[document] ?? "";
-  return { ...memoryTokens(ids), documents: { starts, learned, separate, placeOf } };
+  const tokens = new DocumentTokens(tokenizer, options);
+  for (const source of sources) for await (const record of source.records(onRead)) tokens.add(record, source.name);
+  return tokens.source();
 }

@@ -10,5 +10,7 @@ export {
   dataFilesSchema,
   nameOfData,
 } from "./data-names.ts";
+export { type LearningOptions, recordsCorpus } from "./document-tokens.ts";
 export { type LossPart, lossParts } from "./loss-parts.ts";
+export { type PlacedRecord, type Record, recordsIn, textOfRecord } from "./records.ts";
 export { checkVocabulary, modelWithVocabulary } from "./vocabulary.ts";

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { checkJsonLine, type JsonLine } from "../formats/index.ts";
-import { type Message, roles } from "../text/index.ts";
+import { checkJsonLine, type JsonLine, parseJsonLine, parseJsonLines } from "../formats/portable.ts";
+import { type Message, roles } from "../text/portable.ts";
 
 /** A text, a prompt with what follows it, or a conversation. */
 export type Record =
@@ -59,6 +59,27 @@ export function recordOf(parsed: JsonLine, file: string, key: string): PlacedRec
   }
   const text = checkJsonLine(parsed, file, z.looseObject({ [key]: z.string() }))[key];
   return { record: { kind: "text", text: String(text) }, line };
+}
+
+/**
+ * The records of a text for fine-tuning: lines of JSON, of which the first says that they are. Nothing for any other text.
+ * @param name what messages call the text
+ * @throws UserError with the line and the key that is wrong
+ */
+export function recordsIn(text: string, name: string): PlacedRecord[] | undefined {
+  const [first = ""] = text.trimStart().split("\n", 1);
+  if (!first.startsWith("{") || !isForFineTuning(valueIn(first))) return undefined;
+  return parseJsonLines(text, name)
+    .map((line) => recordOf(line, name, "text"))
+    .filter(({ record }) => record.kind !== "text" || record.text !== "");
+}
+
+function valueIn(line: string): unknown {
+  try {
+    return parseJsonLine(line, "", 1).value;
+  } catch {
+    return undefined;
+  }
 }
 
 /** All the text of a record, for a tokenizer that is made of it. */

@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
-import { type DocumentSource, firstOfRows, rowFrom } from "./documents.ts";
+import { type DocumentSource, firstOfRows, learnableDocuments, leastContext, rowFrom } from "./documents.ts";
 import type { TokenSource } from "./token-source.ts";
 
 /** Windows of text for one pass of a model: after each token, `targets` holds the token that follows it. */
@@ -34,12 +34,13 @@ export interface RandomBatchOptions {
 }
 
 /**
- * Windows that begin anywhere in the source, each place as likely as the others; of documents, they begin with any of these.
+ * Windows that begin anywhere in the source, each place as likely as the others; of documents, they begin with any of these
+ * of which something is learned in a window.
  *
  * A row depends on the seed, the stream, the step and its number alone. So a resumed run draws what the first would have
  * drawn, and micro-batches of any size together are the same batch.
  *
- * @throws UserError for a source shorter than context + 1 tokens.
+ * @throws UserError for a source shorter than context + 1 tokens, and for documents of which nothing is learned in so many.
  */
 export function randomBatch(source: TokenSource, options: RandomBatchOptions): Batch {
   const { seed, step, sequences, context, stream = "train", rows = { from: 0, to: sequences } } = options;
@@ -50,9 +51,11 @@ export function randomBatch(source: TokenSource, options: RandomBatchOptions): B
   }
   const count = rows.to - rows.from;
   if (hasDocuments(source)) {
-    const firsts = Array.from({ length: count }, (_, row) =>
-      Random.from("batch", stream, seed, step, rows.from + row).integer(source.documents.starts.length),
-    );
+    const documents = learnableDocuments(source, context);
+    const firsts = Array.from({ length: count }, (_, row) => {
+      const drawn = Random.from("batch", stream, seed, step, rows.from + row).integer(documents.length);
+      return documents[drawn] ?? 0;
+    });
     return batchOf(source, firsts, context, false);
   }
   const tokens = new Int32Array(count * context);
@@ -144,7 +147,7 @@ function windowsFrom(source: TokenSource, start: number, sequences: number, cont
 }
 
 /**
- * Checks that a source holds at least one window and the token after it.
+ * Checks that a source holds at least one window and the token after it, and of documents one in which something is learned.
  *
  * @param name what the source is, at the beginning of a message: "The training text".
  * @throws UserError where it does not.
@@ -154,6 +157,13 @@ export function requireTokens(source: TokenSource, context: number, name: string
     throw new UserError(
       `${name} has ${source.length} tokens, expected at least ${context + 1} for a context of ${context}; ` +
         "give a longer text or a smaller context",
+    );
+  }
+  if (hasDocuments(source) && learnableDocuments(source, context).length === 0) {
+    const least = leastContext(source);
+    const remedy = Number.isFinite(least) ? `raise model.context to ${least} at least` : "give some that are not empty";
+    throw new UserError(
+      `${name} has no document with anything to learn in its first ${context + 1} tokens, expected a completion or a reply there; ${remedy}`,
     );
   }
 }

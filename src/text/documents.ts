@@ -74,8 +74,10 @@ export function rowFrom(source: DocumentSource, document: number, context: numbe
   return { tokens: ids.subarray(0, context), targets: ids.subarray(1), weights, documents: numbers };
 }
 
-/** The documents that rows begin with, such that each is learned once, as far as it fits into a row. */
-export function firstOfRows({ documents: { starts }, length }: DocumentSource, context: number): number[] {
+/** The documents that rows begin with, such that each is learned once, as far as it fits into a row; none of which nothing is learned. */
+export function firstOfRows(source: DocumentSource, context: number): number[] {
+  const { documents, length } = source;
+  const { starts } = documents;
   const firsts: number[] = [];
   let used = context + 1;
   for (let document = 0; document < starts.length; document++) {
@@ -86,7 +88,31 @@ export function firstOfRows({ documents: { starts }, length }: DocumentSource, c
     }
     used += size;
   }
-  return firsts;
+  return firsts.filter((first) => rowFrom(source, first, context, true).weights.includes(1));
+}
+
+/** Of each document how many tokens come before the first that is learned, infinitely many where none is. */
+function tokensBefore({ documents: { starts, learned }, length }: DocumentSource): number[] {
+  return Array.from(starts, (start, document) => {
+    const found = learned.subarray(start + 1, starts[document + 1] ?? length).indexOf(1);
+    return found < 0 ? Number.POSITIVE_INFINITY : found + 1;
+  });
+}
+
+const learnable = new WeakMap<DocumentSource, { readonly context: number; readonly documents: readonly number[] }>();
+
+/** The documents of which something is learned where a row begins with them; those of a source are found once. */
+export function learnableDocuments(source: DocumentSource, context: number): readonly number[] {
+  const known = learnable.get(source);
+  if (known?.context === context) return known.documents;
+  const documents = tokensBefore(source).flatMap((before, document) => (before <= context ? [document] : []));
+  learnable.set(source, { context, documents });
+  return documents;
+}
+
+/** The least context in which something is learned; infinite where nothing is in any. */
+export function leastContext(source: DocumentSource): number {
+  return tokensBefore(source).reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
 }
 
 /** How many documents are longer than a row, and where the first of them came from. */

@@ -168,6 +168,38 @@ describeInBrowser("the page", () => {
     expect(await button(page, "Start training").isDisabled()).toBe(true);
   });
 
+  it("learns the replies of conversations in lines of JSON, before and after a reload, and answers in them", async () => {
+    const page = await browser.open(host.url + SHARED.replace("context=24", "context=48"));
+    const conversation = (n: number) => ({
+      messages: [
+        { role: "user", content: `How many are ${n}?` },
+        { role: "assistant", content: `They are ${n}, captain.` },
+      ],
+    });
+    const lines = Array.from({ length: 200 }, (_, n) => JSON.stringify(conversation(n)));
+    await page.getByText("Your own text").click();
+    const file = (text: string) => ({ name: "talk.jsonl", mimeType: "text/plain", buffer: Buffer.from(text) });
+    const choose = page.locator(".own-text input[type=file]");
+    await choose.setInputFiles(file(`${lines.join("\n")}\n{"messages": []}\n`));
+    await page.getByText(/completions and replies alone are learned/).waitFor();
+    await button(page, "Start training").click();
+    await page.getByText(/talk:201: messages: has none, expected at least one message/i).waitFor();
+    await choose.setInputFiles(file(lines.join("\n")));
+    await start(page);
+    await trainOn(page, 30);
+    // All that is learned is replies, which are the same but for a number.
+    await expect.poll(() => number(tile(page, "Held-out loss")), { timeout: 60_000 }).toBeLessThan(2.5);
+    await page.reload();
+    await page.locator(".status.training").waitFor();
+    await trainOn(page, 10);
+    await page.getByRole("tab", { name: "Write" }).click();
+    await page.getByRole("textbox", { name: "Your message" }).fill("How many are 7?");
+    await button(page, "Send").click();
+    await expect
+      .poll(async () => (await page.locator(".conversation .assistant p").last().textContent())?.length)
+      .toBeGreaterThan(3);
+  });
+
   it("has one thread without shared memory, and says so", async () => {
     const page = await browser.open(host.url + SHARED, { serviceWorkers: "block" });
     await page

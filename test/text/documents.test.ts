@@ -26,13 +26,16 @@ describe("random rows", () => {
     fc.assert(
       fc.property(documents, fc.integer({ min: 1, max: 8 }), fc.nat(99), (lengths, context, step) => {
         const source = sourceOf([...lengths, context + 1]);
-        const { starts } = source.documents;
+        const { starts, learned } = source.documents;
+        const learns = (start: number, index: number) =>
+          learned.subarray(start + 1, Math.min(starts[index + 1] ?? source.length, start + context + 1)).includes(1);
+        fc.pre(starts.some(learns));
         const options = { seed: 1, step, sequences: 3, context };
         const batch = randomBatch(source, options);
         for (let row = 0; row < 3; row++) {
           const at = (array: ArrayLike<number> | undefined, index: number) =>
             array?.[row * context + index] ?? Number.NaN;
-          expect(starts).toContain(at(batch.tokens, 0));
+          expect(starts.filter(learns)).toContain(at(batch.tokens, 0));
           for (let index = 0; index < context; index++) {
             const [token, target] = [at(batch.tokens, index), at(batch.targets, index)];
             expect(target).toBe((token + 1) % source.length);
@@ -47,6 +50,22 @@ describe("random rows", () => {
         expect(part.weights).toEqual(batch.weights?.slice(context, 2 * context));
         expect(randomBatch(sourceOf([...lengths, context + 1], false), options).documents).toBe(undefined);
       }),
+    );
+  });
+});
+
+describe("documents of which nothing is learned in a row", () => {
+  it("begin none, and are refused where there are no others", () => {
+    const source = sourceOf([4, 4, 5]);
+    source.documents.learned.fill(0);
+    source.documents.learned[7] = 1;
+    for (const step of [0, 1, 2]) {
+      expect([...randomBatch(source, { seed: 1, step, sequences: 2, context: 3 }).tokens]).toEqual([4, 5, 6, 4, 5, 6]);
+    }
+    expect([...consecutiveBatches(source, { context: 3 })].map(({ tokens }) => [...tokens])).toEqual([[4, 5, 6]]);
+    expect(() => randomBatch(source, { seed: 1, step: 0, sequences: 1, context: 2 })).toThrow(
+      "The text has no document with anything to learn in its first 3 tokens, expected a completion or a reply there; " +
+        "raise model.context to 3 at least",
     );
   });
 });

@@ -6,7 +6,11 @@ import {
   createCorpus,
   JsonTokenizer,
   memoryTokens,
+  type PlacedRecord,
+  recordsCorpus,
+  recordsIn,
   type Tokenizer,
+  textOfRecord,
   trainBytePairEncoding,
 } from "tokenformer/browser";
 import type { Pieces } from "./api.ts";
@@ -28,26 +32,44 @@ export interface HeldOut {
 /** Tokens of a byte-pair encoding made here: all bytes, and the most frequent pieces of words. */
 const BYTE_PAIRS = 1024;
 
-/** What makes tokens of a text. */
-export function tokenizerOf(text: string, pieces: Pieces): Tokenizer {
+let last: { readonly text: string; readonly records: readonly PlacedRecord[] | undefined } | undefined;
+
+/** The prompts or conversations of a text that is lines of JSON; those of the last one are kept. */
+function recordsOf({ name, text }: NamedText): readonly PlacedRecord[] | undefined {
+  if (last?.text !== text) last = { text, records: recordsIn(text, name) };
+  return last.records;
+}
+
+/** What a model reads and writes of a text: all of it, or what records have for texts. */
+function readable(named: NamedText): string {
+  const records = recordsOf(named);
+  return records === undefined ? named.text : records.map(({ record }) => `${textOfRecord(record)}\n`).join("");
+}
+
+/** What makes tokens of a text. @throws UserError for a line of JSON that is wrong */
+export function tokenizerOf(named: NamedText, pieces: Pieces): Tokenizer {
+  const text = readable(named);
   if (pieces === "byte-pairs") {
     return new JsonTokenizer(trainBytePairEncoding(text, { vocabularySize: BYTE_PAIRS }), "the text's byte pairs");
   }
   return CharacterTokenizer.fromText(text, { unknown: pieces === "characters and unknown" });
 }
 
-/** Tokens of a text: exactly, but for byte pairs, of which a short text may have fewer. */
+/** Tokens of a text: exactly, but for byte pairs, of which a short text may have fewer, and for lines of JSON, whose signs count too. */
 export function vocabularyOf(text: string, pieces: Pieces): number {
   if (pieces === "byte-pairs") return BYTE_PAIRS;
   return new Set(text).size + (pieces === "characters and unknown" ? 1 : 0);
 }
 
 /**
- * A text as tokens to train on and tokens held out.
- * @throws UserError for a text with characters that the tokenizer lacks
+ * A text as tokens to train on and tokens held out. Of prompts and conversations as lines of JSON, the completions and the replies alone
+ * are learned, as on the command line.
+ * @throws UserError for a text with characters that the tokenizer lacks, and for a line of JSON that is wrong
  */
-export function corpusOf({ name, text }: NamedText, tokenizer: Tokenizer): Corpus {
-  return createCorpus(name, tokenizer, memoryTokens(tokenizer.encode(text)));
+export function corpusOf(named: NamedText, tokenizer: Tokenizer): Corpus {
+  const records = recordsOf(named);
+  if (records !== undefined) return recordsCorpus(named.name, records, tokenizer);
+  return createCorpus(named.name, tokenizer, memoryTokens(tokenizer.encode(named.text)));
 }
 
 /** Characters of a text's first words, and those of them after which a word may be cut off. */
@@ -57,8 +79,15 @@ const SHORTEST_OPENING = 16;
 /** Of the page's book, whose first words are those of its publisher. */
 const FAMOUS = "Call me Ishmael. Some years ago";
 
+function firstWordsOf({ record }: PlacedRecord): string {
+  if (record.kind === "text") return record.text;
+  return record.kind === "completion" ? record.prompt : (record.messages[0]?.content ?? "");
+}
+
 /** The first words of a text: what a model of it can surely be asked to go on from. */
-export function openingOf(text: string): string {
+export function openingOf(named: NamedText): string {
+  const [first] = recordsOf(named) ?? [];
+  const text = first === undefined ? named.text : firstWordsOf(first);
   if (text.includes(FAMOUS)) return FAMOUS;
   const [line = ""] = text.slice(0, 4000).trimStart().split("\n");
   const start = [...line].slice(0, OPENING).join("");

@@ -31,7 +31,6 @@ import type {
 } from "./api.ts";
 import { METRICS_FILE, packed, TEXT_FILE, unpacked, unpackedSkill } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
-import { inForm } from "./conversations.ts";
 import { explained } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
 import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./live-run.ts";
@@ -118,7 +117,7 @@ export class Shelf {
 
   /** A new run, which has not been trained. */
   async create({ name, config, text, pieces, besides, tokenizer }: NewRun): Promise<RunView> {
-    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text.text, pieces));
+    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text, pieces));
     const run = await Run.create({ config, corpus, device: this.#options.device() });
     return this.#adopt(run, { name, text, pieces }, besides);
   }
@@ -149,7 +148,7 @@ export class Shelf {
     const text = choice === undefined ? fallbackText(checkpoint, own && new TextDecoder().decode(own)) : textOf(choice);
     const history = historyOf(new TextDecoder().decode(files.get(METRICS_FILE)));
     const pieces = checkpoint.tokenizer?.kind === "character" ? "characters" : "byte-pairs";
-    return this.#take({ name, checkpoint, text: inForm(await text, checkpoint.tokenizer), history, pieces });
+    return this.#take({ name, checkpoint, text: await text, history, pieces });
   }
 
   /** Another run that is as this one is now. */
@@ -176,7 +175,7 @@ export class Shelf {
     const { live } = await this.live(id);
     const { checkpoint } = await live.state();
     const { tokenizer } = live.corpus;
-    const text = { ...inForm(await textOf(choice), tokenizer), before: heldOutOf(live.corpus) };
+    const text = { ...(await textOf(choice)), before: heldOutOf(live.corpus) };
     const start = await lessonStart(checkpoint, corpusOf(text, tokenizer), tokens, name);
     const run = await Run.begin(start, { device: this.#options.device() });
     return this.#adopt(run, { name: `${name}, taught ${text.name}`, text, pieces });
@@ -194,7 +193,7 @@ export class Shelf {
 
   async #take({ name, checkpoint, text, history, pieces }: Taken): Promise<RunView> {
     const { state, tokenizer } = checkpoint;
-    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text.text, pieces));
+    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text, pieces));
     const record: StoredRun = {
       ...newRecord({ name, text, pieces }, state.config, corpus),
       step: state.step,
@@ -334,7 +333,7 @@ export class Shelf {
     const { device } = this.#options;
     const [state, text] = [await this.#storedState(id), await this.#storedText(id)];
     const checkpoint = await parseCheckpoint(state.files);
-    const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text.text, "characters"));
+    const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text, "characters"));
     const config = endlessOf(checkpoint.config, checkpoint.state.step);
     const run = await Run.resume(checkpoint, { corpus, config, device: device() });
     return { live: this.#liveRun(id, run, state.history, text), text };
@@ -431,7 +430,7 @@ function newRecord(
     name,
     architecture: architectureOf(model),
     textName: text.name,
-    opening: openingOf(text.text),
+    opening: openingOf(text),
     pieces,
     parameters: countParameters(model).total,
     vocabulary: tokenizer.vocabularySize,

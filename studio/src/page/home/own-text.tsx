@@ -25,10 +25,22 @@ export function OwnText({ complaint, take }: OwnTextProps) {
         }}
         take={take}
       />
+      {complaint === undefined && hasRecords(value) && (
+        <p class="note">
+          Lines of JSON with prompts or conversations: these are read, and the completions and replies alone are
+          learned.
+        </p>
+      )}
       <PiecesField />
     </div>
   );
 }
+
+/** Characters of a text by which it is known. */
+const BEGINNING = 20_000;
+
+/** Whether a text is lines of JSON for fine-tuning, by its beginning. */
+const hasRecords = (text: string): boolean => /^\s*\{[^\n]*"(prompt|messages)"\s*:/.test(text.slice(0, BEGINNING));
 
 const PIECES: readonly (readonly [Pieces, string])[] = [
   ["characters", "Characters of this text"],

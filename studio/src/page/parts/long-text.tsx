@@ -58,7 +58,7 @@ export function LongText({ label, placeholder, name, value, complaint, change, t
           Choose a file
           <input
             type="file"
-            accept="text/*,.txt,.md,.csv,.json,.tex"
+            accept="text/*,.txt,.md,.csv,.json,.jsonl,.ndjson,.tex"
             onChange={({ currentTarget }) => void take(currentTarget.files?.[0])}
           />
         </label>
