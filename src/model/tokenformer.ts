@@ -30,9 +30,10 @@ import { sitesOf, type TokenFormerSite, withTokenFormerSites } from "./sites.ts"
 export const tokenformer =
   (config: CompleteModelConfig<TokenFormerConfig>): Model =>
   (scope, tokens) => {
+    const placed: Placed = { ...config, sites: sitesByTau(config) };
     const table = scope.within("embedding");
     let x = embed(table, tokens, config); // [B, T, D]
-    for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, config);
+    for (let layer = 0; layer < config.layers; layer++) x = block(scope.within(`blocks.${layer}`), x, placed);
     const final = layerNorm(scope.within("finalNorm"), scope.wanted(x), {
       parametric: config.finalNorm === "parametric",
     });
@@ -42,8 +43,20 @@ export const tokenformer =
     return linear(scope.within("output"), final, { width: vocabulary, bias: false, setup }); // [B, T, V]
   };
 
+/** A configuration with its sites, by the path of the τ of their place. */
+type Placed = TokenFormerConfig & { readonly sites: ReadonlyMap<string, readonly TokenFormerSite[]> };
+
+function sitesByTau(config: TokenFormerConfig): Map<string, TokenFormerSite[]> {
+  const sites = new Map<string, TokenFormerSite[]>();
+  for (const site of sitesOf(config)) {
+    const path = `${site.place}.tau`;
+    sites.set(path, [...(sites.get(path) ?? []), site]);
+  }
+  return sites;
+}
+
 /** Records what the block adds to the residual stream as `attention.branch` and `feedForward.branch`. */
-function block(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
+function block(scope: Scope, x: Tensor, config: Placed): Tensor {
   const norm = (name: string, t: Tensor) =>
     layerNorm(scope.within(name), t, { parametric: config.blockNorm === "parametric" });
   const attention = scope.within("attention");
@@ -56,7 +69,7 @@ function block(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
   return add(y, dropout(scope, fed, config.dropout));
 }
 
-function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
+function attend(scope: Scope, x: Tensor, config: Placed): Tensor {
   const query = attendParameters(scope.within("query"), x, config);
   const key = attendParameters(scope.within("key"), x, config);
   const value = attendParameters(scope.within("value"), x, config);
@@ -65,8 +78,8 @@ function attend(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
 }
 
 /** The Pattention of a place, from the residual stream's width to the same width: the sum over the generations with a norm of their own. */
-function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): Tensor {
-  const here = sitesOf(config).filter(({ place }) => `${place}.tau` === scope.path("tau"));
+function attendParameters(scope: Scope, x: Tensor, config: Placed): Tensor {
+  const here = config.sites.get(scope.path("tau")) ?? [];
   const scopeOf = ({ generation }: Site) =>
     generation === 0 ? scope : scope.within("generations").within(`${generation}`);
   const gated = here.filter(({ generation }) => scope.gate(generation) !== undefined);
@@ -88,7 +101,7 @@ function attendParameters(scope: Scope, x: Tensor, config: TokenFormerConfig): T
 function attendSite(
   scope: Scope,
   x: Tensor,
-  config: TokenFormerConfig,
+  config: Placed,
   { site, here }: { readonly site: TokenFormerSite; readonly here: readonly TokenFormerSite[] },
 ): Tensor {
   const { width, activation, learnedTau } = config;

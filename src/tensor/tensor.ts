@@ -184,6 +184,6 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
       return labelled(() => rule(gradient, { inputs, output: output(0), saved, attributes }));
     },
   };
-  outputs.push(...infer().map((type, index) => ({ ...type, node, index })));
+  outputs.push(...infer().map(({ dtype, shape }, index) => ({ dtype, shape, node, index })));
   return output(0);
 }
