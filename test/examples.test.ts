@@ -18,8 +18,9 @@ const said = new Map<string, string>();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tokenformer-examples-"));
   const compiler = at("node_modules/typescript/bin/tsc");
-  for (const project of ["examples", "examples/browser"]) {
-    const { code, stdout } = await startProcess([compiler, "-p", project], ROOT).outcome;
+  // The types of those for Node are checked with the tests' own.
+  for (const project of [["examples", "--noCheck"], ["examples/browser"]]) {
+    const { code, stdout } = await startProcess([compiler, "-p", ...project], ROOT).outcome;
     expect(code, stdout).toBe(0);
   }
   const tuned = join(folder, "tuned");

@@ -7,7 +7,6 @@ import {
   type TransformerConfig,
 } from "../../src/model/index.ts";
 import * as reference from "../support/reference.ts";
-import { at } from "../support/values.ts";
 
 export type Tables = ReadonlyMap<string, reference.Table>;
 
@@ -118,9 +117,5 @@ function parametricNorm(x: reference.Matrix, named: Named, name: string): refere
 
 /** The mean loss of sequences of tokens [B, T] and targets. */
 export function referenceLoss(logits: readonly reference.Matrix[], targets: ArrayLike<number>): number {
-  const rows = logits.flat();
-  return reference.crossEntropy(
-    rows,
-    rows.map((_, index) => at(Array.from(targets), index)),
-  );
+  return reference.crossEntropy(logits.flat(), Array.from(targets));
 }

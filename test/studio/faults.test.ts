@@ -48,10 +48,9 @@ async function notice({ page, told }: EnginePage): Promise<string> {
 describeInBrowser("a browser", () => {
   const browser = useBrowser(SOFTWARE_GPU);
   const open = useEnginePage(browser);
-  const openBare = useEnginePage(browser, { bare: true });
 
   it("without shared memory trains with one thread, and says why", async () => {
-    const { environment, call, trainTo } = await openBare("wasm", { serviceWorkers: "block" });
+    const { environment, call, trainTo } = await open("wasm", { bare: true, serviceWorkers: "block" });
     expect(environment).toMatchObject({ backend: "wasm", device: "WebAssembly, 1 thread" });
     expect(environment.notices).toEqual([
       expect.stringMatching(/one thread only.*: open it in a normal window, or over https\.$/),

@@ -47,27 +47,29 @@ export interface EnginePage {
 }
 
 export interface VisitOptions extends BrowserContextOptions {
+  /** Whether the page comes without the headers that threads need. Default: with them. */
+  readonly bare?: boolean;
   /** Called before the page is loaded from an origin. */
   prepare?(page: Page, origin: string): Promise<void>;
 }
 
-/** Builds and serves it, with the headers that threads need unless it is `bare`. */
-export function useEnginePage(browser: TestBrowser, { bare = false } = {}) {
+/** Builds and serves it. */
+export function useEnginePage(browser: TestBrowser) {
   let folder = "";
   let url = "";
-  let close = () => Promise.resolve();
+  let bareUrl = "";
+  let close = async () => {};
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "tokenformer-engine-"));
     await buildHarness(folder);
-    if (bare) {
-      const host = await startStaticHost("/engine", folder);
-      ({ url } = host);
-      close = () => host.close();
-      return;
-    }
     const running = await startStudio({ port: 0, host: "127.0.0.1", page: folder, root: folder, note: console.error });
+    const host = await startStaticHost("/engine", folder);
     url = `http://127.0.0.1:${running.port}/`;
-    close = () => running.close(0);
+    bareUrl = host.url;
+    close = async () => {
+      await running.close(0);
+      await host.close();
+    };
   });
   afterAll(async () => {
     await close();
@@ -75,11 +77,12 @@ export function useEnginePage(browser: TestBrowser, { bare = false } = {}) {
   });
   return async (
     backend: "wasm" | "webgpu" = "wasm",
-    { prepare, ...options }: VisitOptions = {},
+    { bare = false, prepare, ...options }: VisitOptions = {},
   ): Promise<EnginePage> => {
     const page = await (await browser.visitor(options)).newPage();
-    await prepare?.(page, new URL(url).origin);
-    await page.goto(url);
+    const address = bare ? bareUrl : url;
+    await prepare?.(page, new URL(address).origin);
+    await page.goto(address);
     return enginePage(page, backend);
   };
 }

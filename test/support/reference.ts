@@ -81,7 +81,8 @@ export const gelu = (x: number): number => (x * (1 + erf(x / Math.SQRT2))) / 2;
 export function softmax(x: Row): Row {
   const highest = Math.max(...x);
   const weights = x.map((value) => Math.exp(value - highest));
-  return weights.map((weight) => weight / total(weights));
+  const sum = total(weights);
+  return weights.map((weight) => weight / sum);
 }
 
 /** Mean cross-entropy of rows of logits, in nats. */

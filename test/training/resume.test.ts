@@ -21,7 +21,7 @@ function eventfulConfig(steps: number): Config {
     { step: 14, add: { feedForward: "x2" }, init: "split" as const, optimizer: "keep" as const },
   ];
   const training = { steps, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 };
-  return tinyConfig(training, { growth }, { ...tokenformerModel, dropout: 0.2 });
+  return tinyConfig(training, { growth }, { ...tokenformerModel, layers: 1, dropout: 0.2 });
 }
 
 /** What the clock says. */
@@ -201,8 +201,8 @@ describe("a run that is killed", () => {
     const random = Random.from("killed", seed);
     const seen: number[] = [];
     for (let kills = 0, done = false; !done; kills++) {
-      // Long enough for some steps and checkpoints; after five kills it may end.
-      const lifetime = kills < 5 ? 200 * random.uniform() : 60_000;
+      // Long enough for some steps and checkpoints; after three kills it may end.
+      const lifetime = kills < 3 ? 200 * random.uniform() : 60_000;
       const { whole, complaint } = await attempt([data, out, folder.at("config.json")], lifetime);
       expect(complaint).toBe("");
       seen.push((await loadCheckpoint(out)).state.step);
