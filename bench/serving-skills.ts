@@ -6,7 +6,7 @@
  */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,7 +48,8 @@ const SHORT = ["training.batch=2", "training.evaluationTokens=256"];
 const set = (assignments: readonly string[]) => assignments.flatMap((assignment) => ["--set", assignment]);
 
 function made(folder: string, args: readonly string[]): void {
-  if (!existsSync(join(work, folder))) execFileSync(process.execPath, [main, ...args], { cwd: work, stdio: "ignore" });
+  if (!existsSync(join(work, folder)))
+    execFileSync(process.execPath, [main, ...args], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
 }
 
 function makeAll(): void {
@@ -94,14 +95,20 @@ async function rateOf({ url }: Server, models: readonly string[]): Promise<numbe
   return written / ((performance.now() - begun) / 1000);
 }
 
-makeAll();
-const servers = [await serve([]), await serve(names)] as const;
+const servers: Server[] = [];
+const served = async (skills: readonly string[]): Promise<Server> => {
+  const server = await serve(skills);
+  servers.push(server);
+  return server;
+};
 try {
+  makeAll();
+  const [alone, beside] = [await served([]), await served(names)];
   const rates: { readonly plain: number; readonly skilled: number }[] = [];
   // One round that does not count.
   for (let round = 0; round <= countOf(options.rounds, "--rounds"); round++) {
-    const plain = await rateOf(servers[0], ["base"]);
-    const skilled = await rateOf(servers[1], ["base", ...names]);
+    const plain = await rateOf(alone, ["base"]);
+    const skilled = await rateOf(beside, ["base", ...names]);
     if (round > 0) rates.push({ plain, skilled });
   }
   const ratios = rates.map(({ plain, skilled }) => skilled / plain);
@@ -116,4 +123,5 @@ try {
   );
 } finally {
   for (const server of servers) server.process.kill("SIGTERM");
+  if (options.work === undefined) rmSync(work, { recursive: true, force: true });
 }

@@ -1,12 +1,15 @@
 /** `tokenformer study skills`: new texts by tokens of their own, against training all parameters. */
 
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { parseBy } from "../configuration/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { LockedFolder, readJson } from "../formats/index.ts";
+import { formatDuration, formatFlops } from "../lab/report/format.ts";
 import {
+  costOfSkills,
   runSkills,
   type SkillsOutcome,
   type SkillsResults,
@@ -15,8 +18,9 @@ import {
   skillsSchema,
   writeSkillsReport,
 } from "../lab/skills/index.ts";
+import { measureSpeed, secondsOf } from "../lab/study/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
-import { type Corpus, closeCorpus } from "../text/index.ts";
+import { CharacterTokenizer, type Corpus, closeCorpus, createCorpus, memoryTokens } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -29,7 +33,7 @@ interface Options {
   readonly config?: string;
   readonly set: readonly string[];
   readonly base: readonly string[];
-  readonly text: readonly string[];
+  readonly text?: readonly string[];
   readonly out?: string;
   readonly device: DeviceName;
   readonly dryRun: boolean;
@@ -39,14 +43,14 @@ interface Options {
 export const skillsStudyCommand = () =>
   new Command("skills")
     .description(
-      "new texts by tokens beside a model that stays as it is, against training all of it: what is learned, what forgotten",
+      "new texts by tokens beside a model that stays as it is, against training all or some of it and LoRA: what is learned, what forgotten",
     )
     .option("--config <file>", "a JSON file with the study, instead of the built-in one")
     .option("--set <key=value>", "change it, for example seeds=[1] or sizes=[4,16]", collect, [])
-    .option("--base <files...>", "what the base learns", ["Moby-Dick"])
-    .requiredOption(
+    .option("--base <files...>", "what the base learns", ["Moby-Dick", "SOTU"])
+    .option(
       "--text <name=files>",
-      "a new text under a name, its files separated by commas; given again, several",
+      "a new text under a name, its files separated by commas; given again, several (default: four of the studio's: a play by rules, TypeScript, Chinese poems, first names)",
       collected,
     )
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
@@ -57,11 +61,11 @@ export const skillsStudyCommand = () =>
 
 async function run(options: Options): Promise<void> {
   const study = await studyOf(options);
-  const files = new Map([[nameOfBase(options.base), options.base], ...options.text.map(textOf)]);
-  if (files.size !== 1 + options.text.length)
-    throw new UserError("--text: a name is given twice; give each text its own");
+  const texts = options.text?.map(textOf) ?? ownTexts();
+  const files = new Map([[nameOfBase(options.base), options.base], ...texts]);
+  if (files.size !== 1 + texts.length) throw new UserError("--text: a name is given twice; give each text its own");
   const { out } = options;
-  if (options.dryRun) return tellPlan(study, [...files.keys()], options.json);
+  if (options.dryRun) return tellPlan(study, [...files.keys()], options);
   if (out === undefined)
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
   const folder = await LockedFolder.take(out);
@@ -93,17 +97,33 @@ function textOf(given: string): [string, readonly string[]] {
   return [name, files.split(",")];
 }
 
-function tellPlan(study: SkillsStudy, texts: readonly string[], json: boolean): void {
-  const { seeds, sizes, skillRates, fullRates, base, adapting } = study;
-  const count = texts.length - 1;
-  const first = count * (sizes.length * skillRates.length + fullRates.length);
-  const others = count * (sizes.length + 1);
-  const trainings = { bases: seeds.length, adapting: first + (seeds.length - 1) * others + seeds.length * count };
-  if (json) printJson({ study, texts, trainings });
-  else {
-    note(`study ${study.name}: ${study.doc}`);
-    note(`${texts[0]}, then ${texts.slice(1).join(", ")}`);
-    note(`${trainings.bases} bases of ${base.steps} updates, ${trainings.adapting} trainings of ${adapting.steps}`);
+/** The texts that come with the package, for the page of the studio: each in a file of its own. */
+function ownTexts(): [string, readonly string[]][] {
+  const folder = new URL("../studio/gallery/texts/", import.meta.url);
+  return ["play", "typescript", "tang-quatrains", "first-names"].map((name) => [
+    name,
+    [fileURLToPath(new URL(`${name}.txt.gz`, folder))],
+  ]);
+}
+
+async function tellPlan(study: SkillsStudy, texts: readonly string[], { device: name, json }: Options): Promise<void> {
+  const { base, adapting } = study;
+  const cost = costOfSkills(study, texts.length - 1);
+  if (json) return printJson({ study, texts, cost });
+  note(`study ${study.name}: ${study.doc}`);
+  note(`${texts[0]}, then ${texts.slice(1).join(", ")}`);
+  note(`${cost.bases} bases of ${base.steps} updates, ${cost.adapting} trainings of ${adapting.steps}`);
+  const device = await openDevice(name);
+  try {
+    const nothing = createCorpus(
+      "a calibration",
+      CharacterTokenizer.fromText("ab"),
+      memoryTokens(new Uint32Array(8192)),
+    );
+    const seconds = secondsOf({ steps: cost.updates, flops: cost.flops }, await measureSpeed(device, nothing));
+    note(`${formatFlops(cost.flops)} at most, about ${formatDuration(seconds)} on this machine as busy as it is now`);
+  } finally {
+    await device.close();
   }
 }
 
@@ -160,10 +180,7 @@ function assembled(
   own: Pick<SkillsResults, "date" | "machine" | "software" | "command">,
 ): SkillsResults {
   const { name, sizes, seeds, base, adapting } = study;
-  const missing = [
-    "LoRA on the GPT with as many parameters, and appended tokens that share the norm of the old ones, are no part of this study yet",
-    ...(interrupted ? ["the study was stopped: what is not in the tables was not done yet"] : []),
-  ];
+  const missing = interrupted ? ["the study was stopped: what is not in the tables was not done yet"] : [];
   return {
     name,
     ...own,

@@ -56,3 +56,4 @@ export {
   traceWithCache,
   traceWithPresent,
 } from "./trace.ts";
+export { transformer } from "./transformer.ts";

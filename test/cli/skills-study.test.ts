@@ -8,7 +8,7 @@ const { at, run } = useCommandLine();
 
 const TOKENS = JSON.stringify({ query: 5, key: 5, value: 5, projection: 5, feedForward: 7 });
 const SMALL = [
-  ...["seeds=[1,2]", "sizes=[2]", "skillRates=[0.01,0.03]", "fullRates=[0.001]", "base.steps=5", "adapting.steps=3"],
+  ...["seeds=[1,2]", "sizes=[2]", "rates=[0.001,0.02]", "base.steps=5", "adapting.steps=3"],
   ...["heldOutTokens=64", "model.layers=1", "model.width=16", "model.heads=2", "model.context=8", "tokenizer=bpe:270"],
   `model.tokens=${TOKENS}`,
 ].flatMap((assignment) => ["--set", assignment]);
@@ -20,28 +20,37 @@ it("compares skills with training all parameters, and goes on from what is there
   await writeFile(at("cats.txt"), "the cat sat on the mat. ".repeat(60));
   await writeFile(at("logs.txt"), "a log; a dog; a bog. ".repeat(60));
   const plan = json((await study("--dry-run", "--json")).stdout);
-  expect(plan).toMatchObject({ trainings: { bases: 2, adapting: 2 * (2 + 1) + 2 * 2 + 2 * 2 } });
+  // Two texts by five ways, at two rates with the first seed and at one with the other; and all parameters for one text after the other.
+  const adapting = 2 * 5 * (2 + 1) + 2 * 2;
+  expect(plan).toMatchObject({
+    cost: { bases: 4, adapting, updates: 4 * 5 + adapting * 3, flops: expect.any(Number) },
+  });
   const first = await study("--out", "skills");
   expect(first, first.stderr).toMatchObject({ code: 0 });
   const read = async () => JSON.parse(await readFile(at("skills", "results.json"), "utf8"));
   const results = await read();
   expect(results).toMatchObject({ texts: ["text.txt", "cats", "logs"], sizes: [2], seeds: [1, 2] });
   expect(results.bases).toHaveLength(2);
-  expect(results.adapted).toHaveLength(2 * 2 * 2);
-  for (const { way, parameters, losses } of results.adapted) {
-    // Keys and values of five sites.
-    expect(parameters).toBe(way === "full" ? results.baseParameters : 2 * 5 * 16 * way);
+  expect(results.gpts).toHaveLength(2);
+  expect(results.adapted).toHaveLength(2 * 2 * 5);
+  // Keys and values of five sites; of LoRA, of rank 2, beside four matrices of 8 by 8 and two of 8 by 32.
+  const lora = 2 * (4 * 2 * 8 + 2 * 5 * 8);
+  const learning = { skill: 320, shared: 320, old: 320, lora, full: results.baseParameters };
+  for (const { way, parameters, memory, losses } of results.adapted) {
+    expect(parameters, way).toBe(learning[way as keyof typeof learning]);
+    expect(memory).toBeGreaterThan(4 * results.baseParameters);
     expect(Object.keys(losses)).toEqual(["text.txt", "cats", "logs"]);
   }
   expect(results.pairs).toHaveLength(2);
   expect(results.continual.map(({ means }: { means: unknown[] }) => means.length)).toEqual(new Array(2 * 3).fill(2));
   const report = await readFile(at("skills", "report.md"), "utf8");
-  expect(report).toContain("**Missing**: LoRA on the GPT");
-  expect(report.match(/^\| cats \| \d tokens a site \|/gm)).toHaveLength(1);
-  await rm(at("skills", "runs", "skill-cats-2-0.01-1", "result.json"));
+  expect(report.match(/^\| cats \| a skill of 2 tokens a site \|/gm)).toHaveLength(1);
+  expect(report.match(/^\| (cats|logs) \| (— \(the GPT\)|LoRA, as large as 2 tokens a site) \|/gm)).toHaveLength(4);
+  for (const name of ["skill", "lora"]) await rm(at("skills", "runs", `${name}-cats-2-0.001-1`, "result.json"));
   const again = await study("--out", "skills");
-  expect(again.stderr).toMatch(/^skill-cats-2-0\.01-1: /m);
-  expect(again.stderr).toMatch(/^\(known\) skill-logs-2-0\.01-1: /m);
+  expect(again.stderr).toMatch(/^skill-cats-2-0\.001-1: /m);
+  expect(again.stderr).toMatch(/^lora-cats-2-0\.001-1: /m);
+  expect(again.stderr).toMatch(/^\(known\) skill-logs-2-0\.001-1: /m);
   const { date: _, ...same } = await read();
   const seconds = (key: string, value: unknown) => (key === "seconds" ? 0 : value);
   expect(JSON.stringify(same, seconds)).toBe(JSON.stringify({ ...results, date: undefined }, seconds));

@@ -1,22 +1,24 @@
 /** The trainings of the study: each made once, kept in a folder, found there the next time. */
 
-import { rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { hasCheckpoint, loadConfig, loadSummary } from "../../checkpoint/index.ts";
+import { hasCheckpoint, loadCheckpoint, loadConfig, loadSummary } from "../../checkpoint/index.ts";
 import { type Config, parseConfig } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
 import { fileExists, readJson, writeJson } from "../../formats/index.ts";
 import { freeAll } from "../../freeing.ts";
 import { Inference, uploadArrays } from "../../inference/index.ts";
-import { countParameters, givenOf, modelOf, siteKinds } from "../../model/index.ts";
+import { countParameters, givenOf, hasBlocks, modelOf, siteKinds } from "../../model/index.ts";
+import { required } from "../../required.ts";
 import type { Device } from "../../runtime/index.ts";
 import { hasSkill, hasUnfinished, openAdaptation, openAttached, resumeAdaptation } from "../../skills/index.ts";
 import { type Corpus, consecutiveBatches } from "../../text/index.ts";
-import { openRun } from "../../training/index.ts";
-import type { Run } from "../../training/portable.ts";
+import { forecastMemory, openRun, Run } from "../../training/index.ts";
 import type { SkillsStudy } from "./config.ts";
-import type { Learned, Losses } from "./results.ts";
+import { gptBeside } from "./lora.ts";
+import type { Learned, Losses, Way } from "./results.ts";
+import { beginnings, type PartWay } from "./ways.ts";
 
 /** What the trainings share. */
 export interface Workplace {
@@ -36,6 +38,7 @@ const learnedSchema = z.strictObject({
   seed: z.number(),
   parameters: z.number(),
   bytes: z.number(),
+  memory: z.number(),
   seconds: z.number(),
   losses: z.record(z.string(), z.number()),
 });
@@ -49,6 +52,7 @@ async function once(
   const file = join(folderOf(site, name), "result.json");
   const isThere = await fileExists(file);
   if (!isThere && site.signal?.aborted === true) return undefined;
+  await mkdir(folderOf(site, name), { recursive: true });
   const learned = isThere ? readResult(file, await readJson(file)) : await make(folderOf(site, name));
   if (learned === undefined) return undefined;
   if (!isThere) await writeJson(file, learned);
@@ -66,8 +70,20 @@ export const folderOf = ({ directory }: Pick<Workplace, "directory">, name: stri
   join(directory, "runs", name);
 
 export const baseName = (seed: number) => `base-${seed}`;
-export const skillName = (text: string, size: number, rate: number, seed: number) =>
-  `skill-${text}-${size}-${rate}-${seed}`;
+export const gptName = (seed: number) => `gpt-${seed}`;
+
+/** A training of the study. */
+export interface Task {
+  readonly text: string;
+  readonly way: Way;
+  /** Tokens a site; of no use where all parameters learn. */
+  readonly size?: number | undefined;
+  readonly rate: number;
+  readonly seed: number;
+}
+
+export const nameOfTask = ({ text, way, size, rate, seed }: Task) =>
+  [way, text, ...(size === undefined ? [] : [size]), rate, seed].join("-");
 
 /** The base of a seed. */
 export function base(site: Workplace, seed: number): Promise<Learned | undefined> {
@@ -77,6 +93,20 @@ export function base(site: Workplace, seed: number): Promise<Learned | undefined
   return once(site, baseName(seed), async (out) => {
     const { model, tokenizer } = study;
     const config = parseConfig({ model, tokenizer, training: { ...study.base, seed } });
+    return trainedRun(site, { config, data, out, resume: await hasCheckpoint(out) });
+  });
+}
+
+/** A GPT with about as many parameters as the base of a seed, trained as that. */
+export function gpt(site: Workplace, seed: number): Promise<Learned | undefined> {
+  const { study, corpora } = site;
+  const [data] = corpora.values();
+  if (data === undefined) throw new Error("internal: a study without a text");
+  return once(site, gptName(seed), async (out) => {
+    const { state } = await loadSummary(folderOf(site, baseName(seed)));
+    if (!hasBlocks(state.config)) throw new Error("internal: the base of a study has no blocks");
+    const model = gptBeside({ ...state.config }, countParameters(state.config).total);
+    const config = parseConfig({ model, tokenizer: study.tokenizer, training: { ...study.base, seed } });
     return trainedRun(site, { config, data, out, resume: await hasCheckpoint(out) });
   });
 }
@@ -98,12 +128,40 @@ export function fullyTuned(
   });
 }
 
-/** A skill of the base for a text. */
-export function skill(
+/** A part of the base, or of the GPT, trained in memory. One that was stopped begins anew. */
+export function partlyTuned(
   site: Workplace,
-  { text, size, rate, seed }: { text: string; size: number; rate: number; seed: number },
+  task: Task & { readonly way: PartWay; readonly size: number },
 ): Promise<Learned | undefined> {
-  return once(site, skillName(text, size, rate, seed), async (to) => {
+  const { text, way, size, rate, seed } = task;
+  return once(site, nameOfTask(task), async () => {
+    const data = required(site.corpora, text);
+    const training = { ...site.study.adapting, learningRate: rate, seed };
+    const base = await loadCheckpoint(folderOf(site, way === "lora" ? gptName(seed) : baseName(seed)));
+    const learning = await learningOfSkill(site, size, seed);
+    const { start, learning: parameters } = beginnings[way](base, data, { size, learning, training });
+    const run = await Run.begin(start, { device: site.device });
+    const spent = await finished(run, site.signal, ({ trainer }) => measured(site, trainer.inference, run.context));
+    if (spent === undefined) return undefined;
+    const { seconds, memory, result: losses } = spent;
+    return { seed, parameters, bytes: FLOAT * parameters, memory, seconds, losses };
+  });
+}
+
+/** Bytes of a number in a file. */
+const FLOAT = 4;
+
+/** The parameters of a skill. */
+async function learningOfSkill(site: Workplace, size: number, seed: number): Promise<number> {
+  const { state } = await loadSummary(folderOf(site, baseName(seed)));
+  if (!hasBlocks(state.config)) throw new Error("internal: the base of a study has no blocks");
+  return 2 * state.config.width * size * siteKinds.length * state.config.layers;
+}
+
+/** A skill of the base for a text. */
+export function skill(site: Workplace, task: Task & { readonly size: number }): Promise<Learned | undefined> {
+  const { text, size, rate, seed } = task;
+  return once(site, nameOfTask(task), async (to) => {
     const from = folderOf(site, baseName(seed));
     const { device } = site;
     // One that is finished and was not measured yet is made again.
@@ -118,11 +176,11 @@ export function skill(
           data: { train: site.files.get(text) ?? [] },
           device,
         });
-    const spent = await finished(run, site.signal);
+    const spent = await finished(run, site.signal, async () => undefined);
     if (spent === undefined) return undefined;
     const losses = await lossesOf(site, from, [to]);
     const { size: bytes } = await stat(join(to, "skill.safetensors"));
-    return { seed, parameters: spent.learning, bytes, seconds: spent.seconds, losses };
+    return { seed, parameters: spent.learning, bytes, memory: spent.memory, seconds: spent.seconds, losses };
   });
 }
 
@@ -138,18 +196,22 @@ async function trainedRun(
   },
 ): Promise<Learned | undefined> {
   const run = await openRun({ ...options, device: site.device });
-  const spent = await finished(run, site.signal);
+  const spent = await finished(run, site.signal, async () => undefined);
   if (spent === undefined) return undefined;
   const { size: bytes } = await stat(join(options.out, "model.safetensors"));
   const losses = await lossesOf(site, options.out, []);
-  return { seed: options.config.training.seed, parameters: spent.learning, bytes, seconds: spent.seconds, losses };
+  const { learning: parameters, memory, seconds } = spent;
+  return { seed: options.config.training.seed, parameters, bytes, memory, seconds, losses };
 }
 
-/** Trains to the end. Undefined if it was interrupted. */
-async function finished(run: Run, signal: AbortSignal | undefined) {
+/** Trains to the end, and looks at what there is then. Undefined if it was interrupted. */
+async function finished<Result>(run: Run, signal: AbortSignal | undefined, look: (run: Run) => Promise<Result>) {
   try {
     for await (const event of run.events(signal)) if (event.type === "end" && event.interrupted) return undefined;
-    return { seconds: run.progress.seconds, learning: run.trainer.learning };
+    const { config, progress, trainer } = run;
+    const { learning, device } = trainer;
+    const { total: memory } = forecastMemory(config, config.model, device.kind === "cpu", learning);
+    return { seconds: progress.seconds, learning, memory, result: await look(run) };
   } finally {
     await run.close();
   }
@@ -157,20 +219,14 @@ async function finished(run: Run, signal: AbortSignal | undefined) {
 
 /** The held-out losses of a run with skills on every text. */
 export async function lossesOf(site: Workplace, run: string, skills: readonly string[]): Promise<Losses> {
-  const { device, corpora, study } = site;
+  const { device } = site;
   const opened = await openAttached(run, skills);
   try {
     const { config } = opened.summary.state;
     const parameters = await uploadArrays(device, opened.parameters());
     const inference = new Inference(device, modelOf(config), parameters, givenOf(config));
-    const maxTokens = study.heldOutTokens || Number.POSITIVE_INFINITY;
     try {
-      const losses: Record<string, number> = {};
-      for (const [name, { validation }] of corpora) {
-        const batches = consecutiveBatches(validation, { context: config.context, maxTokens });
-        losses[name] = (await inference.evaluate(batches)).loss;
-      }
-      return losses;
+      return await measured(site, inference, config.context);
     } finally {
       await freeAll(
         () => inference.release(),
@@ -180,6 +236,15 @@ export async function lossesOf(site: Workplace, run: string, skills: readonly st
   } finally {
     await opened.close();
   }
+}
+
+async function measured({ corpora, study }: Workplace, inference: Inference, context: number): Promise<Losses> {
+  const maxTokens = study.heldOutTokens || Number.POSITIVE_INFINITY;
+  const losses: Record<string, number> = {};
+  for (const [name, { validation }] of corpora) {
+    losses[name] = (await inference.evaluate(consecutiveBatches(validation, { context, maxTokens }))).loss;
+  }
+  return losses;
 }
 
 /** The parameters of a base. */

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { presets, tokenizerSchema, trainingSchema } from "../../configuration/index.ts";
 import { modelSchema } from "../../model/index.ts";
+import { ways } from "./results.ts";
 
 const count = z.int().positive();
 const rates = z.array(z.number().positive()).nonempty();
@@ -19,10 +20,13 @@ export const skillsSchema = z.strictObject({
   adapting: trainingSchema.prefault({}),
   /** Tokens a site of the skills. */
   sizes: z.array(count).nonempty(),
-  /** Learning rates of skills: each is tried with the first seed, and the best by the held-out loss on the new text is that of all. */
-  skillRates: rates,
-  /** The learning rates of fine-tuning all parameters. */
-  fullRates: rates,
+  /** How texts are learned. */
+  ways: z
+    .array(z.enum(ways))
+    .nonempty()
+    .default([...ways]),
+  /** Learning rates: each is tried with the first seed, and the best by the held-out loss on the new text is that of all. */
+  rates,
   /** Held-out tokens of each loss that is reported; 0: all. */
   heldOutTokens: z.int().nonnegative().default(32_768),
   seeds: z.array(z.int().nonnegative()).nonempty(),
@@ -35,14 +39,13 @@ const { model } = presets.mini.config;
 /** What two cores can do in some hours. */
 export const skillsPreset = {
   name: "skills",
-  doc: "tokens trained beside a base of 1M parameters, against fine-tuning all of it: loss on the new text, and what is forgotten",
+  doc: "tokens trained beside a base of 1M parameters, against training all or some of it and against LoRA: loss on the new text, and what is forgotten",
   model: { ...model, tokens: { query: 128, key: 128, value: 128, projection: 128, feedForward: 512 } },
   tokenizer: "bpe:512",
   base: { steps: 2000, evaluateEvery: 0, checkpointEvery: 500, keepBest: false },
   adapting: { steps: 400, warmup: 20, evaluateEvery: 0, checkpointEvery: 0, keepBest: false, weightDecay: 0 },
   sizes: [4, 16, 64, 256],
-  skillRates: [1e-3, 3e-3, 1e-2],
-  fullRates: [3e-4, 1e-3, 3e-3],
+  rates: [3e-4, 1e-3, 3e-3, 1e-2],
   heldOutTokens: 65_536,
   seeds: [1, 2, 3],
 } satisfies z.input<typeof skillsSchema>;

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { writeFileAtomic, writeJson } from "../../formats/index.ts";
 import { formatBytes, formatCount } from "../report/format.ts";
-import type { Adapted, Losses, SkillsResults } from "./results.ts";
+import { type Adapted, type Learned, type Losses, type SkillsResults, type Way, ways } from "./results.ts";
 
 /** Writes `results.json` and `report.md`. */
 export async function writeSkillsReport(results: SkillsResults, out: string): Promise<void> {
@@ -17,7 +17,7 @@ export function skillsReport(results: SkillsResults): string {
   return `${[
     `# ${name}: does a model learn something new by tokens of its own?`,
     `${date}, ${software}, on ${machine}; ${runs}, means over them. Reproduce with:\n\n    ${command}`,
-    `A base of ${formatCount(results.baseParameters)} parameters learned ${results.texts[0]} for ${steps.base} updates; each new text was then learned for ${steps.adapting} updates, by skills of some tokens a site or by training all parameters on. Losses are held-out, in nats per token. The rate of each way is the best of its grid for the new text, with the first seed.`,
+    `A base of ${formatCount(results.baseParameters)} parameters learned ${results.texts[0]} for ${steps.base} updates; each new text was then learned for ${steps.adapting} updates. Losses are held-out, in nats per token. The rate of each way is the best of one grid for the new text, with the first seed.`,
     ...(missing.length === 0 ? [] : [`**Missing**: ${missing.join("; ")}.`]),
     learnedSection(results),
     pairSection(results),
@@ -27,35 +27,73 @@ export function skillsReport(results: SkillsResults): string {
     .join("\n\n")}\n`;
 }
 
-function learnedSection({ texts: [first = "", ...texts], bases, adapted, sizes }: SkillsResults): string {
-  const ways = [...sizes, "full" as const];
+function learnedSection({ texts: [first = "", ...texts], bases, gpts, adapted, sizes }: SkillsResults): string {
   const rows = texts.flatMap((text) => {
-    const base = ["—", "", "", "", meanOf(bases, text), meanOf(bases, first), "0"];
-    const own = ways.flatMap((way) => {
-      const made = adapted.filter((one) => one.text === text && one.way === way);
-      return made.length === 0 ? [] : [rowOf(made, text, first, meanOf(bases, first))];
-    });
-    return [base, ...own].map((row) => [text, ...row]);
+    const before = (name: string, models: readonly Learned[]) =>
+      models.length === 0 ? [] : [[name, "", "", "", "", meanOf(models, text), meanOf(models, first), "0"]];
+    const own = ways.flatMap((way) =>
+      [...sizes, undefined].flatMap((size) => {
+        const made = adapted.filter((one) => one.text === text && one.way === way && one.size === size);
+        return made.length === 0 ? [] : [rowOf(made, text, first, meanOf(way === "lora" ? gpts : bases, first))];
+      }),
+    );
+    return [...before("— (the base)", bases), ...before("— (the GPT)", gpts), ...own].map((row) => [text, ...row]);
   });
-  const head = ["text", "learned by", "rate", "learn", "seconds", "loss on it", `loss on ${first}`, "forgotten"];
-  return `## One text at a time\n\n${table(head, rows)}\n\nForgotten is the rise of the loss on ${first} with the skill attached; without it that is 0, bitwise. Seconds are of training, on a machine that did other things.`;
+  const head = [
+    "text",
+    "learned by",
+    "rate",
+    "learn",
+    "memory",
+    "seconds",
+    "loss on it",
+    `loss on ${first}`,
+    "forgotten",
+  ];
+  return `## One text at a time\n\n${table(head, rows)}\n\n${explained(adapted, first)}`;
+}
+
+function explained(adapted: readonly Adapted[], first: string): string {
+  const has = (way: Way) => adapted.some((one) => one.way === way);
+  return [
+    "A skill is appended tokens with a norm of their own.",
+    has("shared") ? "Under the old norm, appended tokens share it with the old ones, which are frozen." : "",
+    has("old")
+      ? "Of old tokens, the last of each site learn, as far as there are so many, and all else is frozen."
+      : "",
+    has("lora")
+      ? "LoRA is beside all weights of the blocks of a GPT with about as many parameters as the base, trained on the same, of the rank with which about as many numbers learn as in the skill of that size; what it forgets is measured against that GPT."
+      : "",
+    `Forgotten is the rise of the loss on ${first}, with a skill while it is attached; without it that is 0, bitwise. Memory is the least that training takes, as this library does it: where tokens of a site are frozen in part, moments are kept of all of them. Seconds are of training, on a machine that did other things.`,
+  ]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
 }
 
 function rowOf(made: readonly Adapted[], text: string, first: string, before: string): string[] {
   const [one] = made;
-  const what = one?.way === "full" ? "all parameters" : `${one?.way} tokens a site`;
+  const what = one === undefined ? "" : wordsOf[one.way](String(one.size ?? ""));
   const old = meanOf(made, first);
   const forgotten = Number(old) - Number(before);
   return [
     what,
     String(one?.learningRate ?? ""),
     `${formatCount(one?.parameters ?? Number.NaN)}, ${formatBytes(one?.bytes ?? Number.NaN)}`,
+    formatBytes(one?.memory ?? Number.NaN),
     average(made.map(({ seconds }) => seconds)).toFixed(0),
     meanOf(made, text),
     old,
     `${forgotten < 0 ? "−" : "+"}${Math.abs(forgotten).toFixed(3)}`,
   ];
 }
+
+const wordsOf: Readonly<Record<Way, (size: string) => string>> = {
+  skill: (size) => `a skill of ${size} tokens a site`,
+  shared: (size) => `${size} more tokens a site under the old norm`,
+  old: (size) => `${size} old tokens a site`,
+  lora: (size) => `LoRA, as large as ${size} tokens a site`,
+  full: () => "all parameters",
+};
 
 function pairSection({ pairs, adapted, sizes, texts: [first = ""] }: SkillsResults): string {
   const [any] = pairs;
@@ -66,7 +104,7 @@ function pairSection({ pairs, adapted, sizes, texts: [first = ""] }: SkillsResul
     if (own.length === 0) return [];
     const alone = (text: string) =>
       meanOf(
-        adapted.filter((made) => made.text === text && made.way === size),
+        adapted.filter((made) => made.text === text && made.way === "skill" && made.size === size),
         text,
       );
     return [[String(size), alone(one), meanOf(own, one), alone(two), meanOf(own, two), meanOf(own, first)]];

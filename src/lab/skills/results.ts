@@ -9,16 +9,27 @@ export interface Learned {
   /** Parameters that learned, and the bytes of what is kept of them. */
   readonly parameters: number;
   readonly bytes: number;
+  /** Bytes that training takes, at least: weights, and gradients and moments of what learns, and what a pass computes. */
+  readonly memory: number;
   /** Seconds of training alone. */
   readonly seconds: number;
   readonly losses: Losses;
 }
 
+/**
+ * How a text is learned: by a skill; by appended tokens under the norm of the old ones, which are frozen (`shared`); by some of the old
+ * tokens (`old`); by LoRA beside a GPT; or by all parameters of the base, which are trained on (`full`).
+ */
+export const ways = ["skill", "shared", "old", "lora", "full"] as const;
+
+export type Way = (typeof ways)[number];
+
 /** A new text, learned in some way. */
 export interface Adapted extends Learned {
   readonly text: string;
-  /** Tokens a site of a skill; `full`: all parameters of the base were trained on. */
-  readonly way: number | "full";
+  readonly way: Way;
+  /** Tokens a site: of LoRA, those of the skill that has about as many parameters. Absent where all parameters learned. */
+  readonly size?: number | undefined;
   readonly learningRate: number;
 }
 
@@ -52,6 +63,8 @@ export interface SkillsResults {
   readonly sizes: readonly number[];
   readonly seeds: readonly number[];
   readonly bases: readonly Learned[];
+  /** The GPT that LoRA is beside, by seeds; none where that is no part of the study. */
+  readonly gpts: readonly Learned[];
   readonly adapted: readonly Adapted[];
   readonly pairs: readonly Pair[];
   readonly continual: readonly Continual[];

@@ -5,18 +5,35 @@ import {
   baseName,
   folderOf,
   fullyTuned,
+  gpt,
   lossesOf,
+  nameOfTask,
   parametersOfBase,
+  partlyTuned,
   skill,
-  skillName,
+  type Task,
   type Workplace,
 } from "./cells.ts";
+import type { SkillsStudy } from "./config.ts";
 import type { Adapted, Continual, Learned, Losses, Pair, SkillsResults } from "./results.ts";
 
 /** What is done so far; some is missing if it was stopped. */
-export type SkillsOutcome = Pick<SkillsResults, "bases" | "adapted" | "pairs" | "continual" | "baseParameters"> & {
+export type SkillsOutcome = Pick<
+  SkillsResults,
+  "bases" | "gpts" | "adapted" | "pairs" | "continual" | "baseParameters"
+> & {
   readonly interrupted: boolean;
 };
+
+/** A way to learn a text, of a size where it has one. */
+export type Variant = Pick<Task, "way" | "size">;
+
+/** The ways of a study, each with all sizes: those of one size after each other. */
+export function variantsOf({ ways, sizes }: Pick<SkillsStudy, "ways" | "sizes">): Variant[] {
+  const sized = ways.filter((way) => way !== "full");
+  const all = sizes.flatMap((size) => sized.map((way): Variant => ({ way, size })));
+  return ways.includes("full") ? [...all, { way: "full" }] : all;
+}
 
 /** Makes all that the study lacks yet. */
 export async function runSkills(site: Workplace): Promise<SkillsOutcome> {
@@ -28,6 +45,7 @@ export async function runSkills(site: Workplace): Promise<SkillsOutcome> {
 class Runner {
   readonly #site: Workplace;
   readonly #bases: Learned[] = [];
+  readonly #gpts: Learned[] = [];
   readonly #adapted: Adapted[] = [];
   readonly #pairs: Pair[] = [];
   readonly #continual: Continual[] = [];
@@ -41,6 +59,7 @@ class Runner {
   get outcome(): Omit<SkillsOutcome, "interrupted"> {
     return {
       bases: this.#bases,
+      gpts: this.#gpts,
       adapted: this.#adapted,
       pairs: this.#pairs,
       continual: this.#continual,
@@ -55,27 +74,40 @@ class Runner {
 
   /** Whether all is done. */
   async all(): Promise<boolean> {
-    for (const seed of this.#site.study.seeds) {
-      const made = await base(this.#site, seed);
-      if (made === undefined) return false;
-      this.#bases.push(made);
-      this.#baseParameters = await parametersOfBase(this.#site, seed);
-      for (const way of [...this.#site.study.sizes, "full" as const]) {
-        for (const text of this.#texts) if (!(await this.#learn(text, way, seed))) return false;
+    const { study } = this.#site;
+    for (const seed of study.seeds) {
+      if (!(await this.#modelsOf(seed))) return false;
+      for (const variant of variantsOf(study)) {
+        for (const text of this.#texts) if (!(await this.#learn(text, variant, seed))) return false;
       }
-      for (const size of this.#site.study.sizes) await this.#together(size, seed);
-      if (!(await this.#oneAfterTheOther(seed))) return false;
+      if (study.ways.includes("skill")) {
+        for (const size of study.sizes) await this.#together(size, seed);
+        for (const size of study.sizes) await this.#skillsOneAfterTheOther(size, seed);
+      }
+      if (study.ways.includes("full") && !(await this.#trainedOneAfterTheOther(seed))) return false;
     }
     return true;
   }
 
-  async #learn(text: string, way: number | "full", seed: number): Promise<boolean> {
-    const key = `${text} ${way}`;
+  /** The models that texts are learned by. */
+  async #modelsOf(seed: number): Promise<boolean> {
+    const made = await base(this.#site, seed);
+    if (made === undefined) return false;
+    this.#bases.push(made);
+    this.#baseParameters = await parametersOfBase(this.#site, seed);
+    if (!this.#site.study.ways.includes("lora")) return true;
+    const beside = await gpt(this.#site, seed);
+    if (beside === undefined) return false;
+    this.#gpts.push(beside);
+    return true;
+  }
+
+  async #learn(text: string, variant: Variant, seed: number): Promise<boolean> {
+    const key = keyOf(text, variant);
     const known = this.#rates.get(key);
-    const { skillRates, fullRates } = this.#site.study;
     const tried: { readonly rate: number; readonly learned: Learned }[] = [];
-    for (const rate of known === undefined ? (way === "full" ? fullRates : skillRates) : [known]) {
-      const learned = await this.#trained(text, way, rate, seed);
+    for (const rate of known === undefined ? this.#site.study.rates : [known]) {
+      const learned = await this.#trained({ text, ...variant, rate, seed });
       if (learned === undefined) return false;
       tried.push({ rate, learned });
     }
@@ -83,17 +115,24 @@ class Runner {
     const [best] = tried.toSorted((a, b) => lossOf(a) - lossOf(b));
     if (best === undefined) return false;
     this.#rates.set(key, best.rate);
-    this.#adapted.push({ text, way, learningRate: best.rate, ...best.learned });
+    this.#adapted.push({ text, ...variant, learningRate: best.rate, ...best.learned });
     return true;
   }
 
-  #trained(text: string, way: number | "full", rate: number, seed: number): Promise<Learned | undefined> {
-    if (way !== "full") return skill(this.#site, { text, size: way, rate, seed });
-    return fullyTuned(this.#site, { name: `full-${text}-${rate}-${seed}`, from: baseName(seed), text, rate, seed });
+  #trained({ way, size, ...task }: Task): Promise<Learned | undefined> {
+    const { text, rate, seed } = task;
+    if (way === "full" || size === undefined) {
+      const name = nameOfTask({ ...task, way: "full" });
+      return fullyTuned(this.#site, { name, from: baseName(seed), text, rate, seed });
+    }
+    return way === "skill"
+      ? skill(this.#site, { ...task, way, size })
+      : partlyTuned(this.#site, { ...task, way, size });
   }
 
   #skillFolder(text: string, size: number, seed: number): string {
-    return folderOf(this.#site, skillName(text, size, this.#rates.get(`${text} ${size}`) ?? Number.NaN, seed));
+    const rate = this.#rates.get(keyOf(text, { way: "skill", size })) ?? Number.NaN;
+    return folderOf(this.#site, nameOfTask({ text, way: "skill", size, rate, seed }));
   }
 
   #with(seed: number, skills: readonly string[]): Promise<Losses> {
@@ -108,45 +147,54 @@ class Runner {
     this.#pairs.push({ seed, texts: [one, two], size, losses: await this.#with(seed, skills) });
   }
 
-  /** All texts one after the other: by skills of each size, and by one model that is trained on. */
-  async #oneAfterTheOther(seed: number): Promise<boolean> {
+  /** All texts one after the other, by skills of a size: all attached, and each text with its own. */
+  async #skillsOneAfterTheOther(size: number, seed: number): Promise<void> {
     const texts = this.#texts;
-    const [first = ""] = this.#site.corpora.keys();
-    const learnedSoFar = (count: number) => [first, ...texts.slice(0, count)];
-    for (const size of this.#site.study.sizes) {
-      const [all, own]: [number[], number[]] = [[], []];
-      for (const count of texts.keys()) {
-        const skills = texts.slice(0, count + 1).map((text) => this.#skillFolder(text, size, seed));
-        all.push(mean(await this.#with(seed, skills), learnedSoFar(count + 1)));
-        own.push(this.#ownMean(learnedSoFar(count + 1), size, seed));
-      }
-      this.#continual.push({ seed, way: "all", size, means: all }, { seed, way: "own", size, means: own });
+    const [all, own]: [number[], number[]] = [[], []];
+    for (const index of texts.keys()) {
+      const skills = texts.slice(0, index + 1).map((text) => this.#skillFolder(text, size, seed));
+      all.push(mean(await this.#with(seed, skills), this.#learnedUpTo(index)));
+      own.push(this.#ownMean(this.#learnedUpTo(index), size, seed));
     }
+    this.#continual.push({ seed, way: "all", size, means: all }, { seed, way: "own", size, means: own });
+  }
+
+  /** All texts one after the other, by one model that is trained on. */
+  async #trainedOneAfterTheOther(seed: number): Promise<boolean> {
     const means: number[] = [];
     let from = baseName(seed);
-    for (const [index, text] of texts.entries()) {
+    for (const [index, text] of this.#texts.entries()) {
       const name = `continual-${index}-${text}-${seed}`;
-      const rate = this.#rates.get(`${text} full`) ?? Number.NaN;
+      const rate = this.#rates.get(keyOf(text, { way: "full" })) ?? Number.NaN;
       const learned = await fullyTuned(this.#site, { name, from, text, rate, seed });
       if (learned === undefined) return false;
-      means.push(mean(learned.losses, learnedSoFar(index + 1)));
+      means.push(mean(learned.losses, this.#learnedUpTo(index)));
       from = name;
     }
     this.#continual.push({ seed, way: "full", means });
     return true;
   }
 
+  /** The base's text, and the new ones up to one of them. */
+  #learnedUpTo(index: number): string[] {
+    return [...this.#site.corpora.keys()].slice(0, index + 2);
+  }
+
   /** Each text with its own skill, and that of the base with none. */
   #ownMean([first = "", ...texts]: readonly string[], size: number, seed: number): number {
     const plain = this.#bases.find((made) => made.seed === seed)?.losses[first] ?? Number.NaN;
-    const own = texts.map(
-      (text) =>
-        this.#adapted.find((made) => made.seed === seed && made.text === text && made.way === size)?.losses[text] ??
-        Number.NaN,
-    );
+    const own = texts.map((text) => this.#skillOf(text, size, seed)?.losses[text] ?? Number.NaN);
     return [plain, ...own].reduce((sum, loss) => sum + loss, 0) / (own.length + 1);
   }
+
+  #skillOf(text: string, size: number, seed: number): Adapted | undefined {
+    return this.#adapted.find(
+      (made) => made.seed === seed && made.text === text && made.way === "skill" && made.size === size,
+    );
+  }
 }
+
+const keyOf = (text: string, { way, size }: Variant) => `${text} ${way} ${size ?? ""}`;
 
 function mean(losses: Losses, texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + (losses[text] ?? Number.NaN), 0) / texts.length;
