@@ -67,9 +67,9 @@ async function measured(way: (typeof ways)[number]) {
   const seconds: number[] = [];
   for (let update = 0; update <= countOf(options.updates, "--updates"); update++) {
     const tokens = Int32Array.from({ length: context }, (_, place) => (place * 7919 + update * 104_729) % 50_304);
-    const begun = performance.now();
+    const startedAt = performance.now();
     await trainer.update([{ tokens, targets: tokens.toReversed(), sequences: 1, context }], 1e-4, 1);
-    if (update > 0) seconds.push((performance.now() - begun) / 1000);
+    if (update > 0) seconds.push((performance.now() - startedAt) / 1000);
   }
   const { learning } = trainer;
   await trainer.close();

@@ -132,9 +132,9 @@ export async function plainLoop(): Promise<Side> {
 async function timed(count: number, call: () => Promise<unknown>): Promise<number[]> {
   const seconds: number[] = [];
   for (let index = 0; index < count; index++) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await call();
-    seconds.push((performance.now() - begun) / 1000);
+    seconds.push((performance.now() - startedAt) / 1000);
   }
   return seconds;
 }

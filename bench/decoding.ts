@@ -135,13 +135,13 @@ async function prompts() {
   const [prompt, forward]: [number[], number[]] = [[], []];
   const batch = () => ({ tokens: drawn(time), targets: drawn(time), sequences: 1, context: time });
   for (let round = 0; round < 4; round++) {
-    let begun = performance.now();
+    let startedAt = performance.now();
     const { slot } = await decoder.start(drawn(time));
     decoder.free(slot);
-    if (round > 0) prompt.push((performance.now() - begun) / 1000);
-    begun = performance.now();
+    if (round > 0) prompt.push((performance.now() - startedAt) / 1000);
+    startedAt = performance.now();
     await inference.evaluate([batch()]);
-    if (round > 0) forward.push((performance.now() - begun) / 1000);
+    if (round > 0) forward.push((performance.now() - startedAt) / 1000);
   }
   await device.close();
   const flops = forwardFlops(model, time);

@@ -61,7 +61,7 @@ const outersOf = (text: string) =>
     return { outerLearningRate, outerMomentum };
   });
 
-function configOf({ steps, ranks: _, grown, seed, ...local }: Cell): Config {
+function cellConfig({ steps, ranks: _, grown, seed, ...local }: Cell): Config {
   const { model, training } = presets.mini.config;
   if (model.type !== "tokenformer") throw new Error("mini is a TokenFormer");
   const half = { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 };
@@ -97,7 +97,7 @@ function counted(communicator: Communicator, count: (bytes: number) => void): Co
 
 /** The loss on the held-out text in the end, and the bytes that the first rank has sent. */
 async function outcomeOf(cell: Cell, corpus: Corpus): Promise<{ loss: number; megabytesSent: number }> {
-  const config = configOf(cell);
+  const config = cellConfig(cell);
   let bytes = 0;
   const losses = await Promise.all(
     inProcessCommunicators(cell.ranks).map(async (own) => {
@@ -141,10 +141,10 @@ for (const [index, cell] of cells.entries()) {
     Object.entries(cell).every(([key, value]) => JSON.stringify(Reflect.get(made, key)) === JSON.stringify(value)),
   );
   if (isKnown) continue;
-  const begun = performance.now();
+  const startedAt = performance.now();
   const outcome = await outcomeOf(cell, corpus);
   results.cells.push({ ...cell, ...outcome, date: new Date().toISOString().slice(0, 10), machine });
   await writeFile(options.out, `${JSON.stringify(results, undefined, 2)}\n`);
-  const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
   process.stdout.write(`${index + 1} of ${cells.length} ${JSON.stringify({ ...cell, ...outcome })} (${seconds} s)\n`);
 }

@@ -137,7 +137,7 @@ function isSame(a: Cell, b: Cell): boolean {
   return keys.every((key) => a[key] === b[key]);
 }
 
-function configOf({ model: type, parametrisation, tokens = 0, width, learningRate, seed }: Cell): Config {
+function cellConfig({ model: type, parametrisation, tokens = 0, width, learningRate, seed }: Cell): Config {
   const blocks = { layers: 4, heads: 4, width, context: CONTEXT, tied: true, parametrisation };
   const sites = { query: tokens, key: tokens, value: tokens, projection: tokens, feedForward: 4 * tokens };
   const model =
@@ -150,7 +150,7 @@ function configOf({ model: type, parametrisation, tokens = 0, width, learningRat
 async function lossOf(cell: Cell, on: Device): Promise<number> {
   const corpus = corpora.get(cell.text) ?? (await openCorpus(cell.text, "character"));
   corpora.set(cell.text, corpus);
-  const { config, state } = await newStart(configOf(cell), { corpus });
+  const { config, state } = await newStart(cellConfig(cell), { corpus });
   const { training } = config;
   const given = givenOf(state.config);
   const trainer = await Trainer.create(on, modelOf(state.config), state, { ...training, given, time: CONTEXT });

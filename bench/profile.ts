@@ -132,9 +132,9 @@ async function stepTime(): Promise<number> {
   const batches = batchesOf(work, 1);
   const times: number[] = [];
   for (let step = 0; step < steps + 2; step++) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await trainer.update(batches, work.training.learningRate, 1);
-    times.push(performance.now() - begun);
+    times.push(performance.now() - startedAt);
   }
   await device.close();
   return median(times.slice(2));

@@ -68,9 +68,9 @@ async function allReduce(communicator: Communicator | undefined) {
   const milliseconds: number[] = [];
   for (let turn = 0; turn < WARM_UP + countOf(options.steps, "--steps"); turn++) {
     await communicator.barrier();
-    const begun = performance.now();
+    const startedAt = performance.now();
     await communicator.allReduce(values);
-    milliseconds.push(performance.now() - begun);
+    milliseconds.push(performance.now() - startedAt);
   }
   return { milliseconds: milliseconds.slice(WARM_UP), mebibytes: 0, peakMebibytes: 0 };
 }
@@ -80,9 +80,9 @@ async function barriers(communicator: Communicator | undefined) {
   if (communicator === undefined) throw new Error("a barrier takes ranks");
   const milliseconds: number[] = [];
   for (let turn = 0; turn < WARM_UP + countOf(options.steps, "--steps"); turn++) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await communicator.barrier();
-    milliseconds.push(performance.now() - begun);
+    milliseconds.push(performance.now() - startedAt);
   }
   return { milliseconds: milliseconds.slice(WARM_UP) };
 }

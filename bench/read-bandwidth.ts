@@ -33,11 +33,11 @@ export async function openReadBandwidth(threads: number): Promise<ReadBandwidth>
   const workers = Array.from({ length: threads }, () => new Worker(code, { eval: true }));
   await Promise.all(workers.map((worker) => once(worker, "message")));
   const pass = async (streams: "one" | "two") => {
-    const begun = performance.now();
+    const startedAt = performance.now();
     const answers = workers.map((worker) => once(worker, "message"));
     for (const worker of workers) worker.postMessage(streams);
     await Promise.all(answers);
-    return (2 * BYTES * threads) / ((performance.now() - begun) / 1000);
+    return (2 * BYTES * threads) / ((performance.now() - startedAt) / 1000);
   };
   return {
     measure: async () => ({ oneStream: await pass("one"), twoStreams: await pass("two") }),

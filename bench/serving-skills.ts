@@ -84,7 +84,7 @@ const answerSchema = z.looseObject({ usage: z.looseObject({ completion_tokens: z
 
 /** Tokens a second of all clients together. */
 async function rateOf({ url }: Server, models: readonly string[]): Promise<number> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const asked = Array.from({ length: clients }, async (_, seed) => {
     const model = models[seed % models.length];
     const body = JSON.stringify({ model, prompt: "Call me Ishmael", max_tokens: tokens, seed });
@@ -92,7 +92,7 @@ async function rateOf({ url }: Server, models: readonly string[]): Promise<numbe
     return answerSchema.parse(await response.json()).usage.completion_tokens;
   });
   const written = (await Promise.all(asked)).reduce((sum, count) => sum + count, 0);
-  return written / ((performance.now() - begun) / 1000);
+  return written / ((performance.now() - startedAt) / 1000);
 }
 
 const servers: Server[] = [];

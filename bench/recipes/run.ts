@@ -22,11 +22,11 @@ import { type Directions, directionsOfBases, GRADIENT_VALUES, leftSingularVector
 import {
   baseSteps,
   budgetOf,
-  configOf,
   cooldownSteps,
   costOf,
   HELD_OUT_TOKENS,
   modelOfSize,
+  recipeConfig,
   type Terms,
   WIDTH,
 } from "./terms.ts";
@@ -52,7 +52,7 @@ export interface Place {
 /** The small model at its constant rate, from which all recipes of a seed go on. */
 export async function trainedBase({ terms, corpus, device }: Place, seed: number): Promise<Checkpoint> {
   const model = terms.small;
-  const config = configOf(terms, { model, seed, steps: baseSteps(terms) });
+  const config = recipeConfig(terms, { model, seed, steps: baseSteps(terms) });
   return finished(await openRun({ config, data: corpus, device }));
 }
 
@@ -66,7 +66,7 @@ export async function outcomeOf(recipe: Recipe, base: Checkpoint, place: Place, 
   const evaluateAt = first === undefined || recipe.scratch ? [] : [first.step + 1, first.step + 20];
   const whole = recipe.growths.length === 0 && recipe.scratch ? terms.large : terms.small;
   const model = { ...whole, ...recipe.model };
-  const config = configOf(terms, { model, seed, steps: trunk, growths, evaluateAt });
+  const config = recipeConfig(terms, { model, seed, steps: trunk, growths, evaluateAt });
   if (config.growth.some(({ init }) => init === GRADIENT_VALUES))
     directionsOfBases.set(seed, await directionsOf(base, config, place));
   const losses = new Map<number | "before", number>();
@@ -134,26 +134,26 @@ function withKeys(checkpoint: Checkpoint, keys: Readonly<Record<string, unknown>
 /** When a recipe grows, when its cooldown begins, and how long that is, so that it spends the budget. */
 export function scheduleOf(recipe: Recipe, terms: Terms, seed: number) {
   const budget = budgetOf(terms);
-  const begun = recipe.scratch ? 0 : baseSteps(terms);
+  const start = recipe.scratch ? 0 : baseSteps(terms);
   const grows = recipe.growths.length > 0 || recipe.scratch;
   const cooldown = cooldownSteps(grows ? terms.large : terms.small, budget);
   const growthsBefore = (trunk: number) =>
     recipe.growths.map(({ at, share, plan }) => ({
       ...plan,
       ...(plan["init"] === GRADIENT_VALUES && { options: { base: seed } }),
-      step: begun + Math.round(at * (trunk - begun)),
+      step: start + Math.round(at * (trunk - start)),
       tokens: share * (terms.to - terms.from),
     }));
   const flopsTo = (trunk: number) => {
     const isLarge = recipe.scratch && recipe.growths.length === 0;
-    let [flops, tokens, step] = [begun * costOf(terms.small), isLarge ? terms.to : terms.from, begun];
+    let [flops, tokens, step] = [start * costOf(terms.small), isLarge ? terms.to : terms.from, start];
     for (const growth of growthsBefore(trunk)) {
       flops += (growth.step - step) * costOf(modelOfSize(tokens, terms));
       [tokens, step] = [tokens + growth.tokens, growth.step];
     }
     return flops + (trunk - step + cooldown) * costOf(modelOfSize(tokens, terms));
   };
-  let [trunk, beyond] = [begun + 1, begun + Math.ceil(budget / costOf(terms.small))];
+  let [trunk, beyond] = [start + 1, start + Math.ceil(budget / costOf(terms.small))];
   while (beyond - trunk > 1) {
     const middle = Math.floor((trunk + beyond) / 2);
     if (flopsTo(middle) <= budget) trunk = middle;

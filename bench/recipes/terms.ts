@@ -63,7 +63,7 @@ export const cooldownSteps = (model: CompleteModelConfig, budget: number) =>
   Math.round((cooldown * budget) / costOf(model));
 
 /** A run at a constant rate. */
-export function configOf(
+export function recipeConfig(
   { from, to, learningRate }: Terms,
   run: {
     readonly model: object;

@@ -70,9 +70,9 @@ async function speedsOf(before: Inference, after: Inference, validation: readonl
   const batch = validation.slice(0, 1);
   const tokens = batch.reduce((sum, { sequences, context }) => sum + sequences * context, 0);
   const speed = async (inference: Inference) => {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await inference.evaluate(batch);
-    return tokens / ((performance.now() - begun) / 1000);
+    return tokens / ((performance.now() - startedAt) / 1000);
   };
   const rounds: { before: number; after: number }[] = [];
   for (let round = 0; round <= ROUNDS; round++) {

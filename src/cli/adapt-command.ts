@@ -66,7 +66,7 @@ async function runAdapt(run: string, options: Options): Promise<void> {
   const summary = await loadSummary(run);
   notePatches(summary);
   const progress = new Progress();
-  const opened = await (options.resume ? resumed : begun)(run, summary, options, progress);
+  const opened = await (options.resume ? resumed : newAdaptation)(run, summary, options, progress);
   let end: EndEvent | undefined;
   try {
     await withInterrupt("stopping after this step", async (signal) => {
@@ -83,7 +83,12 @@ async function runAdapt(run: string, options: Options): Promise<void> {
 }
 
 /** A new skill. */
-async function begun(from: string, summary: CheckpointSummary, options: Options, progress: Progress): Promise<Run> {
+async function newAdaptation(
+  from: string,
+  summary: CheckpointSummary,
+  options: Options,
+  progress: Progress,
+): Promise<Run> {
   const { to, layers, tokenizer, device, add = "all=16" } = options;
   const data = await dataFrom(options);
   if (data === undefined) throw new UserError("--data: is missing; name the texts that the skill is to learn");

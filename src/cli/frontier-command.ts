@@ -8,11 +8,11 @@ import type { Ranks } from "../cluster/index.ts";
 import { parseBy } from "../configuration/index.ts";
 import { readJson } from "../formats/index.ts";
 import {
-  assembleFrontier,
   costAt,
   type FrontierConfig,
   type FrontierPlan,
   frontierPreset,
+  frontierResults,
   frontierSchema,
   planFrontier,
   runFrontier,
@@ -98,18 +98,18 @@ async function carryOut(
   { out, json }: Options & { readonly out: string },
   isFirst: boolean,
 ): Promise<void> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const progress = new FrontierProgress(plan);
   const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
     runFrontier({ plan, corpus, devices, directory: out, signal, onBranch: (...told) => progress.show(...told) }),
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
   if (!isFirst) return;
-  const results = assembleFrontier(plan, outcome, corpus, await circumstances(commandLine()));
+  const results = frontierResults(plan, outcome, corpus, await circumstances(commandLine()));
   // Loaded only when asked for: plots take time to load.
   const { writeFrontierReport } = await import("../lab/frontier/report.ts");
   await writeFrontierReport(results, out);
-  concludeStudy(results, { interrupted: outcome.interrupted, begun, report: join(out, "report.md"), json });
+  concludeStudy(results, { interrupted: outcome.interrupted, startedAt, report: join(out, "report.md"), json });
 }
 
 /** Everything that the study will do, as a value for programs. */

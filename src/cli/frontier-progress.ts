@@ -8,7 +8,7 @@ import { Bar } from "./bar.ts";
 export class FrontierProgress {
   readonly #bar = new Bar(process.stderr);
   readonly #plan: FrontierPlan;
-  readonly #begun = performance.now();
+  readonly #startedAt = performance.now();
   /** Floating-point operations: in all, done, and done before this process. */
   readonly #total: number;
   #done = 0;
@@ -41,7 +41,7 @@ export class FrontierProgress {
     const now = this.#done - this.#before;
     // A grid that was extended makes more runs than were foreseen.
     const share = Math.min(1, this.#done / this.#total);
-    const left = ((performance.now() - this.#begun) / 1000 / now) * Math.max(0, this.#total - this.#done);
+    const left = ((performance.now() - this.#startedAt) / 1000 / now) * Math.max(0, this.#total - this.#done);
     return `${Math.floor(100 * share)} % done, ${formatDuration(left)} left`;
   }
 }

@@ -32,7 +32,7 @@ export class Progress {
   readonly #bar: Bar;
   #total = 0;
   #first = 0;
-  #begun = performance.now();
+  #startedAt = performance.now();
   #lastLine = performance.now();
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
@@ -107,14 +107,14 @@ export class Progress {
     if (forecast.total > free) {
       note(`warning: training takes at least ${describeMemory(forecast)}, and ${formatBytes(free)} are free here`);
     }
-    this.#begun = performance.now();
+    this.#startedAt = performance.now();
     this.#bar.start("compiling");
   }
 
   #step(event: StepEvent): void {
     const now = performance.now();
     const done = event.step - this.#first;
-    const left = ((now - this.#begun) / 1000 / done) * (this.#total - event.step);
+    const left = ((now - this.#startedAt) / 1000 / done) * (this.#total - event.step);
     const rates = `${formatRate(event.tokensPerSecond, "tokens")}  ${formatFlops(event.flopsPerSecond)}/s`;
     const text = `step ${event.step}/${this.#total}  loss ${event.loss.toFixed(4)}  ${rates}  ${formatDuration(left)} left`;
     if (this.#bar.isShown) {

@@ -112,8 +112,8 @@ async function printTexts(writing: readonly Writing[]): Promise<void> {
   });
   const streamed = (async () => {
     // Prompt and options are checked with the first piece, before anything is printed.
-    const begun = await first.pieces.next();
-    process.stdout.write(first.prompt + (begun.done === true ? "" : begun.value.text));
+    const firstPiece = await first.pieces.next();
+    process.stdout.write(first.prompt + (firstPiece.done === true ? "" : firstPiece.value.text));
     for await (const { text } of first.pieces) {
       process.stdout.write(text);
       if (outputIsClosed()) break;

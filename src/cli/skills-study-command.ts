@@ -132,7 +132,7 @@ async function carryOut(
   files: ReadonlyMap<string, readonly string[]>,
   { out, device: name, json }: Options & { readonly out: string },
 ): Promise<void> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const corpora = await openCorpora(study, files);
   const device = await openDevice(name);
   try {
@@ -153,7 +153,7 @@ async function carryOut(
     if (outcome.interrupted) process.exitCode = 130;
     const results = assembled(study, [...files.keys()], outcome, await circumstances(commandLine()));
     await writeSkillsReport(results, out);
-    concludeStudy(results, { interrupted: outcome.interrupted, begun, report: join(out, "report.md"), json });
+    concludeStudy(results, { interrupted: outcome.interrupted, startedAt, report: join(out, "report.md"), json });
   } finally {
     await device.close();
     for (const corpus of corpora.values()) closeCorpus(corpus);

@@ -7,7 +7,6 @@ import type { Ranks } from "../cluster/index.ts";
 import { frontierPreset } from "../lab/frontier/index.ts";
 import { skillsPreset } from "../lab/skills/index.ts";
 import {
-  assemble,
   type CompleteStudy,
   measureSpeed,
   planStudy,
@@ -15,6 +14,7 @@ import {
   type StudyConfig,
   type StudyPlan,
   studyPresets,
+  studyResults,
   studySchema,
 } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
@@ -108,17 +108,17 @@ async function run(
   progress: StudyProgress,
   isFirst: boolean,
 ): Promise<void> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
     runStudy({ plan, corpus, devices, directory: out, signal, onEvent: (event) => progress.show(event) }),
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
   if (!isFirst) return;
-  const results = assemble(plan, outcome, corpus, await circumstances(commandLine()));
+  const results = studyResults(plan, outcome, corpus, await circumstances(commandLine()));
   // Loaded only when asked for: plots take time to load.
   const { writeStudyReport } = await import("../lab/study/report/index.ts");
   await writeStudyReport(results, out);
-  concludeStudy(results, { interrupted: outcome.interrupted, begun, report: join(out, "report.html"), json });
+  concludeStudy(results, { interrupted: outcome.interrupted, startedAt, report: join(out, "report.html"), json });
 }
 
 /**

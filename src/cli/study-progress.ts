@@ -17,7 +17,7 @@ import { Bar } from "./bar.ts";
 export class StudyProgress {
   readonly #bar: Bar;
   readonly #speed: Speed;
-  readonly #begun = performance.now();
+  readonly #startedAt = performance.now();
   /** Expected seconds of work: in all, done, done before this process, and of each run under way. */
   #total: number;
   #done = 0;
@@ -72,7 +72,7 @@ export class StudyProgress {
     const done = this.#done + [...this.#underWay.values()].reduce((sum, work) => sum + work, 0);
     const now = done - this.#before;
     if (now <= 0) return "";
-    const left = ((performance.now() - this.#begun) / 1000 / now) * Math.max(0, this.#total - done);
+    const left = ((performance.now() - this.#startedAt) / 1000 / now) * Math.max(0, this.#total - done);
     return `${Math.floor(Math.min(1, done / this.#total) * 100)} % done, ${formatDuration(left)} left`;
   }
 }

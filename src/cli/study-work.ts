@@ -109,17 +109,17 @@ export function concludeStudy(
   results: unknown,
   {
     interrupted,
-    begun,
+    startedAt,
     report,
     json,
-  }: { readonly interrupted: boolean; readonly begun: number; readonly report: string; readonly json: boolean },
+  }: { readonly interrupted: boolean; readonly startedAt: number; readonly report: string; readonly json: boolean },
 ): void {
   if (json) printJson(results);
   if (interrupted) {
     note(`stopped; the same command goes on. What is done so far: ${report}`);
     return;
   }
-  note(`done in ${formatDuration((performance.now() - begun) / 1000)}`);
+  note(`done in ${formatDuration((performance.now() - startedAt) / 1000)}`);
   if (!json) print(`report: ${report}`);
 }
 

@@ -63,7 +63,7 @@ function listenToAll(): void {
   const secret = randomBytes(16).toString("hex");
   const peers = new Map<number, { readonly socket: Socket; heard: number; done: boolean }>();
   const stragglers = new Stragglers();
-  const begun = performance.now();
+  const startedAt = performance.now();
   let ending = false;
 
   const end = (code: number, line?: string) => {
@@ -123,7 +123,7 @@ function listenToAll(): void {
       if (now - heard > LONGEST_SILENCE) lose(other, `has given no sign of life for ${LONGEST_SILENCE / 1000} s`);
     }
     const missing = hosts.findIndex((_, other) => other > 0 && !peers.has(other));
-    if (missing > 0 && now - begun > LONGEST_GREETING) lose(missing, `cannot reach rank 0 on ${hosts[0]}`);
+    if (missing > 0 && now - startedAt > LONGEST_GREETING) lose(missing, `cannot reach rank 0 on ${hosts[0]}`);
     const late = stragglers.lost(hosts.length, now);
     if (late !== undefined) lose(late, "does not go on, and all others wait for it");
   }, SIGN_EVERY);

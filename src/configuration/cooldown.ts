@@ -40,12 +40,12 @@ export function cooldownOf(config: Config, start: CooldownStart, length: Cooldow
   const steps = step + updates;
   const growth = growthPlansOf(config).slice(0, growthsDone);
   // The share is of the phase that the step belongs to: the schedule may have begun again with a growth.
-  const begun = growth.findLast(({ restart }) => restart)?.step ?? 0;
+  const phaseStart = growth.findLast(({ restart }) => restart)?.step ?? 0;
   const training: Config["training"] = {
     ...config.training,
     steps,
     schedule: "warmup-stable-decay",
-    decayFraction: updates / (steps - begun),
+    decayFraction: updates / (steps - phaseStart),
     decayShape: "1-sqrt",
     minimumLearningRate: 0,
   };

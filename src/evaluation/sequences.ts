@@ -36,7 +36,7 @@ function divided(tokenizer: Tokenizer, { context, continuation }: Pair): readonl
     const tokens = tokenizer.encode(stripped);
     return [tokens, whole.slice(tokens.length)];
   }
-  const begin = beginning(tokenizer);
+  const begin = firstToken(tokenizer);
   return [[begin], whole[0] === begin ? whole.slice(1) : whole];
 }
 
@@ -47,7 +47,7 @@ function divided(tokenizer: Tokenizer, { context, continuation }: Pair): readonl
 export function windowsOf(tokenizer: Tokenizer, text: string, longest: number): ScoredSequence[] {
   const tokens = tokenizer.encode(text);
   if (tokens.length === 0) return [];
-  const all = Int32Array.from([beginning(tokenizer), ...tokens]);
+  const all = Int32Array.from([firstToken(tokenizer), ...tokens]);
   const step = longest - 1;
   const windows: ScoredSequence[] = [];
   for (let done = 0; done < tokens.length; done += step) {
@@ -58,7 +58,7 @@ export function windowsOf(tokenizer: Tokenizer, text: string, longest: number): 
   return windows;
 }
 
-function beginning(tokenizer: Tokenizer): number {
+function firstToken(tokenizer: Tokenizer): number {
   const token = beginningOfText(tokenizer);
   if (token !== undefined) return token.id;
   throw new UserError(

@@ -114,9 +114,9 @@ export class Decoder implements Sequences {
     this.#check(tokens);
     const { slot, sequence } = this.#reserve(gates);
     try {
-      const begun = queue(this.#promptTurn, () => this.#read(sequence, tokens, scores, signal));
-      this.#promptTurn = begun.catch(() => undefined);
-      return { slot, ...(await begun) };
+      const reading = queue(this.#promptTurn, () => this.#read(sequence, tokens, scores, signal));
+      this.#promptTurn = reading.catch(() => undefined);
+      return { slot, ...(await reading) };
     } catch (error) {
       if (this.#sequences.get(slot) === sequence) this.free(slot);
       throw error;

@@ -60,11 +60,11 @@ export function learningRateAt(
 /** The phase that an update belongs to: from the last restart before it to the next one. */
 function phaseAt(step: number, options: ScheduleOptions): Phase {
   const { restarts = [], schedule, decayFraction, decayShape = "linear" } = options;
-  const begun = restarts.filter((restart) => restart.step <= step);
-  const last = begun.at(-1);
+  const past = restarts.filter((restart) => restart.step <= step);
+  const last = past.at(-1);
   const start = last?.step ?? 0;
   const end = restarts.find((restart) => restart.step > step)?.step ?? options.steps;
-  const learningRate = begun.findLast((restart) => restart.learningRate !== undefined)?.learningRate;
+  const learningRate = past.findLast((restart) => restart.learningRate !== undefined)?.learningRate;
   const highest = learningRate ?? options.learningRate;
   return {
     start,

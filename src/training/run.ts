@@ -300,13 +300,13 @@ export class Run {
     const { training, model } = this.#config;
     const { step } = this.trainer;
     const learningRate = learningRateAt(step, this.#plan.schedule, this.#growing.rewarm);
-    const begun = performance.now();
+    const startedAt = performance.now();
     const tokens = training.batch * model.context;
     const passes = this.#plan.passesAt(step);
     // Of updates that ranks make by themselves, each is one of their own passes.
     const together = training.localSteps === 1 ? this.#plan.countedAt(step) : undefined;
     const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, together);
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (performance.now() - startedAt) / 1000;
     await this.#soundness.updated(this.trainer, step + 1, { loss, gradientNorm }, this.#lowest);
     const flops = tokens * this.#flopsPerToken;
     this.#progress = {

@@ -5,7 +5,7 @@ import { type CompleteModelConfig, countParameters, parseConfig } from "../../sr
 import type { Choices } from "../../studio/src/engine/api.ts";
 import {
   choicesOf,
-  configOf,
+  configFromChoices,
   endlessOf,
   equalTransformer,
   estimateOf,
@@ -32,7 +32,7 @@ const choices: Choices = {
 const VOCABULARY = 43;
 
 function made(from: Choices) {
-  const result = configOf(from);
+  const result = configFromChoices(from);
   if ("complaints" in result) throw new Error(result.complaints.map(({ message }) => message).join());
   const model: CompleteModelConfig = { ...result.config.model, vocabulary: VOCABULARY };
   return { ...result.config, model };

@@ -5,8 +5,8 @@ import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice
 import { Run } from "tokenformer/browser";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Choices, GrowthRequest, PlannedGrowth } from "../../studio/src/engine/api.ts";
-import { choicesOf, configOf } from "../../studio/src/engine/choices.ts";
-import { planOf } from "../../studio/src/engine/growing.ts";
+import { choicesOf, configFromChoices } from "../../studio/src/engine/choices.ts";
+import { requestedPlan } from "../../studio/src/engine/growing.ts";
 import { EMPTY } from "../../studio/src/engine/history.ts";
 import { LiveRun } from "../../studio/src/engine/live-run.ts";
 import { siteViews } from "../../studio/src/engine/sites.ts";
@@ -48,7 +48,7 @@ const UPDATES = 20;
 
 /** The loss of each update, and the run after them. */
 async function trained(from: Choices, growths: Readonly<Record<number, GrowthRequest>> = {}) {
-  const made = configOf(from);
+  const made = configFromChoices(from);
   if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
   const run = await Run.create({ config: made.config, corpus, device });
   const losses: number[] = [];
@@ -56,7 +56,7 @@ async function trained(from: Choices, growths: Readonly<Record<number, GrowthReq
     if (event.type !== "step") continue;
     losses.push(event.loss);
     const request = growths[event.step];
-    if (request !== undefined) await run.grow(planOf(request, run.config.model));
+    if (request !== undefined) await run.grow(requestedPlan(request, run.config.model));
     if (event.step === UPDATES) break;
   }
   return { run, losses };
@@ -119,7 +119,7 @@ it("holds all that is shown of the run, and grows the same model for who opens i
 });
 
 it("grows by itself in the studio when it comes to the step, and tells so", async () => {
-  const made = configOf({ ...choices, growth: [{ step: 2, add: { query: "x2" }, init: "zero-key" }] });
+  const made = configFromChoices({ ...choices, growth: [{ step: 2, add: { query: "x2" }, init: "zero-key" }] });
   if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
   const told: string[] = [];
   const run = await Run.create({ config: made.config, corpus, device });

@@ -15,7 +15,7 @@ type Changes = {
   readonly growth?: readonly object[];
 };
 
-const configOf = ({ model, whole, training, growth = [] }: Changes = {}): Config => {
+const configWith = ({ model, whole, training, growth = [] }: Changes = {}): Config => {
   const { mini } = presets;
   return configSchema.parse({
     model: whole ?? { ...mini.config.model, vocabulary: 89, ...model },
@@ -37,16 +37,16 @@ it("forecasts a little less than all parameters, and never more", () => {
 });
 
 it("counts a pass by its tokens, where the products are computed in this memory", () => {
-  const small = configOf({ training: { batch: 7, microBatch: 3 } });
+  const small = configWith({ training: { batch: 7, microBatch: 3 } });
   expect(forecastMemory(small, small.model, true).tokens).toBe(3 * 64);
-  const large = configOf({ training: { batch: 21, microBatch: 21 } });
+  const large = configWith({ training: { batch: 21, microBatch: 21 } });
   const [one, seven] = [small, large].map((config) => forecastMemory(config, config.model, true).pass);
   expect(seven).toBe(7 * (one ?? Number.NaN));
   expect(forecastMemory(large, large.model, false)).toMatchObject({ pass: 0 });
 });
 
 it("is largest after the growth to come", () => {
-  const config = configOf({
+  const config = configWith({
     growth: [
       { step: 30, add: { feedForward: "x5" } },
       { step: 20, add: { query: "x3" } },
@@ -69,7 +69,7 @@ const refusal = (config: Config, limit: number) => {
 };
 
 it("refuses with the numbers, and names the growth that is too much", () => {
-  const config = configOf({ growth: [{ step: 30, add: { feedForward: "x1000000" } }] });
+  const config = configWith({ growth: [{ step: 30, add: { feedForward: "x1000000" } }] });
   const { total } = forecastMemory(config, config.model, true);
   expect(refusal({ ...config, growth: [] }, total)).toBe("nothing");
   expect(refusal({ ...config, growth: [] }, total - 1)).toMatch(
@@ -107,7 +107,7 @@ it.each<readonly [string, Changes]>([
   const memory = { limit: 24e9, computes: true };
   const growing = (changes.growth ?? []).length > 0;
   const opened = growing ? () => ({ ...empty(), tokenizer }) : corpus;
-  const said = await failure(newStart(configOf(changes), { corpus: opened, memory }));
+  const said = await failure(newStart(configWith(changes), { corpus: opened, memory }));
   expect(said).toMatch(
     /^UserError: (growth at step 3: )?training takes at least .* and there are 24 GB of memory here; /,
   );

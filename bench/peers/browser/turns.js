@@ -47,9 +47,9 @@ export function timed(step) {
     const result = { seconds: [], losses: [] };
     for (let index = 0; index < count; index++) {
       const run = step();
-      const begun = performance.now();
+      const startedAt = performance.now();
       result.losses.push(await run());
-      result.seconds.push((performance.now() - begun) / 1000);
+      result.seconds.push((performance.now() - startedAt) / 1000);
     }
     return result;
   };

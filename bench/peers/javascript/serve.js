@@ -66,9 +66,9 @@ async function timed(step, count) {
   for (let index = 0; index < count; index++) {
     const { prepare, run } = step();
     const given = prepare();
-    const begun = performance.now();
+    const startedAt = performance.now();
     const loss = await run(given);
-    result.seconds.push((performance.now() - begun) / 1000);
+    result.seconds.push((performance.now() - startedAt) / 1000);
     result.losses.push(loss);
   }
   return result;

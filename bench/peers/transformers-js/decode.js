@@ -48,9 +48,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     cache = cacheOfZeros();
   }
   for (let index = 0; command === "decode" && index < Number(count); index++) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await step(index);
-    seconds.push((performance.now() - begun) / 1000);
+    seconds.push((performance.now() - startedAt) / 1000);
   }
   process.stdout.write(`${JSON.stringify(seconds)}\n`);
 }

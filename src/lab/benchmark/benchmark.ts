@@ -106,8 +106,8 @@ async function steps(options: BenchmarkOptions, half: boolean): Promise<StepComp
   const end = performance.now() + 60_000 * minutes;
   const comparisons: StepComparison[] = [];
   for (const [index, work] of works.entries()) {
-    const begun = performance.now();
-    if (begun >= end) {
+    const startedAt = performance.now();
+    if (startedAt >= end) {
       note(`no time is left for training steps of ${work.config.type} at ${work.name}`);
       continue;
     }
@@ -118,7 +118,7 @@ async function steps(options: BenchmarkOptions, half: boolean): Promise<StepComp
       steps: stepsOfTurn[work.name],
       // With others, enough to compare 20 losses, unless time is short.
       warm: others.length > 0 && minutes === Infinity ? 20 : 2,
-      until: begun + (end - begun) / (works.length - index),
+      until: startedAt + (end - startedAt) / (works.length - index),
       note,
     });
     comparisons.push(comparison);

@@ -29,9 +29,9 @@ async function trainingSteps({ device, precision }: Way, work: Work): Promise<St
   let next = 0;
   return async () => {
     const batch = batches.slice(next++ % batches.length).slice(0, 1);
-    const begun = performance.now();
+    const startedAt = performance.now();
     const { loss } = await trainer.update(batch, training.learningRate, 1);
-    return { seconds: (performance.now() - begun) / 1000, loss };
+    return { seconds: (performance.now() - startedAt) / 1000, loss };
   };
 }
 

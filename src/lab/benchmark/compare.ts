@@ -114,10 +114,10 @@ async function takeTurns(
   { rounds, steps, until = Infinity, note }: Turns,
 ): Promise<number[][]> {
   const times: number[][] = sides.map(() => []);
-  const begun = performance.now();
+  const startedAt = performance.now();
   for (let round = 1; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) times[index]?.push(median((await side.steps(steps)).seconds));
-    const each = (performance.now() - begun) / round;
+    const each = (performance.now() - startedAt) / round;
     const left = Math.min(rounds - round, Math.max(0, Math.floor((until - performance.now()) / each)));
     note?.(
       `  round ${round} of ${round + left}: ${ratiosOf(sides, times)}; ${formatDuration((left * each) / 1000)} left`,

@@ -38,7 +38,7 @@ export interface GrowthTimes {
 /** Prints the times of a stage, which is given as JSON. */
 export async function growthTask([text = "{}"]: readonly string[]): Promise<void> {
   const stage: GrowthStage = JSON.parse(text);
-  const before = beginning(stage);
+  const before = stateBefore(stage);
   const parametersBefore = countParameters(before.config).total;
   const plan = planOfStage(stage);
   const { result: after, seconds: growth } = await timeOf(async () => grow(before, plan, 1));
@@ -59,7 +59,7 @@ export async function growthTask([text = "{}"]: readonly string[]): Promise<void
   process.stdout.write(`${JSON.stringify(times)}\n`);
 }
 
-function beginning({ preset, from: [attention, feedForward], moments }: GrowthStage): ModelState {
+function stateBefore({ preset, from: [attention, feedForward], moments }: GrowthStage): ModelState {
   const { model } = configSchema.parse(presets[preset].config);
   const tokens = { query: attention, key: attention, value: attention, projection: attention, feedForward };
   if (model.type !== "tokenformer") throw new Error(`internal: the preset ${preset} is a ${model.type}`);

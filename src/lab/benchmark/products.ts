@@ -78,9 +78,9 @@ export async function compileProducts(
 function timed(program: Program, device: Device, inputs: Readonly<Record<string, DeviceTensor>>): ProductRun {
   return {
     async run() {
-      const begun = performance.now();
+      const startedAt = performance.now();
       await program.run(inputs);
-      return (performance.now() - begun) / 1000;
+      return (performance.now() - startedAt) / 1000;
     },
     async release() {
       await program.release();

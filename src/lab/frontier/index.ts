@@ -1,6 +1,5 @@
 /** The study `frontier`: does one run that grows trace the compute-optimal frontier of models from scratch? */
 
-export { assembleFrontier, type FrontierCircumstances, rungsOf } from "./assemble.ts";
 export {
   type CompleteFrontier,
   type FrontierArm,
@@ -14,5 +13,6 @@ export { costAt, type FrontierCost, sumOf } from "./estimate.ts";
 export { type Difference, difference, familySaving, gapAt, type Saving, splitOfGain } from "./metrics.ts";
 export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan.ts";
 export { type FrontierResults, meanLoss, type Point, type Rung, type Tuning } from "./results.ts";
+export { type FrontierCircumstances, frontierResults, rungsOf } from "./results-of-outcome.ts";
 export type { Place, Work } from "./run.ts";
 export { type FrontierOptions, type FrontierOutcome, runFrontier } from "./study.ts";

@@ -105,6 +105,6 @@ function modelInput(model: CompleteModelConfig): CompleteModelConfig {
 }
 
 /** The configuration of one run of a cell. */
-export function configOf({ config }: Cell, learningRate: number, seed: number): Config {
+export function cellConfig({ config }: Cell, learningRate: number, seed: number): Config {
   return { ...config, training: { ...config.training, learningRate, seed } };
 }

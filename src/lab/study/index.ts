@@ -1,7 +1,6 @@
 /** Studies: does training by sequentially adding key–value parameter tokens pay? */
 
-export { assemble, type Circumstances } from "./assemble.ts";
-export { type Cell, configOf } from "./cells.ts";
+export { type Cell, cellConfig } from "./cells.ts";
 export {
   type ArmId,
   armIds,
@@ -17,5 +16,6 @@ export { cellsOf, planStudy, type StudyPlan } from "./plan.ts";
 export { Pool } from "./pool.ts";
 export { type StudyPresetName, studyPresets } from "./presets.ts";
 export type * from "./results.ts";
+export { type Circumstances, studyResults } from "./results-of-outcome.ts";
 export { describeStages } from "./sizes.ts";
 export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome, TUNING_SEED } from "./study.ts";

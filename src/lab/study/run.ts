@@ -13,7 +13,7 @@ import type { Device } from "../../runtime/index.ts";
 import { type Corpus, consecutiveBatches } from "../../text/index.ts";
 import { lockRun, openRun, type Run } from "../../training/index.ts";
 import { DivergenceError } from "../../training/portable.ts";
-import { type Cell, configOf } from "./cells.ts";
+import { type Cell, cellConfig } from "./cells.ts";
 import { collect } from "./collect.ts";
 import type { GenerationUse, RunResult } from "./results.ts";
 
@@ -124,7 +124,7 @@ async function trained(
   const { corpus, device, signal, onEvent } = context;
   const resume = await hasCheckpoint(directory);
   const started = await openRun({
-    config: configOf(cell, learningRate, seed),
+    config: cellConfig(cell, learningRate, seed),
     data: corpus,
     out: folder,
     resume,

@@ -70,7 +70,7 @@ const FIELDS: readonly (readonly [place: RegExp, field: keyof Choices])[] = [
 ];
 
 /** The configuration of choices, or what is wrong with them. */
-export function configOf(choices: Choices): { config: Config } | { complaints: Complaint[] } {
+export function configFromChoices(choices: Choices): { config: Config } | { complaints: Complaint[] } {
   const input = configInputOf(choices);
   const faults = configFaults(input);
   if (faults.length === 0) return { config: parseConfig(input) };
@@ -87,7 +87,7 @@ export function configOf(choices: Choices): { config: Config } | { complaints: C
  * @param vocabulary of the text, by characters
  */
 export function estimateOf(choices: Choices, vocabulary: number): Estimate {
-  const made = configOf(choices);
+  const made = configFromChoices(choices);
   if ("complaints" in made) return made;
   const model = { ...made.config.model, vocabulary };
   const forecast = forecastMemory(made.config, model, true);

@@ -26,7 +26,7 @@ import type {
   TextChoice,
   WritingOptions,
 } from "./api.ts";
-import { configOf, equalTransformer, estimateOf, fromScratch } from "./choices.ts";
+import { configFromChoices, equalTransformer, estimateOf, fromScratch } from "./choices.ts";
 import { type Opened, openBackend } from "./device.ts";
 import { Figures } from "./figures.ts";
 import { previewOf } from "./growing.ts";
@@ -96,7 +96,7 @@ export class StudioEngine implements Engine {
   }
 
   async create(choices: Choices): Promise<RunView> {
-    const made = configOf(choices);
+    const made = configFromChoices(choices);
     if ("complaints" in made) throw new UserError(made.complaints.map(({ message }) => message).join("; "));
     const { name, pieces } = choices;
     return this.#shelf.create({ name, config: made.config, text: await textOf(choices.text), pieces });

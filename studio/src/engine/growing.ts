@@ -15,7 +15,7 @@ import { costsOf, memoryComplaint } from "./choices.ts";
 import { explained } from "./faults.ts";
 
 /** The plan that a request stands for. Throws a `UserError` where it cannot be one. */
-export function planOf({ add, layers, init }: GrowthRequest, model: CompleteModelConfig): GrowthPlan {
+export function requestedPlan({ add, layers, init }: GrowthRequest, model: CompleteModelConfig): GrowthPlan {
   const wanted = siteKinds.flatMap((kind): [SiteKind, number][] => {
     const tokens = add[kind] ?? 0;
     return tokens === 0 ? [] : [[kind, tokens]];
@@ -45,7 +45,7 @@ export function previewOf(config: RunConfig, request: GrowthRequest): GrowthPrev
     return { ...unchanged, complaint: `${wrong} tokens cannot be added: choose a whole number of 1 or more` };
   }
   try {
-    const larger = { ...grownConfig(model, planOf(request, model)), vocabulary: model.vocabulary };
+    const larger = { ...grownConfig(model, requestedPlan(request, model)), vocabulary: model.vocabulary };
     const complaint = memoryComplaint(forecastMemory(config, larger, true));
     if (complaint !== undefined) return { ...unchanged, complaint: `The grown model ${complaint}` };
     const after = costsOf(config, larger);

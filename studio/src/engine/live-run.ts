@@ -22,7 +22,7 @@ import {
 } from "tokenformer/browser";
 import { sites } from "tokenformer/model";
 import type { EngineEvent, Growth, GrowthRequest, Message, UsagePoint, WritingOptions } from "./api.ts";
-import { planOf } from "./growing.ts";
+import { requestedPlan } from "./growing.ts";
 import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";
 import { InspectedText } from "./inspecting.ts";
 import type { HeldOut } from "./pieces.ts";
@@ -151,7 +151,7 @@ export class LiveRun {
     return this.#alone(async () => {
       await this.#sample();
       await keep(await this.#state());
-      const growth = growthOf(await this.#run.grow(planOf(request, this.#run.config.model)), request.init);
+      const growth = growthOf(await this.#run.grow(requestedPlan(request, this.#run.config.model)), request.init);
       this.#changes++;
       this.#history = { ...this.#history, growths: [...this.#history.growths, growth] };
       await this.#use();
@@ -281,15 +281,15 @@ export class LiveRun {
 
   /** What it writes by itself now, and how much its tokens are used. */
   async #sample(longest = LONGEST_SAMPLE): Promise<void> {
-    const begun = performance.now();
-    const text = await this.#written(begun + longest);
+    const startedAt = performance.now();
+    const text = await this.#written(startedAt + longest);
     const sample = { step: this.step, text };
     this.#history = withSample(this.#history, sample);
     this.#tell({ type: "sample", run: this.id, sample });
     await this.#use();
     const now = performance.now();
     // The first one has compiled its programs, which the others need not wait for.
-    const share = this.#samples === 0 ? 0 : (now - begun) / SAMPLE_SHARE;
+    const share = this.#samples === 0 ? 0 : (now - startedAt) / SAMPLE_SHARE;
     this.#sampleAt = now + Math.max(FIRST_SAMPLES[++this.#samples] ?? SAMPLE_EVERY, share);
   }
 

@@ -103,6 +103,6 @@ const NAME = /^[\w-]*[./][\w./-]*/;
 
 /** Words as a sentence: "A width of 128 …." */
 export function sentence(words: string): string {
-  const begun = NAME.test(words) ? words : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
-  return `${begun}${/[.!?…]$/.test(words) ? "" : "."}`;
+  const capitalised = NAME.test(words) ? words : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+  return `${capitalised}${/[.!?…]$/.test(words) ? "" : "."}`;
 }

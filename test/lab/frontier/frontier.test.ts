@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
 import {
-  assembleFrontier,
   type FrontierOutcome,
+  frontierResults,
   frontierSchema,
   planFrontier,
   runFrontier,
@@ -141,7 +141,7 @@ it("is divided among processes, which all end with the same, and reported with w
   expect(left.filter((file) => /(branch|004-0.004-trunk).*(model|optimizer)\.safetensors/.test(file))).toEqual([]);
 
   const circumstances = { date: "2026-01-01", machine: "m", software: "s", command: "c" };
-  const results = assembleFrontier(untuned, one, corpus, circumstances);
+  const results = frontierResults(untuned, one, corpus, circumstances);
   await writeFrontierReport(results, folder("report"));
   expect(readdirSync(folder("report")).toSorted()).toEqual(["frontier.svg", "report.md", "results.json"]);
   const report = frontierMarkdown(results);

@@ -5,7 +5,7 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
-import { assemble, planStudy, runStudy, type StudyOutcome, studySchema } from "../../../src/lab/study/index.ts";
+import { planStudy, runStudy, type StudyOutcome, studyResults, studySchema } from "../../../src/lab/study/index.ts";
 import { useSharedFolder } from "../../support/folder.ts";
 import { startProcess } from "../../support/program.ts";
 
@@ -128,7 +128,7 @@ it("runs every cell with each learning rate and seed, and goes on from where it 
   expect(new Set(withWeights)).toEqual(new Set(["scratch-tokens-0"]));
 
   const circumstances = { date: "2026-01-02", machine: "a machine", software: "some", command: "a command" };
-  const results = assemble(plan, outcome, corpus, circumstances);
+  const results = studyResults(plan, outcome, corpus, circumstances);
   expect(results.arms.map(({ id, cells }) => [id, cells.length])).toEqual([
     ["grown", 1],
     ["scratch-tokens", 2],

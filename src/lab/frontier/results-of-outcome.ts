@@ -13,7 +13,7 @@ import type { FrontierOutcome } from "./study.ts";
 export type FrontierCircumstances = Pick<FrontierResults, "date" | "machine" | "software" | "command">;
 
 /** The results so far: what is not done is missing. */
-export function assembleFrontier(
+export function frontierResults(
   plan: FrontierPlan,
   { points, tunings }: Pick<FrontierOutcome, "points" | "tunings">,
   corpus: Corpus,

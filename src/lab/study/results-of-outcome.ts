@@ -12,7 +12,7 @@ import { REFERENCE } from "./variants.ts";
 export type Circumstances = Pick<StudyResults, "date" | "machine" | "software" | "command">;
 
 /** The results so far: cells that are not done are missing. */
-export function assemble(
+export function studyResults(
   { study, arms, questions }: StudyPlan,
   { cells, runs, flops, seconds }: StudyOutcome,
   corpus: Corpus,
