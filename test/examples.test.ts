@@ -20,7 +20,7 @@ beforeAll(async () => {
   const compiler = at("node_modules/typescript/bin/tsc");
   // The types of those for Node are checked with the tests' own.
   for (const project of [["examples", "--noCheck"], ["examples/browser"]]) {
-    const { code, stdout } = await startProcess([compiler, "-p", ...project], ROOT).outcome;
+    const { code, stdout } = await startProcess([compiler, "--singleThreaded", "-p", ...project], ROOT).outcome;
     expect(code, stdout).toBe(0);
   }
   const tuned = join(folder, "tuned");

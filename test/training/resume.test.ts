@@ -8,9 +8,11 @@ import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Random } from "../../src/random.ts";
 import { train } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
+import { useDevice } from "../support/device.ts";
 import { ofType, only, tinyConfig, tokenformerModel, trained, transformerModel, writeText } from "./support.ts";
 
 const folder = useFolder();
+const device = useDevice("cpu", { threads: 1 });
 
 /** Dropout, micro-batches, growth at the beginning and right after a checkpoint, with a ramp, frozen tokens and a new warm-up. */
 function eventfulConfig(steps: number): Config {
@@ -53,7 +55,7 @@ function uninterrupted(config: Config, data: string): ReturnType<typeof traces> 
 
 async function undisturbed(config: Config, data: string) {
   const out = folder.at("whole");
-  await trained({ config, data, out });
+  await trained({ config, data, out, device: device() });
   return traces(out);
 }
 
@@ -68,13 +70,13 @@ async function untilPlaces(
 ): Promise<void> {
   for (const [type, last] of places) {
     const seen: string[] = [];
-    for await (const event of train({ config, data, out, resume: true })) {
+    for await (const event of train({ config, data, out, resume: true, device: device() })) {
       seen.push(`${event.type} ${event.step}`);
       if (event.type === type && event.step === last) break;
     }
     expect(seen.at(-1), "the run comes there").toBe(`${type} ${last}`);
   }
-  await trained({ config, data, out, resume: true });
+  await trained({ config, data, out, resume: true, device: device() });
 }
 
 describe("a run that a signal stopped", () => {
@@ -88,7 +90,7 @@ describe("a run that a signal stopped", () => {
     for (const last of [1, 9, 10, 15]) {
       const abort = new AbortController();
       const events: TrainingEvent[] = [];
-      for await (const event of train({ config, data, out, resume: true, signal: abort.signal })) {
+      for await (const event of train({ config, data, out, resume: true, signal: abort.signal, device: device() })) {
         events.push(event);
         if (event.type === "step" && event.step === last) abort.abort();
       }
@@ -98,7 +100,7 @@ describe("a run that a signal stopped", () => {
       expect((await loadCheckpoint(out)).state.step).toBe(last);
       before = last;
     }
-    const rest = await trained({ config, data, out, resume: true });
+    const rest = await trained({ config, data, out, resume: true, device: device() });
     expect(only(ofType(rest, "end"))).toMatchObject({ step: 17, interrupted: false });
     expect(await traces(out)).toEqual(expected);
   });
@@ -108,9 +110,9 @@ describe("a run that a signal stopped", () => {
     const data = await writeText(folder.at("cats.txt"));
     const expected = await uninterrupted(config, data);
     const out = folder.at("stopped");
-    const events = await trained({ config, data, out, signal: AbortSignal.abort() });
+    const events = await trained({ config, data, out, signal: AbortSignal.abort(), device: device() });
     expect(only(ofType(events, "end"))).toMatchObject({ step: 0, interrupted: true });
-    await trained({ config, data, out, resume: true });
+    await trained({ config, data, out, resume: true, device: device() });
     expect(await traces(out)).toEqual(expected);
   });
 });

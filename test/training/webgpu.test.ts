@@ -17,7 +17,7 @@ const DRIVER = process.env["VULKAN_DRIVER"] ?? `${CHROMIUM}/vk_swiftshader_icd.j
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 const small = [
-  "model.layers=2",
+  "model.layers=1",
   "model.width=22",
   "model.heads=2",
   "model.context=7",
