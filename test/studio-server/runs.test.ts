@@ -144,13 +144,15 @@ describe("files", () => {
       fc.string({ minLength: 1 }).map(encodeURIComponent),
     );
     const config = await readFile(at("runs/first/config.json"), "utf8");
+    const page = (await raw("/")).body;
     await fc.assert(
       fc.asyncProperty(names, async (name) => {
         const { status, body } = await raw(`/${run}/files/${name}`);
         expect(body).not.toContain("secret");
-        if (status === 200) expect([config, JSON.stringify(JSON.parse(body))]).toContain(body);
+        // What leads back to the root is the page.
+        if (status === 200 && body !== page) expect([config, JSON.stringify(JSON.parse(body))]).toContain(body);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [["../../../.."]] },
     );
     expect((await raw(`/${run}/files/secret.txt`)).status).toBe(404);
     expect((await raw(`/${run}/files/%2e%2e%2fsecret.txt`)).status).toBe(404);
