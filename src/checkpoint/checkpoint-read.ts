@@ -73,7 +73,7 @@ async function withArrays(
   return { ...summary, state: { ...state, parameters, moments } };
 }
 
-/** All but the weights and the optimiser's state. */
+/** The checkpoint without its weights and the optimiser's state. */
 export async function readSummary(folder: CheckpointFolder): Promise<CheckpointSummary> {
   const { value: config, applied: configPatches } = await readVersioned(folder, "config.json", configSchema);
   const { value: training, applied } = await readVersioned(folder, "training.json", trainingFileSchema);

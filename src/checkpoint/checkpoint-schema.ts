@@ -51,13 +51,13 @@ export const trainingFileSchema = z.strictObject({
   data: z.strictObject({
     name: z.string(),
     files: dataFilesSchema.optional(),
-    /** Absent where an older version wrote it. */
+    /** What the data was. Absent where an older version wrote it. */
     content: dataContentSchema.optional(),
     seed: natural,
     nextStep: natural,
   }),
   updates: natural,
-  /** Absent where all learns. */
+  /** The part of the model that learns. Absent where all of it does. */
   part: learningPartSchema.optional(),
   lineage: z.record(
     z.string(),
@@ -82,19 +82,19 @@ export const trainingFileSchema = z.strictObject({
 
 /** A checkpoint without its weights and the state of its optimiser. */
 export interface CheckpointSummary {
-  /** Its model is that of the state. */
+  /** The configuration, whose model is that of the state. */
   readonly config: RunConfig;
   readonly state: Omit<ModelState, "parameters" | "moments">;
-  /** Absent where a model came without one. */
+  /** The tokenizer. Absent where a model came without one. */
   readonly tokenizer: Tokenizer | undefined;
-  /** What to call the text that it was trained on; empty for a model from elsewhere. */
+  /** What messages call the text that it was trained on; empty for a model from elsewhere. */
   readonly dataName: string;
   /** Where that text is. Absent where the caller opened it; then its name may be a path. */
   readonly data?: DataFiles | undefined;
   /** What that text was, so that another one under the same name is noticed. Absent where it is not known. */
   readonly content?: DataContent | undefined;
   readonly progress: Progress;
-  /** What learns. Absent where all does. */
+  /** The part of the model that learns. Absent where all of it does. */
   readonly part?: LearningPart | undefined;
   /** What made files of an older version readable, to be told: "run/training.json: the version is noted". */
   readonly patches?: readonly string[];

@@ -70,11 +70,11 @@ async function commit(place: string | WritableFolder, contents: CheckpointConten
 /** A checkpoint whose files are open: all of one commit, though a run goes on to save others. Close it after use. */
 export interface OpenedCheckpoint {
   readonly directory: string;
-  /** All but the weights and the optimiser's state. */
+  /** The checkpoint without its weights and the optimiser's state. */
   readonly summary: CheckpointSummary;
   /** Which checkpoint of the folder it is: another one for each that is saved. */
   readonly version: string;
-  /** All of it. One without an optimiser's state begins anew with zero moments. */
+  /** The whole checkpoint. One without an optimiser's state begins anew with zero moments. */
   load(): Promise<Checkpoint>;
   /** The weights, one tensor in memory at a time. Throws before the first one where names or shapes are wrong. */
   parameters(): AsyncGenerator<readonly [string, HostArray]>;

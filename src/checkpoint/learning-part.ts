@@ -29,7 +29,7 @@ export const learningPartSchema = z.strictObject({
   skill: z.strictObject({ generation: count, ...skillOriginSchema.shape }).optional(),
 });
 
-/** What learns, where that is not all. */
+/** The part of a model that learns, where not all of it does. */
 export type LearningPart = z.infer<typeof learningPartSchema>;
 
 /** Whether a parameter learns; `undefined` where all do. */

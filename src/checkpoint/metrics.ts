@@ -101,7 +101,7 @@ export async function readMetricsUpTo(checkpoint: Origin, directory: string): Pr
   return recordsUpTo(checkpoint, await readMetrics(join(directory, METRICS)));
 }
 
-/** Those that were made before a checkpoint: growing while training comes after it, and all at the start of a run. */
+/** The records that were made before a checkpoint: growing while training comes after it, and all at the start of a run. */
 function recordsUpTo({ config, state, progress }: Origin, records: readonly MetricRecord[]): MetricRecord[] {
   const { step } = state;
   const isPastStart = step > progress.start;

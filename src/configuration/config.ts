@@ -25,13 +25,13 @@ export const trainingSchema = z.strictObject({
   microBatch: count.optional(),
   /** The highest learning rate. */
   learningRate: z.number().positive().default(1e-3),
-  /** Where the schedule ends. Default: a tenth of the learning rate. */
+  /** The rate at which the schedule ends. Default: a tenth of the learning rate. */
   minimumLearningRate: z.number().nonnegative().optional(),
   schedule: scheduleSchema.default("cosine"),
   /** Updates over which the learning rate rises from zero. */
   warmup: natural.default(100),
   /**
-   * Of the matrix products of an update. With float16, which takes a GPU that has it, weights, optimiser and all else stay in
+   * The precision of the matrix products of an update. With float16, which takes a GPU that has it, weights, optimiser and all else stay in
    * float32, and the loss is scaled; evaluations are in float32.
    */
   precision: z.enum(precisions).default("float32"),

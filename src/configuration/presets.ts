@@ -25,7 +25,7 @@ interface Sizes {
   readonly feedForward: number;
 }
 
-/** What no published model prescribes. */
+/** The parametrisation where no published model prescribes one. */
 const balanced = { parametrisation: "balanced" } as const;
 
 function tokenformer(

@@ -7,7 +7,7 @@ export function warningsOf(config: Config): string[] {
   return [...scheduleWarnings(config), ...otherWarnings(config)];
 }
 
-/** About the learning rate, of each phase from one restart to the next. */
+/** Warnings of the learning rate of each phase from one restart to the next. */
 function scheduleWarnings(config: Config): string[] {
   const { steps, warmup, learningRate, minimumLearningRate, schedule, restarts = [] } = scheduleOf(config);
   const phases = [{ step: 0, warmup, learningRate }, ...restarts];

@@ -12,7 +12,7 @@ const SMALLEST_ROOM = 64;
 type Arrays = Pick<CacheStore, "tensors" | "arrays">;
 
 /**
- * Lies in the memory of the device's thread, and is given to the program without a copy on the CPU. A program reads all of it,
+ * The cache lies in the memory of the device's thread, and is given to the program without a copy on the CPU. A program reads all of it,
  * so its room grows with the sequences.
  */
 export class CacheStore {

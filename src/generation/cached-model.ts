@@ -23,7 +23,7 @@ export interface LoadedModel {
   readonly parameters: ReadonlyMap<string, DeviceTensor>;
   /** Values that the model is given at each run, such as each site's τ. */
   readonly given: ReadonlyMap<string, number>;
-  /** Rounds the weights of products to fewer bits. Default: float32. Only on the CPU. */
+  /** How the weights of products are rounded to fewer bits. Default: float32. Only on the CPU. */
   readonly quantize?: QuantizationName | undefined;
 }
 

@@ -191,7 +191,7 @@ export class Decoder implements Sequences {
   /** Gives a sequence whose prompt was read a lane. */
   async #settle(sequence: Sequence, length: number): Promise<void> {
     const all = [...this.#sequences.values()];
-    if (!all.includes(sequence)) return; // freed meanwhile
+    if (!all.includes(sequence)) return; // its slot was freed meanwhile
     sequence.length = length;
     if (this.#prompt === this.#store) {
       sequence.lane = 0;

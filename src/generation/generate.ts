@@ -16,7 +16,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly prompt: string;
   /** Tokens to write, at most. */
   readonly tokens: number;
-  /** Default 1. */
+  /** The seed of draws. Default 1. */
   readonly seed?: number | undefined;
   /** The text ends before the first of these strings. Default: none. */
   readonly stop?: readonly string[] | undefined;
@@ -42,7 +42,7 @@ export interface Written {
   readonly text: string;
   /** One that ends the text stands for none of it. */
   readonly token?: number;
-  /** Of the token, if scores were asked for: by the model's own probabilities, before any sampling option. */
+  /** Scores of the token, if they were asked for: by the model's own probabilities, before any sampling option. */
   readonly score?: TokenScore;
   readonly finish?: Finish;
 }
@@ -118,7 +118,7 @@ class NextLogitsOf {
     this.#options = options;
   }
 
-  /** Of the ids as they are now, one more than before. `undefined` if the context is full. */
+  /** The logits that follow the ids as they are now, one more than before. `undefined` if the context is full. */
   async next(): Promise<Float32Array | undefined> {
     const { context, kept } = this.#sequences;
     const { signal, atContext = "slide" } = this.#options;

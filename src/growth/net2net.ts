@@ -28,7 +28,7 @@ const HIDDEN = 4;
 
 /** The kinds of an axis of a parameter. */
 type Axis =
-  /** Of the same size in a wider model: the vocabulary, the positions. */
+  /** What has the same size in a wider model: the vocabulary, the positions. */
   | "same"
   /** Channels that are added to the residual stream, or start it. */
   | "written"
@@ -75,7 +75,7 @@ export const net2net: AnyModelStrategy = {
   preserves: true,
   config: (model, given) => withWidth(widenable(model), parsedOptions(options, given, "growth plan").width),
   parameters: wideParameters,
-  // Zeros for what is new.
+  // Moments of what is new are zero.
   moments: undefined,
   summary: (before, after) =>
     `width ${widenable(before).width} → ${widenable(after).width}, ${widenable(before).heads} → ${widenable(after).heads} heads`,

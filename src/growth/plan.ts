@@ -19,7 +19,7 @@ const NEW_RATE_STEPS = 500;
 const ownName = z.custom<OwnName>(isOwnName, 'expected the name of a strategy of your own, such as "mine:deeper"');
 const ownOptions = z.record(z.string(), z.unknown()).optional();
 
-/** For a TokenFormer: appending parameter tokens. */
+/** A plan for a model with sites: parameter tokens are appended. */
 export const tokenPlanSchema = z.strictObject({
   /** Tokens to append at each site; sites that are not named stay as they are. */
   add: z
@@ -43,7 +43,7 @@ export const tokenPlanSchema = z.strictObject({
         'expected one of "zero-key", "zero-value", "split", "random", or the name of a strategy of your own such as "mine:copies"',
     })
     .default("zero-key"),
-  /** What a strategy of one's own is told. */
+  /** The options of a strategy of one's own. */
   options: ownOptions,
   /**
    * What becomes of τ. `fixed`: what preserves the function, for ever. `sqrt-n`: the square root of the new number of tokens,
@@ -81,7 +81,7 @@ export function withDefaultInit(plan: unknown, model: unknown): unknown {
   return { init: "zero-value", ...plan };
 }
 
-/** For a Transformer: widening its residual stream, with as many heads and hidden units more as belong to it. */
+/** A plan for a Transformer: its residual stream is widened, with as many heads and hidden units more as belong to it. */
 export const widthPlanSchema = z.strictObject({
   /** The new width: a multiple of the channels of a head, which stay as many. */
   width: z.int().positive(),
@@ -96,7 +96,7 @@ export const widthPlanSchema = z.strictObject({
   rewarm: steps.default(0),
 });
 
-/** For any model: what a strategy of one's own makes of it. */
+/** A plan for any model: a strategy of one's own makes another one of it. */
 export const ownPlanSchema = z.strictObject({
   /** The name of the strategy, such as `mine:deeper`. */
   init: ownName,

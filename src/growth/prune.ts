@@ -126,7 +126,7 @@ function best(tokens: readonly Ranked[], keep: number): Ranked[] {
 /** The share of some tokens in all; 1 where there is nothing to share. */
 function shareOf(shares: Float64Array, kept: readonly number[]): number {
   const whole = shares.reduce((sum, share) => sum + share, 0);
-  // In their own order, so that dropping zeros alone gives exactly 1.
+  // The sum is in their own order, so that dropping zeros alone gives exactly 1.
   const own = kept.toSorted((a, b) => a - b).reduce((sum, index) => sum + (shares[index] ?? 0), 0);
   return own > 0 ? own / whole : 1;
 }

@@ -52,7 +52,7 @@ export interface TrainerState {
   /** Updates made so far. */
   readonly step: number;
   readonly parameters: ReadonlyMap<string, HostArray>;
-  /** Absent before the first update, and where only the weights are known. */
+  /** Adam's moments; `undefined` before the first update, and where only the weights are known. */
   readonly moments: Moments | undefined;
   /** Updates that Adam's bias correction counts for the parameters that are not tokens. */
   readonly updates: number;
@@ -73,10 +73,10 @@ export function withoutMoments<State extends TrainerState>(state: State): State 
 
 /** What training and growth change of a model that a configuration describes: the contents of a checkpoint. */
 export interface ModelState extends TrainerState {
-  /** The numbers of tokens and every τ as they are now. */
+  /** The model, with the numbers of tokens and every τ as they are now. */
   readonly config: CompleteModelConfig;
   readonly ramps: readonly TauRamp[];
-  /** The learning rate rises from zero again after this step, over so many steps. */
+  /** The step after which the learning rate rises from zero again, and over how many steps. */
   readonly rewarm: { readonly start: number; readonly steps: number } | undefined;
 }
 
@@ -99,7 +99,7 @@ export function advanceRamps(
   };
 }
 
-/** The array in a shape that is nowhere smaller, with zeros behind what there was along each axis. Of one or two axes. */
+/** The array in a shape that is nowhere smaller, with zeros behind what there was along each axis. It has one or two. */
 export function padded({ shape: old, data }: HostArray, shape: readonly number[]): HostArray {
   const columns = (of: readonly number[]) => of[1] ?? 1;
   const larger = new Float32Array(elementCount(shape));

@@ -14,7 +14,7 @@ const builtIn: Readonly<Record<string, AnyStrategy>> = {
   net2net,
 };
 
-/** Throws a `UserError` where there is none of that name. */
+/** The strategy of a name. Throws a `UserError` where there is none. */
 export function strategyOf(name: string): AnyStrategy {
   const found = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined;
   if (found !== undefined) return found;
@@ -23,14 +23,14 @@ export function strategyOf(name: string): AnyStrategy {
   throw new UserError(`growth plan: there is no strategy "${name}", expected one of ${known}`);
 }
 
-/** Throws a `UserError` where there is none of that name that appends tokens. */
+/** The strategy of a name that appends tokens. Throws a `UserError` where there is none. */
 export function tokenStrategyOf(name: string): AnyTokenStrategy {
   const found = strategyOf(name);
   if (found.kind === "tokens") return found;
   throw new UserError(`growth plan: ${name} appends no parameter tokens; leave add out, or use another init`);
 }
 
-/** Throws a `UserError` where there is none of that name that makes a whole model larger. */
+/** The strategy of a name that makes a whole model larger. Throws a `UserError` where there is none. */
 export function modelStrategyOf(name: string): AnyModelStrategy {
   const found = strategyOf(name);
   if (found.kind === "model") return found;

@@ -21,13 +21,13 @@ interface StrategyHead<Options extends object> {
 export interface SiteGrowth {
   /** The site before it grows; where new tokens have a norm of their own, with the tokens of all generations at its place. */
   readonly site: Site;
-  /** m. */
+  /** m, the number of tokens to append. */
   readonly added: number;
-  /** [n, D] */
+  /** The keys so far, [n, D]. */
   readonly keys: HostArray;
-  /** [n, W] */
+  /** The values so far, [n, W]. */
   readonly values: HostArray;
-  /** How the model starts them when it has as many tokens from the beginning. */
+  /** How the model starts keys and values when it has as many tokens from the beginning. */
   readonly initial: { readonly keys: Initial; readonly values: Initial };
   /** Draws that depend on the seed, the step, the site and its number of tokens alone. */
   readonly random: Random;
@@ -80,7 +80,7 @@ export interface AnyTokenStrategy {
   readonly kind: "tokens";
   readonly name: string;
   readonly preserves: boolean;
-  /** With which norm of new tokens it makes sense, see `model.tokenNorm`. Default: with both. */
+  /** The norm of new tokens with which it makes sense, see `model.tokenNorm`. Default: both. */
   readonly norm?: "all" | "generation";
   /** Throws a `UserError` for options that it does not take. */
   check(options: unknown): void;
@@ -145,7 +145,7 @@ export function defineGrowthStrategy<Options extends object>(
   return name;
 }
 
-/** For example "layers 2 → 3, heads 4 → 6". */
+/** What differs between two configurations, for example "layers 2 → 3, heads 4 → 6". */
 function changesBetween(before: ModelConfig, after: ModelConfig): string {
   const old = new Map<string, unknown>(Object.entries(before));
   const print = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));

@@ -15,7 +15,7 @@ const common = {
 } satisfies Partial<AnyTokenStrategy>;
 
 /**
- * The paper's (arXiv 2410.23168, section 3.3): keys zero, values as the model starts them. A new score is 0, adds nothing to the
+ * The strategy of the paper (arXiv 2410.23168, section 3.3): keys zero, values as the model starts them. A new score is 0, adds nothing to the
  * norm, and GELU(0) is 0: exact for the two Θ that normalise by the L2 norm.
  */
 export const zeroKey: AnyTokenStrategy = {
@@ -31,7 +31,7 @@ export const zeroKey: AnyTokenStrategy = {
 };
 
 /**
- * For tokens with a norm of their own: keys as the model starts them, values zero. What they give is zero, and adds nothing to the norm
+ * The strategy for tokens with a norm of their own: keys as the model starts them, values zero. What they give is zero, and adds nothing to the norm
  * of others: exact for every Θ.
  */
 export const zeroValue: AnyTokenStrategy = {

@@ -30,7 +30,7 @@ export function transform(state: ModelState, transformation: Transformation, see
     after,
     parameters: state.parameters,
     initial: new Map(parametersOf(after).map(({ name, initial, size }) => [name, { initial, shape: size }])),
-    // With the size of the model, so that growing twice after one step does not draw the same numbers twice.
+    // The size of the model is among the seeds, so that growing twice after one step does not draw the same numbers twice.
     random: (name) => Random.from("growth", strategy.name, seed, state.step, sizeOf(state), name),
   };
   const parameters = completeParameters(growth, strategy.parameters(growth, options), strategy.name);

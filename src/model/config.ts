@@ -10,13 +10,13 @@ const count = z.int().positive();
 const natural = z.int().nonnegative();
 const rate = z.number().min(0).lt(1);
 
-/** As many as the deepest published models have: a fault of a file must not make a program of any length. */
+/** Layers, at most: as many as the deepest published models have, as a fault of a file must not make a program of any length. */
 const MOST_LAYERS = 1000;
 
-/** Generations with norms of their own: each is as much of the program as the first tokens of all sites. */
+/** Generations with norms of their own, at most: each is as much of the program as the first tokens of all sites. */
 const MOST_GENERATIONS = 256;
 
-/** Channels of one head that rotary positions rotate, in all layers together: each is a part of the program. */
+/** Channels of one head that rotary positions rotate in all layers together, at most: each is a part of the program. */
 const MOST_ROTATED = 2 ** 18;
 
 /** The places of a block that hold parameter tokens, in the order in which a block uses them. */
@@ -95,9 +95,9 @@ const blocks = {
 const transformer = z.strictObject({
   type: z.literal("transformer"),
   ...blocks,
-  /** Of the feed-forward layer, which is 4 × width wide. */
+  /** The function of the feed-forward layer, which is 4 × width wide. */
   activation: z.enum(["relu", "gelu"]),
-  /** As in the lecture: on the attention projection, the feed-forward layer and the output. */
+  /** Whether there are biases, as in the lecture: on the attention projection, the feed-forward layer and the output. */
   biases: z.boolean(),
   positions: positions.default("learned"),
   /** ε of the norms. Widening makes it smaller by as much as it does the variance, so that the function stays what it was. */
@@ -157,7 +157,7 @@ export const modelSchema = z
     return z.NEVER;
   })
   .meta({
-    /** For descriptions of the schema: what is known of it beforehand. */
+    /** What is known of the schema beforehand, for descriptions of it. */
     get oneOf() {
       return z.toJSONSchema(builtInSchema, { io: "input", unrepresentable: "any" }).oneOf;
     },

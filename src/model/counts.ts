@@ -8,7 +8,7 @@ export interface ParameterCounts {
   readonly attention: number;
   readonly feedForward: number;
   readonly norms: number;
-  /** 0 where the output is tied to the embedding. */
+  /** Parameters of the output layer: 0 where it is tied to the embedding. */
   readonly output: number;
   readonly total: number;
 }

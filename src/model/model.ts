@@ -99,7 +99,7 @@ export function forwardFlops(config: CompleteModelConfig, time: number = config.
   return recordOf(config).flops(config, time, () => countParameters(config));
 }
 
-/** Training costs three forward passes: one forward, two backward. Per token, at full context. */
+/** Floating-point operations of training for each token, at full context: those of three forward passes, one forward and two backward. */
 export function trainingFlopsPerToken(config: CompleteModelConfig): number {
   return trainingFlops(config, () => countParameters(config));
 }

@@ -55,7 +55,7 @@ export interface ModelDefinition<Options extends object> {
 /** The configuration of a model of one's own. Its options stand beside these keys. */
 export interface OwnModelConfig {
   readonly type: OwnName;
-  /** Default: the tokenizer's. */
+  /** Number of token ids. Default: the tokenizer's. */
   readonly vocabulary?: number | undefined;
   readonly context: number;
   /** Numbers of tokens and τ of its sites, by their paths, once they are known. */

@@ -27,7 +27,7 @@
 import { type NormalInitial, normal, type ParameterSetup, type PattentionActivation } from "../nn/index.ts";
 import type { SiteKind, TokenFormerConfig, TransformerConfig } from "./config.ts";
 
-/** For a tensor that starts with normal draws. */
+/** The setup of a tensor that starts with normal draws. */
 export interface NormalSetup extends ParameterSetup {
   readonly initial: NormalInitial;
 }

@@ -46,7 +46,7 @@ interface AnyModelRecord {
   withSites<Config extends ModelConfig>(config: Config, sites: readonly Site[]): Config;
   tau(config: ModelConfig): TauRule;
   initials(config: CompleteModelConfig): ReadonlyMap<string, Initial>;
-  /** Absent where the model cannot learn τ. */
+  /** The configuration of a model that learns τ from here on; `undefined` where it cannot. */
   readonly learningTau: (<Config extends ModelConfig>(config: Config) => Config) | undefined;
   flops(config: CompleteModelConfig, time: number, counts: () => ParameterCounts): number;
   parameters(config: ModelConfig): number;

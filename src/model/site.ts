@@ -6,7 +6,7 @@ export interface Site {
   readonly path: string;
   /** Path of the first site at its place. */
   readonly place: string;
-  /** 0 for the first site at its place, from 1 for what was appended with a norm of its own. */
+  /** The number of its generation: 0 for the first site at its place, from 1 for what was appended with a norm of its own. */
   readonly generation: number;
   /** The block it belongs to, from 0. */
   readonly layer: number;

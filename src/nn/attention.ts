@@ -33,7 +33,7 @@ export interface AttentionOptions {
   readonly heads: number;
   /** Probability with which an attention weight is dropped while training. */
   readonly dropout: number;
-  /** Channels of each head that are rotated by position; 0 for none. Even. */
+  /** Channels of each head that are rotated by position: an even number, 0 for none. */
   readonly rotary: number;
 }
 

@@ -30,7 +30,7 @@ import {
 } from "../tensor/index.ts";
 import { joinedAttention, type NewTokens } from "./joined-attention.ts";
 
-/** Far below any score. */
+/** A number far below any score: softmax makes 0 of it. */
 const NEVER = -1e9;
 
 /**

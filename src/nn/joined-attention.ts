@@ -38,7 +38,7 @@ export function joinedAttention(
   const past = at(earlier.values.shape, 2);
   const split = (x: Tensor, axes: readonly number[]) =>
     transpose(reshape(x, [at(x.shape, 0), at(x.shape, 1), heads, channels]), axes);
-  // Not a factor of the products, nor right before them, where ONNX Runtime makes it one: its fast kernel for a single row has none.
+  // The factor 1 / √C is none of the products, nor right before them, where ONNX Runtime makes it one: its fast kernel for a single row has none.
   const q = split(mul(query, 1 / Math.sqrt(channels)), [0, 2, 1, 3]); // [B, H, T, C]
   const scores = concat(
     [

@@ -19,7 +19,7 @@ export interface LinearOptions {
   /** Channels of the output. */
   readonly width: number;
   readonly bias: boolean;
-  /** Of the weights. Default: N(0, 0.02). */
+  /** How the weights start and learn. Default: N(0, 0.02). */
   readonly setup?: ParameterSetup;
 }
 

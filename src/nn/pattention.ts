@@ -35,7 +35,7 @@ export interface PattentionOptions {
   readonly activation: PattentionActivation;
   readonly keys: ParameterSetup;
   readonly values: ParameterSetup;
-  /** Makes τ a parameter that starts from this value. Default: τ is given at each run. */
+  /** The value from which τ starts as a parameter. Default: τ is given at each run. */
   readonly learnedTau?: number | undefined;
 }
 

@@ -4,7 +4,7 @@ import type { SharedArrays } from "./replicas.ts";
 
 /** Rows of a parameter that are updated alike. */
 export interface RowUpdate {
-  /** First element and the one after the last. */
+  /** The first element, and the one after the last. */
   readonly start: number;
   readonly end: number;
   /** What the learning rate is multiplied by. */
@@ -14,7 +14,7 @@ export interface RowUpdate {
   readonly correction2: number;
 }
 
-/** How a parameter is updated: its decay, and those of its rows that are. */
+/** How a parameter is updated: its decay, and which of its rows. */
 export interface TensorUpdate {
   readonly decay: number;
   readonly rows: readonly RowUpdate[];
@@ -27,9 +27,9 @@ export interface AdamWParameters {
   readonly epsilon: number;
   /** The largest global norm of the gradients; larger ones are scaled down to it. */
   readonly clip: number;
-  /** The gradients are so many times too large. */
+  /** The factor of the loss, by which the gradients are too large. */
   readonly lossScale: number;
-  /** Of replicas: gradients that are added to those of this device, and where the weights go then. */
+  /** The arrays of replicas: gradients that are added to those of this device, and where the weights go then. */
   readonly shared?: SharedArrays | undefined;
   readonly tensors: readonly ({ readonly name: string } & TensorUpdate)[];
 }

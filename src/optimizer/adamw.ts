@@ -91,7 +91,7 @@ export interface Updated {
 /** A state on the host, by the names of the parameters. */
 export type HostState = Pick<TrainerState, "parameters" | "moments">;
 
-/** Of an optimiser that is divided among ranks, the moments are those that are this rank's. */
+/** A state on a device. Where the optimiser is divided among ranks, the moments are those of this rank. */
 export interface OptimizerState {
   readonly parameters: Tensors;
   readonly first: Tensors;

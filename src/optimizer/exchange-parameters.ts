@@ -2,7 +2,7 @@
 
 /** Arrays in shared memory, one after the other. */
 export interface TakeParameters {
-  /** Their names in their order. */
+  /** The names of the parameters, in the order of their arrays. */
   readonly names: readonly string[];
   /** Memory that threads share, as long as all parameters together. */
   readonly shared: Float32Array;

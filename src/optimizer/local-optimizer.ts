@@ -131,7 +131,7 @@ export class LocalOptimizer implements Optimizer {
     for (const { start, end } of movingRanges(name, own.parameters.shape, step)) {
       const length = end - start;
       const [from, speed] = [required(anchor, name), required(momentum, name)];
-      // Not the weights, of which rounding would take away what they have moved by.
+      // How far the weights have moved is sent, not the weights, of which rounding would take just that away.
       const moved = from.subarray(start, end).map((value, index) => value - (own.parameters.data[start + index] ?? 0));
       const means = await this.#means([moved, ...MOMENTS.map((part) => own[part].data.subarray(start, end))]);
       const [gradients = moved, ...moments] = means;

@@ -20,7 +20,10 @@ const TOKENS_EACH = 256;
 /** Bytes that replicas may add. */
 const MOST_BYTES = 768 * 2 ** 20;
 
-/** Of each: weights, gradients twice (ONNX Runtime's and the binding's copy), and gradients to be exchanged. */
+/**
+ * Bytes that a replica takes for each parameter: its weight, its gradient twice (ONNX Runtime's and the binding's copy), and its
+ * gradient to be exchanged.
+ */
 const BYTES_OF_PARAMETER = 4 * Float32Array.BYTES_PER_ELEMENT;
 
 /** Bytes that a replica takes beside its arrays, whatever the model: its thread, and ONNX Runtime. */

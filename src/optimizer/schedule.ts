@@ -12,16 +12,16 @@ export interface ScheduleOptions {
   readonly steps: number;
   /** The highest learning rate. */
   readonly learningRate: number;
-  /** Where `cosine` and `warmup-stable-decay` end. Default: a tenth of the learning rate, of each phase by its own. */
+  /** The rate at which `cosine` and `warmup-stable-decay` end. Default: a tenth of the learning rate, of each phase by its own. */
   readonly minimumLearningRate?: number | undefined;
   readonly schedule: z.infer<typeof scheduleSchema>;
   /** Updates over which the rate rises from zero. */
   readonly warmup: number;
   /** Share of the steps, at the end, over which `warmup-stable-decay` falls. */
   readonly decayFraction: number;
-  /** Default: linear. */
+  /** The form of that fall. Default: linear. */
   readonly decayShape?: z.infer<typeof decayShapeSchema>;
-  /** Where the schedule begins again, in ascending order of their steps. */
+  /** The steps at which the schedule begins again, in ascending order. */
   readonly restarts?: readonly Restart[];
 }
 

@@ -43,7 +43,7 @@ export interface OperatorCheck<Name extends string = string> {
 }
 
 export interface OperatorCheckOptions {
-  /** Whose lowerings are checked, all on the device that is given. Default: all. */
+  /** The targets whose lowerings are checked, all on the device that is given. Default: all. */
   readonly targets?: readonly Target[];
   /** How many times the roundings of the CPU are allowed. Default 1. */
   readonly slack?: number;
@@ -53,7 +53,7 @@ export interface OperatorCheckOptions {
 const VALUE_TOLERANCE = 2e-6;
 const GRADIENT_TOLERANCE = 1e-5;
 
-/** Of the central differences: float64 leaves errors of about 1e-10 with it. */
+/** The step of the central differences: float64 leaves errors of about 1e-10 with it. */
 const STEP = 1e-5;
 
 /**

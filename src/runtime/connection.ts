@@ -6,7 +6,7 @@ export interface Connection {
   readonly kind: DeviceKind;
   /** Threads of one operator. */
   readonly threads: number;
-  /** For people: what the device is. */
+  /** A description of the device, for people. */
   readonly description: string;
   /** Opens another one of this kind, in a thread of its own; `undefined` where there is no such thread to be had. */
   readonly another: ((threads: number) => Promise<Connection>) | undefined;
@@ -40,7 +40,7 @@ export class PendingRequests {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const call = this.#calls++;
     return new Promise((resolve, reject) => {
-      // First, as it throws for what cannot be sent, and nothing must wait for that.
+      // The request is sent first, as that throws for what cannot be sent, and nothing must wait for such a one.
       send(call);
       this.#pending.set(call, { resolve, reject });
     });

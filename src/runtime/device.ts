@@ -44,9 +44,9 @@ export type OutputKernel = Kernel & { readonly outputs: Readonly<Record<string, 
 export interface CompileOptions {
   /** Threads of one operator on the CPU. Default: those of the device. */
   readonly threads?: number;
-  /** Whose lowerings the program is made of. Default: those of the device. */
+  /** The target whose lowerings the program is made of. Default: that of the device. */
   readonly target?: Target;
-  /** Of matrix products. Not every device has float16: see `requireHalfProducts`. Default: float32. */
+  /** The precision of matrix products. Not every device has float16: see `requireHalfProducts`. Default: float32. */
   readonly products?: Precision;
   /** Outputs that arrive on the host; the others stay on the device. Default: none. */
   readonly download?: readonly string[];
@@ -93,7 +93,7 @@ export class Device {
     return this.#connection.threads;
   }
 
-  /** For people: what the device is. */
+  /** A description of the device, for people. */
   get description(): string {
     return this.#connection.description;
   }

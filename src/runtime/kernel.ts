@@ -12,7 +12,7 @@ export interface KernelExport {
   readonly export: string;
 }
 
-/** Sent to the device's thread, which loads the function. */
+/** The name by which the device's thread finds and loads a kernel. */
 export type KernelId = KernelName | KernelExport;
 
 /** A kernel as the device's thread calls it. */

@@ -29,7 +29,7 @@ const host: Handlers = new SessionHost({
   cpuIsCertain: true,
   isBreakdown: () => false,
   provider: (kind) => kind,
-  // The CPU has no use for it: without the code that traces and emits models, a thread starts in half the time.
+  // The identity program is loaded when it is asked for, as the CPU has no use for it: without the code that traces and emits models, a thread starts in half the time.
   identity: async (dtype, rank) => (await import("./identity.ts")).identity(dtype, rank),
   remedy: (kind) => remedies[kind],
   async ownKernel({ module, export: name }) {

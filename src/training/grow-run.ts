@@ -28,7 +28,7 @@ export interface GrowRunOptions {
   readonly tokenizer?: string | undefined;
   /** Seeds the new tokens. Default: that of the training. */
   readonly seed?: number | undefined;
-  /** Default "cpu". */
+  /** The device on which both models are compared. Default "cpu". */
   readonly device?: DeviceName | undefined;
 }
 

@@ -41,7 +41,7 @@ export function forecastMemory(
 ): MemoryForecast {
   const parameters = leastParameters(model);
   const tokens = microBatchOf({ ...config, model }) * model.context;
-  // The memory of a GPU holds the gradients; what is saved, this one holds for a moment.
+  // Gradients are in the memory of a GPU; moments that are saved are in this one for a moment.
   // The outer optimiser has a momentum, and the weights of the last exchange.
   const outer = config.training.localSteps > 1 ? 2 : 0;
   const state = FLOAT * (parameters + ((computes ? 3 : 2) + outer) * learning);

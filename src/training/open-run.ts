@@ -30,22 +30,22 @@ export interface TrainOptions {
    * locked at the end. Default: nowhere.
    */
   readonly out?: string | LockedFolder | undefined;
-  /** Goes on from the checkpoint in `out`, if there is one: see `Run.resume`. Default false. */
+  /** Whether the run goes on from the checkpoint in `out`, if there is one: see `Run.resume`. Default false. */
   readonly resume?: boolean | undefined;
   /**
    * The folder of a run, or a checkpoint of one, that a new run goes on from: see `Run.from`. Where `resume` finds a checkpoint in
    * `out`, that one is gone on from instead.
    */
   readonly from?: string | Checkpoint | OpenedCheckpoint | undefined;
-  /** With `from`: of the checkpoint, takes the weights, tokenizer and model alone; steps count from 0. Default false. */
+  /** Whether the weights, tokenizer and model of `from` alone are taken, and steps count from 0. Default false. */
   readonly restart?: boolean | undefined;
-  /** Default "cpu". An opened device stays open. */
+  /** The device that computes, by its name, or an opened one, which stays open. Default "cpu". */
   readonly device?: DeviceName | Device | undefined;
   /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
   readonly threads?: number | undefined;
   /** The memory that training may take; what needs more is refused before anything is allocated. Default: that of this machine. */
   readonly memory?: MemoryBudget | undefined;
-  /** Told how far the reading of texts has come. Default: nobody. */
+  /** A function that is told how far the reading of texts has come. Default: none. */
   readonly onDataProgress?: OnProgress | undefined;
   /** The ranks that make the run together, each with the same options. Rank 0 alone writes to `out`. Default: it is alone. */
   readonly communicator?: Communicator | undefined;

@@ -42,7 +42,7 @@ export async function withNewRun<Result>(
   }
 }
 
-/** The folder of a run as where it puts what is to last. It stays locked when it is closed. */
+/** The sink that is the folder of a run. It stays locked when it is closed. */
 export class RunFolder implements RunSink {
   readonly #folder: LockedFolder;
   readonly #metrics: FolderMetrics;

@@ -6,9 +6,9 @@ import type { RunSink } from "./sink.ts";
 
 /** Where a run computes, and who else takes part. */
 export interface RunPlace {
-  /** Stays open, and so does the corpus. */
+  /** The device that computes; it stays open, as does the corpus. */
   readonly device: Device;
-  /** Default: nothing is kept. It is closed with the run. */
+  /** What keeps events and checkpoints; it is closed with the run. Default: nothing is kept. */
   readonly sink?: RunSink | undefined;
   /** The ranks that the run is divided among, all of which make it. Default: it is alone. */
   readonly communicator?: Communicator | undefined;

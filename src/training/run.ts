@@ -44,7 +44,7 @@ import { Validation } from "./validation.ts";
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {
   readonly corpus: Corpus;
-  /** What learns, where that is not all. */
+  /** The part of the model that learns, where not all of it does. */
   readonly part: LearningPart | undefined;
   readonly #place: RunPlace;
   #config: RunConfig;
@@ -192,7 +192,7 @@ export class Run {
     return this.#place.communicator === undefined ? own : isAny(this.#place.communicator, own);
   }
 
-  /** What comes after a step. What fails stays due. */
+  /** The evaluation and the checkpoint that are due after a step. One that fails stays due. */
   async *#whatIsDue(): AsyncGenerator<TrainingEvent> {
     if (this.#due.evaluation) yield* this.#evaluateAndKeep();
     // A state that is worse than what was kept is kept as soon as it is better again.
@@ -209,7 +209,7 @@ export class Run {
     yield* this.#saveLast();
   }
 
-  /** What learns. Another one once the model has grown in more than its numbers of tokens. */
+  /** The trainer of the model: another one once that has grown in more than its numbers of tokens. */
   get trainer(): Trainer {
     return this.#trainer;
   }
@@ -224,7 +224,7 @@ export class Run {
     return this.#config.model.context;
   }
 
-  /** As it is now: with the model that it has grown to, and with the growth that was asked for since it began. */
+  /** The configuration as it is now: with the model that the run has grown to, and the growth that was asked for since it began. */
   get config(): RunConfig {
     return this.#config;
   }
@@ -239,7 +239,7 @@ export class Run {
     return this.#config.growth.some((plan) => plan.step === step);
   }
 
-  /** Everything as it is now, on the host. */
+  /** Weights, moments, counts and the model as they are now, on the host. */
   state(): Promise<ModelState> {
     return this.#state();
   }
@@ -438,7 +438,7 @@ export class Run {
     if (directory !== undefined) yield { type: "checkpoint", step, directory, best: false };
   }
 
-  /** Where a checkpoint was put; nowhere without a sink. */
+  /** The place where a checkpoint was put; `undefined` without a sink. */
   async #save(best: boolean, progress = this.#progress): Promise<string | undefined> {
     const { sink } = this.#place;
     if (sink === undefined) return undefined;
