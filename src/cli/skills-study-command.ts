@@ -70,7 +70,8 @@ async function run(options: Options): Promise<void> {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
   const folder = await LockedFolder.take(out);
   try {
-    const { seeds: _, sizes: __, ...fixed } = study;
+    // These may change: each training is of one of them, and kept.
+    const { seeds: _, sizes: __, rates: ___, ways: ____, ...fixed } = study;
     const noted: unknown = JSON.parse(JSON.stringify({ files: Object.fromEntries(files), study: fixed }));
     await claimFolder(join(out, "skills.json"), out, noted, (found) => found);
     await carryOut(study, files, { ...options, out });
@@ -179,7 +180,7 @@ function assembled(
   { interrupted, ...outcome }: SkillsOutcome,
   own: Pick<SkillsResults, "date" | "machine" | "software" | "command">,
 ): SkillsResults {
-  const { name, sizes, seeds, base, adapting } = study;
+  const { name, sizes, seeds, rates, base, adapting } = study;
   const missing = interrupted ? ["the study was stopped: what is not in the tables was not done yet"] : [];
   return {
     name,
@@ -187,6 +188,7 @@ function assembled(
     texts,
     sizes,
     seeds,
+    rates,
     steps: { base: base.steps, adapting: adapting.steps },
     ...outcome,
     missing,

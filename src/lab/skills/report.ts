@@ -12,12 +12,12 @@ export async function writeSkillsReport(results: SkillsResults, out: string): Pr
 }
 
 export function skillsReport(results: SkillsResults): string {
-  const { name, date, machine, software, command, seeds, steps, missing } = results;
+  const { name, date, machine, software, command, seeds, rates, steps, missing } = results;
   const runs = `${seeds.length} seed${seeds.length === 1 ? "" : "s"}`;
   return `${[
     `# ${name}: does a model learn something new by tokens of its own?`,
     `${date}, ${software}, on ${machine}; ${runs}, means over them. Reproduce with:\n\n    ${command}`,
-    `A base of ${formatCount(results.baseParameters)} parameters learned ${results.texts[0]} for ${steps.base} updates; each new text was then learned for ${steps.adapting} updates. Losses are held-out, in nats per token. The rate of each way is the best of one grid for the new text, with the first seed.`,
+    `A base of ${formatCount(results.baseParameters)} parameters learned ${results.texts[0]} for ${steps.base} updates; each new text was then learned for ${steps.adapting} updates. Losses are held-out, in nats per token. The rate of each way is the best of ${rates.join(", ")} for the new text, with the first seed.`,
     ...(missing.length === 0 ? [] : [`**Missing**: ${missing.join("; ")}.`]),
     learnedSection(results),
     pairSection(results),

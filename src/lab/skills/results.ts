@@ -62,6 +62,8 @@ export interface SkillsResults {
   readonly steps: { readonly base: number; readonly adapting: number };
   readonly sizes: readonly number[];
   readonly seeds: readonly number[];
+  /** The learning rates that each way tried. */
+  readonly rates: readonly number[];
   readonly bases: readonly Learned[];
   /** The GPT that LoRA is beside, by seeds; none where that is no part of the study. */
   readonly gpts: readonly Learned[];

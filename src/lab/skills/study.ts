@@ -164,8 +164,8 @@ class Runner {
     const means: number[] = [];
     let from = baseName(seed);
     for (const [index, text] of this.#texts.entries()) {
-      const name = `continual-${index}-${text}-${seed}`;
       const rate = this.#rates.get(keyOf(text, { way: "full" })) ?? Number.NaN;
+      const name = `${from}-then-${text}-${rate}`;
       const learned = await fullyTuned(this.#site, { name, from, text, rate, seed });
       if (learned === undefined) return false;
       means.push(mean(learned.losses, this.#learnedUpTo(index)));
