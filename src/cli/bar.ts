@@ -38,7 +38,7 @@ export class Bar {
     this.#text = undefined;
   }
 
-  /** Over what was there, then to the end of the line, so that nothing flickers. */
+  /** The text goes over what was there, then spaces to the end of the line, so that nothing flickers. */
   #draw(): void {
     if (!this.isShown || this.#text === undefined) return;
     cursorTo(this.#stream, 0);

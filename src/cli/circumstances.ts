@@ -19,7 +19,7 @@ export async function software(): Promise<string> {
   const name = `tokenformer ${version}`;
   try {
     const root = fileURLToPath(new URL("../..", import.meta.url));
-    // Of a repository that has this package's source, not of one that merely contains its installation.
+    // The commit is asked of a repository that has this package's source, not of one that merely contains its installation.
     await promisify(execFile)("git", ["-C", root, "ls-files", "--error-unmatch", "src/index.ts"]);
     const { stdout } = await promisify(execFile)("git", ["-C", root, "rev-parse", "--short", "HEAD"]);
     return `${name}, commit ${stdout.trim()}`;

@@ -8,7 +8,7 @@ import { note } from "./output.ts";
 /** The keys that a cooldown decides. */
 const KEYS = ["steps", "schedule", "decayFraction", "decayShape", "minimumLearningRate"] as const;
 
-/** "20%" of all updates at its end, or a number of updates. Nothing: 20%. Throws a `UserError` for anything else. */
+/** The length of a cooldown: "20%" of all updates at its end, or a number of updates. Nothing: 20%. Throws a `UserError` for anything else. */
 export function cooldownLength(text: string | true): CooldownLength {
   if (text === true) return { share: COOLDOWN_SHARE };
   const [, digits = "", percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim()) ?? [];

@@ -12,7 +12,7 @@ const SECONDS = 75;
 /** An update takes so many times as long on average as the first, as the model grows to half as large again, and to twice. */
 const AVERAGE = 1.5;
 
-/** Fewer learn too little to be shown. */
+/** Updates, at least: fewer learn too little to be shown. */
 const LEAST = 240;
 
 /** The first updates are slower. */

@@ -100,7 +100,7 @@ async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<v
     const rounded = quantize && new Inference(device, model, parameters, given, quantize);
     return { ...(await inference.evaluate(batches)), rounded: await rounded?.evaluate(batches) };
   });
-  // Of the tokens that are predicted: all but the first of each part.
+  // The bytes are of the tokens that are predicted: all but the first of each part.
   const bytes = parts.reduce((sum, part) => sum + measureBytes(tokenizer, part, 1, part.length - 1), 0);
   const bitsPerByte = (loss / Math.LN2) * (tokens / bytes);
   const quantized = rounded && { bits: quantize, loss: rounded.loss, perplexity: Math.exp(rounded.loss) };

@@ -72,5 +72,5 @@ function show(file: string, { type, questions, metrics }: TaskResult): void {
   );
 }
 
-/** For example "byte normalised accuracy". */
+/** The name of a metric for people, for example "byte normalised accuracy". */
 const spelled = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

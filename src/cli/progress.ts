@@ -64,7 +64,7 @@ export class Progress {
     }
   }
 
-  /** Told how far the reading of texts has come, before the run starts. */
+  /** A function that is told how far the reading of texts has come, before the run starts. */
   get onData(): OnProgress {
     return dataProgress(this.#bar);
   }

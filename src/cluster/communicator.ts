@@ -12,7 +12,7 @@ export interface Communicator {
   readonly size: number;
   /** The name of this process's machine. */
   readonly host: string;
-  /** For people: what carries the messages. */
+  /** What carries the messages, for people. */
   readonly description: string;
   /**
    * The sum of the arrays of all ranks, in all of them.

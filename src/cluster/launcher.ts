@@ -49,7 +49,7 @@ export async function launch(options: LaunchOptions, signal: AbortSignal): Promi
   const program = options.mpirun ?? "mpirun";
   const kind = await kindOf(program);
   const words = [...(kind === "openmpi" ? openMpiOptions(options) : hydraOptions(options)), ...options.command];
-  // In a group of its own: a Ctrl-C would reach it twice, from the terminal and from here, which it takes for impatience.
+  // The program is in a group of its own: a Ctrl-C would reach it twice, from the terminal and from here, which it takes for impatience.
   const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const output = new LauncherOutput(() => setTimeout(() => child.kill("SIGKILL"), LONGEST_END).unref());
   child.stdout.on("data", (chunk) => output.answers(chunk));

@@ -33,7 +33,7 @@ export interface MpiHandles {
 
 export interface MpiLibrary {
   readonly kind: MpiKind;
-  /** For people, such as "Open MPI 4.1.4 (libmpi.so.40)". */
+  /** The library with its version, for people, such as "Open MPI 4.1.4 (libmpi.so.40)". */
   readonly description: string;
   readonly handles: MpiHandles;
   function(name: string, types: readonly MpiArgumentType[]): MpiFunction;
@@ -49,7 +49,7 @@ function macNames(...files: readonly string[]): string[] {
   return ["", "/opt/homebrew/lib/", "/usr/local/lib/"].flatMap((folder) => files.map((file) => folder + file));
 }
 
-// Of mpi.h: integers in MPICH, and in what is built from it.
+// The handles of mpi.h: integers in MPICH, and in what is built from it.
 const MPICH_HANDLES: MpiHandles = {
   world: 0x44000000,
   float: 0x4c00040a,

@@ -23,7 +23,7 @@ export type Order = z.infer<typeof orderSchema>;
 export const placeSchema = z.strictObject({
   addresses: z.array(z.string()),
   port: z.int(),
-  /** Whoever does not know it is not of this job. */
+  /** A text that those of this job alone know. */
   secret: z.string(),
 });
 
@@ -33,9 +33,9 @@ export type Place = z.infer<typeof placeSchema>;
 export interface WatchData {
   readonly rank: number;
   readonly hosts: readonly string[];
-  /** See `SEEN`. */
+  /** What a thread sees of another: see `SEEN`. */
   readonly seen: Int32Array;
-  /** Missing in the first rank, which listens. */
+  /** The place where the first rank listens; missing in that one. */
   readonly place: Place | undefined;
 }
 

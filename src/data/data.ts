@@ -20,7 +20,7 @@ import {
 
 /** How a corpus is opened. */
 export interface CorpusOptions {
-  /** Told how far the reading of texts has come. Default: nobody. */
+  /** A function that is told how far the reading of texts has come. Default: none. */
   readonly onProgress?: OnProgress | undefined;
   /** Bytes of texts whose tokens are kept in memory; those of longer ones are on disk, in a temporary file. Default: 32 MiB. */
   readonly inMemory?: number;

@@ -19,7 +19,7 @@ import type { PlacedRecord, Record } from "./records.ts";
 
 /** How records are learned from. */
 export interface LearningOptions {
-  /** Default: completion. */
+  /** What is learned of each. Default: completion. */
   readonly lossOn?: LossPart | undefined;
   /** Whether tokens attend to those of their own record alone. Default false. */
   readonly separateDocuments?: boolean | undefined;
@@ -119,7 +119,7 @@ function partsOf(record: Record, tokenizer: Tokenizer): Parts {
   }
 }
 
-/** Of a conversation the assistant's turns: what the template adds to what it writes where a reply is to come. */
+/** The parts of a conversation that are learned, the assistant's turns: what the template adds to what it writes where a reply is to come. */
 function conversationParts(messages: readonly Message[], tokenizer: Tokenizer): Parts {
   const template = chatTemplateOf(tokenizer);
   const { stop } = template.end;

@@ -16,7 +16,7 @@ export interface AnswerForm {
   chunk(index: number, piece: Piece): object;
   /** The last of a stream, where the usage is asked for. */
   usage(usage: Usage): object;
-  /** All of it. @param texts the pieces of each text */
+  /** The whole answer. @param texts the pieces of each text */
   whole(texts: readonly (readonly Piece[])[], usage: Usage): object;
 }
 

@@ -39,7 +39,7 @@ const messageSchema = z.looseObject({
   tool_calls: z.tuple([], { error: noTools }).nullish(),
 });
 
-/** For what must not be there: a value that asks for nothing may. */
+/** A schema for what must not be there: a value that asks for nothing may. */
 const tools = z.tuple([], { error: `${noTools}; leave it out` }).nullish();
 
 export const chatSchema = z

@@ -96,7 +96,7 @@ export class Choice {
   }
 }
 
-/** Only looked through where something asks for it. */
+/** The text is looked through only where something asks for it. */
 function* concatenated(prompt: Int32Array, written: readonly number[]): Generator<number> {
   yield* prompt;
   yield* written;

@@ -16,7 +16,7 @@ export interface TokenEntry {
   readonly label: string;
   /** Where it begins in the text, in characters. */
   readonly offset: number;
-  /** Its own, and those of the likeliest tokens in its place; of the first token of a text none, as nothing predicts it. */
+  /** Log-probabilities: its own, and those of the likeliest tokens in its place; of the first token of a text none, as nothing predicts it. */
   readonly score: { readonly logProbability: number; readonly top: readonly LabelledScore[] } | undefined;
 }
 
@@ -57,7 +57,7 @@ export function joinedEntries(pieces: readonly { readonly entries: readonly Toke
   return pieces.flatMap(({ entries }) => entries ?? []);
 }
 
-/** Of `/v1/completions`: a list for each part. Of two likely tokens with one text the more likely one counts. */
+/** The log-probabilities of `/v1/completions`: a list for each part. Of two likely tokens with one text the more likely one counts. */
 export function logProbabilities(entries: readonly TokenEntry[]) {
   return {
     tokens: entries.map(({ label }) => label),

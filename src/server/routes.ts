@@ -26,7 +26,7 @@ type Next = () => Promise<void>;
 export interface Access {
   /** What clients must send as bearer token. Default: nothing. */
   readonly apiKey?: string | undefined;
-  /** The origins of pages that may, see `crossOrigin`. Default: those of this computer. */
+  /** The origins of pages that may use them, see `crossOrigin`. Default: those of this computer. */
   readonly origins?: readonly string[] | undefined;
 }
 

@@ -105,7 +105,7 @@ export class Scheduler {
     }
   }
 
-  /** Of those that wait, the first of a request that has the fewest slots. The texts of a request have one signal. */
+  /** The sequence whose turn it is: of those that wait, the first of a request that has the fewest slots. The texts of a request have one signal. */
   #fairest(): WritingJob {
     const slots = new Map<AbortSignal, number>();
     for (const { signal } of [...this.#starting, ...[...this.#active.values()].map(({ job }) => job)]) {

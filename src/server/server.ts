@@ -14,7 +14,7 @@ import { TextThreads } from "./text-threads.ts";
 
 export interface ServerOptions extends Pick<ListenOptions, "port" | "host" | "idleSeconds">, Access {
   readonly limits: Limits;
-  /** Called with the text of a fault of ours. */
+  /** A function that is called with the text of a fault of ours. */
   readonly note: (text: string) => void;
 }
 

@@ -29,11 +29,11 @@ interface Workplace {
   readonly from: string;
   /** The folder of the skill. */
   readonly to: string;
-  /** Default "cpu". An opened device stays open. */
+  /** The device that computes, by its name, or an opened one, which stays open. Default "cpu". */
   readonly device?: DeviceName | Device | undefined;
   /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
   readonly threads?: number | undefined;
-  /** Told how far the reading of texts has come. Default: nobody. */
+  /** A function that is told how far the reading of texts has come. Default: none. */
   readonly onDataProgress?: OnProgress | undefined;
 }
 
@@ -45,9 +45,9 @@ export interface AdaptOptions extends SkillPlan, Workplace {
 }
 
 export interface ResumeAdaptationOptions extends Workplace {
-  /** Default: what it has learned so far. */
+  /** The texts to learn. Default: those of so far. */
   readonly data?: DataSource | undefined;
-  /** Default: as it began. */
+  /** How to train. Default: as it began. */
   readonly training?: TrainingConfig | undefined;
 }
 

@@ -39,7 +39,7 @@ const skillSchema = z
       steps: z.int().nonnegative(),
       tokens: z.int().nonnegative(),
       seconds: z.number().nonnegative(),
-      /** In nats per token, where it was measured with these very weights. */
+      /** The loss in nats per token, where it was measured with these very weights. */
       validationLoss: z.number().optional(),
     }),
   })

@@ -6,7 +6,7 @@ import { type Arity, type Attributes, apply, type Inputs, type Operator, type Te
 
 /** An operator of one's own: the record that those of the library have, under a name with a prefix of your own. */
 export interface OwnOperator<Attrs extends Attributes, Count extends Arity> extends Operator<Attrs, Count> {
-  /** For example "mine:softplus". */
+  /** The name, for example "mine:softplus". */
   readonly name: OwnName;
 }
 

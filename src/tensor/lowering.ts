@@ -45,7 +45,7 @@ export interface Lowering {
   logSoftmax(emitter: Emitter, logits: string): string;
 }
 
-/** Its square is a float32 yet. */
+/** A norm whose square float32 still has. */
 const SMALLEST_NORM = 1e-18;
 const SMALLEST_SQUARE = SMALLEST_NORM ** 2;
 

@@ -42,13 +42,13 @@ export function emitOnnx(graph: Graph, target: Target = "cpu"): Uint8Array {
 }
 
 export interface EmitOptions {
-  /** Default: cpu. */
+  /** What the model is emitted for. Default: cpu. */
   readonly target?: Target;
-  /** Default: float32. */
+  /** The precision of matrix products. Default: float32. */
   readonly products?: Precision;
   /** Inputs that become constants, whose bytes lie outside of the model. Default: none. */
   readonly frozen?: ReadonlyMap<string, FrozenInput>;
-  /** Where each of them lies. Default: in a file of its own, named as its path. */
+  /** The place where each of them lies. Default: in a file of its own, named as its path. */
   readonly place?: Placement;
 }
 

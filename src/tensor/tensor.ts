@@ -87,7 +87,7 @@ export interface QuantizedWeights {
 export type OnnxAttributes = Readonly<Record<string, number | string | readonly number[] | { readonly int: number }>>;
 
 export interface OnnxNodeOptions {
-  /** Default: ONNX's own. */
+  /** The operator set. Default: ONNX's own. */
   readonly domain?: "com.microsoft";
 }
 

@@ -27,9 +27,9 @@ export interface RandomBatchOptions {
   readonly sequences: number;
   /** Tokens in a sequence. */
   readonly context: number;
-  /** Sets draws for different purposes apart; "train" by default. */
+  /** A name that sets draws for different purposes apart; "train" by default. */
   readonly stream?: string;
-  /** Draws only rows `from` to `to - 1` of the step's batch: a micro-batch. All of them by default. */
+  /** The rows of the step's batch that are drawn, `from` to `to - 1`, as a micro-batch. All of them by default. */
   readonly rows?: { readonly from: number; readonly to: number };
 }
 
@@ -103,7 +103,7 @@ export interface ConsecutiveBatchOptions {
   readonly sequences?: number;
   /** Tokens in a sequence. */
   readonly context: number;
-  /** Stops after this many targets; all of them by default. */
+  /** Targets after which it stops; all of them by default. */
   readonly maxTokens?: number;
 }
 

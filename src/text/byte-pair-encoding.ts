@@ -11,7 +11,7 @@ export interface BytePairOptions {
   readonly vocabularySize: number;
   /** Tokens that stand for their whole text, such as `<|endoftext|>`; they take the last ids. None by default. */
   readonly specialTokens?: readonly string[];
-  /** Called after each merge with the number made and the number wanted. */
+  /** A function that is called after each merge with the number made and the number wanted. */
   readonly onProgress?: (merges: number, wanted: number) => void;
 }
 

@@ -8,7 +8,7 @@ import { bytePairJson } from "./tokenizer-json.ts";
 /** The text of the token for all characters that the vocabulary lacks. */
 const UNKNOWN = "<unk>";
 
-/** Marks a code point without a token. */
+/** The mark of a code point without a token. */
 const ABSENT = -1;
 
 /** An option of byte-pair encodings that is not used. */

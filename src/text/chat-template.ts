@@ -44,7 +44,7 @@ export function plainTemplate(tokenizer: Tokenizer): string {
   return `{% for message in messages %}{{ ${turn} + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant:\\n' }}{% endif %}`;
 }
 
-/** Stands for what the assistant says, where only what follows it is looked at. */
+/** A text that stands for what the assistant says, where only what follows it is looked at. */
 const MARK = "\u2042 what is said \u2042";
 
 /** Makes one text of a conversation, as Python's `apply_chat_template` does. */
@@ -81,7 +81,7 @@ export class ChatTemplate {
    */
   text(messages: readonly Message[], { reply = true } = {}): string {
     try {
-      // Python's gives templates no tools and no documents, which is not the same as not giving them.
+      // Python's function gives templates no tools and no documents, which is not the same as not giving them.
       return this.#template.render({
         ...this.#names,
         messages,

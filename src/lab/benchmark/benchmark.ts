@@ -17,21 +17,21 @@ export type BenchmarkPart = (typeof benchmarkParts)[number];
 export const deviceParts = ["steps", "limits"] as const satisfies readonly BenchmarkPart[];
 
 export interface BenchmarkOptions {
-  /** Of `deviceParts`. Default: cpu. */
+  /** The device of `deviceParts`. Default: cpu. */
   readonly device?: DeviceKind;
   readonly parts: readonly BenchmarkPart[];
   readonly sizes: readonly WorkName[];
   /** Whether growth goes on beyond `mini`, up to 1.4B parameters. */
   readonly large: boolean;
-  /** At most; at least one. */
+  /** Rounds of steps, at most; at least one. */
   readonly rounds: number;
   /** Minutes after which no further round of steps begins, and no further part. Default: any number. */
   readonly minutes?: number | undefined;
   /** The file of the command line, for start-up. */
   readonly program: string;
-  /** Told what is under way, figures as soon as there are some, and how long a part will take. */
+  /** Is told what is under way, figures as soon as there are some, and how long a part will take. */
   note(line: string): void;
-  /** Told each comparison of steps once it is complete. Default: nobody. */
+  /** Is told each comparison of steps once it is complete. Default: nobody. */
   compared?(comparison: StepComparison): void;
   /** Others that make the steps. Default: none. */
   peers?(work: Work): Promise<readonly Side[]>;

@@ -45,12 +45,12 @@ export interface Turns {
   readonly warm: number;
   /** When the last round should have ended, as `performance.now()` counts; one round there is always. Default: never. */
   readonly until?: number | undefined;
-  /** Told each figure as soon as there is one, and how long the rest will take. Default: nobody. */
+  /** Is told each figure as soon as there is one, and how long the rest will take. Default: nobody. */
   note?(line: string): void;
 }
 
 export interface OwnSides {
-  /** Default: cpu. */
+  /** The device that our sides compute on. Default: cpu. */
   readonly device?: DeviceKind;
   /** Whether there are sides with products in float16. Default false. */
   readonly half?: boolean;

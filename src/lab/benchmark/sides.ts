@@ -10,7 +10,7 @@ export interface Side {
   readonly name: string;
   /** Floating-point operations of its step. Default: as many as the formula says. */
   readonly flops?: number;
-  /** Of its matrix products. Default: float32. */
+  /** The precision of its matrix products. Default: float32. */
   readonly precision?: Precision;
   /** The vector instructions that it uses, such as "AVX-512". Default: not known. */
   readonly instructions?: string | undefined;

@@ -16,7 +16,7 @@ export interface DocumentLoss {
   readonly tokens: number;
 }
 
-/** For choosing learning rates and sizes, or for what is told. */
+/** The half of the documents for choosing learning rates and sizes, or that for what is told. */
 export type Half = "tuning" | "report";
 
 /** Documents are at least this share of the held-out text, so that a few stand for all of it. */

@@ -10,7 +10,7 @@ export interface FrontierCost {
   readonly flops: number;
 }
 
-/** Of the branches at a budget, of all tracks or of some. Held-out losses are not counted. */
+/** The cost of the branches at a budget, of all tracks or of some. Held-out losses are not counted. */
 export function costAt(plan: FrontierPlan, budget: number, tracks: readonly Track[] = plan.tracks): FrontierCost {
   const { learningRates } = plan.study;
   const runs = seedsAt(plan.study, budget) + (learningRates.length > 1 ? learningRates.length : 0);

@@ -28,7 +28,7 @@ export interface Branch {
 
 /** A trunk with its branches. */
 export interface Track {
-  /** For example "scratch/1". */
+  /** The name, for example "scratch/1". */
   readonly id: string;
   readonly arm: FrontierArm;
   readonly start: CompleteModelConfig;

@@ -17,7 +17,7 @@ export interface Point {
   /** Floating-point operations, earlier cooldowns of the same trunk included. */
   readonly flops: number;
   readonly seconds: number;
-  /** In nats per token, of each held-out document. */
+  /** The losses in nats per token of each held-out document. */
   readonly documents: readonly DocumentLoss[];
   /** Why it ended before its time. */
   readonly diverged?: string;
@@ -79,11 +79,11 @@ export function pointsOf({ points }: FrontierResults, track: string, budget: num
 export interface Best {
   readonly track: string;
   readonly points: readonly Point[];
-  /** On the half of the documents that was not chosen by. */
+  /** The mean loss on the half of the documents that was not chosen by. */
   readonly loss: number;
 }
 
-/** Of the models from scratch of a family, the one that is best at a budget by the half of the documents for choosing. */
+/** The best of the models from scratch of a family: the one that is best at a budget by the half of the documents for choosing. */
 export function bestOf(results: FrontierResults, arm: "scratch" | "rotary", budget: number): Best | undefined {
   const tracks = results.tracks.filter((track) => track.arm === arm);
   const found = tracks.flatMap(({ id }) => {

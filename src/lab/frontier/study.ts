@@ -42,7 +42,7 @@ export interface FrontierOptions {
   readonly devices: readonly Device[];
   /** Ends the runs under way with a checkpoint. */
   readonly signal?: AbortSignal;
-  /** Told of each branch that is done: `made` where it was done now. */
+  /** A function that is told of each branch that is done: `made` where it was done now. */
   readonly onBranch?: (place: Place, work: Work, made: boolean) => void;
 }
 
@@ -204,5 +204,5 @@ function beyond(tried: ReadonlyMap<number, number>): number[] {
   return best === rates.at(-1) ? [rounded(best * RATE_STEP)] : [];
 }
 
-/** To three digits, which folders are named by. */
+/** A rate to three digits, by which folders are named. */
 const rounded = (rate: number) => Number(rate.toPrecision(3));

@@ -69,7 +69,7 @@ export interface Drawing {
   readonly frame: Frame;
   /** What the plot shows, for those who cannot see it. */
   readonly description: string;
-  /** Default: whole steps. */
+  /** The axis of x. Default: whole steps. */
   readonly xAxis?: Axis;
   readonly yLabel: string;
   readonly yFormat: (value: number) => string;

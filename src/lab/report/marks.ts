@@ -12,7 +12,7 @@ const laneHeight = 18;
 /** Growths beyond this many rows of labels keep their rule, and are named in the table alone. */
 const mostLanes = 8;
 
-/** "1.06 M → 1.58 M". */
+/** What a growth is called, such as "1.06 M → 1.58 M". */
 export const growthName = ({ parametersBefore, parametersAfter }: GrowthRecord): string =>
   `${formatCount(parametersBefore)} → ${formatCount(parametersAfter)}`;
 

@@ -48,7 +48,7 @@ export interface SampleRecord {
   readonly prompt: string;
   /** Continues the prompt. */
   readonly text: string;
-  /** For example "before the growth". */
+  /** What it is called, for example "before the growth". */
   readonly label: string;
 }
 
@@ -67,7 +67,7 @@ export interface Report {
   readonly validations: readonly ValidationRecord[];
   readonly growths: readonly GrowthRecord[];
   readonly samples: readonly SampleRecord[];
-  /** Shown as JSON. */
+  /** The configuration, shown as JSON. */
   readonly config: unknown;
   /** How to run it again. */
   readonly command: string;

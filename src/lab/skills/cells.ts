@@ -23,14 +23,14 @@ import { beginnings, type PartWay } from "./ways.ts";
 /** What the trainings share. */
 export interface Workplace {
   readonly study: SkillsStudy;
-  /** The base's text first. */
+  /** The texts, that of the base first. */
   readonly corpora: ReadonlyMap<string, Corpus>;
   /** The names of the files of each text. */
   readonly files: ReadonlyMap<string, readonly string[]>;
   readonly directory: string;
   readonly device: Device;
   readonly signal?: AbortSignal | undefined;
-  /** Told of each training that is done: `made` where it was done now. */
+  /** A function that is told of each training that is done: `made` where it was done now. */
   readonly onDone?: ((name: string, learned: Learned, made: boolean) => void) | undefined;
 }
 
