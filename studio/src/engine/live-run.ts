@@ -293,13 +293,13 @@ export class LiveRun {
     this.#sampleAt = now + Math.max(FIRST_SAMPLES[++this.#samples] ?? SAMPLE_EVERY, share);
   }
 
-  /** What it writes until a moment, or to the end of a sample. */
+  /** What it writes until a moment, but something that can be seen, or to the end of a sample. */
   async #written(end: number): Promise<string> {
     const late = new AbortController();
     let text = "";
     const take = (piece: string) => {
       text += piece;
-      if (performance.now() > end) late.abort();
+      if (performance.now() > end && text.trim() !== "") late.abort();
     };
     try {
       // Another draw each time, at the same step too.

@@ -148,7 +148,8 @@ function seriesOf({ property, dash }: ReturnType<typeof runStyle>): uPlot.Series
   return [
     { ...line, width: 1, alpha: 0.3 },
     { ...line, width: 2, dash: [...dash] },
-    { ...line, width: 1, points: { show: true, size: 5, fill: stroke, stroke } },
+    // Seldom measured: a line from the first, of an untrained model, to the next would cross the chart.
+    { ...line, paths: () => null, points: { show: true, size: 5, fill: stroke, stroke } },
   ];
 }
 

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { RunView } from "../../engine/api.ts";
 import { count } from "../format.ts";
+import { shownText } from "./said.ts";
 
 export function Samples({ run }: { readonly run: RunView }) {
   const { samples } = run;
@@ -23,7 +24,7 @@ export function Samples({ run }: { readonly run: RunView }) {
   return (
     <div class="samples">
       <figure>
-        <blockquote>{sample?.text}</blockquote>
+        <blockquote>{shownText(sample?.text ?? "")}</blockquote>
         <figcaption>
           Written at step <span class="numbers">{count(sample?.step ?? 0)}</span>
         </figcaption>

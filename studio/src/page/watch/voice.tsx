@@ -4,6 +4,7 @@ import type { RunView, Sample } from "../../engine/api.ts";
 import { count } from "../format.ts";
 import { voice } from "../store/actions.ts";
 import { busy } from "../store/state.ts";
+import { shownText } from "./said.ts";
 
 export function Voice({ run }: { readonly run: RunView }) {
   const now = run.samples.at(-1);
@@ -42,7 +43,7 @@ export function Voice({ run }: { readonly run: RunView }) {
 function Said({ sample, words }: { readonly sample: Sample; readonly words: string }) {
   return (
     <figure>
-      <blockquote>{sample.text.trim()}</blockquote>
+      <blockquote>{shownText(sample.text)}</blockquote>
       <figcaption>{words}</figcaption>
     </figure>
   );
