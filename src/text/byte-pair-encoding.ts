@@ -68,10 +68,14 @@ export function trainBytePairEncoding(text: string | WordCounts, options: BytePa
   const occurrences: WordCounts = typeof text === "string" ? new Map() : text;
   if (typeof text === "string") countWords(text, occurrences, specialTokens);
   const encoder = new TextEncoder();
-  const words = Array.from(occurrences.keys(), (word) =>
-    Uint32Array.from(encoder.encode(word), (byte) => idOfByte[byte] ?? 0),
-  );
-  const merger = new PairMerger(words, [...occurrences.values()]);
+  const words = {
+    *[Symbol.iterator]() {
+      for (const [word, count] of occurrences) {
+        yield [encoder.encode(word).map((byte) => idOfByte[byte] ?? 0), count] as const;
+      }
+    },
+  };
+  const merger = new PairMerger(words);
 
   const tokens = [...alphabet];
   const known = new Set(tokens);

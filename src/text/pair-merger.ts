@@ -32,20 +32,21 @@ export class PairMerger {
   readonly #heap = new PairHeap();
 
   /**
-   * @param words the tokens of each distinct word, ids below 2^26.
-   * @param counts how often each word occurs.
+   * @param words the tokens of each distinct word, ids below 2^26, and how often it occurs; they are gone through twice, so that they need
+   * not be there all at once.
    */
-  constructor(words: readonly ArrayLike<number>[], counts: readonly number[]) {
-    const places = words.reduce((sum, word) => sum + word.length + 1, 1);
+  constructor(words: Iterable<readonly [tokens: ArrayLike<number>, count: number]>) {
+    let places = 1;
+    for (const [tokens] of words) places += tokens.length + 1;
     this.#tokens = new Int32Array(places).fill(NOTHING);
-    this.#next = Int32Array.from({ length: places }, (_, place) => place + 1);
-    this.#previous = Int32Array.from({ length: places }, (_, place) => place - 1);
+    this.#next = new Int32Array(places).map((_, place) => place + 1);
+    this.#previous = new Int32Array(places).map((_, place) => place - 1);
     this.#weights = new Float64Array(places);
     let place = 1; // after a gap, so that the first token has a neighbour too
-    for (const [index, word] of words.entries()) {
-      this.#tokens.set(word, place);
-      this.#weights.fill(counts[index] ?? 0, place, place + word.length);
-      place += word.length + 1;
+    for (const [tokens, count] of words) {
+      this.#tokens.set(tokens, place);
+      this.#weights.fill(count, place, place + tokens.length);
+      place += tokens.length + 1;
     }
     for (let left = 1; left < places - 1; left++) {
       this.#add(left);
