@@ -36,6 +36,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
+      // A busy machine is no fault of the build.
+      checks: { bundlerTimings: false },
       input: { index: at("index.html"), [SERVICE_WORKER]: at("service-worker/service-worker.ts") },
       output: {
         // Its address is what the browser knows a service worker by.

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
-import { loadTokenizer } from "../text/tokenizer.ts";
+import { loadTokenizer } from "../text/load-tokenizer.ts";
 import { labelsOf } from "./labels.ts";
 
 /** A text to encode, with the labels of its tokens where they are wanted; or ids to decode. */

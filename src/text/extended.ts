@@ -3,9 +3,10 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { CharacterTokenizer } from "./character-tokenizer.ts";
+import { loadTokenizer } from "./load-tokenizer.ts";
 import { checkSpecialTokens } from "./special-text.ts";
 import { specialTokens } from "./special-tokens.ts";
-import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 import { addedTokenJson } from "./tokenizer-json.ts";
 import { readSettings, withSettings } from "./tokenizer-settings.ts";
 

@@ -27,10 +27,11 @@ export {
 export { type DocumentSource, type Documents, longDocuments } from "./documents.ts";
 export { extendedTokenizer, isExtension } from "./extended.ts";
 export { JsonTokenizer } from "./json-tokenizer.ts";
+export { loadTokenizer } from "./load-tokenizer.ts";
 export { type Boundary, divided, NOWHERE, type TextPiece, wordBoundary } from "./pieces.ts";
 export { beginningOfText, endOfText, type SpecialToken, specialTokens } from "./special-tokens.ts";
 export { StreamDecoder } from "./stream-decoder.ts";
 export { longestTokenBytes, utf8Length } from "./token-length.ts";
 export { joinTokens, memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
-export { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+export type { Tokenizer } from "./tokenizer.ts";
 export { readSettings, SETTINGS, type TokenizerSettings, withSettings } from "./tokenizer-settings.ts";

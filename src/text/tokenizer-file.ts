@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { explainFileError, fileExists } from "../formats/files/atomic.ts";
 import { readJson } from "../formats/json/json.ts";
-import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { loadTokenizer } from "./load-tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 import { readSettings, SETTINGS, type TokenizerSettings, withSettings } from "./tokenizer-settings.ts";
 
 /** Newer models have their template in a file of its own. */

@@ -1,5 +1,3 @@
-import { CharacterTokenizer } from "./character-tokenizer.ts";
-import { JsonTokenizer } from "./json-tokenizer.ts";
 import type { Boundary } from "./pieces.ts";
 import type { TokenizerSettings } from "./tokenizer-settings.ts";
 
@@ -24,14 +22,4 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>): string;
   /** The contents of a tokenizer.json from which `loadTokenizer` makes this tokenizer again. */
   toJSON(): unknown;
-}
-
-/**
- * The tokenizer that the parsed contents of a tokenizer.json describe.
- *
- * @param where the file or place the contents came from, for messages.
- * @throws UserError where they describe none.
- */
-export function loadTokenizer(json: unknown, where: string): Tokenizer {
-  return CharacterTokenizer.fromJSON(json) ?? new JsonTokenizer(json, where);
 }

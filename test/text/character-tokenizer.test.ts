@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
-import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { loadTokenizer } from "../../src/text/load-tokenizer.ts";
 
 const anyText = fc.string({ unit: "binary" });
 

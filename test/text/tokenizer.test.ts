@@ -7,9 +7,9 @@ import { UserError } from "../../src/errors.ts";
 import { trainBytePairEncoding } from "../../src/text/byte-pair-encoding.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
+import { loadTokenizer } from "../../src/text/load-tokenizer.ts";
 import { piecesOf } from "../../src/text/pieces.ts";
 import { StreamDecoder } from "../../src/text/stream-decoder.ts";
-import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { hashTokenizer, readTokenizer } from "../../src/text/tokenizer-file.ts";
 import { markSpaces } from "../support/sentence-piece.ts";
 
