@@ -6,6 +6,7 @@
  *     npm run bench:recipes -- [--from 12] [--seeds 4] [--recipes reference,split] [--parallel 2] [--work FOLDER] [--out FOLDER]
  */
 
+import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -17,6 +18,8 @@ import { outcomeOf, type Place, trainedBase } from "./run.ts";
 import { TEXT, termsOf } from "./terms.ts";
 
 const LEARNING_RATE = 1e-3;
+
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 
 const { values: options } = parseArgs({
   options: {
@@ -67,7 +70,7 @@ async function make({ recipe, seed, file }: { recipe: Recipe; seed: number; file
   bases.set(seed, base);
   const outcome = await outcomeOf(recipe, await base, place, seed);
   const date = new Date().toISOString().slice(0, 10);
-  const cell: Cell = { recipe: recipe.name, seed, ...outcome, date, machine };
+  const cell: Cell = { recipe: recipe.name, seed, ...outcome, date, machine, commit };
   console.log(JSON.stringify(cell));
   await writeFile(join(work, `${file}.part`), `${JSON.stringify(cell, null, 2)}\n`);
   await rename(join(work, `${file}.part`), join(work, file));

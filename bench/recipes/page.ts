@@ -15,6 +15,8 @@ export const cellSchema = z.strictObject({
   seconds: z.number(),
   date: z.string(),
   machine: z.string(),
+  /** The software's. Other roundings make another run of the same seed: only cells of one commit are paired. */
+  commit: z.string(),
 });
 
 export type Cell = z.infer<typeof cellSchema>;
@@ -35,7 +37,7 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
   return [
     `# Recipes of growth: ${terms.from}/${4 * terms.from} → ${terms.to}/${4 * terms.to} parameter tokens`,
     `${PROTOCOL} ${(budgetOf(terms) / 1e12).toFixed(1)} TFLOP each.`,
-    `Δ is the mean difference to the reference of the same seed, with its 95 % interval by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
+    `Δ is the mean difference to the reference of the same seed and commit, with its 95 % interval by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
     [
       "| recipe | what it is | loss | Δ to the reference | after 1 | after 20 | seeds |",
       "| --- | --- | --- | --- | --- | --- | --- |",
@@ -53,13 +55,15 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
 
 function rowOf(recipe: Recipe, cells: readonly Cell[]) {
   const own = cells.filter((cell) => cell.recipe === recipe.name);
-  const reference = new Map(cells.filter((cell) => cell.recipe === REFERENCE).map((cell) => [cell.seed, cell.loss]));
+  const pairOf = ({ seed, commit }: Cell) => `${seed} ${commit}`;
+  const references = cells.filter((cell) => cell.recipe === REFERENCE);
+  const reference = new Map(references.map((cell) => [pairOf(cell), cell.loss]));
   return {
     recipe,
     losses: own.map(({ loss }) => loss),
-    differences: own.flatMap(({ seed, loss }) => {
-      const beside = reference.get(seed);
-      return beside === undefined ? [] : [loss - beside];
+    differences: own.flatMap((cell) => {
+      const beside = reference.get(pairOf(cell));
+      return beside === undefined ? [] : [cell.loss - beside];
     }),
     jumps: own.flatMap(({ around }) =>
       around === undefined ? [] : [[around.after1 - around.before, around.after20 - around.before]],
