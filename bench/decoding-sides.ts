@@ -8,6 +8,7 @@ import * as onnxRuntime from "onnxruntime-node";
 import {
   CharacterTokenizer,
   Decoder,
+  type DeviceName,
   exportOnnx,
   initialState,
   modelOf,
@@ -56,8 +57,8 @@ const random = Random.from("bench");
 export const drawn = (length: number) => Int32Array.from({ length }, () => random.integer(VOCABULARY));
 export const folder = mkdtempSync(join(tmpdir(), "bench-decoding-"));
 
-export async function ours(name: string, quantize?: "int8" | "int4"): Promise<Side> {
-  const device = await openDevice("cpu");
+export async function ours(name: string, quantize?: "int8" | "int4", on: DeviceName = "cpu"): Promise<Side> {
+  const device = await openDevice(on);
   const parameters = await uploadArrays(device, state.parameters);
   const loaded = { device, model: modelOf(model), parameters, given: givenOf(model), quantize };
   const decoder = await Decoder.open(loaded, { context: model.context });

@@ -38,14 +38,22 @@ export async function writeWork(work: Work): Promise<WorkFiles> {
   };
 }
 
-/** @param compile torch.compile instead of eager */
+interface PyTorch extends Partial<Terms> {
+  /** torch.compile instead of eager. */
+  readonly compile: boolean;
+  /** Default: cpu. */
+  readonly device?: "cpu" | "cuda";
+  /** Of its products. Default: float32. */
+  readonly dtype?: "float32" | "bfloat16";
+}
+
 export function pytorch(
   python: string,
   work: Work,
   { weights, batches }: WorkFiles,
-  { compile, ...terms }: { readonly compile: boolean } & Terms,
+  { compile, device = "cpu", dtype = "float32", ...terms }: PyTorch,
 ): Side {
-  const name = compile ? "PyTorch, torch.compile" : "PyTorch, eager";
+  const name = `PyTorch, ${compile ? "torch.compile" : "eager"}${dtype === "float32" ? "" : `, ${dtype}`}`;
   const { type, context, vocabulary } = work.config;
   if (type === "bigram") throw new Error("PyTorch's side has no bigram");
   const { layers, heads, width } = work.config;
@@ -58,6 +66,7 @@ export function pytorch(
       "--serve",
       "--model",
       type,
+      ...["--device", device, "--dtype", dtype],
       ...(compile ? ["--compile"] : []),
       ...given,
       ...rate,

@@ -1,4 +1,4 @@
-"""Times the training step of a TokenFormer or a Transformer in PyTorch on the CPU, in float32.
+"""Times the training step of a TokenFormer or a Transformer in PyTorch: on the CPU or a GPU, in float32 or in bfloat16.
 
 A step is forward, mean cross-entropy, backward, clipping by the global norm, and AdamW. Timing starts with the batch in
 memory and ends with the loss read. README.md tells how to run it.
@@ -229,13 +229,15 @@ class Trainer:
 
     def __init__(self, options):
         torch.manual_seed(options.seed)
+        torch.set_float32_matmul_precision("highest")  # float32 is no TF32
         model = MODELS[options.model](options)
         if options.weights is not None:
             load_weights(model, read_safetensors(options.weights))
+        model.to(options.device)
         self.parameters = list(model.parameters())
         self.optimiser = adamw(self.parameters, options)
         self.batches = batches(options)
-        self.loss = loss_of(model)
+        self.loss = loss_of(model, options)
         if options.compile is not None:
             self.loss = torch.compile(self.loss, mode=options.compile)
 
@@ -257,11 +259,14 @@ class Trainer:
         return [seconds for seconds, _ in results], [loss for _, loss in results]
 
 
-def loss_of(model):
-    """The mean cross-entropy of a batch, in nats per token."""
+def loss_of(model, options):
+    """The mean cross-entropy of a batch, in nats per token; with --dtype bfloat16 by mixed precision, weights in float32."""
+    mixed = torch.autocast(options.device, torch.bfloat16, enabled=options.dtype == "bfloat16")
 
     def loss(tokens, targets):
-        return F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
+        with mixed:
+            logits = model(tokens)
+        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
 
     return loss
 
@@ -279,12 +284,14 @@ def batches(options):
     """Endless batches (tokens, targets), int64 [B, T]: those of a file in turn, or random ones."""
     if options.batches is not None:
         file = read_safetensors(options.batches)
-        given = list(zip(file["tokens"].long(), file["targets"].long(), strict=True))
+        tokens, targets = (file[name].long().to(options.device) for name in ("tokens", "targets"))
+        given = list(zip(tokens, targets, strict=True))
         while True:
             yield from given
     generator = torch.Generator().manual_seed(options.seed)
     while True:
         windows = torch.randint(options.vocabulary, (options.batch, options.context + 1), generator=generator)
+        windows = windows.to(options.device)
         yield windows[:, :-1].contiguous(), windows[:, 1:].contiguous()
 
 
@@ -391,6 +398,8 @@ def arguments():
     parser.add_argument("--steps", type=int, default=100, help="timed steps")
     parser.add_argument("--warmup", type=int, default=20, help="steps before them")
     parser.add_argument("--threads", type=threads, default="all", help='a number, or "all" (default)')
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of products")
     parser.add_argument("--compile", nargs="?", const="default", metavar="MODE", help="use torch.compile")
     parser.add_argument("--adamw", choices=["fused", "foreach", "loop"], default="fused", help="implementation")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
