@@ -1,7 +1,7 @@
 /** An MPI library of the system, called through `koffi` without native code of our own. */
 
-import { constants } from "node:os";
 import { messageOf, UserError } from "../errors.ts";
+import { type Koffi, keepLoaded, loadKoffi } from "../native-library.ts";
 
 /** The two whose handles are known; others are built from one of them. */
 export type MpiKind = "openmpi" | "mpich";
@@ -59,13 +59,8 @@ const MPICH_HANDLES: MpiHandles = {
   inPlace: -1n,
 };
 
-/** Bytes of the stack of a call in another thread. MPICH ends with a fault on koffi's 128 KiB. */
-const STACK = 2 ** 20;
-
 /** Of mpi.h; a version is no longer in any library. */
 const LONGEST_VERSION = 8192;
-
-type Koffi = typeof import("koffi")["default"];
 
 /**
  * Loads the library that is named, or the first that is found.
@@ -73,7 +68,7 @@ type Koffi = typeof import("koffi")["default"];
  * @throws UserError if there is none, or koffi is not installed
  */
 export async function loadMpi(named: string | undefined, expected: MpiKind = "openmpi"): Promise<MpiLibrary> {
-  const koffi = await loadKoffi();
+  const koffi = await koffiForMpi();
   const other = expected === "openmpi" ? "mpich" : "openmpi";
   useTwoLinks();
   leaveMemoryAlone();
@@ -116,20 +111,9 @@ function leaveMemoryAlone(): void {
   process.env["UCX_MEM_MALLOC_HOOKS"] ??= "no";
 }
 
-/**
- * Keeps a library in the process to its end. koffi lets it go before, and a thread that has called it runs a part of it when the thread
- * ends: over TCP, each rank would end with a segmentation fault.
- */
-function keepLoaded(koffi: Koffi, name: string): void {
-  const open = koffi.load(null).func("dlopen", "void *", ["str", "int"]);
-  open(name, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL);
-}
-
-async function loadKoffi(): Promise<Koffi> {
+async function koffiForMpi(): Promise<Koffi> {
   try {
-    const { default: koffi } = await import("koffi");
-    koffi.config({ async_stack_size: STACK });
-    return koffi;
+    return await loadKoffi();
   } catch (error) {
     throw new UserError(`MPI is called through koffi, which is not installed: npm install koffi (${messageOf(error)})`);
   }

@@ -87,14 +87,21 @@ export class Replicas {
    * @param count how many beside it
    * @param graph gives `loss` and the gradient of each parameter, by `gradientName`
    * @param names the parameters that learn
+   * @param inPlace see `CompileOptions`
    */
-  static async open(device: Device, count: number, graph: Graph, names: readonly string[]): Promise<Replicas> {
+  static async open(
+    device: Device,
+    count: number,
+    graph: Graph,
+    names: readonly string[],
+    inPlace = false,
+  ): Promise<Replicas> {
     const threads = threadsEach(device, count + 1);
     const devices: Device[] = [];
     const members = Array.from({ length: count }, async () => {
       const own = await device.another(threads);
       devices.push(own);
-      return { device: own, program: await own.compile(graph, { download: ["loss"] }) };
+      return { device: own, program: await own.compile(graph, { download: ["loss"], inPlace }) };
     });
     try {
       return new Replicas(device, await all(members), names);

@@ -51,6 +51,11 @@ export interface CompileOptions {
   /** Outputs that arrive on the host; the others stay on the device. Default: none. */
   readonly download?: readonly string[];
   /**
+   * Whether outputs that a kernel takes over are written where those of the run before were: worth it where they are large. It is done on
+   * the CPU of Linux, where the optional package koffi is installed, and makes no difference to results. Default: false.
+   */
+  readonly inPlace?: boolean;
+  /**
    * Inputs that become part of the program, laid out for its kernels: a copy, the tensors can be disposed of. Only on the
    * CPU. Default: none.
    */
@@ -124,6 +129,7 @@ export class Device {
     const {
       download = [],
       threads,
+      inPlace = false,
       products = "float32",
       target = this.kind,
       frozen = new Map<string, DeviceTensor>(),
@@ -142,6 +148,7 @@ export class Device {
       outputs: [...graph.outputs.keys()],
       download,
       threads,
+      inPlace,
       constants,
     });
     const expected = graph.inputs.map(inputName).filter((name) => !frozen.has(name));

@@ -26,6 +26,8 @@ const remedies: Readonly<Record<DeviceKind, string>> = {
 
 const host: Handlers = new SessionHost({
   runtime: onnxRuntime,
+  inPlaceSession: async (...request) =>
+    (await import("./native-session.ts")).nativeSession(onnxRuntime.Tensor, ...request),
   cpuIsCertain: true,
   isBreakdown: () => false,
   provider: (kind) => kind,

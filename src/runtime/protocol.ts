@@ -52,6 +52,8 @@ export interface Requests {
       download: readonly string[];
       /** Threads of one operator; `undefined`: those of the device. */
       threads: number | undefined;
+      /** Whether outputs that a kernel takes over are written where the last ones were, if that can be done here. */
+      inPlace: boolean;
       /** Constants of the model, with the buffer that each is made of. */
       constants: readonly { readonly constant: ExternalConstant; readonly buffer: number }[];
     };

@@ -3,14 +3,15 @@
  *
  * What ONNX Runtime's binding for Node does (1.30), and what follows here:
  * - Inputs are taken without a copy and every output is copied into a fresh buffer. So state that changes each step is not
- *   an output on the CPU: kernels (`kernel`) change it in place.
+ *   an output on the CPU: kernels (`kernel`) change it in place. Large gradients go through the C interface instead, where it can be
+ *   had: see `native-session.ts`.
  * - Each session has its own pool of threads, and an idle pool spins: `force_spinning_stop` gives its core back.
  * - The memory pattern raises the peak by a third and saves nothing: off.
  * - On WebGPU, outputs stay on the device (`gpu-buffer`) and can be fed back. `getData()` of such a tensor aborts the process
  *   in Node, so an identity program with an output on the host downloads it.
  */
 
-import type { Env, InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
+import type { Env, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
 import { UserError } from "../errors.ts";
 import { freeAll } from "../freeing.ts";
 import { kernels } from "../kernels.ts";
@@ -40,9 +41,32 @@ export interface OnnxRuntime {
   readonly Tensor: TensorConstructor;
 }
 
+/** What is used of a session of ONNX Runtime. */
+export interface ProgramSession {
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
+  release(): Promise<void>;
+  /** Outputs that nobody needs any more: a session that can do so writes the next ones into their memory. */
+  giveBack?(outputs: ReadonlyMap<string, Tensor>): void;
+}
+
+/** How sessions are made, in the words of ONNX Runtime's JavaScript interface. */
+export interface SessionSettings {
+  readonly intraOpNumThreads: number;
+  readonly interOpNumThreads: number;
+  readonly logSeverityLevel: 4;
+  /** Further entries, by group and key. */
+  readonly extra: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
 /** What differs between Node and browsers. */
 export interface Platform {
   readonly runtime: OnnxRuntime;
+  /** A session on the CPU that writes into memory that is given back; undefined where there is none. Default: nowhere. */
+  inPlaceSession?(
+    model: Uint8Array,
+    outputs: readonly string[],
+    settings: SessionSettings,
+  ): Promise<ProgramSession | undefined>;
   /** Whether the CPU needs no trial. */
   readonly cpuIsCertain: boolean;
   /** Whether ONNX Runtime threw what leaves it unusable. */
@@ -58,12 +82,18 @@ export interface Platform {
 }
 
 interface Program {
-  readonly session: InferenceSession;
+  readonly session: ProgramSession;
   /** Names of the outputs that are wanted on the host. */
   readonly download: ReadonlySet<string>;
   /** Why it can run no more. */
   failure: Error | undefined;
 }
+
+type ProgramRequest = Pick<Requests["compile"]["arguments"], "model" | "outputs" | "download"> &
+  Partial<Pick<Requests["compile"]["arguments"], "threads" | "inPlace">> & {
+    /** Default: none. */
+    readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  };
 
 /** On the CPU, the operator that adds and normalises takes five times as long as the two that it is made of. */
 const SEPARATE_NORMS = { optimization: { disable_specified_optimizers: "SkipLayerNormFusion" } };
@@ -99,10 +129,10 @@ export class SessionHost implements Handlers {
     }
   }
 
-  async compile({ model, outputs, download, threads, constants }: Requests["compile"]["arguments"]): Promise<number> {
+  async compile({ constants, ...request }: Requests["compile"]["arguments"]): Promise<number> {
     const id = this.#next++;
-    const made = constantsOf(constants, (buffer) => hostTensor(this.#tensor(buffer)));
-    this.#programs.set(id, await this.#program(model, outputs, download, threads, made));
+    const externalData = constantsOf(constants, (buffer) => hostTensor(this.#tensor(buffer)));
+    this.#programs.set(id, await this.#program({ ...request, externalData }));
     return id;
   }
 
@@ -118,7 +148,7 @@ export class SessionHost implements Handlers {
     const results = new Map(Object.entries(await this.#run(found, feeds)));
     const values: Record<string, HostTensor> = {};
     const buffers: Record<string, OutputInfo> = {};
-    const answer = kernel === undefined ? undefined : await this.#takeOver(results, kernel);
+    const answer = kernel === undefined ? undefined : await this.#takeOver(found, results, kernel);
     for (const [name, tensor] of results) {
       if (found.download.has(name)) values[name] = hostTensor(tensor);
       else buffers[name] = { id: this.#keep(tensor), dtype: dataType(tensor), shape: tensor.dims };
@@ -175,36 +205,57 @@ export class SessionHost implements Handlers {
   }
 
   /** Runs a kernel on buffers and on outputs, which leave the results. */
-  async #takeOver(results: Map<string, Tensor>, { buffers, outputs, ...call }: OutputKernelRequest): Promise<unknown> {
+  async #takeOver(
+    { session }: Program,
+    results: Map<string, Tensor>,
+    { buffers, outputs, ...call }: OutputKernelRequest,
+  ): Promise<unknown> {
     const given = Object.entries(buffers).map(([key, id]) => [key, this.#tensor(id)] as const);
     const taken = Object.entries(outputs).map(([key, name]) => [key, required(results, name)] as const);
-    for (const name of Object.values(outputs)) results.delete(name);
-    return this.#call(call, [...given, ...taken]);
+    const names = Object.values(outputs);
+    const spent = new Map(names.map((name) => [name, required(results, name)]));
+    for (const name of names) results.delete(name);
+    try {
+      return await this.#call(call, [...given, ...taken]);
+    } finally {
+      session.giveBack?.(spent);
+    }
   }
 
-  async #program(
-    model: Uint8Array,
-    outputs: readonly string[],
-    download: readonly string[],
+  async #program(request: ProgramRequest): Promise<Program> {
+    return { session: await this.#session(request), download: new Set(request.download), failure: undefined };
+  }
+
+  async #session({
+    model,
+    outputs,
+    download,
     threads = this.#threads,
-    externalData: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
-  ): Promise<Program> {
-    const session = await this.#runtime.InferenceSession.create(model, {
-      executionProviders: [this.#platform.provider(this.#device)],
-      graphOptimizationLevel: "all",
+    externalData = [],
+    inPlace = false,
+  }: ProgramRequest): Promise<ProgramSession> {
+    const settings: SessionSettings = {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      enableMemPattern: false,
       logSeverityLevel: 4,
-      externalData,
       extra: { session: { force_spinning_stop: "1" }, ...(this.#device === "cpu" && SEPARATE_NORMS) },
+    };
+    if (inPlace && this.#device === "cpu" && externalData.length === 0) {
+      const session = await this.#platform.inPlaceSession?.(model, outputs, settings);
+      if (session !== undefined) return session;
+    }
+    return this.#runtime.InferenceSession.create(model, {
+      ...settings,
+      executionProviders: [this.#platform.provider(this.#device)],
+      graphOptimizationLevel: "all",
+      enableMemPattern: false,
+      externalData,
       ...(this.#device === "webgpu" && {
         preferredOutputLocation: Object.fromEntries(
           outputs.map((name) => [name, download.includes(name) ? "cpu" : "gpu-buffer"] as const),
         ),
       }),
     });
-    return { session, download: new Set(download), failure: undefined };
   }
 
   async #run(program: Program, feeds: Record<string, Tensor>) {
@@ -229,9 +280,10 @@ export class SessionHost implements Handlers {
     direction: "upload" | "download",
   ): Promise<Tensor> {
     const key = `${direction} ${dtype} ${shape.length}`;
-    const program = this.#transfers.get(key, async () =>
-      this.#program(await this.#platform.identity(dtype, shape.length), ["y"], direction === "download" ? ["y"] : []),
-    );
+    const program = this.#transfers.get(key, async () => {
+      const model = await this.#platform.identity(dtype, shape.length);
+      return this.#program({ model, outputs: ["y"], download: direction === "download" ? ["y"] : [] });
+    });
     const x = "tensor" in source ? source.tensor : this.#tensor({ dtype, shape, data: source.data });
     const { y } = await this.#run(await program, { x });
     if (y === undefined) throw new Error("internal: the identity program gave no output");

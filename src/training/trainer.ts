@@ -38,8 +38,12 @@ import {
   type UpdateStep,
 } from "../optimizer/index.ts";
 import { Random } from "../random.ts";
+import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
 import { gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
+
+/** So many learned numbers, and their gradients are written in place: below, the copies cost nothing that could be measured. */
+const IN_PLACE = 4_000_000;
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
@@ -146,10 +150,13 @@ export class Trainer {
       options.learns,
     );
     const names = specs.map(({ name }) => name);
-    const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names) : undefined;
+    const learning = names.reduce((sum, name) => sum + required(state.parameters, name).data.length, 0);
+    const inPlace = learning >= IN_PLACE;
+    const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names, inPlace) : undefined;
     const compiling = device.compile(gradientGraph, {
       download: ["loss"],
       threads: threadsEach(device, count),
+      inPlace,
       products,
     });
     return allOrNothing(async (onFailure) => {

@@ -1,0 +1,84 @@
+import { createRequire } from "node:module";
+import { expect, it } from "vitest";
+import type { Device, Program } from "../../src/runtime/index.ts";
+import { graph, input, matmul, mul, sum, symbol } from "../../src/tensor/index.ts";
+import { fromHost, toHost, useDevice } from "../support/device.ts";
+import { normal } from "../support/values.ts";
+
+const cpu = useDevice("cpu");
+
+/** A program of 3 x w [R, 7] and the sum of x w, of x [R, 5] and w [5, 7]. */
+function compiled(device: Device, inPlace: boolean): Promise<Program> {
+  const y = matmul(input("x", [symbol("R"), 5]), input("w", [5, 7]));
+  return device.compile(graph("product", { y: mul(y, 3), total: sum(y, [0, 1]) }), { download: ["total"], inPlace });
+}
+
+const inputsOf = (round: number, rows: number) => ({
+  x: toHost(normal(`x${round}`, [rows, 5])),
+  w: toHost(normal(`w${round}`, [5, 7])),
+});
+
+/** The total, and y as a kernel that takes it over has found it. */
+async function taken(device: Device, program: Program, round: number, rows: number) {
+  const kept = await device.allocate([rows, 7]);
+  const { values, tensors } = await program.runThen(inputsOf(round, rows), {
+    ...{ kernel: "accumulate", tensors: { "sum:y": kept }, parameters: ["y"] },
+    outputs: { "g:y": "y" },
+  });
+  const y = fromHost(await device.download(kept));
+  await device.dispose([kept]);
+  return { values, tensors, y };
+}
+
+it("gives the outputs of the binding, whatever was given back before, and for other sizes too", async () => {
+  const device = cpu();
+  const [binding, inPlace] = [await compiled(device, false), await compiled(device, true)];
+  for (const [round, rows] of [3, 3, 3, 11, 2, 2].entries()) {
+    const expected = await taken(device, binding, round, rows);
+    expect(await taken(device, inPlace, round, rows)).toEqual(expected);
+    expect(expected.tensors).toEqual({});
+  }
+  await binding.release();
+  await inPlace.release();
+});
+
+it("leaves outputs alone that no kernel took over", async () => {
+  const device = cpu();
+  const program = await compiled(device, true);
+  await taken(device, program, 1, 3);
+  const [first, second] = [await program.run(inputsOf(2, 3)), await program.run(inputsOf(3, 3))];
+  const binding = await compiled(device, false);
+  for (const [round, { tensors }] of [
+    [2, first],
+    [3, second],
+  ] as const) {
+    const { tensors: expected } = await binding.run(inputsOf(round, 3));
+    const [y, z] = [tensors["y"], expected["y"]];
+    if (y === undefined || z === undefined) throw new Error("y stays on the device");
+    expect(await device.download(y)).toEqual(await device.download(z));
+    await device.dispose([y, z]);
+  }
+  await binding.release();
+  await program.release();
+});
+
+it("goes on after a kernel and a run that failed", async () => {
+  const device = cpu();
+  const program = await compiled(device, true);
+  const expected = await taken(device, program, 1, 3);
+  const kept = await device.allocate([3, 7]);
+  const failing = { kernel: "accumulate", tensors: { "sum:z": kept }, parameters: ["y"] } as const;
+  await expect(program.runThen(inputsOf(2, 3), { ...failing, outputs: { "g:y": "y" } })).rejects.toThrow("y");
+  const wrong = { ...inputsOf(2, 3), w: toHost(normal("w", [4, 7])) };
+  await expect(program.run(wrong)).rejects.toThrow(/ONNX Runtime failed: .*w.*\n {2}inputs: .*float32\[4,7\]/s);
+  expect(await taken(device, program, 1, 3)).toEqual(expected);
+  await device.dispose([kept]);
+  await program.release();
+});
+
+it("goes through ONNX Runtime's C interface where koffi is", async ({ skip }) => {
+  if (process.platform !== "linux") return skip("tried on Linux alone");
+  const { openNativeRuntime } = await import("../../src/runtime/native-session.ts");
+  const runtime = await openNativeRuntime(createRequire(import.meta.url)("onnxruntime-node").Tensor);
+  expect(runtime).toBeDefined();
+});
