@@ -42,8 +42,8 @@ import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
 import { gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
 
-/** So many learned numbers, and their gradients are written in place: below, the copies cost nothing that could be measured. */
-const IN_PLACE = 4_000_000;
+/** With so many learned numbers, gradients are written where the last ones were. Of fewer, the copies take no time that could be measured. */
+const IN_PLACE = 32_000_000;
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
