@@ -44,7 +44,7 @@ export const adaptCommand = () =>
     .requiredOption("--to <folder>", "where the skill goes")
     .option("--add <sites>", "tokens of the skill: all=16, or q=8,k=8,v=16,proj=16,ffn=64 (default: all=16)")
     .option("--layers <list>", "blocks that get them, from 0: 0,2 (default: all)")
-    .addOption(dataOption())
+    .addOption(dataOption("none; with --resume that of before"))
     .addOption(dataListOption())
     .addOption(validationOption())
     .addOption(textKeyOption())

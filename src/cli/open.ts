@@ -18,10 +18,11 @@ export const tokenizerOption = () =>
   new Option("--tokenizer <file>", "a tokenizer.json for the text (default: that of the checkpoint)");
 
 /** What to train on, and what to hold out. */
-export const dataOption = () =>
+/** @param otherwise what is read where it is not given */
+export const dataOption = (otherwise: string = EMBEDDED) =>
   new Option(
     "--data <files...>",
-    `texts, token files .bin, folders of either, ${embeddedNames.join(" or ")} (default: ${EMBEDDED})`,
+    `texts, token files .bin, folders of either, ${embeddedNames.join(" or ")} (default: ${otherwise})`,
   );
 
 export const validationOption = () =>
