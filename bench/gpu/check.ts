@@ -2,7 +2,7 @@
  * What a GPU makes of tokenformer, on a machine that needs to have nothing else: which devices open, whether their losses are the CPU's,
  * how fast training steps, their matrix products and decoding are, beside the machine's own PyTorch where it has one.
  *
- *     node dist-bench/gpu/check.js [--minutes 7] [--devices cuda,webgpu] [--sizes 124m,lecture] [--rounds 5] [--python python3]
+ *     node dist-bench/gpu/check.js [--minutes 7] [--devices cuda,webgpu] [--steps 20] [--sizes 124m,lecture] [--rounds 5] [--python python3]
  *         [--parts parity,steps,decoding] [--out gpu-check.json]
  *
  * The file is written anew after each part, so that what was measured is there if the check is cut. No part begins after the minutes;
@@ -37,6 +37,7 @@ const { values: options } = parseArgs({
     minutes: { type: "string", default: "7" },
     devices: { type: "string", default: "cuda,webgpu" },
     sizes: { type: "string", default: "124m,lecture" },
+    steps: { type: "string", default: "20" },
     rounds: { type: "string", default: "5" },
     python: { type: "string", default: "python3" },
     parts: { type: "string", default: parts.join(",") },
@@ -96,7 +97,7 @@ for (const name of options.devices.split(",").map((device) => oneOf(kinds, devic
   const found: DeviceReport = {};
   report.devices[name] = found;
   if (asked("parity")) {
-    found.parity = await parityOf(name, note);
+    found.parity = await parityOf(name, countOf(options.steps, "--steps"), note);
     await keep();
   }
   for (const size of asked("steps") ? sizes : []) {

@@ -6,9 +6,6 @@ import { givenOf } from "tokenformer/model";
 import type { Precision } from "tokenformer/tensor";
 import { requireHalfProducts, Trainer } from "tokenformer/training";
 
-/** Steps of each run. */
-const STEPS = 20;
-
 /** By how much losses may differ from the CPU's, relative to them: of products in float16 what `bench:half` found, and some room. */
 export const TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, float16: 2e-2 };
 
@@ -23,17 +20,17 @@ export interface Parity {
   readonly deviation: number;
 }
 
-/** Both models at `nanogpt-cpu`, in float32 and, where the device has it, in float16. */
-export async function parityOf(name: DeviceName, note: (line: string) => void): Promise<Parity[]> {
+/** So many steps of both models at `nanogpt-cpu`, in float32 and, where the device has it, in float16. */
+export async function parityOf(name: DeviceName, steps: number, note: (line: string) => void): Promise<Parity[]> {
   const found: Parity[] = [];
   for (const type of workModels) {
     const work = workOf("nanogpt-cpu", type);
-    const expected = await lossesOn("cpu", work, "float32");
+    const expected = await lossesOn("cpu", work, "float32", steps);
     for (const precision of (await hasHalf(name)) ? (["float32", "float16"] as const) : (["float32"] as const)) {
-      const losses = await lossesOn(name, work, precision);
+      const losses = await lossesOn(name, work, precision, steps);
       const deviation = Math.max(...losses.map((loss, step) => relative(loss, expected[step] ?? Number.NaN)));
-      note(`  losses of ${type} in ${precision} within ${deviation.toExponential(1)} of the CPU's over ${STEPS} steps`);
-      found.push({ device: name, model: type, precision, steps: STEPS, losses, deviation });
+      note(`  losses of ${type} in ${precision} within ${deviation.toExponential(1)} of the CPU's over ${steps} steps`);
+      found.push({ device: name, model: type, precision, steps, losses, deviation });
     }
   }
   return found;
@@ -41,7 +38,7 @@ export async function parityOf(name: DeviceName, note: (line: string) => void): 
 
 const relative = (value: number, expected: number) => Math.abs(value - expected) / expected;
 
-async function lossesOn(name: DeviceName, work: Work, precision: Precision): Promise<number[]> {
+async function lossesOn(name: DeviceName, work: Work, precision: Precision, steps: number): Promise<number[]> {
   const { config, training } = work;
   const device = await openDevice(name);
   const trainer = await Trainer.create(device, modelOf(config), stateOf(work), {
@@ -49,7 +46,7 @@ async function lossesOn(name: DeviceName, work: Work, precision: Precision): Pro
     ...{ precision, given: givenOf(config), time: config.context },
   });
   const losses: number[] = [];
-  for (const batch of batchesOf(work, STEPS)) {
+  for (const batch of batchesOf(work, steps)) {
     const { loss } = await trainer.update([batch], training.learningRate, 1);
     losses.push(loss);
   }
