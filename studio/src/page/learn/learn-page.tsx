@@ -63,11 +63,12 @@ export default function LearnPage() {
           counting.
         </p>
         <p>
-          <b>Whether it learns as much for the same work is not known.</b> Three studies of this project found growing
-          ahead of starting large, at the larger sizes. But their large models began with initial values under which
-          they learn badly; with that repaired, most of the gain was gone. In the same studies the smallest model, just
-          trained on, did as well as or better than growing in two of three. A fairer comparison, with the best size for
-          each amount of work, is designed and has not been run, and we know of no other.
+          <b>For the same work, it has not learned as much so far.</b> Three studies of this project found growing ahead
+          of starting large, but their large models began with initial values under which they learn badly; with that
+          repaired, most of the gain was gone. A fairer comparison, with the best size for each amount of work, has
+          begun: at its two smaller amounts a run that grew is ahead of the small model that never grew, and behind one
+          that was larger from the start. The larger amounts, which decide, are still to come, and we know of no other
+          such test.
         </p>
         <p>
           What is sure is what you can see here: that nothing is forgotten at the moment of growing, and that the size
