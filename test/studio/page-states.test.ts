@@ -221,7 +221,7 @@ describeInBrowser("the page", () => {
       .getByText(/the whole run, of 2000 updates, \d+\s% of what it takes large from the start/)
       .waitFor();
     // The verdict says no more than the studies do.
-    await page.getByText("Whether it learns as much for the same work is not known.").waitFor();
+    await page.getByText("For the same work, it has not learned as much so far.").waitFor();
     await page.goBack();
     await page.getByRole("button", { name: "Start training" }).waitFor();
     // A link to it opens it, without the first screen before.
