@@ -8,8 +8,11 @@ import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Tensor, TensorConstructor } from "onnxruntime-common";
+import { elementCount } from "../element-count.ts";
 import { Memo } from "../memo.ts";
 import { type Koffi, keepLoaded, loadKoffi } from "../native-library.ts";
+import type { DataType } from "../tensor/index.ts";
+import { tensorDataType } from "../tensor/onnx-format/enumerations.ts";
 import type { ProgramSession, SessionSettings } from "./session-host.ts";
 
 /** The version of the interface in which all that is used below is there. */
@@ -51,8 +54,10 @@ type FunctionName = keyof typeof FUNCTIONS;
 /** Values of ONNX Runtime's enumerations. */
 const [FATAL, ALL_OPTIMISATIONS, ARENA, DEFAULT_MEMORY] = [4, 99, 1, 0];
 
-/** `ONNXTensorElementDataType` by the names that the binding has. */
-const ELEMENT_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+/** The arrays of the types that tensors of ours have. */
+const ARRAYS = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array } as const;
+
+const dataTypes = ["float32", "int32", "int64", "bool"] as const satisfies readonly DataType[];
 
 /** Sessions of this thread that write outputs into memory that was given back, or undefined where koffi or the library is missing. */
 export async function openNativeRuntime(tensor: TensorConstructor): Promise<NativeRuntime | undefined> {
@@ -122,7 +127,7 @@ export class NativeRuntime {
     return place[0];
   }
 
-  /** @param inputs names of the model's inputs that are fed */
+  /** A session of a model with all of its outputs, by their names. */
   createSession(model: Uint8Array, outputs: readonly string[], settings: SessionSettings): ProgramSession {
     const options = this.made("CreateSessionOptions");
     try {
@@ -144,12 +149,12 @@ export class NativeRuntime {
 
   /** A value of ONNX Runtime on the memory of an array, which must outlive it. */
   valueOf({ type, data, dims }: Pick<Tensor, "type" | "data" | "dims">): unknown {
-    const element = elementTypeOf(type);
-    if (!ArrayBuffer.isView(data)) throw new Error(`internal: a tensor of type ${type} is not known`);
+    const dtype = dataTypes.find((name) => name === type);
+    if (dtype === undefined || !ArrayBuffer.isView(data)) throw unknownType(type);
     const shape = BigInt64Array.from(dims, BigInt);
     return this.made(
       "CreateTensorWithDataAsOrtValue",
-      ...[this.#memory, data, data.byteLength, shape, dims.length, element],
+      ...[this.#memory, data, data.byteLength, shape, dims.length, tensorDataType[dtype]],
     );
   }
 
@@ -163,40 +168,21 @@ export class NativeRuntime {
       const shape = new BigInt64Array(Math.max(1, rank[0] ?? 0));
       this.do("GetDimensions", info, shape, rank[0]);
       const dims = Array.from(shape.subarray(0, rank[0]), Number);
-      const size = dims.reduce((product, extent) => product * extent, 1);
-      const name = Object.entries(ELEMENT_TYPES).find(([, element]) => element === type[0])?.[0];
-      const array = arrayOf(name, size);
-      if (size > 0) {
+      const dtype = dataTypes.find((name) => tensorDataType[name] === type[0]);
+      if (dtype === undefined) throw unknownType(String(type[0]));
+      const array = new ARRAYS[dtype](elementCount(dims));
+      if (array.byteLength > 0) {
         const data = this.made("GetTensorMutableData", value);
         new Uint8Array(array.buffer).set(new Uint8Array(this.#koffi.view(data, array.byteLength)));
       }
-      return this.#tensorOf(array, dims, name);
+      return new this.#tensor(dtype, array, dims);
     } finally {
       this.call("ReleaseTensorTypeAndShapeInfo", info);
     }
   }
-
-  #tensorOf(array: Float32Array | Int32Array | BigInt64Array | Uint8Array, dims: readonly number[], type = ""): Tensor {
-    if (array instanceof Float32Array) return new this.#tensor("float32", array, dims);
-    if (array instanceof Int32Array) return new this.#tensor("int32", array, dims);
-    if (array instanceof BigInt64Array) return new this.#tensor("int64", array, dims);
-    return type === "bool" ? new this.#tensor("bool", array, dims) : new this.#tensor("uint8", array, dims);
-  }
 }
 
-function elementTypeOf(type: Tensor.Type): number {
-  const found = Object.entries(ELEMENT_TYPES).find(([name]) => name === type)?.[1];
-  if (found === undefined) throw new Error(`internal: a tensor of type ${type} is not known`);
-  return found;
-}
-
-function arrayOf(type: string | undefined, size: number) {
-  if (type === "float32") return new Float32Array(size);
-  if (type === "int32") return new Int32Array(size);
-  if (type === "int64") return new BigInt64Array(size);
-  if (type === "bool" || type === "uint8") return new Uint8Array(size);
-  throw new Error("internal: an output of a type that is not known");
-}
+const unknownType = (type: string) => new Error(`internal: a tensor of type ${type} is not known`);
 
 /** A session whose outputs may be given back. */
 class NativeSession implements ProgramSession {

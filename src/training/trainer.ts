@@ -150,8 +150,7 @@ export class Trainer {
       options.learns,
     );
     const names = specs.map(({ name }) => name);
-    const learning = names.reduce((sum, name) => sum + required(state.parameters, name).data.length, 0);
-    const inPlace = learning >= IN_PLACE;
+    const inPlace = numbersIn(state.parameters, specs) >= IN_PLACE;
     const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names, inPlace) : undefined;
     const compiling = device.compile(gradientGraph, {
       download: ["loss"],
@@ -177,8 +176,7 @@ export class Trainer {
 
   /** How many of the parameters learn. */
   get learning(): number {
-    const tensors = learned(this.#specs, this.inference.parameters);
-    return [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    return numbersIn(this.inference.parameters, this.#specs);
   }
 
   /** Updates made so far. */
@@ -412,6 +410,14 @@ export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, l
   const wrt = gradients(loss, tensors);
   const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);
   return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
+}
+
+/** How many numbers the parameters of some names have together. */
+function numbersIn(
+  arrays: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  specs: readonly { readonly name: string }[],
+): number {
+  return specs.reduce((sum, { name }) => sum + elementCount(required(arrays, name).shape), 0);
 }
 
 /** The site that a parameter's rows are tokens of. */

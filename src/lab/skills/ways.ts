@@ -1,6 +1,6 @@
 /** Ways to learn a text by a part of a model, beside skills: what their runs start from. */
 
-import type { Checkpoint } from "../../checkpoint/portable.ts";
+import { type Checkpoint, learningIn } from "../../checkpoint/portable.ts";
 import type { TrainingConfig } from "../../configuration/index.ts";
 import { type Generation, grow, type ModelState, tokenPlanSchema, withoutMoments } from "../../growth/index.ts";
 import { modelOf, siteKinds, sites, sizesOf } from "../../model/index.ts";
@@ -55,8 +55,8 @@ const lora: Beginning = (base, corpus, { learning: wanted, training }) => {
   const whole = new Map([...drawn.parameters].map(([name, array]) => [name, parameters.get(name) ?? array]));
   const names = [...whole.keys()].filter(isLora);
   const state = { ...atStart(base.state), config, parameters: whole };
-  const learning = names.reduce((sum, name) => sum + (whole.get(name)?.data.length ?? 0), 0);
-  return { start: startOf(base, corpus, state, training, names), learning };
+  const start = startOf(base, corpus, state, training, names);
+  return { start, learning: learningIn({ parameters: names }, whole) };
 };
 
 export const beginnings = { shared, old, lora } as const;
