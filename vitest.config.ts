@@ -23,7 +23,11 @@ export default defineConfig({
     // Tests of two files run at once. Models are tiny: further threads of a device would only wait for each other.
     maxWorkers: 2,
     env: { OMP_NUM_THREADS: "1" },
-    setupFiles: [fileURLToPath(new URL("./test/support/byte-equality.ts", import.meta.url))],
+    // One fault that lets tests wait in vain must not take hours.
+    bail: 10,
+    setupFiles: ["byte-equality", "watchdog"].map((name) =>
+      fileURLToPath(new URL(`./test/support/${name}.ts`, import.meta.url)),
+    ),
     // The build is loaded as it is.
     server: { deps: { external: [/\/dist\//] } },
     projects: [

@@ -31,17 +31,18 @@ export async function importOwn(command: Command): Promise<void> {
   const { model = [], strategy = [] } = command.opts<ModuleOptions>();
   for (const file of model) {
     const where = `--model ${file}`;
-    if ((await definedBy(file, where)).models === 0) throw definesNone(where, "model", "defineModel");
+    const { models } = await definedBy(file, where);
+    if (models.length === 0) throw definesNone(where, "model", "defineModel");
   }
   for (const file of strategy) {
     const where = `--strategy ${file}`;
     const { strategies } = await definedBy(file, where);
-    if (strategies === 0) throw definesNone(where, "growth strategy", "defineGrowthStrategy");
+    if (strategies.length === 0) throw definesNone(where, "growth strategy", "defineGrowthStrategy");
   }
 }
 
-/** How much a module defined when it was imported, by its URL. */
-const modules = new Map<string, { readonly models: number; readonly strategies: number }>();
+/** The names of what a module defined when it was imported, by its URL. */
+const modules = new Map<string, { readonly models: readonly string[]; readonly strategies: readonly string[] }>();
 
 async function definedBy(file: string, where: string) {
   if (!(await statIfPresent(file))?.isFile()) {
@@ -50,11 +51,11 @@ async function definedBy(file: string, where: string) {
   const url = pathToFileURL(resolve(file)).href;
   const known = modules.get(url);
   if (known !== undefined) return known;
-  const [models, strategies] = [ownModels.names.length, ownStrategies.names.length];
+  const [models, strategies] = [ownModels.names, ownStrategies.names];
   await import(url);
   const defined = {
-    models: ownModels.names.length - models,
-    strategies: ownStrategies.names.length - strategies,
+    models: ownModels.names.filter((name) => !models.includes(name)),
+    strategies: ownStrategies.names.filter((name) => !strategies.includes(name)),
   };
   modules.set(url, defined);
   return defined;
@@ -66,17 +67,21 @@ const definesNone = (where: string, what: string, define: string) =>
   );
 
 /**
- * The model to train: the one that is defined here, or of several the one that is named; `undefined` where a file of `--config` names it.
+ * The model to train: the one that the imported modules define, or of several the one that is named; `undefined` where a file of
+ * `--config` names it.
  * @throws UserError where there are several, and none is named
  */
-export function ownModelToTrain({
+export async function ownModelToTrain({
   config,
   set = [],
+  model = [],
 }: {
   readonly config?: string;
   readonly set?: readonly string[];
-}): string | undefined {
-  const { names } = ownModels;
+  readonly model?: readonly string[];
+}): Promise<string | undefined> {
+  const defined = await Promise.all(model.map((file) => definedBy(file, `--model ${file}`)));
+  const names = defined.flatMap(({ models }) => models);
   const named = names.find((name) => set.includes(`model.type=${name}`));
   if (named !== undefined || names.length === 1) return named ?? names[0];
   if (config !== undefined) return undefined;

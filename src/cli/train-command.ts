@@ -153,7 +153,7 @@ async function taskOf(options: Options): Promise<TrainingTask> {
   const { out, resume, from, restart, cooldown } = options;
   if (resume && out !== undefined) return resumed(options, out);
   if (from === undefined) {
-    const own = options.model && (await import("./own-modules.ts")).ownModelToTrain(options);
+    const own = options.model && (await (await import("./own-modules.ts")).ownModelToTrain(options));
     const config = await configurationOf({ ...options, ...(own !== undefined && { ownModel: own }) });
     return { config, data: dataFrom(options, { dataName: "" }), notes: [] };
   }

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, expect, it } from "vitest";
+import { ownModelToTrain } from "../../src/cli/own-modules.ts";
+import { defineModel, optionsWithDefaults } from "../../src/index.ts";
 import { json, startProcess, useCommandLine } from "../support/command-line.ts";
 
 const { at, answer, run, start, metrics } = useCommandLine();
@@ -83,6 +85,11 @@ defineGrowthStrategy({
   expect((await train("--set", "model.type=two:siteless")).stderr).toBe(
     'tokenformer: the model "two:siteless": declares the site mixer, at which its forward pass calls no pattention\n',
   );
+});
+
+it("trains the model of the module that is named, whatever else is defined", async () => {
+  defineModel({ name: "test:other", options: optionsWithDefaults({}), forward: () => (_scope, tokens) => tokens });
+  expect(await ownModelToTrain({ model: [example("own-model")] })).toBe("mine:averages");
 });
 
 it("opens the run where the module is named, and says so where it is not", async () => {

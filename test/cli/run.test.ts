@@ -274,23 +274,26 @@ describe("what is too long for a command line", () => {
   });
 
   it("comes from standard input", async () => {
+    const timeout = 100_000;
     await answer("train", ...TINY, "--data", "text.txt", "--out", "piped");
     const sample = spawnSync(
       process.execPath,
       [main, "sample", "piped", "--prompt-file", "-", "--tokens", "5", "--json"],
-      { cwd: at(), input: "the whale ".repeat(3000), encoding: "utf8" },
+      { cwd: at(), input: "the whale ".repeat(3000), encoding: "utf8", timeout },
     );
     expect(json(sample.stdout)).toMatchObject({ prompt: "the whale ".repeat(3000) });
     const made = spawnSync(process.execPath, [main, "tokenize", "--data-list", "-", "--to", "piped.bin"], {
       cwd: at(),
       input: "text.txt\n".repeat(1000),
       encoding: "utf8",
+      timeout,
     });
     expect(made.stdout).toMatch(/^piped\.bin: 4000999 tokens/);
     const none = spawnSync(process.execPath, [main, "tokenize", "--data-list", "-", "--to", "none.bin"], {
       cwd: at(),
       input: "\n",
       encoding: "utf8",
+      timeout,
     });
     expect(none.stderr).toBe("tokenformer: --data-list -: has no names, expected one a line; name files or folders\n");
   });

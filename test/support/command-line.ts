@@ -8,11 +8,6 @@ import { CommandHost, MAIN, startProcess, textOf } from "./program.ts";
 
 export { type Running, startProcess, TINY } from "./program.ts";
 
-declare global {
-  /** Runs commands for all files of tests that share a process. */
-  var commandHost: CommandHost | undefined;
-}
-
 /**
  * A folder with `text.txt` for the tests of a file, in which commands run. It is removed after them.
  *
@@ -21,6 +16,7 @@ declare global {
  */
 export function useCommandLine() {
   let folder = "";
+  const host = new CommandHost();
   const at = (...names: string[]) => join(folder, ...names);
   const start = (...args: readonly string[]) => startProcess([MAIN, ...args], folder);
   beforeAll(async () => {
@@ -28,9 +24,10 @@ export function useCommandLine() {
     await writeFile(at("text.txt"), textOf(4000));
   });
   afterAll(async () => {
+    await host.close();
     await rm(folder, { recursive: true });
   });
-  const run = (...args: readonly string[]) => hostOfProcess().run(args, folder);
+  const run = (...args: readonly string[]) => host.run(args, folder);
   return {
     at,
     main: MAIN,
@@ -48,11 +45,6 @@ export function useCommandLine() {
       return lines.map((line) => JSON.parse(line));
     },
   };
-}
-
-function hostOfProcess(): CommandHost {
-  globalThis.commandHost ??= new CommandHost();
-  return globalThis.commandHost;
 }
 
 /** The one line of JSON that a command answers with `--json`. */

@@ -61,6 +61,9 @@ export interface Running {
 /** Ends what a command has written in a host. Nothing that it writes holds this character. */
 const MARK = "\u0004";
 
+/** Milliseconds after which a command is taken to hang: less than a test may take, so that the test says which it was. */
+const PATIENCE = 240_000;
+
 /** A process that runs commands one after the other, and another where a command ended it. */
 export class CommandHost {
   #process: HostProcess | undefined;
@@ -101,16 +104,23 @@ class HostProcess {
     });
   }
 
+  /** @throws Error where the command has not ended after `PATIENCE`, with what it has written; it is killed */
   async run(args: readonly string[], folder: string): Promise<Outcome> {
     const { stdout, stderr } = this.#process;
     if (stdout === null || stderr === null) throw new Error("the host has no output");
     const answered = new Promise<number>((resolve) => {
       this.#process.once("message", (code) => resolve(Number(code)));
     });
+    let isKilled = false;
+    const timer = setTimeout(() => {
+      isKilled = this.#process.kill("SIGKILL");
+    }, PATIENCE);
     this.#process.send({ args, folder, mark: MARK });
     const written = await Promise.all([textUntilMark(stdout), textUntilMark(stderr)]);
     // A command that ends the process is answered by that.
     const code = await Promise.race([answered, this.#ended]);
+    clearTimeout(timer);
+    if (isKilled) throw new Error(`tokenformer ${args.join(" ")} did not end; it wrote: ${written.join("\n")}`);
     return { code, stdout: written[0], stderr: written[1] };
   }
 
