@@ -1,7 +1,7 @@
 /**
  * Runs commands of the built program one after the other in this process, so that a test of many commands loads the program once.
  *
- * Each is waited for as a process of its own would be: until nothing is left to do. What it wrote ends with the mark that it came
+ * Each is waited for as a process of its own would be: until nothing is left to do. What it wrote is between two marks that it came
  * with, on both streams. One that ends the process ends it here too.
  */
 
@@ -16,6 +16,7 @@ process.on("message", ({ args, folder, mark }) => {
   process.chdir(folder);
   process.argv.splice(1, Number.POSITIVE_INFINITY, process.argv[1] ?? "", ...args);
   process.exitCode = undefined;
+  write(mark);
   // Without this handle the loop runs empty once the command is done.
   process.channel?.unref();
   process.once("beforeExit", () => {
@@ -25,8 +26,7 @@ process.on("message", ({ args, folder, mark }) => {
     }
     const code = process.exitCode ?? 0;
     process.exitCode = undefined;
-    process.stdout.write(mark);
-    process.stderr.write(mark);
+    write(mark);
     process.channel?.ref();
     process.send?.(code);
   });
@@ -34,6 +34,11 @@ process.on("message", ({ args, folder, mark }) => {
   runs += 1;
   void import(`${main}?${runs}`);
 });
+
+function write(mark) {
+  process.stdout.write(mark);
+  process.stderr.write(mark);
+}
 
 function listeners() {
   return [process, process.stdout, process.stderr].flatMap((emitter) =>

@@ -58,7 +58,10 @@ export interface Running {
   readonly outcome: Promise<Outcome>;
 }
 
-/** Ends what a command has written in a host. Nothing that it writes holds this character. */
+/**
+ * Begins and ends what a command writes in a host; nothing that it writes holds this character. What a library's thread prints as it
+ * ends may come before or after, and is nobody's.
+ */
 const MARK = "\u0004";
 
 /** Milliseconds after which a command is taken to hang: less than a test may take, so that the test says which it was. */
@@ -116,7 +119,7 @@ class HostProcess {
       isKilled = this.#process.kill("SIGKILL");
     }, PATIENCE);
     this.#process.send({ args, folder, mark: MARK });
-    const written = await Promise.all([textUntilMark(stdout), textUntilMark(stderr)]);
+    const written = await Promise.all([textBetweenMarks(stdout), textBetweenMarks(stderr)]);
     // A command that ends the process is answered by that.
     const code = await Promise.race([answered, this.#ended]);
     clearTimeout(timer);
@@ -130,20 +133,20 @@ class HostProcess {
   }
 }
 
-/** What comes until the mark, or until the end where none comes. */
-function textUntilMark(stream: Readable): Promise<string> {
+/** What comes between the next two marks, or until the end where no second one comes. */
+function textBetweenMarks(stream: Readable): Promise<string> {
   return new Promise((resolve) => {
-    let text = "";
+    let whole = "";
     const take = (piece: string) => {
-      text += piece;
-      if (text.endsWith(MARK)) finish(text.slice(0, -MARK.length));
+      whole += piece;
+      if (whole.split(MARK).length > 2) finish();
     };
-    const end = () => finish(text);
-    const finish = (whole: string) => {
-      stream.off("data", take).off("end", end);
-      resolve(whole);
+    const finish = () => {
+      stream.off("data", take).off("end", finish);
+      resolve(whole.split(MARK)[1] ?? "");
     };
-    stream.setEncoding("utf8").on("data", take).on("end", end);
+    if (stream.readableEnded) finish();
+    else stream.setEncoding("utf8").on("data", take).on("end", finish);
   });
 }
 
