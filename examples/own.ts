@@ -1,5 +1,5 @@
 /**
- * A model and growth strategies of one's own at work: trains, grows twice on the way, is kept, goes on from there, and writes.
+ * A model and growth strategies of one's own at work: trains, grows twice on the way, is kept, goes on from there, writes, and is exported.
  *
  *     npm run example -- own --steps 300
  */
@@ -7,7 +7,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { generate, openRun, openSequences, parseConfig, type TrainingEvent } from "tokenformer";
+import {
+  exportOnnx,
+  generate,
+  loadCheckpoint,
+  openRun,
+  openSequences,
+  parseConfig,
+  type TrainingEvent,
+} from "tokenformer";
 // What they define is known from here on by its name.
 import "./own-model.js";
 import "./own-strategy.js";
@@ -40,7 +48,8 @@ for await (const event of first.events()) tell(event);
 await first.close();
 
 // Goes on from what was kept, for a few steps more: with its weights, the state of its optimiser and the growth it has had.
-const more = parseConfig({ ...first.config, training: { ...first.config.training, steps: steps + 5 } });
+const { config: kept } = await loadCheckpoint(out);
+const more = parseConfig({ ...kept, training: { ...kept.training, steps: steps + 5 } });
 const run = await openRun({ config: more, data: "Moby-Dick", out, resume: true });
 for await (const event of run.events()) tell(event);
 
@@ -52,4 +61,6 @@ for await (const piece of generate(sequences, run.corpus.tokenizer, { prompt: "T
 console.log();
 await sequences.release();
 await run.close();
+// Other programs read it as ONNX.
+await exportOnnx({ from: out, to: join(folder, "exported") });
 await rm(folder, { recursive: true });

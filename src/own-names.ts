@@ -1,6 +1,7 @@
 /** What users define themselves, a model or a growth strategy, by names that configurations keep. */
 
 import { UserError } from "./errors.ts";
+import { nearest } from "./suggestion.ts";
 
 /** A name of one's own: a prefix, a colon and a name, such as "mine:mixer". The library's own names have no colon. */
 export type OwnName = `${string}:${string}`;
@@ -58,6 +59,8 @@ export class OwnDefinitions<Definition extends { readonly name: OwnName }> {
 
   /** What to say of a name that is not defined. */
   missing(name: OwnName): string {
-    return `the ${this.#what} "${name}" is not defined here; import the module that defines it first (on the command line: ${this.#option} FILE.js)`;
+    const near = nearest(name, this.names);
+    const other = near === undefined ? "" : `, but "${near}" is`;
+    return `the ${this.#what} "${name}" is not defined here${other}; import the module that defines it first (on the command line: ${this.#option} FILE.js)`;
   }
 }

@@ -83,7 +83,7 @@ it("a model and strategies of one's own train, grow, go on and write", () => {
 });
 
 it("an operator of one's own stands its proof", () => {
-  expect(said.get("own-operator")).toBe("softplus: values and gradients are right for every target\n");
+  expect(said.get("own-operator")).toBe("softplus, running sum: values and gradients are right for every target\n");
 });
 
 it("a run is fine-tuned, and texts are scored", async () => {

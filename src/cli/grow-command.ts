@@ -8,7 +8,7 @@ import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
-import { modelOption, strategyOption } from "./own-modules.ts";
+import { modelOption, modelWords, strategyOption } from "./own-modules.ts";
 import { growthLines } from "./progress.ts";
 import { collect, deviceOption } from "./train-command.ts";
 
@@ -77,10 +77,10 @@ export const growCommand = () =>
     .action(runGrow);
 
 async function runGrow(run: string, options: Options): Promise<void> {
-  const { to, data, seed, tokenizer, device, json, model: _, strategy: __, ...planned } = options;
+  const { to, data, seed, tokenizer, device, json, model, strategy: _, ...planned } = options;
   if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
   // The step is that of the checkpoint.
-  const { step: ___, ...plan } = planOfOptions(planned, 0, (await loadConfig(run)).model);
+  const { step: __, ...plan } = planOfOptions(planned, 0, (await loadConfig(run)).model);
   const { checkpoint, report } = await growRun({ from: run, to, plan, data, seed, tokenizer, device });
   notePatches(checkpoint);
   const { step } = checkpoint.state;
@@ -90,6 +90,6 @@ async function runGrow(run: string, options: Options): Promise<void> {
   }
   for (const line of growthLines({ step, ...report })) print(line);
   note(
-    `saved to ${to}; train on with: tokenformer train --resume --out ${to} --set training.steps=${checkpoint.config.training.steps + 500}`,
+    `saved to ${to}; train on with: tokenformer train --resume --out ${to}${modelWords(model)} --set training.steps=${checkpoint.config.training.steps + 500}`,
   );
 }

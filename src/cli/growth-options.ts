@@ -39,7 +39,7 @@ export function planOfOptions(
   const isOwn = add === undefined && isOwnName(options.init);
   if (!isOwn && (add === undefined) === (options.width === undefined)) {
     throw new UserError(
-      `--add and --width: ${add === undefined ? "neither is given" : "both are given"}, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer`,
+      `--add and --width: ${add === undefined ? "neither is given" : "both are given"}, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer, or --init with a strategy of your own`,
     );
   }
   const given = {
@@ -121,7 +121,7 @@ function entryOf(option: string, text: string): [string, unknown] {
   const known = keys.safeParse(key.trim());
   if (!known.success) {
     throw new UserError(
-      `--grow-at ${text}: unknown option "${key.trim()}"${suggestion(key.trim(), keys.options)} Expected one of ${keys.options.join(", ")}`,
+      `--grow-at ${text}: unknown option "${key.trim()}"${suggestion(key.trim(), keys.options)} Expected one of ${keys.options.join(", ")}, or ${OPTION}KEY for what a strategy of your own is told`,
     );
   }
   if (known.data === "layers") return [known.data, parseLayers(value.replaceAll("+", ","))];

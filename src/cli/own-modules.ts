@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
-import { UserError } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
 import { ownStrategies } from "../growth/index.ts";
 import { ownModels } from "../model/index.ts";
@@ -20,6 +20,9 @@ export const modelOption = () =>
 /** The option of commands that grow, perhaps by a strategy of one's own. */
 export const strategyOption = () =>
   new Option("--strategy <file>", "a module that defines a growth strategy of your own, for --init").argParser(collect);
+
+/** The option `--model` as a command was given it, for one that is to come after it: with a space before it, or nothing. */
+export const modelWords = (files: readonly string[] = []) => files.map((file) => ` --model ${file}`).join("");
 
 interface ModuleOptions {
   readonly model?: readonly string[];
@@ -52,13 +55,35 @@ async function definedBy(file: string, where: string) {
   const known = modules.get(url);
   if (known !== undefined) return known;
   const [models, strategies] = [ownModels.names, ownStrategies.names];
-  await import(url);
+  await imported(url, where);
   const defined = {
     models: ownModels.names.filter((name) => !models.includes(name)),
     strategies: ownStrategies.names.filter((name) => !strategies.includes(name)),
   };
   modules.set(url, defined);
   return defined;
+}
+
+/** Imports a module. What it throws itself is left as it is, with the line that it comes from. */
+async function imported(url: string, where: string): Promise<void> {
+  try {
+    await import(url);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
+      throw new UserError(
+        `${where}: Node ${process.versions.node} does not run this kind of file; name a module of JavaScript: TypeScript is compiled by npx tsc, or run as it is by Node 22.18 and later`,
+      );
+    }
+    if (code === "ERR_MODULE_NOT_FOUND")
+      throw new UserError(`${where}: ${messageOf(error)}; install it, or correct its name`);
+    if (error instanceof SyntaxError) {
+      throw new UserError(
+        `${where}: ${error.message}; node --check FILE shows the line, of this file or of one that it imports`,
+      );
+    }
+    throw error;
+  }
 }
 
 const definesNone = (where: string, what: string, define: string) =>

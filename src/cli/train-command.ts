@@ -25,7 +25,7 @@ import {
 import { withInterrupt } from "./interrupt.ts";
 import { dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
-import { modelOption, strategyOption } from "./own-modules.ts";
+import { modelOption, modelWords, strategyOption } from "./own-modules.ts";
 import { Progress } from "./progress.ts";
 import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from "./ranks.ts";
 import { notesOfResuming, resumedConfig } from "./resuming.ts";
@@ -213,7 +213,7 @@ async function follow(
       summary = summarised(summary, event);
       if (event.type !== "end") continue;
       if (json) printJson({ ...summary, step: event.step, interrupted: event.interrupted });
-      conclude(event, { out, made, json });
+      conclude(event, options, made);
     }
   };
   try {
@@ -258,16 +258,19 @@ function summarised(summary: Readonly<Record<string, unknown>>, event: TrainingE
 /** Says how it ended. */
 function conclude(
   { step, interrupted }: EndEvent,
-  { out, made, json }: { readonly out: string | undefined; readonly made: number | undefined; readonly json: boolean },
+  { out, json, model }: Pick<Options, "out" | "json" | "model">,
+  made: number | undefined,
 ): void {
   if (interrupted) {
-    const saved = out === undefined ? "" : `; go on with: tokenformer train --resume --out ${out}`;
+    const saved = out === undefined ? "" : `; go on with: tokenformer train --resume --out ${out}${modelWords(model)}`;
     note(`stopped at step ${step}${saved}`);
     process.exitCode = 130;
   } else if (made === step) {
     note(`${out}: was trained to its end, ${step} steps, before; to train on, add: --set training.steps=${2 * step}`);
   } else if (!json && out !== undefined) {
-    print(`trained ${step} steps, saved to ${out}; write with: tokenformer sample ${out} --prompt "…"`);
+    print(
+      `trained ${step} steps, saved to ${out}; write with: tokenformer sample ${out}${modelWords(model)} --prompt "…"`,
+    );
   }
 }
 

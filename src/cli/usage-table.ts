@@ -33,8 +33,11 @@ export async function usageOf(
   options: { readonly data?: string; readonly tokenizer?: string; readonly device: DeviceName },
 ): Promise<MeasuredUsage> {
   const { state } = checkpoint;
-  if (state.config.type !== "tokenformer") {
-    throw new UserError(`--usage: a ${state.config.type} has no parameter tokens; leave the option out`);
+  const { type } = state.config;
+  if (type !== "tokenformer") {
+    throw new UserError(
+      `--usage: measures the parameter tokens of a tokenformer, and this is a ${type}; leave the option out`,
+    );
   }
   const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);

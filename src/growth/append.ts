@@ -21,7 +21,7 @@ import {
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import type { Generation, HostArray, ModelState } from "./state.ts";
+import { type Generation, type HostArray, type ModelState, printArray } from "./state.ts";
 import { tokenStrategyOf } from "./strategies.ts";
 import type { AnyTokenStrategy, SiteGrowth } from "./strategy.ts";
 import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
@@ -137,7 +137,7 @@ function checkRows({ shape, data }: HostArray, old: HostArray, added: number, wh
   const [rows = 0, ...rest] = old.shape;
   const expected = [rows + added, ...rest];
   if (String(shape) === String(expected) && data.length === elementCount(expected)) return;
-  throw new UserError(`growth plan: ${what} has the shape [${shape}], expected [${expected}]`);
+  throw new UserError(`growth plan: ${what} has ${printArray({ shape, data })}, expected [${expected}]`);
 }
 
 /** The configuration with the tokens of a plan. Throws a `UserError` as `append` does. */

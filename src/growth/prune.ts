@@ -75,7 +75,7 @@ export function prune(state: ModelState, worth: ReadonlyMap<string, TokenWorth>,
 
 function prunable(config: CompleteModelConfig): CompleteModelConfig<TokenFormerConfig> {
   if (config.type === "tokenformer") return config;
-  throw new UserError(`a ${config.type} has no parameter tokens to drop; only a model of type "tokenformer" is pruned`);
+  throw new UserError(`pruning drops parameter tokens of a tokenformer, and this is a ${config.type}`);
 }
 
 /** A site that loses tokens: which stay, in order, and their share of what Θ divides by. */

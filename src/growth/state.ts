@@ -11,6 +11,12 @@ export interface HostArray {
   readonly data: Float32Array;
 }
 
+/** The shape of an array for messages, with the number of its elements where that is another. */
+export function printArray({ shape, data }: HostArray): string {
+  const elements = data.length === elementCount(shape) ? "" : ` and ${data.length} elements`;
+  return `the shape [${shape}]${elements}`;
+}
+
 /** Parameter tokens of a site, or channels of a widened model, that were born together. */
 export interface Generation {
   readonly tokens: number;

@@ -4,7 +4,15 @@ import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import { type ModelConfig, parametersOf, sites } from "../model/index.ts";
 import { Random } from "../random.ts";
-import { fillInitial, type Generation, type HostArray, type ModelState, type Moments, padded } from "./state.ts";
+import {
+  fillInitial,
+  type Generation,
+  type HostArray,
+  type ModelState,
+  type Moments,
+  padded,
+  printArray,
+} from "./state.ts";
 import type { AnyModelStrategy, ModelGrowth } from "./strategy.ts";
 
 /** What a plan asks of a strategy for whole models. */
@@ -67,7 +75,7 @@ function completeParameters(
         return [name, { shape, data }];
       }
       if (String(array.shape) === String(shape) && array.data.length === elementCount(shape)) return [name, array];
-      throw new UserError(`growth plan: ${strategy}: ${name} has the shape [${array.shape}], expected [${shape}]`);
+      throw new UserError(`growth plan: ${strategy}: ${name} has ${printArray(array)}, expected [${shape}]`);
     }),
   );
 }

@@ -91,7 +91,7 @@ function published(
 ): CompleteModelConfig<TokenFormerConfig> {
   if (config.type === "tokenformer") return publishable(config, convert, where);
   throw new UserError(
-    `${where}: is a ${config.type}, which the published layout has no place for; export a tokenformer`,
+    `${where}: is a ${config.type}, which the published layout has no place for; export it as onnx, or export a tokenformer`,
   );
 }
 

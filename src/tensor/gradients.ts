@@ -3,7 +3,7 @@
 import { sameDimension } from "./dimension.ts";
 import { topological } from "./graph.ts";
 import { add, constant, expand, reshape, scatterAdd, sum } from "./operators/index.ts";
-import { broadcast, printType, type Shape, sameShape } from "./shape.ts";
+import { broadcast, printType, sameShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -35,7 +35,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     node.inputs.forEach((input, index) => {
       const contribution = contributions[index];
       if (contribution === undefined || !needed.has(input)) return;
-      const fitted = sumTo(contribution, input.shape, node.operator.name);
+      const fitted = sumTo(contribution, input, `${node.operator.name}: the gradient of its input ${index}`);
       const sofar = gradientOf.get(input);
       gradientOf.set(input, sofar === undefined ? fitted : accumulated(sofar, fitted));
     });
@@ -65,12 +65,16 @@ function dependents(wrt: readonly Tensor[], nodes: ReturnType<typeof topological
   return found;
 }
 
-/** Undoes broadcasting: sums a gradient over the axes along which `shape` was repeated. */
-function sumTo(gradient: Tensor, shape: Shape, operator: string): Tensor {
+/**
+ * Undoes broadcasting: sums a gradient over the axes along which an input was repeated.
+ * @param what the gradient is, for messages
+ */
+function sumTo(gradient: Tensor, input: Tensor, what: string): Tensor {
+  const { shape } = input;
   if (sameShape(gradient.shape, shape)) return gradient;
   const common = broadcast(gradient.shape, shape);
   if (common === undefined || !sameShape(common, gradient.shape)) {
-    throw new Error(`internal: ${operator} gives a gradient ${printType(gradient)} that does not sum to [${shape}]`);
+    throw new Error(`${what} is ${printType(gradient)}, which does not sum to ${printType(input)}; give it that shape`);
   }
   const leading = gradient.shape.length - shape.length;
   const axes = gradient.shape.flatMap((size, axis) => {

@@ -23,7 +23,7 @@ import {
   ValueInfoProtoSchema,
 } from "./onnx-format/onnx_pb.ts";
 import type { DataType, Shape, TensorType } from "./shape.ts";
-import type { Emitter, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
+import type { Emitter, Node, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
 
 /**
  * The operator set emitted, and the version of the file format that goes with it. ONNX Runtime's WebGPU has no sine and cosine
@@ -63,7 +63,7 @@ export function emitWith(
   const values = new Map<string, TensorType>();
   for (const node of graph.nodes) {
     const given = node.inputs.map((input) => known(names, input));
-    const emitted = node.emit(emitter, given);
+    const emitted = emitter.operator(node, given);
     node.outputs.forEach((output, index) => {
       const name = emitted[index];
       if (name === undefined) throw new Error(`internal: ${node.operator.name} emitted no output ${index}`);
@@ -121,6 +121,7 @@ class GraphEmitter implements Emitter {
   readonly #shapes = new Map<string, string>();
   readonly #halves = new Map<string, string>();
   readonly #nodes = new Map<string, readonly string[]>();
+  #operator = "";
   #count = 0;
 
   constructor(graph: Graph, { target, products }: Pick<Emitter, "target" | "products">, frozen: FrozenConstants) {
@@ -130,6 +131,12 @@ class GraphEmitter implements Emitter {
     this.#inputs = graph.inputs;
     this.#frozen = frozen;
     this.#needed = new Set([...graph.outputs.values(), ...graph.nodes.flatMap(({ inputs }) => inputs)]);
+  }
+
+  /** Writes the nodes of an operator. By its name, too, ONNX Runtime's messages and profiles call them. */
+  operator(node: Node, inputs: readonly string[]): readonly string[] {
+    this.#operator = node.operator.name;
+    return node.emit(this, inputs);
   }
 
   node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, options: OnnxNodeOptions = {}) {
@@ -191,6 +198,7 @@ class GraphEmitter implements Emitter {
 
   /** Gives a graph output its name. */
   output(name: string, value: string) {
+    this.#operator = "output";
     this.#add("Identity", [value], [name], {}, {});
   }
 
@@ -226,7 +234,7 @@ class GraphEmitter implements Emitter {
       create(NodeProtoSchema, {
         opType: type,
         domain: options.domain ?? "",
-        name: outputs[0] ?? type,
+        name: `${this.#operator}/${outputs[0] ?? type}`,
         input: [...inputs],
         output: outputs,
         attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),

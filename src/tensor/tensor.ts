@@ -179,7 +179,11 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
     },
     gradient: (gradient) => {
       const rule = operator.gradient;
-      if (rule === "none") throw new Error(`${operator.name} has no gradient`);
+      if (rule === "none") {
+        throw new Error(
+          `${operator.name} has no gradient, and the loss depends on what learns through it; give it one, or take another operator`,
+        );
+      }
       const saved = (index: number) => output(index + 1);
       return labelled(() => rule(gradient, { inputs, output: output(0), saved, attributes }));
     },

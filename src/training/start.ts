@@ -209,7 +209,7 @@ export const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0
 
 /** The growth of a run that goes on: what has been applied, then what is asked for beside that. */
 function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly ScheduledGrowth[]): ScheduledGrowth[] {
-  const isRepeated = sameJson(plans.slice(0, applied.length), applied);
+  const isRepeated = sameJson(plans.slice(0, applied.length), applied.slice(0, plans.length));
   return [...applied, ...(isRepeated ? plans.slice(applied.length) : plans)];
 }
 

@@ -196,7 +196,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "a plan with an unknown option",
     growAt("2:q=8;inti=split"),
-    '--grow-at 2:q=8;inti=split: unknown option "inti"; did you mean "init"? Expected one of init, tau, rampSteps, optimizer, freeze, newWarmup, newRate, newRateSteps, rewarm, layers, restart, learningRate, warmup',
+    '--grow-at 2:q=8;inti=split: unknown option "inti"; did you mean "init"? Expected one of init, tau, rampSteps, optimizer, freeze, newWarmup, newRate, newRateSteps, rewarm, layers, restart, learningRate, warmup, or option.KEY for what a strategy of your own is told',
   ],
   [
     "a learning rate of a plan without a restart",
@@ -278,12 +278,12 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "no amount",
     ["grow", "run", "--to", "new"],
-    "--add and --width: neither is given, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer",
+    "--add and --width: neither is given, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer, or --init with a strategy of your own",
   ],
   [
     "tokens and a width",
     grow("q=8", "--width", "32"),
-    "--add and --width: both are given, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer",
+    "--add and --width: both are given, expected one of them: --add all=x2 or --add q=32,k=32,v=32,proj=32,ffn=128 for a TokenFormer, --width 96 for a Transformer, or --init with a strategy of your own",
   ],
   [
     "widening a tokenformer",

@@ -36,7 +36,8 @@ beforeAll(async () => {
   const common = ["train", ...MODEL, ...STRATEGY, "--data", "text.txt", ...TRAIN, ...GROWTH];
   await answer(...common, "--set", "training.steps=8", "--out", "whole");
   await answer(...common, "--set", "training.steps=4", "--out", "parts");
-  await answer("train", ...MODEL, ...STRATEGY, "--resume", "--out", "parts", "--set", "training.steps=8");
+  const rest = ["train", ...MODEL, ...STRATEGY, "--resume", "--out", "parts", "--set", "training.steps=8"];
+  expect(await answer(...rest)).toContain(`write with: tokenformer sample parts ${MODEL.join(" ")} --prompt`);
 });
 
 it("trains, grows and goes on with the same updates as a run that was not interrupted", async () => {
@@ -90,6 +91,17 @@ defineGrowthStrategy({
 it("trains the model of the module that is named, whatever else is defined", async () => {
   defineModel({ name: "test:other", options: optionsWithDefaults({}), forward: () => (_scope, tokens) => tokens });
   expect(await ownModelToTrain({ model: [example("own-model")] })).toBe("mine:averages");
+});
+
+it.each([
+  ["of TypeScript", "typed.tsx", "export {};", /does not run this kind of file; name a module of JavaScript/],
+  ["that is not JavaScript", "broken.js", "const x = ", /Unexpected end of input; node --check FILE shows the line/],
+  ["that imports what is not there", "lacking.js", 'import "no-such-package";', /no-such-package.*; install it/],
+])("says in one line what is wrong with a module %s", async (_, name, text, message) => {
+  await writeFile(at(name), text);
+  const { code, stderr } = await start("train", "--model", name, "--data", "text.txt").outcome;
+  expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 1, lines: 1 });
+  expect(stderr).toMatch(message);
 });
 
 it("opens the run where the module is named, and says so where it is not", async () => {

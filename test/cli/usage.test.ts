@@ -48,7 +48,8 @@ describe("inspect --usage", () => {
     expect(await run("inspect", "bigram", "--usage")).toEqual({
       code: 1,
       stdout: "",
-      stderr: "tokenformer: --usage: a bigram has no parameter tokens; leave the option out\n",
+      stderr:
+        "tokenformer: --usage: measures the parameter tokens of a tokenformer, and this is a bigram; leave the option out\n",
     });
   });
 });

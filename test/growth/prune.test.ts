@@ -271,7 +271,7 @@ describe("refuses", () => {
   it("a model without parameter tokens", () => {
     const bigram = modelState({ type: "bigram", vocabulary: 13, context: 5 });
     expect(refusal(() => prune(bigram, new Map(), options()))).toMatchInlineSnapshot(
-      `[UserError: a bigram has no parameter tokens to drop; only a model of type "tokenformer" is pruned]`,
+      `[UserError: pruning drops parameter tokens of a tokenformer, and this is a bigram]`,
     );
   });
 });

@@ -134,7 +134,9 @@ it("tells why a model does not fit the layout", async () => {
     /blocks\.0\.attention\.query has 7 parameter tokens and blocks\.0\.attention\.key 6, but the published layout has one number for both; add --convert/,
   );
   const bigram = modelState({ type: "bigram", vocabulary: 5, context: 4 });
-  expect(await refusal(bigram)).toContain("is a bigram, which the published layout has no place for");
+  expect(await refusal(bigram)).toContain(
+    "is a bigram, which the published layout has no place for; export it as onnx",
+  );
   const own = drawn({ ...tiny, tokenNorm: "generation" });
   expect(await refusal(grow(own, plan({ init: "zero-value" }), 1))).toContain(
     "has parameter tokens with norms of their own",

@@ -6,12 +6,15 @@ import {
   constant,
   defineOperator,
   emitWith,
+  gradients,
   graph,
   input,
+  mean,
   mul,
   type NoAttributes,
   type OwnOperator,
   printGraph,
+  sum,
   symbol,
   type Tensor,
 } from "../../src/tensor/index.ts";
@@ -119,5 +122,24 @@ describe("an operator of one's own", () => {
       gradient: "none",
     });
     expect(() => refusing([input("x", [2])], {})).toThrow("test:refusing(float32[2]): not this shape");
+  });
+
+  it("is named where its gradient is missing, has another shape, or its node is none of ONNX", async () => {
+    const lossOf = (changes: Partial<Scaled>) => {
+      const x = input("x", [2, 3]);
+      return { x, loss: mean(defineOperator(scaledSquare(changes))([x], { factor: 4 })) };
+    };
+    const gradientOf = (changes: Partial<Scaled>) => {
+      const { x, loss } = lossOf(changes);
+      return () => gradients(loss, [x]);
+    };
+    expect(gradientOf({ gradient: "none" })).toThrow(
+      "test:scaledSquare has no gradient, and the loss depends on what learns through it; give it one, or take another operator",
+    );
+    expect(gradientOf({ gradient: (g) => [sum(g, [1])] })).toThrow(
+      "test:scaledSquare: the gradient of its input 0 is float32[2], which does not sum to float32[2, 3]; give it that shape",
+    );
+    const { loss } = lossOf({ onnx: (emitter, [x]) => emitter.node("Skuare", [x]) });
+    await expect(device().compile(graph("square", { loss }))).rejects.toThrow('"test:scaledSquare/Skuare_0"');
   });
 });

@@ -11,7 +11,8 @@ const folder = useFolder();
 
 it("a run that has stopped grows into another folder, with its metrics, and goes on there", async () => {
   const [from, to] = [folder.at("small"), folder.at("large")];
-  await trained({ config: tinyConfig({ steps: 3 }), out: from, device: device() });
+  const growth = [{ step: 2, add: { value: 2 } }];
+  await trained({ config: tinyConfig({ steps: 3 }, { growth }), out: from, device: device() });
   const text = corpus.tokenizer.decode(Int32Array.from(corpus.validation.read(0, corpus.validation.length)));
   const data = folder.at("text.txt");
   await writeFile(data, text.repeat(20));
@@ -19,16 +20,17 @@ it("a run that has stopped grows into another folder, with its metrics, and goes
   expect(report.maxLogitDifference).toBe(0);
   const saved = await loadCheckpoint(to);
   expect(saved.config).toEqual(checkpoint.config);
-  expect(saved.config.growth).toMatchObject([{ step: 3, add: { query: 3 } }]);
+  expect(saved.config.growth).toMatchObject([...growth, { step: 3, add: { query: 3 } }]);
   expect(saved.config.model).toEqual(saved.state.config);
-  expect(saved.progress.growthsDone).toBe(1);
+  expect(saved.progress.growthsDone).toBe(2);
   const { parametersBefore, parametersAfter } = report;
   expect((await readMetrics(`${to}/metrics.jsonl`)).at(-1)).toMatchObject({
     step: 3,
     growth: { parametersBefore, parametersAfter },
   });
+  // By the configuration of before, whose growth is a part of what has been applied since.
   const run = await openRun({
-    config: tinyConfig({ steps: 5 }),
+    config: tinyConfig({ steps: 5 }, { growth }),
     data: corpus,
     out: to,
     resume: true,
@@ -37,5 +39,6 @@ it("a run that has stopped grows into another folder, with its metrics, and goes
   expect(run.config.model).toEqual(saved.config.model);
   for await (const _ of run.events());
   expect(run.trainer.step).toBe(5);
+  expect(run.config.growth).toEqual(saved.config.growth);
   await run.close();
 });
