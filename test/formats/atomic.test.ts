@@ -211,20 +211,22 @@ describe("makeFolder", () => {
 
   test.each([
     ["EROFS", "the file system is read-only; choose another folder"],
-    ["EACCES", `permission denied; ask for write access to it and to `],
+    ["EACCES", "permission denied; ask for write access to it and to FOLDER"],
     ["ENOSPC", "the disk is full; free some space and run again"],
   ])("tells %s as what it is, however deep the folder", async (code, reason) => {
     const { mkdir: original } = files;
     Object.assign(files, {
       mkdir: async (made: string) => {
-        if (made === folder.at("new")) throw Object.assign(new Error(code), { code });
+        if (made === folder.at("new")) throw Object.assign(new Error(code), { code, path: made });
         return original(made);
       },
     });
     syncBuiltinESMExports();
     try {
       const message = await failure(makeFolder(folder.at("new", "deep")));
-      expect(message).toContain(`UserError: cannot write ${folder.at("new", "deep")}: ${reason}`);
+      expect(message).toBe(
+        `UserError: cannot write ${folder.at("new", "deep")}: ${reason.replace("FOLDER", folder.at())}`,
+      );
     } finally {
       files.mkdir = original;
       syncBuiltinESMExports();

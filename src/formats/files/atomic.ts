@@ -158,12 +158,19 @@ const REASONS: Readonly<Record<string, (doing: "read" | "write", folder: string)
 /**
  * Turns a Node file-system error into a {@link UserError} of one line, such as `cannot write /x/y: the disk is full;
  * free some space and run again`. Returns every other error, a UserError among them, as it is.
+ *
+ * @param folder what would have to let it be read or written; default: the one that holds the file
  */
-export function explainFileError(error: unknown, doing: "read" | "write", file: string): unknown {
+export function explainFileError(
+  error: unknown,
+  doing: "read" | "write",
+  file: string,
+  folder = path.dirname(file),
+): unknown {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return error;
   const reason = file.includes("\0") ? HAS_ZERO : REASONS[error.code];
   if (reason === undefined) return error;
-  return new UserError(`cannot ${doing} ${file}: ${reason(doing, path.dirname(file))}`, { cause: error });
+  return new UserError(`cannot ${doing} ${file}: ${reason(doing, folder)}`, { cause: error });
 }
 
 /**
@@ -182,7 +189,9 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
         cause: error,
       });
     }
-    throw explainFileError(error, "write", folder);
+    // The first folder that is missing is the one that could not be made.
+    const missing = error instanceof Error && "path" in error ? String(error.path) : folder;
+    throw explainFileError(error, "write", folder, path.dirname(missing));
   }
 }
 
