@@ -3,7 +3,7 @@
  * tokens and widths, and over the number of tokens, for several seeds and texts. Cells that the results have are not trained
  * again, so that it goes on where it was stopped; in the end it draws the figures.
  *
- *     npm run bench:parametrisation -- [--cells rates|sizes|transformers|all|none] [--out docs/concepts/parametrisation]
+ *     npm run bench:parametrisation -- [--cells rates|widths|depths|sizes|transformers|all|none] [--out docs/concepts/parametrisation]
  */
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -36,6 +36,10 @@ const cellSchema = z.strictObject({
   /** Parameter tokens of an attention projection; the feed-forward layer has four times as many. Of a TokenFormer alone. */
   tokens: z.int().optional(),
   width: z.int(),
+  /** Default: 4. */
+  layers: z.int().optional(),
+  /** Of a Transformer alone. Default: rotary. */
+  positions: z.literal("learned").optional(),
   learningRate: z.number(),
   text: z.enum(["Moby-Dick", "SOTU"]),
   seed: z.int(),
@@ -49,7 +53,7 @@ const resultsSchema = z.strictObject({
 });
 
 const PROTOCOL =
-  "4 layers, 4 heads, context 64, batch 12 × 64, 300 updates, warm-up 60, cosine to a tenth; held-out loss of 24 batches of 16 windows, evenly spaced over the split";
+  "4 layers unless a cell says otherwise, 4 heads, context 64, batch 12 × 64, 300 updates, warm-up 60, cosine to a tenth; held-out loss of 24 batches of 16 windows, evenly spaced over the split";
 
 const [STEPS, CONTEXT, BATCH, EVALUATIONS, ROWS] = [300, 64, 12, 24, 16];
 
@@ -80,6 +84,11 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
       learningRate,
     })),
   ),
+  depths: parametrisations.flatMap((parametrisation) =>
+    [2, 8].flatMap((layers) =>
+      ratesOf[parametrisation].map((learningRate) => ({ ...base, parametrisation, tokens: 48, layers, learningRate })),
+    ),
+  ),
   sizes: (["Moby-Dick", "SOTU"] as const).flatMap((text) =>
     [1, 2, 3].flatMap((seed) =>
       [12, 48, 192].flatMap((tokens) =>
@@ -90,10 +99,12 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
       ),
     ),
   ),
-  transformers: parametrisations.flatMap((parametrisation) =>
-    [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({
-      ...{ ...base, model: "transformer" as const, parametrisation, learningRate },
-    })),
+  transformers: [{}, { positions: "learned" as const }].flatMap((positions) =>
+    parametrisations.flatMap((parametrisation) =>
+      [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({
+        ...{ ...base, model: "transformer" as const, ...positions, parametrisation, learningRate },
+      })),
+    ),
   ),
 };
 
@@ -125,7 +136,7 @@ for (const [name, svg] of figures()) await writeFile(join(options.out, name), sv
 
 async function readResults(): Promise<z.infer<typeof resultsSchema>> {
   try {
-    return resultsSchema.parse(JSON.parse(await readFile(file, "utf8")));
+    return { ...resultsSchema.parse(JSON.parse(await readFile(file, "utf8"))), protocol: PROTOCOL };
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return { protocol: PROTOCOL, cells: [] };
     throw error;
@@ -137,13 +148,23 @@ function isSame(a: Cell, b: Cell): boolean {
   return keys.every((key) => a[key] === b[key]);
 }
 
-function cellConfig({ model: type, parametrisation, tokens = 0, width, learningRate, seed }: Cell): Config {
-  const blocks = { layers: 4, heads: 4, width, context: CONTEXT, tied: true, parametrisation };
+function cellConfig(cell: Cell): Config {
+  const {
+    model: type,
+    parametrisation,
+    tokens = 0,
+    width,
+    layers = 4,
+    positions = "rotary",
+    learningRate,
+    seed,
+  } = cell;
+  const blocks = { layers, heads: 4, width, context: CONTEXT, tied: true, parametrisation };
   const sites = { query: tokens, key: tokens, value: tokens, projection: tokens, feedForward: 4 * tokens };
   const model =
     type === "tokenformer"
       ? { type, ...blocks, tokens: sites }
-      : { type, ...blocks, activation: "gelu", biases: true, positions: "rotary" };
+      : { type, ...blocks, activation: "gelu", biases: true, positions };
   return parseConfig({ model, training: { steps: STEPS, batch: BATCH, warmup: 60, learningRate, seed } });
 }
 
