@@ -8,16 +8,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { modelOf, openDevice, Trainer } from "tokenformer";
 import { batchesOf, stateOf, workModels, workNames, workOf } from "tokenformer/benchmark";
 import { givenOf } from "tokenformer/model";
 import { emitOnnx } from "tokenformer/tensor";
 import { gradientsOf } from "tokenformer/training";
 import { countOf, machine, median, oneOf } from "./measure.ts";
-
-// Sessions of this thread send no telemetry either.
-process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+import { feedsOf, openSession } from "./passes-session.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -30,18 +27,6 @@ const { values: options } = parseArgs({
 
 const steps = countOf(options.steps, "--steps");
 const work = workOf(oneOf(workNames, options.size, "--size"), oneOf(workModels, options.model, "--model"));
-
-const [batch] = batchesOf(work, 1);
-if (batch === undefined) throw new Error("a batch");
-const ids = (data: Int32Array) => new Tensor("int32", data, [batch.sequences, batch.context]);
-const scalar = (value: number) => new Tensor("float32", Float32Array.of(value), []);
-const feeds: Record<string, Tensor> = {
-  tokens: ids(batch.tokens),
-  targets: ids(batch.targets),
-  lossFactor: scalar(1 / batch.tokens.length),
-};
-for (const [name, { shape, data }] of stateOf(work).parameters) feeds[name] = new Tensor("float32", data, shape);
-for (const [name, value] of givenOf(work.config)) feeds[name] = scalar(value);
 
 const kinds: Readonly<Record<string, readonly string[]>> = {
   "matrix products": ["MatMul", "FusedMatMul", "Gemm"],
@@ -83,20 +68,8 @@ interface ProfileEvent {
 /** Writes ONNX Runtime's profile of some passes through the program of the gradients, and of one before that warms up. */
 async function writeProfile(profileFilePrefix: string): Promise<void> {
   const { graph } = gradientsOf(modelOf(work.config), work.config.context);
-  // The options of src/runtime/session-host.ts, to which profiles are of no use.
-  const session = await InferenceSession.create(emitOnnx(graph), {
-    graphOptimizationLevel: "all",
-    intraOpNumThreads: availableParallelism(),
-    interOpNumThreads: 1,
-    enableMemPattern: false,
-    logSeverityLevel: 4,
-    extra: {
-      session: { force_spinning_stop: "1" },
-      optimization: { disable_specified_optimizers: "SkipLayerNormFusion" },
-    },
-    enableProfiling: true,
-    profileFilePrefix,
-  });
+  const session = await openSession(emitOnnx(graph), availableParallelism(), profileFilePrefix);
+  const feeds = feedsOf(work);
   for (let pass = 0; pass < steps + 1; pass++) await session.run(feeds);
   session.endProfiling();
   await session.release();

@@ -39,10 +39,10 @@ export interface AttentionOptions {
 
 /**
  * With a known number of tokens, attention is computed in blocks of rows, each without the columns after its last row, which
- * the mask would hide: in at most so many, as each makes the program larger, of at least so many rows.
+ * the mask would hide: in two, and in four above so many tokens, of at least so many rows, as each makes the program larger.
  */
-const BLOCKS = 4;
-const BLOCK_ROWS = 256;
+const FOUR_BLOCKS_ABOVE = 512;
+const BLOCK_ROWS = 64;
 
 /** The base of the rotary angles (RoFormer, arXiv 2104.09864, section 3.2.2). */
 const ROTARY_BASE = 10_000;
@@ -74,7 +74,7 @@ export function causalAttention(
   const blocks = rowBlocks(time);
   const attendedBlocks = blocks.map(([from, to]) => {
     // R rows of queries, and the S tokens up to the last of them.
-    const upTo = (x: Tensor, start: number) => (blocks.length === 1 ? x : slice(x, 2, start, to));
+    const upTo = (x: Tensor, start: number) => slice(x, 2, start, to);
     const scores = matmul(upTo(q, from), upTo(k, 0), { transposeB: true, alpha: 1 / Math.sqrt(channels) }); // [B, H, R, S]
     const weights = softmax(add(scores, maskOf(scope.documents, from, to))); // [B, H, R, S]
     if (blocks.length === 1) scope.record("weights", weights);
@@ -84,10 +84,10 @@ export function causalAttention(
   return reshape(transpose(attended, [0, 2, 1, 3]), [at(query.shape, 0), time, width]); // [B, T, D]
 }
 
-/** Rows from … to of the scores that are computed together: all of them, unless there are many. */
+/** Rows from … to of the scores that are computed together: all of them, where they are few or their number is not known. */
 function rowBlocks(time: Dimension): readonly (readonly [from: number, to: Dimension])[] {
   if (typeof time !== "number") return [[0, time]];
-  const size = Math.max(BLOCK_ROWS, Math.ceil(time / BLOCKS));
+  const size = Math.max(BLOCK_ROWS, Math.ceil(time / (time > FOUR_BLOCKS_ABOVE ? 4 : 2)));
   return Array.from({ length: Math.ceil(time / size) }, (_, block) => [
     block * size,
     Math.min(time, (block + 1) * size),

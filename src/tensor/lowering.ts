@@ -25,11 +25,11 @@ export interface Lowering {
    * a LayerNormalization into it where sizes are known, and loses the mean and deviation that the gradient needs.
    */
   readonly knownSizes: boolean;
-  /** α · op(a) · op(b) for operands of some ranks. */
+  /** α · op(a) · op(b) for operands of some shapes. */
   product(
     emitter: Emitter,
     operands: readonly [string, string],
-    ranks: readonly number[],
+    shapes: readonly [Shape, Shape],
     attributes: ProductAttributes,
   ): string;
   /**
@@ -75,12 +75,12 @@ const fused: Lowering = {
 /** Operators that every provider has: WebGPU lacks FusedMatMul, OneHot and LogSoftmax, and other runtimes all of com.microsoft. */
 const common: Lowering = {
   knownSizes: false,
-  product: (emitter, operands, ranks, attributes) => {
+  product: (emitter, operands, shapes, attributes) => {
     if (isPlain(attributes)) return emitter.node("MatMul", operands);
-    if (ranks.every((rank) => rank === 2)) return emitter.node("Gemm", operands, flagsOf(attributes));
+    if (shapes.every(({ length }) => length === 2)) return emitter.node("Gemm", operands, flagsOf(attributes));
     const { transposeA, transposeB, alpha } = attributes;
     const swapped = operands.map((operand, index) =>
-      (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, operand, ranks[index] ?? 2) : operand,
+      (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, operand, shapes[index]?.length ?? 2) : operand,
     );
     return scaled(emitter, emitter.node("MatMul", swapped), alpha);
   },
@@ -104,8 +104,23 @@ const common: Lowering = {
   },
 };
 
+/** Columns of a batch of products aᵀ b up to which the CPU computes them faster as the transposes of bᵀ a. */
+const NARROW = 16;
+
+/**
+ * As `fused`. The CPU's kernel for aᵀ b rearranges a, which takes longer than the product where b has few columns, as in the gradients of
+ * attention with small heads; that for bᵀ a copies a as it lies.
+ */
+const cpuProduct: Lowering["product"] = (emitter, [a, b], shapes, attributes) => {
+  const { transposeA, transposeB } = attributes;
+  const [rank, columns] = [Math.max(shapes[0].length, shapes[1].length), at(shapes[1], -1)];
+  const narrow = rank > 2 && transposeA && !transposeB && typeof columns === "number" && columns <= NARROW;
+  if (!narrow) return fused.product(emitter, [a, b], shapes, attributes);
+  return swapLastAxes(emitter, fused.product(emitter, [b, a], shapes, attributes), rank);
+};
+
 export const lowerings: Readonly<Record<Target, Lowering>> = {
-  cpu: fused,
+  cpu: { ...fused, product: cpuProduct },
   // The same kernels, but sizes stay symbols, as on every GPU.
   cuda: { ...fused, knownSizes: false },
   webgpu: common,

@@ -64,7 +64,7 @@ export function stepFlops({ config, batch }: Pick<Work, "config" | "batch">): nu
 export const tokensOfStep = ({ config, batch }: Work): number => batch * config.context;
 
 /** The weights that all begin with. */
-export function stateOf({ config }: Work): TrainerState {
+export function stateOf({ config }: Pick<Work, "config">): TrainerState {
   return initialState(modelOf(config), 1, sizesOf(config));
 }
 

@@ -39,8 +39,11 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
 }
 
 /** Elements `start` to `end` (exclusive) of an axis; where they are symbolic, they must lie in it when the program runs. */
-export const slice = (x: Tensor, axis: number, start: Dimension, end: Dimension): Tensor =>
-  apply(layout.slice, { axis: axisOf(x, axis, "slice"), range: [start, end] }, [x]);
+export function slice(x: Tensor, axis: number, start: Dimension, end: Dimension): Tensor {
+  const along = axisOf(x, axis, "slice");
+  const whole = start === 0 && sameDimension(end, at(x.shape, along));
+  return whole ? x : apply(layout.slice, { axis: along, range: [start, end] }, [x]);
+}
 
 export const layout = {
   reshape: {

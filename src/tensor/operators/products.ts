@@ -41,13 +41,13 @@ export const products = {
     },
     onnx: (emitter, inputs, attributes, types) => {
       const { transposeA, transposeB, alpha } = attributes;
-      const quantized = transposeA ? undefined : emitter.quantized(inputs[1], !transposeB);
-      if (quantized !== undefined) return quantizedProduct(emitter, inputs[0], quantized, alpha);
-      const ranks = types.inputs.map(({ shape }) => shape.length);
-      if (emitter.products === "float32") return emitter.lowering.product(emitter, inputs, ranks, attributes);
       const [a, b] = inputs;
+      const quantized = transposeA ? undefined : emitter.quantized(b, !transposeB);
+      if (quantized !== undefined) return quantizedProduct(emitter, a, quantized, alpha);
+      const shapes = [types.inputs[0].shape, types.inputs[1].shape] as const;
+      if (emitter.products === "float32") return emitter.lowering.product(emitter, inputs, shapes, attributes);
       const halves = [emitter.half(a), emitter.half(b)] as const;
-      const rounded = emitter.lowering.product(emitter, halves, ranks, { ...attributes, alpha: 1 });
+      const rounded = emitter.lowering.product(emitter, halves, shapes, { ...attributes, alpha: 1 });
       // The factor comes after: before, each factor of an operand would need a rounded copy of its own.
       const y = emitter.node("Cast", [rounded], { to: { int: tensorDataType.float32 } });
       return scaled(emitter, y, alpha);
