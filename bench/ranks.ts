@@ -2,11 +2,14 @@
  * What several ranks on one machine cost beside one process: steps in turns, an all-reduce beside that of a C program with the same
  * library, and memory beside what the division of the optimiser's state promises.
  *
- *     npm run bench:ranks -- [steps] [all-reduce] [memory] [--presets nanogpt-cpu,lecture,124m] [--rounds 5] [--mpirun mpirun] [--mpicc mpicc] [--out FILE]
+ *     npm run bench:ranks -- [steps] [all-reduce] [memory] [--presets nanogpt-cpu,lecture,124m] [--rounds 5] [--minutes 5] [--mpirun mpirun] [--mpicc mpicc] [--out FILE]
+ *
+ * Each figure is printed as soon as there is one. For each preset, and for the all-reduce, no round begins that would end after --minutes,
+ * but one there is always.
  */
 
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +23,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     presets: { type: "string", default: "nanogpt-cpu,lecture,124m" },
     rounds: { type: "string", default: "5" },
+    minutes: { type: "string", default: "5" },
     mpirun: { type: "string", default: "mpirun" },
     mpicc: { type: "string", default: "mpicc" },
     out: { type: "string" },
@@ -27,6 +31,8 @@ const { values: options, positionals } = parseArgs({
 });
 
 const rounds = countOf(options.rounds, "--rounds");
+const minutes = countOf(options.minutes, "--minutes");
+const note = (line: string) => process.stderr.write(`${line}\n`);
 const run = promisify(execFile);
 const program = fileURLToPath(new URL("ranks-program.js", import.meta.url));
 
@@ -46,37 +52,55 @@ async function measured(ranks: number, words: readonly string[]): Promise<Measur
 
 const ownProgram = (...words: readonly string[]) => [process.execPath, program, ...words];
 
-/** Steps of two ranks with a thread each beside those of one process with two threads, in turns. */
-async function stepsOf(preset: string, steps: number, batch: string[]) {
-  const words = ownProgram("train", "--preset", preset, "--steps", String(steps), ...batch);
-  const [alone, two]: [number[], number[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    alone.push((await measured(1, words)).median);
-    two.push((await measured(2, words)).median);
+/** One that takes turns with others: a program, started as so many ranks. */
+interface Side {
+  readonly name: string;
+  readonly ranks: number;
+  readonly words: readonly string[];
+}
+
+/** Milliseconds of each side, round by round, as many rounds as there is time for, and how many times those of the first side they are. */
+async function inTurns(title: string, sides: readonly Side[]) {
+  const times: number[][] = sides.map(() => []);
+  const startedAt = performance.now();
+  const seconds = () => (performance.now() - startedAt) / 1000;
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, { name, ranks, words }] of sides.entries()) {
+      const { median: time } = await measured(ranks, words);
+      times[index]?.push(time);
+      note(`${title}, round ${round}: ${name} ${time.toFixed(1)} ms (${seconds().toFixed()} s gone)`);
+    }
+    if (seconds() * (1 + 1 / round) > 60 * minutes) break;
   }
-  const ratios = two.map((value, round) => value / (alone[round] ?? Number.NaN));
-  return { preset, alone: median(alone), two: median(two), ratio: median(ratios), ratios };
+  return sides.map(({ name }, index) => {
+    const milliseconds = times[index] ?? [];
+    const ratios = milliseconds.map((time, round) => time / (times[0]?.[round] ?? Number.NaN));
+    return { name, median: median(milliseconds), ratio: median(ratios), milliseconds, ratios };
+  });
+}
+
+/** Steps of two ranks with a thread each beside those of one process with two threads. */
+function stepsOf(preset: string, steps: number, batch: readonly string[] = []) {
+  const words = ownProgram("train", "--preset", preset, "--steps", String(steps), ...batch);
+  return inTurns(preset, [
+    { name: "one process", ranks: 1, words },
+    { name: "two ranks", ranks: 2, words },
+  ]);
 }
 
 /** An all-reduce of 100 MB between two ranks, in the fixed order and the library's, beside that of a C program. */
 async function allReduces() {
   const compiled = join(tmpdir(), `all-reduce-${process.pid}`);
   await run(options.mpicc, ["-O2", fileURLToPath(new URL("../bench/all-reduce.c", import.meta.url)), "-o", compiled]);
-  const sides = {
-    c: [compiled, "20", "100"],
-    fixed: ownProgram("all-reduce", "--order", "fixed"),
-    library: ownProgram("all-reduce", "--order", "library"),
-  };
-  const times: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round++) {
-    for (const [side, words] of Object.entries(sides)) {
-      const { median: time } = await measured(2, words);
-      times[side] = [...(times[side] ?? []), time];
-    }
+  try {
+    return await inTurns("all-reduce", [
+      { name: "C", ranks: 2, words: [compiled, "20", "100"] },
+      { name: "fixed order", ranks: 2, words: ownProgram("all-reduce", "--order", "fixed") },
+      { name: "order of the library", ranks: 2, words: ownProgram("all-reduce", "--order", "library") },
+    ]);
+  } finally {
+    await rm(compiled);
   }
-  const ratio = (side: string) =>
-    median((times[side] ?? []).map((time, round) => time / (times["c"]?.[round] ?? Number.NaN)));
-  return { milliseconds: times, fixedToC: ratio("fixed"), libraryToC: ratio("library") };
 }
 
 /** The memory of the largest rank after some steps, and ever, beside that of its weights, gradients and moments. */
@@ -90,6 +114,7 @@ async function memoryOf(preset: "124m" | "354m") {
     const { mebibytes, peakMebibytes } = await measured(ranks, words);
     const state = (ranks === 1 ? 16 : 8 + 12 / ranks) * parameters;
     const rounded = [mebibytes, peakMebibytes, state / 2 ** 20].map(Math.round);
+    note(`memory, ${ranks} ranks: ${rounded[0]} MiB, at most ${rounded[1]}`);
     rows.push({ preset, ranks, mebibytes: rounded[0], peakMebibytes: rounded[1], stateMebibytes: rounded[2] });
   }
   return rows;
@@ -100,13 +125,13 @@ const result: Record<string, unknown> = { machine };
 if (wanted.includes("all-reduce")) result["allReduce"] = await allReduces();
 if (wanted.includes("steps")) {
   const of = {
-    "nanogpt-cpu": () => stepsOf("nanogpt-cpu", 60, []),
+    "nanogpt-cpu": () => stepsOf("nanogpt-cpu", 60),
     lecture: () => stepsOf("lecture", 5, ["--batch", "16"]),
-    "124m": () => stepsOf("124m", 2, ["--batch", "2"]),
+    "124m": () => stepsOf("124m", 3, ["--batch", "2", "--warm-up", "1"]),
   };
-  const steps: unknown[] = [];
+  const steps: Record<string, unknown> = {};
   for (const preset of options.presets.split(",")) {
-    steps.push(await of[oneOf(["nanogpt-cpu", "lecture", "124m"], preset, "--presets")]());
+    steps[preset] = await of[oneOf(["nanogpt-cpu", "lecture", "124m"], preset, "--presets")]();
   }
   result["steps"] = steps;
 }
