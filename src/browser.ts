@@ -126,6 +126,7 @@ export {
   type Tokenizer,
   type TokenSource,
   trainBytePairEncoding,
+  UnknownCharacterError,
 } from "./text/portable.ts";
 export {
   type ContinueOptions,

@@ -191,6 +191,9 @@ export class CharacterTokenizer implements Tokenizer {
 
 /** A character has no token: which it is, where it stands and what helps. */
 export class UnknownCharacterError extends UserError {
+  readonly character: string;
+  /** "3:14", its line and column in the text, both from 1. */
+  readonly place: string;
   readonly #text: string;
   readonly #index: number;
 
@@ -199,7 +202,11 @@ export class UnknownCharacterError extends UserError {
    * @param lines of the text before this part of it.
    */
   constructor(text: string, index: number, where = "", lines = 0) {
-    super(unknownCharacter(text, index, where, lines));
+    const character = String.fromCodePoint(text.codePointAt(index) ?? 0);
+    const place = placeIn(text, index, lines);
+    super(unknownCharacter(character, place, where));
+    this.character = character;
+    this.place = place;
     this.#text = text;
     this.#index = index;
   }
@@ -210,14 +217,16 @@ export class UnknownCharacterError extends UserError {
   }
 }
 
-function unknownCharacter(text: string, index: number, where: string, lines: number): string {
+function placeIn(text: string, index: number, lines: number): string {
   const before = text.slice(0, index);
-  const line = lines + before.split("\n").length;
   const column = [...before.slice(before.lastIndexOf("\n") + 1)].length + 1;
-  const codePoint = text.codePointAt(index) ?? 0;
-  const name = `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
+  return `${lines + before.split("\n").length}:${column}`;
+}
+
+function unknownCharacter(character: string, place: string, where: string): string {
+  const name = `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
   return (
-    `${where === "" ? "" : `${where}: `}Character ${JSON.stringify(String.fromCodePoint(codePoint))} (${name}) at ${line}:${column} is not in the vocabulary, ` +
+    `${where === "" ? "" : `${where}: `}Character ${JSON.stringify(character)} (${name}) at ${place} is not in the vocabulary, ` +
     "expected only characters of the text it was made from; remove it, or train a model with the tokenizer " +
     '"character+unknown" or "bpe:1024", or take it in while training on: train --from RUN --extend-vocabulary'
   );

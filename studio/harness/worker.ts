@@ -2,6 +2,7 @@
 
 import { expose } from "comlink";
 import { StudioEngine } from "../src/engine/engine.ts";
+import { explaining } from "../src/engine/faults.ts";
 
 const opened: GPUDevice[] = [];
 
@@ -22,4 +23,4 @@ export class HarnessEngine extends StudioEngine {
   }
 }
 
-expose(new HarnessEngine());
+expose(explaining(new HarnessEngine()));

@@ -32,6 +32,8 @@ export interface FakeOptions {
   /** Milliseconds between events. */
   readonly pace?: number;
   readonly openFails?: string;
+  /** Milliseconds that opening takes. */
+  readonly opensIn?: number;
   readonly trainingFails?: string;
   readonly notices?: readonly string[];
   /** Milliseconds that starting takes. */
@@ -61,6 +63,7 @@ export class FakeEngine implements Engine {
 
   async open(): Promise<Environment> {
     if (this.#options.openFails !== undefined) throw new Error(this.#options.openFails);
+    await new Promise((resolve) => setTimeout(resolve, this.#options.opensIn ?? 0));
     setInterval(() => this.#advanceAll(), this.#options.pace ?? 120);
     return { backend: "wasm", device: "WebAssembly, 8 threads", notices: this.#options.notices ?? [] };
   }

@@ -11,6 +11,7 @@ const notice = told("notice");
 const engine = new FakeEngine({
   pace: Number(told("pace") ?? 120),
   startsIn: Number(told("startsIn") ?? 300),
+  opensIn: Number(told("opensIn") ?? 0),
   ...(openFails !== undefined && { openFails }),
   ...(trainingFails !== undefined && { trainingFails }),
   ...(notice !== undefined && { notices: [notice] }),

@@ -126,6 +126,27 @@ describeInBrowser("the engine", () => {
     expect(kept.step).toBeGreaterThanOrEqual(20);
   });
 
+  it("keeps what is asked for at once one after the other, and takes none of it for another tab's", async () => {
+    const { page, call, told, reached } = await open();
+    const { id } = (await call("create", TINY_CHOICES)).summary;
+    await call("start", id);
+    await reached(id, 3);
+    await page.evaluate(`Promise.all([
+      engine.save(),
+      engine.save(),
+      engine.grow("${id}", { add: { query: 8 }, init: "zero-key" }),
+      engine.save(),
+      engine.rename("${id}", "another name"),
+      engine.save(),
+    ])`);
+    await call("pause", id);
+    expect(await told("notice")).toEqual([]);
+    const { summary } = await call("view", id);
+    await page.reload();
+    const again = await enginePage(page, "wasm");
+    expect(await again.call("runs")).toMatchObject([{ id, name: "another name", step: summary.step }]);
+  });
+
   describe("and the command line", () => {
     it("goes on there with a run of the browser", async () => {
       const page = await open();
@@ -139,6 +160,33 @@ describeInBrowser("the engine", () => {
       await commandLine.answer("train", "--resume", "--out", "exported", "--data", "exported/text.txt", "--set", steps);
       expectSameLosses(on.training, await commandLine.metrics("exported"), step);
       expect(await commandLine.answer("inspect", "exported")).toContain(`zero-key at ${step}`);
+    });
+
+    it("goes on there with all that is said of conversations, and takes it back", async () => {
+      const talk = Array.from({ length: 120 }, (_, n) => ({
+        messages: [
+          { role: "user", content: `how many are ${n}?` },
+          { role: "assistant", content: `they are ${n}` },
+        ],
+      }));
+      const text = {
+        kind: "own",
+        name: "talk",
+        text: talk.map((record) => JSON.stringify(record)).join("\n"),
+        lossOn: "all",
+      } as const;
+      const page = await open();
+      const { summary } = await page.call("create", { ...TINY_CHOICES, context: 48, text });
+      const { step } = (await page.trainTo(summary.id, 10)).summary;
+      await unpack(page, summary.id, "talked");
+      const on = await page.trainTo(summary.id, step + 20);
+      await cp(commandLine.at("talked"), commandLine.at("talked-on"), { recursive: true });
+      const steps = ["--loss-on", "all", "--set", `training.steps=${step + 400}`];
+      await commandLine.answer("train", "--resume", "--out", "talked-on", "--data", "talked/text.jsonl", ...steps);
+      expectSameLosses(on.training, await commandLine.metrics("talked-on"), step);
+      const back = await importFolder(page, "talked", undefined, ["text.jsonl", "tokenizer_config.json"]);
+      const again = await page.trainTo(back.summary.id, step + 20);
+      expectSameLosses(again.training, await commandLine.metrics("talked-on"), step);
     });
 
     it("goes on here with a run of the command line", async () => {
@@ -341,6 +389,10 @@ describeInBrowser("the engine", () => {
     await trainTo(summary.id, 20);
     const { tokens, next, sites } = await call("inspect", summary.id, "the whale");
     expect(tokens.join("")).toBe("the whale");
+    // In words of the page: there are no options here.
+    await expect(call("inspect", summary.id, "the €")).rejects.toThrow(
+      "“€” at 1:5 is none of the characters that this model knows, which are those of its text: leave it out, or start a run",
+    );
     for (const likely of next) {
       const probabilities = likely.map(({ probability }) => probability);
       expect(probabilities).toEqual(probabilities.toSorted((a, b) => b - a));
@@ -390,7 +442,7 @@ async function unpack(
 async function importFolder(
   page: EnginePage,
   folder: string,
-  text: object,
+  text: object | undefined,
   more: readonly string[] = [],
 ): Promise<RunView> {
   const names = [

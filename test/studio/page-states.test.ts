@@ -248,13 +248,18 @@ describeInBrowser("the page", () => {
     await page.getByText("photo.jpg is not plain text in UTF-8").waitFor();
   });
 
-  it("takes the choices of a link", async () => {
-    const page = await visit();
+  it("shows what a link brings, before the engine is there to be asked", async () => {
+    const page = await visit({ opensIn: "100000" });
     await page.goto(`${page.url()}#/new?layers=3&width=96&nonsense=7&batch=many`);
+    await page.reload();
     await page.getByText("More choices").click();
     expect(await page.getByLabel("Layers", { exact: true }).inputValue()).toBe("3");
     expect(await page.getByLabel("Width", { exact: true }).inputValue()).toBe("96");
     expect(await page.getByLabel("Batch", { exact: true }).inputValue()).toBe("12");
+    await page.goto(page.url().replace(/#.*/, "#/r?layers=2&text=Moby-Dick&step=126&grow=42:x2&rings=0:9:1,42:9:0.4"));
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "A model that grew while it learnt Moby-Dick." }).waitFor();
+    expect(await button(page, "Grow it again here").isDisabled()).toBe(true);
   });
 
   it("loses nothing that was typed on the first screen, and lets nothing be retyped twice", async () => {

@@ -2,6 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import { text as read } from "node:stream/consumers";
+import { unzipSync } from "fflate";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeInBrowser, type StaticHost, startStaticHost, useBrowser } from "../support/browser.ts";
@@ -163,7 +164,11 @@ describeInBrowser("the page", () => {
     expect(await button(page, "Start training").isDisabled()).toBe(true);
     await page.getByText("Moby-Dick", { exact: true }).first().click();
     await page.getByText("More choices").click();
-    await page.getByRole("spinbutton", { name: "Width" }).fill("30");
+    const width = page.getByRole("spinbutton", { name: "Width" });
+    await width.fill("");
+    await page.locator(".field .wrong", { hasText: "Type a number." }).waitFor();
+    await width.fill("30");
+    await page.locator(".field .wrong", { hasText: "Type a number." }).waitFor({ state: "detached" });
     await page.locator(".field .wrong").first().waitFor();
     expect(await button(page, "Start training").isDisabled()).toBe(true);
   });
@@ -198,6 +203,26 @@ describeInBrowser("the page", () => {
     await expect
       .poll(async () => (await page.locator(".conversation .assistant p").last().textContent())?.length)
       .toBeGreaterThan(3);
+
+    // Or all of it: a choice that goes with the run.
+    await button(page, "Pause").click();
+    await page.getByRole("link", { name: "All runs" }).click();
+    await page.goto(host.url + SHARED.replace("context=24", "context=48"));
+    await page.getByText("Your own text").click();
+    await choose.setInputFiles(file(lines.join("\n")));
+    await page.locator("summary", { hasText: "More choices" }).click();
+    await page
+      .getByLabel("What it learns of prompts and conversations")
+      .selectOption({ label: "All: questions and prompts too" });
+    await page.getByText(/all of them is learned/).waitFor();
+    await start(page);
+    const downloading = page.waitForEvent("download");
+    await button(page, "Download").click();
+    const files = unzipSync(await bytesOf(await (await downloading).path()));
+    expect(JSON.parse(Buffer.from(files["training.json"] ?? []).toString())).toMatchObject({
+      data: { name: "talk", files: { lossOn: "all" } },
+    });
+    expect(Buffer.from(files["text.jsonl"] ?? []).toString()).toBe(lines.join("\n"));
   });
 
   it("has one thread without shared memory, and says so", async () => {

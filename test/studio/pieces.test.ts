@@ -3,6 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { openCorpus } from "../../src/data/index.ts";
+import { lossParts } from "../../src/data/portable.ts";
 import { corpusOf, openingOf, tokenizerOf, vocabularyOf } from "../../studio/src/engine/pieces.ts";
 import { useSharedFolder } from "../support/folder.ts";
 
@@ -42,7 +43,7 @@ it("begins with the text's own words, which its model can surely read", () => {
 });
 
 /** Three of each kind, in lines of JSON. */
-const RECORDS = {
+const RECORDS: Readonly<Record<string, readonly object[]>> = {
   prompts: [1, 2, 3].map((n) => ({ prompt: `${n} and ${n}: `, completion: `${n + n}` })),
   conversations: ["ahoy", "who", "where"].map((content) => ({
     messages: [
@@ -52,14 +53,15 @@ const RECORDS = {
   })),
 };
 
-it.each(Object.entries(RECORDS))(
-  "learns what the command line learns of %s in lines of JSON",
-  async (name, records) => {
-    const text = `${records.map((record) => JSON.stringify(record)).join("\n")}\n`;
+it.each(Object.keys(RECORDS).flatMap((kind) => lossParts.map((lossOn) => [kind, lossOn] as const)))(
+  "learns what the command line learns of %s in lines of JSON: %s",
+  async (kind, lossOn) => {
+    const [name, records] = [`${kind}-${lossOn}`, RECORDS[kind]];
+    const text = `${records?.map((record) => JSON.stringify(record)).join("\n")}\n`;
     const file = folder(`${name}.jsonl`);
     await writeFile(file, text);
-    const expected = await openCorpus(file, "character");
-    const found = corpusOf({ name: file, text }, tokenizerOf({ name: file, text }, "characters"));
+    const expected = await openCorpus({ train: [file], lossOn }, "character");
+    const found = corpusOf({ name: file, text, lossOn }, tokenizerOf({ name: file, text }, "characters"));
     expect(found.tokenizer.toJSON()).toEqual(expected.tokenizer.toJSON());
     expect(found.tokenizer.settings?.chatTemplate).toBe(expected.tokenizer.settings?.chatTemplate);
     for (const part of ["train", "validation"] as const) {
@@ -68,7 +70,7 @@ it.each(Object.entries(RECORDS))(
       expect(here.documents?.learned).toEqual(there.documents?.learned);
       expect(here.documents?.starts).toEqual(there.documents?.starts);
     }
-    expect(found.train.documents?.learned).toContain(0);
+    expect(found.train.documents?.learned.includes(0)).toBe(lossOn === "completion");
   },
 );
 

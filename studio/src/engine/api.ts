@@ -5,7 +5,7 @@
  * whose message is one sentence that says so and how to mend it.
  */
 
-import type { Message } from "tokenformer/browser";
+import type { LearningOptions, Message } from "tokenformer/browser";
 import type { TextKey } from "./gallery.ts";
 
 export type { Message };
@@ -23,10 +23,19 @@ export interface Environment {
 
 // ---- runs -------------------------------------------------------------------------------------------------------------
 
+/** What is learned of prompts and conversations: the completions and the replies, or all. */
+export type LossPart = NonNullable<LearningOptions["lossOn"]>;
+
 /** The text of a run: one of the page's own, or the visitor's. */
 export type TextChoice =
   | { readonly kind: "gallery"; readonly key: TextKey }
-  | { readonly kind: "own"; readonly name: string; readonly text: string };
+  | {
+      readonly kind: "own";
+      readonly name: string;
+      readonly text: string;
+      /** Where it is lines of JSON with prompts or conversations. Default: completion. */
+      readonly lossOn?: LossPart | undefined;
+    };
 
 export type Architecture = "tokenformer" | "transformer";
 

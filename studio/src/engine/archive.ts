@@ -3,10 +3,12 @@
 import { unzip, zip } from "fflate";
 import { UserError } from "tokenformer/browser";
 import type { NamedFile } from "./api.ts";
+import { hasRecords, type NamedText } from "./pieces.ts";
 import type { Files } from "./store.ts";
 
-/** The text of a run, beside its checkpoint. */
-export const TEXT_FILE = "text.txt";
+/** The text of a run, beside its checkpoint; as lines of JSON, by which name the command line knows them, where it is of records. */
+const TEXT_FILE = "text.txt";
+const RECORDS_FILE = "text.jsonl";
 export const METRICS_FILE = "metrics.jsonl";
 
 /** The files of a checkpoint directory that mean something here. */
@@ -19,7 +21,17 @@ const KNOWN = new Set([
   "training.json",
   METRICS_FILE,
   TEXT_FILE,
+  RECORDS_FILE,
 ]);
+
+/** The name of the file for a text. */
+export const textFileOf = (named: NamedText): string => (hasRecords(named) ? RECORDS_FILE : TEXT_FILE);
+
+/** The text among the files of a run, if it is there. */
+export function textIn(files: Files): string | undefined {
+  const bytes = files.get(RECORDS_FILE) ?? files.get(TEXT_FILE);
+  return bytes && new TextDecoder().decode(bytes);
+}
 
 /** Packs files without compressing them: weights hardly get smaller. */
 export function packed(files: ReadonlyMap<string, Uint8Array>): Promise<Blob> {

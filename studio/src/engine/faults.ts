@@ -1,6 +1,6 @@
 /** Faults as sentences with what to do. */
 
-import { messageOf, UserError } from "tokenformer/browser";
+import { messageOf, UnknownCharacterError, UserError } from "tokenformer/browser";
 import { ZodError } from "zod";
 
 /** How engines word that memory has run out: V8's arrays, WebAssembly's heap, ONNX Runtime's allocators, WebGPU. */
@@ -9,6 +9,8 @@ const MEMORY =
 
 /** An error that a visitor can read. */
 export function explained(error: unknown): UserError {
+  // Its own message names options of the command line.
+  if (error instanceof UnknownCharacterError) return new UserError(unknownWords(error), { cause: error });
   if (error instanceof UserError) return error;
   if (error instanceof ZodError) return new UserError(error.issues.map(complaintOf).join("; "), { cause: error });
   const message = messageOf(error);
@@ -21,6 +23,13 @@ export function explained(error: unknown): UserError {
   return new UserError(
     `Something went wrong that should not have (${message}). Reload the page: what was last saved is kept.`,
     { cause: error },
+  );
+}
+
+function unknownWords({ character, place }: UnknownCharacterError): string {
+  return (
+    `“${character}” at ${place} is none of the characters that this model knows, which are those of its text: leave it out, ` +
+    "or start a run of your own text that reads byte pairs, or has a sign for all others."
   );
 }
 

@@ -13,12 +13,14 @@ import {
   textOfRecord,
   trainBytePairEncoding,
 } from "tokenformer/browser";
-import type { Pieces } from "./api.ts";
+import type { LossPart, Pieces } from "./api.ts";
 
 /** A text with its name, as it is kept with a run. */
 export interface NamedText {
   readonly name: string;
   readonly text: string;
+  /** What is learned of it, where it is lines of JSON with prompts or conversations. Default: completion. */
+  readonly lossOn?: LossPart | undefined;
   /** Where a skill is learned of it: what the model had learned before. */
   readonly before?: HeldOut | undefined;
 }
@@ -39,6 +41,9 @@ function recordsOf({ name, text }: NamedText): readonly PlacedRecord[] | undefin
   if (last?.text !== text) last = { text, records: recordsIn(text, name) };
   return last.records;
 }
+
+/** Whether a text is lines of JSON with prompts or conversations. */
+export const hasRecords = (named: NamedText): boolean => recordsOf(named) !== undefined;
 
 /** What a model reads and writes of a text: all of it, or what records have for texts. */
 function readable(named: NamedText): string {
@@ -63,12 +68,12 @@ export function vocabularyOf(text: string, pieces: Pieces): number {
 
 /**
  * A text as tokens to train on and tokens held out. Of prompts and conversations as lines of JSON, the completions and the replies alone
- * are learned, as on the command line.
+ * are learned unless the text says otherwise, as on the command line.
  * @throws UserError for a text with characters that the tokenizer lacks, and for a line of JSON that is wrong
  */
 export function corpusOf(named: NamedText, tokenizer: Tokenizer): Corpus {
   const records = recordsOf(named);
-  if (records !== undefined) return recordsCorpus(named.name, records, tokenizer);
+  if (records !== undefined) return recordsCorpus(named.name, records, tokenizer, { lossOn: named.lossOn });
   return createCorpus(named.name, tokenizer, memoryTokens(tokenizer.encode(named.text)));
 }
 

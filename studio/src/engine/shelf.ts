@@ -29,7 +29,7 @@ import type {
   RunView,
   TextChoice,
 } from "./api.ts";
-import { METRICS_FILE, packed, TEXT_FILE, unpacked, unpackedSkill } from "./archive.ts";
+import { METRICS_FILE, packed, textFileOf, textIn, unpacked, unpackedSkill } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
 import { explained } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
@@ -72,6 +72,8 @@ export class Shelf {
   readonly #options: ShelfOptions;
   readonly #records: Map<string, StoredRun>;
   readonly #live: LiveRuns;
+  /** What is being kept of each run. */
+  readonly #keeping = new Map<string, Promise<unknown>>();
 
   private constructor(options: ShelfOptions, records: readonly StoredRun[]) {
     this.#options = options;
@@ -109,17 +111,35 @@ export class Shelf {
   }
 
   /** Learns what is kept of a run, where another tab may have kept it. */
-  async refresh(id: string): Promise<void> {
-    const kept = await this.#options.store.run(id);
-    if (kept !== undefined) this.#records.set(id, kept);
-    else if (!this.#live.isUnsaved(id)) this.#records.delete(id);
+  refresh(id: string): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const kept = await this.#options.store.run(id);
+      if (kept !== undefined) this.#records.set(id, kept);
+      else if (!this.#live.isUnsaved(id)) this.#records.delete(id);
+    });
+  }
+
+  /** Reads or keeps something of a run after what is being kept of it already: each revision follows from the one before. */
+  #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    const result = (this.#keeping.get(id) ?? Promise.resolve()).then(work);
+    this.#keeping.set(
+      id,
+      result.catch(() => undefined),
+    );
+    return result;
   }
 
   /** A new run, which has not been trained. */
   async create({ name, config, text, pieces, besides, tokenizer }: NewRun): Promise<RunView> {
     const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text, pieces));
-    const run = await Run.create({ config, corpus, device: this.#options.device() });
+    const run = await Run.create({ config, corpus, ...this.#placeOf(text) });
     return this.#adopt(run, { name, text, pieces }, besides);
+  }
+
+  /** Where a run computes, and what its checkpoints say of its text that is not as usual. */
+  #placeOf({ name, lossOn }: NamedText) {
+    const device = this.#options.device();
+    return lossOn === "all" ? { device, data: { dataName: name, data: { train: [name], lossOn } } } : { device };
   }
 
   /** A run on the device that is to be kept from now on. */
@@ -144,11 +164,11 @@ export class Shelf {
   async take(name: string, source: Blob | readonly NamedFile[], choice?: TextChoice): Promise<RunView> {
     const files = await unpacked(source);
     const checkpoint = await parseCheckpoint(files);
-    const own = files.get(TEXT_FILE);
-    const text = choice === undefined ? fallbackText(checkpoint, own && new TextDecoder().decode(own)) : textOf(choice);
+    const given = await (choice === undefined ? fallbackText(checkpoint, textIn(files)) : textOf(choice));
+    const text = { ...given, lossOn: checkpoint.data?.lossOn };
     const history = historyOf(new TextDecoder().decode(files.get(METRICS_FILE)));
     const pieces = checkpoint.tokenizer?.kind === "character" ? "characters" : "byte-pairs";
-    return this.#take({ name, checkpoint, text: await text, history, pieces });
+    return this.#take({ name, checkpoint, text, history, pieces });
   }
 
   /** Another run that is as this one is now. */
@@ -177,7 +197,7 @@ export class Shelf {
     const { tokenizer } = live.corpus;
     const text = { ...(await textOf(choice)), before: heldOutOf(live.corpus) };
     const start = await lessonStart(checkpoint, corpusOf(text, tokenizer), tokens, name);
-    const run = await Run.begin(start, { device: this.#options.device() });
+    const run = await Run.begin(start, this.#placeOf(text));
     return this.#adopt(run, { name: `${name}, taught ${text.name}`, text, pieces });
   }
 
@@ -249,18 +269,22 @@ export class Shelf {
     };
   }
 
-  async rename(id: string, name: string): Promise<void> {
-    const record = await this.#options.store.save({ ...this.record(id), name });
-    this.#records.set(id, record);
-    this.#live.follow(id, record.revision ?? 0);
-    this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
+  rename(id: string, name: string): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const record = await this.#options.store.save({ ...this.record(id), name });
+      this.#records.set(id, record);
+      this.#live.follow(id, record.revision ?? 0);
+      this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
+    });
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#live.unload(id);
-    await this.#options.store.remove(id);
-    this.forget(id);
-    this.#options.tell({ type: "deleted", run: id });
+  remove(id: string): Promise<void> {
+    return this.#inTurn(id, async () => {
+      await this.#live.unload(id);
+      await this.#options.store.remove(id);
+      this.forget(id);
+      this.#options.tell({ type: "deleted", run: id });
+    });
   }
 
   /** Another tab has deleted a run. */
@@ -281,7 +305,11 @@ export class Shelf {
   }
 
   /** Goes back to the state that was kept. */
-  async undo(id: string): Promise<RunView> {
+  undo(id: string): Promise<RunView> {
+    return this.#inTurn(id, () => this.#undo(id));
+  }
+
+  async #undo(id: string): Promise<RunView> {
     const state = await this.#options.store.undo(id);
     if (state === undefined) throw new UserError("There is no growth to undo here: it was undone in another tab.");
     const { state: was } = await parseCheckpoint(state.files);
@@ -307,7 +335,7 @@ export class Shelf {
       new Map<string, Uint8Array>([
         ...files,
         [METRICS_FILE, encoder.encode(metricsText(history))],
-        [TEXT_FILE, encoder.encode(text.text)],
+        [textFileOf(text), encoder.encode(text.text)],
       ]),
     );
   }
@@ -330,12 +358,11 @@ export class Shelf {
   }
 
   async #open(id: string): Promise<OpenRun> {
-    const { device } = this.#options;
     const [state, text] = [await this.#storedState(id), await this.#storedText(id)];
     const checkpoint = await parseCheckpoint(state.files);
     const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text, "characters"));
     const config = endlessOf(checkpoint.config, checkpoint.state.step);
-    const run = await Run.resume(checkpoint, { corpus, config, device: device() });
+    const run = await Run.resume(checkpoint, { corpus, config, ...this.#placeOf(text) });
     return { live: this.#liveRun(id, run, state.history, text), text };
   }
 
@@ -373,7 +400,11 @@ export class Shelf {
   }
 
   /** Keeps a run as it is now. Where that fails, it goes on, and the visitor is told. */
-  async save(id: string): Promise<void> {
+  save(id: string): Promise<void> {
+    return this.#inTurn(id, () => this.#save(id));
+  }
+
+  async #save(id: string): Promise<void> {
     const open = await this.#live.get(id);
     if (open === undefined) return;
     const now = await this.#soundState(open.live);

@@ -41,7 +41,9 @@ function pageAddress(): URL {
 }
 
 export async function textOf(choice: TextChoice): Promise<NamedText> {
-  return choice.kind === "gallery" ? textOfGallery(choice.key) : { name: choice.name, text: choice.text };
+  if (choice.kind === "gallery") return textOfGallery(choice.key);
+  const { name, text, lossOn } = choice;
+  return { name, text, lossOn };
 }
 
 /**

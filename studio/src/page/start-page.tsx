@@ -6,7 +6,7 @@ import type { Engine } from "../engine/api.ts";
 import { App } from "./app.tsx";
 import { openNamed } from "./computer/store.ts";
 import { open, save } from "./store/actions.ts";
-import { followAddress, tellsStory } from "./store/address.ts";
+import { followAddress, showRun, tellsStory } from "./store/address.ts";
 import { resumeTraining } from "./store/resuming.ts";
 import { opened, phase, setEngine } from "./store/state.ts";
 import "./styles/index.css";
@@ -15,6 +15,7 @@ const TITLE = "TokenFormer studio";
 
 export function startPage(engine: Engine, root: Element): void {
   setEngine(engine);
+  followAddress();
   render(<App />, root);
   void begin();
   effect(() => {
@@ -30,7 +31,9 @@ export function startPage(engine: Engine, root: Element): void {
 
 async function begin(): Promise<void> {
   await open();
-  followAddress();
-  if (phase.peek().kind === "ready") await resumeTraining();
+  if (phase.peek().kind === "ready") {
+    void showRun();
+    await resumeTraining();
+  }
   await openNamed();
 }

@@ -38,18 +38,24 @@ export async function openNamed(): Promise<void> {
  * Copies a run into the page, and shows it; one that has been copied and has not changed since is shown as it is.
  * @returns whether it could be opened
  */
-export async function branchHere({ id, name, step }: ComputerRun, text?: TextChoice): Promise<boolean> {
+export async function branchHere({ id, name }: ComputerRun, text?: TextChoice): Promise<boolean> {
   const files = await doing(`read ${id}`, () => filesOf(id));
   if (files === undefined) return false;
-  const copy = copyOf(id, files) ?? (await take(branchName(name, step), files.files, text));
+  const copy = copyOf(id, files) ?? (await take(await branchName(name, files), files.files, text));
   if (copy === undefined) return false;
   remember(id, files, copy);
   goTo(addressOfRun(copy));
   return true;
 }
 
-/** The last folders of its path are enough to know it by. */
-const branchName = (name: string, step: number) => `${name.split("/").slice(-2).join("/")}, branched at step ${step}`;
+const trainingSchema = z.object({ step: z.number() });
+
+/** The last folders of its path are enough to know it by. The list may be older than the files. */
+async function branchName(name: string, { files }: RunFiles): Promise<string> {
+  const training = await files.find((file) => file.name === "training.json")?.data.text();
+  const { step } = trainingSchema.parse(JSON.parse(training ?? "{}"));
+  return `${name.split("/").slice(-2).join("/")}, branched at step ${step}`;
+}
 
 // ---- copies -----------------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import type { RunView, TextChoice } from "../../engine/api.ts";
+import type { LossPart, RunView, TextChoice } from "../../engine/api.ts";
 import { GALLERY_TEXTS, type TextKey } from "../../engine/gallery.ts";
 import { bytes, compact, percent } from "../format.ts";
 import { readText } from "../home/read-text.ts";
 import { Choice } from "../parts/choice.tsx";
 import { LongText } from "../parts/long-text.tsx";
+import { isOfRecords, LossField } from "../parts/loss-field.tsx";
 import { teach } from "../store/actions.ts";
 import { addressOfRun, goTo } from "../store/address.ts";
 import { busy } from "../store/state.ts";
@@ -17,6 +18,7 @@ interface TextOfLesson {
   readonly key: TextKey | "own";
   readonly name: string;
   readonly text: string;
+  readonly lossOn: LossPart;
 }
 
 /** Tokens at each site that learn a lesson well without making its file large. */
@@ -24,14 +26,14 @@ const TOKENS = 16;
 
 export function TeachForm({ run }: { readonly run: RunView }) {
   const { id, status, textName } = run.summary;
-  const lesson = useSignal<TextOfLesson>({ key: "own", name: "My text", text: "" });
+  const lesson = useSignal<TextOfLesson>({ key: "own", name: "My text", text: "", lossOn: "completion" });
   const tokens = useSignal(TOKENS);
   const teaches = busy.value.has("teach");
-  const { key, name, text } = lesson.value;
+  const { key, name, text, lossOn } = lesson.value;
   const fewest = 40 * (run.choices.context + 1);
   const isReady = (key !== "own" || text.length >= fewest) && Number.isSafeInteger(tokens.value) && tokens.value > 0;
   const begin = async () => {
-    const choice: TextChoice = key === "own" ? { kind: "own", name, text } : { kind: "gallery", key };
+    const choice: TextChoice = key === "own" ? { kind: "own", name, text, lossOn } : { kind: "gallery", key };
     const made = await teach(id, { text: choice, tokens: tokens.peek() });
     if (made !== undefined) goTo(addressOfRun(made));
   };
@@ -64,7 +66,7 @@ interface LessonTextProps {
 
 function LessonText({ lesson, known, fewest }: LessonTextProps) {
   const fault = useSignal<string | undefined>(undefined);
-  const { key, name, text } = lesson.value;
+  const { key, name, text, lossOn } = lesson.value;
   const own = [["own", "Your own text"]] as const;
   const others = GALLERY_TEXTS.filter((one) => one.name !== known).map((one) => [one.key, one.name] as const);
   const put = (changed: Partial<TextOfLesson>) => {
@@ -100,6 +102,7 @@ function LessonText({ lesson, known, fewest }: LessonTextProps) {
           take={take}
         />
       )}
+      {key === "own" && isOfRecords(text) && <LossField value={lossOn} chosen={(part) => put({ lossOn: part })} />}
     </>
   );
 }

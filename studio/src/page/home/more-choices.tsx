@@ -3,7 +3,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import { sentence } from "../format.ts";
-import { complaints, draft, type NumberField, name, ownName } from "../store/draft.ts";
+import { isOfRecords, LossField } from "../parts/loss-field.tsx";
+import { complaints, draft, lossOn, type NumberField, name, ownName, text } from "../store/draft.ts";
 
 interface FieldText {
   readonly field: NumberField;
@@ -72,8 +73,16 @@ export function MoreChoices() {
       <summary>More choices</summary>
       <div class="fields">
         <NameField />
-        {FIELDS.map((text) => (
-          <NumberInput key={text.field} {...text} />
+        {text.value.kind === "own" && isOfRecords(text.value.text) && (
+          <LossField
+            value={lossOn.value}
+            chosen={(part) => {
+              lossOn.value = part;
+            }}
+          />
+        )}
+        {FIELDS.map((of) => (
+          <NumberInput key={of.field} {...of} />
         ))}
       </div>
     </details>
@@ -124,7 +133,7 @@ function NumberInput({ field, label, note, step }: FieldText) {
         }}
       />
       <p id={`${id}-note`} class={complaint === undefined ? "note" : "wrong"}>
-        {complaint === undefined ? note : sentence(complaint.message)}
+        {complaint === undefined ? note : Number.isNaN(value) ? "Type a number." : sentence(complaint.message)}
       </p>
     </div>
   );

@@ -3,7 +3,8 @@
 import type { Pieces } from "../../engine/api.ts";
 import { Choice } from "../parts/choice.tsx";
 import { LongText } from "../parts/long-text.tsx";
-import { ownText, pieces } from "../store/draft.ts";
+import { isOfRecords } from "../parts/loss-field.tsx";
+import { lossOn, ownText, pieces } from "../store/draft.ts";
 
 interface OwnTextProps {
   readonly complaint: string | undefined;
@@ -25,22 +26,17 @@ export function OwnText({ complaint, take }: OwnTextProps) {
         }}
         take={take}
       />
-      {complaint === undefined && hasRecords(value) && (
+      {complaint === undefined && isOfRecords(value) && (
         <p class="note">
-          Lines of JSON with prompts or conversations: these are read, and the completions and replies alone are
-          learned.
+          Lines of JSON with prompts or conversations: these are read, and{" "}
+          {lossOn.value === "all" ? "all of them is" : "the completions and replies alone are"} learned (see{" "}
+          <em>More choices</em>).
         </p>
       )}
       <PiecesField />
     </div>
   );
 }
-
-/** Characters of a text by which it is known. */
-const BEGINNING = 20_000;
-
-/** Whether a text is lines of JSON for fine-tuning, by its beginning. */
-const hasRecords = (text: string): boolean => /^\s*\{[^\n]*"(prompt|messages)"\s*:/.test(text.slice(0, BEGINNING));
 
 const PIECES: readonly (readonly [Pieces, string])[] = [
   ["characters", "Characters of this text"],

@@ -15,37 +15,42 @@ export const watchedId = signal<string | undefined>(undefined);
 export const sharedQuery = signal<string | undefined>(undefined);
 
 /** Whether the address is that of the story. */
-export const tellsStory = signal(isStory());
-
-function isStory(): boolean {
-  return location.hash === "#/learn";
-}
-
-/** Goes by the address now, and whenever it changes. */
-export function followAddress(): void {
-  if (phase.peek().kind !== "ready") return;
-  window.addEventListener("hashchange", () => void heed().then(focusTitle));
-  void heed();
-}
+export const tellsStory = signal(false);
 
 const part = (pattern: RegExp) => pattern.exec(location.hash)?.[1];
 
-async function heed(): Promise<void> {
-  // Others are places in the page.
-  if (location.hash !== "" && !location.hash.startsWith("#/")) return;
-  const run = part(/^#\/run\/(.+)$/);
-  const watched = part(/^#\/computer\/(.+)$/);
-  tellsStory.value = isStory();
+/** Others are places in the page. */
+const isAddress = () => location.hash === "" || location.hash.startsWith("#/");
+
+/** Goes by the address now, and whenever it changes, as far as no engine is needed for that: what a link brings is there at once. */
+export function followAddress(): void {
+  window.addEventListener("hashchange", () => {
+    heed();
+    if (phase.peek().kind === "ready") void showRun().then(focusTitle);
+  });
+  heed();
+}
+
+function heed(): void {
+  if (!isAddress()) return;
+  tellsStory.value = location.hash === "#/learn";
   sharedQuery.value = part(/^#\/r\?(.+)$/);
   // Within an article there is no room for what is around it.
   document.documentElement.dataset["embed"] = String(/[?&]embed=1/.test(location.hash));
+  const watched = part(/^#\/computer\/(.+)$/);
   watchedId.value = watched === undefined ? undefined : decodeURIComponent(watched);
+  const query = part(/^#\/new\?(.+)$/);
+  if (query !== undefined) fromQuery(query);
+}
+
+/** Shows the run that the address names, once the engine is there; no run where it names none. */
+export async function showRun(): Promise<void> {
+  if (!isAddress()) return;
+  const run = part(/^#\/run\/(.+)$/);
   if (run !== undefined && (await show(decodeURIComponent(run))) === true) return scrollTo(0, 0);
   openedId.value = undefined;
   // It is not kept here, which was said: Back and Reload need not say it again.
   if (run !== undefined) history.replaceState(null, "", "#/");
-  const query = part(/^#\/new\?(.+)$/);
-  if (query !== undefined) fromQuery(query);
 }
 
 /** What had the focus is gone with its screen. */

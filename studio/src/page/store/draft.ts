@@ -1,7 +1,7 @@
 /** The choices of a run that is not made yet, and what they come to. */
 
 import { computed, effect, signal } from "@preact/signals";
-import type { Choices, Complaint, Estimate, Pieces, TextChoice } from "../../engine/api.ts";
+import type { Choices, Complaint, Estimate, LossPart, Pieces, TextChoice } from "../../engine/api.ts";
 import { DEFAULT_TEXT, galleryText, galleryTextNamed, type TextKey } from "../../engine/gallery.ts";
 import { unused } from "./names.ts";
 import { engine, phase } from "./state.ts";
@@ -61,12 +61,16 @@ export const ownName = signal("");
 
 /** The visitor's own text, which stays while the page's is looked at. */
 export const ownText = signal<{ readonly name: string; readonly text: string }>({ name: "My text", text: "" });
+/** What is learned of that, where it has prompts or conversations. */
+export const lossOn = signal<LossPart>("completion");
 export const textKind = signal<TextChoice["kind"]>("gallery");
 /** Of the page's own texts, the one that was chosen last. */
 export const textKey = signal<TextKey>(DEFAULT_TEXT);
 export const text = computed(
   (): TextChoice =>
-    textKind.value === "gallery" ? { kind: "gallery", key: textKey.value } : { kind: "own", ...ownText.value },
+    textKind.value === "gallery"
+      ? { kind: "gallery", key: textKey.value }
+      : { kind: "own", ...ownText.value, lossOn: lossOn.value },
 );
 export const pieces = signal<Pieces>("characters");
 
