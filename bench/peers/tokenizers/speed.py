@@ -1,49 +1,98 @@
-"""How long Python's `tokenizers` take to train a byte-pair encoding on a text and to encode it: python speed.py TEXT [TOKENIZER.json TOKENS.bin]
+"""How long Python's `tokenizers` take, and whether their ids are ours.
 
-With a tokenizer.json and the token file that `tokenformer tokenize` wrote of the same text, compares the ids of its beginning too.
+python speed.py train TEXT                            trains a byte-pair encoding on a text
+python speed.py encode TEXT TOKENIZER.json TOKENS.bin encodes a text with what `tokenformer tokenize` wrote of it, and compares all ids
 """
 
+import hashlib
 import os
+import re
+import resource
 import sys
 import time
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-text, *ours = sys.argv[1:]
+
+class Stopwatch:
+    """Adds up seconds, and seconds of processor time, of the blocks that it is put around."""
+
+    def __init__(self):
+        self.wall = self.processor = 0.0
+
+    def __enter__(self):
+        self.wall -= time.time()
+        self.processor -= time.process_time()
+
+    def __exit__(self, *_):
+        self.wall += time.time()
+        self.processor += time.process_time()
+
+    def __str__(self):
+        return f"{self.wall:.1f} s, {self.processor:.1f} s of processor time"
 
 
-def timed(name, work):
-    wall, before = time.time(), os.times()
-    result = work()
-    after = os.times()
-    print(f"{name}: {time.time() - wall:.1f} s, {after.user - before.user:.1f} s of processor time")
-    return result
-
-
-def train():
+def train(text):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer.train([text], trainers.BpeTrainer(vocab_size=8192, initial_alphabet=alphabet, show_progress=False))
-    return tokenizer
+    with (stopwatch := Stopwatch()):
+        tokenizer.train([text], trainers.BpeTrainer(vocab_size=8192, initial_alphabet=alphabet, show_progress=False))
+    print(f"training: {stopwatch}")
 
 
-def encode(tokenizer):
-    count = 0
+# Between a letter and a space with another letter after it, byte-level words end: the ids of the parts are those of the whole.
+CUT = re.compile(r"(?<=[a-z]) (?=[a-z])")
+PART = 1 << 18
+
+
+def parts(text):
+    """Texts that are the whole one after the other, each a little longer than PART."""
     with open(text, encoding="utf8", newline="") as file:
-        while lines := file.readlines(1 << 24):
-            count += sum(len(encoding.ids) for encoding in tokenizer.encode_batch(lines))
-    return count
+        rest = ""
+        while chunk := file.read(1 << 24):
+            rest += chunk
+            start = 0
+            while (cut := CUT.search(rest, start + PART)) is not None:
+                yield rest[start : cut.start()]
+                start = cut.start()
+            rest = rest[start:]
+        yield rest
 
 
-tokenizer = timed("training", train)
-print(timed("encoding", lambda: encode(tokenizer)), "tokens")
-if ours:
+def batches(texts, size=64):
+    batch = []
+    for each in texts:
+        batch.append(each)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    yield batch
+
+
+def encode(text, tokenizer_file, tokens_file):
     import numpy
 
-    beginning = open(text, encoding="utf8", newline="").read(6_000_000)
-    beginning = beginning[: beginning.rindex("\n\n")]
-    ids = Tokenizer.from_file(ours[0]).encode(beginning).ids
-    same = numpy.array_equal(numpy.fromfile(ours[1], dtype=numpy.uint16, count=len(ids)), ids)
-    print(f"the first {len(ids)} ids are {'the same' if same else 'different'}")
+    tokenizer = Tokenizer.from_file(tokenizer_file)
+    width = numpy.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else numpy.uint32
+    ids_hash, count = hashlib.sha256(), 0
+    # What the ids cost as objects of Python is not counted.
+    stopwatch = Stopwatch()
+    for batch in batches(parts(text)):
+        with stopwatch:
+            encodings = tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+        for encoding in encodings:
+            ids = numpy.array(encoding.ids, width)
+            ids_hash.update(ids)
+            count += len(ids)
+    print(f"encoding: {stopwatch}; {count} ids, SHA-256 {ids_hash.hexdigest()}")
+    with open(tokens_file, "rb") as file:
+        ours = hashlib.file_digest(file, "sha256").hexdigest()
+    ids = os.path.getsize(tokens_file) // width().itemsize
+    same = ours == ids_hash.hexdigest()
+    print(f"{tokens_file}: {ids} ids, SHA-256 {ours}: {'the same' if same else 'different'}")
+
+
+{"train": train, "encode": encode}[sys.argv[1]](*sys.argv[2:])
+print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
