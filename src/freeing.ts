@@ -2,7 +2,7 @@
 
 type Free = () => unknown;
 
-/** Does all of some frees, one after the other. The first failure is thrown once the others are done. */
+/** Calls all of some functions that free something, one after the other. The first failure is thrown once the others are done. */
 export async function freeAll(...frees: readonly Free[]): Promise<void> {
   const failures: unknown[] = [];
   for (const free of frees) {

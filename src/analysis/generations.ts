@@ -1,4 +1,4 @@
-/** Whose tokens are used: parameter tokens born together, against those born earlier or later. */
+/** The use of parameter tokens by generation: of those born together, beside those born earlier or later. */
 
 import type { Generation, TrainerState } from "../growth/index.ts";
 import type { Site } from "../model/index.ts";
@@ -11,7 +11,7 @@ export interface GenerationUse extends Pick<Generation, "born" | "init" | "token
   readonly tokenShare: number;
   /** Share of the sites' Σ |Θ(A)|; 0 where that is zero throughout. */
   readonly massShare: number;
-  /** Share of the sites' Σ |Θ(A)_p| ‖V_p‖, likewise. */
+  /** Share of the sites' Σ |Θ(A)_p| ‖V_p‖; 0 where that is zero throughout. */
   readonly contributionShare: number;
   /** Norm of the gradient of all these tokens together, where it was measured. */
   readonly gradientNorm: number | undefined;

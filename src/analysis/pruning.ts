@@ -16,7 +16,7 @@ export interface PruneReport extends PruneOptions {
   /** Mean loss on the validation text, in nats per token. */
   readonly lossBefore: number;
   readonly lossAfter: number;
-  /** Of evaluation: medians of some rounds in which both models take turns on one batch. */
+  /** The speed of evaluation: the median of some rounds in which both models take turns on one batch. */
   readonly tokensPerSecondBefore: number;
   readonly tokensPerSecondAfter: number;
 }

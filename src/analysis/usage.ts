@@ -36,8 +36,10 @@ export async function measureUsage(inference: Inference, batches: Iterable<Token
   const sums = new Map<string, Float64Array>();
   let textTokens = 0;
   for (const { tokens, sequences, context } of batches) {
-    const given = { tokens: { dtype: "int32", shape: [sequences, context], data: tokens } } as const;
-    const { values } = await program.run({ ...inference.inputs(), ...given });
+    const { values } = await program.run({
+      ...inference.inputs(),
+      tokens: { dtype: "int32", shape: [sequences, context], data: tokens },
+    });
     for (const [name, value] of Object.entries(values)) sums.set(name, plus(sums.get(name), value));
     textTokens += sequences * context;
   }

@@ -35,21 +35,21 @@ const isCommand = (name: string | undefined): name is string => name !== undefin
 
 /** The command line's parser, with the commands' names alone but for the one that is asked for. */
 async function parser(asked: string | undefined): Promise<Command> {
-  const program = leftToUs(new Command("tokenformer"))
+  const program = throwingMistakes(new Command("tokenformer"))
     .description(DESCRIPTION)
     .version(version)
     .configureHelp({ formatHelp: (_, { helpWidth }) => `${helpPage(helpWidth)}\n` })
     .hook("preAction", (_, command) => refuseEmptyPaths(command))
     .hook("preAction", (_, command) => importOwnModules(command));
   for (const [name, { description, load }] of Object.entries(commands)) {
-    program.addCommand(leftToUs(name === asked ? await load() : new Command(name)).description(description));
+    program.addCommand(throwingMistakes(name === asked ? await load() : new Command(name)).description(description));
   }
   return program;
 }
 
 /** A command, and those below it, which throw what they have to say of a mistake, instead of printing it and ending the process. */
-function leftToUs(command: Command): Command {
-  for (const below of command.commands) leftToUs(below);
+function throwingMistakes(command: Command): Command {
+  for (const below of command.commands) throwingMistakes(below);
   return command.exitOverride().configureOutput({ outputError: () => undefined });
 }
 

@@ -15,7 +15,7 @@ const AVERAGE = 1.5;
 /** Updates, at least: fewer learn too little to be shown. */
 const LEAST = 240;
 
-/** The first updates are slower. */
+/** Updates that are not timed, as the first are slower; then those that are. */
 const WARM = 4;
 const TIMED = 12;
 

@@ -4,7 +4,7 @@ import { note } from "./output.ts";
 
 export const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** The last is what `launch` sends ranks, and a batch system can be told to send, some time before it ends them. */
+/** The signals that end a run in order: SIGUSR2, too, which `launch` sends ranks, and batch systems some time before they end them. */
 const INTERRUPTS = [...SIGNALS, "SIGUSR2"] as const;
 
 /**

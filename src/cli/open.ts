@@ -17,8 +17,7 @@ import { note } from "./output.ts";
 export const tokenizerOption = () =>
   new Option("--tokenizer <file>", "a tokenizer.json for the text (default: that of the checkpoint)");
 
-/** What to train on, and what to hold out. */
-/** @param otherwise what is read where it is not given */
+/** The option for what to train on. @param otherwise what is read where it is not given */
 export const dataOption = (otherwise: string = EMBEDDED) =>
   new Option(
     "--data <files...>",
@@ -33,7 +32,7 @@ export const quantizeOption = () =>
     quantizationNames,
   );
 
-/** Skills to attach, each by its folder. */
+/** The option for skills to attach, each by its folder. */
 export const withOption = () =>
   new Option("--with <skill>", "attach a skill, see `tokenformer adapt`; given again, several").argParser(collected);
 
@@ -41,7 +40,7 @@ export interface WithOptions {
   readonly with?: readonly string[];
 }
 
-/** An option that may be given again: all that it was given. */
+/** The values of an option that may be given several times. */
 export const collected = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
 /** A checkpoint, with its folder and its weights. */

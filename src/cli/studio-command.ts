@@ -16,7 +16,7 @@ interface Options {
 }
 
 const PORT = 4747;
-/** Ports tried after that, unless one was asked for. */
+/** Ports tried after the first, unless one was asked for. */
 const MORE_PORTS = 20;
 
 /** Where the build puts the page. */

@@ -18,7 +18,7 @@ export interface StudyConfigurationOptions {
   readonly arms?: string;
 }
 
-/** Builds and checks it. Throws a `UserError` that names the key. */
+/** Builds and checks the configuration of a study. Throws a `UserError` that names the key. */
 export async function studyConfigOf(options: StudyConfigurationOptions): Promise<StudyConfig> {
   const { value, where } = await startingPoint(options);
   const changed = assignAll(value, [

@@ -164,7 +164,7 @@ export async function claimFolder(
   );
 }
 
-/** Small models are fastest one to a core. */
+/** The devices of a study: on the CPU one a core, with which small models are fastest, unless the user says how many. */
 export async function openDevices(
   { device, parallel }: Pick<StudyWorkOptions, "device" | "parallel">,
   ranks: Ranks | undefined,

@@ -204,10 +204,21 @@ async function follow(
   for (const line of notes) note(line);
   await noteData(data);
   const progress = new Progress();
-  const places = { out: folder ?? out, onDataProgress: progress.onData, ...(from !== undefined && { from }) };
   let summary: Record<string, unknown> = {};
   const all = async (signal: AbortSignal) => {
-    for await (const event of train({ config, data, resume, restart, device, signal, ...places, ...shares })) {
+    const events = train({
+      config,
+      data,
+      from,
+      out: folder ?? out,
+      resume,
+      restart,
+      device,
+      signal,
+      onDataProgress: progress.onData,
+      ...shares,
+    });
+    for await (const event of events) {
       progress.show(event);
       if (event.type === "start" && device === "cpu") noteTraffic(event, shares);
       summary = summarised(summary, event);

@@ -21,7 +21,7 @@ export interface SequenceScores {
 
 /** Sequences that go through the model together have at most this many logits, unless it is one alone. */
 const LOGITS_AT_ONCE = 2 ** 25;
-/** And this many tokens, as more of them make it no faster. */
+/** Sequences that go through the model together have at most this many tokens: more make it no faster. */
 const TOKENS_AT_ONCE = 4096;
 
 export class Scorer {
@@ -108,7 +108,7 @@ export function isGreedy({ logProbabilities, topLogProbabilities, top }: Sequenc
   return logProbabilities[place] === topLogProbabilities[place * top];
 }
 
-/** Only what is asked for of the logits [B, T, V] leaves the device. */
+/** The outputs that scores are read from: of the logits [B, T, V], what is asked for alone leaves the device. */
 function scoresOf({ tokens, logits }: Traced, top: number): Record<string, Tensor> {
   const rows = rowsOf(logits); // [B T, V]
   const all = logSoftmax(rows);

@@ -2,7 +2,7 @@
 
 export interface Estimate {
   readonly value: number;
-  /** Of the mean, from the sample's standard deviation. NaN for a single number. */
+  /** The standard error of the mean, from the sample's standard deviation. NaN for a single number. */
   readonly standardError: number;
 }
 

@@ -153,7 +153,7 @@ function textMetrics(answered: readonly Answered[]): TaskMetrics {
   };
 }
 
-/** A mistake of the user with the place where it was made. */
+/** What `make` gives. A `UserError` that it throws gets the place of the mistake before its message. */
 function labelled<Result>(place: string, make: () => Result): Result {
   try {
     return make();

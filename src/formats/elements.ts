@@ -63,7 +63,7 @@ async function readDoubles(read: ReadBytes, position: number, length: number) {
   return { data, found };
 }
 
-/** The memory of elements. It is taken as it is: all platforms with ONNX Runtime are little-endian. */
+/** The bytes of elements as they lie in memory: all platforms with ONNX Runtime are little-endian. */
 export function bytesOf(data: StoredTensor["data"] | Uint16Array | Float64Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

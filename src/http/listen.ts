@@ -7,7 +7,7 @@ import { messageOf, UserError } from "../errors.ts";
 import { hasCode } from "../formats/index.ts";
 
 export interface ListenOptions {
-  /** 0: any that is free. */
+  /** The port; 0 for any that is free. */
   readonly port: number;
   readonly host: string;
   /** How many ports after this one may be tried where it is taken. Default: 0 */

@@ -21,7 +21,7 @@ export interface TokenBatch {
   readonly documents?: Int32Array;
 }
 
-/** The form of batches: programs are made for one. */
+/** What batches have beside tokens and targets: a program is compiled for one form. */
 export interface BatchForm {
   /** Whether they say what each target counts. Default false. */
   readonly weighted?: boolean | undefined;

@@ -42,7 +42,7 @@ export type RateFactor = number | ((size: readonly number[]) => number);
 /** How a parameter starts, and how fast it learns. */
 export interface ParameterSetup {
   readonly initial: Initial;
-  /** Default 1. */
+  /** What multiplies its learning rate. Default 1. */
   readonly rate?: RateFactor;
 }
 
@@ -103,8 +103,20 @@ export class Scope {
 
   /** A scope to trace a model in. */
   static root({ training, cache, documents, gates, learns = () => true }: ScopeOptions): Scope {
-    const empty = { parameters: new Map(), inputs: new Map(), records: new Map() };
-    return new Scope({ ...empty, training, cache, documents, gates, learns, sites: 0 }, "");
+    return new Scope(
+      {
+        training,
+        cache,
+        documents,
+        gates,
+        learns,
+        parameters: new Map(),
+        inputs: new Map(),
+        records: new Map(),
+        sites: 0,
+      },
+      "",
+    );
   }
 
   /** The cache of earlier tokens, if the trace has one: attention between tokens must use it. */
@@ -127,7 +139,7 @@ export class Scope {
     return this.documents === undefined ? places : sub(places, startsOf(this.documents));
   }
 
-  /** The rows of x [B, T, D] whose logits are wanted: all of them, unless the trace has a cache. For before the output layer. */
+  /** The rows of x [B, T, D] whose logits are wanted: all of them, unless the trace has a cache. Taken before the output layer. */
   wanted(x: Tensor): Tensor {
     return this.cache?.select(x) ?? x;
   }

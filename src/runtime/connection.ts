@@ -8,7 +8,7 @@ export interface Connection {
   readonly threads: number;
   /** A description of the device, for people. */
   readonly description: string;
-  /** Opens another one of this kind, in a thread of its own; `undefined` where there is no such thread to be had. */
+  /** Opens another connection of this kind, in a thread of its own; `undefined` where there is no such thread to be had. */
   readonly another: ((threads: number) => Promise<Connection>) | undefined;
   /** Requests are answered one after the other. Throws what cannot be sent or done, and once the device is closed. */
   request<Name extends RequestName>(name: Name, given: Requests[Name]["arguments"]): Promise<Requests[Name]["answer"]>;

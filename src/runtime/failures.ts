@@ -2,10 +2,10 @@
 
 import { messageOf, UserError } from "../errors.ts";
 
-/** ONNX Runtime can do no more. */
+/** The error after which ONNX Runtime can compute no more. */
 export class BreakdownError extends UserError {}
 
-/** How ONNX Runtime says so, on one device or another. */
+/** How ONNX Runtime says that memory is full, on one device or another. */
 const NO_MEMORY = /bad_alloc|out of memory|failed to allocate|max buffer size|size overflow|integer overflow/i;
 
 /** What is told of a tensor. Declared here, as ONNX Runtime's own type of it needs those of a page. */

@@ -6,7 +6,7 @@ import type { Device } from "./device.ts";
 import { reasonOf } from "./failures.ts";
 
 /**
- * Throws a `UserError` where a device cannot. It is tried out: a GPU may lack the feature `shader-f16` of WebGPU, and the CPU
+ * Throws a `UserError` where a device cannot multiply in float16. It is tried out: a GPU may lack the feature `shader-f16` of WebGPU, and the CPU
  * would compute in float32, for ONNX Runtime has no such kernels for it.
  * @param wanted what asked for it, as messages say
  */
@@ -22,7 +22,7 @@ export async function requireHalfProducts(device: Device, wanted: string): Promi
     );
   });
   if (rounded !== 1) throw lacking(`this ${device.kind} device computes them in float32`);
-  // Without it, gradients that are too large for float16 would go unnoticed.
+  // Without an infinity for what overflows, gradients that are too large for float16 would go unnoticed.
   if (overflow !== Number.POSITIVE_INFINITY)
     throw lacking(`this ${device.kind} device does not tell when float16 overflows`);
 }

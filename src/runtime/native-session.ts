@@ -120,7 +120,7 @@ export class NativeRuntime {
     throw new Error(message);
   }
 
-  /** What a function makes, whose last argument is where it goes. */
+  /** What a function writes to the place that is its last argument. Throws as `do`. */
   made(name: FunctionName, ...given: readonly unknown[]): unknown {
     const place: unknown[] = [null];
     this.do(name, ...given, place);

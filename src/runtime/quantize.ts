@@ -6,7 +6,7 @@ import type { Quantization } from "../tensor/index.ts";
 export interface QuantizedMatrix {
   /** uint8 [N, blocks, block · bits / 8]; of 4-bit codes, the first of a pair is in the low half of its byte. */
   readonly codes: Uint8Array;
-  /** [N, blocks] */
+  /** The scale of each block: [N, blocks]. */
   readonly scales: Float32Array;
 }
 

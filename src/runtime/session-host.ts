@@ -67,13 +67,13 @@ export interface Platform {
     outputs: readonly string[],
     settings: SessionSettings,
   ): Promise<ProgramSession | undefined>;
-  /** Whether the CPU needs no trial. */
+  /** Whether there is a CPU device for certain, so that no session has to be tried on it. */
   readonly cpuIsCertain: boolean;
   /** Whether ONNX Runtime threw what leaves it unusable. */
   isBreakdown(error: unknown): boolean;
   /** The name that ONNX Runtime has for a device. */
   provider(kind: DeviceKind): string;
-  /** The model of the identity. */
+  /** The model that gives what it is given, which moves a tensor to or from a GPU. */
   identity(dtype: DataType, rank: number): Promise<Uint8Array>;
   /** How to get a device that is missing. */
   remedy(kind: DeviceKind): string;

@@ -68,7 +68,7 @@ let lostGpu: DeviceLostError | undefined;
 
 async function openWebGpu(options: WebDeviceOptions, hardwareOnly: boolean): Promise<Device> {
   if (lostGpu !== undefined) throw lostGpu;
-  // Asked for first, as ONNX Runtime's files for it are large.
+  // The adapter is asked for first, as ONNX Runtime's files for WebGPU are large.
   const adapter = await navigator.gpu?.requestAdapter();
   if (adapter === null || adapter === undefined) {
     throw new UserError('the device "webgpu" is not available: this browser offers no GPU; take the device "cpu"');
@@ -130,7 +130,7 @@ function chosenThreads(wanted: number | undefined): number {
   return wanted ?? Math.min(4, cores, Math.max(2, Math.ceil(cores / 2)));
 }
 
-/** Browsers tell of it in one way or another. */
+/** Whether software pretends a GPU, which browsers tell in one way or another. */
 function isSoftware({ info }: GpuAdapter): boolean {
   return info?.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp/i.test(info?.architecture ?? "");
 }
@@ -144,7 +144,7 @@ function isGpuDevice(device: unknown): device is GpuDevice {
   return typeof device === "object" && device !== null && "lost" in device && device.lost instanceof Promise;
 }
 
-/** The GPU is gone, and with it what was on it. */
+/** The error for a GPU that is gone, and with it what was on it. */
 export class DeviceLostError extends UserError {}
 
 function lost({ message }: { readonly message: string }): DeviceLostError {

@@ -39,7 +39,7 @@ async function directoryOf(library: Library, context: Context): Promise<string> 
   return directory;
 }
 
-/** A "reset" says that nothing told before counts any more, as at the beginning, and when a run is resumed. */
+/** Streams metrics. A "reset" says that nothing told before counts any more, as at the beginning, and when a run is resumed. */
 async function tellMetrics(stream: SSEStreamingApi, file: string): Promise<void> {
   const gone = new AbortController();
   stream.onAbort(() => gone.abort());
@@ -55,7 +55,7 @@ async function tellMetrics(stream: SSEStreamingApi, file: string): Promise<void>
 }
 
 /**
- * A file. With `?version=`, that of this version of the checkpoint, or an error 409: then the run has saved another one, and its
+ * A file of a run. With `?version=`, that of this version of the checkpoint, or an error 409: then the run has saved another one, and its
  * files have to be asked for anew.
  */
 async function fileOf(directory: string, context: Context): Promise<Response> {

@@ -14,7 +14,7 @@ export interface Followed {
 
 /** Bytes that are read at once. */
 const PIECE = 2 ** 20;
-/** Milliseconds between two looks. Asking works on every file system; being told does not. */
+/** Milliseconds between two looks at the file: asking works on every file system, being told of changes does not. */
 const PAUSE = 300;
 
 const LINE_FEED = 0x0a;

@@ -7,7 +7,7 @@ import { findRuns } from "./find-runs.ts";
 import { type RunSummary, summarise } from "./run-summary.ts";
 
 export interface ListedRun extends RunSummary {
-  /** Safe in an address, and the same as long as the folder is where it is. */
+  /** The id of the run in addresses, the same as long as the folder is where it is. */
   readonly id: string;
   /** The folder, relative to where the command was started. */
   readonly name: string;

@@ -12,7 +12,7 @@ const TEXT = "text.txt";
 
 export interface RunFiles {
   readonly files: readonly string[];
-  /** Changes with each checkpoint. */
+  /** The version of the checkpoint, another with each. */
   readonly version: string;
 }
 

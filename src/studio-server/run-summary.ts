@@ -8,18 +8,18 @@ import { inEffect, statIfPresent } from "../formats/index.ts";
 import { type CompleteModelConfig, countParameters, hasBlocks } from "../model/index.ts";
 
 export interface RunSummary {
-  /** For the model of people: "tokenformer, 4 layers of width 128". */
+  /** The model in words: "tokenformer, 4 layers of width 128". */
   readonly model: string;
   readonly parameters: number;
-  /** The last one that was measured, or that of the checkpoint. */
+  /** The last step that was measured, or that of the checkpoint. */
   readonly step: number;
   /** The steps that the run is to have in all. */
   readonly steps: number;
-  /** In nats per token: the last that was measured. */
+  /** The last validation loss, in nats per token. */
   readonly validationLoss?: number;
   /** Whether its metrics have grown in the last seconds. */
   readonly training: boolean;
-  /** Milliseconds since 1970. */
+  /** When checkpoint or metrics last changed, in milliseconds since 1970. */
   readonly changed: number;
 }
 
@@ -53,7 +53,7 @@ interface CheckpointFacts {
   readonly validationLoss?: number | undefined;
 }
 
-/** Of checkpoints that were read, as lists are asked for again and again. */
+/** What is known of checkpoints that were read, as lists are asked for again and again. */
 const known = new Map<string, CheckpointFacts>();
 
 async function checkpointFacts(directory: string): Promise<CheckpointFacts> {
@@ -96,7 +96,7 @@ function validationOf({ validationLoss }: MetricRecord): number | undefined {
   return typeof validationLoss === "number" ? validationLoss : undefined;
 }
 
-/** After the last growth, which may be younger than the checkpoint. */
+/** The number of parameters after the last growth, which may be younger than the checkpoint. */
 function parametersOf(records: readonly MetricRecord[]): number | undefined {
   const growth = records.findLast(({ growth }) => growth !== undefined)?.["growth"];
   if (typeof growth !== "object" || growth === null || !("parametersAfter" in growth)) return undefined;

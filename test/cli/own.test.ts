@@ -99,7 +99,7 @@ it.each([
   ["that imports what is not there", "lacking.js", 'import "no-such-package";', /no-such-package.*; install it/],
 ])("says in one line what is wrong with a module %s", async (_, name, text, message) => {
   await writeFile(at(name), text);
-  const { code, stderr } = await start("train", "--model", name, "--data", "text.txt").outcome;
+  const { code, stderr } = await run("train", "--model", name, "--data", "text.txt");
   expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 1, lines: 1 });
   expect(stderr).toMatch(message);
 });

@@ -18,7 +18,7 @@ const STORAGES: Readonly<Record<StoredFloatType, string>> = {
 /** The folder of the archive; PyTorch takes any. */
 const ROOT = "pytorch_model";
 
-/** Of every entry, so that the same weights make the same file: the earliest that zip can say. */
+/** The date of every entry, so that the same weights make the same file: the earliest that zip can say. */
 const TIME = new Date("1980-01-01T00:00:00Z");
 
 /**
@@ -67,7 +67,7 @@ function stateDict(tensors: readonly (readonly [string, LazyTensor])[], dtype: S
 function rebuilt(shape: readonly number[], key: string, dtype: StoredFloatType): PickleCode {
   const storage = pickledReference(["storage", pickledGlobal(STORAGES[dtype]), key, "cpu", elementCount(shape)]);
   const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
-  // Then: it needs no gradient, and has no hooks.
+  // The last two say that it needs no gradient, and has no hooks.
   const args = [storage, 0, shape, strides, false, pickledCall("collections.OrderedDict", [])];
   return pickledCall("torch._utils._rebuild_tensor_v2", args);
 }

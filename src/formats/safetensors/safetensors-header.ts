@@ -196,7 +196,7 @@ function isJsonObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** By hand, as a schema would lose the key `__proto__`. */
+/** The metadata, checked by hand, as a schema would lose the key `__proto__`. */
 function parseMetadata(item: unknown, file: string): Record<string, string> {
   if (!isJsonObject(item)) throw damaged(file, `${METADATA}: expected an object, found ${JSON.stringify(item)}`);
   const pairs: [string, string][] = [];

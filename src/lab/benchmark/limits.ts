@@ -32,7 +32,7 @@ export interface Limits {
   readonly peaks: readonly number[];
 }
 
-/** So many at least in one run, that its beginning and end do not count. */
+/** Operations of one run, at least, so that its beginning and end do not count. */
 const OPERATIONS = 5e9;
 
 /** ONNX Runtime as the training step uses it. */

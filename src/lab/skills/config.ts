@@ -16,7 +16,7 @@ export const skillsSchema = z.strictObject({
   tokenizer: tokenizerSchema,
   /** The training of the base. */
   base: trainingSchema.prefault({}),
-  /** That of what learns a new text; steps and batches are alike for all ways. */
+  /** The training on a new text; steps and batches are alike for all ways. */
   adapting: trainingSchema.prefault({}),
   /** Tokens a site of the skills. */
   sizes: z.array(count).nonempty(),

@@ -72,7 +72,7 @@ export function describeStages(study: CompleteStudy): StageDescription[] {
   }));
 }
 
-/** The small model that the questions start from is the same as that of this arm. */
+/** A size from scratch as the arm `scratch-tokens` has it: the model that the questions start from is the same one. */
 export function scratchOf(sizes: Sizes, stage: number): Cell {
   return sizes.single(`scratch-tokens/${stage}`, stage, sizes.tokenFormer(stage), sizes.steps(stage));
 }

@@ -73,7 +73,7 @@ interface Repeated {
   readonly times: number;
 }
 
-/** Of the means of all resamples, sorted: between two neighbours it is interpolated. */
+/** A quantile of the sorted means of all resamples, interpolated between two neighbours. */
 function quantile(sorted: readonly Repeated[], share: number): number {
   const place = (resamples - 1) * share;
   const lower = Math.floor(place);

@@ -36,7 +36,7 @@ export interface StudyOptions {
 
 export type StudyEvent =
   | { readonly type: "training"; readonly run: StudyRun; readonly event: TrainingEvent }
-  /** `made`: now, not read from an earlier time. */
+  /** A run that is done; `made`, if it was made now and not read from an earlier time. */
   | { readonly type: "run"; readonly run: StudyRun; readonly result: RunResult; readonly made: boolean };
 
 /** What a study has done, by the ids of cells; some are missing if it was stopped. */

@@ -7,7 +7,7 @@ import { cellOf, comparedStages, curveOf, lossesOf, spentBy, studySpread } from 
 import type { ArmResult, StageDescription, StudyResults } from "./results.ts";
 import { type Difference, isDifferent, pairedDifference } from "./statistics.ts";
 
-/** Of one size, or of the mean over sizes. "unknown" where fewer than two seeds have both sides. */
+/** The verdict on one size, or on the mean over sizes. "unknown" where fewer than two seeds have both sides. */
 export type Verdict = "better" | "worse" | "none" | "mixed" | "unknown";
 
 /** The rule, for readers. */
@@ -122,7 +122,7 @@ function speedUpOf(
   return own === undefined || others === undefined ? undefined : others / own - 1;
 }
 
-/** Sizes are not independent (a grown model was the one before), so the standard error is that of a single size. */
+/** The mean over sizes. As these are not independent (a grown model was the one before), its standard error is that of a single size. */
 function averageOf(sizes: readonly SizeComparison[], deviation: number): Difference | undefined {
   const all = sizes.flatMap(({ difference, verdict }) =>
     difference && verdict !== "unknown" ? [difference.values] : [],
@@ -138,7 +138,7 @@ function averageOf(sizes: readonly SizeComparison[], deviation: number): Differe
 const countOf = (sizes: readonly SizeComparison[], verdict: Verdict): number =>
   sizes.filter((size) => size.verdict === verdict).length;
 
-/** The mean decides, unless a size says the opposite, or the sizes that differ do not carry it. */
+/** The verdict on an arm: that on the mean, unless a size says the opposite, or the sizes that differ do not carry it. */
 function overall(sizes: readonly SizeComparison[], average: Difference | undefined): Verdict {
   const [better, worse] = [countOf(sizes, "better"), countOf(sizes, "worse")];
   const mean = verdictOf(average);

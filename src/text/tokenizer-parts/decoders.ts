@@ -150,7 +150,7 @@ function strip(token: string, { content, start, stop }: z.infer<typeof stripSche
   return characters.slice(first, end).join("");
 }
 
-/** For connectionist temporal classification: repeated tokens are one, padding is none. */
+/** Decodes connectionist temporal classification: repeated tokens are one, padding is none. */
 function ctc({ pad_token, word_delimiter_token, cleanup: clean }: z.infer<typeof ctcSchema>): TokenDecoder {
   return (tokens) =>
     tokens

@@ -110,14 +110,14 @@ function strip({ strip_left, strip_right }: z.infer<typeof stripSchema>): Normal
   return chained(...(strip_left ? [left] : []), ...(strip_right ? [right] : []));
 }
 
-/** Looked for from the end: a regular expression would begin at every space of the text. */
+/** The length without white space at the end, found from there: a regular expression would begin at every space of the text. */
 function lengthWithoutSpaceAtEnd(text: string): number {
   let length = text.length;
   while (length > 0 && /\p{White_Space}/u.test(text.charAt(length - 1))) length--;
   return length;
 }
 
-/** Character by character, so that a sigma at the end of a word is like any other. */
+/** Lower case, character by character, so that a sigma at the end of a word is like any other. */
 function lowercase(text: string): string {
   return text.replaceAll("Σ", "σ").toLowerCase();
 }

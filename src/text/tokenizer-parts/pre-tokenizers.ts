@@ -114,7 +114,7 @@ function readDivision(part: unknown, place: string): Divide {
   }
 }
 
-/** Of a piece that does not begin where the text does, no part does. */
+/** The parts of a piece: none begins where the text does, unless the piece does. */
 function within(first: boolean, divided: Cut): Cut {
   return first ? divided : { ...divided, first: false };
 }

@@ -64,7 +64,7 @@ export interface Facts {
 /** Takes a piece of text; the next one waits for it. */
 type OnText = (text: string) => void | Promise<void>;
 
-/** It grew when it came to a step for which that was planned: everything of it may have changed. */
+/** Told of a run that grew at a step for which that was planned: everything of it may have changed. */
 export interface PlannedGrowthEvent {
   readonly type: "grown";
   readonly run: string;

@@ -66,5 +66,5 @@ export async function fallbackText(
   return text;
 }
 
-/** Of a file, wherever it lay. */
+/** The name of a file without the folders that it lay in. */
 const baseName = (path: string) => path.split(/[\\/]/).at(-1) ?? "";

@@ -38,7 +38,7 @@ const leads: Readonly<Record<Verdict, string>> = {
     "Not known yet: the runs that compare growing with training from scratch at the same compute are not all done.",
 };
 
-/** Without it, growing could seem to pay where only starting small does. */
+/** What to say of the arm that never grows: without it, growing could seem to pay where only starting small does. */
 const againstNoGrowth: Readonly<Record<Verdict, string>> = {
   better: " Training the smallest model on, without growth, ends higher than growing.",
   worse: " Training the smallest model on, without growth, ends lower than growing.",

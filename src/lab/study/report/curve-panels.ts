@@ -14,7 +14,7 @@ import { budgetAxis, log10 } from "./axes.ts";
 import { type Look, lookOf, markColour, textColour } from "./palette.ts";
 import { attribute, axisTitle, heading, type Panel, panelWidth } from "./panel.ts";
 
-/** One for each arm beside the grown one that has a curve; the arm alone where there is no grown one. */
+/** A panel for each arm beside the grown one that has a curve; with the arm alone where there is no grown one. */
 export function curvePanels(results: StudyResults, budget: Budget): Panel[] {
   const lines = results.arms.map((arm) => ({ arm, curves: curvesOf(arm, results.stages.length, budget) }));
   const known = lines.filter(({ curves }) => curves.length > 0);
@@ -43,7 +43,7 @@ function curvesOf({ cells }: ArmResult, stages: number, budget: Budget): Sample[
   });
 }
 
-/** The same for all panels: from the lowest loss to well above the final ones, and from where the curves come into view. */
+/** The ranges of both axes, the same for all panels: from the lowest loss to well above the final ones, and from where the curves come into view. */
 function rangesOf(curves: readonly (readonly Sample[])[]): { x: Range; y: Range } | undefined {
   const ends = curves.flatMap((curve) => curve.at(-1) ?? []);
   if (ends.length === 0) return undefined;

@@ -87,7 +87,7 @@ ${block.blocks.map(renderBlock)}</details>
   }
 }
 
-/** The word says it; the colour only helps. */
+/** The words for verdicts: they say it, colours only help. */
 export const tags: Readonly<Record<Verdict, string>> = {
   better: "↓ better",
   worse: "↑ worse",

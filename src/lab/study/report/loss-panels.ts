@@ -13,7 +13,7 @@ import { dotPanel, type Row } from "./dot-panel.ts";
 import { lookOf } from "./palette.ts";
 import type { Panel } from "./panel.ts";
 
-/** One for each size that anything is known of; all span as many nats, so that distances compare. */
+/** A panel for each size that anything is known of; all span as many nats, so that distances compare. */
 export function sizePanels(results: StudyResults): Panel[] {
   const sizes = results.stages.flatMap((stage, at) => {
     const rows = rowsOf(results, at);
@@ -37,7 +37,7 @@ export function sizePanels(results: StudyResults): Panel[] {
   });
 }
 
-/** The best first. */
+/** The rows of a size, the best arm first. */
 function rowsOf({ arms }: StudyResults, stage: number): (Row & { readonly id: string })[] {
   const rows = arms.flatMap((arm) => {
     const values = [...lossesOf(cellOf(arm, stage), stage).values()];
@@ -51,7 +51,7 @@ function rowsOf({ arms }: StudyResults, stage: number): (Row & { readonly id: st
   return rows.sort((a, b) => a.estimate.mean - b.estimate.mean);
 }
 
-/** One for each question; the band is what two standard errors are. */
+/** A panel for each question; the band is two standard errors wide. */
 export function questionPanels(results: StudyResults, { questions }: AblationVerdicts): Panel[] {
   const spread = studySpread(results);
   const seeds = results.seeds.length;

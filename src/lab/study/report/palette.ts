@@ -29,7 +29,7 @@ const light =
 const dark =
   "--green: #2bc79a; --green-text: #4fd4ad; --purple: #d991ba; --purple-text: #e3a8c9; --gold: #f0e442; --gold-text: #f0e442; --grey: #8f99a3; --grey-text: #a0a8b0;";
 
-/** Beside blue and orange, which all reports have. */
+/** The colours of arms beside blue and orange, which all reports have. */
 export const moreColours = `
 :root { ${light} }
 @media (prefers-color-scheme: dark) { :root { ${dark} } }

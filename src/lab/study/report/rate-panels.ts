@@ -17,7 +17,7 @@ export function isAtEdge({ grid, learningRate }: CellResult): boolean {
   return rates.length > 0 && (learningRate <= Math.min(...rates) || learningRate >= Math.max(...rates));
 }
 
-/** One for each arm with a grid. */
+/** A panel for each arm with a grid. */
 export function ratePanels(results: StudyResults): Panel[] {
   return results.arms.flatMap((arm) => {
     const cells = arm.cells.filter(({ grid }) => finite(grid).length > 0);
@@ -62,7 +62,7 @@ function drawRates(arm: ArmResult, cells: readonly CellResult[], results: StudyR
   return { name: `rates-${arm.id}`, description, plot };
 }
 
-/** A run that grows is tuned as a whole; one of a single size needs no name. */
+/** The name of a line by its size: a run that grows is tuned as a whole, and an arm of a single size needs none. */
 function nameOf({ id, stage, runs }: CellResult, { stages }: StudyResults): string {
   if (runs.some(({ growths }) => growths.length > 0)) return "all sizes";
   return id.includes("/") ? sizeName(stages[stage]) : "";

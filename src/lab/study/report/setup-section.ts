@@ -93,7 +93,7 @@ function missingBlocks(results: StudyResults): Block[] {
       ];
 }
 
-/** Of an arm, the sizes after the first: not all arms have that one of their own. */
+/** What an arm lacks of the sizes after the first, which not all arms have of their own. */
 function missingOf(arm: ArmResult, results: StudyResults): string[] {
   const { stages, seeds } = results;
   const gaps = comparedStages(arm, results).flatMap((at) => {

@@ -9,7 +9,7 @@ import { sizeName } from "../verdicts.ts";
 import { percent } from "./document.ts";
 import { attribute, heading, type Panel, panelWidth } from "./panel.ts";
 
-/** Of the grown arm, the mean of its seeds; none where no run has them. */
+/** The use of generations in the grown arm, as the mean of its seeds; none where no run has it. */
 export function usageOf({ arms }: StudyResults): GenerationUse[] {
   const runs = arms.find(({ id }) => id === "grown")?.cells.flatMap((cell) => cell.runs) ?? [];
   const known = runs.flatMap(({ usage }) => (usage === undefined ? [] : [usage]));

@@ -84,7 +84,7 @@ function Bar({ site, coming, born, usage }: BarProps) {
   );
 }
 
-/** Of tokens of an age, by what they bring to the outputs beside what they would if all brought as much. */
+/** How bright the tokens of a birth are drawn, by what they bring to the outputs beside what they would if all brought as much. */
 export function brightness(usage: UsagePoint | undefined, born: number): number {
   const found = usage?.generations.find((generation) => generation.born === born);
   if (found === undefined) return born === 0 ? 1 : SILENT;

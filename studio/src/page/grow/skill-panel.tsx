@@ -7,7 +7,7 @@ import { busy } from "../store/state.ts";
 import { ModelMap } from "./model-map.tsx";
 import { FIRST_CHOICE } from "./request.ts";
 
-/** Nothing to come. */
+/** A growth of no tokens: the map shows what is there. */
 const NOTHING = { ...FIRST_CHOICE, tokens: 0 };
 
 /** Bytes of a number in a file. */

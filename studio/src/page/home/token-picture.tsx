@@ -71,7 +71,7 @@ function example(cell: number): string {
   return `For example. Key: ${question}. Value: ${answer}.`;
 }
 
-/** As uneven as the use of tokens is, and the same each time. */
+/** How strongly a token is used: as uneven as in a model, and the same each time. */
 function strength(index: number, cell: number): number {
   const wave = Math.sin(index * 12.9898 + cell * 78.233) * 43758.5453;
   return 0.25 + 0.75 * (wave - Math.floor(wave));

@@ -22,7 +22,7 @@ export class Looking {
   readonly text = signal("");
   readonly layer = signal(0);
   readonly kind = signal<SiteKind>("feedForward");
-  /** Of attention between tokens; undefined: the mean of all. */
+  /** The head of attention between tokens; undefined: the mean of all. */
   readonly head = signal<number | undefined>(undefined);
   /** The place in the text whose next token is told. */
   readonly chosen = signal<number | undefined>(undefined);

@@ -54,5 +54,5 @@ export function direction(degrees: number): readonly [number, number] {
   return [Math.cos(turn), Math.sin(turn)];
 }
 
-/** With the sign that mathematics has for less than nothing. */
+/** A number with the minus sign of mathematics. */
 export const signed = (value: number, digits: number) => value.toFixed(digits).replace("-", "−");

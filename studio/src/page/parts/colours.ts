@@ -38,7 +38,7 @@ export function runStyle(index: number, architecture: Architecture) {
 
 const GENERATIONS = 6;
 
-/** Of the parameter tokens that were there first, and of each growth after. */
+/** The custom property with the colour of a generation of parameter tokens, from 0 for the first. */
 export const generationProperty = (index: number) => `--generation-${Math.min(index, GENERATIONS - 1)}`;
 
 /** A custom property as red, green and blue from 0 to 255. */

@@ -7,7 +7,7 @@ interface CopyProps {
   readonly text: () => string;
   readonly label?: string;
   readonly copied?: string;
-  /** Where the browser does not let the page copy. */
+  /** What to say where the browser does not let the page copy. */
   readonly refused?: string;
   readonly disabled?: boolean;
 }

@@ -61,7 +61,7 @@ function chosenIn(input: HTMLInputElement): Chosen | undefined {
 
 const withoutEnding = (name: string) => name.replace(/\.zip$/, "");
 
-/** With its name inside the folder. */
+/** A chosen file with its name inside the folder. */
 function named(file: File): NamedFile {
   const [, ...inside] = file.webkitRelativePath.split("/");
   return { name: inside.length > 0 ? inside.join("/") : file.name, data: file };

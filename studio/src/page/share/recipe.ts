@@ -160,7 +160,7 @@ export function growthWord({ step, add, layers, init }: PlannedGrowth): string {
 
 const WORD = /^(\d+):(x2|(?:[qkvof](?:x2|\d+)\.?)+)(?:@([\d.]+))?(?:~(split|random))?$/;
 
-/** Undefined for what is no growth. */
+/** The growth that `growthWord` wrote so; undefined for any other word. */
 export function plannedGrowth(word: string): PlannedGrowth | undefined {
   const [, step, what = "", where, init = "zero-key"] = WORD.exec(word) ?? [];
   if (step === undefined) return undefined;

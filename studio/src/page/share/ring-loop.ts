@@ -25,7 +25,7 @@ interface LoopFrame {
   readonly come: number;
   readonly woken: number;
   readonly line: string;
-  /** Milliseconds. */
+  /** How long it is shown, in milliseconds. */
   readonly delay: number;
 }
 

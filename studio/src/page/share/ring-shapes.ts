@@ -7,7 +7,7 @@ const SILENT = 0.25;
 
 export const brightness = (use: number) => SILENT + (1 - SILENT) * use;
 
-/** Each as wide as it has tokens, the oldest in the middle, within a radius. */
+/** The rings within a radius, the oldest in the middle, each as wide as it has tokens. */
 export function ringShapes(rings: readonly Ring[], radius: number) {
   const total = rings.reduce((sum, { tokens }) => sum + tokens, 0);
   let inner = 0;

@@ -9,7 +9,7 @@ import { theme } from "../parts/theme.tsx";
 import type { Recipe } from "./recipe.ts";
 import { brightness, ringShapes } from "./ring-shapes.ts";
 
-/** Of the picture, from its middle: the rings, and the lines of text around them. */
+/** Radii in the picture: of the rings, and of the lines of text around them. Then its size. */
 const RADIUS = 118;
 const INNER_LINE = 130;
 const OUTER_LINE = 152;
@@ -75,7 +75,7 @@ function Line({ path, text, ink }: { readonly path: string; readonly text: strin
   );
 }
 
-/** Around the middle, from the left over the top. */
+/** A circle around the middle as a path, from the left over the top. */
 function circle(radius: number): string {
   const [left, right, middle] = [SIZE / 2 - radius, SIZE / 2 + radius, SIZE / 2];
   const arc = `A${radius} ${radius} 0 0 1`;

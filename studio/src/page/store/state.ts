@@ -72,7 +72,7 @@ export const chart = signal<ChartOptions>({
 
 let current: Engine | undefined;
 
-/** Set once, before anything is shown. */
+/** Sets the engine: once, before anything is shown. */
 export function setEngine(engine: Engine): void {
   current = engine;
 }

@@ -67,7 +67,7 @@ function dataOf(runs: readonly RunView[], options: ChartOptions): uPlot.AlignedD
   return tables.length === 0 ? [[]] : uPlot.join([...tables, ...more]);
 }
 
-/** Of a run that learns a skill, the losses on the text that its model had learned before: at most one curve. */
+/** The losses of a run that learns a skill, on the text that its model had learned before: at most one curve. */
 function oldCurve([run]: readonly RunView[], options: ChartOptions): Curve[] {
   if (run?.skill?.oldText === undefined) return [];
   return [curveOfOld(run, options)];
@@ -141,7 +141,7 @@ function rangeUp(_: uPlot, low: number | null, high: number | null): uPlot.Range
   return [Math.max(0.01, low - room), high + room];
 }
 
-/** Of a run: what each update had, its smooth course, and the losses on held-out text. */
+/** The series of a run: the loss of each update, its smooth course, and the losses on held-out text. */
 function seriesOf({ property, dash }: ReturnType<typeof runStyle>): uPlot.Series[] {
   const stroke = colour(property);
   const line = { spanGaps: true, points: { show: false }, stroke };

@@ -49,7 +49,7 @@ function Said({ sample, words }: { readonly sample: Sample; readonly words: stri
   );
 }
 
-/** What it wrote last before its last growth. */
+/** The last sample before the last growth. */
 export function beforeGrowth({ growths, samples }: Pick<RunView, "growths" | "samples">): Sample | undefined {
   const growth = growths.at(-1);
   return growth === undefined ? undefined : samples.findLast(({ step }) => step <= growth.step);

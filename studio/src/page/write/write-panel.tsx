@@ -17,7 +17,7 @@ interface Written {
   readonly text: string;
 }
 
-/** It begins with the text's own words, whose characters the model surely knows. */
+/** What a visitor has written at a run. The prompt begins with the text's own words, whose characters the model surely knows. */
 const writings = perRun(({ summary }) => ({
   settings: signal(FIRST_SETTINGS),
   prompt: signal(summary.opening ?? ""),
