@@ -1,5 +1,6 @@
 /** Training: what learns, and the loop around it. What Node and browsers have in common. */
 
+export { gradientsOf } from "./gradient-program.ts";
 export { growCheckpoint, growMeasured } from "./growing.ts";
 export type { GrowthNow } from "./growth-now.ts";
 export { initialState } from "./initial-state.ts";
@@ -17,5 +18,5 @@ export type { RunPlace } from "./run-place.ts";
 export type { RunSink } from "./sink.ts";
 export { DivergenceError } from "./soundness.ts";
 export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart } from "./start.ts";
-export { gradientsOf, type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
+export { type StepResult, siteOf, Trainer, type TrainerOptions } from "./trainer.ts";
 export { Validation, type ValidationOptions } from "./validation.ts";

@@ -10,19 +10,16 @@ import {
   type ScheduledGrowth,
   type StepEvent,
   type TrainingEvent,
-  type ValidationEvent,
 } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { allOrNothing, freeAll } from "../freeing.ts";
 import { advanceRamps, grow, type ModelState } from "../growth/index.ts";
 import { givenOf, trainingFlopsOf } from "../model/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
-import { requireHalfProducts } from "../runtime/portable.ts";
-import { type Corpus, checkCorpus } from "../text/portable.ts";
+import type { Corpus } from "../text/portable.ts";
 import { growthReport } from "./growing.ts";
 import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
-import { checkMemory } from "./memory.ts";
-import { ALONE, checkBatch, formOfBatches, requireExchanged } from "./ranks.ts";
+import { formOfBatches, requireExchanged } from "./ranks.ts";
 import type { RunPlace } from "./run-place.ts";
 import { candidateBeside, trainerOf } from "./run-trainer.ts";
 import { recordOrWithdraw } from "./sink.ts";
@@ -30,7 +27,8 @@ import { Soundness } from "./soundness.ts";
 import {
   branchedStart,
   type ContinueOptions,
-  checkGrowth,
+  checkComing,
+  checkStart,
   newStart,
   type RunInput,
   type RunStart,
@@ -38,8 +36,8 @@ import {
   startEvent,
 } from "./start.ts";
 import { StepPlan } from "./step-plan.ts";
-import type { Trainer } from "./trainer.ts";
-import { Validation } from "./validation.ts";
+import type { Trainer, Wanted } from "./trainer.ts";
+import type { Validation } from "./validation.ts";
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {
@@ -115,23 +113,11 @@ export class Run {
     return Run.begin(await branchedStart(checkpoint, options), options);
   }
 
-  /**
-   * Puts a start on a device, and keeps it if the run is new.
-   * @throws UserError for too short a corpus, for held-out tokens that the tokenizer does not have, and for several ranks where a
-   * part alone learns
-   */
+  /** Puts a start on a device, and keeps it if the run is new. Throws a `UserError` as `checkStart` does. */
   static async begin(start: RunStart, place: RunPlace): Promise<Run> {
     const { config, corpus, state, progress, part } = start;
     const { device, sink, communicator } = place;
-    if (part !== undefined && communicator !== undefined) {
-      throw new UserError("a run of which a part alone learns is trained by one process; start it without ranks");
-    }
-    checkCorpus(corpus, config.model.context);
-    checkBatch(config, communicator ?? ALONE);
-    // Reads the tokens before anything is kept.
-    const { context } = config.model;
-    const validation = Validation.measured(corpus, { ...config.training, context, communicator });
-    if (config.training.precision === "float16") await requireHalfProducts(device, 'training.precision "float16"');
+    const validation = await checkStart(start, place);
     return allOrNothing(async (onFailure) => {
       const trainer = await trainerOf(device, config, state, communicator, formOfBatches(corpus.train), learnsOf(part));
       onFailure(() => trainer.close());
@@ -176,7 +162,10 @@ export class Run {
       yield* this.#whatIsDue();
     }
     const { step } = this.trainer;
-    if (this.#saved !== step) yield* this.#saveAtEnd();
+    if (this.#saved !== step) {
+      if (this.#place.sink !== undefined || this.#soundness.isValidated(step)) await this.requireSound();
+      yield* this.#saveLast();
+    }
     yield { type: "end", step, model: this.#config.model, interrupted: step < steps };
   }
 
@@ -202,11 +191,6 @@ export class Run {
   /** Whether the state as it is may take the place of an earlier one. */
   async #isSound(): Promise<boolean> {
     return (await this.#soundness.complaint(this.trainer, this.#nextPass, this.#lowest)) === undefined;
-  }
-
-  async *#saveAtEnd(): AsyncGenerator<TrainingEvent> {
-    if (this.#place.sink !== undefined || this.#soundness.isValidated(this.trainer.step)) await this.requireSound();
-    yield* this.#saveLast();
   }
 
   /** The trainer of the model: another one once that has grown in more than its numbers of tokens. */
@@ -271,9 +255,7 @@ export class Run {
       }
       requireExchanged(this.#config, step, "growth");
       const { config, scheduled, coming } = withGrowthNow(this.#config, this.#progress.growthsDone, plan, step);
-      checkGrowth(this.#config.model, coming, step, this.#config.training.steps);
-      const { memory } = this.#place;
-      if (memory !== undefined) checkMemory(this.#config, this.#config.model, memory, coming);
+      checkComing(this.#config, coming, step, this.#place.memory);
       return this.#grow(scheduled, config, (event) => recordOrWithdraw(this.#place.sink, event));
     });
   }
@@ -319,8 +301,16 @@ export class Run {
     this.#due = { evaluation, checkpoint: this.#due.checkpoint || checkpoint };
     // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
     if (this.#growing.ramps.length > 0) this.#advanceRamps(step + 1);
-    const rates = { tokensPerSecond: tokens / seconds, flopsPerSecond: flops / seconds };
-    return { type: "step", step: step + 1, loss, learningRate, gradientNorm, ...this.#totals(), ...rates };
+    return {
+      type: "step",
+      step: step + 1,
+      loss,
+      learningRate,
+      gradientNorm,
+      ...this.#totals(),
+      tokensPerSecond: tokens / seconds,
+      flopsPerSecond: flops / seconds,
+    };
   }
 
   #advanceRamps(step: number): void {
@@ -378,7 +368,7 @@ export class Run {
     const validationLoss = await this.#validation.loss(this.trainer.inference);
     const { step } = this.trainer;
     this.#soundness.validated(step, validationLoss);
-    const event: ValidationEvent = {
+    yield {
       type: "validation",
       step,
       validationLoss,
@@ -386,7 +376,6 @@ export class Run {
       bitsPerByte: this.#validation.bitsPerByte(validationLoss),
       ...this.#totals(),
     };
-    yield event;
     if (!Number.isFinite(validationLoss)) await this.requireSound();
     if (validationLoss < (this.#lowest ?? Number.POSITIVE_INFINITY)) {
       const progress = { ...this.#progress, best: { step, validationLoss } };
@@ -404,23 +393,15 @@ export class Run {
     return this.#progress.best?.validationLoss;
   }
 
-  async #checkpoint(
-    progress = this.#progress,
-    wanted: Parameters<Trainer["download"]>[0] = "all",
-  ): Promise<Checkpoint> {
+  async #checkpoint(progress = this.#progress, wanted: Wanted = "all"): Promise<Checkpoint> {
+    const { part } = this;
     const { tokenizer, name } = this.corpus;
+    const data = this.#place.data ?? { dataName: name };
     const state = await this.#state(wanted);
-    const checkpoint = {
-      config: this.#config,
-      state,
-      tokenizer,
-      ...(this.#place.data ?? { dataName: name }),
-      progress,
-    };
-    return this.part === undefined ? checkpoint : { ...checkpoint, part: this.part };
+    return { config: this.#config, state, tokenizer, ...data, progress, ...(part !== undefined && { part }) };
   }
 
-  async #state(wanted: Parameters<Trainer["download"]>[0] = "all"): Promise<ModelState> {
+  async #state(wanted: Wanted = "all"): Promise<ModelState> {
     return { config: this.#config.model, ...this.#growing, ...(await this.trainer.download(wanted)) };
   }
 

@@ -22,8 +22,10 @@ import {
   sizesOf,
   withSites,
 } from "../model/index.ts";
+import { requireHalfProducts } from "../runtime/portable.ts";
 import {
   type Corpus,
+  checkCorpus,
   closeCorpus,
   hasDocuments,
   isExtension,
@@ -32,8 +34,10 @@ import {
 } from "../text/portable.ts";
 import { initialState } from "./initial-state.ts";
 import { checkMemory, checkMemoryOfPart, type MemoryBudget } from "./memory.ts";
+import { ALONE, checkBatch } from "./ranks.ts";
 import type { RunPlace } from "./run-place.ts";
 import type { Trainer } from "./trainer.ts";
+import { Validation } from "./validation.ts";
 
 /** What to train on, and within which bounds. */
 export interface RunInput {
@@ -178,6 +182,37 @@ function fitting<Result>(corpus: Corpus, given: RunInput["corpus"], check: () =>
   }
 }
 
+/**
+ * Checks that a start can be trained where it is to be, with its held-out tokens read before anything is kept.
+ * @throws UserError for too short a corpus, for held-out tokens that the tokenizer does not have, for a batch that leaves a rank
+ * without a sequence, for a precision that the device lacks, and for several ranks where a part alone learns
+ */
+export async function checkStart(
+  { config, corpus, part }: Pick<RunStart, "config" | "corpus" | "part">,
+  { device, communicator }: Pick<RunPlace, "device" | "communicator">,
+): Promise<Validation> {
+  if (part !== undefined && communicator !== undefined) {
+    throw new UserError("a run of which a part alone learns is trained by one process; start it without ranks");
+  }
+  const { context } = config.model;
+  checkCorpus(corpus, context);
+  checkBatch(config, communicator ?? ALONE);
+  const validation = Validation.measured(corpus, { ...config.training, context, communicator });
+  if (config.training.precision === "float16") await requireHalfProducts(device, 'training.precision "float16"');
+  return validation;
+}
+
+/** Checks growth to come from a step on. Throws a `UserError` for what cannot be, and for want of memory. */
+export function checkComing(
+  config: RunConfig,
+  coming: readonly ScheduledGrowth[],
+  step: number,
+  memory: MemoryBudget | undefined,
+): void {
+  checkGrowth(config.model, coming, step, config.training.steps);
+  if (memory !== undefined) checkMemory(config, config.model, memory, coming);
+}
+
 /** What is told of a run when it starts, or goes on. */
 export function startEvent(
   { corpus, config, part }: Pick<RunStart, "corpus" | "config" | "part">,
@@ -257,7 +292,7 @@ function rewound(state: ModelState): ModelState {
 }
 
 /** Checks growth that is to come, before any time is spent on it. Throws a `UserError`. */
-export function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
+function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
   for (const plan of plans) {
     if (plan.step < step)
       throw new UserError(

@@ -1,7 +1,6 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
 import type { Communicator } from "../cluster/portable.ts";
-import { elementCount } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { CHANNELS, channelGenerations, type Generation, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
@@ -14,7 +13,6 @@ import {
   scalarOf,
   type Tensors,
   type TokenBatch,
-  tracedLoss,
 } from "../inference/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import {
@@ -29,21 +27,16 @@ import {
   type Optimizer,
   type OptimizerState,
   type PassInputs,
-  Replicas,
+  type Replicas,
   split,
   type Travel,
   tensorsOf,
-  threadsEach,
   type Updated,
   type UpdateStep,
 } from "../optimizer/index.ts";
 import { Random } from "../random.ts";
-import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
-
-/** With so many learned numbers, gradients are written where the last ones were. Of fewer, the copies take no time that could be measured. */
-const IN_PLACE = 32_000_000;
+import { type GradientOptions, numbersIn, openGradients } from "./gradient-program.ts";
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
@@ -52,24 +45,11 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
-export interface TrainerOptions extends AdamWOptions, Travel {
+export interface TrainerOptions extends AdamWOptions, Travel, GradientOptions {
   /** Values that the model is given at each run, such as each site's τ. Default: none. */
   readonly given?: ReadonlyMap<string, number>;
-  /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
-  readonly replicas?: number;
-  /** Of which form batches are. Default: every target counts, and tokens attend to all before them. */
-  readonly form?: BatchForm | undefined;
-  /** The tokens of each sequence, if it is always the same: on the cpu, long attention takes less time then. Default: any number. */
-  readonly time?: number;
-  /**
-   * Of matrix products; float16 is for one replica. On the cpu they stay in float32, see `requireHalfProducts` for others.
-   * Default: float32.
-   */
-  readonly precision?: Precision;
   /** The ranks among which each batch and the optimiser's state are divided. Default: this one is alone. */
   readonly communicator?: Communicator | undefined;
-  /** Which parameters learn; the others have no gradients and no moments. Only without ranks. Default: all. */
-  readonly learns?: ((parameter: string) => boolean) | undefined;
   /** Has the ranks make updates by themselves, each from its own passes, and exchange them now and then. Default: they make each together. */
   readonly local?: LocalUpdates | undefined;
 }
@@ -91,6 +71,9 @@ export interface Candidate {
   /** Frees it; the trainer has not changed. */
   discard(): Promise<void>;
 }
+
+/** The parameters that are copied to the host: see `Trainer.download`. */
+export type Wanted = "all" | "learning" | "nothing";
 
 type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
 
@@ -137,32 +120,11 @@ export class Trainer {
 
   /** Compiles a model and puts a state of it on the device. */
   static async create(device: Device, model: Model, state: TrainerState, options: TrainerOptions): Promise<Trainer> {
-    const { replicas: count = 1, precision: products = "float32" } = options;
     if (options.learns !== undefined && options.communicator !== undefined) {
       throw new Error("ranks train all parameters, or none");
     }
-    if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
-    if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
-    const { specs, graph: gradientGraph } = gradientsOf(
-      model,
-      lowerings[device.kind].knownSizes ? options.time : undefined,
-      options.form,
-      options.learns,
-    );
-    const names = specs.map(({ name }) => name);
-    const inPlace = numbersIn(state.parameters, specs) >= IN_PLACE;
-    const opening = count > 1 ? Replicas.open(device, count - 1, gradientGraph, names, inPlace) : undefined;
-    const compiling = device.compile(gradientGraph, {
-      download: ["loss"],
-      threads: threadsEach(device, count),
-      inPlace,
-      products,
-    });
     return allOrNothing(async (onFailure) => {
-      const [opened, compiled] = await Promise.allSettled([opening, compiling]);
-      if (opened.status === "fulfilled") onFailure(() => opened.value?.close());
-      if (compiled.status === "fulfilled") onFailure(() => compiled.value.release());
-      const [replicas, gradients] = [await opening, await compiling];
+      const { specs, gradients, replicas } = await openGradients(device, model, state.parameters, options, onFailure);
       const optimizer = await createOptimizer(device, specs, options, options.communicator);
       onFailure(() => optimizer.release());
       const { parameters, ...moments } = await optimizer.upload(state);
@@ -237,7 +199,7 @@ export class Trainer {
    * @param wanted the parameters: all, or those that learn; for nothing, this rank only gives the others what it alone has, and the
    * arrays are empty
    */
-  async download(wanted: "all" | "learning" | "nothing" = "all"): Promise<TrainerState> {
+  async download(wanted: Wanted = "all"): Promise<TrainerState> {
     const state = this.#state();
     const tensors = {
       all: () => state.parameters,
@@ -396,28 +358,6 @@ function tokensOf(batches: readonly TokenBatch[]): number {
     1,
     batches.reduce((tokens, batch) => tokens + countedIn(batch), 0),
   );
-}
-
-/**
- * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter that learns.
- * @param time the tokens of each sequence; default: any number
- * @param learns which parameters learn; default: all
- */
-export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, learns?: TrainerOptions["learns"]) {
-  const { scope, loss } = tracedLoss(model, { training: true, time, learns, ...form });
-  const specs = scope.parameters.filter(({ name }) => scope.learns(name));
-  const tensors = scope.parameterTensors.filter((_, index) => scope.learns(scope.parameters[index]?.name ?? ""));
-  const wrt = gradients(loss, tensors);
-  const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);
-  return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
-}
-
-/** How many numbers the parameters of some names have together. */
-function numbersIn(
-  arrays: ReadonlyMap<string, { readonly shape: readonly number[] }>,
-  specs: readonly { readonly name: string }[],
-): number {
-  return specs.reduce((sum, { name }) => sum + elementCount(required(arrays, name).shape), 0);
 }
 
 /** The site that a parameter's rows are tokens of. */

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { batchInputs, Inference, scalar, scalarOf, uploadArrays } from "../../src/inference/inference.ts";
 import { type CompleteModelConfig, givenOf, modelOf, traceModel } from "../../src/model/index.ts";
 import { graph, inputName } from "../../src/tensor/index.ts";
-import { gradientsOf } from "../../src/training/trainer.ts";
+import { gradientsOf } from "../../src/training/gradient-program.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, drawnParameters, evaluated, tinyTokenFormer } from "../support/models.ts";
 

@@ -19,8 +19,8 @@ import {
   type TokenFormerConfig,
 } from "../../src/model/index.ts";
 import type { Device } from "../../src/runtime/index.ts";
+import { gradientsOf } from "../../src/training/gradient-program.ts";
 import { initialState } from "../../src/training/initial-state.ts";
-import { gradientsOf } from "../../src/training/trainer.ts";
 import { fromHost } from "./device.ts";
 import { integers, normal, type Values, values } from "./values.ts";
 

@@ -10,8 +10,8 @@ import { givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED } from "../../src/nn/index.ts";
 import type { Device, HostTensor } from "../../src/runtime/index.ts";
 import { CharacterTokenizer, createCorpus, embeddedBook, memoryTokens, randomBatch } from "../../src/text/index.ts";
+import { gradientsOf } from "../../src/training/gradient-program.ts";
 import { initialState } from "../../src/training/portable.ts";
-import { gradientsOf } from "../../src/training/trainer.ts";
 import { entry, fromHost, useDevice } from "../support/device.ts";
 import { expectClose } from "../support/values.ts";
 

@@ -7,7 +7,7 @@ import { type WorkModel, type WorkName, workOf } from "../../src/lab/benchmark/i
 import { countParameters, modelOf, sizesOf } from "../../src/model/index.ts";
 import { concreteShape, emitOnnx } from "../../src/tensor/index.ts";
 import { ModelProtoSchema } from "../../src/tensor/onnx-format/onnx_pb.ts";
-import { gradientsOf } from "../../src/training/trainer.ts";
+import { gradientsOf } from "../../src/training/gradient-program.ts";
 import { useDevice } from "../support/device.ts";
 import { ofType, tinyConfig, trained } from "./support.ts";
 

@@ -1,0 +1,82 @@
+/** The program of an update's gradients, and the replicas that run it beside a device. */
+
+import { elementCount } from "../element-count.ts";
+import { type BatchForm, tracedLoss } from "../inference/index.ts";
+import type { Model, ParameterSpec } from "../nn/index.ts";
+import { gradientName, Replicas, threadsEach } from "../optimizer/index.ts";
+import { required } from "../required.ts";
+import type { Device, Program } from "../runtime/portable.ts";
+import { gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
+
+/** With so many learned numbers, gradients are written where the last ones were. Of fewer, the copies take no time that could be measured. */
+const IN_PLACE = 32_000_000;
+
+/** Arrays or tensors by name. */
+type Shaped = ReadonlyMap<string, { readonly shape: readonly number[] }>;
+
+/** What the program depends on, beside the model. */
+export interface GradientOptions {
+  /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
+  readonly replicas?: number;
+  /** Of which form batches are. Default: every target counts, and tokens attend to all before them. */
+  readonly form?: BatchForm | undefined;
+  /** The tokens of each sequence, if it is always the same: on the cpu, long attention takes less time then. Default: any number. */
+  readonly time?: number;
+  /**
+   * The precision of matrix products; float16 is for one replica. On the cpu they stay in float32, see `requireHalfProducts` for
+   * others. Default: float32.
+   */
+  readonly precision?: Precision;
+  /** Which parameters learn; the others have no gradients and no moments. Only without ranks. Default: all. */
+  readonly learns?: ((parameter: string) => boolean) | undefined;
+}
+
+/**
+ * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter that learns.
+ * @param time the tokens of each sequence; default: any number
+ * @param learns which parameters learn; default: all
+ */
+export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, learns?: GradientOptions["learns"]) {
+  const { scope, loss } = tracedLoss(model, { training: true, time, learns, ...form });
+  const specs = scope.parameters.filter(({ name }) => scope.learns(name));
+  const tensors = scope.parameterTensors.filter((_, index) => scope.learns(scope.parameters[index]?.name ?? ""));
+  const wrt = gradients(loss, tensors);
+  const named = wrt.map((gradient, index) => [gradientName(specs[index]?.name ?? ""), gradient] as const);
+  return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
+}
+
+/** Compiles the program, on the device and on its replicas, with the specifications of what learns. */
+export async function openGradients(
+  device: Device,
+  model: Model,
+  parameters: Shaped,
+  { replicas: count = 1, precision: products = "float32", form, time, learns }: GradientOptions,
+  onFailure: (free: () => unknown) => void,
+): Promise<{
+  readonly specs: readonly ParameterSpec[];
+  readonly gradients: Program;
+  readonly replicas: Replicas | undefined;
+}> {
+  if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
+  if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
+  const known = lowerings[device.kind].knownSizes ? time : undefined;
+  const { specs, graph: program } = gradientsOf(model, known, form, learns);
+  const names = specs.map(({ name }) => name);
+  const inPlace = numbersIn(parameters, specs) >= IN_PLACE;
+  const opening = count > 1 ? Replicas.open(device, count - 1, program, names, inPlace) : undefined;
+  const compiling = device.compile(program, {
+    download: ["loss"],
+    threads: threadsEach(device, count),
+    inPlace,
+    products,
+  });
+  const [opened, compiled] = await Promise.allSettled([opening, compiling]);
+  if (opened.status === "fulfilled") onFailure(() => opened.value?.close());
+  if (compiled.status === "fulfilled") onFailure(() => compiled.value.release());
+  return { specs, replicas: await opening, gradients: await compiling };
+}
+
+/** How many numbers the parameters of some names have together. */
+export function numbersIn(arrays: Shaped, specs: readonly { readonly name: string }[]): number {
+  return specs.reduce((sum, { name }) => sum + elementCount(required(arrays, name).shape), 0);
+}
