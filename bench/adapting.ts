@@ -8,14 +8,14 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { openDevice, parseConfig, presets } from "tokenformer";
 import { z } from "zod";
 import { generationPath, givenOf, modelOf, parametersOf, siteKinds, sitesOf } from "#tokenformer/model";
 import { Trainer } from "#tokenformer/training";
-import { countOf, machine, median, oneOf } from "./measure.ts";
+import { machine, median } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     context: { type: "string", default: "128" },
     add: { type: "string", default: "16" },

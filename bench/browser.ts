@@ -11,12 +11,12 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { chromium, type Page } from "playwright-core";
 import { build, preview } from "vite";
 import { machine, median } from "./measure.ts";
+import { countOf, parsedOptions } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     rounds: { type: "string", default: "5" },
     steps: { type: "string", default: "3" },
@@ -25,6 +25,8 @@ const { values: options } = parseArgs({
     json: { type: "string" },
   },
 });
+
+const [rounds, steps] = [countOf(options.rounds, "--rounds"), countOf(options.steps, "--steps")];
 
 /** Tokens of a step: nanoGPT's size for a CPU. */
 const TOKENS = 12 * 64;
@@ -92,9 +94,9 @@ async function measured(page: Page, sides: readonly string[]): Promise<Map<strin
     console.error(`${side}: first losses ${losses.map((loss) => loss.toFixed(5)).join(" ")}`);
     result.set(side, []);
   }
-  for (let round = 0; round < Number(options.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [side, medians] of result) {
-      const { seconds } = await ask(side, Number(options.steps));
+      const { seconds } = await ask(side, steps);
       medians.push(median(seconds));
       console.error(`round ${round + 1}, ${side}: ${(1000 * median(seconds)).toFixed(0)} ms`);
     }

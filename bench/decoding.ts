@@ -9,29 +9,15 @@
 
 import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { Decoder, forwardFlops, Inference, modelOf, openDevice } from "tokenformer";
 import { givenOf } from "tokenformer/model";
 import { uploadArrays } from "tokenformer/training";
-import {
-  cacheBytes,
-  drawn,
-  folder,
-  model,
-  ours,
-  plainLoop,
-  pytorch,
-  type Side,
-  state,
-  threads,
-  transformersJs,
-  VOCABULARY,
-  weights,
-} from "./decoding-sides.ts";
+import type { Side } from "./decoding-sides.ts";
 import { machine, median } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 import { type Bandwidth, openReadBandwidth } from "./read-bandwidth.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     python: { type: "string" },
     "transformers-js": { type: "boolean", default: false },
@@ -44,6 +30,22 @@ const { values: options } = parseArgs({
   },
 });
 
+// Draws the weights of the model, which takes a while: after the options.
+const {
+  cacheBytes,
+  drawn,
+  folder,
+  model,
+  ours,
+  plainLoop,
+  pytorch,
+  state,
+  threads,
+  transformersJs,
+  VOCABULARY,
+  weights,
+} = await import("./decoding-sides.ts");
+
 const makers: Readonly<Record<string, () => Promise<Side> | Side>> = {
   float32: () => ours("float32"),
   int8: () => ours("int8", "int8"),
@@ -52,12 +54,15 @@ const makers: Readonly<Record<string, () => Promise<Side> | Side>> = {
   ...(options.python !== undefined && { pytorch: () => pytorch(options.python ?? "") }),
   ...(options["transformers-js"] && { "transformers-js": transformersJs }),
 };
-const wanted = options.only?.split(",") ?? Object.keys(makers);
+const names = Object.keys(makers);
+const wanted = options.only?.split(",").map((name) => oneOf(names, name, "--only")) ?? names;
+const contexts = options.contexts.split(",").map((context) => countOf(context, "--contexts"));
+const [roundCount, tokensEach] = [countOf(options.rounds, "--rounds"), countOf(options.tokens, "--tokens")];
+const promptLength = countOf(options.prompt, "--prompt");
 const sides: Side[] = [];
 for (const name of wanted) {
-  const make = makers[name];
-  if (make === undefined) throw new Error(`--only ${name}: there is ${Object.keys(makers).join(", ")}`);
-  sides.push(await make());
+  const side = await makers[name]?.();
+  if (side !== undefined) sides.push(side);
 }
 const bandwidth = await openReadBandwidth(threads);
 
@@ -76,18 +81,18 @@ interface Row {
 }
 
 const rows: Row[] = [];
-for (const context of options.contexts.split(",").map(Number)) {
+for (const context of contexts) {
   for (const side of sides) {
     await side.begin(context);
     await side.decode(2);
   }
   const rounds: { readonly measured: readonly Bandwidth[]; readonly seconds: readonly (readonly number[])[] }[] = [];
-  for (let round = 0; round < Number(options.rounds); round++) {
+  for (let round = 0; round < roundCount; round++) {
     // The bandwidth of a shared machine changes from second to second: each side is set beside what was measured around it.
     const measured = [await bandwidth.measure()];
     const seconds: number[][] = [];
     for (const side of sides) {
-      seconds.push(await side.decode(Number(options.tokens)));
+      seconds.push(await side.decode(tokensEach));
       measured.push(await bandwidth.measure());
     }
     rounds.push({ measured, seconds });
@@ -127,7 +132,7 @@ await bandwidth.close();
 
 /** Seconds of a prompt, and of the forward pass of training on as many tokens. */
 async function prompts() {
-  const time = Number(options.prompt);
+  const time = promptLength;
   const device = await openDevice("cpu");
   const parameters = await uploadArrays(device, state.parameters);
   const inference = new Inference(device, modelOf(model), parameters, givenOf(model));
@@ -160,8 +165,8 @@ const result = {
   date: new Date().toISOString().slice(0, 10),
   machine,
   model: `tokenformer 150m, ${(weights / 1e6).toFixed(0)} M parameters, vocabulary ${VOCABULARY}, random weights`,
-  rounds: Number(options.rounds),
-  tokensEach: Number(options.tokens),
+  rounds: roundCount,
+  tokensEach,
   rows,
   prompt: promptResult,
 };

@@ -7,7 +7,6 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import {
   type Checkpoint,
   type Config,
@@ -21,6 +20,7 @@ import {
 } from "tokenformer";
 import { type Curve, curvesFigure } from "tokenformer/benchmark";
 import { machine } from "./measure.ts";
+import { parsedOptions } from "./options.ts";
 
 /** Updates before the growth, and after it when the loss is measured. */
 const [GROWN_AFTER, MEASURED] = [200, [1, 5, 10, 20, 40]];
@@ -44,7 +44,7 @@ const subjects: readonly (readonly [name: string, config: unknown])[] = [
   ["studio", studio],
 ];
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: { out: { type: "string", default: "docs/concepts/parametrisation" } },
 });
 

@@ -6,15 +6,15 @@
  */
 
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { type Device, deviceNames, modelOf, openDevice, parseConfig, Random, train } from "tokenformer";
 import { batchesOf, stateOf, workOf } from "tokenformer/benchmark";
 import { givenOf } from "tokenformer/model";
 import { graph, input, matmul, type Precision, precisions } from "tokenformer/tensor";
 import { gradientsOf, type HostTensor, requireHalfProducts } from "tokenformer/training";
-import { countOf, machine, oneOf } from "./measure.ts";
+import { machine } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     device: { type: "string", default: "webgpu" },
     driver: { type: "string" },

@@ -10,13 +10,13 @@
  */
 
 import { readFile, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { type Config, type Corpus, openCorpus, openDevice, parseConfig, presets, Run } from "tokenformer";
 import { type Communicator, inProcessCommunicators } from "tokenformer/training";
 import { z } from "zod";
-import { countOf, machine, oneOf } from "./measure.ts";
+import { machine } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     steps: { type: "string", default: "400" },
     ranks: { type: "string", default: "2,4" },

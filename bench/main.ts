@@ -15,7 +15,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import {
   type BenchmarkReport,
   benchmarkMarkdown,
@@ -28,11 +27,12 @@ import {
   workNames,
   writeBenchmark,
 } from "tokenformer/benchmark";
-import { countOf, machine } from "./measure.ts";
+import { machine } from "./measure.ts";
 import { termsOf } from "./mkl.ts";
+import { countOf, parsedOptions, someOf } from "./options.ts";
 import { javascript, openBlas, pytorch, type WorkFiles, writeWork } from "./peers.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     python: { type: "string" },
     compile: { type: "boolean", default: false },
@@ -47,6 +47,10 @@ const { values: options } = parseArgs({
 });
 
 const { python } = options;
+const parts = someOf(benchmarkParts, options.only, "--only");
+const sizes = someOf(workNames, options.sizes, "--sizes");
+const rounds = countOf(options.rounds, "--rounds");
+const minutes = options.minutes === undefined ? undefined : countOf(options.minutes, "--minutes");
 const files: WorkFiles[] = [];
 const note = (line: string) => process.stderr.write(`${line}\n`);
 const folder = mkdtempSync(join(tmpdir(), "bench-"));
@@ -79,19 +83,12 @@ const absent = [
     : { name: "TensorFlow.js and jax-js", reason: "--javascript was not given" },
 ];
 
-const known = <Name extends string>(all: readonly Name[], text: string) => {
-  const names = text.split(",");
-  const unknown = names.filter((name) => !all.some((one) => one === name));
-  if (unknown.length > 0) throw new Error(`${unknown.join(", ")}: there is ${all.join(", ")}`);
-  return all.filter((name) => names.includes(name));
-};
-
 const measured = await runBenchmark({
-  parts: known(benchmarkParts, options.only),
-  sizes: known(workNames, options.sizes),
+  parts,
+  sizes,
   large: options.large,
-  rounds: countOf(options.rounds, "--rounds"),
-  minutes: options.minutes === undefined ? undefined : countOf(options.minutes, "--minutes"),
+  rounds,
+  minutes,
   program: fileURLToPath(new URL("../dist/cli/main.js", import.meta.url)),
   note,
   compared: (comparison) => note(`\n${comparisonMarkdown(comparison)}\n`),

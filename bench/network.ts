@@ -7,15 +7,15 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { z } from "zod";
-import { countOf, machine, median } from "./measure.ts";
+import { machine, median } from "./measure.ts";
 import { networkFigure } from "./network-figure.ts";
 import { NamespaceHosts } from "./network-hosts.ts";
 import { type Link, predicted, trafficOf } from "./network-model.ts";
 import { predictions } from "./network-prediction.ts";
+import { countOf, parsedOptions } from "./options.ts";
 
-const { values: options, positionals } = parseArgs({
+const { values: options, positionals } = parsedOptions({
   allowPositionals: true,
   options: {
     cells: { type: "string" },

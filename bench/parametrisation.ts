@@ -8,7 +8,6 @@
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import {
   type Config,
   type Corpus,
@@ -28,7 +27,8 @@ import { learningRateAt, scheduleOf } from "tokenformer/training";
 import { z } from "zod";
 import { newStart } from "#tokenformer/training";
 
-import { machine, oneOf } from "./measure.ts";
+import { machine } from "./measure.ts";
+import { oneOf, parsedOptions } from "./options.ts";
 
 const cellSchema = z.strictObject({
   model: z.enum(["tokenformer", "transformer"]),
@@ -108,7 +108,7 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
   ),
 };
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     cells: { type: "string", default: "all" },
     out: { type: "string", default: "docs/concepts/parametrisation" },

@@ -7,16 +7,16 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { modelOf, openDevice, Trainer } from "tokenformer";
 import { batchesOf, stateOf, workModels, workNames, workOf } from "tokenformer/benchmark";
 import { givenOf } from "tokenformer/model";
 import { emitOnnx } from "tokenformer/tensor";
 import { gradientsOf } from "tokenformer/training";
-import { countOf, machine, median, oneOf } from "./measure.ts";
+import { machine, median } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 import { feedsOf, openSession } from "./passes-session.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     size: { type: "string", default: "124m" },
     model: { type: "string", default: "tokenformer" },

@@ -1,12 +1,12 @@
 /** What `ranks.ts` starts: a process, or ranks, that measure something and of which the first prints it as JSON. */
 
-import { parseArgs } from "node:util";
 import { countParameters, openCorpus, openRun, parseConfig, presetNames, presets } from "tokenformer";
 import { type Communicator, gatherNumbers, joinRanks, sharedArray } from "tokenformer/training";
 import { bytesAnUpdate } from "#tokenformer/training";
-import { countOf, median, oneOf } from "./measure.ts";
+import { median } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 
-const { values: options, positionals } = parseArgs({
+const { values: options, positionals } = parsedOptions({
   allowPositionals: true,
   options: {
     preset: { type: "string", default: "mini" },
@@ -87,7 +87,7 @@ async function barriers(communicator: Communicator | undefined) {
   return { milliseconds: milliseconds.slice(WARM_UP) };
 }
 
-const order = options.order === "library" ? "library" : "fixed";
+const order = oneOf(["fixed", "library"], options.order, "--order");
 const ranks = await joinRanks({ order });
 const measure = {
   "all-reduce": () => allReduce(ranks?.communicator),

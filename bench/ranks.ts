@@ -13,12 +13,13 @@ import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import { countParameters, parseConfig, presets } from "tokenformer";
 import { NEOX_VOCABULARY } from "#tokenformer/configuration";
-import { countOf, machine, median, oneOf } from "./measure.ts";
+import { machine, median } from "./measure.ts";
+import { countOf, oneOf, parsedOptions } from "./options.ts";
 
-const { values: options, positionals } = parseArgs({
+const { values: options, positionals } = parsedOptions({
   allowPositionals: true,
   options: {
     presets: { type: "string", default: "nanogpt-cpu,lecture,124m" },

@@ -10,11 +10,11 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { z } from "zod";
-import { countOf, machine, median } from "./measure.ts";
+import { machine, median } from "./measure.ts";
+import { countOf, parsedOptions } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     clients: { type: "string", default: "32" },
     skills: { type: "string", default: "8" },

@@ -10,12 +10,12 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { chromium, type Page } from "playwright-core";
 import { z } from "zod";
 import { machine } from "./measure.ts";
+import { countOf, parsedOptions } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     steps: { type: "string", default: "2000" },
     chromium: { type: "string", default: "/usr/bin/chromium" },
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const STEPS = Number(options.steps);
+const STEPS = countOf(options.steps, "--steps");
 /** Small enough that thousands of updates take minutes; growing doubles the feed-forward tokens. */
 const CHOICES = { layers: 2, heads: 4, width: 64, context: 64, attentionTokens: 64, feedForwardTokens: 128, batch: 4 };
 

@@ -12,20 +12,17 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statS
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { endAt, parsedOptions } from "../options.ts";
 
 /** The most that a bundle may take. */
 const MOST = 60 * 2 ** 20;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { values: options } = parseArgs({ options: { out: { type: "string", default: "gpu-check" } } });
+const { values: options } = parsedOptions({ options: { out: { type: "string", default: "gpu-check" } } });
 
 if (process.platform !== "linux" || process.arch !== "x64")
-  throw new Error(
-    `this is ${process.platform} on ${process.arch}: a bundle is made on Linux x64, whose Node goes into it`,
-  );
-if (existsSync(options.out))
-  throw new Error(`--out ${options.out}: is there already; remove it, or choose another folder`);
+  endAt(`this is ${process.platform} on ${process.arch}: a bundle is made on Linux x64, whose Node goes into it`);
+if (existsSync(options.out)) endAt(`--out ${options.out}: is there already; remove it, or choose another folder`);
 
 const scratch = mkdtempSync(join(tmpdir(), "gpu-check-"));
 const stage = join(scratch, "check");

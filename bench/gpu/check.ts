@@ -12,7 +12,7 @@
 import { execFile } from "node:child_process";
 import { rename, writeFile } from "node:fs/promises";
 import { arch, platform, release } from "node:os";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import { openDevice } from "tokenformer";
 import {
   benchmarkMarkdown,
@@ -23,16 +23,17 @@ import {
   type Work,
   workNames,
 } from "tokenformer/benchmark";
-import { countOf, machine, oneOf } from "../measure.ts";
+import { machine } from "../measure.ts";
+import { countOf, oneOf, parsedOptions } from "../options.ts";
 import { pytorch, writeWork } from "../peers.ts";
-import { type DecodingSpeed, decodingOn } from "./decoding.ts";
+import type { DecodingSpeed } from "./decoding.ts";
 import { type Parity, parityOf, TOLERANCE } from "./parity.ts";
 
 /** What can be checked; the CPU where it is named. */
 const kinds = ["cuda", "webgpu", "cpu"] as const;
 const parts = ["parity", "steps", "decoding"] as const;
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     minutes: { type: "string", default: "7" },
     devices: { type: "string", default: "cuda,webgpu" },
@@ -46,6 +47,7 @@ const { values: options } = parseArgs({
 });
 
 const end = performance.now() + 60_000 * countOf(options.minutes, "--minutes");
+const [steps, rounds] = [countOf(options.steps, "--steps"), countOf(options.rounds, "--rounds")];
 const minutesLeft = () => (end - performance.now()) / 60_000;
 const note = (line: string) => process.stderr.write(`${line}\n`);
 const asked = (part: (typeof parts)[number]) => wantedParts.includes(part) && minutesLeft() > 0;
@@ -97,20 +99,28 @@ for (const name of options.devices.split(",").map((device) => oneOf(kinds, devic
   const found: DeviceReport = {};
   report.devices[name] = found;
   if (asked("parity")) {
-    found.parity = await parityOf(name, countOf(options.steps, "--steps"), note);
+    found.parity = await parityOf(name, steps, note);
     await keep();
   }
   for (const size of asked("steps") ? sizes : []) {
     if (!asked("steps")) break;
     const measured = await runBenchmark({
-      ...{ device: name, parts: ["steps", "limits"], sizes: [size], large: false },
-      ...{ rounds: countOf(options.rounds, "--rounds"), minutes: minutesLeft() / 2, program: "", note },
+      device: name,
+      parts: ["steps", "limits"],
+      sizes: [size],
+      large: false,
+      rounds,
+      minutes: minutesLeft() / 2,
+      program: "",
+      note,
       peers: torchOnGpu ? pytorchSides : async () => [],
     });
     found.steps = [...(found.steps ?? []), measured];
     await keep();
   }
   if (asked("decoding")) {
+    // Draws the weights of a model, which takes a while: once it is asked for.
+    const { decodingOn } = await import("./decoding.ts");
     found.decoding = await decodingOn(name, note);
     await keep();
   }

@@ -9,9 +9,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type Checkpoint, openCorpus, openDevice } from "tokenformer";
-import { countOf, machine } from "../measure.ts";
+import { machine } from "../measure.ts";
+import { countOf, parsedOptions } from "../options.ts";
 import { type Cell, cellSchema, page } from "./page.ts";
 import { type Recipe, recipesOf } from "./recipes.ts";
 import { outcomeOf, type Place, trainedBase } from "./run.ts";
@@ -21,7 +21,7 @@ const LEARNING_RATE = 1e-3;
 
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     from: { type: "string", default: "12" },
     seeds: { type: "string", default: "4" },
