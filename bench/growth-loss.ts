@@ -33,7 +33,9 @@ const add = { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward
 const studio = {
   model: {
     ...presets.mini.config.model,
-    ...{ layers: 2, width: 64, tokens: { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 } },
+    layers: 2,
+    width: 64,
+    tokens: { query: 64, key: 64, value: 64, projection: 64, feedForward: 256 },
   },
   training: { ...presets.mini.config.training, schedule: "constant", warmup: 20 },
 };
@@ -120,7 +122,9 @@ function figure(): string {
       ] as const
     ).map(
       ([name, losses, colour]): Curve => ({
-        ...{ name: `${preset}${name}`, colour, strength: (index + 2) / 4 },
+        name: `${preset}${name}`,
+        colour,
+        strength: (index + 2) / 4,
         points: losses.map(({ updates, loss }) => ({ x: updates, y: loss - before })),
       }),
     ),
@@ -128,11 +132,9 @@ function figure(): string {
   return curvesFigure({
     description:
       "How much the held-out loss has changed since before a growth to twice the tokens, by updates after it",
-    ...{
-      xLabel: "updates after the growth",
-      xFormat: (value) => String(Math.round(value)),
-      yLabel: "change of the held-out loss, nats per character",
-      curves,
-    },
+    xLabel: "updates after the growth",
+    xFormat: (value) => String(Math.round(value)),
+    yLabel: "change of the held-out loss, nats per character",
+    curves,
   });
 }

@@ -93,7 +93,11 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
     [1, 2, 3].flatMap((seed) =>
       [12, 48, 192].flatMap((tokens) =>
         parametrisations.map((parametrisation) => ({
-          ...{ ...base, parametrisation, tokens, text, seed },
+          ...base,
+          parametrisation,
+          tokens,
+          text,
+          seed,
           learningRate: rateOf[parametrisation],
         })),
       ),
@@ -102,7 +106,11 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
   transformers: [{}, { positions: "learned" as const }].flatMap((positions) =>
     parametrisations.flatMap((parametrisation) =>
       [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({
-        ...{ ...base, model: "transformer" as const, ...positions, parametrisation, learningRate },
+        ...base,
+        model: "transformer" as const,
+        ...positions,
+        parametrisation,
+        learningRate,
       })),
     ),
   ),

@@ -10,15 +10,15 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Work, workModels, workNames, workOf } from "tokenformer/benchmark";
 import { frontierPreset, frontierSchema } from "#tokenformer/lab/frontier";
 import { tokenFormerOf } from "#tokenformer/lab/study";
-import { countOf, machine, median, oneOf } from "./measure.ts";
+import { machine, median } from "./measure.ts";
+import { countOf, endAt, oneOf, parsedOptions } from "./options.ts";
 import { feedsOf, openSession } from "./passes-session.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     other: { type: "string" },
     work: { type: "string", default: "frontier,nanogpt-cpu,lecture" },
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
   },
 });
 
-if (options.other === undefined) throw new Error("--other: expected the folder dist of another build");
+if (options.other === undefined) endAt("--other: is missing; name the folder dist of another build");
 const other = pathToFileURL(`${resolve(options.other)}/`).href;
 const own = new URL("../dist/", import.meta.url).href;
 const rounds = countOf(options.rounds, "--rounds");

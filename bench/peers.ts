@@ -33,7 +33,9 @@ export async function writeWork(work: Work): Promise<WorkFiles> {
   await writeSafetensors(at("batches.safetensors"), new Map(Object.entries({ tokens, targets })));
   await writeFile(at("config.json"), JSON.stringify(work.config));
   return {
-    ...{ config: at("config.json"), weights: at("weights.safetensors"), batches: at("batches.safetensors") },
+    config: at("config.json"),
+    weights: at("weights.safetensors"),
+    batches: at("batches.safetensors"),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

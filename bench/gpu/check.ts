@@ -79,7 +79,9 @@ const torch = await answerOf(options.python, [
 ]);
 const torchOnGpu = torch?.endsWith("True") === true;
 const report: Report = {
-  ...{ date: new Date().toISOString().slice(0, 10), machine, system: `${platform()} ${release()} ${arch()}` },
+  date: new Date().toISOString().slice(0, 10),
+  machine,
+  system: `${platform()} ${release()} ${arch()}`,
   ...(gpu !== undefined && { gpu }),
   ...(torch !== undefined && { pytorch: torch }),
   notMeasured: torchOnGpu ? [] : [{ name: "PyTorch", reason: torch ?? `${options.python} has none` }],

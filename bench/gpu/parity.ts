@@ -43,7 +43,9 @@ async function lossesOn(name: DeviceName, work: Work, precision: Precision, step
   const device = await openDevice(name);
   const trainer = await Trainer.create(device, modelOf(config), stateOf(work), {
     ...training,
-    ...{ precision, given: givenOf(config), time: config.context },
+    precision,
+    given: givenOf(config),
+    time: config.context,
   });
   const losses: number[] = [];
   for (const batch of batchesOf(work, steps)) {

@@ -18,7 +18,9 @@ export interface Recipe {
 }
 
 const atOnce = (name: string, what: string, plan: Plan, model?: Plan): Recipe => ({
-  ...{ name, what, growths: [{ share: 1, at: 0, plan }] },
+  name,
+  what,
+  growths: [{ share: 1, at: 0, plan }],
   ...(model && { model }),
 });
 
@@ -45,7 +47,9 @@ export const recipesOf = (learningRate: number): readonly Recipe[] => [
   },
   ...[Math.SQRT1_2, Math.SQRT2].map((factor) =>
     atOnce(`rate-${factor.toFixed(2)}`, `1. the rate × ${factor.toFixed(2)} from the growth on`, {
-      ...{ restart: true, learningRate: Number((learningRate * factor).toPrecision(3)), warmup: 0 },
+      restart: true,
+      learningRate: Number((learningRate * factor).toPrecision(3)),
+      warmup: 0,
     }),
   ),
   ...[4, 12].map((count) => ({ ...inPieces(count), what: `2. ${inPieces(count).what}` })),

@@ -86,7 +86,9 @@ export async function outcomeOf(recipe: Recipe, base: Checkpoint, place: Place, 
   };
   const cooled = await openRun({
     config: cooldownOf({ ...config, model: state.config }, where, { updates: cooldown }),
-    ...{ data: corpus, device, from: trained },
+    data: corpus,
+    device,
+    from: trained,
   });
   return {
     loss: await heldOutLoss(cooled, corpus),

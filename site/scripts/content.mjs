@@ -51,9 +51,9 @@ function address(link, path) {
   const [file = "", anchor] = link.split("#");
   const target = posix.normalize(posix.join("docs", posix.dirname(path), file));
   const hash = anchor === undefined ? "" : `#${anchor}`;
-  if (/\.(png|svg)$/.test(file)) return link;
   if (target.startsWith("docs/studies/"))
     return `/${target.slice("docs/".length).replace(/report\.md$/, "report.html")}${hash}`;
+  if (/\.(png|svg)$/.test(file)) return link;
   if (target.startsWith("docs/") && target.endsWith(".md")) {
     const slug = target
       .slice("docs/".length)

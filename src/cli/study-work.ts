@@ -91,7 +91,7 @@ export async function workOnStudy<Plan extends { readonly study: object }>(
   await withRanks(options, async (ranks) => {
     const study = await together(ranks?.communicator, planned);
     if (ranks !== undefined) {
-      await requireSame(ranks.communicator, { ...factsOfKeys(study.plan.study), ...factsOfData(study.corpus) });
+      await requireSame(ranks.communicator, { ...factsOfKeys(study.plan.study), ...(await factsOfData(study.corpus)) });
     }
     const { out, dryRun } = options;
     if (out === undefined || dryRun) return work(study, ranks);

@@ -147,7 +147,7 @@ async function tokenizeTo(file: string, sources: readonly TextSource[], tokenize
   };
   const { tokens } = await writeTokenFile(file, ids(), {
     vocabularySize: tokenizer.vocabularySize,
-    tokenizerHash: hashTokenizer(tokenizer),
+    tokenizerHash: await hashTokenizer(tokenizer),
     textBytes: () => textBytes,
   });
   return { tokens, textBytes };

@@ -39,7 +39,7 @@ export async function openTokenCorpus(
   // The numbers of ids stand for any tokenizer.
   const expected = {
     vocabularySize: tokenizer.vocabularySize,
-    ...(choice !== IDS && { tokenizerHash: hashTokenizer(tokenizer) }),
+    ...(choice !== IDS && { tokenizerHash: await hashTokenizer(tokenizer) }),
   };
   const opened: TokenSource[] = [];
   const open = (names: readonly string[]) =>

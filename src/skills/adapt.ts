@@ -14,9 +14,9 @@ import {
 } from "../model/index.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
-import type { Corpus, Tokenizer } from "../text/portable.ts";
+import { type Corpus, hashTokenizer, type Tokenizer } from "../text/portable.ts";
 import { NO_PROGRESS, type RunStart } from "../training/portable.ts";
-import { mergedArrays, requireTokenFormer, shortName, tokenizerHash } from "./attach.ts";
+import { mergedArrays, requireTokenFormer, shortName } from "./attach.ts";
 import type { Skill, SkillRecord } from "./skill.ts";
 import { weightsHash } from "./weights-hash.ts";
 
@@ -95,7 +95,7 @@ async function originOf(
   const weights = await weightsHash(state.parameters);
   return {
     base: { name: shortName(where), weights, layers, width, activation },
-    tokenizer: await tokenizerHash(tokenizer),
+    tokenizer: await hashTokenizer(tokenizer),
   };
 }
 

@@ -14,15 +14,12 @@ import {
   tauRule,
 } from "../model/index.ts";
 import { required } from "../required.ts";
-import type { Tokenizer } from "../text/portable.ts";
+import { hashTokenizer, type Tokenizer } from "../text/portable.ts";
 import { type Skill, sitesOfSkill } from "./skill.ts";
-import { textHash, weightsHash } from "./weights-hash.ts";
+import { weightsHash } from "./weights-hash.ts";
 
 /** Digits of a hash in a message. */
 const TOLD = 16;
-
-/** The hash of a tokenizer, as skills note it. */
-export const tokenizerHash = (tokenizer: Tokenizer): Promise<string> => textHash(JSON.stringify(tokenizer.toJSON()));
 
 /** The model of a checkpoint as one that skills can be attached to. Throws a `UserError` where it is none. */
 export function requireTokenFormer(config: CompleteModelConfig, where: string): CompleteModelConfig<TokenFormerConfig> {
@@ -75,7 +72,7 @@ export async function checkSkills(
 /** Throws a `UserError` where texts are read by another tokenizer than that of a skill. */
 export async function checkTokenizer(skills: readonly Skill[], tokenizer: Tokenizer, where: string): Promise<void> {
   if (skills.length === 0) return;
-  const found = await tokenizerHash(tokenizer);
+  const found = await hashTokenizer(tokenizer);
   for (const { name, record } of skills) {
     if (record.tokenizer === found) continue;
     throw new UserError(

@@ -13,4 +13,4 @@ export {
   tokenizerName,
   writeTokenFile,
 } from "./token-file.ts";
-export { hashTokenizer, readTokenizer, settingsName } from "./tokenizer-file.ts";
+export { readTokenizer, settingsName } from "./tokenizer-file.ts";

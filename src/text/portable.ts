@@ -34,4 +34,5 @@ export { StreamDecoder } from "./stream-decoder.ts";
 export { longestTokenBytes, utf8Length } from "./token-length.ts";
 export { joinTokens, memoryTokens, sliceTokens, type TokenSource } from "./token-source.ts";
 export type { Tokenizer } from "./tokenizer.ts";
+export { hashTokenizer } from "./tokenizer-hash.ts";
 export { readSettings, SETTINGS, type TokenizerSettings, withSettings } from "./tokenizer-settings.ts";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { explainFileError, fileExists } from "../formats/files/atomic.ts";
@@ -43,9 +42,4 @@ async function readTemplate(file: string): Promise<string> {
   } catch (error) {
     throw explainFileError(error, "read", file);
   }
-}
-
-/** A hash of all that a tokenizer is, in hexadecimal: token files carry it, so that no other tokenizer reads them. */
-export function hashTokenizer(tokenizer: Tokenizer): string {
-  return createHash("sha256").update(JSON.stringify(tokenizer.toJSON())).digest("hex");
 }

@@ -97,7 +97,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       if (!isCorpus(data)) frees.unshift(() => closeCorpus(made.start.corpus));
       return made;
     });
-    if (communicator !== undefined) await requireSame(communicator, factsOf(start));
+    if (communicator !== undefined) await requireSame(communicator, await factsOf(start));
     const device = await together(communicator, async () => {
       if (typeof wanted === "object") return wanted;
       const opened = await openDevice(wanted, { threads });

@@ -7,10 +7,10 @@ import { type Corpus, hashTokenizer } from "../text/index.ts";
 import type { RunStart } from "./start.ts";
 
 /** The configuration key by key, the data, and what the run begins with, by what they are called in messages. */
-export function factsOf({ config, corpus, state, progress }: RunStart): Record<string, string> {
+export async function factsOf({ config, corpus, state, progress }: RunStart): Promise<Record<string, string>> {
   return {
     ...factsOfKeys(config),
-    ...factsOfData(corpus),
+    ...(await factsOfData(corpus)),
     "the step": String(state.step),
     "the number of growths done": String(progress.growthsDone),
     "what the weights begin as": hashOfArrays([...state.parameters.values()]),
@@ -19,13 +19,13 @@ export function factsOf({ config, corpus, state, progress }: RunStart): Record<s
 }
 
 /** The data: what is in it, not its name. */
-export function factsOfData(corpus: Corpus): Record<string, string> {
+export async function factsOfData(corpus: Corpus): Promise<Record<string, string>> {
   const { train, validation } = contentOf(corpus);
   const summaryOf = ({ tokens, hash }: typeof train) => `${tokens} tokens (${hash.slice(0, 12)})`;
   return {
     "the training data": summaryOf(train),
     "the validation data": summaryOf(validation),
-    "the tokenizer": hashTokenizer(corpus.tokenizer).slice(0, 12),
+    "the tokenizer": (await hashTokenizer(corpus.tokenizer)).slice(0, 12),
   };
 }
 

@@ -285,7 +285,7 @@ describe("token files", () => {
   });
 
   it("tell with their header that another tokenizer made them", async () => {
-    const options = { vocabularySize: tokenizer.vocabularySize, tokenizerHash: hashTokenizer(tokenizer) };
+    const options = { vocabularySize: tokenizer.vocabularySize, tokenizerHash: await hashTokenizer(tokenizer) };
     await writeTokenFile(folder.at("cats.bin"), [ids], options);
     await writeTokenizer();
     const { train } = await openCorpus(folder.at("cats.bin"), "character");
