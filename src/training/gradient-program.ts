@@ -6,7 +6,8 @@ import type { Model, ParameterSpec } from "../nn/index.ts";
 import { gradientName, Replicas, threadsEach } from "../optimizer/index.ts";
 import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { gradients, graph, lowerings, type Precision } from "../tensor/index.ts";
+import { gradients, graph, lowerings } from "../tensor/index.ts";
+import type { TrainerOptions } from "./trainer-options.ts";
 
 /** With so many learned numbers, gradients are written where the last ones were. Of fewer, the copies take no time that could be measured. */
 const IN_PLACE = 32_000_000;
@@ -14,29 +15,12 @@ const IN_PLACE = 32_000_000;
 /** Arrays or tensors by name. */
 type Shaped = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
-/** What the program depends on, beside the model. */
-export interface GradientOptions {
-  /** Among how many devices the sequences of a batch are divided; `replicasFor` says what is best. Default 1. */
-  readonly replicas?: number;
-  /** Of which form batches are. Default: every target counts, and tokens attend to all before them. */
-  readonly form?: BatchForm | undefined;
-  /** The tokens of each sequence, if it is always the same: on the cpu, long attention takes less time then. Default: any number. */
-  readonly time?: number;
-  /**
-   * The precision of matrix products; float16 is for one replica. On the cpu they stay in float32, see `requireHalfProducts` for
-   * others. Default: float32.
-   */
-  readonly precision?: Precision;
-  /** Which parameters learn; the others have no gradients and no moments. Only without ranks. Default: all. */
-  readonly learns?: ((parameter: string) => boolean) | undefined;
-}
-
 /**
  * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter that learns.
  * @param time the tokens of each sequence; default: any number
  * @param learns which parameters learn; default: all
  */
-export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, learns?: GradientOptions["learns"]) {
+export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, learns?: TrainerOptions["learns"]) {
   const { scope, loss } = tracedLoss(model, { training: true, time, learns, ...form });
   const specs = scope.parameters.filter(({ name }) => scope.learns(name));
   const tensors = scope.parameterTensors.filter((_, index) => scope.learns(scope.parameters[index]?.name ?? ""));
@@ -50,7 +34,7 @@ export async function openGradients(
   device: Device,
   model: Model,
   parameters: Shaped,
-  { replicas: count = 1, precision: products = "float32", form, time, learns }: GradientOptions,
+  { replicas: count = 1, precision: products = "float32", form, time, learns }: TrainerOptions,
   onFailure: (free: () => unknown) => void,
 ): Promise<{
   readonly specs: readonly ParameterSpec[];

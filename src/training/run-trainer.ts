@@ -9,7 +9,8 @@ import { countByGroup, givenOf, modelOf, sameProgram } from "../model/index.ts";
 import { replicasFor } from "../optimizer/index.ts";
 import type { Device } from "../runtime/portable.ts";
 import { ALONE, sequencesOfPass } from "./ranks.ts";
-import { type Candidate, Trainer, type TrainerOptions } from "./trainer.ts";
+import { type Candidate, Trainer } from "./trainer.ts";
+import type { TrainerOptions } from "./trainer-options.ts";
 
 /** Puts a state on a device, and on as many replicas as serve its batches best. */
 export function trainerOf(

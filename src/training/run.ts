@@ -36,8 +36,10 @@ import {
   startEvent,
 } from "./start.ts";
 import { StepPlan } from "./step-plan.ts";
-import type { Trainer, Wanted } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
 import type { Validation } from "./validation.ts";
+
+type Wanted = Parameters<Trainer["download"]>[0];
 
 /** A run under way. Between its events it can be looked into, grown and copied. */
 export class Run {

@@ -1,6 +1,5 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
-import type { Communicator } from "../cluster/portable.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { CHANNELS, channelGenerations, type Generation, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
@@ -16,11 +15,9 @@ import {
 } from "../inference/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED, type Model, type ParameterSpec } from "../nn/index.ts";
 import {
-  type AdamWOptions,
   createOptimizer,
   gradientName,
   gradientsAmong,
-  type LocalUpdates,
   LossScale,
   learned,
   normOf,
@@ -29,29 +26,20 @@ import {
   type PassInputs,
   type Replicas,
   split,
-  type Travel,
   tensorsOf,
   type Updated,
   type UpdateStep,
 } from "../optimizer/index.ts";
 import { Random } from "../random.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { type GradientOptions, numbersIn, openGradients } from "./gradient-program.ts";
+import { numbersIn, openGradients } from "./gradient-program.ts";
+import type { TrainerOptions } from "./trainer-options.ts";
 
 export interface StepResult {
   /** Mean cross-entropy of the batch, in nats per token. */
   readonly loss: number;
   /** The global norm of the gradients, before clipping. */
   readonly gradientNorm: number;
-}
-
-export interface TrainerOptions extends AdamWOptions, Travel, GradientOptions {
-  /** Values that the model is given at each run, such as each site's τ. Default: none. */
-  readonly given?: ReadonlyMap<string, number>;
-  /** The ranks among which each batch and the optimiser's state are divided. Default: this one is alone. */
-  readonly communicator?: Communicator | undefined;
-  /** Has the ranks make updates by themselves, each from its own passes, and exchange them now and then. Default: they make each together. */
-  readonly local?: LocalUpdates | undefined;
 }
 
 /** A part of a step's batch. */
@@ -71,9 +59,6 @@ export interface Candidate {
   /** Frees it; the trainer has not changed. */
   discard(): Promise<void>;
 }
-
-/** The parameters that are copied to the host: see `Trainer.download`. */
-export type Wanted = "all" | "learning" | "nothing";
 
 type Counts = Pick<TrainerState, "step" | "updates" | "lineage">;
 
@@ -199,7 +184,7 @@ export class Trainer {
    * @param wanted the parameters: all, or those that learn; for nothing, this rank only gives the others what it alone has, and the
    * arrays are empty
    */
-  async download(wanted: Wanted = "all"): Promise<TrainerState> {
+  async download(wanted: "all" | "learning" | "nothing" = "all"): Promise<TrainerState> {
     const state = this.#state();
     const tensors = {
       all: () => state.parameters,
