@@ -87,7 +87,7 @@ describe("operators of a layer, forward and backward", () => {
         "RotaryEmbedding": 4,
         "Shape": 5,
         "SimplifiedLayerNormalization": 5,
-        "Slice": 8,
+        "Slice": 6,
         "Softmax": 2,
         "Sqrt": 5,
         "Sub": 16,
