@@ -495,6 +495,16 @@ describeInBrowser("the page", () => {
         await page.getByText("This text has 10 characters;").waitFor();
       },
     },
+    "conversations of one's own": {
+      act: async (page) => {
+        await page.getByText("Your own text").click();
+        await page.getByLabel("Your text").fill('{"prompt": "How many? ", "completion": "Five."}\n'.repeat(80));
+        await page.getByText("the completions and replies alone are learned").waitFor();
+        await page.locator("summary", { hasText: "More choices" }).click();
+        await page.getByLabel("What it learns of prompts and conversations").selectOption("all");
+        await page.getByText("all of them is learned").waitFor();
+      },
+    },
     "a lesson": {
       act: async (page) => {
         await start(page);
