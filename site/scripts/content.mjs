@@ -1,6 +1,8 @@
 // The pages of `docs/` as Starlight wants them: a title taken from the first heading, links between pages as addresses, and links to
-// other files of the repository as links to where it is published. Studies go to `public/` as the pages that they are.
+// other files of the repository as links to where it is published. Studies go to `public/` with the pages that they have; what has none
+// becomes a page of the site.
 
+import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join, posix, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +31,7 @@ await cp(join(docs, "studies"), join(site, "public/studies"), { recursive: true 
 for (const entry of await readdir(docs, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath ?? entry.path, entry.name);
   const path = relative(docs, file).replaceAll("\\", "/");
-  if (!entry.isFile() || path.startsWith("studies/")) continue;
+  if (!entry.isFile() || (path.startsWith("studies/") && (pageOfStudy(path) || extname(path) !== ".md"))) continue;
   const target = join(content, path.replace(/README\.md$/, "index.md"));
   await mkdir(dirname(target), { recursive: true });
   if (extname(file) === ".md") await writeFile(target, page(await readFile(file, "utf8"), path));
@@ -45,14 +47,22 @@ function page(text, path) {
   return `---\ntitle: ${JSON.stringify(title.replaceAll("`", ""))}\n${head}---\n\n${body}`;
 }
 
+/** The page of HTML that a study has beside a report in Markdown, if it has one. */
+function pageOfStudy(path) {
+  const html = path.replace(/\.md$/, ".html");
+  return html !== path && existsSync(join(docs, html)) ? html : undefined;
+}
+
 /** Where a link of a page leads on the site. */
 function address(link, path) {
   if (/^(https?:|#|mailto:)/.test(link)) return link;
   const [file = "", anchor] = link.split("#");
   const target = posix.normalize(posix.join("docs", posix.dirname(path), file));
   const hash = anchor === undefined ? "" : `#${anchor}`;
-  if (target.startsWith("docs/studies/"))
-    return `/${target.slice("docs/".length).replace(/report\.md$/, "report.html")}${hash}`;
+  if (target.startsWith("docs/studies/")) {
+    const html = pageOfStudy(target.slice("docs/".length));
+    if (html || !target.endsWith(".md")) return `/${html ?? target.slice("docs/".length)}${hash}`;
+  }
   if (/\.(png|svg)$/.test(file)) return link;
   if (target.startsWith("docs/") && target.endsWith(".md")) {
     const slug = target
