@@ -31,8 +31,8 @@ export interface Side {
   readonly name: string;
   /** Bytes of weights that are read for each token. */
   readonly weightBytes: number;
-  /** Begins a sequence of so many tokens. */
-  begin(length: number): Promise<void>;
+  /** Begins a sequence of so many tokens; those that can, as many of them as are asked for. */
+  begin(length: number, sequences?: number): Promise<void>;
   /** Seconds of each of some further tokens. */
   decode(tokens: number): Promise<number[]>;
   close(): Promise<void>;
@@ -57,11 +57,11 @@ const random = Random.from("bench");
 export const drawn = (length: number) => Int32Array.from({ length }, () => random.integer(VOCABULARY));
 export const folder = mkdtempSync(join(tmpdir(), "bench-decoding-"));
 
-export async function ours(name: string, quantize?: "int8" | "int4", on: DeviceName = "cpu"): Promise<Side> {
+export async function ours(name: string, quantize?: "int8" | "int4", on: DeviceName = "cpu", slots = 1): Promise<Side> {
   const device = await openDevice(on);
   const parameters = await uploadArrays(device, state.parameters);
   const loaded = { device, model: modelOf(model), parameters, given: givenOf(model), quantize };
-  const decoder = await Decoder.open(loaded, { context: model.context });
+  const decoder = await Decoder.open(loaded, { context: model.context, slots });
   await device.dispose(parameters.values());
   const table = VOCABULARY * width;
   const scales = 1 / 8; // bytes of a weight's share in its block's scale
@@ -69,15 +69,17 @@ export async function ours(name: string, quantize?: "int8" | "int4", on: DeviceN
     quantize === undefined
       ? 4 * weights
       : (weights - table) * ((quantize === "int8" ? 1 : 0.5) + scales) + table * (1 + scales);
-  let slot: number | undefined;
+  let begun: number[] = [];
   return {
     name,
     weightBytes: bytes,
-    async begin(length) {
-      if (slot !== undefined) decoder.free(slot);
-      ({ slot } = await decoder.start(drawn(length)));
+    async begin(length, sequences = 1) {
+      for (const slot of begun) decoder.free(slot);
+      begun = [];
+      while (begun.length < sequences) begun.push((await decoder.start(drawn(length))).slot);
     },
-    decode: (tokens) => timed(tokens, () => decoder.step(new Map([[slot ?? 0, random.integer(VOCABULARY)]]))),
+    decode: (tokens) =>
+      timed(tokens, () => decoder.step(new Map(begun.map((slot) => [slot, random.integer(VOCABULARY)])))),
     close: () => device.close(),
   };
 }
@@ -140,8 +142,9 @@ async function timed(count: number, call: () => Promise<unknown>): Promise<numbe
   return seconds;
 }
 
-export const pytorch = (python: string) =>
-  peerSide("PyTorch, eager", python, [peerFile("pytorch/decode.py"), "--threads", String(threads)]);
+/** @param environment variables beside those of this process. Default: none */
+export const pytorch = (python: string, environment: Readonly<Record<string, string>> = {}) =>
+  peerSide("PyTorch, eager", python, [peerFile("pytorch/decode.py"), "--threads", String(threads)], environment);
 
 /** The exported model in Transformers.js, of which an installation stands beside the script. */
 export async function transformersJs(): Promise<Side> {
@@ -151,8 +154,13 @@ export async function transformersJs(): Promise<Side> {
 
 const peerFile = (path: string) => fileURLToPath(new URL(`../bench/peers/${path}`, import.meta.url));
 
-function peerSide(name: string, command: string, given: readonly string[]): Side {
-  const peer = openPeer(command, given);
+function peerSide(
+  name: string,
+  command: string,
+  given: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Side {
+  const peer = openPeer(command, given, environment);
   const ask = async (line: string): Promise<number[]> => {
     const answer = await peer.ask(line);
     if (!Array.isArray(answer)) throw new Error(`${name} answered ${JSON.stringify(answer)}`);
@@ -161,8 +169,8 @@ function peerSide(name: string, command: string, given: readonly string[]): Side
   return {
     name,
     weightBytes: 4 * weights,
-    async begin(length) {
-      await ask(`begin ${length}`);
+    async begin(length, sequences = 1) {
+      await ask(`begin ${length} ${sequences}`);
     },
     decode: (tokens) => ask(`decode ${tokens}`),
     close: () => peer.quit(),

@@ -1,7 +1,7 @@
 """Decoding of a TokenFormer of the 150M size with a key-value cache, in eager PyTorch on the CPU, float32, random weights.
 
-Reads lines: `begin N` gives the cache N tokens (of any content, the time does not depend on it), `decode K` writes K tokens and
-prints their seconds as a JSON list, `quit` ends.
+Reads lines: `begin N S` gives the caches of S sequences N tokens (of any content, the time does not depend on it), `decode K` writes K
+tokens of each at once and prints their seconds as a JSON list, `quit` ends.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def pattention(x, parameters):
     return weights @ values
 
 
-def rotate(x, position):  # [1, H, 1, C]
+def rotate(x, position):  # [S, H, 1, C]
     cos, sin = cosines[position], sines[position]
     half = ROTATED // 2
     a, b, rest = x[..., :half], x[..., half:ROTATED], x[..., ROTATED:]
@@ -47,23 +47,24 @@ cosines, sines = angles.cos(), angles.sin()
 embedding = torch.randn(options.vocabulary, D) * 0.02
 blocks = [(site(D), site(D), site(D), site(D), site(4 * D)) for _ in range(L)]
 scale, bias = torch.ones(D), torch.zeros(D)
-cache = torch.randn(L, 2, 1, H, options.context, C)
+cache = torch.empty(L, 2, 0, H, options.context, C)
 length = 0
 
 
 @torch.inference_mode()
 def step(token):
     global length
-    x = embedding[token].view(1, 1, D)
+    sequences = cache.shape[2]
+    x = embedding[token : token + sequences].view(sequences, 1, D)
     for layer, (query, key, value, projection, feed_forward) in enumerate(blocks):
         normed = F.layer_norm(x, (D,))
-        q, k, v = (pattention(normed, p).view(1, 1, H, C).transpose(1, 2) for p in (query, key, value))
+        q, k, v = (pattention(normed, p).view(sequences, 1, H, C).transpose(1, 2) for p in (query, key, value))
         keys, values = cache[layer, 0], cache[layer, 1]
         keys[:, :, length] = rotate(k, length)[:, :, 0]
         values[:, :, length] = v[:, :, 0]
         end = length + 1
         attended = F.scaled_dot_product_attention(rotate(q, length), keys[:, :, :end], values[:, :, :end])
-        x = x + pattention(attended.transpose(1, 2).reshape(1, 1, D), projection)
+        x = x + pattention(attended.transpose(1, 2).reshape(sequences, 1, D), projection)
         x = x + pattention(F.layer_norm(x, (D,)), feed_forward)
     logits = F.linear(F.layer_norm(x, (D,), scale, bias), embedding)
     length += 1
@@ -78,6 +79,7 @@ for line in sys.stdin:
     seconds = []
     if command == "begin":
         length = count
+        cache = torch.randn(L, 2, int(rest[1]), H, options.context, C)
     else:
         for index in range(count):
             begun = time.perf_counter()

@@ -1,0 +1,83 @@
+/**
+ * Writing several sequences at once, as a server with that many clients does: tokens a second at the size of the preset 150m with random
+ * weights, beside the same model in eager PyTorch with the vector instructions that we use. Sides take turns; medians over rounds.
+ *
+ *     npm run bench:sequences -- [--python PYTHON] [--sequences 1,8,32] [--context 64] [--tokens 8] [--rounds 7] [--only float32,int8]
+ *
+ * Each round is printed as soon as there is one.
+ */
+
+import { rmSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { ownInstructions } from "tokenformer/benchmark";
+import { folder, ours, pytorch, type Side } from "./decoding-sides.ts";
+import { countOf, machine, median } from "./measure.ts";
+import { termsOf } from "./mkl.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    python: { type: "string" },
+    sequences: { type: "string", default: "1,8,32" },
+    context: { type: "string", default: "64" },
+    tokens: { type: "string", default: "8" },
+    rounds: { type: "string", default: "7" },
+    only: { type: "string", default: "float32,int8,int4" },
+  },
+});
+
+const { python } = options;
+const counts = options.sequences.split(",").map((count) => countOf(count, "--sequences"));
+const most = Math.max(...counts);
+const note = (line: string) => process.stderr.write(`${line}\n`);
+const makers: Readonly<Record<string, () => Promise<Side>>> = {
+  float32: () => ours("float32", undefined, "cpu", most),
+  int8: () => ours("int8", "int8", "cpu", most),
+  int4: () => ours("int4", "int4", "cpu", most),
+};
+
+const sides: Side[] = [];
+for (const name of options.only.split(",")) {
+  const make = makers[name];
+  if (make === undefined) throw new Error(`--only ${name}: there is ${Object.keys(makers).join(", ")}`);
+  sides.push(await make());
+}
+if (python !== undefined) {
+  const [terms] = termsOf(python, ownInstructions(), folder, note);
+  sides.push(pytorch(python, terms?.environment));
+}
+
+const rows: unknown[] = [];
+for (const sequences of counts) {
+  for (const side of sides) {
+    await side.begin(countOf(options.context, "--context"), sequences);
+    await side.decode(2);
+  }
+  const seconds: number[][] = sides.map(() => []);
+  for (let round = 1; round <= countOf(options.rounds, "--rounds"); round++) {
+    for (const [index, side] of sides.entries()) {
+      seconds[index]?.push(median(await side.decode(countOf(options.tokens, "--tokens"))));
+    }
+    const rates = sides.map(({ name }, index) => `${name} ${(sequences / (seconds[index]?.at(-1) ?? 0)).toFixed(0)}`);
+    note(`${sequences} sequences, round ${round}, tokens a second: ${rates.join(", ")}`);
+  }
+  for (const [index, { name }] of sides.entries()) {
+    const own = seconds[index] ?? [];
+    const timesFirst = own.map((time, round) => time / (seconds[0]?.[round] ?? Number.NaN));
+    const [least, middle, greatest] = [Math.min(...timesFirst), median(timesFirst), Math.max(...timesFirst)];
+    rows.push({
+      sequences,
+      name,
+      tokensPerSecond: sequences / median(own),
+      timeOverFirst: { least, middle, greatest },
+    });
+  }
+}
+for (const side of sides) await side.close();
+rmSync(folder, { recursive: true, force: true });
+console.log(
+  JSON.stringify(
+    { date: new Date().toISOString().slice(0, 10), machine, context: options.context, rows },
+    undefined,
+    2,
+  ),
+);
