@@ -8,13 +8,13 @@
  */
 
 import { rmSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { ownInstructions } from "tokenformer/benchmark";
-import { folder, ours, pytorch, type Side } from "./decoding-sides.ts";
-import { countOf, machine, median } from "./measure.ts";
+import type { Side } from "./decoding-sides.ts";
+import { machine, median } from "./measure.ts";
 import { termsOf } from "./mkl.ts";
+import { countOf, parsedOptions, someOf } from "./options.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = parsedOptions({
   options: {
     python: { type: "string" },
     sequences: { type: "string", default: "1,8,32" },
@@ -27,19 +27,17 @@ const { values: options } = parseArgs({
 
 const { python } = options;
 const counts = options.sequences.split(",").map((count) => countOf(count, "--sequences"));
-const most = Math.max(...counts);
+const [context, tokens] = [countOf(options.context, "--context"), countOf(options.tokens, "--tokens")];
+const rounds = countOf(options.rounds, "--rounds");
+const precisions = someOf(["float32", "int8", "int4"], options.only, "--only");
 const note = (line: string) => process.stderr.write(`${line}\n`);
-const makers: Readonly<Record<string, () => Promise<Side>>> = {
-  float32: () => ours("float32", undefined, "cpu", most),
-  int8: () => ours("int8", "int8", "cpu", most),
-  int4: () => ours("int4", "int4", "cpu", most),
-};
+
+// Draws the weights of the model, which takes a while: after the options.
+const { folder, ours, pytorch } = await import("./decoding-sides.ts");
 
 const sides: Side[] = [];
-for (const name of options.only.split(",")) {
-  const make = makers[name];
-  if (make === undefined) throw new Error(`--only ${name}: there is ${Object.keys(makers).join(", ")}`);
-  sides.push(await make());
+for (const name of precisions) {
+  sides.push(await ours(name, name === "float32" ? undefined : name, "cpu", Math.max(...counts)));
 }
 if (python !== undefined) {
   const [terms] = termsOf(python, ownInstructions(), folder, note);
@@ -49,13 +47,13 @@ if (python !== undefined) {
 const rows: unknown[] = [];
 for (const sequences of counts) {
   for (const side of sides) {
-    await side.begin(countOf(options.context, "--context"), sequences);
+    await side.begin(context, sequences);
     await side.decode(2);
   }
   const seconds: number[][] = sides.map(() => []);
-  for (let round = 1; round <= countOf(options.rounds, "--rounds"); round++) {
+  for (let round = 1; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) {
-      seconds[index]?.push(median(await side.decode(countOf(options.tokens, "--tokens"))));
+      seconds[index]?.push(median(await side.decode(tokens)));
     }
     const rates = sides.map(({ name }, index) => `${name} ${(sequences / (seconds[index]?.at(-1) ?? 0)).toFixed(0)}`);
     note(`${sequences} sequences, round ${round}, tokens a second: ${rates.join(", ")}`);
@@ -74,10 +72,4 @@ for (const sequences of counts) {
 }
 for (const side of sides) await side.close();
 rmSync(folder, { recursive: true, force: true });
-console.log(
-  JSON.stringify(
-    { date: new Date().toISOString().slice(0, 10), machine, context: options.context, rows },
-    undefined,
-    2,
-  ),
-);
+console.log(JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine, context, rows }, undefined, 2));
