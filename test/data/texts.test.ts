@@ -1,10 +1,9 @@
 /** Texts as they come: trees of files, lines of JSON, compressed, long; and what stands between them. */
 
 import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type DataProgress, describeFolders, openCorpus } from "../../src/data/index.ts";
 import {
   CharacterTokenizer,
@@ -132,6 +131,10 @@ describe("a long text", () => {
     const file = await write("long.txt", text);
     const json = trainBytePairEncoding(text, { vocabularySize: 290 });
     const ids = Buffer.from(loadTokenizer(json, "test").encode(text).buffer);
+    // Other processes have their own there.
+    const temporary = folder.at("temporary");
+    await mkdir(temporary);
+    vi.stubEnv("TMPDIR", temporary);
     for (const inMemory of [2 ** 25, 1000]) {
       const told: DataProgress[] = [];
       const corpus = await openCorpus(file, "bpe:290", { inMemory, onProgress: (progress) => told.push(progress) });
@@ -145,7 +148,8 @@ describe("a long text", () => {
       closeCorpus(corpus);
       closeCorpus(corpus);
     }
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith("tokenformer-tokens-"))).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
+    vi.unstubAllEnvs();
   });
 });
 
