@@ -20,9 +20,9 @@ export default defineConfig({
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
-    // Tests of three files run at once, as each waits for browsers, processes and disks nearly half of its time. Models are tiny: further
-    // threads of a device would only wait for each other.
-    maxWorkers: 3,
+    // Tests of two files run at once: three took as long, and more of the processor. Models are tiny: further threads of a device would
+    // only wait for each other.
+    maxWorkers: 2,
     env: { OMP_NUM_THREADS: "1" },
     // One fault that lets tests wait in vain must not take hours.
     bail: 10,
