@@ -20,8 +20,8 @@ export default defineConfig({
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
-    // Tests of two files run at once: three took as long, and more of the processor. Models are tiny: further threads of a device would
-    // only wait for each other.
+    // Tests of two files run at once: three took as long on two cores. Models are tiny: further threads of a device would only wait for
+    // each other.
     maxWorkers: 2,
     env: { OMP_NUM_THREADS: "1" },
     // One fault that lets tests wait in vain must not take hours.
