@@ -27,7 +27,7 @@ import {
   workNames,
   writeBenchmark,
 } from "tokenformer/benchmark";
-import { machine } from "./measure.ts";
+import { machine, note } from "./measure.ts";
 import { termsOf } from "./mkl.ts";
 import { countOf, parsedOptions, someOf } from "./options.ts";
 import { javascript, openBlas, pytorch, type WorkFiles, writeWork } from "./peers.ts";
@@ -52,7 +52,6 @@ const sizes = someOf(workNames, options.sizes, "--sizes");
 const rounds = countOf(options.rounds, "--rounds");
 const minutes = options.minutes === undefined ? undefined : countOf(options.minutes, "--minutes");
 const files: WorkFiles[] = [];
-const note = (line: string) => process.stderr.write(`${line}\n`);
 const folder = mkdtempSync(join(tmpdir(), "bench-"));
 const terms = python === undefined ? [] : termsOf(python, ownInstructions(), folder, note);
 

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { countParameters, parseConfig, presets } from "tokenformer";
 import { NEOX_VOCABULARY } from "#tokenformer/configuration";
-import { machine, median } from "./measure.ts";
+import { machine, median, note } from "./measure.ts";
 import { countOf, oneOf, parsedOptions } from "./options.ts";
 
 const { values: options, positionals } = parsedOptions({
@@ -33,7 +33,6 @@ const { values: options, positionals } = parsedOptions({
 
 const rounds = countOf(options.rounds, "--rounds");
 const minutes = countOf(options.minutes, "--minutes");
-const note = (line: string) => process.stderr.write(`${line}\n`);
 const run = promisify(execFile);
 const program = fileURLToPath(new URL("ranks-program.js", import.meta.url));
 

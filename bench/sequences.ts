@@ -10,7 +10,7 @@
 import { rmSync } from "node:fs";
 import { ownInstructions } from "tokenformer/benchmark";
 import type { Side } from "./decoding-sides.ts";
-import { machine, median } from "./measure.ts";
+import { machine, median, note } from "./measure.ts";
 import { termsOf } from "./mkl.ts";
 import { countOf, parsedOptions, someOf } from "./options.ts";
 
@@ -30,7 +30,6 @@ const counts = options.sequences.split(",").map((count) => countOf(count, "--seq
 const [context, tokens] = [countOf(options.context, "--context"), countOf(options.tokens, "--tokens")];
 const rounds = countOf(options.rounds, "--rounds");
 const precisions = someOf(["float32", "int8", "int4"], options.only, "--only");
-const note = (line: string) => process.stderr.write(`${line}\n`);
 
 // Draws the weights of the model, which takes a while: after the options.
 const { folder, ours, pytorch } = await import("./decoding-sides.ts");

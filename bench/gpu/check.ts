@@ -23,7 +23,7 @@ import {
   type Work,
   workNames,
 } from "tokenformer/benchmark";
-import { machine } from "../measure.ts";
+import { machine, note } from "../measure.ts";
 import { countOf, oneOf, parsedOptions } from "../options.ts";
 import { pytorch, writeWork } from "../peers.ts";
 import type { DecodingSpeed } from "./decoding.ts";
@@ -49,7 +49,6 @@ const { values: options } = parsedOptions({
 const end = performance.now() + 60_000 * countOf(options.minutes, "--minutes");
 const [steps, rounds] = [countOf(options.steps, "--steps"), countOf(options.rounds, "--rounds")];
 const minutesLeft = () => (end - performance.now()) / 60_000;
-const note = (line: string) => process.stderr.write(`${line}\n`);
 const asked = (part: (typeof parts)[number]) => wantedParts.includes(part) && minutesLeft() > 0;
 const wantedParts = options.parts.split(",").map((part) => oneOf(parts, part, "--parts"));
 const sizes = options.sizes.split(",").map((size) => oneOf(workNames, size, "--sizes"));

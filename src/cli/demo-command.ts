@@ -15,9 +15,10 @@ import { openRun, type Run } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { millisecondsOfUpdate, updatesInTime } from "./demo-length.ts";
 import { withInterrupt } from "./interrupt.ts";
+import { collected } from "./open.ts";
 import { note, print } from "./output.ts";
 import { Progress } from "./progress.ts";
-import { collect, deviceOption } from "./train-command.ts";
+import { deviceOption } from "./train-command.ts";
 
 interface Options {
   readonly set: string[];
@@ -32,7 +33,7 @@ const SAMPLE = { prompt: PROMPT, temperature: 0.8, seed: 1 } as const;
 
 export const demoCommand = () =>
   new Command("demo")
-    .option("--set <key=value>", "change the configuration, for example training.steps=300", collect, [])
+    .option("--set <key=value>", "change the configuration, for example training.steps=300", collected, [])
     .option("--out <folder>", "where the run goes (default: a new folder in runs)")
     .addOption(deviceOption())
     .action(runDemo);
@@ -51,11 +52,11 @@ async function runDemo(options: Options): Promise<void> {
   const config = await demoConfig(options);
   const progress = new Progress();
   const run = await openRun({ config, data: EMBEDDED, out, device: options.device });
-  const collected: Collected = { steps: [], validations: [], growths: [], samples: [] };
+  const gathered: Collected = { steps: [], validations: [], growths: [], samples: [] };
   const follow = async (signal: AbortSignal) => {
     for await (const event of run.events(signal)) {
       progress.show(event);
-      await gather(collected, event, run, progress);
+      await gather(gathered, event, run, progress);
       if (event.type === "end" && event.interrupted) process.exitCode = 130;
     }
   };
@@ -68,8 +69,8 @@ async function runDemo(options: Options): Promise<void> {
   // Loaded when it is needed: the plotting library takes a while.
   const { renderReport } = await import("../lab/report/index.ts");
   const page = join(out, "report.html");
-  await writeFileAtomic(page, renderReport(reportOf(collected, config, run, date)));
-  const last = collected.samples.at(-1);
+  await writeFileAtomic(page, renderReport(reportOf(gathered, config, run, date)));
+  const last = gathered.samples.at(-1);
   if (last !== undefined) print(`\n${last.prompt}${last.text}\n`);
   note(`curve and samples: ${page}\nwrite more with: npx tokenformer sample ${out} --prompt "The whale"`);
 }
@@ -94,8 +95,8 @@ async function lengthFor(config: Config, device: DeviceName): Promise<string[]> 
   return [`training.steps=${steps}`, `training.evaluateEvery=${steps / 6}`, `training.checkpointEvery=${steps / 3}`];
 }
 
-async function gather(collected: Collected, event: TrainingEvent, run: Run, progress: Progress): Promise<void> {
-  const { steps, validations, growths, samples } = collected;
+async function gather(gathered: Collected, event: TrainingEvent, run: Run, progress: Progress): Promise<void> {
+  const { steps, validations, growths, samples } = gathered;
   const sample = async (step: number, label: string) => {
     let text = "";
     const decoder = await Decoder.open(run.trainer.inference, { context: run.context });
@@ -117,8 +118,8 @@ async function gather(collected: Collected, event: TrainingEvent, run: Run, prog
   if (event.type === "end") await sample(event.step, "at the end");
 }
 
-function reportOf(collected: Collected, config: Config, run: Run, date: Date): Report {
-  const { steps, validations, growths } = collected;
+function reportOf(gathered: Collected, config: Config, run: Run, date: Date): Report {
+  const { steps, validations, growths } = gathered;
   const last = steps.at(-1);
   const rate = median(steps.map(({ tokensPerSecond = 0 }) => tokensPerSecond));
   const parameters = growths.at(-1)?.parametersAfter ?? countParameters(run.config.model).total;
@@ -134,7 +135,7 @@ function reportOf(collected: Collected, config: Config, run: Run, date: Date): R
       { name: "Speed, median", value: formatRate(rate, "tokens") },
       { name: "Device", value: run.trainer.device.description },
     ],
-    ...collected,
+    ...gathered,
     config,
     command: "npm start",
     date: date.toISOString().slice(0, 10),

@@ -27,6 +27,7 @@ import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
 import { FrontierProgress } from "./frontier-progress.ts";
 import { withInterrupt } from "./interrupt.ts";
+import { collected } from "./open.ts";
 import { note, printJson, printTable } from "./output.ts";
 import {
   claimFolder,
@@ -39,7 +40,6 @@ import {
   withVocabulary,
   workOnStudy,
 } from "./study-work.ts";
-import { collect } from "./train-command.ts";
 
 interface Options extends StudyWorkOptions {
   /** A JSON file, instead of the preset. */
@@ -51,7 +51,7 @@ export function frontierCommand(): Command {
   const command = new Command("frontier")
     .description("one run that grows, beside the best that models from scratch do with as much compute")
     .option("--config <file>", "a JSON file with a frontier, instead of the built-in one")
-    .option("--set <key=value>", 'change it, for example seeds=[1] or arms=["scratch","grown"]', collect, []);
+    .option("--set <key=value>", 'change it, for example seeds=[1] or arms=["scratch","grown"]', collected, []);
   return withStudyOptions(command).action(run);
 }
 

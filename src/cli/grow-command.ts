@@ -6,11 +6,11 @@ import type { DeviceName } from "../runtime/index.ts";
 import { growRun } from "../training/index.ts";
 import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
-import { noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
+import { collected, noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption, modelWords, strategyOption } from "./own-modules.ts";
 import { growthLines } from "./progress.ts";
-import { collect, deviceOption } from "./train-command.ts";
+import { deviceOption } from "./train-command.ts";
 
 interface Options extends PlanOptions {
   readonly model?: readonly string[];
@@ -35,7 +35,7 @@ export const growCommand = () =>
       "--init <how>",
       "how new tokens start: zero-key, zero-value, split, random, or a strategy of your own (default: zero-key; with model.tokenNorm generation zero-value)",
     )
-    .option("--option <key=value>", "what a strategy of your own is told; given again, more of it", collect)
+    .option("--option <key=value>", "what a strategy of your own is told; given again, more of it", collected)
     .addOption(
       new Option("--tau <how>", "what becomes of τ (default: ramp, for random sqrt-n)").choices([
         "fixed",

@@ -7,19 +7,20 @@ import { messageOf, UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
 import { ownStrategies } from "../growth/index.ts";
 import { ownModels } from "../model/index.ts";
-
-const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
+import { collected } from "./open.ts";
 
 /** The option of commands that open a run, which may be of a model of one's own. */
 export const modelOption = () =>
   new Option(
     "--model <file>",
     "a module that defines the run's model, where that is one of your own (default: a model of tokenformer's)",
-  ).argParser(collect);
+  ).argParser(collected);
 
 /** The option of commands that grow, perhaps by a strategy of one's own. */
 export const strategyOption = () =>
-  new Option("--strategy <file>", "a module that defines a growth strategy of your own, for --init").argParser(collect);
+  new Option("--strategy <file>", "a module that defines a growth strategy of your own, for --init").argParser(
+    collected,
+  );
 
 /** The option `--model` as a command was given it, for one that is to come after it: with a space before it, or nothing. */
 export const modelWords = (files: readonly string[] = []) => files.map((file) => ` --model ${file}`).join("");
@@ -48,12 +49,12 @@ export async function importOwn(command: Command): Promise<void> {
 const modules = new Map<string, { readonly models: readonly string[]; readonly strategies: readonly string[] }>();
 
 async function definedBy(file: string, where: string) {
-  if (!(await statIfPresent(file))?.isFile()) {
-    throw new UserError(`${where}: there is no such file; name a module of JavaScript`);
-  }
   const url = pathToFileURL(resolve(file)).href;
   const known = modules.get(url);
   if (known !== undefined) return known;
+  if (!(await statIfPresent(file))?.isFile()) {
+    throw new UserError(`${where}: there is no such file; name a module of JavaScript`);
+  }
   const [models, strategies] = [ownModels.names, ownStrategies.names];
   await imported(url, where);
   const defined = {

@@ -9,6 +9,7 @@ import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
 import { wholeOption } from "./numbers.ts";
 import {
+  collected,
   type OpenedRun,
   quantizeOption,
   tokenizerOf,
@@ -22,7 +23,7 @@ import { outputIsClosed, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
 import { promptFrom } from "./text-input.ts";
-import { collect, deviceOption } from "./train-command.ts";
+import { deviceOption } from "./train-command.ts";
 
 interface Options extends Sampling, WithOptions {
   readonly prompt: readonly string[];
@@ -42,10 +43,15 @@ export const sampleCommand = () =>
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
     .addOption(withOption())
-    .option("--prompt <text>", "what the text begins with; given again, several texts are written at once", collect, [])
-    .option("--prompt-file <file>", "a file with such a text; - reads standard input", collect, [])
+    .option(
+      "--prompt <text>",
+      "what the text begins with; given again, several texts are written at once",
+      collected,
+      [],
+    )
+    .option("--prompt-file <file>", "a file with such a text; - reads standard input", collected, [])
     .option("--tokens <n>", "tokens to write", wholeOption("--tokens"), 200)
-    .option("--stop <text>", "end before this text; given again, before any of them", collect, [])
+    .option("--stop <text>", "end before this text; given again, before any of them", collected, [])
     .addOption(
       new Option("--context <mode>", "when the model's context is full: go on from its later half, or stop")
         .choices(contextModes)

@@ -27,7 +27,7 @@ import { withInterrupt } from "./interrupt.ts";
 import { collected } from "./open.ts";
 import { note, printJson } from "./output.ts";
 import { claimFolder, commandLine, concludeStudy } from "./study-work.ts";
-import { collect, deviceOption } from "./train-command.ts";
+import { deviceOption } from "./train-command.ts";
 
 interface Options {
   readonly config?: string;
@@ -46,7 +46,7 @@ export const skillsStudyCommand = () =>
       "new texts by tokens beside a model that stays as it is, against training all or some of it and LoRA: what is learned, what forgotten",
     )
     .option("--config <file>", "a JSON file with the study, instead of the built-in one")
-    .option("--set <key=value>", "change it, for example seeds=[1] or sizes=[4,16]", collect, [])
+    .option("--set <key=value>", "change it, for example seeds=[1] or sizes=[4,16]", collected, [])
     .option("--base <files...>", "what the base learns", ["Moby-Dick", "SOTU"])
     .option(
       "--text <name=files>",

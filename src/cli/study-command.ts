@@ -23,6 +23,7 @@ import { circumstances } from "./circumstances.ts";
 import { frontierCommand } from "./frontier-command.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
+import { collected } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { skillsStudyCommand } from "./skills-study-command.ts";
 import { type StudyConfigurationOptions, studyConfigOf } from "./study-configuration.ts";
@@ -39,7 +40,6 @@ import {
   withVocabulary,
   workOnStudy,
 } from "./study-work.ts";
-import { collect } from "./train-command.ts";
 
 interface Options extends StudyConfigurationOptions, StudyWorkOptions {}
 
@@ -55,7 +55,7 @@ function progressiveCommand(): Command {
     .description("a ladder of sizes: growing, training from scratch, Transformers, Net2Net, and ways to grow")
     .option("--preset <name>", `a named study: ${Object.keys(studyPresets).join(", ")} (default: mini)`)
     .option("--config <file>", "a JSON file with a study, instead of a preset")
-    .option("--set <key=value>", "change the study, for example training.batch=8", collect, [])
+    .option("--set <key=value>", "change the study, for example training.batch=8", collected, [])
     .option("--seeds <n>", "runs of each recipe", wholeOption("--seeds"))
     .option("--arms <names>", "only these arms, separated by commas");
   return withStudyOptions(command).action(runProgressive);

@@ -23,9 +23,9 @@ import {
   textKeyOption,
 } from "./data-options.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
+import { collected, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
-import { modelOption, modelWords, strategyOption } from "./own-modules.ts";
+import { modelOption, modelWords, ownModelToTrain, strategyOption } from "./own-modules.ts";
 import { Progress } from "./progress.ts";
 import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from "./ranks.ts";
 import { notesOfResuming, resumedConfig } from "./resuming.ts";
@@ -50,8 +50,6 @@ interface Options extends RankOptions, ReadingOptions {
   readonly json: boolean;
 }
 
-export const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
-
 export const deviceOption = () => new Option("--device <name>", "where to compute").choices(deviceNames).default("cpu");
 
 export function trainCommand(): Command {
@@ -60,11 +58,11 @@ export function trainCommand(): Command {
     .addOption(modelOption())
     .addOption(strategyOption())
     .option("--config <file>", "a JSON file with a configuration, instead of a preset")
-    .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collect, [])
+    .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collected, [])
     .option(
       "--grow-at <step:plan>",
       "grow after a step, for example 400:q=32,k=32,v=32,proj=32,ffn=128;init=split",
-      collect,
+      collected,
       [],
     )
     .addOption(dataOption())
@@ -153,7 +151,7 @@ async function taskOf(options: Options): Promise<TrainingTask> {
   const { out, resume, from, restart, cooldown } = options;
   if (resume && out !== undefined) return resumed(options, out);
   if (from === undefined) {
-    const own = options.model && (await (await import("./own-modules.ts")).ownModelToTrain(options));
+    const own = options.model && (await ownModelToTrain(options));
     const config = await configurationOf({ ...options, ...(own !== undefined && { ownModel: own }) });
     return { config, data: dataFrom(options, { dataName: "" }), notes: [] };
   }

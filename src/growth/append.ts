@@ -4,7 +4,6 @@
  * With keys K [n, D] and values V [n, D], a site computes Θ(X Kᵀ) V. Appending m tokens makes them [n + m, D].
  */
 
-import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import {
   generationPath,
@@ -21,7 +20,7 @@ import {
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, printArray } from "./state.ts";
+import { type Generation, type HostArray, type ModelState, requireShape } from "./state.ts";
 import { tokenStrategyOf } from "./strategies.ts";
 import type { AnyTokenStrategy, SiteGrowth } from "./strategy.ts";
 import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
@@ -133,11 +132,9 @@ function setRows(arrays: Map<string, HostArray>, made: HostArray, change: Change
 }
 
 /** A strategy of one's own may have forgotten rows. */
-function checkRows({ shape, data }: HostArray, old: HostArray, added: number, what: string): void {
+function checkRows(array: HostArray, old: HostArray, added: number, what: string): void {
   const [rows = 0, ...rest] = old.shape;
-  const expected = [rows + added, ...rest];
-  if (String(shape) === String(expected) && data.length === elementCount(expected)) return;
-  throw new UserError(`growth plan: ${what} has ${printArray({ shape, data })}, expected [${expected}]`);
+  requireShape(array, [rows + added, ...rest], what);
 }
 
 /** The configuration with the tokens of a plan. Throws a `UserError` as `append` does. */

@@ -3,7 +3,7 @@
 import { UserError } from "../errors.ts";
 import { type ModelConfig, sites } from "../model/index.ts";
 import { append, withTokens } from "./append.ts";
-import { type GrowthPlan, isTokenPlan, isWidthPlan, type OwnPlan, siteNamesOf, type WidthPlan } from "./plan.ts";
+import { type GrowthPlan, isTokenPlan, isWidthPlan, type OwnPlan, type WidthPlan } from "./plan.ts";
 import { type ModelState, withoutMoments } from "./state.ts";
 import { modelStrategyOf } from "./strategies.ts";
 import { type Transformation, transform } from "./transform.ts";
@@ -78,9 +78,7 @@ function siteMismatch(config: ModelConfig, add: Readonly<Record<string, unknown>
   if (kinds.size === 0) return `a ${config.type} has no parameter tokens to append with add`;
   const unknown = Object.keys(add).find((kind) => !kinds.has(kind));
   if (unknown === undefined) return undefined;
-  const named = Object.entries(siteNamesOf(config)).find(([name]) => name === unknown)?.[1];
-  const meaning = named === undefined ? "" : `, which is the command line's word for ${named.join(", ")}`;
-  return `a ${config.type} has no site "${unknown}" to append tokens to${meaning}; it has ${[...kinds].join(", ")}`;
+  return `a ${config.type} has no site "${unknown}" to append tokens to; it has ${[...kinds].join(", ")}`;
 }
 
 function tokenSummary(before: ModelConfig, after: ModelConfig): string {

@@ -1,6 +1,7 @@
 /** All that training changes, as plain data on the host: what a checkpoint holds and what growth transforms. */
 
 import { elementCount } from "../element-count.ts";
+import { UserError } from "../errors.ts";
 import { type CompleteModelConfig, sites, withSites } from "../model/index.ts";
 import type { Initial } from "../nn/index.ts";
 import type { Random } from "../random.ts";
@@ -11,10 +12,11 @@ export interface HostArray {
   readonly data: Float32Array;
 }
 
-/** The shape of an array for messages, with the number of its elements where that is another. */
-export function printArray({ shape, data }: HostArray): string {
+/** Throws a `UserError` where what a strategy gives has not the shape that it should have, or not as many elements. */
+export function requireShape({ shape, data }: HostArray, expected: readonly number[], what: string): void {
   const elements = data.length === elementCount(shape) ? "" : ` and ${data.length} elements`;
-  return `the shape [${shape}]${elements}`;
+  if (elements === "" && String(shape) === String(expected)) return;
+  throw new UserError(`growth plan: ${what} has the shape [${shape}]${elements}, expected [${expected}]`);
 }
 
 /** Parameter tokens of a site, or channels of a widened model, that were born together. */

@@ -11,7 +11,7 @@ import {
   type ModelState,
   type Moments,
   padded,
-  printArray,
+  requireShape,
 } from "./state.ts";
 import type { AnyModelStrategy, ModelGrowth } from "./strategy.ts";
 
@@ -74,8 +74,8 @@ function completeParameters(
         fillInitial(data, start, random(`initial ${name}`));
         return [name, { shape, data }];
       }
-      if (String(array.shape) === String(shape) && array.data.length === elementCount(shape)) return [name, array];
-      throw new UserError(`growth plan: ${strategy}: ${name} has ${printArray(array)}, expected [${shape}]`);
+      requireShape(array, shape, `${strategy}: ${name}`);
+      return [name, array];
     }),
   );
 }

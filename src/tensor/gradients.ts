@@ -35,7 +35,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     node.inputs.forEach((input, index) => {
       const contribution = contributions[index];
       if (contribution === undefined || !needed.has(input)) return;
-      const fitted = sumTo(contribution, input, `${node.operator.name}: the gradient of its input ${index}`);
+      const fitted = sumTo(contribution, input, node.operator.name, index);
       const sofar = gradientOf.get(input);
       gradientOf.set(input, sofar === undefined ? fitted : accumulated(sofar, fitted));
     });
@@ -67,14 +67,17 @@ function dependents(wrt: readonly Tensor[], nodes: ReturnType<typeof topological
 
 /**
  * Undoes broadcasting: sums a gradient over the axes along which an input was repeated.
- * @param what the gradient is, for messages
+ * @param operator the operator whose input it is, for messages
+ * @param index which of its inputs, for messages
  */
-function sumTo(gradient: Tensor, input: Tensor, what: string): Tensor {
+function sumTo(gradient: Tensor, input: Tensor, operator: string, index: number): Tensor {
   const { shape } = input;
   if (sameShape(gradient.shape, shape)) return gradient;
   const common = broadcast(gradient.shape, shape);
   if (common === undefined || !sameShape(common, gradient.shape)) {
-    throw new Error(`${what} is ${printType(gradient)}, which does not sum to ${printType(input)}; give it that shape`);
+    throw new Error(
+      `${operator}: the gradient of its input ${index} is ${printType(gradient)}, which does not sum to ${printType(input)}; give it that shape`,
+    );
   }
   const leading = gradient.shape.length - shape.length;
   const axes = gradient.shape.flatMap((size, axis) => {

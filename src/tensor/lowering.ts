@@ -75,14 +75,13 @@ const fused: Lowering = {
 /** Operators that every provider has: WebGPU lacks FusedMatMul, OneHot and LogSoftmax, and other runtimes all of com.microsoft. */
 const common: Lowering = {
   knownSizes: false,
-  product: (emitter, operands, shapes, attributes) => {
+  product: (emitter, operands, [{ length: rankA }, { length: rankB }], attributes) => {
     if (isPlain(attributes)) return emitter.node("MatMul", operands);
-    if (shapes.every(({ length }) => length === 2)) return emitter.node("Gemm", operands, flagsOf(attributes));
+    if (rankA === 2 && rankB === 2) return emitter.node("Gemm", operands, flagsOf(attributes));
     const { transposeA, transposeB, alpha } = attributes;
-    const swapped = operands.map((operand, index) =>
-      (index === 0 ? transposeA : transposeB) ? swapLastAxes(emitter, operand, shapes[index]?.length ?? 2) : operand,
-    );
-    return scaled(emitter, emitter.node("MatMul", swapped), alpha);
+    const a = transposeA ? swapLastAxes(emitter, operands[0], rankA) : operands[0];
+    const b = transposeB ? swapLastAxes(emitter, operands[1], rankB) : operands[1];
+    return scaled(emitter, emitter.node("MatMul", [a, b]), alpha);
   },
   l2Normalise: l2NormaliseWithFactor,
   oneHot: (emitter, ids, rank, depth) => {

@@ -25,6 +25,7 @@ import type { EngineEvent, Growth, GrowthRequest, Message, UsagePoint, WritingOp
 import { requestedPlan } from "./growing.ts";
 import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";
 import { InspectedText } from "./inspecting.ts";
+import { OneByOne } from "./one-by-one.ts";
 import type { HeldOut } from "./pieces.ts";
 
 /** Milliseconds between two messages about the curve. */
@@ -87,7 +88,8 @@ export class LiveRun {
   #samples = 0;
   #decoder: { readonly decoder: Decoder; readonly inference: Inference } | undefined;
   #inspected: InspectedText | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  /** What runs on the device sees one state of the model. */
+  readonly #work = new OneByOne();
 
   /** @param before what the model had learned before it learns a skill, to see what it forgets */
   constructor(id: string, run: Run, history: History, tell: Listener, before?: HeldOut) {
@@ -119,7 +121,7 @@ export class LiveRun {
 
   /** Everything as it is now, to be kept. Throws a `DivergenceError` where it cannot take the place of what was kept before. */
   state(): Promise<RunState> {
-    return this.#alone(async () => {
+    return this.#work.do(async () => {
       await this.#run.requireSound();
       return this.#state();
     });
@@ -127,7 +129,7 @@ export class LiveRun {
 
   /** Everything as it is now, sound or not: to be handed out. */
   snapshot(): Promise<RunState> {
-    return this.#alone(() => this.#state());
+    return this.#work.do(() => this.#state());
   }
 
   /** What is to be seen of it beside its weights. */
@@ -138,7 +140,7 @@ export class LiveRun {
 
   /** The next update, or what comes before it. Whether there are more. */
   advance(): Promise<boolean> {
-    return this.#alone(async () => {
+    return this.#work.do(async () => {
       const { done, value } = await this.#next();
       if (done === true) return false;
       await this.#heed(value);
@@ -148,7 +150,7 @@ export class LiveRun {
 
   /** @param keep takes the state just before, to go back to */
   grow(request: GrowthRequest, keep: (before: RunState) => Promise<void>): Promise<Growth> {
-    return this.#alone(async () => {
+    return this.#work.do(async () => {
       await this.#sample();
       await keep(await this.#state());
       const growth = growthOf(await this.#run.grow(requestedPlan(request, this.#run.config.model)), request.init);
@@ -160,7 +162,7 @@ export class LiveRun {
   }
 
   inspect(text: string): Promise<InspectedText> {
-    return this.#alone(async () => {
+    return this.#work.do(async () => {
       const { config, trainer, corpus } = this.#run;
       const { inference, lineage, step } = trainer;
       const { model } = config;
@@ -178,12 +180,12 @@ export class LiveRun {
 
   /** Has it write by itself now. */
   sample(): Promise<void> {
-    return this.#alone(() => this.#sample(Number.POSITIVE_INFINITY));
+    return this.#work.do(() => this.#sample(Number.POSITIVE_INFINITY));
   }
 
   /** Writes on; training waits for it. */
   write(options: WritingOptions, onText: OnText, signal?: AbortSignal): Promise<void> {
-    return this.#alone(() => this.#write(options, onText, signal));
+    return this.#work.do(() => this.#write(options, onText, signal));
   }
 
   /** Replies to a conversation; training waits for it. */
@@ -193,7 +195,7 @@ export class LiveRun {
     onText: OnText,
     signal?: AbortSignal,
   ): Promise<void> {
-    return this.#alone(async () => {
+    return this.#work.do(async () => {
       const { length: tokens, ...others } = options;
       const said = reply(await this.#decoding(), this.corpus.tokenizer, messages, {
         tokens,
@@ -206,7 +208,7 @@ export class LiveRun {
 
   /** Frees what it has on the device. */
   close(): Promise<void> {
-    return this.#alone(async () => {
+    return this.#work.do(async () => {
       try {
         await this.#forgetDecoder();
       } finally {
@@ -228,13 +230,6 @@ export class LiveRun {
   async #state(): Promise<RunState> {
     this.#flush();
     return { checkpoint: await this.#run.checkpoint(), history: this.#history, changes: this.#changes };
-  }
-
-  /** Does one thing after the other: what runs on the device sees one state of the model. */
-  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 
   async #heed(event: TrainingEvent): Promise<void> {

@@ -35,6 +35,7 @@ import { explained } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
 import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./live-run.ts";
 import { LiveRuns, type OpenRun } from "./live-runs.ts";
+import { OneByOne } from "./one-by-one.ts";
 import { corpusOf, type NamedText, openingOf, tokenizerOf } from "./pieces.ts";
 import { siteViews } from "./sites.ts";
 import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
@@ -73,7 +74,7 @@ export class Shelf {
   readonly #records: Map<string, StoredRun>;
   readonly #live: LiveRuns;
   /** What is being kept of each run. */
-  readonly #keeping = new Map<string, Promise<unknown>>();
+  readonly #keeping = new Map<string, OneByOne>();
 
   private constructor(options: ShelfOptions, records: readonly StoredRun[]) {
     this.#options = options;
@@ -121,12 +122,9 @@ export class Shelf {
 
   /** Reads or keeps something of a run after what is being kept of it already: each revision follows from the one before. */
   #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
-    const result = (this.#keeping.get(id) ?? Promise.resolve()).then(work);
-    this.#keeping.set(
-      id,
-      result.catch(() => undefined),
-    );
-    return result;
+    const keeping = this.#keeping.get(id) ?? new OneByOne();
+    this.#keeping.set(id, keeping);
+    return keeping.do(work);
   }
 
   /** A new run, which has not been trained. */
