@@ -39,3 +39,9 @@ export async function allOrNothing<Result>(
     throw error;
   }
 }
+
+/** As `Promise.all`, but a failure waits for the others to end. */
+export async function settled<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}

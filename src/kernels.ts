@@ -5,6 +5,7 @@
 
 const adamw = () => import("./optimizer/adamw-kernel.ts");
 const exchange = () => import("./optimizer/exchange-kernel.ts");
+const together = () => import("./optimizer/together-kernel.ts");
 const sharded = () => import("./optimizer/sharded-kernel.ts");
 const cache = () => import("./generation/cache-kernels.ts");
 
@@ -13,6 +14,7 @@ export const kernels = {
   accumulate: async () => (await adamw()).accumulate,
   give: async () => (await exchange()).give,
   take: async () => (await exchange()).take,
+  updateTogether: async () => (await together()).updateTogether,
   giveRange: async () => (await sharded()).giveRange,
   takeRange: async () => (await sharded()).takeRange,
   keepGradients: async () => (await sharded()).keepGradients,

@@ -13,8 +13,10 @@ import { downloadArrays, type Tensors, uploadArrays } from "../inference/index.t
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, OutputKernel } from "../runtime/portable.ts";
+import type { AdamWParameters } from "./adamw-parameters.ts";
 import type { OuterState } from "./local-optimizer.ts";
 import type { SharedArrays } from "./replicas.ts";
+import type { SharedState } from "./together-parameters.ts";
 
 export interface AdamWOptions {
   /** β₁, β₂: how slowly the moments forget. */
@@ -68,8 +70,15 @@ export interface Optimizer {
    * @param outputOf the program's output with the gradient of a parameter
    */
   kernel(state: OptimizerState, step: UpdateStep, outputOf: (parameter: string) => string): OutputKernel | undefined;
+  /** What threads are given that make the update of a state together; `undefined` where the state is not in memory that they share. */
+  together(state: OptimizerState, step: UpdateStep): TogetherStep | undefined;
   /** Frees its programs. */
   release(): Promise<void>;
+}
+
+/** One update by several threads, and Adam's moments in memory that they share. */
+export interface TogetherStep extends Omit<AdamWParameters, "shared"> {
+  readonly moments: SharedMoments;
 }
 
 /** What a device computes of its part of a batch. */
@@ -88,6 +97,9 @@ export interface Updated {
   readonly state: OptimizerState;
 }
 
+/** Adam's moments of all parameters that learn, one after the other. */
+export type SharedMoments = Pick<SharedState, "first" | "second">;
+
 /** A state on the host, by the names of the parameters. */
 export type HostState = Pick<TrainerState, "parameters" | "moments">;
 
@@ -96,6 +108,8 @@ export interface OptimizerState {
   readonly parameters: Tensors;
   readonly first: Tensors;
   readonly second: Tensors;
+  /** The moments, where threads share their memory: then there are no tensors of them. */
+  readonly shared?: SharedMoments | undefined;
   /** The outer optimiser's state, where ranks make updates by themselves. */
   readonly outer?: OuterState | undefined;
 }
@@ -114,6 +128,12 @@ export const tensorsOf = ({ parameters, first, second }: OptimizerState): Device
 
 /** The largest global norm of the gradients. */
 export const limitOf = ({ clip }: AdamWOptions) => (clip === 0 ? Number.POSITIVE_INFINITY : clip);
+
+/** The answer of a kernel that makes an update. */
+export function normOf(answer: unknown): number {
+  if (typeof answer !== "number") throw new Error("internal: the AdamW kernel gave no norm");
+  return answer;
+}
 
 /** An optimiser whose state is on one device, all of it. */
 export abstract class WholeOptimizer {

@@ -113,6 +113,8 @@ export class GraphOptimizer extends WholeOptimizer implements Optimizer {
 
   kernel(): undefined {}
 
+  together(): undefined {}
+
   async release(): Promise<void> {
     await freeAll(
       () => this.#update.release(),

@@ -1,15 +1,24 @@
 /** AdamW in place, by kernels over arrays: for the CPU. */
 
+import { sharedArray } from "../cluster/portable.ts";
+import { elementCount } from "../element-count.ts";
 import { freeQuietly } from "../freeing.ts";
-import type { Tensors } from "../inference/index.ts";
-import type { Kernel, OutputKernel } from "../runtime/portable.ts";
+import type { Moments } from "../growth/index.ts";
+import { type Tensors, uploadArrays } from "../inference/index.ts";
+import type { ParameterSpec } from "../nn/index.ts";
+import { required } from "../required.ts";
+import type { Device, Kernel, OutputKernel } from "../runtime/portable.ts";
 import {
+  type AdamWOptions,
   type Computed,
+  type HostState,
   learned,
   limitOf,
+  normOf,
   type Optimizer,
   type OptimizerState,
   prefixed,
+  type TogetherStep,
   type Updated,
   type UpdateStep,
   WholeOptimizer,
@@ -19,6 +28,30 @@ import type { SharedArrays } from "./replicas.ts";
 import { tensorUpdates } from "./row-updates.ts";
 
 export class KernelOptimizer extends WholeOptimizer implements Optimizer {
+  readonly #shares: boolean;
+
+  /** @param shares whether threads make the updates together: then moments are in memory that they share */
+  constructor(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions, shares = false) {
+    super(device, specs, options);
+    this.#shares = shares;
+  }
+
+  override async upload(state: HostState): Promise<OptimizerState> {
+    if (!this.#shares) return super.upload(state);
+    const { parameters, moments } = state;
+    const shared = {
+      first: this.#inShared(parameters, moments?.first),
+      second: this.#inShared(parameters, moments?.second),
+    };
+    return { parameters: await uploadArrays(this.device, parameters), first: new Map(), second: new Map(), shared };
+  }
+
+  override async moments(state: OptimizerState): Promise<Moments> {
+    const { parameters, shared } = state;
+    if (shared === undefined) return super.moments(state);
+    return { first: this.#ofShared(parameters, shared.first), second: this.#ofShared(parameters, shared.second) };
+  }
+
   async accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {
     const tensors = { ...prefixed("sum:", total), ...prefixed(PREFIXES.gradient, gradients) };
     await this.#spending(gradients, { kernel: "accumulate", tensors, parameters: [...total.keys()] });
@@ -47,19 +80,13 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
     return { ...this.#stepKernel(state, step), outputs: Object.fromEntries(outputs) };
   }
 
+  together({ parameters, shared }: OptimizerState, step: UpdateStep): TogetherStep | undefined {
+    return shared && { ...this.#numbers(parameters, step), moments: shared };
+  }
+
   /** The kernel without the gradients. */
   #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep, shared?: SharedArrays): Kernel {
-    const { beta1, beta2, epsilon } = this.options;
-    const given: AdamWParameters = {
-      beta1,
-      beta2,
-      epsilon,
-      shared,
-      clip: limitOf(this.options),
-      learningRate: step.learningRate,
-      lossScale: step.lossScale,
-      tensors: tensorUpdates(this.specs, parameters, step, this.options),
-    };
+    const given: AdamWParameters = { ...this.#numbers(parameters, step), shared };
     const tensors = {
       ...prefixed(PREFIXES.parameter, learned(this.specs, parameters)),
       ...prefixed(PREFIXES.first, first),
@@ -68,11 +95,46 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
     return { kernel: "adamwStep", tensors, parameters: given };
   }
 
-  async release(): Promise<void> {}
-}
+  /** What an update is given beside the arrays. */
+  #numbers(parameters: Tensors, step: UpdateStep): Omit<AdamWParameters, "shared"> {
+    const { beta1, beta2, epsilon } = this.options;
+    return {
+      beta1,
+      beta2,
+      epsilon,
+      clip: limitOf(this.options),
+      learningRate: step.learningRate,
+      lossScale: step.lossScale,
+      tensors: tensorUpdates(this.specs, parameters, step, this.options),
+    };
+  }
 
-/** The kernel's answer. */
-export function normOf(answer: unknown): number {
-  if (typeof answer !== "number") throw new Error("internal: the AdamW kernel gave no norm");
-  return answer;
+  /** Moments of what learns, one after the other in shared memory; zeros of none. */
+  #inShared(parameters: HostState["parameters"], moments: HostState["parameters"] | undefined): Float32Array {
+    const sizes = this.specs.map(({ name }) => elementCount(required(parameters, name).shape));
+    const memory = sharedArray(sizes.reduce((sum, size) => sum + size, 0));
+    if (moments === undefined) return memory;
+    let start = 0;
+    for (const { name } of this.specs) {
+      const { data } = required(moments, name);
+      memory.set(data, start);
+      start += data.length;
+    }
+    return memory;
+  }
+
+  /** Copies of them. */
+  #ofShared(parameters: Tensors, memory: Float32Array): Moments["first"] {
+    let start = 0;
+    const arrays = this.specs.map(({ name }) => {
+      const { shape } = required(parameters, name);
+      const end = start + elementCount(shape);
+      const data = memory.slice(start, end);
+      start = end;
+      return [name, { shape, data }] as const;
+    });
+    return new Map(arrays);
+  }
+
+  async release(): Promise<void> {}
 }

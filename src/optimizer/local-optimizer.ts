@@ -96,6 +96,8 @@ export class LocalOptimizer implements Optimizer {
     return this.#exchangesAt(step) ? undefined : this.#inner.kernel(state, step, outputOf);
   }
 
+  together(): undefined {}
+
   release(): Promise<void> {
     return this.#inner.release();
   }

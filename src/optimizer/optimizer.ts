@@ -13,12 +13,14 @@ import { ShardedOptimizer, type Travel } from "./sharded-optimizer.ts";
 /**
  * @param options with `local`, the ranks make updates by themselves, and exchange them now and then; else they make each together
  * @param communicator the ranks; `undefined`: this one is alone
+ * @param shares whether the device has replicas, with which it makes updates together where it can
  */
 export async function createOptimizer(
   device: Device,
   specs: readonly ParameterSpec[],
   { local, ...options }: AdamWOptions & Travel & { readonly local?: LocalUpdates | undefined },
   communicator: Communicator | undefined,
+  shares = false,
 ): Promise<Optimizer> {
   if (local !== undefined && local.localSteps > 1) {
     const inner = await createOptimizer(device, specs, options, undefined);
@@ -26,7 +28,7 @@ export async function createOptimizer(
   }
   if (device.kind === "cpu") {
     return communicator === undefined
-      ? new KernelOptimizer(device, specs, options)
+      ? new KernelOptimizer(device, specs, options, shares)
       : new ShardedOptimizer(device, specs, options, communicator);
   }
   const alone = await GraphOptimizer.create(device, specs, options);

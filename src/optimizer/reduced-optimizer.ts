@@ -51,6 +51,8 @@ export class ReducedOptimizer implements Optimizer {
 
   kernel(): undefined {}
 
+  together(): undefined {}
+
   async release(): Promise<void> {
     await this.#inner.release();
   }

@@ -6,51 +6,17 @@
  * Two replicas with one thread each share nothing but weights and gradients, once a step.
  */
 
+import { sharedArray } from "../cluster/portable.ts";
 import { elementCount } from "../element-count.ts";
-import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
-import { scalarOf, type Tensors, type TokenBatch } from "../inference/index.ts";
+import { allOrNothing, freeAll, freeQuietly, settled } from "../freeing.ts";
+import { scalarOf, type Tensors } from "../inference/index.ts";
 import { required } from "../required.ts";
-import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
+import type { Device, DeviceTensor, Program } from "../runtime/portable.ts";
 import type { Graph } from "../tensor/index.ts";
+import type { TogetherStep, Updated } from "./adamw.ts";
 import type { GiveParameters, TakeParameters } from "./exchange-parameters.ts";
-
-/** Tokens of a batch that make a replica worth it: fewer, and the products are too small to be fast. */
-const TOKENS_EACH = 256;
-
-/** Bytes that replicas may add. */
-const MOST_BYTES = 768 * 2 ** 20;
-
-/**
- * Bytes that a replica takes for each parameter: its weight, its gradient twice (ONNX Runtime's and the binding's copy), and its
- * gradient to be exchanged.
- */
-const BYTES_OF_PARAMETER = 4 * Float32Array.BYTES_PER_ELEMENT;
-
-/** Bytes that a replica takes beside its arrays, whatever the model: its thread, and ONNX Runtime. */
-const THREAD_BYTES = 30 * 2 ** 20;
-
-/**
- * How many replicas share the work of a batch best, the device of the state among them.
- * @param parameters their number
- */
-export function replicasFor(
-  device: Device,
-  { sequences, context }: Pick<TokenBatch, "sequences" | "context">,
-  parameters: number,
-): number {
-  if (!device.canMultiply) return 1;
-  const bytesEach = THREAD_BYTES + BYTES_OF_PARAMETER * parameters;
-  const most = [
-    device.threads,
-    sequences,
-    Math.floor((sequences * context) / TOKENS_EACH),
-    1 + Math.floor(MOST_BYTES / bytesEach),
-  ];
-  return Math.max(1, Math.min(...most));
-}
-
-/** The inputs of a pass beside the weights. */
-export type PassInputs = Readonly<Record<string, HostTensor>>;
+import { gradientName, type PassInputs } from "./passes.ts";
+import { updateOf } from "./together.ts";
 
 /** Shared memory between the device of the state and its replicas: all parameters that learn, one after the other. */
 export interface SharedArrays {
@@ -64,6 +30,8 @@ interface Memory {
   readonly shared: SharedArrays;
   /** The weights of each member. */
   readonly weights: readonly Tensors[];
+  /** The gradients of the state's device, where it makes updates together with the members. */
+  own?: Float32Array;
 }
 
 /** The replicas beside the device of the state. */
@@ -83,8 +51,9 @@ export class Replicas {
 
   /**
    * Opens devices and compiles the graph on each. Until `use`, they have no weights.
-   * @param device has the state; what it has of threads is divided among all
+   * @param device has the state
    * @param count how many beside it
+   * @param threads of an operator of each
    * @param graph gives `loss` and the gradient of each parameter, by `gradientName`
    * @param names the parameters that learn
    * @param inPlace see `CompileOptions`
@@ -92,11 +61,11 @@ export class Replicas {
   static async open(
     device: Device,
     count: number,
+    threads: number,
     graph: Graph,
     names: readonly string[],
     inPlace = false,
   ): Promise<Replicas> {
-    const threads = threadsEach(device, count + 1);
     const devices: Device[] = [];
     const members = Array.from({ length: count }, async () => {
       const own = await device.another(threads);
@@ -104,7 +73,7 @@ export class Replicas {
       return { device: own, program: await own.compile(graph, { download: ["loss"], inPlace }) };
     });
     try {
-      return new Replicas(device, await all(members), names);
+      return new Replicas(device, await settled(members), names);
     } catch (error) {
       await freeQuietly(...devices.map((own) => () => own.close()));
       throw error;
@@ -131,20 +100,19 @@ export class Replicas {
         if (own.status === "fulfilled") onFailure(() => this.#members[index]?.device.dispose(own.value.values()));
       }
       const memory = { shared, weights: await Promise.all(allocated) };
-      await this.#takeFrozen(parameters, memory.weights);
+      const frozen = [...parameters.keys()].filter((name) => !this.#names.includes(name));
+      await this.#take(memory.weights, { names: this.#names, shared: weights });
+      await this.#take(memory.weights, { names: frozen, shared: await this.#given(parameters, frozen) });
       return memory;
     });
   }
 
-  /** Gives the members what does not learn, once. */
-  async #takeFrozen(parameters: Tensors, weights: Memory["weights"]): Promise<void> {
-    const names = [...parameters.keys()].filter((name) => !this.#names.includes(name));
-    if (names.length === 0) return;
-    const exchange: TakeParameters = { names, shared: await this.#given(parameters, names) };
+  /** Has the members copy weights out of shared memory. */
+  async #take(weights: Memory["weights"], parameters: TakeParameters): Promise<void> {
     const taken = this.#members.map(({ device }, index) =>
-      device.kernel({ kernel: "take", tensors: Object.fromEntries(weights[index] ?? []), parameters: exchange }),
+      device.kernel({ kernel: "take", tensors: Object.fromEntries(weights[index] ?? []), parameters }),
     );
-    await all(taken);
+    await settled(taken);
   }
 
   /** Some of the weights of the state's device, one after the other in shared memory. */
@@ -183,7 +151,29 @@ export class Replicas {
     const losses = this.#members
       .slice(0, this.#working)
       .map((member, index) => this.#memberGradients(member, index, passes[index] ?? []));
-    return (await all(losses)).reduce((sum, loss) => sum + loss, 0);
+    return (await settled(losses)).reduce((sum, loss) => sum + loss, 0);
+  }
+
+  /**
+   * One update by the members and the device of the state, each of its part of all numbers. If one of them fails, nothing is changed.
+   * @param first the program of the state's device, and its weights
+   * @param passes the inputs of the passes of each, first those of the state's device
+   */
+  async update(
+    first: { readonly program: Program; readonly weights: Tensors },
+    passes: readonly (readonly PassInputs[])[],
+    step: TogetherStep,
+  ): Promise<Omit<Updated, "state">> {
+    const memory = this.#loaded();
+    memory.own ??= sharedArray(memory.shared.weights.length);
+    const [own = [], ...others] = passes;
+    const members = this.#members.map((member, index) => ({
+      ...member,
+      ...this.#memoryOf(index),
+      passes: others[index] ?? [],
+    }));
+    const state = { ...first, device: this.#device, passes: own, gradients: memory.own };
+    return updateOf([state, ...members], memory.shared.weights, step);
   }
 
   /** Ends their devices. */
@@ -198,10 +188,9 @@ export class Replicas {
   }
 
   async #memberGradients({ device, program }: Member, index: number, passes: readonly PassInputs[]): Promise<number> {
-    const { shared, weights } = this.#loaded();
-    const [own, gradients] = [weights[index], shared.gradients[index]];
-    if (own === undefined || gradients === undefined) throw new Error("internal: a replica without memory");
-    const tensors = Object.fromEntries(own);
+    const { shared } = this.#loaded();
+    const { weights, gradients } = this.#memoryOf(index);
+    const tensors = Object.fromEntries(weights);
     const outputs = Object.fromEntries(this.#names.map((name) => [name, gradientName(name)]));
     // All requests at once: they are answered in this order.
     const weightsOf: TakeParameters = { names: this.#names, shared: shared.weights };
@@ -213,6 +202,14 @@ export class Replicas {
     await Promise.allSettled([taken, ...runs]);
     const [results] = await Promise.all([Promise.all(runs), taken]);
     return results.reduce((sum, { values }) => sum + scalarOf(values, "loss"), 0);
+  }
+
+  /** The weights of a member, and its part of the shared memory. */
+  #memoryOf(index: number) {
+    const { shared, weights } = this.#loaded();
+    const [own, gradients] = [weights[index], shared.gradients[index]];
+    if (own === undefined || gradients === undefined) throw new Error("internal: a replica without memory");
+    return { weights: own, gradients };
   }
 
   #loaded() {
@@ -231,49 +228,7 @@ function allocatedLike(device: Device, parameters: Tensors): Promise<Map<string,
   });
 }
 
-/** As `Promise.all`, but a failure waits for the others to end. */
-async function all<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
-}
-
 interface Member {
   readonly device: Device;
   readonly program: Program;
-}
-
-/** Threads of an operator where so many share the threads of a device. */
-export const threadsEach = (device: Device, count: number): number => Math.max(1, Math.floor(device.threads / count));
-
-const GRADIENT = "gradient.";
-
-/** The output with the gradient of a parameter. */
-export const gradientName = (parameter: string) => GRADIENT + parameter;
-
-/** The outputs of a run that are gradients, all of those that stay on the device, by the names of the parameters. */
-export function gradientsAmong(outputs: Readonly<Record<string, DeviceTensor>>): Tensors {
-  return new Map(Object.entries(outputs).map(([name, tensor]) => [name.slice(GRADIENT.length), tensor]));
-}
-
-/** A batch in so many parts of nearly as many sequences, each with the number of sequences before it; fewer of fewer sequences. */
-export function split({ tokens, targets, sequences, context, weights, documents }: TokenBatch, count: number) {
-  const parts = Math.min(count, sequences);
-  return Array.from({ length: parts }, (_, part): { readonly first: number; readonly batch: TokenBatch } => {
-    const first = Math.floor((part * sequences) / parts);
-    const end = Math.floor(((part + 1) * sequences) / parts);
-    const [from, to] = [first * context, end * context];
-    const batch = {
-      tokens: tokens.subarray(from, to),
-      targets: targets.subarray(from, to),
-      sequences: end - first,
-      context,
-      ...(weights !== undefined && { weights: weights.subarray(from, to) }),
-      ...(documents !== undefined && { documents: documents.subarray(from, to) }),
-    };
-    return { first, batch };
-  });
-}
-
-function sharedArray(length: number): Float32Array {
-  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }

@@ -123,6 +123,8 @@ export class ShardedOptimizer implements Optimizer {
 
   kernel(): undefined {}
 
+  together(): undefined {}
+
   async release(): Promise<void> {
     const gradients = this.#gradients;
     this.#gradients = undefined;

@@ -56,8 +56,11 @@ export function divisionOf(
   return { buckets, length, pieces: buckets.flatMap(({ own, at }) => piecesOf(lengths, own, at)) };
 }
 
-/** The pieces of parameters that a part of all numbers is made of. */
-function piecesOf(lengths: ReadonlyMap<string, number>, { start, end }: Part, at: number): Piece[] {
+/**
+ * The pieces of parameters that a part of all numbers is made of.
+ * @param at where the first of them begins
+ */
+export function piecesOf(lengths: ReadonlyMap<string, number>, { start, end }: Part, at: number): Piece[] {
   const pieces: Piece[] = [];
   let offset = 0;
   for (const [name, length] of lengths) {

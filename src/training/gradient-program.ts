@@ -3,7 +3,7 @@
 import { elementCount } from "../element-count.ts";
 import { type BatchForm, tracedLoss } from "../inference/index.ts";
 import type { Model, ParameterSpec } from "../nn/index.ts";
-import { gradientName, Replicas, threadsEach } from "../optimizer/index.ts";
+import { gradientName, openReplicas, type Replicas, threadsEach } from "../optimizer/index.ts";
 import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
 import { gradients, graph, lowerings } from "../tensor/index.ts";
@@ -47,10 +47,11 @@ export async function openGradients(
   const { specs, graph: program } = gradientsOf(model, known, form, learns);
   const names = specs.map(({ name }) => name);
   const inPlace = numbersIn(parameters, specs) >= IN_PLACE;
-  const opening = count > 1 ? Replicas.open(device, count - 1, program, names, inPlace) : undefined;
+  const threads = threadsEach(device, count);
+  const opening = count > 1 ? openReplicas(device, count - 1, threads, program, names, inPlace) : undefined;
   const compiling = device.compile(program, {
     download: ["loss"],
-    threads: threadsEach(device, count),
+    threads,
     inPlace,
     products,
   });

@@ -110,7 +110,7 @@ export class Trainer {
     }
     return allOrNothing(async (onFailure) => {
       const { specs, gradients, replicas } = await openGradients(device, model, state.parameters, options, onFailure);
-      const optimizer = await createOptimizer(device, specs, options, options.communicator);
+      const optimizer = await createOptimizer(device, specs, options, options.communicator, replicas !== undefined);
       onFailure(() => optimizer.release());
       const { parameters, ...moments } = await optimizer.upload(state);
       onFailure(() => device.dispose(tensorsOf({ parameters, ...moments })));
@@ -267,6 +267,11 @@ export class Trainer {
     if (isOne && kernel !== undefined) {
       const { values, answer } = await this.#gradients.runThen({ ...this.inference.inputs(), ...inputs }, kernel);
       return { loss: scalarOf(values, "loss"), norm: normOf(answer), state };
+    }
+    const together = this.#optimizer.together(state, step);
+    if (together !== undefined && this.#replicas !== undefined) {
+      const first = { program: this.#gradients, weights: state.parameters };
+      return { ...(await this.#replicas.update(first, [own, ...others], together)), state };
     }
     const [accumulated, lossOfOthers] = await Promise.allSettled([
       this.#accumulated(own),

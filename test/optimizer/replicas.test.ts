@@ -108,6 +108,23 @@ describe("replicas", () => {
   });
 });
 
+it.each([0, 4])("change nothing where one of them fails at sequence %d, and then go on", async (sequence) => {
+  const state = modelState(tinyTokenFormer, initialState(modelOf(tinyTokenFormer), 3, sizesOf(tinyTokenFormer)));
+  const more = { given: givenOf(tinyTokenFormer), replicas: 3 };
+  const trainer = await Trainer.create(device(), modelOf(tinyTokenFormer), state, { ...options, ...more });
+  const [whole] = passes;
+  if (whole === undefined) throw new Error("a pass");
+  await trainer.update([whole], 0.01, 1);
+  const before = await trainer.download();
+  // No token of the vocabulary: the program of one device refuses it, while the others wait for that one.
+  const tokens = whole.tokens.map((token, index) => (index === 4 * sequence ? 1_000_000 : token));
+  await expect(trainer.update([{ ...whole, tokens }], 0.01, 1)).rejects.toThrow("indices element out of data bounds");
+  expect(await trainer.download()).toEqual(before);
+  await trainer.update([whole], 0.01, 1);
+  expect((await trainer.download()).step).toBe(2);
+  await trainer.close();
+});
+
 describe("the number of replicas", () => {
   const connection = { kind: "cpu", description: "", request: expect.fail, close: expect.fail } as const;
   const cpu = (threads: number) => new Device({ ...connection, threads, another: () => expect.fail() });

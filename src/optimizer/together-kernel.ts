@@ -1,0 +1,50 @@
+/**
+ * AdamW by all threads that have computed gradients, each in its own part of all numbers: what is done in the thread of each device. The
+ * state is in shared memory, but each thread has the weights that it computes with to itself, as ONNX Runtime takes no shared memory.
+ */
+
+import { partOf } from "../cluster/portable.ts";
+import { required } from "../required.ts";
+import type { HostData } from "../runtime/portable.ts";
+import { updateRows } from "./adamw-kernel.ts";
+import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
+import { addGradients } from "./adamw-simd.ts";
+import { floats, give, take } from "./exchange-kernel.ts";
+import { piecesOf, updatesOf } from "./sharding.ts";
+import { meet, type TogetherParameters } from "./together-parameters.ts";
+
+/**
+ * One step of this thread. If the gradients are not finite, nothing is changed.
+ * @param arrays this thread's weights, and its gradients if it has any
+ * @returns the global norm of the gradients of all threads, before clipping
+ * @throws Error if another thread has failed: then nothing is changed either
+ */
+export function updateTogether(
+  arrays: Readonly<Record<string, HostData>>,
+  { state, meeting, member, working, adding, tensors, ...step }: TogetherParameters,
+): number {
+  const { weights, gradients, first, second } = state;
+  const [sums, ...others] = gradients;
+  const named = (prefix: string) => tensors.map(({ name }) => prefix + name);
+  const own = gradients[member];
+  if (own !== undefined && member < working) give(arrays, { names: named(PREFIXES.gradient), shared: own, adding });
+  meet(meeting, 1);
+  const range = partOf(weights.length, { rank: member, size: gradients.length });
+  const ranged = (array: Float32Array) => array.subarray(range.start, range.end);
+  meeting.squares[member] = addGradients(ranged(sums), others.slice(0, working - 1).map(ranged));
+  meet(meeting, 2);
+  const norm = Math.sqrt(meeting.squares.reduce((total, squares) => total + squares, 0)) / step.lossScale;
+  if (!Number.isFinite(norm)) return norm;
+  const scale = clipFactor(norm, step.clip) / step.lossScale;
+  const lengths = new Map(tensors.map(({ name }) => [name, floats(arrays, PREFIXES.parameter + name).length]));
+  const updates = new Map(tensors.map(({ name, ...update }) => [name, update]));
+  for (const { name, at, start, end } of piecesOf(lengths, range, range.start)) {
+    const { decay, rows } = required(updates, name);
+    const part = (array: Float32Array) => array.subarray(at, at + end - start);
+    const numbers = { p: part(weights), g: part(sums), m: part(first), v: part(second) };
+    updateRows(numbers, { decay, rows: updatesOf(rows, { start, end }) }, step, scale);
+  }
+  meet(meeting, 3);
+  take(arrays, { names: named(PREFIXES.parameter), shared: weights });
+  return norm;
+}
