@@ -59,6 +59,11 @@ it("README and the guide show one program, which trains, grows and writes", asyn
   }
 });
 
+it("the guide to many machines shows the files of deploy/", () => {
+  const shown = [...read("docs/guides/many-machines.md").matchAll(/```(?:dockerfile|yaml)\n(.*?)```/gs)];
+  expect(shown.map(([, text]) => text)).toEqual([read("deploy/Dockerfile"), read("deploy/mpijob.yaml")]);
+});
+
 it("the architecture page lists the folders of the source", () => {
   const listed = [...read("docs/architecture.md").matchAll(/^\| `([\w-]+)\/`\s*\|/gm)].map(([, folder]) => folder);
   const folders = readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());

@@ -59,13 +59,19 @@ export type Shares = Pick<TrainOptions, "communicator" | "threads">;
 export function sharesOf(ranks: Ranks | undefined, device: DeviceName): Shares {
   if (ranks === undefined) return {};
   const { communicator, threads, localRank } = ranks;
-  if (device === "cuda") {
-    const visible = process.env["CUDA_VISIBLE_DEVICES"]?.split(",") ?? [];
-    // What a launcher has chosen already stays; CUDA reads this when the device is opened.
-    if (visible.length !== 1)
-      process.env["CUDA_VISIBLE_DEVICES"] = visible[localRank % visible.length] ?? String(localRank);
-  }
+  // CUDA reads this when the device is opened.
+  if (device === "cuda") process.env["CUDA_VISIBLE_DEVICES"] = gpuOf(localRank, process.env["CUDA_VISIBLE_DEVICES"]);
   return { communicator, threads };
+}
+
+/**
+ * The GPU of a rank, by the name that CUDA has for it.
+ * @param localRank its number among the ranks of its machine
+ * @param visible the GPUs that the environment leaves to all of them; one alone has been chosen for this rank, and stays
+ */
+export function gpuOf(localRank: number, visible: string | undefined): string {
+  const names = visible?.split(",") ?? [];
+  return names[localRank % names.length] ?? String(localRank);
 }
 
 async function logOf(rank: number, { rankLogs }: RankOptions) {

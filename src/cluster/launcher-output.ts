@@ -9,6 +9,9 @@ const RULE = /^(-{50,}|={50,})$/;
 const NOISE =
   /Primary job\s+terminated normally|exited with non-zero status|exited on signal|BAD TERMINATION|MPI_ABORT was invoked|lost communication with a remote daemon/;
 
+/** What a rank of Open MPI says of another that it no longer reaches; ranks notice that by themselves. */
+const DISCONNECTED = /peer process has unexpectedly disconnected/;
+
 const OF_OPEN_MPI = /process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)/;
 const OF_MACHINE = /Remote daemon: \S+ on node (\S+)/;
 const OF_MPICH = /RUNNING AT (\S+)\s+=\s+EXIT CODE: (\d+)/;
@@ -25,11 +28,11 @@ export class LauncherOutput {
   #block: string[] | undefined;
   #death: string | undefined;
   #isTold = false;
-  readonly #onLost: () => void;
+  readonly #onEnd: () => void;
 
-  /** @param onLost is called when a rank says that another is lost */
-  constructor(onLost: () => void) {
-    this.#onLost = onLost;
+  /** @param onEnd is called, perhaps several times, when a rank or the `mpirun` says that one has ended, and so will all */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
   }
 
   answers(chunk: Buffer): void {
@@ -53,7 +56,7 @@ export class LauncherOutput {
     else if (!LOST.test(line)) stream.write(`${line}\n`);
     else if (!this.#isTold) {
       this.#isTold = true;
-      this.#onLost();
+      this.#onEnd();
       stream.write(`${line}\n`);
     }
   }
@@ -65,7 +68,8 @@ export class LauncherOutput {
     }
     const text = this.#block.join("\n");
     this.#block = undefined;
-    if (!NOISE.test(text)) stream.write(`${rule}\n${text}\n${rule}\n`);
+    if (NOISE.test(text)) this.#onEnd();
+    else if (!DISCONNECTED.test(text)) stream.write(`${rule}\n${text}\n${rule}\n`);
     const [, rank, host, signal] = OF_OPEN_MPI.exec(text) ?? [];
     if (rank !== undefined) this.#death ??= `rank ${rank} on ${host} was ended by signal ${signal}`;
     const [, vanished] = OF_MACHINE.exec(text) ?? [];

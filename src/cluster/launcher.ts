@@ -30,7 +30,7 @@ export const STOP_ALL = "SIGUSR2";
  */
 const KEEPALIVE = { time: 5, intvl: 3, probes: 3 } as const;
 
-/** Milliseconds in which an `mpirun` ends once a rank is lost, or is ended. */
+/** Milliseconds in which an `mpirun` ends once a rank has ended, and with it all: Open MPI's was seen to wait on (4.1.4, once in 36). */
 const LONGEST_END = 10_000;
 
 /** How ranks ended. */
@@ -82,6 +82,8 @@ async function kindOf(program: string): Promise<MpiKind> {
 function openMpiOptions({ ranks, hostfile }: LaunchOptions): string[] {
   return [
     ...["-n", String(ranks)],
+    // Else each of two ranks has one core of its machine, and each of more has those of one memory: they divide the cores themselves.
+    ...["--bind-to", "none"],
     // On this machine alone there may be more ranks than Open MPI counts cores.
     ...(hostfile === undefined ? ["--oversubscribe"] : ["--hostfile", hostfile]),
     ...Object.entries(KEEPALIVE).flatMap(([name, seconds]) => ["--mca", `oob_tcp_keepalive_${name}`, String(seconds)]),

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { gpuOf } from "../../src/cli/ranks.ts";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 import { itWith, mpich, mpiEnvironment, openMpi, runRanks } from "../support/mpi.ts";
 
@@ -95,6 +96,14 @@ it("gradients in bfloat16 are not for a library to add up, nor for one process",
   );
 });
 
+it("each rank of a machine has a GPU, of those that the environment leaves", () => {
+  const gpus = (visible: string | undefined) => [0, 1, 2].map((localRank) => gpuOf(localRank, visible));
+  expect(gpus(undefined)).toEqual(["0", "1", "2"]);
+  expect(gpus("3,5")).toEqual(["3", "5", "3"]);
+  expect(gpus("7")).toEqual(["7", "7", "7"]);
+  expect(gpus("")).toEqual(["", "", ""]);
+});
+
 describe("launch", () => {
   const launched = (words: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
     spawn(process.execPath, [main, "launch", "-n", "2", "--mpirun", openMpi.program, ...words], {
@@ -137,6 +146,12 @@ describe("launch", () => {
     expect(await once(child, "close")).toEqual([1, null]);
     expect(errors.match(/^tokenformer: .*nothing\.txt.*$/gm)).toHaveLength(1);
     expect(errors).not.toContain("starting again");
+  });
+
+  it("leaves all cores of a machine to its ranks, which divide them", async () => {
+    await writeFile(at("mpirun"), '#!/bin/sh\necho "Open MPI $*"\n', { mode: 0o755 });
+    const { stdout } = await run("launch", "-n", "2", "--mpirun", at("mpirun"), "--", "train");
+    expect(stdout).toMatch(/^Open MPI -n 2 --bind-to none --oversubscribe .* train\n$/);
   });
 
   it("needs a folder to start again from, and an mpirun", async () => {

@@ -15,13 +15,13 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What is written of a text on stderr, whether a rank is lost, and whether one has said so. */
+/** What is written of a text on stderr, whether a rank is lost, and how often it was said that all end. */
 function told(text: string) {
-  let said = 0;
-  const output = new LauncherOutput(() => said++);
+  let endings = 0;
+  const output = new LauncherOutput(() => endings++);
   // In pieces, as a pipe gives it.
   for (const piece of text.match(/.{1,17}/gs) ?? []) output.notes(Buffer.from(piece));
-  return { ...output.end(), said, written };
+  return { ...output.end(), endings, written };
 }
 
 const block = (...lines: string[]) => [RULE, ...lines, RULE, ""].join("\n");
@@ -35,9 +35,10 @@ describe("the output of ranks", () => {
   it("is what they say, and one line of how one was lost, without what mpirun adds", () => {
     const lost = "tokenformer: rank 2 on second is gone; all ranks end\n";
     const killed = block("mpirun noticed that process rank 2 with PID 0 on node second exited on signal 9 (Killed).");
-    expect(told(`step 1\n${lost}${lost}${ABORTED}${killed}`)).toEqual({
+    const peer = block("An MPI communication peer process has unexpectedly disconnected.  This", "usually indicates");
+    expect(told(`step 1\n${peer}${lost}${lost}${ABORTED}${killed}`)).toEqual({
       isLost: true,
-      said: 1,
+      endings: 3,
       written: `step 1\n${lost}`,
     });
   });
@@ -48,7 +49,7 @@ describe("the output of ranks", () => {
     );
     expect(told(`${ABORTED}${killed}`)).toEqual({
       isLost: true,
-      said: 0,
+      endings: 2,
       written: "tokenformer: rank 1 on first was ended by signal 11\n",
     });
     written = "";
@@ -65,11 +66,11 @@ describe("the output of ranks", () => {
       "There are not enough slots available in the system to satisfy the 9 slots",
       "that were requested",
     );
-    expect(told(slots)).toEqual({ isLost: false, said: 0, written: slots });
+    expect(told(slots)).toEqual({ isLost: false, endings: 0, written: slots });
     written = "";
     const status = block("mpirun detected that one or more processes exited with non-zero status, thus causing");
     const fault = "tokenformer: nothing.txt: no such file\n";
-    expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, said: 0, written: fault });
+    expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, endings: 2, written: fault });
   });
 
   it("leaves MPICH's words out", () => {
@@ -84,7 +85,7 @@ describe("the output of ranks", () => {
     const after = "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)\n";
     expect(told(`${bad.join("\n")}\n${after}`)).toEqual({
       isLost: true,
-      said: 0,
+      endings: 1,
       written: "tokenformer: a rank on first was ended by signal 9\n",
     });
   });
