@@ -1,7 +1,8 @@
 /** Choosing the next token from logits. */
 
 import type { Random } from "../random.ts";
-import { mostLikely } from "./scores.ts";
+import { decay } from "./decay.ts";
+import { FEW, highestOf, mostLikely } from "./scores.ts";
 
 /**
  * What may be drawn, and how likely it is. The options apply in this order: the repetition penalty, the frequency and the presence
@@ -53,10 +54,20 @@ export function sampleToken(
   const { temperature = 1, topK = logits.length, topP = 1, minP = 0 } = options;
   const changed = changedLogits(logits, options, earlier);
   if (temperature === 0 || topK === 1) return mostLikely(changed, 1)[0] ?? 0;
-  const highest = changed.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const weights = Float64Array.from(changed, (logit) => Math.exp((logit - highest) / temperature));
-  if (topK >= logits.length && topP === 1 && minP === 0) return draw(weights, undefined, random);
-  return draw(weights, candidates(changed, weights, { topK, topP, minP }), random);
+  const weights = weightsOf(changed, temperature);
+  if (topK >= logits.length && topP === 1 && minP === 0) return draw(weights, random);
+  const ids = candidates(changed, weights, { topK, topP, minP });
+  return ids[draw(new Float64Array(ids.map((id) => weights[id] ?? 0)), random)] ?? 0;
+}
+
+/** exp((logit − highest) / temperature) of each: a server makes these of the whole vocabulary for each token of each client. */
+function weightsOf(logits: Float32Array, temperature: number): Float64Array {
+  const highest = highestOf(logits);
+  const weights = new Float64Array(logits.length);
+  for (let id = 0; id < logits.length; id++) {
+    weights[id] = decay((highest - (logits[id] ?? Number.NaN)) / temperature);
+  }
+  return weights;
 }
 
 /** Logits after penalties and bias; the same array where there are none. */
@@ -102,7 +113,7 @@ function candidates(
   const limited = topK < logits.length ? mostLikely(logits, topK) : undefined;
   const total = limited === undefined ? weights.reduce((a, b) => a + b, 0) : sum(limited);
   // Mostly few tokens have most of the probability, and finding these takes far less than ordering all.
-  for (let count = 64; ; count *= 8) {
+  for (let count = 64; ; count = count < FEW ? 8 * count : logits.length) {
     const ids = limited ?? mostLikely(logits, count);
     const end = shareEnd(ids, weight, topP * total);
     const complete = limited !== undefined || end !== undefined || count >= logits.length;
@@ -121,16 +132,14 @@ function shareEnd(ids: readonly number[], weight: (id: number) => number, share:
   return last < 0 ? undefined : last + 1;
 }
 
-/** Draws one of some ids, or of all, by their weights. */
-function draw(weights: Float64Array, ids: readonly number[] | undefined, random: Random): number {
-  const count = ids?.length ?? weights.length;
-  const idAt = (index: number) => (ids === undefined ? index : (ids[index] ?? 0));
+/** Draws an index by the weights. */
+function draw(weights: Float64Array, random: Random): number {
   let total = 0;
-  for (let index = 0; index < count; index++) total += weights[idAt(index)] ?? 0;
+  for (let index = 0; index < weights.length; index++) total += weights[index] ?? 0;
   let left = random.uniform() * total;
-  for (let index = 0; index < count; index++) {
-    left -= weights[idAt(index)] ?? 0;
-    if (left < 0) return idAt(index);
+  for (let index = 0; index < weights.length; index++) {
+    left -= weights[index] ?? 0;
+    if (left < 0) return index;
   }
-  return idAt(count - 1);
+  return weights.length - 1;
 }
