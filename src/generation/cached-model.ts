@@ -38,18 +38,19 @@ export interface CachedModelOptions {
   readonly gated?: GatedGenerations | undefined;
 }
 
-/** New tokens of some sequences of a store. */
+/** New tokens of some sequences. */
 export interface Pass {
+  /** Where their rows go. Sequences that have earlier tokens have these in it, in the lane of their place in the pass. */
   readonly store: CacheStore;
-  /** int32 [B, T], B the lanes of the store. */
+  /** int32 [B, T]; B the lanes of the store, or any number where none has earlier tokens. */
   readonly tokens: Int32Array;
-  /** The earlier tokens of each lane. */
+  /** The earlier tokens of each, [B]. */
   readonly lengths: Int32Array;
   /** The rows of `tokens`, as flat indices, whose logits are wanted: one at least. */
   readonly wanted: Int32Array;
   readonly targets: readonly RowTarget[];
   readonly score?: StoreParameters["score"];
-  /** Of each lane, which of the gated generations it has, by their place among these. Default: none. */
+  /** Of each sequence, which of the gated generations it has, by their place among these. Default: none. */
   readonly open?: readonly (readonly number[])[];
 }
 
@@ -115,12 +116,12 @@ export class CachedModel {
 
   /** Runs a pass and stores its rows. */
   async pass({ store, tokens, lengths, wanted, targets, score, open = [] }: Pass): Promise<PassResult> {
-    const { lanes } = store;
-    const time = tokens.length / lanes;
+    const batch = lengths.length;
+    const time = tokens.length / batch;
     await store.reserve(Math.max(1, ...targets.map(({ position, count }) => position + count)));
     const parameters: StoreParameters = {
       caches: store.arrays,
-      batch: lanes,
+      batch,
       time,
       targets,
       vocabulary: this.vocabulary,
@@ -129,15 +130,15 @@ export class CachedModel {
     const { answer } = await this.#program.runThen(
       {
         ...(this.#weights && inputsOf(this.#weights)),
-        ...Object.fromEntries(store.tensors),
-        tokens: { dtype: "int32", shape: [lanes, time], data: tokens },
+        ...(lengths.some((length) => length > 0) ? Object.fromEntries(store.tensors) : this.#nothingBefore(batch)),
+        tokens: { dtype: "int32", shape: [batch, time], data: tokens },
         ...(this.#gates > 0 && {
           [GATES]: gateInput(
-            Array.from({ length: lanes }, (_, lane) => open[lane] ?? []),
+            Array.from({ length: batch }, (_, place) => open[place] ?? []),
             this.#gates,
           ),
         }),
-        "cache.lengths": { dtype: "int32", shape: [lanes], data: lengths },
+        "cache.lengths": { dtype: "int32", shape: [batch], data: lengths },
         "cache.wanted": { dtype: "int32", shape: [wanted.length], data: wanted },
       },
       {
@@ -149,6 +150,18 @@ export class CachedModel {
     );
     if (!isPassResult(answer)) throw new Error("internal: the kernel gave no logits");
     return answer;
+  }
+
+  /** The caches of so many sequences without earlier tokens: room for one that none has. */
+  #nothingBefore(batch: number): Record<string, HostTensor> {
+    const tensors = this.#layers.flatMap(({ keys, values, heads, channels }) => {
+      const data = new Float32Array(batch * heads * channels);
+      return [
+        [keys, { dtype: "float32", shape: [batch, heads, channels, 1], data }] as const,
+        [values, { dtype: "float32", shape: [batch, heads, 1, channels], data }] as const,
+      ];
+    });
+    return Object.fromEntries(tensors);
   }
 
   async release(): Promise<void> {

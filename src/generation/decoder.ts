@@ -23,6 +23,20 @@ interface Sequence {
   readonly gates: readonly number[];
 }
 
+/** A prompt that waits to be read, and whom to tell. */
+interface WaitingPrompt {
+  readonly sequence: Sequence;
+  readonly tokens: Int32Array;
+  /** How many alternatives to score its tokens with. `undefined`: no scores. */
+  readonly top: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (read: Read) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a prompt gives: the logits of what follows it, and the scores of its tokens. */
+type Read = Omit<Started, "slot">;
+
 /** Tokens to append, and whom to tell. */
 interface WaitingStep {
   readonly tokens: ReadonlyMap<number, number>;
@@ -33,10 +47,13 @@ interface WaitingStep {
 /** Tokens of a prompt that go through the model at once: enough for full speed, and the scores between them stay small. */
 const PIECE = 256;
 
+/** Prompts are read together where this share of a pass at least are their tokens: the rest makes them as long as the longest. */
+const FILLED = 3 / 4;
+
 /**
  * Sequences of one model, with a key–value cache: a prompt goes through the model once, in pieces, and each further token
  * alone, for all slots together. Slots may differ in length. Calls may overlap: steps that
- * wait are made in one pass, and between the pieces of a long prompt they get their turn. Attention between tokens must be `causalAttention`: a model whose
+ * wait are made in one pass, short prompts that wait are read in one, and between such passes and the pieces of a long prompt steps get their turn. Attention between tokens must be `causalAttention`: a model whose
  * attention is its own needs `windowed`.
  *
  * A sequence holds up to `context` tokens; `length(slot)` tells how many it has. What to do when it is full is the caller's
@@ -48,11 +65,12 @@ export class Decoder implements Sequences {
   readonly slots: number;
   readonly #model: CachedModel;
   readonly #sequences = new Map<number, Sequence>();
-  /** The cache of the prompt under way; with one slot the same as that of the sequences. */
+  /** The cache of the long prompt under way; with one slot the same as that of the sequences. */
   readonly #prompt: CacheStore;
   #store: CacheStore;
   /** Tokens that wait for a pass. */
   #waiting: WaitingStep[] = [];
+  #prompts: WaitingPrompt[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #promptTurn: Promise<unknown> = Promise.resolve();
 
@@ -114,8 +132,10 @@ export class Decoder implements Sequences {
     this.#check(tokens);
     const { slot, sequence } = this.#reserve(gates);
     try {
-      const reading = queue(this.#promptTurn, () => this.#read(sequence, tokens, scores, signal));
-      this.#promptTurn = reading.catch(() => undefined);
+      const reading = new Promise<Read>((resolve, reject) => {
+        this.#prompts.push({ sequence, tokens, top: scores, signal, resolve, reject });
+      });
+      this.#promptTurn = queue(this.#promptTurn, () => this.#readWaiting());
       return { slot, ...(await reading) };
     } catch (error) {
       if (this.#sequences.get(slot) === sequence) this.free(slot);
@@ -154,8 +174,64 @@ export class Decoder implements Sequences {
     );
   }
 
-  /** Reads a prompt, piece by piece. */
-  async #read(sequence: Sequence, tokens: Int32Array, top: number | undefined, signal: AbortSignal | undefined) {
+  /** Reads the first of the prompts that wait, with others as far as one pass has room. */
+  async #readWaiting(): Promise<void> {
+    const together = this.#takePrompts();
+    try {
+      const [only, ...others] = together;
+      if (only === undefined) return; // it was read with others
+      if (only.top !== undefined || only.tokens.length > PIECE) only.resolve(await this.#readLong(only));
+      else await this.#exclusive(() => this.#readTogether([only, ...others]));
+    } catch (error) {
+      for (const { reject } of together) reject(error);
+    }
+  }
+
+  /** Takes the first prompt that waits, and those that can be read with it. */
+  #takePrompts(): WaitingPrompt[] {
+    const taken: WaitingPrompt[] = [];
+    const later: WaitingPrompt[] = [];
+    let [longest, sum] = [0, 0];
+    for (const prompt of this.#prompts) {
+      const { length } = prompt.tokens;
+      const rows = (taken.length + 1) * Math.max(longest, length);
+      const short = prompt.top === undefined && taken.every(({ top }) => top === undefined);
+      if (taken.length > 0 && !(short && rows <= PIECE && sum + length >= FILLED * rows)) later.push(prompt);
+      else {
+        taken.push(prompt);
+        [longest, sum] = [Math.max(longest, length), sum + length];
+      }
+    }
+    this.#prompts = later;
+    return taken;
+  }
+
+  /** Reads prompts of one piece in one pass, straight into the cache of the sequences. */
+  async #readTogether(waiting: readonly WaitingPrompt[]): Promise<void> {
+    await this.#makeRoom(waiting.length);
+    const prompts = waiting.filter((prompt) => this.#isWanted(prompt));
+    if (prompts.length === 0) return;
+    const placed = prompts.map((prompt, from) => ({ ...prompt, from, lane: this.#takeLane(prompt.sequence) }));
+    const time = Math.max(...placed.map(({ tokens }) => tokens.length));
+    const all = new Int32Array(placed.length * time);
+    for (const { from, tokens } of placed) all.set(tokens, from * time);
+    const { logits } = await this.#model.pass({
+      store: this.#store,
+      tokens: all,
+      lengths: new Int32Array(placed.length),
+      wanted: Int32Array.from(placed, ({ from, tokens }) => from * time + tokens.length - 1),
+      targets: placed.map(({ from, lane, tokens }) => ({ from, lane, position: 0, count: tokens.length })),
+      open: placed.map(({ sequence }) => sequence.gates),
+    });
+    const { vocabulary } = this;
+    for (const { from, sequence, tokens, resolve } of placed) {
+      sequence.length = tokens.length;
+      resolve({ logits: logits.subarray(from * vocabulary, (from + 1) * vocabulary), scores: [] });
+    }
+  }
+
+  /** Reads a prompt piece by piece. */
+  async #readLong({ sequence, tokens, top, signal }: WaitingPrompt): Promise<Read> {
     const scores: TokenScore[] = [];
     for (let start = 0; ; start += PIECE) {
       signal?.throwIfAborted();
@@ -188,25 +264,51 @@ export class Decoder implements Sequences {
     });
   }
 
-  /** Gives a sequence whose prompt was read a lane. */
+  /** Gives a sequence whose long prompt was read a lane. */
   async #settle(sequence: Sequence, length: number): Promise<void> {
-    const all = [...this.#sequences.values()];
-    if (!all.includes(sequence)) return; // its slot was freed meanwhile
-    sequence.length = length;
-    if (this.#prompt === this.#store) {
-      sequence.lane = 0;
-      return;
+    if (this.#prompt === this.#store) sequence.lane = 0;
+    else {
+      await this.#makeRoom(1);
+      if (!this.#isOpen(sequence)) return;
+      await this.#store.copy(this.#prompt, [{ from: 0, to: this.#takeLane(sequence), length }]);
     }
-    const taken = new Set(all.map(({ lane }) => lane));
-    const count = [...taken].filter((lane) => lane !== undefined).length + 1;
+    sequence.length = length;
+  }
+
+  /** Whether a prompt is still to be read: nobody gave it up, and nobody freed its slot. Who waits is told. */
+  #isWanted({ sequence, signal, reject }: WaitingPrompt): boolean {
+    if (signal?.aborted === true) reject(signal.reason);
+    else if (this.#isOpen(sequence)) return true;
+    else reject(new Error("the slot was freed before its prompt was read"));
+    return false;
+  }
+
+  /** Whether the slot of a sequence has not been freed meanwhile. */
+  #isOpen(sequence: Sequence): boolean {
+    return [...this.#sequences.values()].includes(sequence);
+  }
+
+  /** The lanes that sequences have. */
+  get #lanes(): Set<number> {
+    return new Set([...this.#sequences.values()].flatMap(({ lane }) => (lane === undefined ? [] : [lane])));
+  }
+
+  /** Makes the cache one with lanes for so many further sequences. */
+  async #makeRoom(sequences: number): Promise<void> {
+    const count = this.#lanes.size + sequences;
+    if (count === sequences) await this.#store.empty();
     if (count > this.#store.lanes || 4 * count <= this.#store.lanes) {
       await this.#resize(Math.min(this.slots, 2 ** Math.ceil(Math.log2(count))));
-      return this.#settle(sequence, length);
     }
+  }
+
+  /** Gives a sequence the first lane that none has. */
+  #takeLane(sequence: Sequence): number {
+    const taken = this.#lanes;
     let lane = 0;
     while (taken.has(lane)) lane++;
-    await this.#store.copy(this.#prompt, [{ from: 0, to: lane, length }]);
     sequence.lane = lane;
+    return lane;
   }
 
   /** Moves the sequences to a cache with another number of lanes. */

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { CachedModel } from "../../src/generation/cached-model.ts";
 import { Decoder, type DecoderOptions, generate, mostLikely, scoreToken } from "../../src/generation/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/inference.ts";
 import { type CompleteModelConfig, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
@@ -207,6 +208,30 @@ it("makes steps that wait in one pass, and tells each its own", async () => {
     expectAgreement(results[2 * index]?.get(slot), await plain([...(prompts[index] ?? []), index]));
     expectAgreement(results[2 * index + 1]?.get(slot), await plain([...(prompts[index] ?? []), index, index + 5]));
   }
+  await close();
+});
+
+it("reads prompts that wait in one pass where they are short and about as long, and tells each its own", async () => {
+  const long: CompleteModelConfig = { ...tinyTokenFormer, context: 300 };
+  const { decoder, plain, close } = await opened(long, { slots: 8 });
+  const lengths = [1, 40, 38, 2, 260, 41, 3];
+  const prompts = lengths.map((length, index) => drawn(`prompt ${index}`, length, long.vocabulary));
+  const passes = vi.spyOn(CachedModel.prototype, "pass");
+  const leaving = new AbortController();
+  const started = prompts.map((ids) => decoder.start(ids));
+  const left = decoder.start([1, 2], { signal: leaving.signal });
+  leaving.abort(new Error("left"));
+  await expect(left).rejects.toThrow("left");
+  const all = await Promise.all(started);
+  // 1 and 2; 40, 38 and 41; the long one in two pieces; 3.
+  expect(passes).toHaveBeenCalledTimes(1 + 1 + 2 + 1);
+  passes.mockRestore();
+  for (const [index, { logits, slot }] of all.entries()) {
+    const ids = prompts[index] ?? [];
+    expectAgreement(logits, await plain(ids));
+    expectAgreement((await decoder.step(new Map([[slot, 5]]))).get(slot), await plain([...ids, 5]));
+  }
+  expect(decoder.available).toBe(1);
   await close();
 });
 
