@@ -5,14 +5,13 @@
  *     npm run bench:serving-skills -- [--clients 32] [--skills 8] [--add all=16] [--tokens 64] [--rounds 5] [--work FOLDER]
  */
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { machine, median } from "./measure.ts";
 import { countOf, parsedOptions } from "./options.ts";
+import { commandLine, rateOf, type Server, startServer } from "./servers.ts";
 
 const { values: options } = parsedOptions({
   options: {
@@ -29,7 +28,6 @@ const clients = countOf(options.clients, "--clients");
 const tokens = countOf(options.tokens, "--tokens");
 const names = Array.from({ length: countOf(options.skills, "--skills") }, (_, index) => `skill${index + 1}`);
 const work = options.work ?? mkdtempSync(join(tmpdir(), "serving-skills-"));
-const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 /** 4 layers of width 256, with 256 and 1024 parameter tokens: 4.2 M parameters. */
 const BASE = [
@@ -49,7 +47,7 @@ const set = (assignments: readonly string[]) => assignments.flatMap((assignment)
 
 function made(folder: string, args: readonly string[]): void {
   if (!existsSync(join(work, folder)))
-    execFileSync(process.execPath, [main, ...args], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(process.execPath, [commandLine, ...args], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
 }
 
 function makeAll(): void {
@@ -60,40 +58,17 @@ function makeAll(): void {
   }
 }
 
-interface Server {
-  readonly process: ChildProcess;
-  readonly url: string;
-}
-
 function serve(skills: readonly string[]): Promise<Server> {
   const given = skills.flatMap((name) => ["--skill", `${name}=${name}`]);
-  const args = [main, "serve", "base", "--port", "0", "--slots", `${clients}`, ...given];
-  const child = spawn(process.execPath, args, { cwd: work, stdio: ["ignore", "pipe", "ignore"] });
-  return new Promise((resolve, reject) => {
-    let told = "";
-    child.stdout.setEncoding("utf8").on("data", (piece: string) => {
-      told += piece;
-      const [, url] = / at (http:\S+)\/v1/.exec(told) ?? [];
-      if (url !== undefined) resolve({ process: child, url });
-    });
-    child.once("exit", () => reject(new Error("the server ended")));
-  });
+  const args = [commandLine, "serve", "base", "--port", "0", "--slots", `${clients}`, ...given];
+  return startServer(process.execPath, args, work);
 }
 
-const answerSchema = z.looseObject({ usage: z.looseObject({ completion_tokens: z.number() }) });
-
-/** Tokens a second of all clients together. */
-async function rateOf({ url }: Server, models: readonly string[]): Promise<number> {
-  const startedAt = performance.now();
-  const asked = Array.from({ length: clients }, async (_, seed) => {
-    const model = models[seed % models.length];
-    const body = JSON.stringify({ model, prompt: "Call me Ishmael", max_tokens: tokens, seed });
-    const response = await fetch(`${url}/v1/completions`, { method: "POST", body });
-    return answerSchema.parse(await response.json()).usage.completion_tokens;
+/** Requests of all clients, each for the next of some models. */
+const requestsFor = (models: readonly string[]) =>
+  Array.from({ length: clients }, (_, seed) => {
+    return { model: models[seed % models.length], prompt: "Call me Ishmael", max_tokens: tokens, seed };
   });
-  const written = (await Promise.all(asked)).reduce((sum, count) => sum + count, 0);
-  return written / ((performance.now() - startedAt) / 1000);
-}
 
 const servers: Server[] = [];
 const served = async (skills: readonly string[]): Promise<Server> => {
@@ -107,8 +82,8 @@ try {
   const rates: { readonly plain: number; readonly skilled: number }[] = [];
   // One round that does not count.
   for (let round = 0; round <= countOf(options.rounds, "--rounds"); round++) {
-    const plain = await rateOf(alone, ["base"]);
-    const skilled = await rateOf(beside, ["base", ...names]);
+    const plain = await rateOf(alone, requestsFor(["base"]));
+    const skilled = await rateOf(beside, requestsFor(["base", ...names]));
     if (round > 0) rates.push({ plain, skilled });
   }
   const ratios = rates.map(({ plain, skilled }) => skilled / plain);
@@ -122,6 +97,6 @@ try {
     }),
   );
 } finally {
-  for (const server of servers) server.process.kill("SIGTERM");
+  await Promise.all(servers.map((server) => server.stop()));
   if (options.work === undefined) rmSync(work, { recursive: true, force: true });
 }
