@@ -2,10 +2,11 @@
  * What several ranks on one machine cost beside one process: steps in turns, an all-reduce beside that of a C program with the same
  * library, and memory beside what the division of the optimiser's state promises.
  *
- *     npm run bench:ranks -- [steps] [all-reduce] [memory] [--presets nanogpt-cpu,lecture,124m] [--rounds 5] [--minutes 5] [--mpirun mpirun] [--mpicc mpicc] [--out FILE]
+ *     npm run bench:ranks -- [steps] [all-reduce] [memory] [--presets nanogpt-cpu,lecture,124m] [--sizes 124m] [--ranks 1,2,4]
+ *       [--rounds 5] [--minutes 5] [--mpirun mpirun] [--mpicc mpicc] [--out FILE]
  *
  * Each figure is printed as soon as there is one. For each preset, and for the all-reduce, no round begins that would end after --minutes,
- * but one there is always.
+ * but one there is always. Memory is that of the presets in --sizes, with the numbers of --ranks: of 354m some 10 GB a rank.
  */
 
 import { execFile } from "node:child_process";
@@ -17,12 +18,14 @@ import { promisify } from "node:util";
 import { countParameters, parseConfig, presets } from "tokenformer";
 import { NEOX_VOCABULARY } from "#tokenformer/configuration";
 import { machine, median, note } from "./measure.ts";
-import { countOf, oneOf, parsedOptions } from "./options.ts";
+import { countOf, oneOf, parsedOptions, someOf } from "./options.ts";
 
 const { values: options, positionals } = parsedOptions({
   allowPositionals: true,
   options: {
     presets: { type: "string", default: "nanogpt-cpu,lecture,124m" },
+    sizes: { type: "string", default: "124m" },
+    ranks: { type: "string", default: "1,2,4" },
     rounds: { type: "string", default: "5" },
     minutes: { type: "string", default: "5" },
     mpirun: { type: "string", default: "mpirun" },
@@ -108,13 +111,13 @@ async function memoryOf(preset: "124m" | "354m") {
   const { model } = parseConfig(presets[preset].config);
   const parameters = countParameters({ ...model, vocabulary: model.vocabulary ?? NEOX_VOCABULARY }).total;
   const rows: unknown[] = [];
-  for (const ranks of [1, 2, 4]) {
+  for (const ranks of options.ranks.split(",").map((count) => countOf(count, "--ranks"))) {
     // Short sequences, so that what a pass needs beside the state is small.
     const words = ownProgram("train", "--preset", preset, ..."--steps 1 --warm-up 1 --batch 4 --context 64".split(" "));
     const { mebibytes, peakMebibytes } = await measured(ranks, words);
     const state = (ranks === 1 ? 16 : 8 + 12 / ranks) * parameters;
     const rounded = [mebibytes, peakMebibytes, state / 2 ** 20].map(Math.round);
-    note(`memory, ${ranks} ranks: ${rounded[0]} MiB, at most ${rounded[1]}`);
+    note(`memory of ${preset}, ${ranks} ranks: ${rounded[0]} MiB, at most ${rounded[1]}`);
     rows.push({ preset, ranks, mebibytes: rounded[0], peakMebibytes: rounded[1], stateMebibytes: rounded[2] });
   }
   return rows;
@@ -135,7 +138,11 @@ if (wanted.includes("steps")) {
   }
   result["steps"] = steps;
 }
-if (wanted.includes("memory")) result["memory"] = await memoryOf("124m");
+if (wanted.includes("memory")) {
+  const memory: unknown[] = [];
+  for (const size of someOf(["124m", "354m"], options.sizes, "--sizes")) memory.push(...(await memoryOf(size)));
+  result["memory"] = memory;
+}
 const text = `${JSON.stringify(result, undefined, 2)}\n`;
 process.stdout.write(text);
 if (options.out !== undefined) await writeFile(options.out, text);

@@ -236,9 +236,9 @@ async function follow(
 function noteTraffic({ config, parameters }: StartEvent, { communicator }: Shares): void {
   const { communicationDtype, localSteps } = config.training;
   if (communicator !== undefined) {
-    const bytes = bytesAnUpdate(config, parameters.total, communicator.size);
-    const spread = localSteps === 1 ? "" : `, once in ${localSteps}`;
-    note(`each rank sends ${(bytes / 1e6).toPrecision(3)} MB an update${spread} (${communicationDtype})`);
+    const megabytes = (localSteps * bytesAnUpdate(config, parameters.total, communicator.size)) / 1e6;
+    const often = localSteps === 1 ? "an update" : `once in ${localSteps} updates`;
+    note(`each rank sends ${megabytes.toPrecision(3)} MB ${often} (${communicationDtype})`);
   } else if (communicationDtype !== "float32") {
     note(`warning: training.communicationDtype is ${communicationDtype}, and nothing is sent: this process is alone`);
   }

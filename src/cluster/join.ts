@@ -1,5 +1,6 @@
 /** Joining the ranks that a launcher has started, if one has. */
 
+import { fstatSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { messageOf, UserError } from "../errors.ts";
@@ -61,11 +62,12 @@ export class Ranks {
 /**
  * Joins the other ranks where a launcher has started several.
  * @returns nothing for a process that is alone
- * @throws UserError where there is no MPI library, or one of another kind than the launcher's
+ * @throws UserError where there is no MPI library, one of another kind than the launcher's, or no way to the launcher
  */
 export async function joinRanks({ mpiLibrary, order = "fixed" }: JoinOptions = {}): Promise<Ranks | undefined> {
   const launched = launchedBy(process.env);
   if (launched === undefined) return undefined;
+  requireWayToLauncher(process.env["PMI_FD"]);
   const communicator = MpiCommunicator.join(await loadMpi(mpiLibrary, launched.kind), { order });
   if (launched.size !== undefined && launched.size !== communicator.size) {
     throw new UserError(
@@ -75,6 +77,26 @@ export async function joinRanks({ mpiLibrary, order = "fixed" }: JoinOptions = {
   if (communicator.size > 1) return Ranks.watching(communicator);
   await communicator.close();
   return undefined;
+}
+
+/**
+ * Refuses to go on where a program between MPICH's `mpirun` and this process has closed the socket through which those two speak: MPICH
+ * would end the process.
+ * @param descriptor the socket's number, where there is to be one
+ */
+function requireWayToLauncher(descriptor: string | undefined): void {
+  if (descriptor === undefined || isSocket(Number(descriptor))) return;
+  throw new UserError(
+    "what mpirun has started, such as npx, keeps the ranks from it; use `tokenformer launch`, or mpirun with `node node_modules/tokenformer/dist/cli/main.js`",
+  );
+}
+
+function isSocket(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 /** Which cores the process may use, where the system tells. */

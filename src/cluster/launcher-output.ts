@@ -19,6 +19,9 @@ const OF_MPICH = /RUNNING AT (\S+)\s+=\s+EXIT CODE: (\d+)/;
 /** What follows MPICH's, without a rule. */
 const AFTER_MPICH = /^(YOUR APPLICATION TERMINATED|This typically refers to|Please see the FAQ page)/;
 
+/** Lines of Open MPI without a rule. */
+const NOISY_LINE = /^\S+: Forwarding signal \d+ to job$|plm:rsh: Warning: setpgid/;
+
 /** What a rank says of another that it has lost. */
 const LOST = /^tokenformer: rank \d+ on \S+ .*; all ranks end$/;
 
@@ -52,7 +55,7 @@ export class LauncherOutput {
   #line(line: string, stream: NodeJS.WriteStream): void {
     if (RULE.test(line)) this.#rule(stream, line);
     else if (this.#block !== undefined) this.#block.push(line);
-    else if (AFTER_MPICH.test(line)) return;
+    else if (AFTER_MPICH.test(line) || NOISY_LINE.test(line)) return;
     else if (!LOST.test(line)) stream.write(`${line}\n`);
     else if (!this.#isTold) {
       this.#isTold = true;

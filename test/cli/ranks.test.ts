@@ -70,6 +70,17 @@ describe("training on several ranks", () => {
     await expectSameLosses("mpich", "alone with mpich");
   });
 
+  itWith(mpich, "is refused behind a program that keeps ranks from their mpirun, as npx does", async () => {
+    const between = `import { spawnSync } from "node:child_process";
+      process.exitCode = spawnSync(process.execPath, ${JSON.stringify([main, ...TRAIN])}, { stdio: "inherit" }).status;`;
+    await writeFile(at("between.mjs"), between);
+    const { code, errors } = await runRanks(mpich, 2, [at("between.mjs")], at());
+    expect(code).toBe(1);
+    expect(errors.match(/^tokenformer: .*$/gm)).toEqual([
+      "tokenformer: what mpirun has started, such as npx, keeps the ranks from it; use `tokenformer launch`, or mpirun with `node node_modules/tokenformer/dist/cli/main.js`",
+    ]);
+  });
+
   itWith(openMpi, "is refused where ranks differ, in one line", async () => {
     const seeded = 'process.argv.push("--set", "training.seed=" + process.env.OMPI_COMM_WORLD_RANK);';
     await writeFile(at("seeded.mjs"), `${seeded}\nawait import(${JSON.stringify(main)});\n`);

@@ -68,6 +68,8 @@ describe("the output of ranks", () => {
     );
     expect(told(slots)).toEqual({ isLost: false, endings: 0, written: slots });
     written = "";
+    expect(told("mpirun: Forwarding signal 12 to job\nstep 2\n").written).toBe("step 2\n");
+    written = "";
     const status = block("mpirun detected that one or more processes exited with non-zero status, thus causing");
     const fault = "tokenformer: nothing.txt: no such file\n";
     expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, endings: 2, written: fault });
