@@ -1,4 +1,4 @@
-/** The engine's worker, with a way to lose the GPU. */
+/** The engine's worker, with ways to have fewer cores, and to lose the GPU. */
 
 import { expose } from "comlink";
 import { StudioEngine } from "../src/engine/engine.ts";
@@ -16,6 +16,11 @@ if ("gpu" in navigator) {
 }
 
 export class HarnessEngine extends StudioEngine {
+  /** As on a computer that has so many. Before the engine is opened. */
+  async haveCores(count: number): Promise<void> {
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: count });
+  }
+
   /** As when a driver is updated, or crashes. */
   async loseGpu(): Promise<number> {
     for (const device of opened) device.destroy();

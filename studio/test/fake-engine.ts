@@ -55,6 +55,7 @@ export class FakeEngine implements Engine {
   readonly #before = new Map<string, RunView>();
   #listener: (event: EngineEvent) => void = () => undefined;
   #stopped = false;
+  #isStill = false;
   #inspected: { run: string; text: string } | undefined;
 
   constructor(options: FakeOptions = {}) {
@@ -64,7 +65,7 @@ export class FakeEngine implements Engine {
   async open(): Promise<Environment> {
     if (this.#options.openFails !== undefined) throw new Error(this.#options.openFails);
     await new Promise((resolve) => setTimeout(resolve, this.#options.opensIn ?? 0));
-    setInterval(() => this.#advanceAll(), this.#options.pace ?? 120);
+    void this.#advanceAll();
     return { backend: "wasm", device: "WebAssembly, 8 threads", notices: this.#options.notices ?? [] };
   }
 
@@ -198,7 +199,7 @@ export class FakeEngine implements Engine {
     this.#stopped = false;
     for (let index = 0; index < options.length && !this.#stopped; index++) {
       onText(LINES[index % LINES.length] ?? "");
-      await new Promise((resolve) => setTimeout(resolve, 8));
+      await this.#passed(8);
     }
   }
 
@@ -208,7 +209,7 @@ export class FakeEngine implements Engine {
     const said = `You said “${messages.at(-1)?.content}”, and ${messages.length - 1} things before. ${LINES.repeat(9)}`;
     for (let index = 0; index < said.length && !this.#stopped; index++) {
       onText(said[index] ?? "");
-      await new Promise((resolve) => setTimeout(resolve, 4));
+      await this.#passed(4);
     }
   }
 
@@ -308,8 +309,22 @@ export class FakeEngine implements Engine {
     if (view !== undefined) this.#put({ ...view, summary: { ...view.summary, ...changed, changed: Date.now() } });
   }
 
-  #advanceAll(): void {
-    for (const [run, view] of this.#runs) if (view.summary.status.kind === "training") this.#advance(run, view);
+  /** Leaves all as it is: nothing trains or writes on. What is looked at for long would be drawn anew all the while. */
+  standStill(): void {
+    this.#isStill = true;
+  }
+
+  /** Some milliseconds; for ever, once all stands still. */
+  async #passed(milliseconds: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    if (this.#isStill) await new Promise(() => undefined);
+  }
+
+  async #advanceAll(): Promise<void> {
+    for (;;) {
+      await this.#passed(this.#options.pace ?? 120);
+      for (const [run, view] of this.#runs) if (view.summary.status.kind === "training") this.#advance(run, view);
+    }
   }
 
   #advance(run: string, view: RunView): void {

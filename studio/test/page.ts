@@ -18,3 +18,5 @@ const engine = new FakeEngine({
 });
 const root = document.getElementById("app");
 if (root !== null) startPage(engine, root);
+// For tests.
+Object.assign(window, { engine });

@@ -40,8 +40,8 @@ function exportedStep({ page }: EnginePage, run: string): Promise<unknown> {
   );
 }
 
-async function notice({ page, told }: EnginePage): Promise<string> {
-  await page.waitForFunction(`events.some(({ type }) => type === "notice")`);
+async function notice({ waitFor, told }: EnginePage): Promise<string> {
+  await waitFor(`events.some(({ type }) => type === "notice")`);
   return (await told("notice"))[0]?.message ?? "";
 }
 
@@ -50,7 +50,7 @@ describeInBrowser("a browser", () => {
   const open = useEnginePage(browser);
 
   it("without shared memory trains with one thread, and says why", async () => {
-    const { environment, call, trainTo } = await open("wasm", { bare: true, serviceWorkers: "block" });
+    const { environment, call, trainTo } = await open("wasm", { cores: 2, bare: true, serviceWorkers: "block" });
     expect(environment).toMatchObject({ backend: "wasm", device: "WebAssembly, 1 thread" });
     expect(environment.notices).toEqual([
       expect.stringMatching(/one thread only.*: open it in a normal window, or over https\.$/),

@@ -1,5 +1,7 @@
 /** Debian's Chromium, driven by Playwright, for the tests of a file. */
 
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
@@ -67,13 +69,31 @@ export interface StaticHost {
   close(): Promise<void>;
 }
 
-export async function startStaticHost(path = "/people/someone/studio", folder = BUILT): Promise<StaticHost> {
+export interface StaticHostOptions {
+  readonly path?: string;
+  /** Default: the built page. */
+  readonly folder?: string;
+  /** How many cores the page's workers believe to have. Default: those of the machine. */
+  readonly cores?: number;
+}
+
+export async function startStaticHost({
+  path = "/people/someone/studio",
+  folder = BUILT,
+  cores,
+}: StaticHostOptions = {}): Promise<StaticHost> {
   const app = new Hono();
   let asked: string[] = [];
   app.use(async ({ req }, next) => {
     asked.push(req.path.slice(path.length));
     await next();
   });
+  if (cores !== undefined)
+    app.get(`${path}/assets/:worker{worker-.*\\.js}`, async (context) => {
+      const code = await readFile(join(folder, "assets", context.req.param("worker")), "utf8");
+      const limit = `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${cores} });\n`;
+      return context.body(limit + code, 200, { "content-type": "text/javascript" });
+    });
   app.use(`${path}/*`, serveStatic({ root: folder, rewriteRequestPath: (file) => file.slice(path.length) }));
   const listening: Listening = await listen(app.fetch, { port: 0, host: "127.0.0.1" });
   return {

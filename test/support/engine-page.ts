@@ -40,6 +40,8 @@ export interface EnginePage {
   told<Type extends EngineEvent["type"]>(type: Type): Promise<Extract<EngineEvent, { type: Type }>[]>;
   /** Where it runs. */
   readonly environment: Environment;
+  /** Waits until an expression in the page is true. Looked at in each frame, as Playwright does, it would have all frames drawn. */
+  waitFor(condition: string): Promise<unknown>;
   /** Waits until a run that trains has made so many updates. */
   reached(run: string, step: number): Promise<unknown>;
   /** Trains a run until it has made so many updates, or a few more. */
@@ -49,6 +51,8 @@ export interface EnginePage {
 export interface VisitOptions extends BrowserContextOptions {
   /** Whether the page comes without the headers that threads need. Default: with them. */
   readonly bare?: boolean;
+  /** How many cores the engine believes to have. Default: 1, as threads of a tiny model wait for each other longer than they work. */
+  readonly cores?: number;
   /** Called before the page is loaded from an origin. */
   prepare?(page: Page, origin: string): Promise<void>;
 }
@@ -63,7 +67,7 @@ export function useEnginePage(browser: TestBrowser) {
     folder = await mkdtemp(join(tmpdir(), "tokenformer-engine-"));
     await buildHarness(folder);
     const running = await startStudio({ port: 0, host: "127.0.0.1", page: folder, root: folder, note: console.error });
-    const host = await startStaticHost("/engine", folder);
+    const host = await startStaticHost({ path: "/engine", folder });
     url = `http://127.0.0.1:${running.port}/`;
     bareUrl = host.url;
     close = async () => {
@@ -77,23 +81,23 @@ export function useEnginePage(browser: TestBrowser) {
   });
   return async (
     backend: "wasm" | "webgpu" = "wasm",
-    { bare = false, prepare, ...options }: VisitOptions = {},
+    { bare = false, cores = 1, prepare, ...options }: VisitOptions = {},
   ): Promise<EnginePage> => {
     const page = await (await browser.visitor(options)).newPage();
     const address = bare ? bareUrl : url;
     await prepare?.(page, new URL(address).origin);
     await page.goto(address);
-    return enginePage(page, backend);
+    return enginePage(page, backend, cores);
   };
 }
 
 /** The engine of a page, opened. */
-export async function enginePage(page: Page, backend: "wasm" | "webgpu"): Promise<EnginePage> {
-  await page.waitForFunction("window.engine !== undefined");
+export async function enginePage(page: Page, backend: "wasm" | "webgpu", cores = 1): Promise<EnginePage> {
   const call: EnginePage["call"] = (method, ...args) => page.evaluate(`engine.${method}(...${JSON.stringify(args)})`);
   const told: EnginePage["told"] = (type) => page.evaluate(`events.filter(({ type }) => type === "${type}")`);
+  const waitFor = (condition: string) => page.waitForFunction(condition, undefined, { polling: 20 });
   const reached = (run: string, step: number) =>
-    page.waitForFunction(
+    waitFor(
       `events.some(({ type, run, points }) => type === "training" && run === "${run}" && points.at(-1).step >= ${step})`,
     );
   const trainTo = async (run: string, step: number) => {
@@ -102,8 +106,10 @@ export async function enginePage(page: Page, backend: "wasm" | "webgpu"): Promis
     await call("pause", run);
     return call("view", run);
   };
+  await waitFor("window.engine !== undefined");
+  await page.evaluate(`engine.haveCores(${cores})`);
   const environment = await call("open", backend);
-  return { page, environment, call, told, reached, trainTo };
+  return { page, environment, call, told, waitFor, reached, trainTo };
 }
 
 /** So small that an update takes a few milliseconds. */
