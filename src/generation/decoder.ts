@@ -4,6 +4,7 @@ import { UserError } from "../errors.ts";
 import { eventLoopTurn } from "../event-loop.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { required } from "../required.ts";
+import type { PassResult } from "./cache-kernels.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
 import type { TokenScore } from "./scores.ts";
@@ -176,14 +177,14 @@ export class Decoder implements Sequences {
 
   /** Reads the first of the prompts that wait, with others as far as one pass has room. */
   async #readWaiting(): Promise<void> {
-    const together = this.#takePrompts();
+    const prompts = this.#takePrompts();
+    const [first] = prompts;
+    if (first === undefined) return; // it was read with others
+    const short = first.top === undefined && first.tokens.length <= PIECE;
     try {
-      const [only, ...others] = together;
-      if (only === undefined) return; // it was read with others
-      if (only.top !== undefined || only.tokens.length > PIECE) only.resolve(await this.#readLong(only));
-      else await this.#exclusive(() => this.#readTogether([only, ...others]));
+      await (short ? this.#exclusive(() => this.#readTogether(prompts)) : this.#readLong(first));
     } catch (error) {
-      for (const { reject } of together) reject(error);
+      for (const { reject } of prompts) reject(error);
     }
   }
 
@@ -206,61 +207,61 @@ export class Decoder implements Sequences {
     return taken;
   }
 
-  /** Reads prompts of one piece in one pass, straight into the cache of the sequences. */
+  /** Reads prompts of one piece, straight into the cache of the sequences. */
   async #readTogether(waiting: readonly WaitingPrompt[]): Promise<void> {
     await this.#makeRoom(waiting.length);
     const prompts = waiting.filter((prompt) => this.#isWanted(prompt));
     if (prompts.length === 0) return;
-    const placed = prompts.map((prompt, from) => ({ ...prompt, from, lane: this.#takeLane(prompt.sequence) }));
-    const time = Math.max(...placed.map(({ tokens }) => tokens.length));
-    const all = new Int32Array(placed.length * time);
-    for (const { from, tokens } of placed) all.set(tokens, from * time);
-    const { logits } = await this.#model.pass({
-      store: this.#store,
-      tokens: all,
-      lengths: new Int32Array(placed.length),
-      wanted: Int32Array.from(placed, ({ from, tokens }) => from * time + tokens.length - 1),
-      targets: placed.map(({ from, lane, tokens }) => ({ from, lane, position: 0, count: tokens.length })),
-      open: placed.map(({ sequence }) => sequence.gates),
-    });
-    const { vocabulary } = this;
-    for (const { from, sequence, tokens, resolve } of placed) {
+    for (const { sequence } of prompts) this.#takeLane(sequence);
+    const { logits } = await this.#piece(prompts, this.#store);
+    for (const [place, { sequence, tokens, resolve }] of prompts.entries()) {
       sequence.length = tokens.length;
-      resolve({ logits: logits.subarray(from * vocabulary, (from + 1) * vocabulary), scores: [] });
+      resolve({ logits: this.#row(logits, place), scores: [] });
     }
   }
 
   /** Reads a prompt piece by piece. */
-  async #readLong({ sequence, tokens, top, signal }: WaitingPrompt): Promise<Read> {
+  async #readLong(prompt: WaitingPrompt): Promise<void> {
+    const { sequence, tokens, signal, resolve } = prompt;
     const scores: TokenScore[] = [];
-    for (let start = 0; ; start += PIECE) {
+    for (let start = 0; start < tokens.length; start += PIECE) {
       signal?.throwIfAborted();
-      const end = Math.min(start + PIECE, tokens.length);
+      const last = start + PIECE >= tokens.length;
       const result = await this.#exclusive(async () => {
         if (start === 0) await this.#prompt.empty();
-        const result = await this.#piece({ tokens, start, end }, top, sequence.gates);
-        if (end === tokens.length) await this.#settle(sequence, end);
+        const result = await this.#piece([prompt], this.#prompt, start);
+        if (last) await this.#settle(sequence, tokens.length);
         return result;
       });
       scores.push(...result.scores);
-      if (end === tokens.length) return { logits: result.logits, scores };
+      if (last) resolve({ logits: result.logits, scores });
     }
   }
 
-  #piece(
-    { tokens, start, end }: { readonly tokens: Int32Array; readonly start: number; readonly end: number },
-    top: number | undefined,
-    gates: readonly number[],
-  ) {
-    const count = end - start;
+  /** A pass of a piece of prompts from a token on, as long as the longest of them. One that has no lane yet is alone in its cache. */
+  #piece(prompts: readonly WaitingPrompt[], store: CacheStore, start = 0): Promise<PassResult> {
+    const pieces = prompts.map(({ tokens }) => tokens.subarray(start, start + PIECE));
+    const time = Math.max(...pieces.map(({ length }) => length));
+    const tokens = new Int32Array(pieces.length * time);
+    for (const [place, piece] of pieces.entries()) tokens.set(piece, place * time);
+    const [{ top, tokens: all } = {}] = prompts;
+    const followers = all?.subarray(start + 1, start + 1 + time);
     return this.#model.pass({
-      store: this.#prompt,
-      tokens: tokens.slice(start, end),
-      lengths: Int32Array.of(start),
-      wanted: top === undefined ? Int32Array.of(count - 1) : Int32Array.from({ length: count }, (_, index) => index),
-      targets: [{ from: 0, lane: 0, position: start, count }],
-      open: [gates],
-      score: top === undefined ? undefined : { tokens: [...tokens.slice(start + 1, end + 1)], top },
+      store,
+      tokens,
+      lengths: new Int32Array(pieces.length).fill(start),
+      wanted:
+        top === undefined
+          ? Int32Array.from(pieces, ({ length }, place) => place * time + length - 1)
+          : tokens.map((_, index) => index),
+      targets: prompts.map(({ sequence }, from) => ({
+        from,
+        lane: sequence.lane ?? 0,
+        position: start,
+        count: pieces[from]?.length ?? 0,
+      })),
+      open: prompts.map(({ sequence }) => sequence.gates),
+      score: top === undefined ? undefined : { tokens: [...(followers ?? [])], top },
     });
   }
 
@@ -380,10 +381,11 @@ export class Decoder implements Sequences {
       open,
     });
     for (const { sequence } of entries) sequence.length++;
-    const { vocabulary } = this;
-    return new Map(
-      entries.map(({ slot }, row) => [slot, logits.subarray(row * vocabulary, (row + 1) * vocabulary)] as const),
-    );
+    return new Map(entries.map(({ slot }, place) => [slot, this.#row(logits, place)] as const));
+  }
+
+  #row(logits: Float32Array, place: number): Float32Array {
+    return logits.subarray(place * this.vocabulary, (place + 1) * this.vocabulary);
   }
 
   /** A sequence that can take a token. */

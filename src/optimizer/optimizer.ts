@@ -6,7 +6,7 @@ import type { Device } from "../runtime/portable.ts";
 import type { AdamWOptions, Optimizer } from "./adamw.ts";
 import { GraphOptimizer } from "./graph-optimizer.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
-import { LocalOptimizer, type LocalUpdates } from "./local-optimizer.ts";
+import type { LocalUpdates } from "./local-optimizer.ts";
 import { ReducedOptimizer } from "./reduced-optimizer.ts";
 import { ShardedOptimizer, type Travel } from "./sharded-optimizer.ts";
 
@@ -24,6 +24,8 @@ export async function createOptimizer(
 ): Promise<Optimizer> {
   if (local !== undefined && local.localSteps > 1) {
     const inner = await createOptimizer(device, specs, options, undefined);
+    // Loaded where it is asked for: a page has no use for it.
+    const { LocalOptimizer } = await import("./local-optimizer.ts");
     return new LocalOptimizer(device, inner, local, communicator);
   }
   if (device.kind === "cpu") {
