@@ -6,7 +6,7 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { machine, median } from "./measure.ts";
@@ -51,6 +51,7 @@ function made(folder: string, args: readonly string[]): void {
 }
 
 function makeAll(): void {
+  mkdirSync(work, { recursive: true });
   made("base", ["train", "--preset", "mini", ...set([...BASE, ...SHORT]), "--out", "base"]);
   for (const [index, name] of names.entries()) {
     const training = set([...SHORT, "training.steps=1", `training.seed=${index + 1}`]);

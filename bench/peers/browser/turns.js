@@ -8,7 +8,8 @@ const VOCABULARY = 65;
 export const batch = 12;
 /** nanoGPT's size for a CPU; a TokenFormer with as many parameter tokens as channels, and four times as many. */
 export const { model, training } = parseConfig(presets["nanogpt-cpu"].config);
-export const config = { ...model, dropout: 0, vocabulary: VOCABULARY };
+/** All tensors learn at one rate, as in the other libraries. */
+export const config = { ...model, parametrisation: "published", dropout: 0, vocabulary: VOCABULARY };
 export const state = () => initialState(modelOf(config), 1, sizesOf(config));
 
 /** Weights by name, with shape and data. */
