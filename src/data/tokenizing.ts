@@ -119,8 +119,11 @@ async function charactersOf({ train, validation }: Texts, { onProgress }: Making
     if (source.isForFineTuning) markCharacters(LINE_BREAK, found);
   }
   if (texts > 1) markCharacters(LINE_BREAK, found);
-  const codePoints = Array.from(found.keys()).filter((codePoint) => found[codePoint] === 1);
-  return codePoints.map((codePoint) => String.fromCodePoint(codePoint));
+  const characters: string[] = [];
+  for (let codePoint = found.indexOf(1); codePoint !== -1; codePoint = found.indexOf(1, codePoint + 1)) {
+    characters.push(String.fromCodePoint(codePoint));
+  }
+  return characters;
 }
 
 function markCharacters(text: string, found: Uint8Array): void {

@@ -92,7 +92,7 @@ describe.skipIf(!hasChromium)(`Chromium (needs ${CHROMIUM}, or one that CHROMIUM
     });
 
     it("holds no memory over many steps", async () => {
-      const training = { device: "cpu", dropout: 0.1, layers: 2, steps: 600, every: 100 } as const;
+      const training = { device: "cpu", threads: 1, dropout: 0.1, layers: 2, steps: 600, every: 100 } as const;
       const sizes = (await ask(page(), "train", training, "memory")).memory.map(({ heap }) => heap);
       console.info(`WebAssembly memory: ${sizes.map((size) => (size / 2 ** 20).toFixed(0)).join(", ")} MB`);
       expect(sizes[0]).toBeGreaterThan(2 ** 20);

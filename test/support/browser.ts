@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import { afterEach, beforeAll, describe, it } from "vitest";
 import { type Listening, listen } from "../../src/http/index.ts";
 import { CHROMIUM, FLAGS, hasChromium } from "./chromium-program.ts";
 
@@ -29,15 +29,28 @@ export interface TestBrowser {
   open(url: string, options?: BrowserContextOptions): Promise<Page>;
 }
 
-/** Starts a browser for the tests of the file. */
+declare global {
+  /** Browsers by their flags, which files of tests in this process share. They end with the process. */
+  var browsers: Map<string, Promise<Browser>> | undefined;
+}
+
+function sharedBrowser(flags: readonly string[]): Promise<Browser> {
+  globalThis.browsers ??= new Map();
+  const key = flags.join(" ");
+  const browser =
+    globalThis.browsers.get(key) ?? chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+  globalThis.browsers.set(key, browser);
+  return browser;
+}
+
+/** A browser for the tests of the file. */
 export function useBrowser(flags: readonly string[] = ["--disable-gpu"]): TestBrowser {
   let browser: Browser | undefined;
   const contexts: BrowserContext[] = [];
   const faults: Error[] = [];
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+    browser = await sharedBrowser(flags);
   });
-  afterAll(async () => browser?.close());
   afterEach(async () => {
     for (const context of contexts.splice(0)) await context.close();
     const [first] = faults.splice(0);
