@@ -2,7 +2,7 @@
  * `serve` under 1, 8 and 32 clients that ask at once, at the size of the preset 150m with random weights, beside llama.cpp's server with a
  * Llama of as many parameters, layers, heads, channels and tokens. All servers stay open and take turns; medians over rounds.
  *
- *     npm run bench:serving -- [--llama-server PROGRAM --python PYTHON] [--clients 1,8,32] [--prompt 32] [--tokens 64] [--temperature 1]
+ *     npm run bench:serving -- [--python PYTHON [--llama-server PROGRAM]] [--clients 1,8,32] [--prompt 32] [--tokens 64] [--temperature 1]
  *       [--only float32,int8,int4] [--rounds 5] [--minutes 4] [--work FOLDER] [--out FILE]
  *
  * Models are made once where --work names a folder to keep them in. Each figure is printed as soon as there is one, and no round begins that would end after --minutes, but one there is always. How to
@@ -45,7 +45,7 @@ const temperature = Number(options.temperature);
 if (!(temperature >= 0)) endAt(`--temperature ${options.temperature}: expected a number from 0`);
 const precisions = someOf(["float32", "int8", "int4"], options.only, "--only");
 const { "llama-server": llamaServer, python } = options;
-if ((llamaServer === undefined) !== (python === undefined)) endAt("--llama-server and --python go together");
+if (llamaServer !== undefined && python === undefined) endAt("--llama-server: needs --python, which writes its model");
 
 const parsed = parseConfig(presets["150m"].config);
 const model = { ...parsed.model, vocabulary: NEOX_VOCABULARY };
@@ -55,6 +55,8 @@ const threads = String(availableParallelism());
 const slots = String(Math.max(...counts));
 const folder = options.work ?? mkdtempSync(join(tmpdir(), "bench-serving-"));
 const random = Random.from("bench");
+
+const peerFile = (name: string) => fileURLToPath(new URL(`../bench/peers/llama.cpp/${name}`, import.meta.url));
 
 /** A server that takes turns with others. */
 interface Side {
@@ -91,21 +93,24 @@ const GGUF = { float32: "F32", int8: "Q8_0", int4: "Q4_0" } as const;
 const FEED_FORWARD = 4 * width;
 
 function writeLlama(file: string, python: string, type: string): void {
-  const script = fileURLToPath(new URL("../bench/peers/llama.cpp/write_model.py", import.meta.url));
   const size = { layers, width, heads, "feed-forward": FEED_FORWARD, vocabulary: NEOX_VOCABULARY, context };
   const sizes = Object.entries(size).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const count = execFileSync(python, [script, file, "--type", type, ...sizes], { encoding: "utf8" });
+  const count = execFileSync(python, [peerFile("write_model.py"), file, "--type", type, ...sizes], {
+    encoding: "utf8",
+  });
   note(`llama.cpp ${type}: ${count.trim()} parameters`);
 }
 
-async function llama(program: string, python: string, precision: keyof typeof GGUF): Promise<Side> {
+async function llama(python: string, precision: keyof typeof GGUF): Promise<Side> {
   const file = join(folder, `${precision}.gguf`);
   if (!existsSync(file)) writeLlama(file, python, GGUF[precision]);
   const room = String(Number(slots) * 2 ** Math.ceil(Math.log2(promptLength + tokens)));
   const given = ["-m", file, "--port", "0", "-t", threads, "-np", slots, "-c", room];
   return {
     name: `llama.cpp ${GGUF[precision]}`,
-    server: await startServer(program, given),
+    server: await (llamaServer === undefined
+      ? startServer(python, [peerFile("serve.py"), ...given])
+      : startServer(llamaServer, given)),
     // What the others have by default, and as many tokens as were asked for.
     extra: { top_k: 0, top_p: 1, min_p: 0, ignore_eos: true, cache_prompt: false },
   };
@@ -146,7 +151,7 @@ try {
   const run = await writeOurs();
   for (const precision of precisions) {
     sides.push(await ours(run, precision));
-    if (llamaServer !== undefined && python !== undefined) sides.push(await llama(llamaServer, python, precision));
+    if (python !== undefined) sides.push(await llama(python, precision));
   }
   const rows = [...(await inTurns())].flatMap(([clients, all]) =>
     all.map((rates, index) => {
