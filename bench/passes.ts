@@ -14,7 +14,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Work, workModels, workNames, workOf } from "tokenformer/benchmark";
 import { frontierPreset, frontierSchema } from "#tokenformer/lab/frontier";
 import { tokenFormerOf } from "#tokenformer/lab/study";
-import { machine, median } from "./measure.ts";
+import { machine, median, spread } from "./measure.ts";
 import { countOf, endAt, oneOf, parsedOptions } from "./options.ts";
 import { feedsOf, openSession } from "./passes-session.ts";
 
@@ -78,12 +78,6 @@ async function inTurns(sessions: readonly InferenceSession[], feeds: Readonly<Re
   }
   return times;
 }
-
-const spread = (numbers: readonly number[]) => {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0);
-  return `${middle?.toFixed(3)} (half of them from ${low?.toFixed(3)} to ${high?.toFixed(3)})`;
-};
 
 console.log(machine);
 for (const name of options.work.split(",")) {

@@ -11,7 +11,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Checkpoint, openCorpus, openDevice } from "tokenformer";
 import { machine } from "../measure.ts";
-import { countOf, parsedOptions } from "../options.ts";
+import { countOf, parsedOptions, someOf } from "../options.ts";
 import { type Cell, cellSchema, page } from "./page.ts";
 import { type Recipe, recipesOf } from "./recipes.ts";
 import { outcomeOf, type Place, trainedBase } from "./run.ts";
@@ -33,8 +33,10 @@ const { values: options } = parsedOptions({
 });
 
 const from = countOf(options.from, "--from");
-const named = options.recipes?.split(",");
-const wanted = recipesOf(LEARNING_RATE).filter(({ name }) => named === undefined || named.includes(name));
+const recipes = recipesOf(LEARNING_RATE);
+const names = recipes.map(({ name }) => name);
+const named = options.recipes === undefined ? names : someOf(names, options.recipes, "--recipes");
+const wanted = recipes.filter(({ name }) => named.includes(name));
 const work = join(options.work, String(from));
 await mkdir(work, { recursive: true });
 
