@@ -9,7 +9,7 @@ import { ownModelToTrain } from "../../src/cli/own-modules.ts";
 import { defineModel, optionsWithDefaults } from "../../src/index.ts";
 import { json, startProcess, useCommandLine } from "../support/command-line.ts";
 
-const { at, answer, run, start, metrics } = useCommandLine({ alone: true });
+const { at, answer, run, start, metrics } = useCommandLine();
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const example = (name: string) => join(ROOT, "dist-examples", `${name}.js`);

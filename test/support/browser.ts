@@ -31,14 +31,16 @@ export interface TestBrowser {
 
 declare global {
   /** Browsers by their flags, which files of tests in this process share. They end with the process. */
-  var browsers: Map<string, Promise<Browser>> | undefined;
+  var browsers: Map<string, Browser> | undefined;
 }
 
-function sharedBrowser(flags: readonly string[]): Promise<Browser> {
+async function sharedBrowser(flags: readonly string[]): Promise<Browser> {
   globalThis.browsers ??= new Map();
   const key = flags.join(" ");
-  const browser =
-    globalThis.browsers.get(key) ?? chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+  const known = globalThis.browsers.get(key);
+  // One that has crashed fails the tests of its file alone.
+  if (known?.isConnected() === true) return known;
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
   globalThis.browsers.set(key, browser);
   return browser;
 }

@@ -8,22 +8,15 @@ import { CommandHost, MAIN, startProcess, textOf } from "./program.ts";
 
 export { type Running, startProcess, TINY } from "./program.ts";
 
-declare global {
-  /** The host that files of tests in this process share. It ends with the process. */
-  var commandHost: CommandHost | undefined;
-}
-
 /**
  * A folder with `text.txt` for the tests of a file, in which commands run. It is removed after them.
  *
  * What `run` and `answer` are given runs in one process, command after command, each until nothing is left to do: most of what a
  * process of its own takes is loading the program. `start` makes such a process, for commands at the same time.
- * @param options.alone whether no other file's commands run in that process, as models and strategies of one's own stay known there
  */
-export function useCommandLine({ alone = false } = {}) {
+export function useCommandLine() {
   let folder = "";
-  globalThis.commandHost ??= new CommandHost();
-  const host = alone ? new CommandHost() : globalThis.commandHost;
+  const host = new CommandHost();
   const at = (...names: string[]) => join(folder, ...names);
   const start = (...args: readonly string[]) => startProcess([MAIN, ...args], folder);
   beforeAll(async () => {
@@ -31,7 +24,7 @@ export function useCommandLine({ alone = false } = {}) {
     await writeFile(at("text.txt"), textOf(4000));
   });
   afterAll(async () => {
-    if (alone) await host.close();
+    await host.close();
     await rm(folder, { recursive: true });
   });
   const run = (...args: readonly string[]) => host.run(args, folder);
