@@ -43,7 +43,7 @@ export async function* parquetRows(
     },
   };
   let row = 0;
-  for (const group of groupsOf(metadata, columns, file)) {
+  for (const group of await understood(file, () => [...groupsOf(metadata, columns, file)])) {
     const options = { file: counted, metadata, columns, compressors, rowStart: row, rowEnd: row + group };
     for (const value of await understood(file, () => parquetReadObjects(options))) {
       row++;
@@ -75,6 +75,7 @@ async function understood<Result>(file: string, work: () => Result | Promise<Res
   try {
     return await work();
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new UserError(
       `${file}: cannot be read as Parquet (${messageOf(error)}); write it anew, for example as .jsonl`,
       {

@@ -92,7 +92,8 @@ describe("data in Parquet", () => {
           expect(error).toBeInstanceOf(UserError);
         });
       }),
-      { numRuns: 200 },
+      // The example's groups of rows have columns without a path.
+      { numRuns: 200, examples: [[1249, 51, false]] },
     );
   });
 });
