@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Page } from "playwright-core";
 import { build, preview } from "vite";
-import { machine, median } from "./measure.ts";
+import { machine, median, ratiosOf } from "./measure.ts";
 import { countOf, parsedOptions } from "./options.ts";
 
 const { values: options } = parsedOptions({
@@ -108,7 +108,7 @@ function report(turns: ReadonlyMap<string, readonly number[]>): void {
   console.log(`${machine}, Chromium ${browser.version()}; ${TOKENS} tokens a step`);
   const ours = turns.get("ours") ?? [];
   for (const [side, seconds] of turns) {
-    const ratios = seconds.map((value, round) => value / (ours[round] ?? Number.NaN));
+    const ratios = ratiosOf(seconds, ours);
     const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
     const rate = Math.round(TOKENS / median(seconds));
     console.log(

@@ -5,22 +5,11 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as onnxRuntime from "onnxruntime-node";
-import {
-  CharacterTokenizer,
-  Decoder,
-  type DeviceName,
-  exportOnnx,
-  initialState,
-  modelOf,
-  openDevice,
-  parseConfig,
-  presets,
-  Random,
-  saveCheckpoint,
-} from "tokenformer";
+import { CharacterTokenizer, Decoder, type DeviceName, exportOnnx, modelOf, openDevice, Random } from "tokenformer";
 import { openPeer } from "tokenformer/benchmark";
-import { givenOf, parametersOf, sizesOf } from "tokenformer/model";
+import { givenOf } from "tokenformer/model";
 import { uploadArrays } from "tokenformer/training";
+import { model, randomState, saveModel, size, VOCABULARY, parameters as weights } from "./model-150m.ts";
 import { toTransformersJs } from "./transformers-js-layout.ts";
 
 // Sessions of this thread send no telemetry either.
@@ -38,17 +27,10 @@ export interface Side {
   close(): Promise<void>;
 }
 
-export const VOCABULARY = 50304;
-const parsed = parseConfig(presets["150m"].config);
-export const model = { ...parsed.model, vocabulary: VOCABULARY };
-if (model.type !== "tokenformer") throw new Error("the preset is a tokenformer");
-const { layers, width, heads } = model;
-const size = { layers, width, heads, vocabulary: VOCABULARY };
-export const state = initialState(modelOf(model), 1, sizesOf(model));
-export const weights = parametersOf(model).reduce(
-  (sum, { size }) => sum + size.reduce((product, n) => product * n, 1),
-  0,
-);
+export { model, parameters as weights, VOCABULARY } from "./model-150m.ts";
+
+const { layers, width, heads } = size;
+export const state = randomState();
 /** Bytes of the keys and values of so many tokens. */
 export const cacheBytes = (tokens: number) => 2 * layers * tokens * width * 4;
 
@@ -88,10 +70,7 @@ export async function ours(name: string, quantize?: "int8" | "int4", on: DeviceN
 async function exported(): Promise<string> {
   const parent = mkdtempSync(join(folder, "export-"));
   const [from, to] = [join(parent, "run"), join(parent, "onnx")];
-  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
-  const whole = { ...state, config: model, ramps: [], rewarm: undefined, moments: undefined };
-  const tokenizer = CharacterTokenizer.fromText("abc");
-  await saveCheckpoint(from, { config: { ...parsed, model }, state: whole, tokenizer, dataName: "", progress });
+  await saveModel(from, state, CharacterTokenizer.fromText("abc"));
   await exportOnnx({ from, to });
   return to;
 }

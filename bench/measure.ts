@@ -6,6 +6,10 @@ import { cpus } from "node:os";
 export const median = (numbers: readonly number[]) =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
+/** Figures of rounds over others of the same rounds. */
+export const ratiosOf = (figures: readonly number[], others: readonly number[]) =>
+  figures.map((figure, round) => figure / (others[round] ?? Number.NaN));
+
 /** The median of some numbers, and between what half of them are, for people. */
 export const spread = (numbers: readonly number[]) => {
   const sorted = numbers.toSorted((a, b) => a - b);

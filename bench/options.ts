@@ -1,6 +1,7 @@
 /** The options of benchmarks: a mistake in them is told in one line, and ends the program with exit code 2. */
 
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 
 /** `parseArgs`, which tells an unknown option, a missing value or a word too many with the options that there are. */
@@ -32,6 +33,12 @@ export function someOf<Name extends string>(names: readonly Name[], given: strin
 export function countOf(given: string, option: string): number {
   const count = Number(given);
   return Number.isInteger(count) && count >= 1 ? count : endAt(`${option} ${given}: expected a whole number from 1`);
+}
+
+/** This build, and another one, by the addresses of their folders `dist`. Ends the program where the other has no name. */
+export function buildsOf(other: string | undefined): { readonly own: string; readonly other: string } {
+  if (other === undefined) endAt("--other: is missing; name the folder dist of another build");
+  return { own: new URL("../dist/", import.meta.url).href, other: pathToFileURL(`${resolve(other)}/`).href };
 }
 
 /** Ends the program for a mistake of whoever started it. */

@@ -8,14 +8,12 @@
  * `frontier` is the study's smallest size: heads of 16 channels at context 128. Passes have half of a step's sequences, as those of a replica.
  */
 
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Work, workModels, workNames, workOf } from "tokenformer/benchmark";
 import { frontierPreset, frontierSchema } from "#tokenformer/lab/frontier";
 import { tokenFormerOf } from "#tokenformer/lab/study";
-import { machine, median, spread } from "./measure.ts";
-import { countOf, endAt, oneOf, parsedOptions } from "./options.ts";
+import { machine, median, ratiosOf, spread } from "./measure.ts";
+import { buildsOf, countOf, oneOf, parsedOptions } from "./options.ts";
 import { feedsOf, openSession } from "./passes-session.ts";
 
 const { values: options } = parsedOptions({
@@ -27,9 +25,7 @@ const { values: options } = parsedOptions({
   },
 });
 
-if (options.other === undefined) endAt("--other: is missing; name the folder dist of another build");
-const other = pathToFileURL(`${resolve(options.other)}/`).href;
-const own = new URL("../dist/", import.meta.url).href;
+const { own, other } = buildsOf(options.other);
 const rounds = countOf(options.rounds, "--rounds");
 const type = oneOf(workModels, options.model, "--model");
 
@@ -86,10 +82,9 @@ for (const name of options.work.split(",")) {
   for (const build of [own, other, own]) sessions.push(await openSession(await modelBy(build, pass), 1));
   const [one = [], before = [], two = []] = await inTurns(sessions, feedsOf(pass));
   const now = one.map((time, round) => (time + (two[round] ?? 0)) / 2);
-  const ratios = (of: readonly number[], to: readonly number[]) => of.map((time, round) => time / (to[round] ?? 0));
   const milliseconds = `${median(before).toFixed(2)} ms before, ${median(now).toFixed(2)} now`;
   console.log(
-    `${name}: ${milliseconds}, ratio ${spread(ratios(now, before))}; beside itself ${spread(ratios(two, one))}`,
+    `${name}: ${milliseconds}, ratio ${spread(ratiosOf(now, before))}; beside itself ${spread(ratiosOf(two, one))}`,
   );
   for (const session of sessions) await session.release();
 }

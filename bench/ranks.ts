@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { countParameters, parseConfig, presets } from "tokenformer";
 import { NEOX_VOCABULARY } from "#tokenformer/configuration";
-import { machine, median, note } from "./measure.ts";
+import { machine, median, note, ratiosOf } from "./measure.ts";
 import { countOf, oneOf, parsedOptions, someOf } from "./options.ts";
 
 const { values: options, positionals } = parsedOptions({
@@ -77,7 +77,7 @@ async function inTurns(title: string, sides: readonly Side[]) {
   }
   return sides.map(({ name }, index) => {
     const milliseconds = times[index] ?? [];
-    const ratios = milliseconds.map((time, round) => time / (times[0]?.[round] ?? Number.NaN));
+    const ratios = ratiosOf(milliseconds, times[0] ?? []);
     return { name, median: median(milliseconds), ratio: median(ratios), milliseconds, ratios };
   });
 }

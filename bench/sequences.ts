@@ -10,7 +10,7 @@
 import { rmSync } from "node:fs";
 import { ownInstructions } from "tokenformer/benchmark";
 import type { Side } from "./decoding-sides.ts";
-import { machine, median, note } from "./measure.ts";
+import { machine, median, note, ratiosOf } from "./measure.ts";
 import { termsOf } from "./mkl.ts";
 import { countOf, parsedOptions, someOf } from "./options.ts";
 
@@ -59,7 +59,7 @@ for (const sequences of counts) {
   }
   for (const [index, { name }] of sides.entries()) {
     const own = seconds[index] ?? [];
-    const timesFirst = own.map((time, round) => time / (seconds[0]?.[round] ?? Number.NaN));
+    const timesFirst = ratiosOf(own, seconds[0] ?? []);
     const [least, middle, greatest] = [Math.min(...timesFirst), median(timesFirst), Math.max(...timesFirst)];
     rows.push({
       sequences,

@@ -15,10 +15,9 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CharacterTokenizer, initialState, modelOf, parseConfig, presets, Random, saveCheckpoint } from "tokenformer";
-import { parametersOf, sizesOf } from "tokenformer/model";
-import { NEOX_VOCABULARY } from "#tokenformer/configuration";
-import { machine, median, note } from "./measure.ts";
+import { CharacterTokenizer, Random } from "tokenformer";
+import { machine, median, note, ratiosOf } from "./measure.ts";
+import { parameters, randomState, saveModel, size, VOCABULARY } from "./model-150m.ts";
 import { countOf, endAt, parsedOptions, someOf } from "./options.ts";
 import { commandLine, rateOf, type Server, startServer } from "./servers.ts";
 
@@ -47,10 +46,6 @@ const precisions = someOf(["float32", "int8", "int4"], options.only, "--only");
 const { "llama-server": llamaServer, python } = options;
 if (llamaServer !== undefined && python === undefined) endAt("--llama-server: needs --python, which writes its model");
 
-const parsed = parseConfig(presets["150m"].config);
-const model = { ...parsed.model, vocabulary: NEOX_VOCABULARY };
-if (model.type !== "tokenformer") throw new Error("internal: the preset is a tokenformer");
-const { layers, width, heads, context } = model;
 const threads = String(availableParallelism());
 const slots = String(Math.max(...counts));
 const folder = options.work ?? mkdtempSync(join(tmpdir(), "bench-serving-"));
@@ -71,12 +66,9 @@ async function writeOurs(): Promise<string> {
   const to = join(folder, "150m");
   if (existsSync(to)) return to;
   const first = 0x4e00; // ideographs and what follows them, without surrogates up to 0xd7ff
-  const codes = Array.from({ length: NEOX_VOCABULARY }, (_, id) => (first + id < 0xd800 ? first : 0xe000) + id);
+  const codes = Array.from({ length: VOCABULARY }, (_, id) => (first + id < 0xd800 ? first : 0xe000) + id);
   const tokenizer = CharacterTokenizer.fromText(String.fromCodePoint(...codes));
-  const whole = { config: model, ramps: [], rewarm: undefined, moments: undefined };
-  const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
-  const state = { ...initialState(modelOf(model), 1, sizesOf(model)), ...whole };
-  await saveCheckpoint(to, { config: { ...parsed, model }, state, tokenizer, dataName: "", progress });
+  await saveModel(to, randomState(), tokenizer);
   return to;
 }
 
@@ -90,11 +82,13 @@ async function ours(run: string, precision: string): Promise<Side> {
 const GGUF = { float32: "F32", int8: "Q8_0", int4: "Q4_0" } as const;
 
 /** Columns of the gated feed-forward of a Llama that has three matrices where a site of ours has two. */
-const FEED_FORWARD = 4 * width;
+const FEED_FORWARD = 4 * size.width;
 
 function writeLlama(file: string, python: string, type: string): void {
-  const size = { layers, width, heads, "feed-forward": FEED_FORWARD, vocabulary: NEOX_VOCABULARY, context };
-  const sizes = Object.entries(size).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const sizes = Object.entries({ ...size, "feed-forward": FEED_FORWARD }).flatMap(([name, value]) => [
+    `--${name}`,
+    String(value),
+  ]);
   const count = execFileSync(python, [peerFile("write_model.py"), file, "--type", type, ...sizes], {
     encoding: "utf8",
   });
@@ -120,7 +114,7 @@ const sides: Side[] = [];
 
 /** Tokens a second of a side under so many clients, each with a prompt of its own. */
 function rate({ server, extra }: Side, clients: number, written = tokens): Promise<number> {
-  const draw = () => Array.from({ length: promptLength }, () => random.integer(NEOX_VOCABULARY - 2));
+  const draw = () => Array.from({ length: promptLength }, () => random.integer(VOCABULARY - 2));
   const requests = Array.from({ length: clients }, (_, seed) => {
     return { prompt: draw(), max_tokens: written, temperature, seed, ...extra };
   });
@@ -146,8 +140,7 @@ async function inTurns(): Promise<Map<number, number[][]>> {
 
 try {
   mkdirSync(folder, { recursive: true });
-  const count = parametersOf(model).reduce((sum, { size }) => sum + size.reduce((product, n) => product * n, 1), 0);
-  note(`tokenformer: ${count} parameters`);
+  note(`tokenformer: ${parameters} parameters`);
   const run = await writeOurs();
   for (const precision of precisions) {
     sides.push(await ours(run, precision));
@@ -157,7 +150,7 @@ try {
     all.map((rates, index) => {
       // Beside the side of the same precision that comes first.
       const first = all[index - (index % (sides.length / precisions.length))] ?? [];
-      const ratios = rates.map((value, round) => value / (first[round] ?? Number.NaN));
+      const ratios = ratiosOf(rates, first);
       const ratio = { least: Math.min(...ratios), median: median(ratios), greatest: Math.max(...ratios) };
       return { clients, name: sides[index]?.name, tokensPerSecond: median(rates), rates, overOurs: ratio };
     }),

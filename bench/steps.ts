@@ -7,12 +7,10 @@
  * Times are what the clock says, so nothing else should run. Losses of both are compared, too.
  */
 
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { TokenBatch, Trainer } from "tokenformer";
 import { batchesOf, stateOf, workModels, workNames, workOf } from "tokenformer/benchmark";
-import { machine, median, spread } from "./measure.ts";
-import { countOf, endAt, oneOf, parsedOptions, someOf } from "./options.ts";
+import { machine, median, ratiosOf, spread } from "./measure.ts";
+import { buildsOf, countOf, oneOf, parsedOptions, someOf } from "./options.ts";
 
 const { values: options } = parsedOptions({
   options: {
@@ -23,8 +21,7 @@ const { values: options } = parsedOptions({
   },
 });
 
-if (options.other === undefined) endAt("--other: is missing; name the folder dist of another build");
-const builds = [pathToFileURL(`${resolve(options.other)}/`).href, new URL("../dist/", import.meta.url).href];
+const { own, other } = buildsOf(options.other);
 const rounds = countOf(options.rounds, "--rounds");
 const type = oneOf(workModels, options.model, "--model");
 
@@ -57,7 +54,7 @@ console.log(machine);
 for (const name of someOf(workNames, options.work, "--work")) {
   const work = workOf(name, type);
   const sides: Side[] = [];
-  for (const build of builds) sides.push(await sideBy(build, work));
+  for (const build of [other, own]) sides.push(await sideBy(build, work));
   const batches = batchesOf(work);
   for (let round = 0; round < WARM_UP + rounds; round++) {
     const batch = batches[round % batches.length];
@@ -67,9 +64,8 @@ for (const name of someOf(workNames, options.work, "--work")) {
   const [before = [], now = []] = sides.map(({ times }) => times.slice(WARM_UP));
   const [losses = [], lossesNow = []] = sides.map((side) => side.losses);
   const apart = Math.max(...losses.map((loss, index) => Math.abs(loss - (lossesNow[index] ?? Number.NaN))));
-  const ratios = now.map((time, round) => time / (before[round] ?? 0));
   const milliseconds = `${median(before).toFixed(1)} ms before, ${median(now).toFixed(1)} now`;
-  console.log(`${name}: ${milliseconds}, ratio ${spread(ratios)}; losses differ by ${apart} at most`);
+  console.log(`${name}: ${milliseconds}, ratio ${spread(ratiosOf(now, before))}; losses differ by ${apart} at most`);
   for (const { trainer } of sides) {
     await trainer.close();
     await trainer.device.close();
