@@ -1,7 +1,7 @@
 /** AdamW in place, by kernels over arrays: for the CPU. */
 
 import { sharedArray } from "../cluster/portable.ts";
-import { elementCount } from "../element-count.ts";
+import { elementCount, elementsOf } from "../element-count.ts";
 import { freeQuietly } from "../freeing.ts";
 import type { Moments } from "../growth/index.ts";
 import { type Tensors, uploadArrays } from "../inference/index.ts";
@@ -111,11 +111,11 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
 
   /** Moments of what learns, one after the other in shared memory; zeros of none. */
   #inShared(parameters: HostState["parameters"], moments: HostState["parameters"] | undefined): Float32Array {
-    const sizes = this.specs.map(({ name }) => elementCount(required(parameters, name).shape));
-    const memory = sharedArray(sizes.reduce((sum, size) => sum + size, 0));
+    const names = this.specs.map(({ name }) => name);
+    const memory = sharedArray(elementsOf(parameters, names));
     if (moments === undefined) return memory;
     let start = 0;
-    for (const { name } of this.specs) {
+    for (const name of names) {
       const { data } = required(moments, name);
       memory.set(data, start);
       start += data.length;

@@ -7,10 +7,9 @@
  */
 
 import { sharedArray } from "../cluster/portable.ts";
-import { elementCount } from "../element-count.ts";
+import { elementsOf } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly, settled } from "../freeing.ts";
 import { scalarOf, type Tensors } from "../inference/index.ts";
-import { required } from "../required.ts";
 import type { Device, DeviceTensor, Program } from "../runtime/portable.ts";
 import type { Graph } from "../tensor/index.ts";
 import type { TogetherStep, Updated } from "./adamw.ts";
@@ -102,7 +101,9 @@ export class Replicas {
       const memory = { shared, weights: await Promise.all(allocated) };
       const frozen = [...parameters.keys()].filter((name) => !this.#names.includes(name));
       await this.#take(memory.weights, { names: this.#names, shared: weights });
-      await this.#take(memory.weights, { names: frozen, shared: await this.#given(parameters, frozen) });
+      if (frozen.length > 0) {
+        await this.#take(memory.weights, { names: frozen, shared: await this.#given(parameters, frozen) });
+      }
       return memory;
     });
   }
@@ -117,8 +118,7 @@ export class Replicas {
 
   /** Some of the weights of the state's device, one after the other in shared memory. */
   async #given(parameters: Tensors, names: readonly string[]): Promise<Float32Array> {
-    const sizes = names.map((name) => elementCount(required(parameters, name).shape));
-    const shared = sharedArray(sizes.reduce((sum, size) => sum + size, 0));
+    const shared = sharedArray(elementsOf(parameters, names));
     const exchange: GiveParameters = { names, shared, adding: false };
     await this.#device.kernel({ kernel: "give", tensors: Object.fromEntries(parameters), parameters: exchange });
     return shared;

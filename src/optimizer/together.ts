@@ -1,6 +1,6 @@
 /**
  * One update by all devices that have computed gradients: each makes that of its part of all numbers, in the same request as its last
- * pass. With one device for all of it, the others would wait: a quarter of a step of TokenFormer at `nanogpt-cpu`.
+ * pass. With one device for all of it, the others would wait: for a tenth of a step of TokenFormer at `nanogpt-cpu`.
  */
 
 import { settled } from "../freeing.ts";

@@ -1,10 +1,9 @@
 /** The program of an update's gradients, and the replicas that run it beside a device. */
 
-import { elementCount } from "../element-count.ts";
+import { elementsOf } from "../element-count.ts";
 import { type BatchForm, tracedLoss } from "../inference/index.ts";
 import type { Model, ParameterSpec } from "../nn/index.ts";
 import { gradientName, openReplicas, type Replicas, threadsEach } from "../optimizer/index.ts";
-import { required } from "../required.ts";
 import type { Device, Program } from "../runtime/portable.ts";
 import { gradients, graph, lowerings } from "../tensor/index.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
@@ -46,7 +45,7 @@ export async function openGradients(
   const known = lowerings[device.kind].knownSizes ? time : undefined;
   const { specs, graph: program } = gradientsOf(model, known, form, learns);
   const names = specs.map(({ name }) => name);
-  const inPlace = numbersIn(parameters, specs) >= IN_PLACE;
+  const inPlace = elementsOf(parameters, names) >= IN_PLACE;
   const threads = threadsEach(device, count);
   const opening = count > 1 ? openReplicas(device, count - 1, threads, program, names, inPlace) : undefined;
   const compiling = device.compile(program, {
@@ -59,9 +58,4 @@ export async function openGradients(
   if (opened.status === "fulfilled") onFailure(() => opened.value?.close());
   if (compiled.status === "fulfilled") onFailure(() => compiled.value.release());
   return { specs, replicas: await opening, gradients: await compiling };
-}
-
-/** How many numbers the parameters of some names have together. */
-export function numbersIn(arrays: Shaped, specs: readonly { readonly name: string }[]): number {
-  return specs.reduce((sum, { name }) => sum + elementCount(required(arrays, name).shape), 0);
 }

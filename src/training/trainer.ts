@@ -1,5 +1,6 @@
 /** A model that learns on a device: makes updates. Knows nothing of text, files or schedules. */
 
+import { elementsOf } from "../element-count.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { CHANNELS, channelGenerations, type Generation, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
@@ -32,7 +33,7 @@ import {
 } from "../optimizer/index.ts";
 import { Random } from "../random.ts";
 import type { Device, Program } from "../runtime/portable.ts";
-import { numbersIn, openGradients } from "./gradient-program.ts";
+import { openGradients } from "./gradient-program.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
 
 export interface StepResult {
@@ -123,7 +124,10 @@ export class Trainer {
 
   /** How many of the parameters learn. */
   get learning(): number {
-    return numbersIn(this.inference.parameters, this.#specs);
+    return elementsOf(
+      this.inference.parameters,
+      this.#specs.map(({ name }) => name),
+    );
   }
 
   /** Updates made so far. */
