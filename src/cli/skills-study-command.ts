@@ -50,7 +50,7 @@ export const skillsStudyCommand = () =>
     .option("--base <files...>", "what the base learns", ["Moby-Dick", "SOTU"])
     .option(
       "--text <name=files>",
-      "a new text under a name, its files separated by commas; given again, several (default: four of the studio's: a play by rules, TypeScript, Chinese poems, first names)",
+      "a new text under a name, its files separated by commas, or one of the studio's by its name alone; given again, several (default: the studio's: play, typescript, tang-quatrains and first-names)",
       collected,
     )
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
@@ -61,7 +61,7 @@ export const skillsStudyCommand = () =>
 
 async function run(options: Options): Promise<void> {
   const study = await studyOf(options);
-  const texts = options.text?.map(textOf) ?? ownTexts();
+  const texts = options.text?.map(textOf) ?? ownTexts.map(ownText);
   const files = new Map([[nameOfBase(options.base), options.base], ...texts]);
   if (files.size !== 1 + texts.length) throw new UserError("--text: a name is given twice; give each text its own");
   const { out } = options;
@@ -93,19 +93,22 @@ async function studyOf({ config, set }: Options): Promise<SkillsStudy> {
 const nameOfBase = (base: readonly string[]) => base.map((file) => file.split(/[/\\]/).at(-1) ?? file).join(" and ");
 
 function textOf(given: string): [string, readonly string[]] {
+  if (ownTexts.includes(given)) return ownText(given);
   const [, name = "", files = ""] = /^([\w-]+)=(.+)$/s.exec(given) ?? [];
-  if (name === "") throw new UserError(`--text ${given}: expected name=file, such as --text code=index.ts`);
+  if (name === "") {
+    const own = ownTexts.join(", ");
+    throw new UserError(`--text ${given}: expected name=file, such as --text code=index.ts, or one of ${own}`);
+  }
   return [name, files.split(",")];
 }
 
-/** The texts that come with the package, for the page of the studio: each in a file of its own. */
-function ownTexts(): [string, readonly string[]][] {
-  const folder = new URL("../studio/gallery/texts/", import.meta.url);
-  return ["play", "typescript", "tang-quatrains", "first-names"].map((name) => [
-    name,
-    [fileURLToPath(new URL(`${name}.txt.gz`, folder))],
-  ]);
-}
+/** The texts that come with the package, for the page of the studio: a play by rules, source code, Chinese poems, first names. */
+const ownTexts = ["play", "typescript", "tang-quatrains", "first-names"];
+
+const ownText = (name: string): [string, readonly string[]] => [
+  name,
+  [fileURLToPath(new URL(`../studio/gallery/texts/${name}.txt.gz`, import.meta.url))],
+];
 
 async function tellPlan(study: SkillsStudy, texts: readonly string[], { device: name, json }: Options): Promise<void> {
   const { base, adapting } = study;

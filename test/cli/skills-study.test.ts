@@ -62,8 +62,13 @@ it("compares skills with other ways to learn, and goes on from what is there", a
   expect((await read()).adapted.map(({ seed }: { seed: number }) => seed)).toEqual([1, 1, 2, 2]);
 });
 
+it("takes texts of the studio by their names, beside files", async () => {
+  const { stdout } = await run("study", "skills", "--text", "a=cats.txt", "--text", "play", "--dry-run", "--json");
+  expect(json(stdout)).toMatchObject({ texts: ["Moby-Dick and SOTU", "a", "play"] });
+});
+
 it.each([
-  [["--text", "cats"], "--text cats: expected name=file, such as --text code=index.ts"],
+  [["--text", "cats"], "--text cats: expected name=file, such as --text code=index.ts, or one of play, typescript"],
   [["--text", "a=cats.txt", "--text", "a=logs.txt", "--out", "x"], "--text: a name is given twice"],
   [["--text", "a=cats.txt"], "needs --out, a folder for its runs and report"],
   [["--text", "a=cats.txt", "--set", "sizes=[]"], "sizes"],
