@@ -2,12 +2,14 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
 import { saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { configSchema } from "../../src/configuration/index.ts";
 import { type CompleteModelConfig, hasBlocks } from "../../src/model/index.ts";
 import { exportOnnx } from "../../src/published/index.ts";
+import { ModelProtoSchema } from "../../src/tensor/onnx-format/onnx_pb.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";
@@ -76,6 +78,12 @@ it.each(configs)("%s: a prompt, then tokens one by one, give the logits of the w
   expect(files).toEqual(["model.onnx", "model.onnx.data", "README.md"].map((file) => join(to, file)));
   const batch = drawnBatch("onnx", [2, context], config.vocabulary);
   const expected = await logitsOf(device(), state, batch);
+
+  const bytes = await readFile(join(to, "model.onnx"));
+  const { graph } = fromBinary(ModelProtoSchema, bytes);
+  expect(graph?.node.length).toBeGreaterThan(0);
+  // Other runtimes than ONNX Runtime have none of its own operators.
+  expect(graph?.node.filter(({ domain }) => domain !== "")).toEqual([]);
 
   const session = await InferenceSession.create(join(to, "model.onnx"), { intraOpNumThreads: 1, logSeverityLevel: 4 });
   const readme = await readFile(join(to, "README.md"), "utf8");

@@ -71,7 +71,7 @@ function webgpuTests(): void {
     it.each(operatorCases.map((check) => [`${check.operator}: ${check.title}`, check] as const))(
       "%s",
       async (_, check) => {
-        await checkOperator(webgpu(), check, 10);
+        await checkOperator(webgpu(), check, { slack: 10 });
       },
     );
   });

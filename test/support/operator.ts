@@ -1,6 +1,6 @@
 /** Applications of operators, which `checkOperator` proves. */
 
-import { type Device, checkOperator as prove } from "../../src/runtime/index.ts";
+import { type Device, type OperatorCheckOptions, checkOperator as prove } from "../../src/runtime/index.ts";
 import type { OperatorName, Shape, Tensor } from "../../src/tensor/index.ts";
 import type { Values } from "./values.ts";
 
@@ -34,7 +34,14 @@ export function operatorCase<Name extends string>(
   return { operator, title, inputs, program, reference, shapes: options.shapes ?? {}, fixed: options.fixed ?? [] };
 }
 
-/** Runs a case on a device and compares with its reference, allowing `slack` times the roundings of the CPU. */
-export async function checkOperator(device: Device, check: OperatorCase, slack = 1): Promise<void> {
-  await prove(device, check, { targets: [device.kind], slack });
+/**
+ * Runs a case on a device and compares with its reference, allowing `slack` times the roundings of the CPU.
+ * @param targets the lowerings to run there. Default: the device's own
+ */
+export async function checkOperator(
+  device: Device,
+  check: OperatorCase,
+  { slack = 1, targets = [device.kind] }: OperatorCheckOptions = {},
+): Promise<void> {
+  await prove(device, check, { targets, slack });
 }

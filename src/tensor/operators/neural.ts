@@ -2,7 +2,7 @@
 
 import { printDimension, sameDimension } from "../dimension.ts";
 import { at, elements, type Shape, type TensorType } from "../shape.ts";
-import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
+import { apply, type NoAttributes, type Operator, type OperatorLowering, type Tensor } from "../tensor.ts";
 import { add, div, exp, mul, neg, sub } from "./elementwise.ts";
 import { expand, reshape, sum } from "./layout.ts";
 import { matmul, rowsOf } from "./products.ts";
@@ -263,6 +263,7 @@ export const neural = {
         domain: "com.microsoft",
       });
     },
+    targets: { portable: rotateByParts },
     // A rotation's gradient is the rotation back. Positions are not learned through it.
     gradient: (g, { inputs: [_, cosine, sine], attributes: { heads } }) => [
       rotate(g, cosine, neg(sine), heads),
@@ -271,6 +272,38 @@ export const neural = {
     ],
   } satisfies Operator<{ heads: number | undefined }, 3>,
 };
+
+/** `rotate` by operators that every runtime has. */
+function rotateByParts(
+  ...[emitter, [x, cosine, sine], { heads }, { inputs }]: Parameters<
+    OperatorLowering<{ readonly heads: number | undefined }, 3>
+  >
+): string {
+  const [{ shape }, table] = inputs;
+  const half = staticSize(table.shape);
+  const channels = staticSize(shape) / (heads ?? 1);
+  const rest = channels - 2 * half;
+  const sizes = rest > 0 ? [half, half, rest] : [half, half];
+  const last = { axis: { int: -1 } };
+  // [B, T, H, C] with tables [T, 1, R/2] where heads are parts of the last axis, else [B, H, T, C] with [T, R/2].
+  const apart = heads === undefined ? x : emitter.node("Reshape", [x, emitter.integers([0, 0, heads, channels])]);
+  const ofHeads = (of: string) => (heads === undefined ? of : emitter.node("Unsqueeze", [of, emitter.integers([1])]));
+  const [real, imaginary] = [ofHeads(cosine), ofHeads(sine)];
+  const [first = "", second = "", ...others] = emitter.nodes(
+    "Split",
+    [apart, emitter.integers(sizes)],
+    sizes.length,
+    last,
+  );
+  const product = (a: string, b: string) => emitter.node("Mul", [a, b]);
+  const turned = [
+    emitter.node("Sub", [product(first, real), product(second, imaginary)]),
+    emitter.node("Add", [product(second, real), product(first, imaginary)]),
+  ];
+  const together = emitter.node("Concat", [...turned, ...others], last);
+  if (heads === undefined) return together;
+  return emitter.node("Reshape", [together, emitter.integers([0, 0, heads * channels])]);
+}
 
 export function checkIds(ids: TensorType): void {
   if (ids.dtype !== "int32") throw new Error(`ids must be int32, got ${ids.dtype}`);
