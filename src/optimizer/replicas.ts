@@ -55,7 +55,6 @@ export class Replicas {
    * @param threads of an operator of each
    * @param graph gives `loss` and the gradient of each parameter, by `gradientName`
    * @param names the parameters that learn
-   * @param inPlace see `CompileOptions`
    */
   static async open(
     device: Device,
@@ -63,13 +62,12 @@ export class Replicas {
     threads: number,
     graph: Graph,
     names: readonly string[],
-    inPlace = false,
   ): Promise<Replicas> {
     const devices: Device[] = [];
     const members = Array.from({ length: count }, async () => {
       const own = await device.another(threads);
       devices.push(own);
-      return { device: own, program: await own.compile(graph, { download: ["loss"], inPlace }) };
+      return { device: own, program: await own.compile(graph, { download: ["loss"], inPlace: true }) };
     });
     try {
       return new Replicas(device, await settled(members), names);

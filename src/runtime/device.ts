@@ -51,8 +51,8 @@ export interface CompileOptions {
   /** Outputs that arrive on the host; the others stay on the device. Default: none. */
   readonly download?: readonly string[];
   /**
-   * Whether outputs that a kernel takes over are written where those of the run before were: worth it where they are large. It is done on
-   * the CPU of Linux, where the optional package koffi is installed, and makes no difference to results. Default: false.
+   * Whether outputs that a kernel takes over are written where those of the run before were. It is done on the CPU of Linux, where the
+   * optional package koffi is installed, and makes no difference to results. The inputs of the last run are kept. Default: false.
    */
   readonly inPlace?: boolean;
   /**

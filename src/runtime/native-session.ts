@@ -1,7 +1,8 @@
 /**
  * Sessions through ONNX Runtime's C interface, in the library that its binding for Node has loaded. The binding copies each output into
- * a fresh buffer; here, outputs that were given back are written into again. Of the gradients of 124M parameters, half a gigabyte each
- * step, that saves an eighth of the time of their program.
+ * a fresh buffer; here, outputs that were given back are written into again, and inputs that are the same as before are not described anew.
+ * Of the gradients of 124M parameters, half a gigabyte each step, that saves an eighth of the time of their program, at 800,000 a
+ * twenty-fifth.
  */
 
 import { existsSync, readdirSync } from "node:fs";
@@ -184,11 +185,51 @@ export class NativeRuntime {
 
 const unknownType = (type: string) => new Error(`internal: a tensor of type ${type} is not known`);
 
+/**
+ * Values on the memory of tensors, by names. Each is kept, and the tensor with it, until its name is asked for with another one, as making
+ * all of them takes a fiftieth of a small model's step.
+ */
+class KeptValues {
+  readonly #runtime: NativeRuntime;
+  readonly #kept = new Map<string, { readonly tensor: Tensor; readonly value: unknown }>();
+
+  constructor(runtime: NativeRuntime) {
+    this.#runtime = runtime;
+  }
+
+  has(name: string): boolean {
+    return this.#kept.has(name);
+  }
+
+  /** The value on a tensor's memory, or null for none. */
+  valueOf(name: string, tensor: Tensor | undefined): unknown {
+    const kept = this.#kept.get(name);
+    if (kept?.tensor === tensor) return kept?.value ?? null;
+    this.#drop(name);
+    if (tensor === undefined) return null;
+    const value = this.#runtime.valueOf(tensor);
+    this.#kept.set(name, { tensor, value });
+    return value;
+  }
+
+  release(): void {
+    for (const name of [...this.#kept.keys()]) this.#drop(name);
+  }
+
+  #drop(name: string): void {
+    const kept = this.#kept.get(name);
+    this.#kept.delete(name);
+    if (kept !== undefined) this.#runtime.call("ReleaseValue", kept.value);
+  }
+}
+
 /** A session whose outputs may be given back. */
 class NativeSession implements ProgramSession {
   readonly #runtime: NativeRuntime;
   readonly #outputs: readonly string[];
   #session: unknown;
+  readonly #inputs: KeptValues;
+  readonly #written: KeptValues;
   /** Outputs that were given back, by their names. */
   readonly #free = new Map<string, Tensor>();
 
@@ -196,6 +237,8 @@ class NativeSession implements ProgramSession {
     this.#runtime = runtime;
     this.#session = session;
     this.#outputs = outputs;
+    this.#inputs = new KeptValues(runtime);
+    this.#written = new KeptValues(runtime);
   }
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
@@ -211,31 +254,21 @@ class NativeSession implements ProgramSession {
 
   #run(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
     const runtime = this.#runtime;
-    const values: unknown[] = [];
-    const made = (tensor: Tensor) => {
-      const value = runtime.valueOf(tensor);
-      values.push(value);
-      return value;
-    };
+    const names = Object.keys(feeds);
+    const inputs = Object.entries(feeds).map(([name, tensor]) => this.#inputs.valueOf(name, tensor));
+    const outputs = this.#outputs.map((name) => this.#written.valueOf(name, this.#free.get(name)));
+    const given = [names, inputs, names.length, this.#outputs, this.#outputs.length, outputs];
     try {
-      const names = Object.keys(feeds);
-      const inputs = Object.values(feeds).map(made);
-      const outputs: unknown[] = this.#outputs.map((name) => {
-        const free = this.#free.get(name);
-        return free === undefined ? null : made(free);
-      });
-      const given = [names, inputs, names.length, this.#outputs, this.#outputs.length, outputs];
       runtime.do("Run", this.#session, null, ...given);
       const results = this.#outputs.map((name, index) => {
-        const free = this.#free.get(name);
-        if (free !== undefined) return [name, free] as const;
-        values.push(outputs[index]);
-        return [name, runtime.tensorOf(outputs[index])] as const;
+        return [name, this.#free.get(name) ?? runtime.tensorOf(outputs[index])] as const;
       });
       this.#free.clear();
       return Object.fromEntries(results);
     } finally {
-      for (const value of values) runtime.call("ReleaseValue", value);
+      this.#outputs.forEach((name, index) => {
+        if (!this.#written.has(name)) runtime.call("ReleaseValue", outputs[index]);
+      });
     }
   }
 
@@ -245,6 +278,8 @@ class NativeSession implements ProgramSession {
 
   async release(): Promise<void> {
     this.#free.clear();
+    this.#inputs.release();
+    this.#written.release();
     if (this.#session !== undefined) this.#runtime.call("ReleaseSession", this.#session);
     this.#session = undefined;
   }

@@ -1,18 +1,11 @@
 /** The program of an update's gradients, and the replicas that run it beside a device. */
 
-import { elementsOf } from "../element-count.ts";
 import { type BatchForm, tracedLoss } from "../inference/index.ts";
 import type { Model, ParameterSpec } from "../nn/index.ts";
 import { gradientName, openReplicas, type Replicas, threadsEach } from "../optimizer/index.ts";
 import type { Device, Program } from "../runtime/portable.ts";
 import { gradients, graph, lowerings } from "../tensor/index.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
-
-/** With so many learned numbers, gradients are written where the last ones were. Of fewer, the copies take no time that could be measured. */
-const IN_PLACE = 32_000_000;
-
-/** Arrays or tensors by name. */
-type Shaped = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /**
  * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter that learns.
@@ -32,7 +25,6 @@ export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, l
 export async function openGradients(
   device: Device,
   model: Model,
-  parameters: Shaped,
   { replicas: count = 1, precision: products = "float32", form, time, learns }: TrainerOptions,
   onFailure: (free: () => unknown) => void,
 ): Promise<{
@@ -45,13 +37,12 @@ export async function openGradients(
   const known = lowerings[device.kind].knownSizes ? time : undefined;
   const { specs, graph: program } = gradientsOf(model, known, form, learns);
   const names = specs.map(({ name }) => name);
-  const inPlace = elementsOf(parameters, names) >= IN_PLACE;
   const threads = threadsEach(device, count);
-  const opening = count > 1 ? openReplicas(device, count - 1, threads, program, names, inPlace) : undefined;
+  const opening = count > 1 ? openReplicas(device, count - 1, threads, program, names) : undefined;
   const compiling = device.compile(program, {
     download: ["loss"],
     threads,
-    inPlace,
+    inPlace: true,
     products,
   });
   const [opened, compiled] = await Promise.allSettled([opening, compiling]);

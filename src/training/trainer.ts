@@ -110,7 +110,7 @@ export class Trainer {
       throw new Error("ranks train all parameters, or none");
     }
     return allOrNothing(async (onFailure) => {
-      const { specs, gradients, replicas } = await openGradients(device, model, state.parameters, options, onFailure);
+      const { specs, gradients, replicas } = await openGradients(device, model, options, onFailure);
       const optimizer = await createOptimizer(device, specs, options, options.communicator, replicas !== undefined);
       onFailure(() => optimizer.release());
       const { parameters, ...moments } = await optimizer.upload(state);

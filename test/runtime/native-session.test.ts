@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
 import { expect, it } from "vitest";
-import type { Device, Program } from "../../src/runtime/index.ts";
+import type { Device, DeviceTensor, Program } from "../../src/runtime/index.ts";
 import { graph, input, matmul, mul, sum, symbol } from "../../src/tensor/index.ts";
 import { fromHost, toHost, useDevice } from "../support/device.ts";
-import { normal } from "../support/values.ts";
+import { normal, values } from "../support/values.ts";
 
 const cpu = useDevice("cpu");
 
@@ -73,6 +73,28 @@ it("goes on after a kernel and a run that failed", async () => {
   await expect(program.run(wrong)).rejects.toThrow(/ONNX Runtime failed: .*w.*\n {2}inputs: .*float32\[4,7\]/s);
   expect(await taken(device, program, 1, 3)).toEqual(expected);
   await device.dispose([kept]);
+  await program.release();
+});
+
+it("reads inputs that a kernel has changed since, and others of the same name", async () => {
+  const device = cpu();
+  const y = mul(input("w", [5, 7]), 2);
+  const program = await device.compile(graph("double", { y, total: sum(y, [0, 1]) }), {
+    ...{ download: ["total"], inPlace: true },
+  });
+  /** Twice the sum of w, which triples itself after it. */
+  const tripled = async (w: DeviceTensor) => {
+    const { values } = await program.runThen(
+      { w },
+      { kernel: "accumulate", tensors: { "sum:y": w }, parameters: ["y"], outputs: { "g:y": "y" } },
+    );
+    return values["total"]?.data[0];
+  };
+  const ones = () => device.upload(toHost(values([5, 7], new Array<number>(35).fill(1))));
+  const [first, second] = [await ones(), await ones()];
+  expect([await tripled(first), await tripled(first), await tripled(first)]).toEqual([70, 210, 630]);
+  expect([await tripled(second), await tripled(first), await tripled(second)]).toEqual([70, 1890, 210]);
+  await device.dispose([first, second]);
   await program.release();
 });
 
