@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { expect, it } from "vitest";
+import { loadKoffi } from "../../src/native-library.ts";
 import type { Device, DeviceTensor, Program } from "../../src/runtime/index.ts";
 import { graph, input, matmul, mul, sum, symbol } from "../../src/tensor/index.ts";
 import { fromHost, toHost, useDevice } from "../support/device.ts";
@@ -103,4 +104,10 @@ it("goes through ONNX Runtime's C interface where koffi is", async ({ skip }) =>
   const { openNativeRuntime } = await import("../../src/runtime/native-session.ts");
   const runtime = await openNativeRuntime(createRequire(import.meta.url)("onnxruntime-node").Tensor);
   expect(runtime).toBeDefined();
+});
+
+it("loads koffi for whoever asks in a thread, the communicator among them", async ({ skip }) => {
+  const first = await loadKoffi().catch(() => undefined);
+  if (first === undefined) return skip();
+  expect(await loadKoffi()).toBe(first);
 });
