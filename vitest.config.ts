@@ -20,9 +20,9 @@ export default defineConfig({
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
-    // Tests of two files run at once: three took as long on two cores. Models are tiny: further threads of a device would only wait for
-    // each other.
-    maxWorkers: 2,
+    // Tests of four files run at once: on two cores, as tests in browsers and of programs wait for a third of their time, and on a busy
+    // machine two would get less than one core. Models are tiny: further threads of a device would only wait for each other.
+    maxWorkers: 4,
     env: { OMP_NUM_THREADS: "1" },
     // One fault that lets tests wait in vain must not take hours.
     bail: 10,

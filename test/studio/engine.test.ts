@@ -16,6 +16,9 @@ async function ownText() {
   return { kind: "own", name: "text.txt", text: await readFile(commandLine.at("text.txt"), "utf8") } as const;
 }
 
+/** Updates whose losses are compared, at least: after many more, the roundings of two runtimes have grown. */
+const COMPARED = 20;
+
 /** Checks the losses of a browser's points, each a mean over updates, against those of the command line's updates. */
 function expectSameLosses(points: readonly TrainingPoint[], records: readonly Record<string, unknown>[], from: number) {
   const losses = new Map(records.flatMap(({ step, loss }) => (typeof loss === "number" ? [[step, loss]] : [])));
@@ -23,16 +26,16 @@ function expectSameLosses(points: readonly TrainingPoint[], records: readonly Re
   for (const { step, loss } of points.filter((point) => point.step > from)) {
     const updates = Array.from({ length: step - before }, (_, index) => losses.get(before + 1 + index) ?? Number.NaN);
     before = step;
-    if (updates.some(Number.isNaN)) break;
+    if (updates.some(Number.isNaN) || compared >= COMPARED) break;
     expect(Math.abs(loss - updates.reduce((sum, x) => sum + x, 0) / updates.length)).toBeLessThan(1e-3);
     compared += updates.length;
   }
-  expect(compared).toBeGreaterThanOrEqual(10);
+  expect(compared).toBeGreaterThanOrEqual(COMPARED);
 }
 
 describeInBrowser("the engine", () => {
   const browser = useBrowser();
-  const open = useEnginePage(browser);
+  const { open, shared } = useEnginePage(browser);
 
   it("trains, grows without a jump, and goes back", async () => {
     const { call, told, trainTo, environment } = await open("wasm", { cores: 2 });
@@ -149,7 +152,7 @@ describeInBrowser("the engine", () => {
 
   describe("and the command line", () => {
     it("goes on there with a run of the browser", async () => {
-      const page = await open();
+      const page = await shared();
       const { summary } = await page.call("create", { ...TINY_CHOICES, text: await ownText() });
       await page.trainTo(summary.id, 20);
       const { step } = (await page.call("grow", summary.id, { add: { feedForward: 24 }, init: "zero-key" })).summary;
@@ -174,8 +177,9 @@ describeInBrowser("the engine", () => {
         text: talk.map((record) => JSON.stringify(record)).join("\n"),
         lossOn: "all",
       } as const;
-      const page = await open();
-      const { summary } = await page.call("create", { ...TINY_CHOICES, context: 48, text });
+      const page = await shared();
+      // Their losses fall fast, and roundings grow as fast.
+      const { summary } = await page.call("create", { ...TINY_CHOICES, context: 48, learningRate: 2e-4, text });
       const { step } = (await page.trainTo(summary.id, 10)).summary;
       await unpack(page, summary.id, "talked");
       const on = await page.trainTo(summary.id, step + 20);
@@ -191,7 +195,7 @@ describeInBrowser("the engine", () => {
     it("goes on here with a run of the command line", async () => {
       const constant = ["--set", "training.steps=12", "--set", "training.schedule=constant"];
       await commandLine.answer("train", ...TINY, ...constant, "--data", "text.txt", "--out", "trained");
-      const page = await open();
+      const page = await shared();
       const imported = await importFolder(page, "trained", await ownText());
       expect(imported).toMatchObject({ summary: { step: 12, name: "trained" }, trainTokens: expect.any(Number) });
       expect(imported.validation.length).toBeGreaterThan(0);
@@ -205,7 +209,7 @@ describeInBrowser("the engine", () => {
     await commandLine.answer("train", ...TINY, "--data", "text.txt", "--out", "plain");
     const short = ["--add", "all=3", "--set", "training.steps=3"];
     await commandLine.answer("adapt", "plain", "--data", "text.txt", "--to", "skill", ...short);
-    const page = await open();
+    const page = await shared();
     const { summary } = await importFolder(page, "plain", await ownText());
     const attach = (run: string) =>
       withFiles(page, "skill", ["skill.json", "skill.safetensors"], `engine.attachSkill("${run}", "skill", files)`);
@@ -276,7 +280,7 @@ describeInBrowser("the engine", () => {
   });
 
   it("computes the story's layers as models are computed: by the paper's equation, and with gradients", async () => {
-    const { call } = await open();
+    const { call } = await shared();
     const wanted = [0, 0];
     // Scores 3 and −4 of norm 5, with τ = √2: GELU(0.848528) and GELU(−1.131371); and 9 and 0, of norm 9.
     const tokens = [
@@ -315,7 +319,7 @@ describeInBrowser("the engine", () => {
   it("answers in the form that a model of conversations came with, as the command line does, until it is told to stop", async () => {
     const small = ["--set", "model.context=64", "--set", "training.steps=20", "--tokenizer", "bpe:300"];
     await commandLine.answer("train", ...TINY, ...small, "--data", "text.txt", "--out", "talker");
-    const page = await open();
+    const page = await shared();
     expect(await importFolder(page, "talker", await ownText())).toMatchObject({ converses: false });
     const chat_template =
       "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
@@ -363,7 +367,7 @@ describeInBrowser("the engine", () => {
   });
 
   it("trains others beside a run with as many operations", async () => {
-    const { page, call, reached } = await open();
+    const { page, call, reached } = await shared();
     const { summary } = await call("create", TINY_CHOICES);
     const scratch = await call("compare", summary.id, "scratch");
     const transformer = await call("compare", summary.id, "transformer");
@@ -382,7 +386,7 @@ describeInBrowser("the engine", () => {
   });
 
   it("looks inside, and writes until it is told to stop", async () => {
-    const { page, call, trainTo } = await open();
+    const { page, call, trainTo } = await shared();
     const { summary } = await call("create", { ...TINY_CHOICES, text: await ownText() });
     await trainTo(summary.id, 20);
     const { tokens, next, sites } = await call("inspect", summary.id, "the whale");

@@ -47,7 +47,7 @@ async function notice({ waitFor, told }: EnginePage): Promise<string> {
 
 describeInBrowser("a browser", () => {
   const browser = useBrowser(SOFTWARE_GPU);
-  const open = useEnginePage(browser);
+  const { open } = useEnginePage(browser);
 
   it("without shared memory trains with one thread, and says why", async () => {
     const { environment, call, trainTo } = await open("wasm", { cores: 2, bare: true, serviceWorkers: "block" });

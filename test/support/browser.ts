@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterEach, beforeAll, describe, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { type Listening, listen } from "../../src/http/index.ts";
 import { CHROMIUM, FLAGS, hasChromium } from "./chromium-program.ts";
 
@@ -23,8 +23,8 @@ export function describeInBrowser(name: string, tests: () => void): void {
 }
 
 export interface TestBrowser {
-  /** A visitor with storage of their own, that ends with the test. */
-  visitor(options?: BrowserContextOptions): Promise<BrowserContext>;
+  /** A visitor with storage of their own, that ends with the test, or else with the file. */
+  visitor(options?: BrowserContextOptions, endsWith?: "test" | "file"): Promise<BrowserContext>;
   /** A page of a new visitor at an address. Faults of the page's scripts fail the test. */
   open(url: string, options?: BrowserContextOptions): Promise<Page>;
 }
@@ -48,23 +48,26 @@ async function sharedBrowser(flags: readonly string[]): Promise<Browser> {
 /** A browser for the tests of the file. */
 export function useBrowser(flags: readonly string[] = ["--disable-gpu"]): TestBrowser {
   let browser: Browser | undefined;
-  const contexts: BrowserContext[] = [];
+  const contexts = { test: [] as BrowserContext[], file: [] as BrowserContext[] };
   const faults: Error[] = [];
   beforeAll(async () => {
     browser = await sharedBrowser(flags);
   });
   afterEach(async () => {
-    for (const context of contexts.splice(0)) await context.close();
+    for (const context of contexts.test.splice(0)) await context.close();
     const [first] = faults.splice(0);
     if (first !== undefined) throw first;
   });
-  const visitor = async (options?: BrowserContextOptions) => {
+  afterAll(async () => {
+    for (const context of contexts.file.splice(0)) await context.close();
+  });
+  const visitor: TestBrowser["visitor"] = async (options, endsWith = "test") => {
     if (browser === undefined) throw new Error("the browser is started before the first test, not before that");
     const context = await browser.newContext(options);
     // A software GPU on a busy machine takes its time.
     context.setDefaultTimeout(100_000);
     context.on("weberror", (fault) => faults.push(fault.error()));
-    contexts.push(context);
+    contexts[endsWith].push(context);
     return context;
   };
   const open = async (url: string, options?: BrowserContextOptions) => {

@@ -53,11 +53,13 @@ export interface VisitOptions extends BrowserContextOptions {
   readonly bare?: boolean;
   /** How many cores the engine believes to have. Default: 1, as threads of a tiny model wait for each other longer than they work. */
   readonly cores?: number;
+  /** With what the visit ends. Default: the test. */
+  readonly endsWith?: "test" | "file";
   /** Called before the page is loaded from an origin. */
   prepare?(page: Page, origin: string): Promise<void>;
 }
 
-/** Builds and serves it. */
+/** Builds and serves it. `open` is for a visitor of a test; `shared` is one who stays, for tests that look at runs of their own alone. */
 export function useEnginePage(browser: TestBrowser) {
   let folder = "";
   let url = "";
@@ -79,16 +81,22 @@ export function useEnginePage(browser: TestBrowser) {
     await close();
     await rm(folder, { recursive: true });
   });
-  return async (
+  const open = async (
     backend: "wasm" | "webgpu" = "wasm",
-    { bare = false, cores = 1, prepare, ...options }: VisitOptions = {},
+    { bare = false, cores = 1, prepare, endsWith, ...options }: VisitOptions = {},
   ): Promise<EnginePage> => {
-    const page = await (await browser.visitor(options)).newPage();
+    const page = await (await browser.visitor(options, endsWith)).newPage();
     const address = bare ? bareUrl : url;
     await prepare?.(page, new URL(address).origin);
     await page.goto(address);
     return enginePage(page, backend, cores);
   };
+  let stays: Promise<EnginePage> | undefined;
+  const shared = () => {
+    stays ??= open("wasm", { endsWith: "file" });
+    return stays;
+  };
+  return { open, shared };
 }
 
 /** The engine of a page, opened. */
