@@ -71,7 +71,7 @@ describeInBrowser("the page", () => {
   });
 
   const visit = async (query: Record<string, string> = {}, theme: "light" | "dark" = "light", width = 1280) => {
-    const asked = new URLSearchParams({ pace: "30", startsIn: "0", ...query });
+    const asked = new URLSearchParams({ pace: "150", startsIn: "0", ...query });
     const page = await browser.open(`${host.url}test/page.html?${asked}`, {
       colorScheme: theme,
       viewport: { width, height: 800 },
