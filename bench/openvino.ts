@@ -52,6 +52,7 @@ async function writePass(folder: string, given: Readonly<Record<string, Tensor>>
 }
 
 const folder = mkdtempSync(join(tmpdir(), "bench-"));
+process.once("exit", () => rmSync(folder, { recursive: true }));
 await writePass(folder, feeds);
 const program = fileURLToPath(new URL("../bench/peers/openvino/passes.py", import.meta.url));
 const peer = openPeer(options.python, [program, folder]);
@@ -84,4 +85,3 @@ const kinds = Object.entries(kindsSchema.parse(await peer.ask("profile 20"))).fi
 console.log(`of OpenVINO's, in ms: ${kinds.map(([kind, time]) => `${kind} ${time.toFixed(1)}`).join(", ")}`);
 await peer.quit();
 await session.release();
-rmSync(folder, { recursive: true });

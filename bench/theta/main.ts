@@ -1,7 +1,7 @@
 /**
  * Whether Θ and its gradient pay as one pass each over the scores, by a WebAssembly program that is an operator of ONNX Runtime's C
  * interface: passes forward and backward with them beside those that are, by the binding and by the C interface; and with them where nothing
- * is copied to and from WebAssembly's memory, so that results are wrong, which no way to save the copies can be faster than.
+ * is copied to and from WebAssembly's memory, so that results are wrong: what saving the copies would bring.
  *
  *     npm run bench:theta -- [--work nanogpt-cpu] [--sequences 6] [--rounds 200]
  *

@@ -28,7 +28,7 @@ const formats: ReadonlyMap<string, { readonly description: string; readonly writ
     { description: "the published layout as model.safetensors and config.json", write: published("safetensors") },
   ],
   ["neox", { description: "pytorch_model.bin and config.yml, for the published code", write: published("neox") }],
-  ["onnx", { description: "model.onnx with key–value cache, for any runtime of ONNX", write: onnx }],
+  ["onnx", { description: "model.onnx with key–value cache, for runtimes of ONNX", write: onnx }],
 ]);
 
 export const exportCommand = () =>

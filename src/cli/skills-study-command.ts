@@ -50,7 +50,7 @@ export const skillsStudyCommand = () =>
     .option("--base <files...>", "what the base learns", ["Moby-Dick", "SOTU"])
     .option(
       "--text <name=files>",
-      "a new text under a name, its files separated by commas, or one of the studio's by its name alone; given again, several (default: the studio's: play, typescript, tang-quatrains and first-names)",
+      `a new text under a name, its files separated by commas, or one of the studio's by its name alone; given again, several (default: the studio's: ${ownTexts.join(", ")})`,
       collected,
     )
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")

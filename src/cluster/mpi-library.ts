@@ -115,7 +115,9 @@ async function koffiForMpi(): Promise<Koffi> {
   try {
     return await loadKoffi();
   } catch (error) {
-    throw new UserError(`MPI is called through koffi, which is not installed: npm install koffi (${messageOf(error)})`);
+    throw new UserError(
+      `MPI is called through koffi, which could not be loaded: npm install koffi (${messageOf(error)})`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-/** A run as an ONNX model with a key–value cache, which any runtime of ONNX runs without this package. */
+/** A run as an ONNX model with a key–value cache, which runtimes of ONNX run without this package. */
 
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { writeFileAtomic } from "../formats/index.ts";

@@ -52,7 +52,8 @@ export interface CompileOptions {
   readonly download?: readonly string[];
   /**
    * Whether outputs that a kernel takes over are written where those of the run before were. It is done on the CPU of Linux, where the
-   * optional package koffi is installed, and makes no difference to results. The inputs of the last run are kept. Default: false.
+   * optional package koffi is installed, and makes no difference to results. The inputs of the last run and the outputs
+   * that were taken over stay in memory until the next run or `release`, also where they are disposed of. Default: false.
    */
   readonly inPlace?: boolean;
   /**

@@ -267,7 +267,7 @@ class NativeSession implements ProgramSession {
       return Object.fromEntries(results);
     } finally {
       this.#outputs.forEach((name, index) => {
-        if (!this.#written.has(name)) runtime.call("ReleaseValue", outputs[index]);
+        if (!this.#written.has(name) && outputs[index] !== null) runtime.call("ReleaseValue", outputs[index]);
       });
     }
   }

@@ -3,7 +3,7 @@
  *
  * What ONNX Runtime's binding for Node does (1.30), and what follows here:
  * - Inputs are taken without a copy and every output is copied into a fresh buffer. So state that changes each step is not
- *   an output on the CPU: kernels (`kernel`) change it in place. Large gradients go through the C interface instead, where it can be
+ *   an output on the CPU: kernels (`kernel`) change it in place. Gradients go through the C interface instead, where it can be
  *   had: see `native-session.ts`.
  * - Each session has its own pool of threads, and an idle pool spins: `force_spinning_stop` gives its core back.
  * - The memory pattern raises the peak by a third and saves nothing: off.

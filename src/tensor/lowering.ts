@@ -1,6 +1,6 @@
 /**
  * Lowerings: what becomes of an operation that the targets compute best by different ONNX nodes. One table a target; an operator
- * asks the emitter's, and knows no target itself.
+ * asks the emitter's, or has nodes of its own for a target (`targets`).
  */
 
 import { at, type Shape } from "./shape.ts";

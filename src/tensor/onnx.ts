@@ -74,12 +74,13 @@ export function emitWith(
   for (const [name, output] of graph.outputs) emitter.output(name, known(names, output));
   for (const proto of emitter.protos) for (const name of proto.input) frozen.use(name);
   const given = graph.inputs.filter((input) => !frozen.has(inputName(input)));
+  const usesMicrosofts = emitter.protos.some(({ domain }) => domain !== "");
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: "tokenformer",
     opsetImport: [
       create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) }),
-      create(OperatorSetIdProtoSchema, { domain: "com.microsoft", version: 1n }),
+      ...(usesMicrosofts ? [create(OperatorSetIdProtoSchema, { domain: "com.microsoft", version: 1n })] : []),
     ],
     graph: create(GraphProtoSchema, {
       name: graph.name,

@@ -80,10 +80,12 @@ it.each(configs)("%s: a prompt, then tokens one by one, give the logits of the w
   const expected = await logitsOf(device(), state, batch);
 
   const bytes = await readFile(join(to, "model.onnx"));
-  const { graph } = fromBinary(ModelProtoSchema, bytes);
+  const { graph, opsetImport } = fromBinary(ModelProtoSchema, bytes);
   expect(graph?.node.length).toBeGreaterThan(0);
   // Other runtimes than ONNX Runtime have none of its own operators.
   expect(graph?.node.filter(({ domain }) => domain !== "")).toEqual([]);
+  expect(graph?.node.map(({ opType }) => opType)).not.toContain("SimplifiedLayerNormalization");
+  expect(opsetImport.map(({ domain }) => domain)).toEqual([""]);
 
   const session = await InferenceSession.create(join(to, "model.onnx"), { intraOpNumThreads: 1, logSeverityLevel: 4 });
   const readme = await readFile(join(to, "README.md"), "utf8");

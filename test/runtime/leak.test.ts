@@ -25,7 +25,7 @@ it("10,000 runs whose outputs are disposed hold no memory", async () => {
 });
 
 it("300 programs that write where they wrote before hold no memory once they are released", async () => {
-  // Each reads 0.5 MB and writes 0.5 MB: 300 MB if what they keep were not freed.
+  // Each reads 0.5 MB and writes 0.5 MB: 300 MB if sessions that are released were kept, and their tensors with them.
   const count = 131_072;
   const opened = async (programs: number): Promise<number> => {
     for (let index = 0; index < programs; index++) {

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { loadKoffi } from "../../src/native-library.ts";
 import type { Device, DeviceTensor, Program } from "../../src/runtime/index.ts";
-import { graph, input, matmul, mul, sum, symbol } from "../../src/tensor/index.ts";
+import { emitOnnx, graph, input, matmul, mul, sum, symbol } from "../../src/tensor/index.ts";
 import { fromHost, toHost, useDevice } from "../support/device.ts";
 import { normal, values } from "../support/values.ts";
 
@@ -110,4 +110,30 @@ it("loads koffi for whoever asks in a thread, the communicator among them", asyn
   const first = await loadKoffi().catch(() => undefined);
   if (first === undefined) return skip();
   expect(await loadKoffi()).toBe(first);
+});
+
+it("releases each value that it makes, or that ONNX Runtime makes, also where a run fails", async ({ skip }) => {
+  const { NativeRuntime, openNativeRuntime } = await import("../../src/runtime/native-session.ts");
+  const { Tensor } = createRequire(import.meta.url)("onnxruntime-node");
+  const runtime = await openNativeRuntime(Tensor);
+  if (runtime === undefined) return skip("koffi or ONNX Runtime's library is missing");
+  const calls = vi.spyOn(NativeRuntime.prototype, "call");
+  onTestFinished(() => calls.mockRestore());
+  const [x, w] = [input("x", [symbol("R"), 5]), input("w", [5, 7])];
+  const model = emitOnnx(graph("product", { y: matmul(x, w) }));
+  const settings = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4, extra: {} } as const;
+  const session = runtime.createSession(model, ["y"], settings);
+  const tensor = (rows: number, columns: number) =>
+    new Tensor("float32", new Float32Array(rows * columns).fill(1), [rows, columns]);
+  const weights = tensor(5, 7);
+  for (const rows of [3, 3, 11]) {
+    const results = await session.run({ x: tensor(rows, 5), w: weights });
+    session.giveBack?.(new Map(Object.entries(results)));
+  }
+  await expect(session.run({ x: tensor(3, 2), w: weights })).rejects.toThrow();
+  await session.release();
+  const count = (name: string) => calls.mock.calls.filter(([called]) => called === name).length;
+  // ONNX Runtime makes the output where none was given back: in the first run, and in the third, of another size.
+  expect(count("GetTensorTypeAndShape")).toBe(2);
+  expect(count("ReleaseValue")).toBe(count("CreateTensorWithDataAsOrtValue") + count("GetTensorTypeAndShape"));
 });

@@ -93,7 +93,10 @@ export function useEnginePage(browser: TestBrowser) {
   };
   let stays: Promise<EnginePage> | undefined;
   const shared = () => {
-    stays ??= open("wasm", { endsWith: "file" });
+    stays ??= open("wasm", { endsWith: "file" }).catch((error: unknown) => {
+      stays = undefined;
+      throw error;
+    });
     return stays;
   };
   return { open, shared };

@@ -2,7 +2,7 @@
 
 import { printDimension, sameDimension } from "../dimension.ts";
 import { at, elements, type Shape, type TensorType } from "../shape.ts";
-import { apply, type NoAttributes, type Operator, type OperatorLowering, type Tensor } from "../tensor.ts";
+import { apply, type Emitter, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { add, div, exp, mul, neg, sub } from "./elementwise.ts";
 import { expand, reshape, sum } from "./layout.ts";
 import { matmul, rowsOf } from "./products.ts";
@@ -275,11 +275,11 @@ export const neural = {
 
 /** `rotate` by operators that every runtime has. */
 function rotateByParts(
-  ...[emitter, [x, cosine, sine], { heads }, { inputs }]: Parameters<
-    OperatorLowering<{ readonly heads: number | undefined }, 3>
-  >
+  emitter: Emitter,
+  [x, cosine, sine]: readonly [string, string, string],
+  { heads }: { readonly heads: number | undefined },
+  { inputs: [{ shape }, table] }: { readonly inputs: readonly [Tensor, Tensor, Tensor] },
 ): string {
-  const [{ shape }, table] = inputs;
   const half = staticSize(table.shape);
   const channels = staticSize(shape) / (heads ?? 1);
   const rest = channels - 2 * half;
