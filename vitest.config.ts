@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
+import { NODE_FLAGS } from "./test/support/node-flags.ts";
 
 // Tests are typed against `src` and run against `dist`, the build that ships: `npm test` builds first.
 const built = fileURLToPath(new URL("./dist/", import.meta.url));
@@ -20,9 +21,10 @@ export default defineConfig({
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
-    // Tests of four files run at once: on two cores, as tests in browsers and of programs wait for a third of their time, and on a busy
-    // machine two would get less than one core. Models are tiny: further threads of a device would only wait for each other.
-    maxWorkers: 4,
+    // Tests of six files run at once: on two cores, as tests in browsers and of programs wait for a third of their time, and on a busy
+    // machine fewer would get less of it. Models are tiny: further threads of a device would only wait for each other.
+    maxWorkers: 6,
+    execArgv: [...NODE_FLAGS],
     env: { OMP_NUM_THREADS: "1" },
     // One fault that lets tests wait in vain must not take hours.
     bail: 10,

@@ -66,31 +66,38 @@ export async function* divided(
     return;
   }
   let rest = "";
+  // Its start that has been searched in vain: a long text without a place to divide it is not gone through again for each piece.
+  let searched = 0;
   for await (const { text, isLast } of pieces) {
     if (rest.length + text.length > LONGEST_TEXT) throw tooLong(name, boundary);
     rest += text;
     if (isLast) {
       yield { text: rest, isLast };
       rest = "";
+      searched = 0;
     } else if (boundary instanceof RegExp && rest.length > least) {
-      const end = lastBoundary(rest, boundary);
+      const end = lastBoundary(rest, boundary, searched);
       if (end > 0) yield { text: rest.slice(0, end), isLast: false };
       rest = rest.slice(end);
+      searched = end > 0 ? 0 : Math.max(0, rest.length - REACH);
     }
   }
 }
 
-/** The last place to divide a text; 0 where there is none. It is looked for near the end, in ever longer parts. */
-function lastBoundary(text: string, boundary: RegExp): number {
+/** UTF-16 units beside a place that tell whether a text can be divided there. */
+const REACH = 2;
+
+/** The last place to divide a text from `start` on; 0 where there is none. It is looked for near the end, in ever longer parts. */
+function lastBoundary(text: string, boundary: RegExp, start: number): number {
   for (let length = 1024; ; length *= 8) {
-    const from = Math.max(0, text.length - length);
+    const from = Math.max(start, text.length - length);
     let last = 0;
     boundary.lastIndex = from;
     for (let found = boundary.exec(text); found !== null; found = boundary.exec(text)) {
       last = found.index;
       boundary.lastIndex = found.index + 1;
     }
-    if (last > 0 || from === 0) return last;
+    if (last > 0 || from === start) return last;
   }
 }
 

@@ -2,8 +2,11 @@
 
 import { existsSync } from "node:fs";
 
+/** Debian's, the first that is there. The one that has no window to draw takes half the time for a page. */
+const PROGRAMS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
+
 /** Debian's, or the one that is named. */
-export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+export const CHROMIUM = process.env["CHROMIUM"] ?? PROGRAMS.find((path) => existsSync(path)) ?? "/usr/bin/chromium";
 
 export const hasChromium = existsSync(CHROMIUM);
 

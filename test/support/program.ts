@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { Random } from "../../src/random.ts";
+import { NODE_FLAGS } from "./node-flags.ts";
 
 /** The folder of the package, whichever folder this file was compiled to. */
 export const ROOT = dirname(createRequire(import.meta.url).resolve("tokenformer/package.json"));
@@ -95,7 +96,7 @@ class HostProcess {
 
   constructor() {
     // What this process itself was started with is not for another.
-    this.#process = fork(HOST, [MAIN], { execArgv: [], stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    this.#process = fork(HOST, [MAIN], { execArgv: [...NODE_FLAGS], stdio: ["ignore", "pipe", "pipe", "ipc"] });
     // It ends with this process, which does not wait for it.
     this.#process.unref();
     this.#process.channel?.unref();
@@ -157,7 +158,7 @@ export function startProcess(
   environment: Readonly<Record<string, string>> = {},
 ): Running {
   const env = { ...process.env, ...environment };
-  const child = spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;

@@ -4,8 +4,7 @@ import { UserError } from "../../src/errors.ts";
 import { CharacterTokenizer } from "../../src/text/character-tokenizer.ts";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
 import { loadTokenizer } from "../../src/text/load-tokenizer.ts";
-
-const anyText = fc.string({ unit: "binary" });
+import { anyText } from "../support/any-text.ts";
 
 describe("CharacterTokenizer", () => {
   it("numbers the distinct characters in the order of their code points", () => {

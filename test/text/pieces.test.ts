@@ -49,6 +49,19 @@ describe("pieces", () => {
     expect(await joined([long], "anywhere", 4)).toEqual([long]);
   });
 
+  it("are divided at a place that only the next piece shows", async () => {
+    const boundary = wordBoundary(["<end of text>"]);
+    for (const [first, ...others] of [
+      ["ab", "\nc", "d"],
+      ["ab\r", "\nc", "d"],
+      ["ab", "\r", "\nc", "d"],
+      ["a😀\r", "\nc", "d"],
+    ] as const) {
+      const found = await joined([[first, ...others]], boundary, 1);
+      expect(found.flat().map((piece) => piece.replace(/[\r\n]+/, "|"))).toEqual([first.replace("\r", ""), "|cd"]);
+    }
+  });
+
   it("are divided at ends of lines where tokens have white space within, and nowhere where these reach over them", async () => {
     const pieces = ["a b", "\nc d", " e"];
     expect(await joined([pieces], wordBoundary(["<end of text>"]), 1)).toEqual([["a b", "\nc d e"]]);
