@@ -66,6 +66,13 @@ export const recipesOf = (learningRate: number): readonly Recipe[] => [
       newRate: rate,
     }),
   ),
+  ...[4, 8].map((rate) =>
+    atOnce(
+      `new-rate-${rate}-warm-up-200`,
+      `4. and 7. together: new tokens learn ${rate} × as fast, falling to 1 × over 500 updates, after their rate has risen over 200`,
+      { newRate: rate, newWarmup: 200 },
+    ),
+  ),
   atOnce(
     "generation-norm-new-rate-4",
     "3. and 4. together: a norm for each generation, init zero-value, new tokens learn 4 × as fast at first",
