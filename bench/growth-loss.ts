@@ -1,8 +1,8 @@
 /**
  * What the updates after a growth make of the held-out loss: each preset that a laptop trains is grown to twice its tokens in the
- * middle of its run, by the default plan, beside the same run that is not grown.
+ * middle of its run, by the default plan or another, beside the same run that is not grown.
  *
- *     npm run bench:growth-loss -- [--out docs/concepts/parametrisation]
+ *     npm run bench:growth-loss -- [--plan '{"newRate": 4, "newWarmup": 50}'] [--out docs/concepts/parametrisation]
  */
 
 import { mkdir, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ import { machine } from "./measure.ts";
 import { parsedOptions } from "./options.ts";
 
 /** Updates before the growth, and after it when the loss is measured. */
-const [GROWN_AFTER, MEASURED] = [200, [1, 5, 10, 20, 40]];
+const [GROWN_AFTER, MEASURED] = [200, [1, 5, 10, 20, 40, 100, 200, 400]];
 
 const EVALUATION = { evaluateEvery: 0, evaluationTokens: 32_768, checkpointEvery: 0, keepBest: false };
 
@@ -47,8 +47,12 @@ const subjects: readonly (readonly [name: string, config: unknown])[] = [
 ];
 
 const { values: options } = parsedOptions({
-  options: { out: { type: "string", default: "docs/concepts/parametrisation" } },
+  options: {
+    plan: { type: "string", default: "{}" },
+    out: { type: "string", default: "docs/concepts/parametrisation" },
+  },
 });
+const plan: { readonly newRate?: number; readonly newWarmup?: number } = JSON.parse(options.plan);
 
 const corpus = await openCorpus("Moby-Dick", "character");
 const device = await openDevice("cpu", { threads: 1 });
@@ -64,7 +68,7 @@ for (const [preset, input] of subjects) {
 await device.close();
 await mkdir(options.out, { recursive: true });
 const date = new Date().toISOString().slice(0, 10);
-const told = { date, machine, grownAfter: GROWN_AFTER, evaluationTokens: EVALUATION.evaluationTokens, results };
+const told = { date, machine, plan, grownAfter: GROWN_AFTER, evaluationTokens: EVALUATION.evaluationTokens, results };
 await writeFile(join(options.out, "growth-loss.json"), `${JSON.stringify(told, null, 1)}\n`);
 await writeFile(join(options.out, "growth-loss.svg"), figure());
 
@@ -100,7 +104,7 @@ async function lossesAfter(
   const run = await Run.resume(checkpoint, { config: { ...checkpoint.config, training }, corpus: text, device: on });
   const losses: Loss[] = [];
   try {
-    const growth = grows ? await run.grow({ add }) : undefined;
+    const growth = grows ? await run.grow({ add, ...plan }) : undefined;
     for await (const event of run.events()) {
       if (event.type !== "validation" || event.step === step) continue;
       losses.push({ updates: event.step - step, loss: event.validationLoss });

@@ -70,7 +70,13 @@ function cellConfig({ steps, ranks: _, grown, seed, ...local }: Cell): Config {
     model: grown ? { ...model, tokens: half } : model,
     training: { ...training, ...outer, steps, warmup: Math.round(steps / 8), seed },
     growth: grown
-      ? [{ step: steps / 2, add: { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" } }]
+      ? [
+          {
+            step: steps / 2,
+            newRate: 1,
+            add: { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" },
+          },
+        ]
       : [],
   });
 }

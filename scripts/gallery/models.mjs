@@ -32,6 +32,8 @@ const shipped = async (key) =>
 
 /** Doubles all sites at a step. */
 const double = (step) => ({
+  // As when the models were made.
+  newRate: 1,
   step,
   add: { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" },
 });

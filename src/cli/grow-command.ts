@@ -55,12 +55,12 @@ export const growCommand = () =>
     .option("--freeze <n>", "steps for which the old tokens are frozen (default: 0)", wholeOption("--freeze"))
     .option(
       "--new-warmup <n>",
-      "steps over which the learning rate of new tokens rises from zero (default: 50)",
+      "steps over which the learning rate of new tokens rises from zero (default: 50; where --new-rate is 4 by default, 200)",
       wholeOption("--new-warmup"),
     )
     .option(
       "--new-rate <x>",
-      "what the learning rate of new tokens is multiplied by at first (default: 1)",
+      "what the learning rate of new tokens is multiplied by at first (default: 1; with zero-key in a balanced model, without --new-warmup, 4)",
       numberOption("--new-rate"),
     )
     .option("--new-rate-steps <n>", "steps over which that falls to 1 (default: 500)", wholeOption("--new-rate-steps"))

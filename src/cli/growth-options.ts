@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { parseSites, siteNamesOf, withDefaultInit } from "../growth/index.ts";
+import { parseSites, siteNamesOf, withModelDefaults } from "../growth/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import { isOwnName } from "../own-names.ts";
 import { checkPlainly } from "../plain-words.ts";
@@ -49,7 +49,7 @@ export function planOfOptions(
     ...(layers !== undefined && { layers: parseLayers(layers) }),
     ...options,
   };
-  const result = checkPlainly(scheduledGrowthSchema, withDefaultInit(given, model));
+  const result = checkPlainly(scheduledGrowthSchema, withModelDefaults(given, model));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const what = options.width === undefined ? (add ?? options.init ?? "") : `width=${options.width}`;

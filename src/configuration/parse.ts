@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { type GrowthPlan, growthPlanSchema, withDefaultInit } from "../growth/index.ts";
+import { type GrowthPlan, growthPlanSchema, withModelDefaults } from "../growth/index.ts";
 import { type ModelConfig, modelSchema } from "../model/index.ts";
 import { checkPlainly } from "../plain-words.ts";
 import { type Config, configSchema } from "./config.ts";
@@ -18,13 +18,15 @@ const EXAMPLES = "tokenformer presets --json";
  * @throws UserError that names the key that is wrong, and the near one if it is unknown
  */
 export function parseConfig(value: unknown, where = "the configuration"): Config {
-  return parseBy(configSchema, withDefaultInits(value), where, EXAMPLES);
+  return parseBy(configSchema, withPlanDefaults(value), where, EXAMPLES);
 }
 
-/** What was written, with what new tokens start as where that depends on the model. */
-function withDefaultInits(value: unknown): unknown {
+/** What was written, with the defaults of growth plans that depend on more than their key. */
+function withPlanDefaults(value: unknown): unknown {
   const { data } = z.looseObject({ model: z.unknown(), growth: z.array(z.unknown()) }).safeParse(value);
-  return data === undefined ? value : { ...data, growth: data.growth.map((plan) => withDefaultInit(plan, data.model)) };
+  return data === undefined
+    ? value
+    : { ...data, growth: data.growth.map((plan) => withModelDefaults(plan, data.model)) };
 }
 
 /** What is wrong with a value as a configuration: each fault with the path of its key, such as `["model", "heads"]`; none of a sound one. */
@@ -43,10 +45,11 @@ export function parseModel(value: unknown, where = "the model"): ModelConfig {
 
 /**
  * A growth plan, with its defaults.
+ * @param model the model that it is for: some defaults depend on it, and are those of any model without it
  * @throws UserError as `parseConfig` does
  */
-export function parseGrowthPlan(value: unknown, where = "the growth plan"): GrowthPlan {
-  return parseBy(growthPlanSchema, value, where, EXAMPLES);
+export function parseGrowthPlan(value: unknown, where = "the growth plan", model?: ModelConfig): GrowthPlan {
+  return parseBy(growthPlanSchema, withModelDefaults(value, model), where, EXAMPLES);
 }
 
 /**

@@ -17,7 +17,7 @@ export {
   tokenPlanSchema,
   type WidthPlan,
   widthPlanSchema,
-  withDefaultInit,
+  withModelDefaults,
 } from "./plan.ts";
 export { type PruneOptions, prune, type TokenWorth } from "./prune.ts";
 export {

@@ -12,7 +12,7 @@ export interface TextPiece {
 
 /**
  * Where a text can be divided so that the tokens of its parts are those of the whole: between any two characters, where an expression
- * matches nothing (it is global), or nowhere, with what messages give for the reason.
+ * matches nothing (it is global, and looks at no more than two UTF-16 units after a place), or nowhere, with what messages give for the reason.
  */
 export type Boundary = "anywhere" | RegExp | { readonly because: string };
 
@@ -79,12 +79,12 @@ export async function* divided(
       const end = lastBoundary(rest, boundary, searched);
       if (end > 0) yield { text: rest.slice(0, end), isLast: false };
       rest = rest.slice(end);
-      searched = end > 0 ? 0 : Math.max(0, rest.length - REACH);
+      searched = Math.max(0, rest.length - REACH);
     }
   }
 }
 
-/** UTF-16 units beside a place that tell whether a text can be divided there. */
+/** UTF-16 units that a boundary's expression looks at, at most, after a place. */
 const REACH = 2;
 
 /** The last place to divide a text from `start` on; 0 where there is none. It is looked for near the end, in ever longer parts. */

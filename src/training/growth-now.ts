@@ -3,7 +3,7 @@
 import type { z } from "zod";
 import { type Config, growthPlansOf, type ScheduledGrowth, scheduledGrowthSchema } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { withDefaultInit } from "../growth/index.ts";
+import { withModelDefaults } from "../growth/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import { checkPlainly } from "../plain-words.ts";
 
@@ -26,7 +26,7 @@ export function withGrowthNow<Own extends Config>(config: Own, done: number, pla
 
 /** The plan as one for the step that the run of a model is at. Throws a `UserError` for one that cannot be. */
 export function scheduledNow(plan: GrowthNow, model: ModelConfig, step: number): ScheduledGrowth {
-  const parsed = checkPlainly(scheduledGrowthSchema, withDefaultInit({ ...plan, step }, model));
+  const parsed = checkPlainly(scheduledGrowthSchema, withModelDefaults({ ...plan, step }, model));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError(`growth: ${[...(issue?.path ?? []), issue?.message ?? "invalid"].map(String).join(": ")}`);

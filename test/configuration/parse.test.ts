@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseConfig, parseGrowthPlan, parseModel } from "../../src/configuration/index.ts";
+import { parseConfig, parseGrowthPlan, parseModel, presets } from "../../src/configuration/index.ts";
 import { UserError } from "../../src/errors.ts";
 
 const bigram = { type: "bigram", context: 7 };
@@ -13,6 +13,25 @@ it("a configuration has its defaults", () => {
   });
   expect(parseModel(bigram)).toEqual(bigram);
   expect(parseGrowthPlan({ add: { query: "x2" } })).toMatchObject({ init: "zero-key", optimizer: "new-only" });
+});
+
+it.each([
+  ["zero keys of a balanced model", {}, {}, { init: "zero-key", newRate: 4, newWarmup: 200, newRateSteps: 500 }],
+  ["a warm-up of one's own", {}, { newWarmup: 30 }, { newRate: 1, newWarmup: 30 }],
+  ["a rate of one's own", {}, { newRate: 2 }, { newRate: 2, newWarmup: 50 }],
+  ["copies", {}, { init: "split" }, { newRate: 1, newWarmup: 50 }],
+  ["a norm of their own", { tokenNorm: "generation" }, {}, { init: "zero-value", newRate: 1, newWarmup: 50 }],
+  ["a published model", { parametrisation: "published" }, {}, { init: "zero-key", newRate: 1, newWarmup: 50 }],
+])("new tokens of a run learn at first by their kind and model: %s", (_, model, plan, expected) => {
+  const growth = [{ step: 2, add: { query: 3 }, ...plan }];
+  const config = { model: { ...presets.mini.config.model, ...model }, training: { steps: 3 }, growth };
+  const parsed = parseConfig(config).growth;
+  expect(parsed).toMatchObject([expected]);
+  // What a configuration says, it says for ever, whatever the defaults are then.
+  expect(parseConfig({ ...config, growth: parsed }).growth).toEqual(parsed);
+  // A plan for the model, of a run that is grown by hand or in the studio, has the same.
+  const alone = parseGrowthPlan({ add: { query: 3 }, ...plan }, "the growth", parseModel(config.model));
+  expect(parsed).toMatchObject([alone]);
 });
 
 it.each([

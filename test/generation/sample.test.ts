@@ -121,7 +121,7 @@ describe("sampleToken", () => {
       }
       const random = Random.from("large");
       const drawn = new Set<number>();
-      for (let draw = 0; draw < 150; draw++) drawn.add(sampleToken(Float32Array.from(many), options, random));
+      for (let draw = 0; draw < 300; draw++) drawn.add(sampleToken(Float32Array.from(many), options, random));
       expect([...drawn].filter((id) => !allowed.has(id))).toEqual([]);
       expect(drawn.size).toBeGreaterThan(Math.min(allowed.size, 100) / 2);
     }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig, parseModel } from "../../src/configuration/index.ts";
 import { UserError } from "../../src/errors.ts";
-import { grow, growthPlanSchema, growthSummary, type ModelState, withDefaultInit } from "../../src/growth/index.ts";
+import { grow, growthPlanSchema, growthSummary, type ModelState, withModelDefaults } from "../../src/growth/index.ts";
 import {
   type CompleteModelConfig,
   countParameters,
@@ -46,7 +46,7 @@ const withGenerations = (activation: Activation): CompleteModelConfig<TokenForme
   ],
 });
 
-const plan = (given: object, config: CompleteModelConfig) => growthPlanSchema.parse(withDefaultInit(given, config));
+const plan = (given: object, config: CompleteModelConfig) => growthPlanSchema.parse(withModelDefaults(given, config));
 
 const EVERYWHERE = { query: 3, key: 5, value: 2, projection: 1, feedForward: 4 };
 

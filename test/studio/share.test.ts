@@ -114,6 +114,11 @@ it("holds all that is shown of the run, and grows the same model for who opens i
   for (const [index, loss] of receiver.losses.entries())
     expect(loss).toBeCloseTo(sender.losses[index] ?? Number.NaN, 5);
   expect(viewOf(receiver.run).sites).toEqual(view.sites);
+  const [sent, received] = await Promise.all(
+    [sender, receiver].map(async ({ run }) => (await run.checkpoint()).state.lineage),
+  );
+  expect(received).toEqual(sent);
+  expect(sent?.get("blocks.0.attention.query")?.[1]).toMatchObject({ warmup: 200, boost: { rate: 4, steps: 500 } });
   await sender.run.close();
   await receiver.run.close();
 });

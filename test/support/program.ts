@@ -95,7 +95,7 @@ class HostProcess {
   isAlive = true;
 
   constructor() {
-    // What this process itself was started with is not for another.
+    // What else this process was started with is not for another.
     this.#process = fork(HOST, [MAIN], { execArgv: [...NODE_FLAGS], stdio: ["ignore", "pipe", "pipe", "ipc"] });
     // It ends with this process, which does not wait for it.
     this.#process.unref();

@@ -29,7 +29,7 @@ export const frontierSchema = z
     cooldown: z.number().gt(0).max(0.5).default(0.2),
     /** How many sizes on each side of a budget's own are trained from scratch for it. */
     bracket: z.int().nonnegative().default(1),
-    /** How the grown arm grows. */
+    /** How the grown arm grows. As in the paper, all its tokens learn at the same rate, unless this says otherwise. */
     growth: tokenPlanSchema
       .pick({
         init: true,

@@ -119,6 +119,7 @@ function inconsistencies({ model, ladder, ablation }: z.infer<typeof studyObject
   return found;
 }
 
+/** As in the paper, new tokens learn at the rate of the others, unless a study says otherwise. */
 function growthOptions() {
   const { init, tau, rampSteps, optimizer, freeze, newWarmup, newRate, newRateSteps, rewarm } = tokenPlanSchema.shape;
   return z

@@ -20,11 +20,12 @@ export function requestedPlan({ add, layers, init }: GrowthRequest, model: Compl
     const tokens = add[kind] ?? 0;
     return tokens === 0 ? [] : [[kind, tokens]];
   });
-  return parseGrowthPlan({
+  const plan = {
     add: Object.fromEntries(wanted),
     init: init === "zero-key" && hasGenerationNorm(model) ? "zero-value" : init,
     ...(layers !== undefined && layers.length > 0 && { layers: [...layers] }),
-  });
+  };
+  return parseGrowthPlan(plan, "the growth", model);
 }
 
 /** What a growth of a run would come to. */
