@@ -21,9 +21,10 @@ export default defineConfig({
     hookTimeout: 300_000,
     // A browser that trains on a busy machine takes its time.
     expect: { poll: { timeout: 60_000 } },
-    // Tests of six files run at once: on two cores, as tests in browsers and of programs wait for a third of their time, and on a busy
-    // machine fewer would get less of it. Models are tiny: further threads of a device would only wait for each other.
-    maxWorkers: 6,
+    // Tests of four files run at once: on two cores, as tests in browsers and of programs wait for a third of their time, and on a busy
+    // machine two would get less than one core; six take an eighth longer. Models are tiny: further threads of a device would only wait
+    // for each other.
+    maxWorkers: 4,
     execArgv: [...NODE_FLAGS],
     env: { OMP_NUM_THREADS: "1" },
     // One fault that lets tests wait in vain must not take hours.

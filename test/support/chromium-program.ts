@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 
-/** Debian's, the first that is there. The one that has no window to draw takes half the time for a page. */
+/** Debian's, the first that is there. The one that has no window to draw takes half the time for most pages. */
 const PROGRAMS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
 
 /** Debian's, or the one that is named. */
