@@ -141,7 +141,7 @@ export function scheduleOf(recipe: Recipe, terms: Terms, seed: number) {
   const cooldown = cooldownSteps(grows ? terms.large : terms.small, budget);
   const growthsBefore = (trunk: number) =>
     recipe.growths.map(({ at, share, plan }) => ({
-      // All tokens at the same rate, unless the recipe says another one: cells of before that could be said go on.
+      // The default of balanced models is another one: here all tokens learn at the same rate, unless the recipe says so.
       newRate: 1,
       ...plan,
       ...(plan["init"] === GRADIENT_VALUES && { options: { base: seed } }),

@@ -12,7 +12,8 @@ export interface TextPiece {
 
 /**
  * Where a text can be divided so that the tokens of its parts are those of the whole: between any two characters, where an expression
- * matches nothing (it is global, and looks at no more than two UTF-16 units after a place), or nowhere, with what messages give for the reason.
+ * matches nothing (it is global, and looks at no more than two UTF-16 units after a place), or nowhere, with what messages give for
+ * the reason.
  */
 export type Boundary = "anywhere" | RegExp | { readonly because: string };
 
