@@ -129,6 +129,8 @@ class HostProcess {
   }
 
   async close(): Promise<void> {
+    // Now it is waited for: in a script nothing else may be under way.
+    this.#process.ref();
     if (this.#process.connected) this.#process.disconnect();
     await this.#ended;
   }
