@@ -13,7 +13,7 @@ export const hasChromium = existsSync(CHROMIUM);
 /** It runs as root and asks nothing of other hosts. */
 export const FLAGS = [
   // Each page compiles ONNX Runtime anew: what runs for moments only is not optimised, which took longer than it ran.
-  "--js-flags=--wasm-tiering-budget=1000000000",
+  "--js-flags=--liftoff-only --no-opt",
   "--no-sandbox",
   "--disable-quic",
   "--no-first-run",
