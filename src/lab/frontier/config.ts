@@ -63,6 +63,8 @@ export const frontierSchema = z
     tokenizer: tokenizerSchema.default("character"),
     /** The highest learning rates to try; more are tried, by factors of √2, while the best is the lowest or the highest. */
     learningRates: z.array(z.number().positive()).nonempty(),
+    /** Rates are tuned at so many of the smallest budgets, and where a track begins; later it keeps its last. Default: at all. */
+    tunedBudgets: count.exactOptional(),
     /** How often the grid may be extended. */
     extensions: z.int().nonnegative().default(4),
     /** Runs at each budget, from the smallest; the last number is also that of those after it. */

@@ -1,7 +1,7 @@
 /** What a frontier costs, before it is run. */
 
 import { seedsAt } from "./config.ts";
-import { type FrontierPlan, stepsOf, type Track } from "./plan.ts";
+import { type FrontierPlan, isTuned, stepsOf, type Track } from "./plan.ts";
 
 export interface FrontierCost {
   /** Branches, with those for learning rates; more may be tried. */
@@ -13,11 +13,12 @@ export interface FrontierCost {
 /** The cost of the branches at a budget, of all tracks or of some. Held-out losses are not counted. */
 export function costAt(plan: FrontierPlan, budget: number, tracks: readonly Track[] = plan.tracks): FrontierCost {
   const { learningRates } = plan.study;
-  const runs = seedsAt(plan.study, budget) + (learningRates.length > 1 ? learningRates.length : 0);
   const found = tracks.flatMap((track) =>
-    track.branches.flatMap((branch, index) =>
-      branch.budget === budget ? [{ runs, steps: runs * stepsOf(track, index), flops: runs * branch.flops }] : [],
-    ),
+    track.branches.flatMap((branch, index) => {
+      if (branch.budget !== budget) return [];
+      const runs = seedsAt(plan.study, budget) + (isTuned(plan.study, track, index) ? learningRates.length : 0);
+      return [{ runs, steps: runs * stepsOf(track, index), flops: runs * branch.flops }];
+    }),
   );
   return sumOf(found);
 }

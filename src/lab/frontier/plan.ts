@@ -253,6 +253,16 @@ export function trunkConfig(
   });
 }
 
+/** Whether several learning rates are tried for a branch. */
+export function isTuned(
+  { learningRates, tunedBudgets }: CompleteFrontier,
+  { branches }: Track,
+  index: number,
+): boolean {
+  if (learningRates.length === 1) return false;
+  return index === 0 || tunedBudgets === undefined || at(branches, index).budget < tunedBudgets;
+}
+
 /** Updates of a branch, with those of its trunk from the branch before on. */
 export function stepsOf({ branches }: Track, index: number): number {
   const { trunkSteps, cooldownSteps } = at(branches, index);

@@ -97,12 +97,14 @@ function verdictLines(results: FrontierResults): string[] {
 
 function tuningTable({ tunings, budgets }: FrontierResults): string {
   return [
-    "Learning rates, by the tuning half and a seed of their own; where the best is the lowest or the highest, more were tried:",
+    "Learning rates, by the tuning half and a seed of their own; where the best is the lowest or the highest, more were tried, and where none were, it is that of the budget before:",
     table(
       ["track", "budget", "loss at each rate", "chosen"],
       tunings.map(({ track, budget, grid, learningRate }) => [
         ...[track, formatFlops(budgets[budget] ?? Number.NaN)],
-        grid.map((tried) => `${tried.learningRate}: ${formatLoss(tried.loss)}`).join(", "),
+        grid.length === 0
+          ? "not tried"
+          : grid.map((tried) => `${tried.learningRate}: ${formatLoss(tried.loss)}`).join(", "),
         String(learningRate),
       ]),
     ),

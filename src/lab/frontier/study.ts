@@ -10,7 +10,7 @@ import type { Corpus } from "../../text/index.ts";
 import { Pool, TUNING_SEED } from "../study/index.ts";
 import { seedsAt } from "./config.ts";
 import { documentsOf } from "./documents.ts";
-import type { FrontierPlan, Track } from "./plan.ts";
+import { type FrontierPlan, isTuned, type Track } from "./plan.ts";
 import { lossOf, type Point, type Tuning } from "./results.ts";
 import {
   branchOf,
@@ -119,7 +119,7 @@ class Frontier {
     const before = track.climbs ? (this.#chosen.get(track.id) ?? []) : [];
     const ratesOf = (rate: number) => [...before, ...Array.from({ length: index + 1 - before.length }, () => rate)];
     const tried = new Map<number, number>();
-    let wanted: readonly number[] = learningRates.length === 1 ? [] : learningRates;
+    let wanted: readonly number[] = isTuned(this.#options.plan.study, track, index) ? learningRates : [];
     for (let round = 0; wanted.length > 0; round++) {
       const works = await Promise.all(
         wanted.map((rate) => this.#branch({ track, index, rates: ratesOf(rate), seed: TUNING_SEED })),
@@ -131,7 +131,7 @@ class Frontier {
       wanted = round < extensions ? beyond(tried) : [];
     }
     const grid = [...tried].map(([learningRate, loss]) => ({ learningRate, loss }));
-    const [first = Number.NaN] = learningRates;
+    const [first = Number.NaN] = this.#chosen.get(track.id)?.slice(-1) ?? learningRates;
     const best = grid.toSorted((a, b) => a.loss - b.loss)[0]?.learningRate ?? first;
     const { budget } = branchOf({ track, index });
     this.#tunings.push({

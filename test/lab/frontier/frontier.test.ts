@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
 import {
+  costAt,
   type FrontierOutcome,
   frontierResults,
   frontierSchema,
@@ -163,6 +164,18 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
     whole.tunings.slice(0, 1).map(({ learningRate }) => learningRate),
     whole.tunings.map(({ learningRate }) => learningRate),
   ]);
+
+  // Where only the first budget is tuned, the rate found there is kept.
+  const once = planFrontier({ ...grown.study, tunedBudgets: 1 });
+  const kept = await runFrontier({ plan: once, corpus, devices, directory: folder("whole") });
+  const [first] = whole.tunings;
+  expect(kept.tunings).toEqual([first, { track: "grown", budget: 1, grid: [], learningRate: first?.learningRate }]);
+  expect(kept.points.map(({ rates }) => rates)).toEqual([
+    [first?.learningRate],
+    [first?.learningRate, first?.learningRate],
+  ]);
+  expect(costAt(once, 1).runs).toBe(1);
+  expect(costAt(grown, 1).runs).toBe(3);
   let outcome: FrontierOutcome | undefined;
   for (let stops = 0; outcome === undefined || outcome.interrupted; stops++) {
     expect(stops).toBeLessThan(9);
