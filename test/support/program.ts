@@ -97,7 +97,7 @@ class HostProcess {
   constructor() {
     // What else this process was started with is not for another.
     this.#process = fork(HOST, [MAIN], { execArgv: [...NODE_FLAGS], stdio: ["ignore", "pipe", "pipe", "ipc"] });
-    // It ends with this process, which does not wait for it.
+    // It ends with this process, which waits for it only while it runs a command: in a script nothing else may be under way.
     this.#process.unref();
     this.#process.channel?.unref();
     this.#ended = new Promise((resolve) => {
@@ -115,6 +115,7 @@ class HostProcess {
     const answered = new Promise<number>((resolve) => {
       this.#process.once("message", (code) => resolve(Number(code)));
     });
+    this.#process.ref();
     let isKilled = false;
     const timer = setTimeout(() => {
       isKilled = this.#process.kill("SIGKILL");
@@ -124,12 +125,12 @@ class HostProcess {
     // A command that ends the process is answered by that.
     const code = await Promise.race([answered, this.#ended]);
     clearTimeout(timer);
+    this.#process.unref();
     if (isKilled) throw new Error(`tokenformer ${args.join(" ")} did not end; it wrote: ${written.join("\n")}`);
     return { code, stdout: written[0], stderr: written[1] };
   }
 
   async close(): Promise<void> {
-    // Now it is waited for: in a script nothing else may be under way.
     this.#process.ref();
     if (this.#process.connected) this.#process.disconnect();
     await this.#ended;
