@@ -3,10 +3,12 @@
  * same weights on the same batches, in turn.
  *
  *     npm run bench -- [--python PYTHON [--compile]] [--javascript] [--only steps,limits] [--sizes nanogpt-cpu,lecture] [--large]
- *         [--rounds 7] [--minutes 10] [--out FOLDER]
+ *         [--rounds 7] [--minutes 10] [--avx2] [--out FOLDER]
  *
  * Each figure is printed as soon as there is one. With --minutes no round of steps begins after so many. PyTorch takes part with the
  * vector instructions that we use first, then as it is installed, where these differ.
+ *
+ * With --avx2 all sides have AVX2 alone, also on a processor with AVX-512 (Linux on x64, with a C compiler).
  *
  * PYTHON is an interpreter with PyTorch and NumPy. The README.md of each folder of bench/peers says how to install it.
  */
@@ -27,6 +29,7 @@ import {
   workNames,
   writeBenchmark,
 } from "tokenformer/benchmark";
+import { hideAvx512 } from "./avx2.ts";
 import { machine, note } from "./measure.ts";
 import { termsOf } from "./mkl.ts";
 import { countOf, parsedOptions, someOf } from "./options.ts";
@@ -42,9 +45,12 @@ const { values: options } = parsedOptions({
     large: { type: "boolean", default: false },
     rounds: { type: "string", default: "7" },
     minutes: { type: "string" },
+    avx2: { type: "boolean", default: false },
     out: { type: "string" },
   },
 });
+
+if (options.avx2) hideAvx512();
 
 const { python } = options;
 const parts = someOf(benchmarkParts, options.only, "--only");

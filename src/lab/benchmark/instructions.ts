@@ -2,11 +2,12 @@
 
 import { readFileSync } from "node:fs";
 
-/** From what the processor has: "AVX-512", "AVX2", or undefined where Linux does not tell. */
+/** From what the processor has, and what is hidden of it (bench/hide-avx512.c): "AVX-512", "AVX2", or undefined where Linux does not tell. */
 export function ownInstructions(flags: string | undefined = processorFlags()): string | undefined {
   if (flags === undefined) return undefined;
   const words = new Set(flags.split(/\s+/));
-  return words.has("avx512f") ? "AVX-512" : words.has("avx2") ? "AVX2" : undefined;
+  const isHidden = process.env["AVX512_HIDDEN"] !== undefined;
+  return words.has("avx512f") && !isHidden ? "AVX-512" : words.has("avx2") ? "AVX2" : undefined;
 }
 
 function processorFlags(): string | undefined {
