@@ -70,11 +70,25 @@ export function addGradients(g: Float32Array, others: readonly Float32Array[]): 
       program.add(bytes);
     }
     if (others.length > 0) g.set(chunks.g.subarray(0, to - from), from);
-    // The last four may have numbers of before behind them.
-    chunks.g.fill(0, to - from, Math.min(CHUNK, to - from + 3));
-    squares += program.squares(bytes);
+    squares += squaresOfChunk(to - from);
   }
   return squares;
+}
+
+/** Writes the sum of the squares of each chunk of g, which `addGradients` adds up in their order. */
+export function sumSquares(g: Float32Array, sums: Float64Array): void {
+  for (let [from, chunk] = [0, 0]; from < g.length; from += CHUNK, chunk++) {
+    const to = Math.min(g.length, from + CHUNK);
+    chunks.g.set(g.subarray(from, to));
+    sums[chunk] = squaresOfChunk(to - from);
+  }
+}
+
+/** Of the first numbers of the chunk of gradients. */
+function squaresOfChunk(length: number): number {
+  // The last four may have numbers of before behind them.
+  chunks.g.fill(0, length, Math.min(CHUNK, length + 3));
+  return program.squares(length * Float32Array.BYTES_PER_ELEMENT);
 }
 
 function instantiated() {
@@ -83,7 +97,7 @@ function instantiated() {
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
   const exported = (name: string): ((...given: number[]) => unknown) => {
     const call = exports[name];
-    if (typeof call !== "function") throw new Error(`internal: the AdamW program exports no function "${name}"`);
+    if (typeof call !== "function") throw new Error(`internal: AdamW has no "${name}"`);
     return (...given) => call(...given);
   };
   const [update, add, squares] = [exported("update"), exported("add"), exported("squares")];

@@ -3,6 +3,7 @@
 import { parentPort } from "node:worker_threads";
 import * as onnxRuntime from "onnxruntime-node";
 import { messageOf, UserError } from "../errors.ts";
+import { nodeKernels } from "../node-kernels.ts";
 import type {
   AnswerMessage,
   DeviceKind,
@@ -28,6 +29,7 @@ const host: Handlers = new SessionHost({
   runtime: onnxRuntime,
   inPlaceSession: async (...request) =>
     (await import("./native-session.ts")).nativeSession(onnxRuntime.Tensor, ...request),
+  kernels: nodeKernels,
   cpuIsCertain: true,
   isBreakdown: () => false,
   provider: (kind) => kind,

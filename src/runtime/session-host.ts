@@ -14,7 +14,7 @@
 import type { Env, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
 import { UserError } from "../errors.ts";
 import { freeAll } from "../freeing.ts";
-import { kernels } from "../kernels.ts";
+import { type Kernels, kernels } from "../kernels.ts";
 import { Memo } from "../memo.ts";
 import { required } from "../required.ts";
 import type { DataType } from "../tensor/index.ts";
@@ -77,6 +77,8 @@ export interface Platform {
   identity(dtype: DataType, rank: number): Promise<Uint8Array>;
   /** How to get a device that is missing. */
   remedy(kind: DeviceKind): string;
+  /** Kernels in place of those of all platforms. Default: none. */
+  readonly kernels?: Partial<Kernels>;
   /** The function of a kernel of one's own. Throws where its module has none of that name, or there are no modules to load. */
   ownKernel(kernel: KernelExport): Promise<KernelFunction>;
 }
@@ -305,7 +307,10 @@ export class SessionHost implements Handlers {
     { kernel, parameters }: Omit<KernelRequest, "buffers">,
     tensors: readonly (readonly [string, Tensor])[],
   ): Promise<unknown> {
-    const found = typeof kernel === "string" ? kernels[kernel]() : this.#platform.ownKernel(kernel);
+    const found =
+      typeof kernel === "string"
+        ? (this.#platform.kernels?.[kernel] ?? kernels[kernel])()
+        : this.#platform.ownKernel(kernel);
     // The type of a request pairs each kernel with its parameters.
     const call = (await found) as KernelFunction;
     return call(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
