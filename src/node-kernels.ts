@@ -1,7 +1,8 @@
-/** The kernels that Node has in place of those of `kernels.ts`. */
+/** The kernels that Node has in place of those of `kernels.ts`, for a device of so many threads. */
 
-import type { Kernels } from "./kernels.ts";
+const adamw = async (threads: number) => (await import("./optimizer/adamw-threads.ts")).adamwKernels(threads);
 
 export const nodeKernels = {
-  adamwStep: async () => (await import("./optimizer/adamw-threads.ts")).loadAdamwStep(),
-} satisfies Partial<Kernels>;
+  adamwStep: async (threads: number) => (await adamw(threads)).adamwStep,
+  accumulate: async (threads: number) => (await adamw(threads)).accumulate,
+};

@@ -31,8 +31,6 @@ export interface AdamWParameters {
   readonly lossScale: number;
   /** The arrays of replicas: gradients that are added to those of this device, and where the weights go then. */
   readonly shared?: SharedArrays | undefined;
-  /** In how many threads of this process the step may be made. Default: 1. */
-  readonly threads?: number;
   readonly tensors: readonly ({ readonly name: string } & TensorUpdate)[];
 }
 

@@ -1,17 +1,18 @@
 /**
- * AdamW on the CPU of Node by as many threads as the device has: one alone moves 10 GB a second, and the arrays of 124M parameters are
- * 2 GB. The others see the memory of this one's arrays by its address, through koffi: ONNX Runtime takes no memory that is shared.
+ * The kernels of `adamw-kernel.ts` by as many threads as their device has: one alone moves 10 GB a second, and the arrays of 124M parameters
+ * are 2 GB. The others see the memory of this one's arrays by its address, through koffi: ONNX Runtime takes no memory that is shared.
  */
 
 import { Worker } from "node:worker_threads";
 import { type Koffi, loadingBegins, loadKoffi } from "../native-library.ts";
 import type { HostData } from "../runtime/portable.ts";
-import { adamwStep } from "./adamw-kernel.ts";
+import { accumulate, adamwStep } from "./adamw-kernel.ts";
 import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
-import { type SharedStep, StepInPieces, type StepNumbers, shareStep } from "./adamw-pieces.ts";
+import { type SharedStep, StepInPieces, type StepNumbers, SumsInPieces, shareStep } from "./adamw-pieces.ts";
 import { floats } from "./exchange-kernel.ts";
+import { shareCounts } from "./pieces.ts";
 
-/** Numbers from which on further threads pay: of fewer, one thread updates all in some 15 ms. */
+/** Numbers from which on further threads pay: fewer are updated by one thread in some 15 ms. */
 const ENOUGH = 2 ** 22;
 
 /** An array in the memory of the process. */
@@ -20,39 +21,72 @@ export interface Place {
   readonly length: number;
 }
 
-/** What a helper is told of a step: the arrays p, g, m and v of each tensor. */
-export interface HelperMessage {
-  readonly places: readonly { readonly [Name in "p" | "g" | "m" | "v"]: Place }[];
-  readonly step: StepNumbers;
-  readonly shared: SharedStep;
+/** What a helper is told: of a step with the arrays of each tensor, or of sums of gradients. */
+export type HelperMessage =
+  | {
+      readonly kind: "step";
+      readonly places: readonly { readonly [Name in "p" | "g" | "m" | "v"]: Place }[];
+      readonly step: StepNumbers;
+      readonly shared: SharedStep;
+    }
+  | {
+      readonly kind: "sums";
+      readonly places: readonly { readonly [Name in "sum" | "g"]: Place }[];
+      readonly counts: Int32Array;
+    };
+
+type Arrays = Readonly<Record<string, HostData>>;
+
+/** How one thread and its helpers do what `adamw-kernel.ts` does. */
+interface ThreadKernels {
+  adamwStep(arrays: Arrays, given: AdamWParameters): number;
+  accumulate(arrays: Arrays, names: readonly string[]): undefined;
 }
 
-type Step = (arrays: Readonly<Record<string, HostData>>, step: AdamWParameters) => number;
-
-/** The kernel of `adamw-kernel.ts`, with the same numbers to the last bit; alone where koffi is missing, or this has not been tried. */
-export async function loadAdamwStep(): Promise<Step> {
-  if (process.platform !== "linux") return adamwStep;
-  const koffi = await loadKoffi().catch(() => undefined);
-  return koffi === undefined ? adamwStep : (arrays, step) => stepBy(koffi, arrays, step);
+/**
+ * The kernels for a device of so many threads, with the same numbers to the last bit: alone where koffi is missing, or on systems where this
+ * has not been tried.
+ */
+export async function adamwKernels(threads: number): Promise<ThreadKernels> {
+  const koffi = threads > 1 && process.platform === "linux" ? await loadKoffi().catch(() => undefined) : undefined;
+  return koffi === undefined ? { adamwStep, accumulate } : withHelpers(koffi, threads - 1);
 }
 
-function stepBy(koffi: Koffi, arrays: Readonly<Record<string, HostData>>, given: AdamWParameters): number {
-  const { shared: replicas, threads = 1, ...step } = given;
-  const own = step.tensors.map(({ name }) => ({
-    p: floats(arrays, PREFIXES.parameter + name),
-    g: floats(arrays, PREFIXES.gradient + name),
-    m: floats(arrays, PREFIXES.first + name),
-    v: floats(arrays, PREFIXES.second + name),
-  }));
-  const lengths = own.map(({ p }) => p.length);
-  const isEnough = lengths.reduce((sum, length) => sum + length, 0) >= ENOUGH;
-  if (threads === 1 || replicas !== undefined || !isEnough) return adamwStep(arrays, given);
-  const place = (array: Float32Array): Place => ({ address: koffi.address(array), length: array.length });
-  const places = own.map(({ p, g, m, v }) => ({ p: place(p), g: place(g), m: place(m), v: place(v) }));
-  const shared = shareStep(lengths);
-  for (const helper of helpers(threads - 1)) helper.postMessage({ places, step, shared } satisfies HelperMessage);
-  return new StepInPieces(own, step, shared).lead();
+function withHelpers(koffi: Koffi, count: number): ThreadKernels {
+  const placeOf = (array: Float32Array): Place => ({ address: koffi.address(array), length: array.length });
+  const tell = (message: HelperMessage) => {
+    for (const helper of helpers(count)) helper.postMessage(message);
+  };
+  return {
+    adamwStep(arrays, given) {
+      const { shared: replicas, ...step } = given;
+      const own = step.tensors.map(({ name }) => ({
+        p: floats(arrays, PREFIXES.parameter + name),
+        g: floats(arrays, PREFIXES.gradient + name),
+        m: floats(arrays, PREFIXES.first + name),
+        v: floats(arrays, PREFIXES.second + name),
+      }));
+      const lengths = own.map(({ p }) => p.length);
+      if (replicas !== undefined || !isEnough(lengths)) return adamwStep(arrays, given);
+      const places = own.map(({ p, g, m, v }) => ({ p: placeOf(p), g: placeOf(g), m: placeOf(m), v: placeOf(v) }));
+      const shared = shareStep(lengths);
+      tell({ kind: "step", places, step, shared });
+      return new StepInPieces(own, step, shared).lead();
+    },
+    accumulate(arrays, names) {
+      const own = names.map((name) => ({
+        sum: floats(arrays, `sum:${name}`),
+        g: floats(arrays, PREFIXES.gradient + name),
+      }));
+      if (!isEnough(own.map(({ g }) => g.length))) return accumulate(arrays, names);
+      const counts = shareCounts();
+      tell({ kind: "sums", places: own.map(({ sum, g }) => ({ sum: placeOf(sum), g: placeOf(g) })), counts });
+      new SumsInPieces(own, counts).lead();
+    },
+  };
 }
+
+const isEnough = (lengths: readonly number[]) => lengths.reduce((sum, length) => sum + length, 0) >= ENOUGH;
 
 /** Those of this thread. One that has failed took nothing, and is not replaced. */
 const started: Worker[] = [];
@@ -67,5 +101,5 @@ function helpers(count: number): Worker[] {
     worker.unref();
     started.push(worker);
   }
-  return started.slice(0, count).filter((worker) => !failed.has(worker));
+  return started.filter((worker) => !failed.has(worker));
 }

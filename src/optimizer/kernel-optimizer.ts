@@ -86,7 +86,7 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
 
   /** The kernel without the gradients. */
   #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep, shared?: SharedArrays): Kernel {
-    const given: AdamWParameters = { ...this.#numbers(parameters, step), shared, threads: this.device.threads };
+    const given: AdamWParameters = { ...this.#numbers(parameters, step), shared };
     const tensors = {
       ...prefixed(PREFIXES.parameter, learned(this.specs, parameters)),
       ...prefixed(PREFIXES.first, first),
@@ -96,7 +96,7 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   }
 
   /** What an update is given beside the arrays. */
-  #numbers(parameters: Tensors, step: UpdateStep): Omit<AdamWParameters, "shared" | "threads"> {
+  #numbers(parameters: Tensors, step: UpdateStep): Omit<AdamWParameters, "shared"> {
     const { beta1, beta2, epsilon } = this.options;
     return {
       beta1,

@@ -20,7 +20,7 @@ import { required } from "../required.ts";
 import type { DataType } from "../tensor/index.ts";
 import { constantsOf } from "./constants.ts";
 import { explain, reasonOf } from "./failures.ts";
-import type { KernelExport, KernelFunction } from "./kernel.ts";
+import type { KernelExport, KernelFunction, KernelName } from "./kernel.ts";
 import type {
   Argument,
   DeviceKind,
@@ -77,8 +77,10 @@ export interface Platform {
   identity(dtype: DataType, rank: number): Promise<Uint8Array>;
   /** How to get a device that is missing. */
   remedy(kind: DeviceKind): string;
-  /** Kernels in place of those of all platforms. Default: none. */
-  readonly kernels?: Partial<Kernels>;
+  /** Kernels in place of those of all platforms, for a device of so many threads. Default: none. */
+  readonly kernels?: {
+    readonly [Name in KernelName]?: (threads: number) => ReturnType<Kernels[Name]>;
+  };
   /** The function of a kernel of one's own. Throws where its module has none of that name, or there are no modules to load. */
   ownKernel(kernel: KernelExport): Promise<KernelFunction>;
 }
@@ -309,7 +311,7 @@ export class SessionHost implements Handlers {
   ): Promise<unknown> {
     const found =
       typeof kernel === "string"
-        ? (this.#platform.kernels?.[kernel] ?? kernels[kernel])()
+        ? (this.#platform.kernels?.[kernel] ?? kernels[kernel])(this.#threads)
         : this.#platform.ownKernel(kernel);
     // The type of a request pairs each kernel with its parameters.
     const call = (await found) as KernelFunction;

@@ -4,9 +4,10 @@ import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { loadingBegins, loadKoffi } from "../../src/native-library.ts";
-import { adamwStep } from "../../src/optimizer/adamw-kernel.ts";
-import { PIECE, StepInPieces, shareStep } from "../../src/optimizer/adamw-pieces.ts";
+import { accumulate, adamwStep } from "../../src/optimizer/adamw-kernel.ts";
+import { Phase, StepInPieces, SumsInPieces, shareStep } from "../../src/optimizer/adamw-pieces.ts";
 import type { HelperMessage } from "../../src/optimizer/adamw-threads.ts";
+import { PIECE, shareCounts } from "../../src/optimizer/pieces.ts";
 import { openDevice } from "../../src/runtime/index.ts";
 import { ROOT, startProcess } from "../support/program.ts";
 
@@ -98,10 +99,10 @@ describe("a step in pieces", () => {
         const place = (array: Float32Array) => ({ address: koffi.address(array), length: array.length });
         const places = other.map(({ p, g, m, v }) => ({ p: place(p), g: place(g), m: place(m), v: place(v) }));
         const shared = shareStep(LENGTHS);
-        helper.postMessage({ places, step, shared } satisfies HelperMessage);
+        helper.postMessage({ kind: "step", places, step, shared } satisfies HelperMessage);
         // It has measured all pieces, and waits to be told by what gradients are scaled.
         const pieces = LENGTHS.reduce((sum, length) => sum + Math.ceil(length / PIECE), 0);
-        while (Atomics.load(shared.control, 1) < pieces) await setTimeout(5);
+        while (Atomics.load(shared.measured, 1) < pieces) await setTimeout(5);
         expect(new StepInPieces(other, step, shared).lead()).toBe(norm);
         expect(differing(one, other)).toEqual([]);
       }
@@ -124,8 +125,30 @@ describe("a step in pieces", () => {
     };
     const arrays = drawn(4, LENGTHS).map((own) => ({ ...own, g: Object.assign(own.g, { subarray }) }));
     expect(() => new StepInPieces(arrays, step, shared).lead()).toThrow("unreadable");
+    expect(shared.phase[0]).toBe(Phase.ended);
     new StepInPieces(drawn(4, LENGTHS), step, shared).help();
   });
+});
+
+/** Sums that begin as first moments. */
+const sumsOf = (arrays: ReturnType<typeof drawn>) => arrays.map(({ m, g }) => ({ sum: m, g }));
+
+it("sums in pieces are those of one thread, whoever adds", () => {
+  const [one, other] = [drawn(5, LENGTHS), drawn(5, LENGTHS)];
+  const names = LENGTHS.map(String);
+  accumulate(
+    Object.fromEntries(
+      sumsOf(one).flatMap(({ sum, g }, index) => [
+        [`sum:${names[index]}`, sum] as const,
+        [`g:${names[index]}`, g] as const,
+      ]),
+    ),
+    names,
+  );
+  const counts = shareCounts();
+  new SumsInPieces(sumsOf(other), counts).help();
+  new SumsInPieces(sumsOf(other), counts).lead();
+  expect(differing(one, other)).toEqual([]);
 });
 
 describe("a device of two threads", () => {
@@ -145,8 +168,13 @@ describe("a device of two threads", () => {
         // The helper starts with the first of them.
         for (let turn = 0; turn < 3; turn++) {
           const norm = adamwStep(alone, step);
-          expect(await device.kernel({ kernel: "adamwStep", tensors, parameters: { ...step, threads: 2 } })).toBe(norm);
+          expect(await device.kernel({ kernel: "adamwStep", tensors, parameters: step })).toBe(norm);
         }
+        // Gradients are added to the first moments, as if these were a sum.
+        const summing = <Array>(of: Readonly<Record<string, Array>>) =>
+          Object.fromEntries(Object.entries(of).map(([name, array]) => [name.replace("m:", "sum:"), array]));
+        accumulate(summing(alone), names);
+        await device.kernel({ kernel: "accumulate", tensors: summing(tensors), parameters: names });
         for (const [name, tensor] of Object.entries(tensors)) {
           const { data } = await device.download(tensor);
           expect(data instanceof Float32Array && sameBits(data, alone[name] ?? data.slice(1)), name).toBe(true);
@@ -168,7 +196,7 @@ describe("a device of two threads", () => {
         device.upload({ dtype: "float32", shape: [length], data: new Float32Array(length).fill(0.1) }));
       const tensors = Object.fromEntries((await Promise.all(uploads)).map((tensor, index) => [names[index], tensor]));
       const rows = [{ start: 0, end: length, rate: 1, correction1: 1, correction2: 1 }];
-      const parameters = { ...${JSON.stringify(numbers)}, threads: 2, tensors: [{ name: "a", decay: 0, rows }] };
+      const parameters = { ...${JSON.stringify(numbers)}, tensors: [{ name: "a", decay: 0, rows }] };
       await device.kernel({ kernel: "adamwStep", tensors, parameters });
       setTimeout(() => process.exit(3), ${wait});`;
       const { code, stderr } = await startProcess(["--input-type=module", "--eval", program], ROOT).outcome;
