@@ -1,6 +1,7 @@
 /*
- * Preloaded, it hides AVX-512 from a program and from all that it starts, as if the processor had AVX2 alone: Linux traps the instruction
- * CPUID, and is answered without the bits of AVX-512, AVX-VNNI, AVX-IFMA, AVX10 and AMX. Where that has worked, AVX512_HIDDEN is set.
+ * Preloaded, it hides AVX-512 from a program and from all that it starts: Linux traps the instruction CPUID, which is
+ * answered without the bits of AVX-512, AVX-VNNI, AVX-IFMA, AVX10 and AMX. Where that has worked, AVX512_HIDDEN is set.
+ * What the C library has chosen before, such as how it copies memory, stays.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -55,9 +56,10 @@ static void on_fault(int number, siginfo_t *info, void *context) {
   } else if (others.sa_handler != SIG_DFL && others.sa_handler != SIG_IGN) {
     others.sa_handler(number);
   } else {
-    /* The instruction faults again, and ends the program. */
+    /* The instruction faults again, or what was sent is sent again, and ends the program. */
     struct sigaction usual = {.sa_handler = SIG_DFL};
     system_sigaction(number, &usual, NULL);
+    if (info->si_code <= 0) raise(number);
   }
 }
 
@@ -69,8 +71,12 @@ int sigaction(int number, const struct sigaction *action, struct sigaction *old)
   return 0;
 }
 
-void (*signal(int number, void (*handler)(int)))(int) {
-  struct sigaction action = {.sa_handler = handler}, old;
+typedef void Handler(int);
+typedef Handler *Signal(int, Handler *);
+
+Handler *signal(int number, Handler *handler) {
+  if (number != SIGSEGV) return ((Signal *)dlsym(RTLD_NEXT, "signal"))(number, handler);
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
   return sigaction(number, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 

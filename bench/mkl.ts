@@ -54,7 +54,7 @@ export function termsOf(
     const [source, library] = [join(folder, "vendor.c"), join(folder, "vendor.so")];
     writeFileSync(source, "int mkl_serv_intel_cpu_true(void) { return 1; }\n");
     execFileSync("cc", ["-shared", "-fPIC", "-o", library, source]);
-    const environment = { LD_PRELOAD: library };
+    const environment = { LD_PRELOAD: [library, process.env["LD_PRELOAD"] ?? ""].join(" ") };
     const faster = rateOf(python, environment) / rateOf(python, {});
     note(`with MKL allowed ${ours} its products are ${faster.toFixed(2)} times as fast`);
     if (faster >= WIDER) return [{ instructions: ours, environment }, installed];

@@ -152,7 +152,7 @@ function notePlan(plan: FrontierPlan, speed: Speed, parallel: number): void {
   printTable([["arm", "trunks", "branches", "updates", "FLOPs"], ...rows, all], note);
   note();
   note(
-    `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge${study.tunedBudgets === undefined ? "" : `; after ${study.tunedBudgets} ${study.tunedBudgets === 1 ? "budget" : "budgets"} each keeps its last one`}`,
+    `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge${study.tunedBudgets === undefined ? "" : `; after ${study.tunedBudgets} ${study.tunedBudgets === 1 ? "budget" : "budgets"} each track keeps its last one`}`,
   );
   note(`about ${formatDuration(seconds)} on this machine, ${parallel} at a time, smallest budgets first`);
 }

@@ -1,11 +1,14 @@
-/** The kernels of `adamw-kernel.ts` in pieces, for several threads: with the same numbers to the last bit, whoever does what. */
+/**
+ * The kernels of `adamw-kernel.ts` in pieces, for several threads: with the same numbers to the last bit, whoever does
+ * what.
+ */
 
 import { required } from "../required.ts";
 import { updateRows } from "./adamw-kernel.ts";
 import { type AdamWParameters, clipFactor, type TensorUpdate } from "./adamw-parameters.ts";
 import { CHUNK } from "./adamw-program.ts";
 import { addGradients, type ParameterArrays, sumSquares } from "./adamw-simd.ts";
-import { Pieces, piecesOf, shareCounts } from "./pieces.ts";
+import { type ArrayPart, cutArrays, Pieces, shareCounts } from "./pieces.ts";
 import { updatesOf } from "./sharding.ts";
 
 /** What the threads of a step share, in memory of its own for each step. */
@@ -68,16 +71,17 @@ export class StepInPieces {
   }
 
   /**
-   * The thread that owns the arrays: makes the step, with what others take of it. If the gradients are not finite, nothing is changed.
+   * The thread that owns the arrays: makes the step, with what others take of it. If the gradients are not finite,
+   * nothing is changed.
    * @returns the global norm of the gradients, before clipping
+   * @throws Error where another thread has failed: what it was to update may be half updated
    */
   lead(): number {
     const { phase, scale } = this.#shared;
     let next: number = Phase.ended;
     let norm: number;
     try {
-      this.#measured.take((piece) => this.#measure(piece));
-      this.#measured.waitForAll();
+      this.#measured.lead((piece) => this.#measure(piece));
       norm = Math.sqrt(this.#squares()) / this.#step.lossScale;
       scale[0] = clipFactor(norm, this.#step.clip) / this.#step.lossScale;
       if (Number.isFinite(norm)) next = Phase.updating;
@@ -86,8 +90,7 @@ export class StepInPieces {
       Atomics.notify(phase, 0);
     }
     if (next === Phase.ended) return norm;
-    this.#updated.take((piece) => this.#update(piece));
-    this.#updated.waitForAll();
+    this.#updated.lead((piece) => this.#update(piece));
     return norm;
   }
 
@@ -126,7 +129,7 @@ export class StepInPieces {
 function stepPieces(all: readonly ParameterArrays[], updates: readonly TensorUpdate[]): StepPiece[] {
   const [arrays, tensors] = [new Map(all.entries()), new Map(updates.entries())];
   let chunk = 0;
-  return piecesOf(all.map(({ g }) => g.length)).map(({ array, start, end }) => {
+  return cutArrays(all.map(({ g }) => g.length)).map(({ array, start, end }) => {
     const piece = { arrays: required(arrays, array), update: required(tensors, array), start, end, chunk };
     chunk += chunksOf(end - start);
     return piece;
@@ -142,24 +145,25 @@ export interface SumArrays {
 /** Gradients that are added to sums, as one of the threads sees it. */
 export class SumsInPieces {
   readonly #arrays: ReadonlyMap<number, SumArrays>;
-  readonly #added: Pieces<ReturnType<typeof piecesOf>[number]>;
+  readonly #added: Pieces<ArrayPart>;
 
   constructor(arrays: readonly SumArrays[], counts: Int32Array) {
     this.#arrays = new Map(arrays.entries());
-    this.#added = new Pieces(piecesOf(arrays.map(({ g }) => g.length)), counts);
+    this.#added = new Pieces(cutArrays(arrays.map(({ g }) => g.length)), counts);
   }
 
-  /** The thread that owns the arrays: all is added when it returns. */
+  /** The thread that owns the arrays: all is added when it returns. Throws as a step does. */
   lead(): void {
-    this.help();
-    this.#added.waitForAll();
+    this.#added.lead((part) => this.#add(part));
   }
 
   /** Any other thread. */
   help(): void {
-    this.#added.take(({ array, start, end }) => {
-      const { sum, g } = required(this.#arrays, array);
-      addGradients(sum.subarray(start, end), [g.subarray(start, end)]);
-    });
+    this.#added.take((part) => this.#add(part));
+  }
+
+  #add({ array, start, end }: ArrayPart): void {
+    const { sum, g } = required(this.#arrays, array);
+    addGradients(sum.subarray(start, end), [g.subarray(start, end)]);
   }
 }

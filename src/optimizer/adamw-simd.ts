@@ -97,7 +97,7 @@ function instantiated() {
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
   const exported = (name: string): ((...given: number[]) => unknown) => {
     const call = exports[name];
-    if (typeof call !== "function") throw new Error(`internal: AdamW has no "${name}"`);
+    if (typeof call !== "function") throw new Error(`internal: the AdamW program exports no function "${name}"`);
     return (...given) => call(...given);
   };
   const [update, add, squares] = [exported("update"), exported("add"), exported("squares")];

@@ -1,10 +1,11 @@
 /**
- * The kernels of `adamw-kernel.ts` by as many threads as their device has: one alone moves 10 GB a second, and the arrays of 124M parameters
- * are 2 GB. The others see the memory of this one's arrays by its address, through koffi: ONNX Runtime takes no memory that is shared.
+ * The kernels of `adamw-kernel.ts` by as many threads as their device has: one alone moves 10 GB a second, and the
+ * arrays of 124M parameters are 2 GB. The others see the memory of this one's arrays by its address, through koffi:
+ * ONNX Runtime takes no memory that is shared.
  */
 
 import { Worker } from "node:worker_threads";
-import { type Koffi, loadingBegins, loadKoffi } from "../native-library.ts";
+import { type Ending, type Koffi, loadKoffi, watchKoffi } from "../native-library.ts";
 import type { HostData } from "../runtime/portable.ts";
 import { accumulate, adamwStep } from "./adamw-kernel.ts";
 import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
@@ -15,10 +16,24 @@ import { shareCounts } from "./pieces.ts";
 /** Numbers from which on further threads pay: fewer are updated by one thread in some 15 ms. */
 const ENOUGH = 2 ** 22;
 
+/**
+ * Ranges of rows up to which they pay: each thread is sent all of them. After a growth of the width there may be one
+ * for each row.
+ */
+const FEW = 2 ** 12;
+
+/** Helpers at most: a few cores read and write as fast as the memory does. */
+const MOST = 7;
+
 /** An array in the memory of the process. */
 export interface Place {
   readonly address: bigint;
   readonly length: number;
+}
+
+/** What a helper is started with. */
+export interface HelperData {
+  readonly startedBy: Ending;
 }
 
 /** What a helper is told: of a step with the arrays of each tensor, or of sums of gradients. */
@@ -44,13 +59,20 @@ interface ThreadKernels {
 }
 
 /**
- * The kernels for a device of so many threads, with the same numbers to the last bit: alone where koffi is missing, or on systems where this
- * has not been tried.
+ * The kernels for a device of so many threads, with the same numbers to the last bit: alone where koffi is missing, or
+ * on systems where this has not been tried.
  */
 export async function adamwKernels(threads: number): Promise<ThreadKernels> {
-  const koffi = threads > 1 && process.platform === "linux" ? await loadKoffi().catch(() => undefined) : undefined;
-  return koffi === undefined ? { adamwStep, accumulate } : withHelpers(koffi, threads - 1);
+  if (threads === 1 || process.platform !== "linux") return alone;
+  loading ??= loadKoffi().catch(() => undefined);
+  const koffi = await loading;
+  return koffi === undefined ? alone : withHelpers(koffi, Math.min(MOST, threads - 1));
 }
+
+const alone: ThreadKernels = { adamwStep, accumulate };
+
+/** koffi, which is looked for once. */
+let loading: Promise<Koffi | undefined> | undefined;
 
 function withHelpers(koffi: Koffi, count: number): ThreadKernels {
   const placeOf = (array: Float32Array): Place => ({ address: koffi.address(array), length: array.length });
@@ -67,7 +89,8 @@ function withHelpers(koffi: Koffi, count: number): ThreadKernels {
         v: floats(arrays, PREFIXES.second + name),
       }));
       const lengths = own.map(({ p }) => p.length);
-      if (replicas !== undefined || !isEnough(lengths)) return adamwStep(arrays, given);
+      const ranges = step.tensors.reduce((sum, { rows }) => sum + rows.length, 0);
+      if (replicas !== undefined || !isEnough(lengths) || ranges > FEW) return adamwStep(arrays, given);
       const places = own.map(({ p, g, m, v }) => ({ p: placeOf(p), g: placeOf(g), m: placeOf(m), v: placeOf(v) }));
       const shared = shareStep(lengths);
       tell({ kind: "step", places, step, shared });
@@ -88,18 +111,24 @@ function withHelpers(koffi: Koffi, count: number): ThreadKernels {
 
 const isEnough = (lengths: readonly number[]) => lengths.reduce((sum, length) => sum + length, 0) >= ENOUGH;
 
-/** Those of this thread. One that has failed took nothing, and is not replaced. */
+/** Those of this thread. One that has ended is not replaced. */
 const started: Worker[] = [];
-const failed = new Set<Worker>();
+const ended = new Set<Worker>();
+let canStart = true;
 
-/** Threads that help this one; none is waited for. */
+/** Threads that help this one, as many as can be had; none is waited for before it has taken something. */
 function helpers(count: number): Worker[] {
-  while (started.length < count) {
-    loadingBegins();
-    const worker = new Worker(new URL("./adamw-thread.js", import.meta.url), { execArgv: [] });
-    worker.on("error", () => failed.add(worker));
-    worker.unref();
-    started.push(worker);
+  while (canStart && started.length < count) {
+    try {
+      const workerData: HelperData = { startedBy: watchKoffi() };
+      const worker = new Worker(new URL("./adamw-thread.js", import.meta.url), { execArgv: [], workerData });
+      worker.on("error", () => ended.add(worker)).on("exit", () => ended.add(worker));
+      worker.unref();
+      started.push(worker);
+    } catch {
+      // The system gives no more threads.
+      canStart = false;
+    }
   }
-  return started.filter((worker) => !failed.has(worker));
+  return started.filter((worker) => !ended.has(worker));
 }

@@ -3,7 +3,7 @@
 import { cpus } from "node:os";
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
-import { loadingThreads } from "../native-library.ts";
+import { watchKoffi } from "../native-library.ts";
 import { type Connection, closed, PendingRequests } from "./connection.ts";
 import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "./protocol.ts";
 
@@ -95,8 +95,7 @@ export class ThreadConnection implements Connection {
  */
 function quietWorker(): Worker {
   process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
-  // It and the threads that it starts may load koffi, and this one waits at its end while they do.
-  loadingThreads();
+  watchKoffi();
   return new Worker(new URL("./node-worker.js", import.meta.url), { execArgv: [] });
 }
 

@@ -33,7 +33,8 @@ afterAll(async () => {
 });
 
 describeInBrowser("the example of a worker", () => {
-  const { open } = useBrowser();
+  // As visitors' browsers do, and those of other tests do not, it optimises what runs often.
+  const { open } = useBrowser(["--disable-gpu", "--js-flags="]);
 
   it("trains in the worker, grows and writes", async () => {
     const [url] = server?.resolvedUrls?.local ?? [];

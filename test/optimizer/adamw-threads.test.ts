@@ -1,13 +1,15 @@
 /** AdamW by several threads gives the numbers of one, to the last bit, whichever of them does what. */
 
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { loadingBegins, loadKoffi } from "../../src/native-library.ts";
+import { loadKoffi, watchKoffi } from "../../src/native-library.ts";
 import { accumulate, adamwStep } from "../../src/optimizer/adamw-kernel.ts";
 import { Phase, StepInPieces, SumsInPieces, shareStep } from "../../src/optimizer/adamw-pieces.ts";
-import type { HelperMessage } from "../../src/optimizer/adamw-threads.ts";
-import { PIECE, shareCounts } from "../../src/optimizer/pieces.ts";
+import type { HelperData, HelperMessage } from "../../src/optimizer/adamw-threads.ts";
+import { PIECE, Pieces, shareCounts } from "../../src/optimizer/pieces.ts";
 import { openDevice } from "../../src/runtime/index.ts";
 import { ROOT, startProcess } from "../support/program.ts";
 
@@ -90,8 +92,8 @@ describe("a step in pieces", () => {
 
   it("is the same where a helper has done the first half of it, which sees the arrays by their addresses", async () => {
     const koffi = await loadKoffi();
-    loadingBegins();
-    const helper = new Worker(new URL("dist/optimizer/adamw-thread.js", `file://${ROOT}/`));
+    const workerData: HelperData = { startedBy: watchKoffi() };
+    const helper = new Worker(new URL("dist/optimizer/adamw-thread.js", `file://${ROOT}/`), { workerData });
     try {
       for (const seed of [1, 2]) {
         const [one, other] = [drawn(seed, LENGTHS), drawn(seed, LENGTHS)];
@@ -151,6 +153,42 @@ it("sums in pieces are those of one thread, whoever adds", () => {
   expect(differing(one, other)).toEqual([]);
 });
 
+describe("a part of the work", () => {
+  it("fails for the thread that leads where another has failed, once all that was taken is over", () => {
+    const counts = shareCounts();
+    const [helper, leader] = [new Pieces([2, 3, 5], counts), new Pieces([2, 3, 5], counts)];
+    expect(() =>
+      helper.take(() => {
+        throw new Error("a fault");
+      }),
+    ).toThrow("a fault");
+    const done: number[] = [];
+    expect(() => leader.lead((piece) => done.push(piece))).toThrow("a thread that helps has failed");
+    expect(done).toEqual([3, 5]);
+  });
+
+  it("is not left by the thread that leads, and fails, while another is at work", async () => {
+    const counts = shareCounts();
+    const program = `
+      const { parentPort, workerData: counts } = require("node:worker_threads");
+      Atomics.add(counts, 0, 1);
+      parentPort.postMessage("taken");
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+      Atomics.add(counts, 1, 1);
+      Atomics.notify(counts, 1);`;
+    const helper = new Worker(program, { eval: true, workerData: counts });
+    await once(helper, "message");
+    const leader = new Pieces([2, 3, 5], counts);
+    expect(() =>
+      leader.lead(() => {
+        throw new Error("a fault");
+      }),
+    ).toThrow("a fault");
+    expect(counts[1]).toBe(2);
+    await helper.terminate();
+  });
+});
+
 describe("a device of two threads", () => {
   it("updates 4M numbers as one thread does, time after time", async () => {
     const lengths = [2 ** 22 + 4099, 1, 8209, 3];
@@ -165,11 +203,14 @@ describe("a device of two threads", () => {
         });
         const tensors = Object.fromEntries(await Promise.all(entries));
         const alone = named(one, names);
+        const threads = () => readdirSync("/proc/self/task").length;
+        const before = threads();
         // The helper starts with the first of them.
         for (let turn = 0; turn < 3; turn++) {
           const norm = adamwStep(alone, step);
           expect(await device.kernel({ kernel: "adamwStep", tensors, parameters: step })).toBe(norm);
         }
+        expect(threads()).toBeGreaterThan(before);
         // Gradients are added to the first moments, as if these were a sum.
         const summing = <Array>(of: Readonly<Record<string, Array>>) =>
           Object.fromEntries(Object.entries(of).map(([name, array]) => [name.replace("m:", "sum:"), array]));
@@ -185,10 +226,13 @@ describe("a device of two threads", () => {
     }
   });
 
-  it.concurrent.each([0, 15, 40])(
-    "lets its process end %d ms after the first step, while the helper may still start",
-    async (wait) => {
-      const program = `
+  it.concurrent.each([
+    ["closes its device", "await device.close();", 0],
+    ...[0, 15, 40].map(
+      (wait) => [`ends its process ${wait} ms`, `setTimeout(() => process.exit(3), ${wait});`, 3] as const,
+    ),
+  ] as const)("%s after the first step, while the helper may still start", async (_, end, expected) => {
+    const program = `
       import { openDevice } from "tokenformer";
       const [device, length] = [await openDevice("cpu", { threads: 2 }), 2 ** 22];
       const names = ["p:a", "g:a", "m:a", "v:a"];
@@ -198,9 +242,8 @@ describe("a device of two threads", () => {
       const rows = [{ start: 0, end: length, rate: 1, correction1: 1, correction2: 1 }];
       const parameters = { ...${JSON.stringify(numbers)}, tensors: [{ name: "a", decay: 0, rows }] };
       await device.kernel({ kernel: "adamwStep", tensors, parameters });
-      setTimeout(() => process.exit(3), ${wait});`;
-      const { code, stderr } = await startProcess(["--input-type=module", "--eval", program], ROOT).outcome;
-      expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
-    },
-  );
+      ${end}`;
+    const { code, stderr } = await startProcess(["--input-type=module", "--eval", program], ROOT).outcome;
+    expect({ code, stderr }).toEqual({ code: expected, stderr: "" });
+  });
 });

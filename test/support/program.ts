@@ -120,14 +120,17 @@ class HostProcess {
     const timer = setTimeout(() => {
       isKilled = this.#process.kill("SIGKILL");
     }, PATIENCE);
-    this.#process.send({ args, folder, mark: MARK });
-    const written = await Promise.all([textBetweenMarks(stdout), textBetweenMarks(stderr)]);
-    // A command that ends the process is answered by that.
-    const code = await Promise.race([answered, this.#ended]);
-    clearTimeout(timer);
-    this.#process.unref();
-    if (isKilled) throw new Error(`tokenformer ${args.join(" ")} did not end; it wrote: ${written.join("\n")}`);
-    return { code, stdout: written[0], stderr: written[1] };
+    try {
+      this.#process.send({ args, folder, mark: MARK });
+      const written = await Promise.all([textBetweenMarks(stdout), textBetweenMarks(stderr)]);
+      // A command that ends the process is answered by that.
+      const code = await Promise.race([answered, this.#ended]);
+      if (isKilled) throw new Error(`tokenformer ${args.join(" ")} did not end; it wrote: ${written.join("\n")}`);
+      return { code, stdout: written[0], stderr: written[1] };
+    } finally {
+      clearTimeout(timer);
+      this.#process.unref();
+    }
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
-/** From what the processor has, and what is hidden of it (bench/hide-avx512.c): "AVX-512", "AVX2", or undefined where Linux does not tell. */
+/**
+ * From what the processor has, and what is hidden of it (bench/hide-avx512.c): "AVX-512", "AVX2", or undefined where
+ * Linux does not tell.
+ */
 export function ownInstructions(flags: string | undefined = processorFlags()): string | undefined {
   if (flags === undefined) return undefined;
   const words = new Set(flags.split(/\s+/));

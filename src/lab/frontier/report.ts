@@ -96,8 +96,9 @@ function verdictLines(results: FrontierResults): string[] {
 }
 
 function tuningTable({ tunings, budgets }: FrontierResults): string {
+  const kept = tunings.some(({ grid }) => grid.length === 0) ? "; where none were tried, one was given or kept" : "";
   return [
-    "Learning rates, by the tuning half and a seed of their own; where the best is the lowest or the highest, more were tried, and where none were, it is that of the budget before:",
+    `Learning rates, by the tuning half and a seed of their own; where the best is the lowest or the highest, more were tried${kept}:`,
     table(
       ["track", "budget", "loss at each rate", "chosen"],
       tunings.map(({ track, budget, grid, learningRate }) => [

@@ -1,4 +1,4 @@
-import { expect, it, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { compareSteps, sidesOf } from "../../../src/lab/benchmark/compare.ts";
 import { ownInstructions } from "../../../src/lab/benchmark/instructions.ts";
 import type { Side } from "../../../src/lab/benchmark/sides.ts";
@@ -94,9 +94,9 @@ it("tells the instructions by what the processor has", () => {
     ...["AVX-512", "AVX2"],
     ...[undefined, undefined],
   ]);
+  onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("AVX512_HIDDEN", "1");
   expect(ownInstructions("fpu avx2 avx512f")).toBe("AVX2");
-  vi.unstubAllEnvs();
 });
 
 it("closes the sides if one fails", async () => {

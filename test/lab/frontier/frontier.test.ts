@@ -176,6 +176,9 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
   ]);
   expect(costAt(once, 1).runs).toBe(1);
   expect(costAt(grown, 1).runs).toBe(3);
+  // A track that begins later is tuned where it begins.
+  const late = planFrontier({ ...once.study, arms: ["zero-start"] });
+  expect(costAt(late, 1).runs).toBe(3);
   let outcome: FrontierOutcome | undefined;
   for (let stops = 0; outcome === undefined || outcome.interrupted; stops++) {
     expect(stops).toBeLessThan(9);
