@@ -63,9 +63,13 @@ export function watchKoffi(): Ending {
     const until = performance.now() + PATIENCE;
     for (;;) {
       const [inside, left] = [Atomics.load(words, INSIDE), until - performance.now()];
-      if (inside <= own || left <= 0) return;
+      if (inside <= own || left <= 0) break;
       Atomics.wait(words, INSIDE, inside, left);
     }
+    // What this thread was about to do in koffi it does no more.
+    Atomics.sub(words, INSIDE, own);
+    Atomics.notify(words, INSIDE);
+    own = 0;
   });
   shared = words;
   return ending;

@@ -93,8 +93,9 @@ function withHelpers(koffi: Koffi, count: number): ThreadKernels {
       if (replicas !== undefined || !isEnough(lengths) || ranges > FEW) return adamwStep(arrays, given);
       const places = own.map(({ p, g, m, v }) => ({ p: placeOf(p), g: placeOf(g), m: placeOf(m), v: placeOf(v) }));
       const shared = shareStep(lengths);
+      const work = new StepInPieces(own, step, shared);
       tell({ kind: "step", places, step, shared });
-      return new StepInPieces(own, step, shared).lead();
+      return work.lead();
     },
     accumulate(arrays, names) {
       const own = names.map((name) => ({
@@ -103,8 +104,9 @@ function withHelpers(koffi: Koffi, count: number): ThreadKernels {
       }));
       if (!isEnough(own.map(({ g }) => g.length))) return accumulate(arrays, names);
       const counts = shareCounts();
+      const work = new SumsInPieces(own, counts);
       tell({ kind: "sums", places: own.map(({ sum, g }) => ({ sum: placeOf(sum), g: placeOf(g) })), counts });
-      new SumsInPieces(own, counts).lead();
+      work.lead();
     },
   };
 }

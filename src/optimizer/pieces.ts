@@ -40,8 +40,11 @@ const [TAKEN, OVER, FAILED] = [0, 1, 2];
 /** More than there are pieces: whoever takes one now finds none. */
 const NONE_LEFT = 2 ** 30;
 
-/** Milliseconds for a piece, which takes one of an idle processor: a thread that needs longer has died. */
-const PATIENCE = 60_000;
+/**
+ * A piece takes a millisecond of an idle processor: where none is over for so many waits of so many milliseconds, a thread has
+ * died. One long wait would count the time in which the process stood still.
+ */
+const [WAITS, WAIT] = [60, 1000];
 
 /** One part of the work, as one of its threads sees it. */
 export class Pieces<Piece> {
@@ -85,11 +88,11 @@ export class Pieces<Piece> {
 
   #waitForOthers(): void {
     const taken = Math.min(Atomics.exchange(this.#counts, TAKEN, NONE_LEFT), this.#pieces.length);
-    for (;;) {
+    for (let waits = 0; waits < WAITS; waits++) {
       const over = Atomics.load(this.#counts, OVER);
       if (over >= taken) return;
-      if (Atomics.wait(this.#counts, OVER, over, PATIENCE) === "timed-out")
-        throw new Error("internal: a thread that helps does not answer");
+      if (Atomics.wait(this.#counts, OVER, over, WAIT) !== "timed-out") waits = 0;
     }
+    throw new Error("internal: a thread that helps does not answer");
   }
 }

@@ -11,7 +11,8 @@ import { dirname, join } from "node:path";
 import type { Tensor, TensorConstructor } from "onnxruntime-common";
 import { elementCount } from "../element-count.ts";
 import { Memo } from "../memo.ts";
-import { type Koffi, keepLoaded, loadKoffi } from "../native-library.ts";
+import { enterKoffi, type Koffi, keepLoaded, loadKoffi } from "../native-library.ts";
+import { required } from "../required.ts";
 import type { DataType } from "../tensor/index.ts";
 import { tensorDataType } from "../tensor/onnx-format/enumerations.ts";
 import type { ProgramSession, SessionSettings } from "./session-host.ts";
@@ -64,18 +65,20 @@ const dataTypes = ["float32", "int32", "int64", "bool"] as const satisfies reado
 export async function openNativeRuntime(tensor: TensorConstructor): Promise<NativeRuntime | undefined> {
   const file = libraryFile();
   if (file === undefined) return undefined;
-  let koffi: Koffi;
+  // What comes after koffi is loaded is no less in it.
+  const leave = enterKoffi();
   try {
-    koffi = await loadKoffi();
-  } catch {
-    return undefined;
+    const koffi = await loadKoffi().catch(() => undefined);
+    if (koffi === undefined) return undefined;
+    const library = koffi.load(file);
+    keepLoaded(koffi, file);
+    const base: unknown = library.func("OrtGetApiBase", "void *", [])();
+    const [getApi]: unknown[] = koffi.decode(base, "void *", 1);
+    const api: unknown = koffi.call(getApi, koffi.proto("void *", ["uint32_t"]), API_VERSION);
+    return api === null ? undefined : new NativeRuntime(koffi, api, tensor);
+  } finally {
+    leave();
   }
-  const library = koffi.load(file);
-  keepLoaded(koffi, file);
-  const base: unknown = library.func("OrtGetApiBase", "void *", [])();
-  const [getApi]: unknown[] = koffi.decode(base, "void *", 1);
-  const api: unknown = koffi.call(getApi, koffi.proto("void *", ["uint32_t"]), API_VERSION);
-  return api === null ? undefined : new NativeRuntime(koffi, api, tensor);
 }
 
 /** ONNX Runtime's library beside its binding; undefined on systems where this has not been tried. */
@@ -90,7 +93,7 @@ function libraryFile(): string | undefined {
 export class NativeRuntime {
   readonly #koffi: Koffi;
   readonly #addresses: readonly unknown[];
-  readonly #types = new Map<FunctionName, ReturnType<Koffi["proto"]>>();
+  readonly #types: ReadonlyMap<string, ReturnType<Koffi["proto"]>>;
   readonly #tensor: TensorConstructor;
   readonly #memory: unknown;
   readonly #environment: unknown;
@@ -99,6 +102,10 @@ export class NativeRuntime {
     this.#koffi = koffi;
     const last = Math.max(...Object.values(FUNCTIONS).map(([index]) => index));
     this.#addresses = koffi.decode(api, "void *", last + 1);
+    const types = Object.entries(FUNCTIONS).map(
+      ([name, [, result, given]]) => [name, koffi.proto(result, [...given])] as const,
+    );
+    this.#types = new Map(types);
     this.#tensor = tensor;
     this.#environment = this.made("CreateEnv", FATAL, "tokenformer");
     this.#memory = this.made("CreateCpuMemoryInfo", ARENA, DEFAULT_MEMORY);
@@ -106,10 +113,8 @@ export class NativeRuntime {
 
   /** What a function returns. */
   call(name: FunctionName, ...given: readonly unknown[]): unknown {
-    const [index, result, types] = FUNCTIONS[name];
-    const type = this.#types.get(name) ?? this.#koffi.proto(result, [...types]);
-    this.#types.set(name, type);
-    return this.#koffi.call(this.#addresses[index], type, ...given);
+    const [index] = FUNCTIONS[name];
+    return this.#koffi.call(this.#addresses[index], required(this.#types, name), ...given);
   }
 
   /** Calls a function that returns a status. Throws an Error with what ONNX Runtime says of a failure. */
@@ -174,7 +179,12 @@ export class NativeRuntime {
       const array = new ARRAYS[dtype](elementCount(dims));
       if (array.byteLength > 0) {
         const data = this.made("GetTensorMutableData", value);
-        new Uint8Array(array.buffer).set(new Uint8Array(this.#koffi.view(data, array.byteLength)));
+        const leave = enterKoffi();
+        try {
+          new Uint8Array(array.buffer).set(new Uint8Array(this.#koffi.view(data, array.byteLength)));
+        } finally {
+          leave();
+        }
       }
       return new this.#tensor(dtype, array, dims);
     } finally {

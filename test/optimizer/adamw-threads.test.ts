@@ -78,6 +78,9 @@ const differing = (some: ReturnType<typeof drawn>, others: ReturnType<typeof dra
     return isSame("p") && isSame("m") && isSame("v") ? [] : [index];
   });
 
+/** Sums that begin as first moments. */
+const sumsOf = (arrays: ReturnType<typeof drawn>) => arrays.map(({ m, g }) => ({ sum: m, g }));
+
 describe("a step in pieces", () => {
   const step = stepOf(LENGTHS);
   const names = step.tensors.map(({ name }) => name);
@@ -107,6 +110,15 @@ describe("a step in pieces", () => {
         while (Atomics.load(shared.measured, 1) < pieces) await setTimeout(5);
         expect(new StepInPieces(other, step, shared).lead()).toBe(norm);
         expect(differing(one, other)).toEqual([]);
+        // All gradients are added by the helper.
+        const counts = shareCounts();
+        const sums = places.map(({ m, g }) => ({ sum: m, g }));
+        helper.postMessage({ kind: "sums", places: sums, counts } satisfies HelperMessage);
+        while (Atomics.load(counts, 1) < pieces) await setTimeout(5);
+        new SumsInPieces(sumsOf(other), counts).lead();
+        for (const { m, g } of one)
+          for (const [index, value] of g.entries()) m[index] = Math.fround((m[index] ?? 0) + value);
+        expect(differing(one, other)).toEqual([]);
       }
     } finally {
       await helper.terminate();
@@ -131,9 +143,6 @@ describe("a step in pieces", () => {
     new StepInPieces(drawn(4, LENGTHS), step, shared).help();
   });
 });
-
-/** Sums that begin as first moments. */
-const sumsOf = (arrays: ReturnType<typeof drawn>) => arrays.map(({ m, g }) => ({ sum: m, g }));
 
 it("sums in pieces are those of one thread, whoever adds", () => {
   const [one, other] = [drawn(5, LENGTHS), drawn(5, LENGTHS)];
