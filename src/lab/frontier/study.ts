@@ -85,8 +85,8 @@ class Frontier {
           return index < 0 || (await this.#measure(track, index));
         }),
       );
+      // What later budgets have already is told all the same.
       interrupted ||= done.includes(false);
-      if (interrupted) break;
     }
     const order = (id: string) => tracks.findIndex((track) => track.id === id);
     const sorted = this.#points.toSorted(

@@ -176,6 +176,12 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
   ]);
   expect(costAt(once, 1).runs).toBe(1);
   expect(costAt(grown, 1).runs).toBe(3);
+  // What is there is told, also where an arm that was asked for later has nothing.
+  const more = planFrontier({ ...grown.study, arms: ["rotary", "grown"] });
+  const signal = AbortSignal.abort();
+  const told = await runFrontier({ plan: more, corpus, devices, directory: folder("whole"), signal });
+  expect(told.interrupted).toBe(true);
+  expect(told.points).toEqual(whole.points);
   // A track that begins later is tuned where it begins.
   const late = planFrontier({ ...once.study, arms: ["zero-start"] });
   expect(costAt(late, 1).runs).toBe(3);
