@@ -24,7 +24,12 @@ export function hideAvx512(): void {
     const source = fileURLToPath(new URL("../bench/hide-avx512.c", import.meta.url));
     execFileSync("cc", ["-O2", "-shared", "-fPIC", source, "-o", library, "-ldl"]);
     const { status } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-      env: { ...process.env, LD_PRELOAD: [library, process.env["LD_PRELOAD"] ?? ""].join(" ") },
+      env: {
+        ...process.env,
+        LD_PRELOAD: [library, process.env["LD_PRELOAD"] ?? ""].join(" "),
+        // What torch.compile keeps of a run with AVX-512 does not go with one without, nor the other way round.
+        TORCHINDUCTOR_CACHE_DIR: join(folder, "inductor"),
+      },
       stdio: "inherit",
     });
     process.exitCode = status ?? 1;
