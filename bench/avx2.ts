@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ownInstructions } from "tokenformer/benchmark";
+import { preloading } from "./mkl.ts";
 
 /**
  * Runs this program again, with AVX-512 hidden from it and from all that it starts, and ends as it does. Returns where
@@ -26,7 +27,7 @@ export function hideAvx512(): void {
     const { status } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
       env: {
         ...process.env,
-        LD_PRELOAD: [library, process.env["LD_PRELOAD"] ?? ""].join(" "),
+        ...preloading(library),
         // What torch.compile keeps of a run with AVX-512 does not go with one without, nor the other way round.
         TORCHINDUCTOR_CACHE_DIR: join(folder, "inductor"),
       },

@@ -35,6 +35,9 @@ function asInstalled(ours: string | undefined): Terms {
   return { instructions: isIntel && ours !== undefined ? ours : "AVX2", environment: {} };
 }
 
+/** The environment in which programs load a library before all others, and what this program has loaded so after it. */
+export const preloading = (library: string) => ({ LD_PRELOAD: [library, process.env["LD_PRELOAD"] ?? ""].join(" ") });
+
 /**
  * The ways to run PyTorch that are to be compared: first one with the instructions that we use, if there is one, then as it is
  * installed. With a library of one function, which a C compiler makes in `folder`, MKL believes that it is on a processor of Intel's;
@@ -54,7 +57,7 @@ export function termsOf(
     const [source, library] = [join(folder, "vendor.c"), join(folder, "vendor.so")];
     writeFileSync(source, "int mkl_serv_intel_cpu_true(void) { return 1; }\n");
     execFileSync("cc", ["-shared", "-fPIC", "-o", library, source]);
-    const environment = { LD_PRELOAD: [library, process.env["LD_PRELOAD"] ?? ""].join(" ") };
+    const environment = preloading(library);
     const faster = rateOf(python, environment) / rateOf(python, {});
     note(`with MKL allowed ${ours} its products are ${faster.toFixed(2)} times as fast`);
     if (faster >= WIDER) return [{ instructions: ours, environment }, installed];

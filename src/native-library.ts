@@ -53,7 +53,13 @@ let own = 0;
  * and no more enter. Not waited for is what ends without an `exit`, as a thread that is terminated does.
  */
 export function watchKoffi(): Ending {
-  if (shared !== undefined) return ending;
+  sharedWords();
+  return ending;
+}
+
+/** What all threads share. When it is first asked for, this thread's end is prepared. */
+function sharedWords(): Int32Array {
+  if (shared !== undefined) return shared;
   const given: unknown = getEnvironmentData(SHARED);
   const words = given instanceof Int32Array ? given : new Int32Array(new SharedArrayBuffer(8));
   setEnvironmentData(SHARED, words);
@@ -72,7 +78,7 @@ export function watchKoffi(): Ending {
     own = 0;
   });
   shared = words;
-  return ending;
+  return words;
 }
 
 /**
@@ -82,8 +88,7 @@ export function watchKoffi(): Ending {
  * @throws Error where this thread is about to be ended
  */
 export function enterKoffi(startedBy?: Ending): () => void {
-  watchKoffi();
-  const words = shared ?? ending;
+  const words = sharedWords();
   const move = (by: 1 | -1) => {
     own += by;
     Atomics.add(words, INSIDE, by);

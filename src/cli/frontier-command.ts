@@ -151,8 +151,11 @@ function notePlan(plan: FrontierPlan, speed: Speed, parallel: number): void {
   const all = ["all", String(tracks.length), String(total.runs), formatCount(total.steps), formatFlops(total.flops)];
   printTable([["arm", "trunks", "branches", "updates", "FLOPs"], ...rows, all], note);
   note();
+  const { tunedBudgets: tuned } = study;
+  const kept =
+    tuned === undefined ? "" : `; after ${tuned} ${tuned === 1 ? "budget" : "budgets"} each track keeps its last one`;
   note(
-    `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge${study.tunedBudgets === undefined ? "" : `; after ${study.tunedBudgets} ${study.tunedBudgets === 1 ? "budget" : "budgets"} each track keeps its last one`}`,
+    `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge${kept}`,
   );
   note(`about ${formatDuration(seconds)} on this machine, ${parallel} at a time, smallest budgets first`);
 }

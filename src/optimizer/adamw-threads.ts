@@ -82,15 +82,15 @@ function withHelpers(koffi: Koffi, count: number): ThreadKernels {
   return {
     adamwStep(arrays, given) {
       const { shared: replicas, ...step } = given;
+      const lengths = step.tensors.map(({ name }) => floats(arrays, PREFIXES.parameter + name).length);
+      const ranges = step.tensors.reduce((sum, { rows }) => sum + rows.length, 0);
+      if (replicas !== undefined || !isEnough(lengths) || ranges > FEW) return adamwStep(arrays, given);
       const own = step.tensors.map(({ name }) => ({
         p: floats(arrays, PREFIXES.parameter + name),
         g: floats(arrays, PREFIXES.gradient + name),
         m: floats(arrays, PREFIXES.first + name),
         v: floats(arrays, PREFIXES.second + name),
       }));
-      const lengths = own.map(({ p }) => p.length);
-      const ranges = step.tensors.reduce((sum, { rows }) => sum + rows.length, 0);
-      if (replicas !== undefined || !isEnough(lengths) || ranges > FEW) return adamwStep(arrays, given);
       const places = own.map(({ p, g, m, v }) => ({ p: placeOf(p), g: placeOf(g), m: placeOf(m), v: placeOf(v) }));
       const shared = shareStep(lengths);
       const work = new StepInPieces(own, step, shared);

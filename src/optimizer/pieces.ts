@@ -41,8 +41,8 @@ const [TAKEN, OVER, FAILED] = [0, 1, 2];
 const NONE_LEFT = 2 ** 30;
 
 /**
- * A piece takes a millisecond of an idle processor: where none is over for so many waits of so many milliseconds, a thread has
- * died. One long wait would count the time in which the process stood still.
+ * A piece takes a millisecond of an idle processor: where none is over for so many waits of so many milliseconds, a
+ * thread has died. One long wait would count the time in which the process stood still.
  */
 const [WAITS, WAIT] = [60, 1000];
 
