@@ -10,10 +10,12 @@ import { readJson } from "../formats/index.ts";
 import {
   costAt,
   type FrontierConfig,
+  type FrontierCost,
   type FrontierPlan,
   frontierPreset,
   frontierResults,
   frontierSchema,
+  partsLeft,
   planFrontier,
   runFrontier,
   rungsOf,
@@ -41,6 +43,9 @@ import {
   workOnStudy,
 } from "./study-work.ts";
 
+/** The file that says which frontier a folder holds. */
+const NOTE = "frontier.json";
+
 interface Options extends StudyWorkOptions {
   /** A JSON file, instead of the preset. */
   readonly config?: string;
@@ -57,6 +62,7 @@ export function frontierCommand(): Command {
 
 const run = (options: Options): Promise<void> =>
   workOnStudy(options, {
+    note: NOTE,
     planned: () => planned(options),
     claim: (out, { plan, corpus }) => claim(out, plan.study, corpus),
     work: ({ plan, corpus }, ranks) => planAndRun(plan, corpus, options, ranks),
@@ -82,10 +88,13 @@ async function planAndRun(
   try {
     const speed = await measureSpeed(devices[0], corpus);
     const parallel = Math.min(devices.length * (ranks?.communicator.size ?? 1), availableParallelism());
-    if (!dryRun || !json) notePlan(plan, speed, parallel);
-    if (dryRun && json) printJson(summaryOf(plan, speed, parallel));
-    if (dryRun || out === undefined) return;
-    await carryOut(plan, corpus, devices, { ...options, out }, ranks === undefined || ranks.communicator.rank === 0);
+    const parts = out === undefined ? undefined : await partsLeft({ plan, directory: out });
+    const pace = { speed, parallel, left: parts && sumOf(parts.values()) };
+    if (!dryRun || !json) notePlan(plan, pace);
+    if (dryRun && json) printJson(summaryOf(plan, pace));
+    if (dryRun || out === undefined || parts === undefined) return;
+    const isFirst = ranks === undefined || ranks.communicator.rank === 0;
+    await carryOut(plan, corpus, devices, { ...options, out, parts }, isFirst);
   } finally {
     for (const device of devices) await device.close();
   }
@@ -95,13 +104,21 @@ async function carryOut(
   plan: FrontierPlan,
   corpus: Corpus,
   devices: readonly Device[],
-  { out, json }: Options & { readonly out: string },
+  { out, json, parts }: Options & { readonly out: string; readonly parts: ReadonlyMap<string, FrontierCost> },
   isFirst: boolean,
 ): Promise<void> {
   const startedAt = performance.now();
-  const progress = new FrontierProgress(plan);
+  const progress = new FrontierProgress(plan, parts);
   const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
-    runFrontier({ plan, corpus, devices, directory: out, signal, onBranch: (...told) => progress.show(...told) }),
+    runFrontier({
+      plan,
+      corpus,
+      devices,
+      directory: out,
+      signal,
+      onBranch: (...told) => progress.show(...told),
+      onPart: (folder) => progress.done(folder),
+    }),
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
   if (!isFirst) return;
@@ -112,10 +129,20 @@ async function carryOut(
   concludeStudy(results, { interrupted: outcome.interrupted, startedAt, report: join(out, "report.md"), json });
 }
 
-/** Everything that the study will do, as a value for programs. */
-function summaryOf(plan: FrontierPlan, speed: Speed, parallel: number) {
+/** What is left to be made, and how fast that will be. */
+interface Pace {
+  readonly speed: Speed;
+  /** Runs at a time. */
+  readonly parallel: number;
+  /** Missing where there is no folder yet: then it is all. */
+  readonly left: FrontierCost | undefined;
+}
+
+/** Everything that the study will do, as a value for programs; `seconds` are those of what is left. */
+function summaryOf(plan: FrontierPlan, { speed, parallel, left: known }: Pace) {
   const budgets = plan.budgets.map((budget, index) => ({ budget, ...costAt(plan, index) }));
   const total = sumOf(budgets);
+  const left = known ?? total;
   return {
     rungs: rungsOf(plan),
     budgets,
@@ -125,14 +152,15 @@ function summaryOf(plan: FrontierPlan, speed: Speed, parallel: number) {
       branches: branches.map(({ budget, trunkSteps, cooldownSteps }) => ({ budget, trunkSteps, cooldownSteps })),
     })),
     total,
-    seconds: secondsOf(total, speed) / parallel,
+    left,
+    seconds: secondsOf(left, speed) / parallel,
   };
 }
 
 /** Prints sizes, budgets, arms and what they cost, to stderr. */
-function notePlan(plan: FrontierPlan, speed: Speed, parallel: number): void {
+function notePlan(plan: FrontierPlan, pace: Pace): void {
   const { study, budgets, tracks } = plan;
-  const { rungs, total, seconds } = summaryOf(plan, speed, parallel);
+  const { rungs, total, left, seconds } = summaryOf(plan, pace);
   note(`study ${study.name}: ${study.doc}`);
   note();
   const sizes = rungs.map(({ attention, feedForward, parameters, transformerParameters }, index) => [
@@ -157,14 +185,19 @@ function notePlan(plan: FrontierPlan, speed: Speed, parallel: number): void {
   note(
     `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge${kept}`,
   );
-  note(`about ${formatDuration(seconds)} on this machine, ${parallel} at a time, smallest budgets first`);
+  const rest = left.runs < total.runs ? ` for what is left, ${left.runs} of ${total.runs} branches` : "";
+  note(
+    left.runs === 0
+      ? "all of it is done already"
+      : `about ${formatDuration(seconds)} on this machine${rest}, ${pace.parallel} at a time, smallest budgets first`,
+  );
 }
 
 const noteSchema = z.object({ data: z.string(), study: z.looseObject({}) });
 
 /** Seeds, arms and budgets' rates may be added to a frontier later. */
 async function claim(out: string, study: FrontierConfig, { name }: Corpus): Promise<void> {
-  await claimFolder(join(out, "frontier.json"), out, noteOf(name, study), (found) => {
+  await claimFolder(join(out, NOTE), out, noteOf(name, study), (found) => {
     const noted = noteSchema.safeParse(found);
     const read = noted.success ? frontierSchema.safeParse(noted.data.study) : noted;
     return noted.success && read.success ? noteOf(noted.data.data, read.data) : undefined;

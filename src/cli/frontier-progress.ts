@@ -1,6 +1,6 @@
 /** How a running frontier looks in a terminal, and in a file. */
 
-import { costAt, type FrontierPlan, type Place, sumOf, type Work } from "../lab/frontier/index.ts";
+import { costAt, type FrontierCost, type FrontierPlan, type Place, sumOf, type Work } from "../lab/frontier/index.ts";
 import { formatDuration, formatFlops } from "../lab/report/format.ts";
 import { Bar } from "./bar.ts";
 
@@ -9,39 +9,47 @@ export class FrontierProgress {
   readonly #bar = new Bar(process.stderr);
   readonly #plan: FrontierPlan;
   readonly #startedAt = performance.now();
-  /** Floating-point operations: in all, done, and done before this process. */
+  /** What was to be made when this began, by its folder, and is not done yet. */
+  readonly #left: Map<string, FrontierCost>;
+  /** Floating-point operations: of the whole plan, and of what was left when this began. */
   readonly #total: number;
-  #done = 0;
-  #before = 0;
+  readonly #begun: number;
 
-  constructor(plan: FrontierPlan) {
+  constructor(plan: FrontierPlan, left: ReadonlyMap<string, FrontierCost>) {
     this.#plan = plan;
-    this.#total = sumOf(plan.budgets.map((_, budget) => costAt(plan, budget))).flops;
+    this.#left = new Map(left);
+    this.#begun = this.#flopsLeft();
+    // What was made once may have to be made again, so that more can be left than is planned.
+    this.#total = Math.max(this.#begun, sumOf(plan.budgets.map((_, budget) => costAt(plan, budget))).flops);
     this.#bar.start("starting");
+  }
+
+  /** A segment or a branch is done, by this process or by another. */
+  done(folder: string): void {
+    this.#left.delete(folder);
   }
 
   show({ track, index, rates, seed }: Place, { documents, diverged }: Work, made: boolean): void {
     const branch = track.branches[index];
-    if (branch === undefined) return;
-    this.#done += branch.flops;
-    if (!made) this.#before += branch.flops;
-    if (!made) return;
+    if (branch === undefined || !made) return;
     const tokens = documents.reduce((sum, document) => sum + document.tokens, 0);
     const loss = documents.reduce((sum, document) => sum + document.loss * document.tokens, 0) / tokens;
     const result = diverged === undefined ? `loss ${loss.toFixed(4)}` : "diverged";
     const budget = formatFlops(this.#plan.budgets[branch.budget] ?? Number.NaN);
-    this.#bar.line(`${budget}  ${track.id}  rate ${rates[index]}  seed ${seed}  ${result}  ${this.#left()}`);
+    this.#bar.line(`${budget}  ${track.id}  rate ${rates[index]}  seed ${seed}  ${result}  ${this.#told()}`);
   }
 
   stop(): void {
     this.#bar.stop();
   }
 
-  #left(): string {
-    const now = this.#done - this.#before;
-    // A grid that was extended makes more runs than were foreseen.
-    const share = Math.min(1, this.#done / this.#total);
-    const left = ((performance.now() - this.#startedAt) / 1000 / now) * Math.max(0, this.#total - this.#done);
-    return `${Math.floor(100 * share)} % done, ${formatDuration(left)} left`;
+  #told(): string {
+    const left = this.#flopsLeft();
+    const seconds = (((performance.now() - this.#startedAt) / 1000) * left) / (this.#begun - left);
+    return `${Math.floor(100 * (1 - left / this.#total))} % done, ${formatDuration(seconds)} left`;
+  }
+
+  #flopsLeft(): number {
+    return sumOf(this.#left.values()).flops;
   }
 }

@@ -8,9 +8,11 @@ import { frontierPreset } from "../lab/frontier/index.ts";
 import { skillsPreset } from "../lab/skills/index.ts";
 import {
   type CompleteStudy,
+  costLeft,
   measureSpeed,
   planStudy,
   runStudy,
+  runsDone,
   type StudyConfig,
   type StudyPlan,
   studyPresets,
@@ -40,6 +42,9 @@ import {
   withVocabulary,
   workOnStudy,
 } from "./study-work.ts";
+
+/** The file that says which study a folder holds. */
+const NOTE = "study.json";
 
 interface Options extends StudyConfigurationOptions, StudyWorkOptions {}
 
@@ -73,6 +78,7 @@ const presetsCommand = () =>
 
 const runProgressive = (options: Options): Promise<void> =>
   workOnStudy(options, {
+    note: NOTE,
     planned: () => planned(options),
     claim: (out, { plan, corpus }) => claim(out, plan.study, corpus),
     work: ({ plan, corpus }, ranks) => planAndRun(plan, corpus, options, ranks),
@@ -88,12 +94,15 @@ async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options, ran
   const devices = await openDevices(options, ranks);
   try {
     const speed = await measureSpeed(devices[0], corpus);
-    const all = devices.length * (ranks?.communicator.size ?? 1);
-    if (!options.dryRun || !options.json) notePlan(plan, speed, all);
-    if (options.dryRun && options.json) printJson(planSummary(plan, speed, all));
-    if (options.dryRun || options.out === undefined) return;
+    const { out } = options;
+    const done = out === undefined ? [] : await runsDone({ plan, corpus, devices, directory: out });
+    const parallel = devices.length * (ranks?.communicator.size ?? 1);
+    const pace = { speed, parallel, left: costLeft(plan, done) };
+    if (!options.dryRun || !options.json) notePlan(plan, pace);
+    if (options.dryRun && options.json) printJson(planSummary(plan, pace));
+    if (options.dryRun || out === undefined) return;
     const isFirst = ranks === undefined || ranks.communicator.rank === 0;
-    await run(plan, corpus, devices, options.out, options, new StudyProgress(plan, speed), isFirst);
+    await run(plan, corpus, devices, out, options, new StudyProgress(plan, speed), isFirst);
   } finally {
     for (const device of devices) await device.close();
   }
@@ -127,7 +136,7 @@ async function run(
  */
 async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promise<void> {
   const own = noteOf(name, study, study.ablation?.stage);
-  await claimFolder(join(out, "study.json"), out, own, (found) => {
+  await claimFolder(join(out, NOTE), out, own, (found) => {
     const noted = noteSchema.safeParse(found);
     // Read as a configuration, so that options which are newer than the note have their defaults.
     const read = noted.success ? studySchema.safeParse(noted.data.study) : noted;

@@ -2,11 +2,27 @@
 
 import { availableParallelism } from "node:os";
 import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
-import { costOf, describeStages, plannedRuns, type Speed, type StudyPlan, secondsOf } from "../lab/study/index.ts";
+import {
+  type Cost,
+  costOf,
+  describeStages,
+  plannedRuns,
+  type Speed,
+  type StudyPlan,
+  secondsOf,
+} from "../lab/study/index.ts";
 import { note, printTable } from "./output.ts";
 
-/** Everything that the study will do, as a value for programs. */
-export function planSummary(plan: StudyPlan, speed: Speed, parallel: number) {
+/** What is left to be made, and how fast that will be. */
+export interface Pace {
+  readonly speed: Speed;
+  /** Runs at a time. */
+  readonly parallel: number;
+  readonly left: Cost;
+}
+
+/** Everything that the study will do, as a value for programs; `seconds` are those of what is left. */
+export function planSummary(plan: StudyPlan, { speed, parallel, left }: Pace) {
   const rows = [
     ...plan.arms.map(({ id, label, doc, cells }) => ({ id, label, doc, ...costOf(plan, cells) })),
     ...plan.questions.map(({ id, question, variants }) => {
@@ -15,19 +31,20 @@ export function planSummary(plan: StudyPlan, speed: Speed, parallel: number) {
       return { id, label: question, doc: variants.map(({ label }) => label).join("; "), ...costOf(plan, own) };
     }),
   ];
-  const total = costOf(plan);
   return {
     stages: describeStages(plan.study),
     rows,
-    total,
-    seconds: secondsOf(total, speed) / Math.min(parallel, availableParallelism()),
+    total: costOf(plan),
+    left,
+    seconds: secondsOf(left, speed) / Math.min(parallel, availableParallelism()),
   };
 }
 
 /** Prints sizes, arms, questions and what they cost, to stderr. */
-export function notePlan(plan: StudyPlan, speed: Speed, parallel: number): void {
+export function notePlan(plan: StudyPlan, pace: Pace): void {
   const { study } = plan;
-  const { stages, rows, total, seconds } = planSummary(plan, speed, parallel);
+  const { speed, parallel } = pace;
+  const { stages, rows, total, left, seconds } = planSummary(plan, pace);
   note(`study ${study.name}: ${study.doc}`);
   note();
   printTable(
@@ -59,7 +76,12 @@ export function notePlan(plan: StudyPlan, speed: Speed, parallel: number): void 
   note(
     `${plannedRuns(plan)} runs of each recipe: ${study.learningRates.length > 1 ? `learning rates ${study.learningRates.join(", ")} with a seed of their own, ` : ""}then ${study.seeds} seed${study.seeds === 1 ? "" : "s"}; more learning rates are tried where the best is at the edge`,
   );
+  if (left.runs === 0) {
+    note("all of it is done already");
+    return;
+  }
+  const rest = left.runs < total.runs ? ` for what is left, ${left.runs} of ${total.runs} runs` : "";
   note(
-    `about ${formatDuration(seconds)} on this machine, ${parallel} run${parallel === 1 ? "" : "s"} at a time (a calibration measured ${formatFlops(rate)}/s and ${(1000 * speed.secondsPerStep).toFixed(1)} ms an update beside that)`,
+    `about ${formatDuration(seconds)} on this machine${rest}, ${parallel} run${parallel === 1 ? "" : "s"} at a time (a calibration measured ${formatFlops(rate)}/s and ${(1000 * speed.secondsPerStep).toFixed(1)} ms an update beside that)`,
   );
 }

@@ -1,6 +1,7 @@
 /** What the studies of the command line share: their options, text, folder and devices. */
 
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Command } from "commander";
 import { type Ranks, requireSame, together } from "../cluster/index.ts";
@@ -77,6 +78,8 @@ export interface Planned<Plan> {
 
 /** What sets one kind of study apart from another. */
 export interface StudyKind<Plan> {
+  /** The name of the file in a folder that says which study it holds. */
+  readonly note: string;
   planned(): Promise<Planned<Plan>>;
   /** Notes in the folder which study it holds. Throws a `UserError` where it holds another. */
   claim(out: string, planned: Planned<Plan>): Promise<void>;
@@ -86,7 +89,7 @@ export interface StudyKind<Plan> {
 /** Plans a study on all ranks, which have to come to the same, and has them do its work: in its folder, or without one for a dry run. */
 export async function workOnStudy<Plan extends { readonly study: object }>(
   options: StudyWorkOptions,
-  { planned, claim, work }: StudyKind<Plan>,
+  { note: name, planned, claim, work }: StudyKind<Plan>,
 ): Promise<void> {
   await withRanks(options, async (ranks) => {
     const study = await together(ranks?.communicator, planned);
@@ -94,7 +97,12 @@ export async function workOnStudy<Plan extends { readonly study: object }>(
       await requireSame(ranks.communicator, { ...factsOfKeys(study.plan.study), ...(await factsOfData(study.corpus)) });
     }
     const { out, dryRun } = options;
-    if (out === undefined || dryRun) return work(study, ranks);
+    if (out === undefined) return work(study, ranks);
+    if (dryRun) {
+      // What is left is counted in a folder, which must be the study's own; one that has none yet stays as it is.
+      if (await fileExists(join(out, name))) await claim(out, study);
+      return work(study, ranks);
+    }
     await inStudyFolder(
       out,
       ranks,

@@ -57,15 +57,24 @@ it("plans, runs, goes on with more arms and reports", async () => {
   expect(noted.study.training.precision).toBe("float32");
   delete noted.study.training.precision;
   await writeFile(at("study", "study.json"), JSON.stringify(noted));
-  const more = await run(...progressive(...tiny, "--out", "study", "--arms", "grown,net2net,no-growth"));
+  const extended = progressive(...tiny, "--out", "study", "--arms", "grown,net2net,no-growth");
+  expect(json(await answer(...extended, "--dry-run", "--json"))).toMatchObject({
+    total: { runs: 3 },
+    left: { runs: 1 },
+  });
+  const more = await run(...extended);
+  expect(more.stderr).toMatch(/about .* on this machine for what is left, 1 of 3 runs, /);
   expect(more).toMatchObject({ code: 0, stdout: "report: study/report.html\n" });
   expect(more.stderr.match(/ rate 0\.01 /g)).toHaveLength(1); // only the new arm
   expect(await readFile(at("study", "report.html"), "utf8")).toContain("never grown");
   expect(existsSync(at("study", "report.md"))).toBe(true);
+  expect((await run(...extended, "--dry-run")).stderr).toMatch(/^all of it is done already$/m);
 
-  const other = await run(...progressive(...tiny, "--out", "study", ...set("training.batch=3")));
-  expect(other).toMatchObject({ code: 1, stdout: "" });
-  expect(other.stderr).toMatch(/^tokenformer: study: holds another study \(see study\/study\.json\)/);
+  for (const more of [[], ["--dry-run"]]) {
+    const other = await run(...progressive(...tiny, "--out", "study", ...set("training.batch=3"), ...more));
+    expect(other).toMatchObject({ code: 1, stdout: "" });
+    expect(other.stderr).toMatch(/^tokenformer: study: holds another study \(see study\/study\.json\)/);
+  }
 });
 
 describe.concurrent("one line says what is wrong and how to mend it", () => {
@@ -147,6 +156,7 @@ it("plans a frontier, and makes and reports it", async () => {
     budgets: [{ runs: 3 }, { runs: 3 }],
     tracks: [{ id: "scratch/0" }, { id: "scratch/1" }, { id: "grown" }],
     total: { runs: 6 },
+    left: { runs: 6 },
   });
   // Documents are lines, of which the text has enough.
   const made = await run(...frontier(...small, "--out", "frontier", "--json"));
@@ -154,6 +164,8 @@ it("plans a frontier, and makes and reports it", async () => {
   expect(json(made.stdout)).toMatchObject({ name: "frontier", seeds: [1, 1], points: { length: 6 } });
   expect(made.stderr).toMatch(/FLOP {2}grown {2}rate 0\.01 {2}seed 1 {2}loss \d\.\d{4} {2}\d+ % done, /);
   expect(await readFile(at("frontier", "report.md"), "utf8")).toContain("All of the plan is done.");
+  const again = json(await answer(...frontier(...small, "--out", "frontier", "--dry-run", "--json")));
+  expect(again).toMatchObject({ total: { runs: 6 }, left: { runs: 0, steps: 0, flops: 0 }, seconds: 0 });
   const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3")));
   expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);
   const wrong = await run(...frontier(...set("rungs.0.attention=30"), "--dry-run"));

@@ -2,6 +2,7 @@
 
 import { seedsAt } from "./config.ts";
 import { type FrontierPlan, isTuned, stepsOf, type Track } from "./plan.ts";
+import { branchOf, type Place } from "./run.ts";
 
 export interface FrontierCost {
   /** Branches, with those for learning rates; more may be tried. */
@@ -23,8 +24,16 @@ export function costAt(plan: FrontierPlan, budget: number, tracks: readonly Trac
   return sumOf(found);
 }
 
-export function sumOf(costs: readonly FrontierCost[]): FrontierCost {
-  return costs.reduce(
+/** The cost of a segment alone, or of the cooldown after it. */
+export function costOfPart(kind: "trunk" | "branch", place: Place): FrontierCost {
+  const { cooldownSteps, flops } = branchOf(place);
+  const both = stepsOf(place.track, place.index);
+  const steps = kind === "branch" ? cooldownSteps : both - cooldownSteps;
+  return { runs: kind === "branch" ? 1 : 0, steps, flops: (flops * steps) / both };
+}
+
+export function sumOf(costs: Iterable<FrontierCost>): FrontierCost {
+  return [...costs].reduce(
     (sum, cost) => ({ runs: sum.runs + cost.runs, steps: sum.steps + cost.steps, flops: sum.flops + cost.flops }),
     { runs: 0, steps: 0, flops: 0 },
   );

@@ -10,6 +10,7 @@ import type { Corpus } from "../../text/index.ts";
 import { Pool, TUNING_SEED } from "../study/index.ts";
 import { seedsAt } from "./config.ts";
 import { documentsOf } from "./documents.ts";
+import { costOfPart, type FrontierCost } from "./estimate.ts";
 import { type FrontierPlan, isTuned, type Track } from "./plan.ts";
 import { lossOf, type Point, type Tuning } from "./results.ts";
 import {
@@ -30,6 +31,9 @@ const LOOK_AGAIN_AFTER = 1000;
 /** A point is tried at this times the rate, or one over it, where the best is at the edge of the grid. */
 const RATE_STEP = Math.SQRT2;
 
+/** A loss that no point has: what is there is preferred to what is not. */
+const WORSE_THAN_ANY = 1e6;
+
 export interface FrontierOptions {
   readonly plan: FrontierPlan;
   readonly corpus: Corpus;
@@ -44,6 +48,8 @@ export interface FrontierOptions {
   readonly signal?: AbortSignal;
   /** A function that is told of each branch that is done: `made` where it was done now. */
   readonly onBranch?: (place: Place, work: Work, made: boolean) => void;
+  /** A function that is told of the folder of each segment and branch that is done, also where it was done before. */
+  readonly onPart?: (folder: string) => void;
 }
 
 /** What a frontier has done; some is missing if it was stopped. */
@@ -55,24 +61,57 @@ export interface FrontierOutcome {
 
 /** Makes all that a plan lacks yet. */
 export async function runFrontier(options: FrontierOptions): Promise<FrontierOutcome> {
-  return new Frontier(options).run();
+  return new Frontier(options, new DeviceMakers(options)).run();
 }
 
+/**
+ * What a plan lacks: the cost of each segment and branch that is still to be made, by its folder. Where learning rates have not been
+ * tried yet, as if the one in the middle of the grid were going to be the best.
+ */
+export async function partsLeft(options: FrontierFolder): Promise<ReadonlyMap<string, FrontierCost>> {
+  const parts = new Map<string, FrontierCost>();
+  const { learningRates } = options.plan.study;
+  const middle = learningRates[Math.floor((learningRates.length - 1) / 2)] ?? Number.NaN;
+  const foreseen = async (kind: "trunk" | "branch", place: Place): Promise<Work> => {
+    const folder = folderOf(options, kind, place);
+    const existing = await resultIn(folder);
+    if (existing !== undefined) return existing;
+    const [cost, loss] = [
+      costOfPart(kind, place),
+      WORSE_THAN_ANY + Math.abs(Math.log((place.rates.at(-1) ?? 0) / middle)),
+    ];
+    parts.set(folder, cost);
+    return { ...cost, tokens: 0, seconds: 0, documents: [1, 1].map((tokens) => ({ loss, tokens })) };
+  };
+  const makers: Makers = {
+    segment: (place) => foreseen("trunk", place),
+    branch: (place) => foreseen("branch", place),
+  };
+  await new Frontier(options, makers).run();
+  return parts;
+}
+
+/** How a segment or a branch comes about, where there is none that is known of; undefined where it did not. */
+interface Makers {
+  segment(place: Place): Promise<Work | undefined>;
+  branch(place: Place): Promise<Work | undefined>;
+}
+
+type FrontierFolder = Pick<FrontierOptions, "plan" | "directory">;
+
+/** The order of the work, whatever makes it. */
 class Frontier {
-  readonly #options: FrontierOptions;
-  readonly #site: Workplace;
-  readonly #devices: Pool<Device>;
+  readonly #options: FrontierFolder & Pick<FrontierOptions, "onBranch">;
+  readonly #makers: Makers;
   readonly #segments = new Map<string, Promise<Work | undefined>>();
   readonly #points: Point[] = [];
   readonly #tunings: Tuning[] = [];
   /** The rates chosen so far for the segments of climbing tracks. */
   readonly #chosen = new Map<string, readonly number[]>();
 
-  constructor(options: FrontierOptions) {
-    const { plan, corpus, directory, signal } = options;
+  constructor(options: FrontierFolder & Pick<FrontierOptions, "onBranch">, makers: Makers) {
     this.#options = options;
-    this.#devices = new Pool(options.devices);
-    this.#site = { plan, corpus, directory, signal, documents: documentsOf(corpus, plan.study.model.context) };
+    this.#makers = makers;
   }
 
   async run(): Promise<FrontierOutcome> {
@@ -146,7 +185,7 @@ class Frontier {
   }
 
   async #branch(place: Place): Promise<Work | undefined> {
-    const existing = await resultIn(folderOf(this.#site, "branch", place));
+    const existing = await resultIn(folderOf(this.#options, "branch", place));
     const work = existing ?? (await this.#newBranch(place));
     if (work !== undefined) this.#options.onBranch?.(place, work, existing === undefined);
     return work;
@@ -155,14 +194,12 @@ class Frontier {
   async #newBranch(place: Place): Promise<Work | undefined> {
     const segment = await this.#segment(place);
     if (segment === undefined || segment.diverged !== undefined) return segment;
-    const work = await this.#once("branch", place, (device) => makeBranch(place, this.#site, device));
-    if (work !== undefined) await forgetWeights(this.#site, place);
-    return work;
+    return this.#makers.branch(place);
   }
 
   /** A segment, and those before it. Asked for twice, it is made once. */
   #segment(place: Place): Promise<Work | undefined> {
-    const folder = folderOf(this.#site, "trunk", place);
+    const folder = folderOf(this.#options, "trunk", place);
     const segment = this.#segments.get(folder) ?? this.#newSegment(place);
     this.#segments.set(folder, segment);
     return segment;
@@ -173,7 +210,30 @@ class Frontier {
       const before = await this.#segment({ ...place, index: place.index - 1 });
       if (before === undefined || before.diverged !== undefined) return before;
     }
+    return this.#makers.segment(place);
+  }
+}
+
+/** Makes segments and branches on devices, one at a time on each. */
+class DeviceMakers implements Makers {
+  readonly #site: Workplace;
+  readonly #devices: Pool<Device>;
+  readonly #onPart: FrontierOptions["onPart"];
+
+  constructor({ plan, corpus, directory, signal, devices, onPart }: FrontierOptions) {
+    this.#site = { plan, corpus, directory, signal, documents: documentsOf(corpus, plan.study.model.context) };
+    this.#devices = new Pool(devices);
+    this.#onPart = onPart;
+  }
+
+  segment(place: Place): Promise<Work | undefined> {
     return this.#once("trunk", place, (device) => makeSegment(place, this.#site, device));
+  }
+
+  async branch(place: Place): Promise<Work | undefined> {
+    const work = await this.#once("branch", place, (device) => makeBranch(place, this.#site, device));
+    if (work !== undefined) await forgetWeights(this.#site, place);
+    return work;
   }
 
   /** Work that another process may be doing, or have done. */
@@ -182,11 +242,14 @@ class Frontier {
     place: Place,
     make: (device: Device) => Promise<Work | undefined>,
   ): Promise<Work | undefined> {
+    const folder = folderOf(this.#site, kind, place);
     for (;;) {
-      const existing = await resultIn(folderOf(this.#site, kind, place));
-      if (existing !== undefined) return existing;
       try {
-        return await this.#devices.use(async (device) => (this.#options.signal?.aborted ? undefined : make(device)));
+        const work =
+          (await resultIn(folder)) ??
+          (await this.#devices.use(async (device) => (this.#site.signal?.aborted ? undefined : make(device))));
+        if (work !== undefined) this.#onPart?.(folder);
+        return work;
       } catch (error) {
         if (!(error instanceof FolderTakenError)) throw error;
         await setTimeout(LOOK_AGAIN_AFTER);

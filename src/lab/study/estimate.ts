@@ -6,6 +6,8 @@ import type { Corpus } from "../../text/index.ts";
 import { train } from "../../training/index.ts";
 import type { Cell } from "./cells.ts";
 import { cellsOf, type StudyPlan } from "./plan.ts";
+import type { StudyRun } from "./run.ts";
+import { TUNING_SEED } from "./study.ts";
 
 /** How long an update takes: a constant, and a time for each floating-point operation. */
 export interface Speed {
@@ -33,17 +35,39 @@ export function plannedRuns({ study }: StudyPlan): number {
 
 /** The cost of some cells of a plan, with all runs of each. */
 export function costOf(plan: StudyPlan, cells: readonly Cell[] = cellsOf(plan)): Cost {
-  const runs = plannedRuns(plan);
-  return cells.map(runCost).reduce<Cost>(
+  return sumOf(cells.map((cell) => times(plannedRuns(plan), runCost(cell))));
+}
+
+/** The cost of what a plan lacks, with these of its runs done. */
+export function costLeft(plan: StudyPlan, done: readonly StudyRun[]): Cost {
+  const { seeds, learningRates } = plan.study;
+  const costs = cellsOf(plan).map((cell) => {
+    const own = done.filter((run) => run.cell.id === cell.id);
+    const tries = own.filter(({ seed }) => seed === TUNING_SEED).length;
+    // Where the grid was extended, more were tried than is planned.
+    const grid = learningRates.length > 1 ? Math.max(0, learningRates.length - tries) : 0;
+    return times(grid + seeds - (own.length - tries), runCost(cell));
+  });
+  return sumOf(costs);
+}
+
+const times = (runs: number, { steps, tokens, flops }: Cost): Cost => ({
+  runs,
+  steps: runs * steps,
+  tokens: runs * tokens,
+  flops: runs * flops,
+});
+
+const sumOf = (costs: readonly Cost[]): Cost =>
+  costs.reduce(
     (sum, cost) => ({
-      runs: sum.runs + runs,
-      steps: sum.steps + runs * cost.steps,
-      tokens: sum.tokens + runs * cost.tokens,
-      flops: sum.flops + runs * cost.flops,
+      runs: sum.runs + cost.runs,
+      steps: sum.steps + cost.steps,
+      tokens: sum.tokens + cost.tokens,
+      flops: sum.flops + cost.flops,
     }),
     { runs: 0, steps: 0, tokens: 0, flops: 0 },
   );
-}
 
 export function secondsOf({ steps, flops }: Pick<Cost, "steps" | "flops">, speed: Speed): number {
   return steps * speed.secondsPerStep + flops * speed.secondsPerFlop;

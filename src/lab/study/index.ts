@@ -10,7 +10,7 @@ export {
   studyModelSchema,
   studySchema,
 } from "./config.ts";
-export { type Cost, costOf, measureSpeed, plannedRuns, runCost, type Speed, secondsOf } from "./estimate.ts";
+export { type Cost, costLeft, costOf, measureSpeed, plannedRuns, runCost, type Speed, secondsOf } from "./estimate.ts";
 export { type CompleteStudy, flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "./models.ts";
 export { cellsOf, planStudy, type StudyPlan } from "./plan.ts";
 export { Pool } from "./pool.ts";
@@ -18,4 +18,4 @@ export { type StudyPresetName, studyPresets } from "./presets.ts";
 export type * from "./results.ts";
 export { type Circumstances, studyResults } from "./results-of-outcome.ts";
 export { describeStages } from "./sizes.ts";
-export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome, TUNING_SEED } from "./study.ts";
+export { runStudy, runsDone, type StudyEvent, type StudyOptions, type StudyOutcome, TUNING_SEED } from "./study.ts";

@@ -53,6 +53,14 @@ export async function runStudy(options: StudyOptions): Promise<StudyOutcome> {
   return new Study(options).run();
 }
 
+/** The runs of a plan that are done in a folder. */
+export async function runsDone(options: Omit<StudyOptions, "signal" | "onEvent">): Promise<StudyRun[]> {
+  const done: StudyRun[] = [];
+  const onEvent = ({ run }: StudyEvent) => void done.push(run);
+  await runStudy({ ...options, signal: AbortSignal.abort(), onEvent });
+  return done;
+}
+
 class Study {
   readonly #options: StudyOptions;
   readonly #devices: Pool<Device>;

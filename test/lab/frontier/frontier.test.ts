@@ -1,6 +1,6 @@
 /** A tiny frontier: its plan, what it does once, stopped, and divided among processes. */
 
-import { readdirSync } from "node:fs";
+import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
@@ -9,8 +9,10 @@ import {
   type FrontierOutcome,
   frontierResults,
   frontierSchema,
+  partsLeft,
   planFrontier,
   runFrontier,
+  sumOf,
   type Track,
 } from "../../../src/lab/frontier/index.ts";
 import { frontierMarkdown, writeFrontierReport } from "../../../src/lab/frontier/report.ts";
@@ -65,6 +67,8 @@ const measured = ({ points, tunings }: FrontierOutcome) => ({
   tunings: tunings.toSorted((a, b) => a.budget - b.budget || (a.track < b.track ? -1 : 1)),
 });
 
+const left = async (of: typeof plan, directory: string) => sumOf((await partsLeft({ plan: of, directory })).values());
+
 describe("the plan", () => {
   it("spends each budget, cooldowns included", () => {
     for (const { branches, climbs } of plan.tracks) {
@@ -96,6 +100,15 @@ describe("the plan", () => {
       ["scratch/1", [1]],
     ]);
     expect(budgetsOf(["never-grown"])).toEqual([["scratch/0", [0, 1]]]);
+  });
+
+  it("has all of its cost left in a folder without runs", async () => {
+    // The best of three rates need not be at an edge.
+    const three = planFrontier({ ...plan.study, learningRates: [0.004, 0.008, 0.016] });
+    const { runs, steps, flops } = await left(three, folder("nothing"));
+    const all = sumOf(three.budgets.map((_, budget) => costAt(three, budget)));
+    expect({ runs, steps }).toEqual({ runs: all.runs, steps: all.steps });
+    expect(flops / all.flops).toBeCloseTo(1, 9);
   });
 
   it("refuses a warm-up that outlasts a trunk", () => {
@@ -164,6 +177,22 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
     whole.tunings.slice(0, 1).map(({ learningRate }) => learningRate),
     whole.tunings.map(({ learningRate }) => learningRate),
   ]);
+
+  // A branch whose trunk is gone costs its trunk, too.
+  expect(await left(grown, folder("whole"))).toEqual({ runs: 0, steps: 0, flops: 0 });
+  const { branches } = track("grown");
+  const [last] = whole.points.slice(-1);
+  const branchOfLast = join(folder("whole"), "runs", "grown", `seed-1-rate-${last?.rates.join("-")}-branch`);
+  renameSync(branchOfLast, folder("kept"));
+  expect(await left(grown, folder("whole"))).toMatchObject({ runs: 1, steps: branches.at(-1)?.cooldownSteps });
+  const trunk = (rates: readonly number[]) =>
+    join(folder("whole"), "runs", "grown", `seed-1-rate-${rates.join("-")}-trunk`);
+  const trunks = [last?.rates.slice(0, 1) ?? [], last?.rates ?? []].map(trunk);
+  for (const [index, directory] of trunks.entries()) renameSync(directory, folder(`trunk-${index}`));
+  const { trunkSteps, cooldownSteps } = required(new Map(branches.entries()), 1);
+  expect(await left(grown, folder("whole"))).toMatchObject({ runs: 1, steps: trunkSteps + cooldownSteps });
+  for (const [index, directory] of trunks.entries()) renameSync(folder(`trunk-${index}`), directory);
+  renameSync(folder("kept"), branchOfLast);
 
   // Where only the first budget is tuned, the rate found there is kept.
   const once = planFrontier({ ...grown.study, tunedBudgets: 1 });
