@@ -1,7 +1,7 @@
 /** Benchmarks with AVX2 alone on a processor that has more. */
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,9 +37,9 @@ export function hideAvx512(): void {
 }
 
 function compile(source: string, library: string): void {
-  try {
-    execFileSync("cc", ["-O2", "-shared", "-fPIC", source, "-o", library, "-ldl"]);
-  } catch (error) {
-    endAt(`--avx2: needs a C compiler, cc (${error instanceof Error ? error.message.trim() : error})`);
-  }
+  const { error, stderr } = spawnSync("cc", ["-O2", "-shared", "-fPIC", source, "-o", library, "-ldl"], {
+    encoding: "utf8",
+  });
+  if (error !== undefined) endAt(`--avx2: needs a C compiler, cc (${error.message})`);
+  if (!existsSync(library)) endAt(`--avx2: cc cannot compile bench/hide-avx512.c: ${stderr.trim().split("\n")[0]}`);
 }

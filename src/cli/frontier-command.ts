@@ -10,16 +10,16 @@ import { readJson } from "../formats/index.ts";
 import {
   costAt,
   type FrontierConfig,
-  type FrontierCost,
   type FrontierPlan,
+  type FrontierSurvey,
   frontierPreset,
   frontierResults,
   frontierSchema,
-  partsLeft,
   planFrontier,
   runFrontier,
   rungsOf,
   sumOf,
+  surveyFrontier,
 } from "../lab/frontier/index.ts";
 import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
 import { measureSpeed, type Speed, secondsOf } from "../lab/study/index.ts";
@@ -88,13 +88,11 @@ async function planAndRun(
   try {
     const speed = await measureSpeed(devices[0], corpus);
     const parallel = Math.min(devices.length * (ranks?.communicator.size ?? 1), availableParallelism());
-    const parts = out === undefined ? undefined : await partsLeft({ plan, directory: out });
-    const pace = { speed, parallel, left: parts && sumOf(parts.values()) };
+    const pace = { speed, parallel, survey: await surveyFrontier(plan, out) };
     if (!dryRun || !json) notePlan(plan, pace);
     if (dryRun && json) printJson(summaryOf(plan, pace));
-    if (dryRun || out === undefined || parts === undefined) return;
-    const isFirst = ranks === undefined || ranks.communicator.rank === 0;
-    await carryOut(plan, corpus, devices, { ...options, out, parts }, isFirst);
+    if (dryRun || out === undefined) return;
+    await carryOut(plan, corpus, devices, { ...options, out }, ranks);
   } finally {
     for (const device of devices) await device.close();
   }
@@ -104,11 +102,11 @@ async function carryOut(
   plan: FrontierPlan,
   corpus: Corpus,
   devices: readonly Device[],
-  { out, json, parts }: Options & { readonly out: string; readonly parts: ReadonlyMap<string, FrontierCost> },
-  isFirst: boolean,
+  { out, json }: Options & { readonly out: string },
+  ranks: Ranks | undefined,
 ): Promise<void> {
   const startedAt = performance.now();
-  const progress = new FrontierProgress(plan, parts);
+  const progress = new FrontierProgress(plan, out, ranks?.communicator.size ?? 1);
   const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
     runFrontier({
       plan,
@@ -117,11 +115,11 @@ async function carryOut(
       directory: out,
       signal,
       onBranch: (...told) => progress.show(...told),
-      onPart: (folder) => progress.done(folder),
+      onPart: (cost) => progress.part(cost),
     }),
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
-  if (!isFirst) return;
+  if (ranks !== undefined && ranks.communicator.rank > 0) return;
   const results = frontierResults(plan, outcome, corpus, await circumstances(commandLine()));
   // Loaded only when asked for: plots take time to load.
   const { writeFrontierReport } = await import("../lab/frontier/report.ts");
@@ -129,20 +127,18 @@ async function carryOut(
   concludeStudy(results, { interrupted: outcome.interrupted, startedAt, report: join(out, "report.md"), json });
 }
 
-/** What is left to be made, and how fast that will be. */
+/** What is to be made, and how fast that will be. */
 interface Pace {
   readonly speed: Speed;
   /** Runs at a time. */
   readonly parallel: number;
-  /** Missing where there is no folder yet: then it is all. */
-  readonly left: FrontierCost | undefined;
+  readonly survey: FrontierSurvey;
 }
 
 /** Everything that the study will do, as a value for programs; `seconds` are those of what is left. */
-function summaryOf(plan: FrontierPlan, { speed, parallel, left: known }: Pace) {
+function summaryOf(plan: FrontierPlan, { speed, parallel, survey: { done, left } }: Pace) {
   const budgets = plan.budgets.map((budget, index) => ({ budget, ...costAt(plan, index) }));
   const total = sumOf(budgets);
-  const left = known ?? total;
   return {
     rungs: rungsOf(plan),
     budgets,
@@ -152,6 +148,7 @@ function summaryOf(plan: FrontierPlan, { speed, parallel, left: known }: Pace) {
       branches: branches.map(({ budget, trunkSteps, cooldownSteps }) => ({ budget, trunkSteps, cooldownSteps })),
     })),
     total,
+    done,
     left,
     seconds: secondsOf(left, speed) / parallel,
   };
@@ -160,7 +157,7 @@ function summaryOf(plan: FrontierPlan, { speed, parallel, left: known }: Pace) {
 /** Prints sizes, budgets, arms and what they cost, to stderr. */
 function notePlan(plan: FrontierPlan, pace: Pace): void {
   const { study, budgets, tracks } = plan;
-  const { rungs, total, left, seconds } = summaryOf(plan, pace);
+  const { rungs, total, done, left, seconds } = summaryOf(plan, pace);
   note(`study ${study.name}: ${study.doc}`);
   note();
   const sizes = rungs.map(({ attention, feedForward, parameters, transformerParameters }, index) => [
@@ -185,7 +182,7 @@ function notePlan(plan: FrontierPlan, pace: Pace): void {
   note(
     `a trunk with a constant rate, and a cooldown of ${100 * study.cooldown} % for each budget; learning rates ${study.learningRates.join(", ")} with a seed of their own, then ${study.seeds.join(", ")} seeds; more learning rates are tried where the best is at the edge${kept}`,
   );
-  const rest = left.runs < total.runs ? ` for what is left, ${left.runs} of ${total.runs} branches` : "";
+  const rest = done.runs > 0 ? ` for what is left, ${left.runs} of ${done.runs + left.runs} branches` : "";
   note(
     left.runs === 0
       ? "all of it is done already"

@@ -1,6 +1,6 @@
 /** How a running frontier looks in a terminal, and in a file. */
 
-import { costAt, type FrontierCost, type FrontierPlan, type Place, sumOf, type Work } from "../lab/frontier/index.ts";
+import { type FrontierCost, type FrontierPlan, type Place, surveyFrontier, type Work } from "../lab/frontier/index.ts";
 import { formatDuration, formatFlops } from "../lab/report/format.ts";
 import { Bar } from "./bar.ts";
 
@@ -8,25 +8,24 @@ import { Bar } from "./bar.ts";
 export class FrontierProgress {
   readonly #bar = new Bar(process.stderr);
   readonly #plan: FrontierPlan;
+  readonly #directory: string;
+  /** Processes that share the work. */
+  readonly #processes: number;
   readonly #startedAt = performance.now();
-  /** What was to be made when this began, by its folder, and is not done yet. */
-  readonly #left: Map<string, FrontierCost>;
-  /** Floating-point operations: of the whole plan, and of what was left when this began. */
-  readonly #total: number;
-  readonly #begun: number;
+  /** Floating-point operations of what this process has made. */
+  #made = 0;
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(plan: FrontierPlan, left: ReadonlyMap<string, FrontierCost>) {
+  constructor(plan: FrontierPlan, directory: string, processes: number) {
     this.#plan = plan;
-    this.#left = new Map(left);
-    this.#begun = this.#flopsLeft();
-    // What was made once may have to be made again, so that more can be left than is planned.
-    this.#total = Math.max(this.#begun, sumOf(plan.budgets.map((_, budget) => costAt(plan, budget))).flops);
+    this.#directory = directory;
+    this.#processes = processes;
     this.#bar.start("starting");
   }
 
-  /** A segment or a branch is done, by this process or by another. */
-  done(folder: string): void {
-    this.#left.delete(folder);
+  /** A segment or a branch was made by this process. */
+  part({ flops }: FrontierCost): void {
+    this.#made += flops;
   }
 
   show({ track, index, rates, seed }: Place, { documents, diverged }: Work, made: boolean): void {
@@ -36,20 +35,20 @@ export class FrontierProgress {
     const loss = documents.reduce((sum, document) => sum + document.loss * document.tokens, 0) / tokens;
     const result = diverged === undefined ? `loss ${loss.toFixed(4)}` : "diverged";
     const budget = formatFlops(this.#plan.budgets[branch.budget] ?? Number.NaN);
-    this.#bar.line(`${budget}  ${track.id}  rate ${rates[index]}  seed ${seed}  ${result}  ${this.#told()}`);
+    const line = `${budget}  ${track.id}  rate ${rates[index]}  seed ${seed}  ${result}`;
+    this.#last = this.#last.then(async () => this.#bar.line(`${line}  ${await this.#left()}`));
   }
 
-  stop(): void {
-    this.#bar.stop();
+  /** Waits until all is shown. */
+  async stop(): Promise<void> {
+    await this.#last.finally(() => this.#bar.stop());
   }
 
-  #told(): string {
-    const left = this.#flopsLeft();
-    const seconds = (((performance.now() - this.#startedAt) / 1000) * left) / (this.#begun - left);
-    return `${Math.floor(100 * (1 - left / this.#total))} % done, ${formatDuration(seconds)} left`;
-  }
-
-  #flopsLeft(): number {
-    return sumOf(this.#left.values()).flops;
+  async #left(): Promise<string> {
+    const { done, left } = await surveyFrontier(this.#plan, this.#directory);
+    const share = `${Math.floor((100 * done.flops) / (done.flops + left.flops))} % done`;
+    if (this.#made === 0) return share;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    return `${share}, ${formatDuration((seconds * left.flops) / this.#made / this.#processes)} left`;
   }
 }

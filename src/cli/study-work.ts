@@ -40,7 +40,7 @@ export function withStudyOptions(command: Command): Command {
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")
     .addOption(deviceOption())
     .option("--parallel <n>", "runs at a time; default: one for each core on the cpu", wholeOption("--parallel", 1))
-    .option("--dry-run", "print the plan and its cost, and do nothing", false)
+    .option("--dry-run", "print the plan and its cost, with --out also what is left of it there, and do nothing", false)
     .option("--json", "print the plan, or the results, as JSON", false);
   for (const option of rankOptions()) command.addOption(option);
   return command;
@@ -86,7 +86,10 @@ export interface StudyKind<Plan> {
   work(planned: Planned<Plan>, ranks: Ranks | undefined): Promise<void>;
 }
 
-/** Plans a study on all ranks, which have to come to the same, and has them do its work: in its folder, or without one for a dry run. */
+/**
+ * Plans a study on all ranks, which have to come to the same, and has them do its work: in its folder, which they take, or for a dry run
+ * without taking it.
+ */
 export async function workOnStudy<Plan extends { readonly study: object }>(
   options: StudyWorkOptions,
   { note: name, planned, claim, work }: StudyKind<Plan>,

@@ -162,12 +162,23 @@ it("plans a frontier, and makes and reports it", async () => {
   const made = await run(...frontier(...small, "--out", "frontier", "--json"));
   expect(made, made.stderr).toMatchObject({ code: 0 });
   expect(json(made.stdout)).toMatchObject({ name: "frontier", seeds: [1, 1], points: { length: 6 } });
-  expect(made.stderr).toMatch(/FLOP {2}grown {2}rate 0\.01 {2}seed 1 {2}loss \d\.\d{4} {2}\d+ % done, /);
+  expect(made.stderr).toMatch(/FLOP {2}grown {2}rate 0\.01 {2}seed 1 {2}loss \d\.\d{4} {2}\d+ % done, \d.* left$/m);
+  const shares = [...made.stderr.matchAll(/ (\d+) % done, (.*) left$/gm)].map(([, share, time]) => [
+    Number(share),
+    time,
+  ]);
+  expect(shares).toHaveLength(6);
+  expect(shares.at(-1)).toEqual([100, "0 s"]);
   expect(await readFile(at("frontier", "report.md"), "utf8")).toContain("All of the plan is done.");
   const again = json(await answer(...frontier(...small, "--out", "frontier", "--dry-run", "--json")));
-  expect(again).toMatchObject({ total: { runs: 6 }, left: { runs: 0, steps: 0, flops: 0 }, seconds: 0 });
-  const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3")));
-  expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);
+  expect(again).toMatchObject({ done: { runs: 6 }, left: { runs: 0, steps: 0, flops: 0 }, seconds: 0 });
+  // Of another rate that diverges nothing is left either.
+  const wild = await run(...frontier(...small, "--out", "wild", ...set("learningRates=[0.01,1e30]", "extensions=0")));
+  expect(wild.stderr).toMatch(/ 100 % done, 0 s left$/m);
+  for (const more of [[], ["--dry-run"]]) {
+    const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3"), ...more));
+    expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);
+  }
   const wrong = await run(...frontier(...set("rungs.0.attention=30"), "--dry-run"));
   expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("is not larger than the size before it") });
 });

@@ -24,7 +24,7 @@ export function costAt(plan: FrontierPlan, budget: number, tracks: readonly Trac
   return sumOf(found);
 }
 
-/** The cost of a segment alone, or of the cooldown after it. */
+/** The cost of a segment alone, or of the cooldown after it, as if all their updates cost alike. */
 export function costOfPart(kind: "trunk" | "branch", place: Place): FrontierCost {
   const { cooldownSteps, flops } = branchOf(place);
   const both = stepsOf(place.track, place.index);

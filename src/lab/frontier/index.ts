@@ -15,4 +15,10 @@ export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan
 export { type FrontierResults, meanLoss, type Point, type Rung, type Tuning } from "./results.ts";
 export { type FrontierCircumstances, frontierResults, rungsOf } from "./results-of-outcome.ts";
 export type { Place, Work } from "./run.ts";
-export { type FrontierOptions, type FrontierOutcome, partsLeft, runFrontier } from "./study.ts";
+export {
+  type FrontierOptions,
+  type FrontierOutcome,
+  type FrontierSurvey,
+  runFrontier,
+  surveyFrontier,
+} from "./study.ts";

@@ -1,6 +1,6 @@
 /** Segments of trunks and branches: each made once, kept in a folder, taken up again where it was stopped. */
 
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { hasCheckpoint, loadSummary } from "../../checkpoint/index.ts";
@@ -57,6 +57,16 @@ export async function resultIn(directory: string): Promise<Work | undefined> {
   throw new UserError(`${file}: is not the result of a run; remove the folder, and the run is made again`);
 }
 
+/**
+ * The result of a segment that is done, and that a branch or the next segment can start from; or that diverged. Undefined where its
+ * weights were removed, as those of a trunk are once nothing is to start from it any more.
+ */
+export async function segmentIn(directory: string): Promise<Work | undefined> {
+  const work = await resultIn(directory);
+  if (work?.diverged !== undefined || (await fileExists(join(directory, "model.safetensors")))) return work;
+  return undefined;
+}
+
 /** The folder of a segment or of a branch. */
 export function folderOf({ directory }: Pick<Workplace, "directory">, kind: "trunk" | "branch", place: Place): string {
   const { track, index, rates, seed } = place;
@@ -71,7 +81,7 @@ export function folderOf({ directory }: Pick<Workplace, "directory">, kind: "tru
 export async function makeBranch(place: Place, site: Workplace, device: Device): Promise<Work | undefined> {
   const from = folderOf(site, "trunk", place);
   const { cooldownSteps, spentBefore } = branchOf(place);
-  return made(folderOf(site, "branch", place), async (folder) => {
+  return made(folderOf(site, "branch", place), resultIn, async (folder) => {
     const { config, state, progress } = await loadSummary(from);
     const start = {
       trunk: config,
@@ -90,7 +100,8 @@ export async function makeBranch(place: Place, site: Workplace, device: Device):
 export async function makeSegment(place: Place, site: Workplace, device: Device): Promise<Work | undefined> {
   const { track, index, rates, seed } = place;
   const from = index === 0 ? undefined : folderOf(site, "trunk", { ...place, index: index - 1 });
-  return made(folderOf(site, "trunk", place), async (folder) => {
+  return made(folderOf(site, "trunk", place), segmentIn, async (folder) => {
+    if ((await resultIn(folder.directory)) !== undefined) await empty(folder.directory);
     const whole = trunkConfig(site.plan, track, index, rates, seed);
     const config = from === undefined ? whole : { ...whole, model: (await loadSummary(from)).config.model };
     return trained({ folder, from, config, documents: [] }, site, device);
@@ -113,15 +124,21 @@ async function forget(directory: string): Promise<void> {
   for (const file of ["model.safetensors", "optimizer.safetensors"]) await rm(join(directory, file), { force: true });
 }
 
+/** Removes all but the lock: what is left of a segment whose weights are gone is in the way of the one that is made anew. */
+async function empty(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) if (!name.startsWith(".lock")) await rm(join(directory, name));
+}
+
 /** What is made in a folder once, whichever process is the first. */
 async function made(
   directory: string,
+  find: (directory: string) => Promise<Work | undefined>,
   work: (folder: LockedFolder) => Promise<Work | undefined>,
 ): Promise<Work | undefined> {
   const folder = await lockRun(directory);
   try {
     // Another process may have made it since it was looked for.
-    const existing = await resultIn(directory);
+    const existing = await find(directory);
     if (existing !== undefined) return existing;
     const result = await work(folder);
     if (result !== undefined) await writeJson(join(directory, "result.json"), result);

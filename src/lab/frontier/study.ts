@@ -10,7 +10,7 @@ import type { Corpus } from "../../text/index.ts";
 import { Pool, TUNING_SEED } from "../study/index.ts";
 import { seedsAt } from "./config.ts";
 import { documentsOf } from "./documents.ts";
-import { costOfPart, type FrontierCost } from "./estimate.ts";
+import { costOfPart, type FrontierCost, sumOf } from "./estimate.ts";
 import { type FrontierPlan, isTuned, type Track } from "./plan.ts";
 import { lossOf, type Point, type Tuning } from "./results.ts";
 import {
@@ -21,6 +21,7 @@ import {
   makeSegment,
   type Place,
   resultIn,
+  segmentIn,
   type Work,
   type Workplace,
 } from "./run.ts";
@@ -30,9 +31,6 @@ const LOOK_AGAIN_AFTER = 1000;
 
 /** A point is tried at this times the rate, or one over it, where the best is at the edge of the grid. */
 const RATE_STEP = Math.SQRT2;
-
-/** A loss that no point has: what is there is preferred to what is not. */
-const WORSE_THAN_ANY = 1e6;
 
 export interface FrontierOptions {
   readonly plan: FrontierPlan;
@@ -48,8 +46,8 @@ export interface FrontierOptions {
   readonly signal?: AbortSignal;
   /** A function that is told of each branch that is done: `made` where it was done now. */
   readonly onBranch?: (place: Place, work: Work, made: boolean) => void;
-  /** A function that is told of the folder of each segment and branch that is done, also where it was done before. */
-  readonly onPart?: (folder: string) => void;
+  /** A function that is told what a segment or a branch cost that this process has made. */
+  readonly onPart?: (cost: FrontierCost) => void;
 }
 
 /** What a frontier has done; some is missing if it was stopped. */
@@ -61,61 +59,72 @@ export interface FrontierOutcome {
 
 /** Makes all that a plan lacks yet. */
 export async function runFrontier(options: FrontierOptions): Promise<FrontierOutcome> {
-  return new Frontier(options, new DeviceMakers(options)).run();
+  return new Frontier(options.plan, new DeviceMakers(options), options.onBranch).run();
+}
+
+/** What a folder has of a frontier: the branches that are done, each with its segment, and all that is still to be made. */
+export interface FrontierSurvey {
+  readonly done: FrontierCost;
+  readonly left: FrontierCost;
 }
 
 /**
- * What a plan lacks: the cost of each segment and branch that is still to be made, by its folder. Where learning rates have not been
- * tried yet, as if the one in the middle of the grid were going to be the best.
+ * Looks what a folder has of a plan. Where learning rates are still to be tried, the one that was best before, or the one in the
+ * middle, is foreseen to be the best; a segment or branch that was stopped in its midst is still to be made as a whole.
+ * @param directory default: none, which has nothing
  */
-export async function partsLeft(options: FrontierFolder): Promise<ReadonlyMap<string, FrontierCost>> {
-  const parts = new Map<string, FrontierCost>();
-  const { learningRates } = options.plan.study;
-  const middle = learningRates[Math.floor((learningRates.length - 1) / 2)] ?? Number.NaN;
-  const foreseen = async (kind: "trunk" | "branch", place: Place): Promise<Work> => {
-    const folder = folderOf(options, kind, place);
-    const existing = await resultIn(folder);
-    if (existing !== undefined) return existing;
-    const [cost, loss] = [
-      costOfPart(kind, place),
-      WORSE_THAN_ANY + Math.abs(Math.log((place.rates.at(-1) ?? 0) / middle)),
-    ];
-    parts.set(folder, cost);
-    return { ...cost, tokens: 0, seconds: 0, documents: [1, 1].map((tokens) => ({ loss, tokens })) };
+export async function surveyFrontier(plan: FrontierPlan, directory?: string): Promise<FrontierSurvey> {
+  const [done, left]: FrontierCost[][] = [[], []];
+  const foreseen = async (kind: Part, place: Place): Promise<Work> => {
+    const cost = costOfPart(kind, place);
+    left?.push(cost);
+    return { ...cost, tokens: 0, seconds: 0, documents: [] };
   };
   const makers: Makers = {
+    found: async (kind, place) => (directory === undefined ? undefined : foundIn(directory, kind, place)),
     segment: (place) => foreseen("trunk", place),
     branch: (place) => foreseen("branch", place),
   };
-  await new Frontier(options, makers).run();
-  return parts;
+  await new Frontier(plan, makers, (place, _work, made) => {
+    if (!made) done?.push(sumOf([costOfPart("trunk", place), costOfPart("branch", place)]));
+  }).run();
+  return { done: sumOf(done ?? []), left: sumOf(left ?? []) };
 }
 
-/** How a segment or a branch comes about, where there is none that is known of; undefined where it did not. */
+type Part = "trunk" | "branch";
+
+/** How segments and branches come about. Undefined where one did not. */
 interface Makers {
+  /** One that is there already. */
+  found(kind: Part, place: Place): Promise<Work | undefined>;
   segment(place: Place): Promise<Work | undefined>;
   branch(place: Place): Promise<Work | undefined>;
 }
 
-type FrontierFolder = Pick<FrontierOptions, "plan" | "directory">;
+function foundIn(directory: string, kind: Part, place: Place): Promise<Work | undefined> {
+  const folder = folderOf({ directory }, kind, place);
+  return kind === "trunk" ? segmentIn(folder) : resultIn(folder);
+}
 
 /** The order of the work, whatever makes it. */
 class Frontier {
-  readonly #options: FrontierFolder & Pick<FrontierOptions, "onBranch">;
+  readonly #plan: FrontierPlan;
   readonly #makers: Makers;
+  readonly #onBranch: FrontierOptions["onBranch"];
   readonly #segments = new Map<string, Promise<Work | undefined>>();
   readonly #points: Point[] = [];
   readonly #tunings: Tuning[] = [];
-  /** The rates chosen so far for the segments of climbing tracks. */
+  /** The rates chosen so far for the segments of each track. */
   readonly #chosen = new Map<string, readonly number[]>();
 
-  constructor(options: FrontierFolder & Pick<FrontierOptions, "onBranch">, makers: Makers) {
-    this.#options = options;
+  constructor(plan: FrontierPlan, makers: Makers, onBranch: FrontierOptions["onBranch"]) {
+    this.#plan = plan;
     this.#makers = makers;
+    this.#onBranch = onBranch;
   }
 
   async run(): Promise<FrontierOutcome> {
-    const { tracks, budgets } = this.#options.plan;
+    const { tracks, budgets } = this.#plan;
     let interrupted = false;
     for (const budget of budgets.keys()) {
       const done = await Promise.all(
@@ -136,7 +145,7 @@ class Frontier {
 
   /** Whether all runs of a track at a budget are done. */
   async #measure(track: Track, index: number): Promise<boolean> {
-    const { study } = this.#options.plan;
+    const { study } = this.#plan;
     const { budget } = branchOf({ track, index });
     const rates = await this.#tuned(track, index);
     if (rates === undefined) return false;
@@ -154,11 +163,11 @@ class Frontier {
 
   /** The rates of the segments up to a branch: the last one, or all alike, by the loss on the half of the documents for that. */
   async #tuned(track: Track, index: number): Promise<readonly number[] | undefined> {
-    const { learningRates, extensions } = this.#options.plan.study;
+    const { learningRates, extensions } = this.#plan.study;
     const before = track.climbs ? (this.#chosen.get(track.id) ?? []) : [];
     const ratesOf = (rate: number) => [...before, ...Array.from({ length: index + 1 - before.length }, () => rate)];
     const tried = new Map<number, number>();
-    let wanted: readonly number[] = isTuned(this.#options.plan.study, track, index) ? learningRates : [];
+    let wanted: readonly number[] = isTuned(this.#plan.study, track, index) ? learningRates : [];
     for (let round = 0; wanted.length > 0; round++) {
       const works = await Promise.all(
         wanted.map((rate) => this.#branch({ track, index, rates: ratesOf(rate), seed: TUNING_SEED })),
@@ -170,24 +179,19 @@ class Frontier {
       wanted = round < extensions ? beyond(tried) : [];
     }
     const grid = [...tried].map(([learningRate, loss]) => ({ learningRate, loss }));
-    const [first = Number.NaN] = this.#chosen.get(track.id)?.slice(-1) ?? learningRates;
-    const best = grid.toSorted((a, b) => a.loss - b.loss)[0]?.learningRate ?? first;
+    const learningRate = bestOf(grid) ?? this.#chosen.get(track.id)?.at(-1) ?? middleOf(learningRates);
     const { budget } = branchOf({ track, index });
-    this.#tunings.push({
-      track: track.id,
-      budget,
-      grid: grid.toSorted((a, b) => a.learningRate - b.learningRate),
-      learningRate: best,
-    });
-    const rates = ratesOf(best);
+    const sorted = grid.toSorted((a, b) => a.learningRate - b.learningRate);
+    this.#tunings.push({ track: track.id, budget, grid: sorted, learningRate });
+    const rates = ratesOf(learningRate);
     this.#chosen.set(track.id, rates);
     return rates;
   }
 
   async #branch(place: Place): Promise<Work | undefined> {
-    const existing = await resultIn(folderOf(this.#options, "branch", place));
+    const existing = await this.#makers.found("branch", place);
     const work = existing ?? (await this.#newBranch(place));
-    if (work !== undefined) this.#options.onBranch?.(place, work, existing === undefined);
+    if (work !== undefined) this.#onBranch?.(place, work, existing === undefined);
     return work;
   }
 
@@ -199,13 +203,15 @@ class Frontier {
 
   /** A segment, and those before it. Asked for twice, it is made once. */
   #segment(place: Place): Promise<Work | undefined> {
-    const folder = folderOf(this.#options, "trunk", place);
-    const segment = this.#segments.get(folder) ?? this.#newSegment(place);
-    this.#segments.set(folder, segment);
+    const name = folderOf({ directory: "" }, "trunk", place);
+    const segment = this.#segments.get(name) ?? this.#newSegment(place);
+    this.#segments.set(name, segment);
     return segment;
   }
 
   async #newSegment(place: Place): Promise<Work | undefined> {
+    const existing = await this.#makers.found("trunk", place);
+    if (existing !== undefined) return existing;
     if (place.index > 0) {
       const before = await this.#segment({ ...place, index: place.index - 1 });
       if (before === undefined || before.diverged !== undefined) return before;
@@ -226,6 +232,10 @@ class DeviceMakers implements Makers {
     this.#onPart = onPart;
   }
 
+  found(kind: Part, place: Place): Promise<Work | undefined> {
+    return foundIn(this.#site.directory, kind, place);
+  }
+
   segment(place: Place): Promise<Work | undefined> {
     return this.#once("trunk", place, (device) => makeSegment(place, this.#site, device));
   }
@@ -238,28 +248,46 @@ class DeviceMakers implements Makers {
 
   /** Work that another process may be doing, or have done. */
   async #once(
-    kind: "trunk" | "branch",
+    kind: Part,
     place: Place,
     make: (device: Device) => Promise<Work | undefined>,
   ): Promise<Work | undefined> {
-    const folder = folderOf(this.#site, kind, place);
     for (;;) {
+      const existing = await this.found(kind, place);
+      if (existing !== undefined) return existing;
       try {
-        const work =
-          (await resultIn(folder)) ??
-          (await this.#devices.use(async (device) => (this.#site.signal?.aborted ? undefined : make(device))));
-        if (work !== undefined) this.#onPart?.(folder);
-        return work;
+        return await this.#devices.use((device) => this.#made(kind, place, () => make(device)));
       } catch (error) {
         if (!(error instanceof FolderTakenError)) throw error;
         await setTimeout(LOOK_AGAIN_AFTER);
       }
     }
   }
+
+  async #made(kind: Part, place: Place, make: () => Promise<Work | undefined>): Promise<Work | undefined> {
+    if (this.#site.signal?.aborted) return undefined;
+    const work = await make();
+    if (work !== undefined) this.#onPart?.(costOfPart(kind, place));
+    return work;
+  }
+}
+
+/** The learning rate with the lowest loss, of those whose loss is known. */
+function bestOf(grid: Tuning["grid"]): number | undefined {
+  const known = grid.filter(({ loss }) => !Number.isNaN(loss));
+  return known.toSorted((a, b) => a.loss - b.loss)[0]?.learningRate;
+}
+
+/** The one in the middle, or below it. */
+function middleOf(learningRates: readonly number[]): number {
+  const sorted = learningRates.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
 }
 
 /** The learning rate to try next, where the best is the lowest or the highest that was tried. */
 function beyond(tried: ReadonlyMap<number, number>): number[] {
+  // Of what is only foreseen no loss is known.
+  if ([...tried.values()].some(Number.isNaN)) return [];
   const rates = [...tried.keys()].toSorted((a, b) => a - b);
   const best = [...tried].toSorted(([, a], [, b]) => a - b)[0]?.[0];
   if (best === undefined) return [];

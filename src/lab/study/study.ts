@@ -94,8 +94,8 @@ class Study {
   }
 
   async #measure(cell: Cell): Promise<CellResult | undefined> {
+    // Without it the study was stopped, and nothing is made from it; but what is there is told.
     const base = cell.from === undefined ? undefined : await this.#cell(cell.from);
-    if (cell.from !== undefined && base === undefined) return undefined;
     const grid = await this.#grid(cell, base);
     const learningRate = grid?.[0]?.learningRate;
     if (grid === undefined || learningRate === undefined) return undefined;

@@ -1,6 +1,6 @@
 /** A tiny frontier: its plan, what it does once, stopped, and divided among processes. */
 
-import { readdirSync, renameSync } from "node:fs";
+import { cpSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
@@ -9,10 +9,10 @@ import {
   type FrontierOutcome,
   frontierResults,
   frontierSchema,
-  partsLeft,
   planFrontier,
   runFrontier,
   sumOf,
+  surveyFrontier,
   type Track,
 } from "../../../src/lab/frontier/index.ts";
 import { frontierMarkdown, writeFrontierReport } from "../../../src/lab/frontier/report.ts";
@@ -67,8 +67,6 @@ const measured = ({ points, tunings }: FrontierOutcome) => ({
   tunings: tunings.toSorted((a, b) => a.budget - b.budget || (a.track < b.track ? -1 : 1)),
 });
 
-const left = async (of: typeof plan, directory: string) => sumOf((await partsLeft({ plan: of, directory })).values());
-
 describe("the plan", () => {
   it("spends each budget, cooldowns included", () => {
     for (const { branches, climbs } of plan.tracks) {
@@ -102,13 +100,14 @@ describe("the plan", () => {
     expect(budgetsOf(["never-grown"])).toEqual([["scratch/0", [0, 1]]]);
   });
 
-  it("has all of its cost left in a folder without runs", async () => {
-    // The best of three rates need not be at an edge.
-    const three = planFrontier({ ...plan.study, learningRates: [0.004, 0.008, 0.016] });
-    const { runs, steps, flops } = await left(three, folder("nothing"));
-    const all = sumOf(three.budgets.map((_, budget) => costAt(three, budget)));
-    expect({ runs, steps }).toEqual({ runs: all.runs, steps: all.steps });
-    expect(flops / all.flops).toBeCloseTo(1, 9);
+  it("has all of its cost left where nothing is made yet", async () => {
+    for (const directory of [folder("nothing"), undefined]) {
+      const { done, left } = await surveyFrontier(plan, directory);
+      const all = sumOf(plan.budgets.map((_, budget) => costAt(plan, budget)));
+      expect(done).toEqual({ runs: 0, steps: 0, flops: 0 });
+      expect({ ...left, flops: 0 }).toEqual({ ...all, flops: 0 });
+      expect(left.flops / all.flops).toBeCloseTo(1, 9);
+    }
   });
 
   it("refuses a warm-up that outlasts a trunk", () => {
@@ -178,30 +177,44 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
     whole.tunings.map(({ learningRate }) => learningRate),
   ]);
 
-  // A branch whose trunk is gone costs its trunk, too.
-  expect(await left(grown, folder("whole"))).toEqual({ runs: 0, steps: 0, flops: 0 });
-  const { branches } = track("grown");
-  const [last] = whole.points.slice(-1);
-  const branchOfLast = join(folder("whole"), "runs", "grown", `seed-1-rate-${last?.rates.join("-")}-branch`);
-  renameSync(branchOfLast, folder("kept"));
-  expect(await left(grown, folder("whole"))).toMatchObject({ runs: 1, steps: branches.at(-1)?.cooldownSteps });
-  const trunk = (rates: readonly number[]) =>
-    join(folder("whole"), "runs", "grown", `seed-1-rate-${rates.join("-")}-trunk`);
-  const trunks = [last?.rates.slice(0, 1) ?? [], last?.rates ?? []].map(trunk);
-  for (const [index, directory] of trunks.entries()) renameSync(directory, folder(`trunk-${index}`));
-  const { trunkSteps, cooldownSteps } = required(new Map(branches.entries()), 1);
-  expect(await left(grown, folder("whole"))).toMatchObject({ runs: 1, steps: trunkSteps + cooldownSteps });
-  for (const [index, directory] of trunks.entries()) renameSync(folder(`trunk-${index}`), directory);
-  renameSync(folder("kept"), branchOfLast);
+  // Two seeds are left, at the rates that were found; a branch whose trunk is gone costs its trunk, too.
+  const [first, second] = track("grown").branches;
+  const last = whole.points.at(-1)?.rates;
+  if (first === undefined || second === undefined || last === undefined) throw new Error("no points");
+  const ofSecond = second.trunkSteps - first.trunkSteps + second.cooldownSteps;
+  const ofBoth = first.trunkSteps + first.cooldownSteps + ofSecond;
+  const nothing = { runs: 0, steps: 0, flops: 0 };
+  expect(await surveyFrontier(grown, folder("whole"))).toMatchObject({ done: { runs: 8 }, left: nothing });
+  const seeds = planFrontier({ ...grown.study, seeds: [3] });
+  expect(await surveyFrontier(seeds, folder("whole"))).toMatchObject({ left: { runs: 4, steps: 2 * ofBoth } });
+  const part = (kind: string, rates: readonly number[]) => `seed-1-rate-${rates.join("-")}-${kind}`;
+  const runs = folder("whole", "runs", "grown");
+  const gone = [part("branch", last), part("trunk", last), part("trunk", last.slice(0, 1))];
+  const lefts: number[] = [];
+  for (const name of gone) {
+    renameSync(join(runs, name), folder(name));
+    lefts.push((await surveyFrontier(grown, folder("whole"))).left.steps);
+  }
+  // The weights of the last segment were removed with the branch, so it has to be made again.
+  expect(lefts).toEqual([ofSecond, ofSecond, first.trunkSteps + ofSecond]);
+  for (const name of gone.slice(1)) renameSync(folder(name), join(runs, name));
+  const again = await runFrontier({ plan: grown, corpus, devices, directory: folder("whole") });
+  expect(measured(again)).toEqual(measured(whole));
+
+  // Of a grid that is tried in part, no more than its own rates are foreseen.
+  const tried = `seed-1000-rate-${grown.study.learningRates[0]}-branch`;
+  cpSync(join(runs, tried), folder("part", "runs", "grown", tried), { recursive: true });
+  const partly = await surveyFrontier(grown, folder("part"));
+  expect(partly).toMatchObject({ done: { runs: 1 }, left: { runs: 2 * (2 + 1) - 1 } });
 
   // Where only the first budget is tuned, the rate found there is kept.
   const once = planFrontier({ ...grown.study, tunedBudgets: 1 });
   const kept = await runFrontier({ plan: once, corpus, devices, directory: folder("whole") });
-  const [first] = whole.tunings;
-  expect(kept.tunings).toEqual([first, { track: "grown", budget: 1, grid: [], learningRate: first?.learningRate }]);
+  const [tuned] = whole.tunings;
+  expect(kept.tunings).toEqual([tuned, { track: "grown", budget: 1, grid: [], learningRate: tuned?.learningRate }]);
   expect(kept.points.map(({ rates }) => rates)).toEqual([
-    [first?.learningRate],
-    [first?.learningRate, first?.learningRate],
+    [tuned?.learningRate],
+    [tuned?.learningRate, tuned?.learningRate],
   ]);
   expect(costAt(once, 1).runs).toBe(1);
   expect(costAt(grown, 1).runs).toBe(3);
@@ -210,7 +223,7 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
   const signal = AbortSignal.abort();
   const told = await runFrontier({ plan: more, corpus, devices, directory: folder("whole"), signal });
   expect(told.interrupted).toBe(true);
-  expect(told.points).toEqual(whole.points);
+  expect(told.points).toEqual(again.points);
   // A track that begins later is tuned where it begins.
   const late = planFrontier({ ...once.study, arms: ["zero-start"] });
   expect(costAt(late, 1).runs).toBe(3);

@@ -5,7 +5,17 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
-import { planStudy, runStudy, type StudyOutcome, studyResults, studySchema } from "../../../src/lab/study/index.ts";
+import {
+  cellsOf,
+  costLeft,
+  costOf,
+  planStudy,
+  runStudy,
+  runsDone,
+  type StudyOutcome,
+  studyResults,
+  studySchema,
+} from "../../../src/lab/study/index.ts";
 import { useSharedFolder } from "../../support/folder.ts";
 import { startProcess } from "../../support/program.ts";
 
@@ -79,6 +89,16 @@ it("runs every cell with each learning rate and seed, and goes on from where it 
     expect(learningRate, id).toBe(best?.learningRate);
     expect(runs[0]?.curve.at(-1)?.loss, id).not.toBe(runs[1]?.curve.at(-1)?.loss);
   }
+
+  // Extended grids are no more than was planned; of another seed one run of each cell is left, also of those that go on from another.
+  expect(cellsOf(plan).some(({ from }) => from !== undefined)).toBe(true);
+  const left = async (seeds: number, at: string) => {
+    const more = planStudy({ ...plan.study, seeds });
+    return costLeft(more, await runsDone({ plan: more, corpus, directory: at, devices }));
+  };
+  expect(await left(2, directory)).toEqual({ runs: 0, steps: 0, tokens: 0, flops: 0 });
+  expect((await left(3, directory)).runs).toBe(cellsOf(plan).length);
+  expect(await left(2, folder("nothing"))).toEqual(costOf(plan));
 
   const stopped = folder("stopped");
   const abort = new AbortController();
