@@ -36,7 +36,7 @@ export class FrontierProgress {
     const result = diverged === undefined ? `loss ${loss.toFixed(4)}` : "diverged";
     const budget = formatFlops(this.#plan.budgets[branch.budget] ?? Number.NaN);
     const line = `${budget}  ${track.id}  rate ${rates[index]}  seed ${seed}  ${result}`;
-    this.#last = this.#last.then(async () => this.#bar.line(`${line}  ${await this.#left()}`));
+    this.#last = this.#last.then(async () => this.#bar.line(`${line}${await this.#left().catch(() => "")}`));
   }
 
   /** Waits until all is shown. */
@@ -44,9 +44,10 @@ export class FrontierProgress {
     await this.#last.finally(() => this.#bar.stop());
   }
 
+  /** Fails where a file cannot be read: that ends the study by itself, if it matters. */
   async #left(): Promise<string> {
     const { done, left } = await surveyFrontier(this.#plan, this.#directory);
-    const share = `${Math.floor((100 * done.flops) / (done.flops + left.flops))} % done`;
+    const share = `  ${Math.floor((100 * done.flops) / (done.flops + left.flops))} % done`;
     if (this.#made === 0) return share;
     const seconds = (performance.now() - this.#startedAt) / 1000;
     return `${share}, ${formatDuration((seconds * left.flops) / this.#made / this.#processes)} left`;

@@ -175,6 +175,7 @@ it("plans a frontier, and makes and reports it", async () => {
   // Of another rate that diverges nothing is left either.
   const wild = await run(...frontier(...small, "--out", "wild", ...set("learningRates=[0.01,1e30]", "extensions=0")));
   expect(wild.stderr).toMatch(/ 100 % done, 0 s left$/m);
+  expect(wild.stderr).not.toContain("NaN");
   for (const more of [[], ["--dry-run"]]) {
     const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3"), ...more));
     expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);

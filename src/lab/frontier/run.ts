@@ -1,6 +1,6 @@
 /** Segments of trunks and branches: each made once, kept in a folder, taken up again where it was stopped. */
 
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { hasCheckpoint, loadSummary } from "../../checkpoint/index.ts";
@@ -74,14 +74,22 @@ export function folderOf({ directory }: Pick<Workplace, "directory">, kind: "tru
   return join(directory, "runs", track.id.replaceAll("/", "-"), name);
 }
 
+/** A result, and whether it was made now. */
+export interface MadeWork {
+  readonly work: Work;
+  readonly made: boolean;
+}
+
 /**
- * Makes a branch, once its segment of the trunk is there. Undefined if it was interrupted.
+ * Makes a branch, once its segment of the trunk is there, and removes the weights that nothing will start from any more. Undefined if
+ * it was interrupted.
  * @throws FolderTakenError where another process is making it
  */
-export async function makeBranch(place: Place, site: Workplace, device: Device): Promise<Work | undefined> {
+export async function makeBranch(place: Place, site: Workplace, device: Device): Promise<MadeWork | undefined> {
   const from = folderOf(site, "trunk", place);
   const { cooldownSteps, spentBefore } = branchOf(place);
-  return made(folderOf(site, "branch", place), resultIn, async (folder) => {
+  const directory = folderOf(site, "branch", place);
+  const outcome = await takenOnce(directory, resultIn, async (folder) => {
     const { config, state, progress } = await loadSummary(from);
     const start = {
       trunk: config,
@@ -94,14 +102,21 @@ export async function makeBranch(place: Place, site: Workplace, device: Device):
     const work = await trained({ folder, from, config: cooled, documents: site.documents }, site, device);
     return work && { ...work, flops: work.flops + spentBefore };
   });
+  if (outcome?.made) await forgetWeights(site, place);
+  return outcome;
 }
 
 /** Makes a segment of a trunk, once the one before is there. As `makeBranch`. */
-export async function makeSegment(place: Place, site: Workplace, device: Device): Promise<Work | undefined> {
+export async function makeSegment(place: Place, site: Workplace, device: Device): Promise<MadeWork | undefined> {
   const { track, index, rates, seed } = place;
   const from = index === 0 ? undefined : folderOf(site, "trunk", { ...place, index: index - 1 });
-  return made(folderOf(site, "trunk", place), segmentIn, async (folder) => {
-    if ((await resultIn(folder.directory)) !== undefined) await empty(folder.directory);
+  const directory = folderOf(site, "trunk", place);
+  // Another process may have made its branch and removed its weights while this one waited.
+  const find = async () =>
+    (await segmentIn(directory)) ??
+    ((await resultIn(folderOf(site, "branch", place))) === undefined ? undefined : resultIn(directory));
+  return takenOnce(directory, find, async (folder) => {
+    if ((await resultIn(directory)) !== undefined) await forgetSegment(directory);
     const whole = trunkConfig(site.plan, track, index, rates, seed);
     const config = from === undefined ? whole : { ...whole, model: (await loadSummary(from)).config.model };
     return trained({ folder, from, config, documents: [] }, site, device);
@@ -113,7 +128,7 @@ export function branchOf({ track, index }: Pick<Place, "track" | "index">): Bran
 }
 
 /** Weights that no branch or segment will start from any more are removed. */
-export async function forgetWeights(site: Workplace, place: Place): Promise<void> {
+async function forgetWeights(site: Workplace, place: Place): Promise<void> {
   await forget(folderOf(site, "branch", place));
   const next = { ...place, index: place.index + 1 };
   const isLast = next.index === place.track.branches.length;
@@ -124,25 +139,29 @@ async function forget(directory: string): Promise<void> {
   for (const file of ["model.safetensors", "optimizer.safetensors"]) await rm(join(directory, file), { force: true });
 }
 
-/** Removes all but the lock: what is left of a segment whose weights are gone is in the way of the one that is made anew. */
-async function empty(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) if (!name.startsWith(".lock")) await rm(join(directory, name));
+/** What a finished segment without its weights has, in an order in which it is one until the last is removed. */
+const SEGMENT_FILES = ["config.json", "training.json", "metrics.jsonl", "tokenizer.json", "optimizer.safetensors"];
+
+/** Removes what is in the way of a segment that is made anew. */
+async function forgetSegment(directory: string): Promise<void> {
+  for (const file of [...SEGMENT_FILES, "result.json"]) await rm(join(directory, file), { force: true });
 }
 
 /** What is made in a folder once, whichever process is the first. */
-async function made(
+async function takenOnce(
   directory: string,
   find: (directory: string) => Promise<Work | undefined>,
-  work: (folder: LockedFolder) => Promise<Work | undefined>,
-): Promise<Work | undefined> {
+  make: (folder: LockedFolder) => Promise<Work | undefined>,
+): Promise<MadeWork | undefined> {
   const folder = await lockRun(directory);
   try {
     // Another process may have made it since it was looked for.
     const existing = await find(directory);
-    if (existing !== undefined) return existing;
-    const result = await work(folder);
-    if (result !== undefined) await writeJson(join(directory, "result.json"), result);
-    return result;
+    if (existing !== undefined) return { work: existing, made: false };
+    const work = await make(folder);
+    if (work === undefined) return undefined;
+    await writeJson(join(directory, "result.json"), work);
+    return { work, made: true };
   } finally {
     await folder.release();
   }

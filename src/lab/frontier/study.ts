@@ -16,7 +16,7 @@ import { lossOf, type Point, type Tuning } from "./results.ts";
 import {
   branchOf,
   folderOf,
-  forgetWeights,
+  type MadeWork,
   makeBranch,
   makeSegment,
   type Place,
@@ -62,43 +62,55 @@ export async function runFrontier(options: FrontierOptions): Promise<FrontierOut
   return new Frontier(options.plan, new DeviceMakers(options), options.onBranch).run();
 }
 
-/** What a folder has of a frontier: the branches that are done, each with its segment, and all that is still to be made. */
+/** What a folder has of a frontier, and what is still to be made. */
 export interface FrontierSurvey {
   readonly done: FrontierCost;
   readonly left: FrontierCost;
 }
 
 /**
- * Looks what a folder has of a plan. Where learning rates are still to be tried, the one that was best before, or the one in the
+ * Looks up what a folder has of a plan. Where learning rates are still to be tried, the one that was best before, or the one in the
  * middle, is foreseen to be the best; a segment or branch that was stopped in its midst is still to be made as a whole.
  * @param directory default: none, which has nothing
  */
 export async function surveyFrontier(plan: FrontierPlan, directory?: string): Promise<FrontierSurvey> {
-  const [done, left]: FrontierCost[][] = [[], []];
-  const foreseen = async (kind: Part, place: Place): Promise<Work> => {
-    const cost = costOfPart(kind, place);
-    left?.push(cost);
-    return { ...cost, tokens: 0, seconds: 0, documents: [] };
+  const done = new Map<string, FrontierCost>();
+  const left = new Map<string, FrontierCost>();
+  const note = (parts: Map<string, FrontierCost>, kind: Part, place: Place) =>
+    parts.set(folderOf({ directory: "" }, kind, place), costOfPart(kind, place));
+  const foreseen = async (kind: Part, place: Place): Promise<MadeWork> => {
+    note(left, kind, place);
+    return { work: { ...costOfPart(kind, place), tokens: 0, seconds: 0, documents: [] }, made: true };
+  };
+  const found = async (kind: Part, place: Place) => {
+    const work = directory === undefined ? undefined : await foundIn(directory, kind, place);
+    if (work === undefined) return undefined;
+    note(done, kind, place);
+    // What a branch started from was there, whether it still is or not.
+    if (kind === "branch") note(done, "trunk", place);
+    return work;
   };
   const makers: Makers = {
-    found: async (kind, place) => (directory === undefined ? undefined : foundIn(directory, kind, place)),
+    foresees: true,
+    found,
     segment: (place) => foreseen("trunk", place),
     branch: (place) => foreseen("branch", place),
   };
-  await new Frontier(plan, makers, (place, _work, made) => {
-    if (!made) done?.push(sumOf([costOfPart("trunk", place), costOfPart("branch", place)]));
-  }).run();
-  return { done: sumOf(done ?? []), left: sumOf(left ?? []) };
+  await new Frontier(plan, makers, undefined).run();
+  for (const folder of left.keys()) done.delete(folder);
+  return { done: sumOf(done.values()), left: sumOf(left.values()) };
 }
 
 type Part = "trunk" | "branch";
 
 /** How segments and branches come about. Undefined where one did not. */
 interface Makers {
+  /** Whether they make nothing, and only say what it would cost. */
+  readonly foresees: boolean;
   /** One that is there already. */
   found(kind: Part, place: Place): Promise<Work | undefined>;
-  segment(place: Place): Promise<Work | undefined>;
-  branch(place: Place): Promise<Work | undefined>;
+  segment(place: Place): Promise<MadeWork | undefined>;
+  branch(place: Place): Promise<MadeWork | undefined>;
 }
 
 function foundIn(directory: string, kind: Part, place: Place): Promise<Work | undefined> {
@@ -111,7 +123,7 @@ class Frontier {
   readonly #plan: FrontierPlan;
   readonly #makers: Makers;
   readonly #onBranch: FrontierOptions["onBranch"];
-  readonly #segments = new Map<string, Promise<Work | undefined>>();
+  readonly #segments = new Map<string, Promise<MadeWork | undefined>>();
   readonly #points: Point[] = [];
   readonly #tunings: Tuning[] = [];
   /** The rates chosen so far for the segments of each track. */
@@ -179,7 +191,10 @@ class Frontier {
       wanted = round < extensions ? beyond(tried) : [];
     }
     const grid = [...tried].map(([learningRate, loss]) => ({ learningRate, loss }));
-    const learningRate = bestOf(grid) ?? this.#chosen.get(track.id)?.at(-1) ?? middleOf(learningRates);
+    const known = bestOf(grid) ?? this.#chosen.get(track.id)?.at(-1);
+    // None is known where the budget that it is kept from has not been tuned.
+    if (known === undefined && learningRates.length > 1 && !this.#makers.foresees) return undefined;
+    const learningRate = known ?? middleOf(learningRates);
     const { budget } = branchOf({ track, index });
     const sorted = grid.toSorted((a, b) => a.learningRate - b.learningRate);
     this.#tunings.push({ track: track.id, budget, grid: sorted, learningRate });
@@ -190,31 +205,31 @@ class Frontier {
 
   async #branch(place: Place): Promise<Work | undefined> {
     const existing = await this.#makers.found("branch", place);
-    const work = existing ?? (await this.#newBranch(place));
-    if (work !== undefined) this.#onBranch?.(place, work, existing === undefined);
-    return work;
+    const outcome = existing === undefined ? await this.#newBranch(place) : { work: existing, made: false };
+    if (outcome !== undefined) this.#onBranch?.(place, outcome.work, outcome.made);
+    return outcome?.work;
   }
 
-  async #newBranch(place: Place): Promise<Work | undefined> {
+  async #newBranch(place: Place): Promise<MadeWork | undefined> {
     const segment = await this.#segment(place);
-    if (segment === undefined || segment.diverged !== undefined) return segment;
+    if (segment === undefined || segment.work.diverged !== undefined) return segment;
     return this.#makers.branch(place);
   }
 
   /** A segment, and those before it. Asked for twice, it is made once. */
-  #segment(place: Place): Promise<Work | undefined> {
+  #segment(place: Place): Promise<MadeWork | undefined> {
     const name = folderOf({ directory: "" }, "trunk", place);
     const segment = this.#segments.get(name) ?? this.#newSegment(place);
     this.#segments.set(name, segment);
     return segment;
   }
 
-  async #newSegment(place: Place): Promise<Work | undefined> {
+  async #newSegment(place: Place): Promise<MadeWork | undefined> {
     const existing = await this.#makers.found("trunk", place);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return { work: existing, made: false };
     if (place.index > 0) {
       const before = await this.#segment({ ...place, index: place.index - 1 });
-      if (before === undefined || before.diverged !== undefined) return before;
+      if (before === undefined || before.work.diverged !== undefined) return before;
     }
     return this.#makers.segment(place);
   }
@@ -222,6 +237,7 @@ class Frontier {
 
 /** Makes segments and branches on devices, one at a time on each. */
 class DeviceMakers implements Makers {
+  readonly foresees = false;
   readonly #site: Workplace;
   readonly #devices: Pool<Device>;
   readonly #onPart: FrontierOptions["onPart"];
@@ -236,39 +252,34 @@ class DeviceMakers implements Makers {
     return foundIn(this.#site.directory, kind, place);
   }
 
-  segment(place: Place): Promise<Work | undefined> {
+  segment(place: Place): Promise<MadeWork | undefined> {
     return this.#once("trunk", place, (device) => makeSegment(place, this.#site, device));
   }
 
-  async branch(place: Place): Promise<Work | undefined> {
-    const work = await this.#once("branch", place, (device) => makeBranch(place, this.#site, device));
-    if (work !== undefined) await forgetWeights(this.#site, place);
-    return work;
+  branch(place: Place): Promise<MadeWork | undefined> {
+    return this.#once("branch", place, (device) => makeBranch(place, this.#site, device));
   }
 
   /** Work that another process may be doing, or have done. */
   async #once(
     kind: Part,
     place: Place,
-    make: (device: Device) => Promise<Work | undefined>,
-  ): Promise<Work | undefined> {
+    make: (device: Device) => Promise<MadeWork | undefined>,
+  ): Promise<MadeWork | undefined> {
     for (;;) {
       const existing = await this.found(kind, place);
-      if (existing !== undefined) return existing;
+      if (existing !== undefined) return { work: existing, made: false };
       try {
-        return await this.#devices.use((device) => this.#made(kind, place, () => make(device)));
+        const outcome = await this.#devices.use(async (device) =>
+          this.#site.signal?.aborted ? undefined : make(device),
+        );
+        if (outcome?.made) this.#onPart?.(costOfPart(kind, place));
+        return outcome;
       } catch (error) {
         if (!(error instanceof FolderTakenError)) throw error;
         await setTimeout(LOOK_AGAIN_AFTER);
       }
     }
-  }
-
-  async #made(kind: Part, place: Place, make: () => Promise<Work | undefined>): Promise<Work | undefined> {
-    if (this.#site.signal?.aborted) return undefined;
-    const work = await make();
-    if (work !== undefined) this.#onPart?.(costOfPart(kind, place));
-    return work;
   }
 }
 

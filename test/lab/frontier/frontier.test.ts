@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
 import {
   costAt,
+  type FrontierCost,
   type FrontierOutcome,
   frontierResults,
   frontierSchema,
@@ -124,6 +125,8 @@ it("is divided among processes, which all end with the same, and reported with w
   const untuned = planFrontier({ ...plan.study, arms: [...arms], learningRates: [0.004] });
   const directory = folder("shared");
   const counts = [0, 0];
+  const parts: FrontierCost[] = [];
+  const before = await surveyFrontier(untuned, directory);
   const [one, other] = await Promise.all(
     devices.map((device, process) =>
       runFrontier({
@@ -134,6 +137,7 @@ it("is divided among processes, which all end with the same, and reported with w
         onBranch: (_place, _work, isNew) => {
           counts[process] = (counts[process] ?? 0) + (isNew ? 1 : 0);
         },
+        onPart: (cost) => parts.push(cost),
       }),
     ),
   );
@@ -144,6 +148,12 @@ it("is divided among processes, which all end with the same, and reported with w
   expect(one.points).toHaveLength(planned.reduce((sum, seeds) => sum + seeds, 0));
   expect(counts[0]).toBeGreaterThan(0);
   expect(counts[1]).toBeGreaterThan(0);
+  // Each is made once, and told by the one that made it.
+  const made = sumOf(parts);
+  expect(made.runs).toBe(one.points.length);
+  expect({ ...made, flops: 0 }).toEqual({ ...before.left, flops: 0 });
+  expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(one.points.length);
+  expect(await surveyFrontier(untuned, directory)).toMatchObject({ left: { runs: 0, steps: 0 } });
   // A grown run begins as the smallest size from scratch, and its cooldowns count.
   const at = (id: string, budget: number) => one.points.find((point) => point.track === id && point.budget === budget);
   expect(at("grown", 0)?.documents).toEqual(at("scratch/0", 0)?.documents);
