@@ -37,16 +37,16 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
   return [
     `# Recipes of growth: ${terms.from}/${4 * terms.from} → ${terms.to}/${4 * terms.to} parameter tokens`,
     `${PROTOCOL} ${(budgetOf(terms) / 1e12).toFixed(1)} TFLOP each.`,
-    `Δ is the mean difference to the reference of the same seed and commit, with its 95 % interval by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
+    `Δ is the mean difference to the reference of the same seed and commit, with its 95 % interval over seeds by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
     [
       "| recipe | what it is | loss | Δ to the reference | after 1 | after 20 | seeds |",
       "| --- | --- | --- | --- | --- | --- | --- |",
-      ...rows.map(({ recipe, losses, differences, jumps }) => {
+      ...rows.map(({ recipe, seeds, losses, differences, jumps }) => {
         const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
         const jump = (at: number) =>
           jumps.length === 0 ? "" : signed(mean(jumps.map((pair) => pair[at] ?? Number.NaN)));
         const delta = recipe.name === REFERENCE ? "" : interval(differences, signed);
-        return `| ${recipe.name} | ${recipe.what} | ${mean(losses).toFixed(4)} | ${delta} | ${jump(0)} | ${jump(1)} | ${losses.length} |`;
+        return `| ${recipe.name} | ${recipe.what} | ${mean(losses).toFixed(4)} | ${delta} | ${jump(0)} | ${jump(1)} | ${seeds} |`;
       }),
     ].join("\n"),
     "",
@@ -58,12 +58,18 @@ function rowOf(recipe: Recipe, cells: readonly Cell[]) {
   const pairOf = ({ seed, commit }: Cell) => `${seed} ${commit}`;
   const references = cells.filter((cell) => cell.recipe === REFERENCE);
   const reference = new Map(references.map((cell) => [pairOf(cell), cell.loss]));
+  const seeds = [...new Set(own.map(({ seed }) => seed))];
   return {
     recipe,
+    seeds: seeds.length,
     losses: own.map(({ loss }) => loss),
-    differences: own.flatMap((cell) => {
-      const beside = reference.get(pairOf(cell));
-      return beside === undefined ? [] : [cell.loss - beside];
+    // A seed that two commits ran is one seed: its initial values and batches are the same.
+    differences: seeds.flatMap((seed) => {
+      const found = own.flatMap((cell) => {
+        const beside = cell.seed === seed ? reference.get(pairOf(cell)) : undefined;
+        return beside === undefined ? [] : [cell.loss - beside];
+      });
+      return found.length === 0 ? [] : [mean(found)];
     }),
     jumps: own.flatMap(({ around }) =>
       around === undefined ? [] : [[around.after1 - around.before, around.after20 - around.before]],
