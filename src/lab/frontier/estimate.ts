@@ -2,7 +2,7 @@
 
 import { seedsAt } from "./config.ts";
 import { type FrontierPlan, isTuned, stepsOf, type Track } from "./plan.ts";
-import { branchOf, type Place } from "./run.ts";
+import { branchOf, type Part, type Place } from "./run.ts";
 
 export interface FrontierCost {
   /** Branches, with those for learning rates; more may be tried. */
@@ -25,7 +25,7 @@ export function costAt(plan: FrontierPlan, budget: number, tracks: readonly Trac
 }
 
 /** The cost of a segment alone, or of the cooldown after it, as if all their updates cost alike. */
-export function costOfPart(kind: "trunk" | "branch", place: Place): FrontierCost {
+export function costOfPart(kind: Part, place: Place): FrontierCost {
   const { cooldownSteps, flops } = branchOf(place);
   const both = stepsOf(place.track, place.index);
   const steps = kind === "branch" ? cooldownSteps : both - cooldownSteps;

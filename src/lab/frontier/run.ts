@@ -67,8 +67,11 @@ export async function segmentIn(directory: string): Promise<Work | undefined> {
   return undefined;
 }
 
+/** What is made at a place: the segment of a trunk, or the branch that cools it down. */
+export type Part = "trunk" | "branch";
+
 /** The folder of a segment or of a branch. */
-export function folderOf({ directory }: Pick<Workplace, "directory">, kind: "trunk" | "branch", place: Place): string {
+export function folderOf({ directory }: Pick<Workplace, "directory">, kind: Part, place: Place): string {
   const { track, index, rates, seed } = place;
   const name = `seed-${seed}-rate-${rates.slice(0, index + 1).join("-")}-${kind}`;
   return join(directory, "runs", track.id.replaceAll("/", "-"), name);
@@ -139,12 +142,15 @@ async function forget(directory: string): Promise<void> {
   for (const file of ["model.safetensors", "optimizer.safetensors"]) await rm(join(directory, file), { force: true });
 }
 
-/** What a finished segment without its weights has, in an order in which it is one until the last is removed. */
-const SEGMENT_FILES = ["config.json", "training.json", "metrics.jsonl", "tokenizer.json", "optimizer.safetensors"];
+/** The files of a segment without its weights. The result is removed last: until then it is known for what it is. */
+const SEGMENT_FILES = [
+  ...["config.json", "training.json", "metrics.jsonl", "tokenizer.json", "optimizer.safetensors"],
+  "result.json",
+];
 
 /** Removes what is in the way of a segment that is made anew. */
 async function forgetSegment(directory: string): Promise<void> {
-  for (const file of [...SEGMENT_FILES, "result.json"]) await rm(join(directory, file), { force: true });
+  for (const file of SEGMENT_FILES) await rm(join(directory, file), { force: true });
 }
 
 /** What is made in a folder once, whichever process is the first. */

@@ -19,6 +19,7 @@ import {
   type MadeWork,
   makeBranch,
   makeSegment,
+  type Part,
   type Place,
   resultIn,
   segmentIn,
@@ -100,8 +101,6 @@ export async function surveyFrontier(plan: FrontierPlan, directory?: string): Pr
   for (const folder of left.keys()) done.delete(folder);
   return { done: sumOf(done.values()), left: sumOf(left.values()) };
 }
-
-type Part = "trunk" | "branch";
 
 /** How segments and branches come about. Undefined where one did not. */
 interface Makers {
