@@ -21,6 +21,7 @@ import type { DataType } from "../tensor/index.ts";
 import { constantsOf } from "./constants.ts";
 import { explain, reasonOf } from "./failures.ts";
 import type { KernelExport, KernelFunction, KernelName } from "./kernel.ts";
+import { WITHOUT_OPTIMIZERS } from "./optimizers.ts";
 import type {
   Argument,
   DeviceKind,
@@ -98,9 +99,6 @@ type ProgramRequest = Pick<Requests["compile"]["arguments"], "model" | "outputs"
     /** Default: none. */
     readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
   };
-
-/** On the CPU, the operator that adds and normalises takes five times as long as the two that it is made of. */
-const SEPARATE_NORMS = { optimization: { disable_specified_optimizers: "SkipLayerNormFusion" } };
 
 export class SessionHost implements Handlers {
   readonly #platform: Platform;
@@ -242,7 +240,7 @@ export class SessionHost implements Handlers {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,
-      extra: { session: { force_spinning_stop: "1" }, ...(this.#device === "cpu" && SEPARATE_NORMS) },
+      extra: { session: { force_spinning_stop: "1" }, ...(this.#device === "cpu" && WITHOUT_OPTIMIZERS) },
     };
     if (inPlace && this.#device === "cpu" && externalData.length === 0) {
       const session = await this.#platform.inPlaceSession?.(model, outputs, settings);
