@@ -16,6 +16,7 @@ fi
 minutes=7
 previous=
 for option in "$@"; do
+  case $option in --minutes=*) minutes=${option#--minutes=} ;; esac
   [ "$previous" = --minutes ] && minutes=$option
   previous=$option
 done

@@ -42,7 +42,8 @@ export async function dataPartOf(name: string, reading: DataReading = {}): Promi
   if (book !== undefined) return embeddedPart(await book());
   const stats = await statIfPresent(name);
   if (stats === undefined) {
-    const near = nearest(name, embeddedNames) ?? (await nearestBeside(name));
+    const begun = embeddedNames.find((known) => name.length > 2 && known.toLowerCase().startsWith(name.toLowerCase()));
+    const near = nearest(name, embeddedNames) ?? (await nearestBeside(name)) ?? begun;
     const mend = near === undefined ? "check the path" : `did you mean ${near}?`;
     throw new UserError(`cannot read ${name}: there is no such file; ${mend}`);
   }

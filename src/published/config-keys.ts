@@ -1,30 +1,30 @@
 /** The keys that configurations of published models may have beside those that say what the model computes. */
 
 /** Names that other writers, Hugging Face's above all, have for a key. */
-export const synonyms: Readonly<Record<string, string>> = {
-  num_hidden_layers: "num_layers",
-  n_layer: "num_layers",
-  n_layers: "num_layers",
-  n_embd: "hidden_size",
-  d_model: "hidden_size",
-  n_head: "num_attention_heads",
-  n_heads: "num_attention_heads",
-  num_key_value_heads: "num_kv_heads",
-  n_positions: "max_position_embeddings",
-  n_ctx: "max_position_embeddings",
-  layer_norm_eps: "layernorm_epsilon",
-  layer_norm_epsilon: "layernorm_epsilon",
-  norm_eps: "layernorm_epsilon",
-  position_embedding_type: "pos_emb",
-  partial_rotary_factor: "rotary_pct",
-  rotary_embedding_base: "rotary_emb_base",
-  rope_theta: "rotary_emb_base",
-  use_parallel_residual: "gpt_j_residual",
-  sliding_window: "sliding_window_width",
-  vocab_size: "padded_vocab_size",
-  moe_num_experts: "num_experts",
-  num_local_experts: "num_experts",
-};
+export const synonyms: ReadonlyMap<string, string> = new Map([
+  ["num_hidden_layers", "num_layers"],
+  ["n_layer", "num_layers"],
+  ["n_layers", "num_layers"],
+  ["n_embd", "hidden_size"],
+  ["d_model", "hidden_size"],
+  ["n_head", "num_attention_heads"],
+  ["n_heads", "num_attention_heads"],
+  ["num_key_value_heads", "num_kv_heads"],
+  ["n_positions", "max_position_embeddings"],
+  ["n_ctx", "max_position_embeddings"],
+  ["layer_norm_eps", "layernorm_epsilon"],
+  ["layer_norm_epsilon", "layernorm_epsilon"],
+  ["norm_eps", "layernorm_epsilon"],
+  ["position_embedding_type", "pos_emb"],
+  ["partial_rotary_factor", "rotary_pct"],
+  ["rotary_embedding_base", "rotary_emb_base"],
+  ["rope_theta", "rotary_emb_base"],
+  ["use_parallel_residual", "gpt_j_residual"],
+  ["sliding_window", "sliding_window_width"],
+  ["vocab_size", "padded_vocab_size"],
+  ["moe_num_experts", "num_experts"],
+  ["num_local_experts", "num_experts"],
+]);
 
 /** Objects whose keys belong to the whole: newer ones of Hugging Face hold what concerns the rotation there. */
 export const nested: readonly string[] = ["rope_parameters", "rope_scaling"];
@@ -40,7 +40,7 @@ export function isWithoutEffect(key: string): boolean {
 }
 
 const families =
-  /^(_|wandb_|use_wandb|tensorboard_|log_|profile|memory_profiling|zero_|mup_|mamba_|moe_|rpe_|mpi_|curriculum_|autotuning|checkpoint_|deepspeed|deepscale|load_|no_load_|no_save_|s3_|output_(attentions|hidden_states)|summary_|(train|label|test|valid)_data_)/;
+  /^(_(name_or_path|commit_hash|attn_implementation|flash_attn_2_enabled)|wandb_|use_wandb|tensorboard_|log_(interval|dir|grad|param_norm|optimizer_states)|profile|memory_profiling|zero_|mup_|mamba_|moe_|rpe_|mpi_|curriculum_|autotuning|checkpoint_|deepspeed|deepscale|load_(from_fp32_weights|universal|workers)|no_load_|no_save_|s3_|output_(attentions|hidden_states)|summary_|(train|label|test|valid)_data_)/;
 
 const withoutEffect: ReadonlySet<string> = new Set([
   // Parallelism.

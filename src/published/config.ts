@@ -117,7 +117,7 @@ function settingsOf(given: Readonly<Record<string, unknown>>, file: string): Map
     // What is null is left to the default, whatever it is.
     if (said === null || said === undefined || isWithoutEffect(name)) continue;
     const isTied = name === "tie_word_embeddings" && typeof said === "boolean";
-    const key = isTied ? "no_weight_tying" : (synonyms[name] ?? name);
+    const key = isTied ? "no_weight_tying" : (synonyms.get(name) ?? name);
     const value = isTied ? !said : said;
     const before = settings.get(key);
     if (before !== undefined && !sameJson(before.value, value)) {
@@ -142,7 +142,7 @@ function flattened(given: Readonly<Record<string, unknown>>): [string, unknown][
 function refusal(issue: z.core.$ZodIssue | undefined, settings: ReadonlyMap<string, Setting>, file: string): UserError {
   if (issue?.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
-    const near = suggestion(key, [...Object.keys(publishedSchema.shape), ...Object.keys(synonyms)]);
+    const near = suggestion(key, [...Object.keys(publishedSchema.shape), ...synonyms.keys()]);
     return new UserError(
       `${file}: unknown key "${settings.get(key)?.written ?? key}", so that passing it over could change what the model computes${near} Remove it if it does not`,
     );

@@ -22,7 +22,7 @@ const port = parentPort;
 const remedies: Readonly<Record<DeviceKind, string>> = {
   cpu: "",
   webgpu: "A GPU with a Vulkan, Metal or Direct3D 12 driver is needed; use --device cpu.",
-  cuda: "Install its provider with `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node`, or use --device cpu.",
+  cuda: "Install its provider with `ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install`, or use --device cpu.",
 };
 
 const host: Handlers = new SessionHost({

@@ -77,20 +77,20 @@ const withoutEffect = [
 ];
 
 /** What clients of OpenAI and of vLLM send although it asks for nothing: the values that do. Any others are refused. */
-const asksNothing: Readonly<Record<string, readonly unknown[]>> = {
-  suffix: [""],
-  use_beam_search: [false],
-  length_penalty: [1],
-  early_stopping: [false],
-  ignore_eos: [false],
-  min_tokens: [0],
-  stop_token_ids: [],
-  include_stop_str_in_output: [false],
-  skip_special_tokens: [true],
-  spaces_between_special_tokens: [true],
-  add_special_tokens: [false],
-  return_tokens_as_token_ids: [false],
-};
+const asksNothing: ReadonlyMap<string, readonly unknown[]> = new Map([
+  ["suffix", [""]],
+  ["use_beam_search", [false]],
+  ["length_penalty", [1]],
+  ["early_stopping", [false]],
+  ["ignore_eos", [false]],
+  ["min_tokens", [0]],
+  ["stop_token_ids", []],
+  ["include_stop_str_in_output", [false]],
+  ["skip_special_tokens", [true]],
+  ["spaces_between_special_tokens", [true]],
+  ["add_special_tokens", [false]],
+  ["return_tokens_as_token_ids", [false]],
+]);
 
 export const completionSchema = z
   .looseObject(completionFields)
@@ -125,7 +125,7 @@ export function checked<Value>(schema: z.ZodType<Value> & { readonly shape: obje
 function refuseUnknown(given: readonly (readonly [string, unknown])[], known: readonly string[]): void {
   const names = new Set([...known, ...withoutEffect]);
   for (const [name, value] of given) {
-    if (names.has(name) || value === null || asksNothing[name]?.includes(value)) continue;
+    if (names.has(name) || value === null || asksNothing.get(name)?.includes(value)) continue;
     if (Array.isArray(value) && value.length === 0) continue;
     throw new ApiError(400, `${name}: is not supported by this server; leave it out`, { parameter: name });
   }

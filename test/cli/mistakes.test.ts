@@ -64,6 +64,11 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     trainOn("moby-dick"),
     "cannot read moby-dick: there is no such file; did you mean Moby-Dick?",
   ],
+  [
+    "the beginning of an embedded name",
+    trainOn("moby"),
+    "cannot read moby: there is no such file; did you mean Moby-Dick?",
+  ],
   ["mistyped data", trainOn("./sort.txt"), "cannot read ./sort.txt: there is no such file; did you mean short.txt?"],
   ["empty data", trainOn("empty.txt"), "empty.txt: is empty, expected a text; name a file with text"],
   [

@@ -195,6 +195,7 @@ describe("refuses, and runs nothing,", () => {
       "version https://git-lfs.github.com/spec/v1\n": "is a pointer to a large file",
       "<!doctype html>": "is a page of HTML",
       "just text": "is no zip archive",
+      '{ "hidden_size": 32 }': "is JSON; name the file of the weights",
       "PK just text": "as a zip archive it cannot be read",
     };
     for (const [content, message] of Object.entries(kinds)) {

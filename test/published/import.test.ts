@@ -312,6 +312,15 @@ describe("refuses by name", () => {
       config('unknown key "embedding_multiplier", so that passing it over could change what the model computes.'),
     ],
     [
+      "a key that every object has",
+      key("constructor", 1),
+      config('unknown key "constructor", so that passing it over could change what the model computes.'),
+    ],
+    ...["_attn_scale", "log_softmax", "load_in_4bit"].map(
+      (name) =>
+        [`an unknown key in a family of known ones, ${name}`, key(name, 3), config(`unknown key "${name}"`)] as const,
+    ),
+    [
       "a mistyped key",
       key("rotary_pc", 0.5),
       config(

@@ -211,6 +211,13 @@ describe("errors", () => {
     ["a min-p above 1", { min_p: 1.5 }, "min_p: is 1.5, expected a number of at most 1", "min_p"],
     ["an unknown parameter", { ignore_eos: true }, "ignore_eos: is not supported by this server", "ignore_eos"],
     ["a mistyped one", { max_token: 3 }, "max_token: is not supported by this server; leave it out", "max_token"],
+    [
+      "what every object has",
+      { constructor: 2 },
+      "constructor: is not supported by this server; leave it out",
+      "constructor",
+    ],
+    ["what every object does", { toString: 1 }, "toString: is not supported by this server", "toString"],
     ["a suffix", { suffix: "b" }, "suffix: is not supported by this server", "suffix"],
     ["the best of several", { best_of: 3 }, "best_of: is not supported by this server", "best_of"],
   ];

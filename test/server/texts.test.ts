@@ -117,6 +117,14 @@ describe("a server", () => {
       expect([response.status, await response.json()]).toMatchObject([400, { error }]);
     }
     expect((await post("/v1/completions", { prompt: ids, max_tokens: 5 })).status).toBe(200);
+    // No prompt is short enough for these.
+    for (const max_tokens of [1000, 1e9]) {
+      const response = await post("/v1/completions", { prompt: "a", max_tokens });
+      const message =
+        "max_tokens: this model's context is 1000 tokens, of which the prompt needs at least one; ask for 999 at most";
+      const error = { code: "context_length_exceeded", param: "max_tokens", message };
+      expect([response.status, await response.json()]).toMatchObject([400, { error }]);
+    }
   });
 
   it("takes half a million ids, or lists of them, for what they are", async () => {

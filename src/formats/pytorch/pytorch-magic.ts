@@ -17,7 +17,11 @@ export async function containerOf(handle: FileHandle, file: string): Promise<PyT
   const found = bytes.subarray(0, await readAt(handle, bytes, 0));
   if (found[0] === 0x50 && found[1] === 0x4b) return "zip"; // "PK"
   if (found[0] === PICKLE) return "pickles";
-  const otherwise =
-    found.length === 0 ? "is empty; copy it again" : "is no zip archive, expected what torch.save writes";
-  throw new UserError(`${file}: ${otherKindOf(found) ?? otherwise}`);
+  throw new UserError(`${file}: ${otherKindOf(found) ?? strange(found)}`);
+}
+
+function strange([first]: Uint8Array): string {
+  if (first === undefined) return "is empty; copy it again";
+  if (first === "{".charCodeAt(0)) return "is JSON; name the file of the weights, or the folder that has both";
+  return "is no zip archive, expected what torch.save writes";
 }
