@@ -5,7 +5,7 @@
  *     npm run bench -- [--python PYTHON [--compile]] [--javascript] [--only steps,limits] [--sizes nanogpt-cpu,lecture] [--large]
  *         [--rounds 7] [--minutes 10] [--avx2] [--out FOLDER]
  *
- * Each figure is printed as soon as there is one. With --minutes no round of steps begins after so many. PyTorch takes part with the
+ * Each figure is printed as soon as there is one. With --minutes nothing further begins after so many. PyTorch takes part with the
  * vector instructions that we use first, then as it is installed, where these differ.
  *
  * With --avx2 all sides have AVX2 alone, also on a processor with AVX-512 (Linux on x64, with a C compiler).

@@ -47,7 +47,7 @@ export const benchCommand = () =>
     )
     .option("--large", "grow up to 1.4B parameters too, which takes 16 GB of memory and some minutes", false)
     .option("--rounds <n>", "turns of each side", wholeOption("--rounds", 1), 7)
-    .option("--minutes <n>", "begin no round of steps after so many (default: make all)", wholeOption("--minutes", 1))
+    .option("--minutes <n>", "begin nothing further after so many (default: make all)", wholeOption("--minutes", 1))
     .option("--out <folder>", "where benchmark.md, benchmark.json and plots go (default: nowhere)")
     .option("--json", "print the numbers as JSON", false)
     .action(runBench);

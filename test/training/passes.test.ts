@@ -119,6 +119,27 @@ describe("operators of a layer, forward and backward", () => {
   });
 });
 
+it("nodes of the whole program, and products among them, at each size of the benchmark", () => {
+  const counts = (["nanogpt-cpu", "lecture", "124m"] as const).flatMap((name) =>
+    (["tokenformer", "transformer"] as const).map((type) => {
+      const { layers } = { layers: 1, ...workOf(name, type).config };
+      const nodes = stepOf(name, type, layers).onnx.node;
+      const products = nodes.filter(({ opType }) => opType.endsWith("MatMul"));
+      return `${name} ${type}: ${nodes.length} nodes, ${products.length} products`;
+    }),
+  );
+  expect(counts).toMatchInlineSnapshot(`
+    [
+      "nanogpt-cpu tokenformer: 1052 nodes, 148 products",
+      "nanogpt-cpu transformer: 520 nodes, 101 products",
+      "lecture tokenformer: 1715 nodes, 256 products",
+      "lecture transformer: 914 nodes, 185 products",
+      "124m tokenformer: 3348 nodes, 507 products",
+      "124m transformer: 1755 nodes, 364 products",
+    ]
+  `);
+});
+
 it("the sizes of all that is computed of tokens are told: planning memory takes quadratic time without", () => {
   const { onnx } = stepOf("nanogpt-cpu", "tokenformer", 2);
   const told = new Set(onnx.valueInfo.map(({ name }) => name));

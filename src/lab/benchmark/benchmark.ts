@@ -2,12 +2,14 @@
 
 import { UserError } from "../../errors.ts";
 import { type DeviceKind, openDevice, requireHalfProducts } from "../../runtime/index.ts";
+import { formatDuration } from "../report/format.ts";
 import { compareSteps, type StepComparison, sidesOf } from "./compare.ts";
 import { type GrowthRow, largeStages, measureGrowth, miniStage } from "./growth.ts";
 import { type Limits, type Multiplier, measureLimits, ownMultiplier } from "./limits.ts";
 import { measureScaling, type Scaling } from "./scaling.ts";
 import type { Side } from "./sides.ts";
 import { measureStartUp, type StartUp } from "./start-up.ts";
+import type { Course } from "./time.ts";
 import { type Work, type WorkName, workModels, workOf } from "./work.ts";
 
 export const benchmarkParts = ["steps", "limits", "growth", "start-up", "scaling"] as const;
@@ -25,7 +27,7 @@ export interface BenchmarkOptions {
   readonly large: boolean;
   /** Rounds of steps, at most; at least one. */
   readonly rounds: number;
-  /** Minutes after which no further round of steps begins, and no further part. Default: any number. */
+  /** Minutes after which nothing further begins: no round, size, point or part but the first round of a part under way. Default: any number. */
   readonly minutes?: number | undefined;
   /** The file of the command line, for start-up. */
   readonly program: string;
@@ -60,12 +62,14 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Measureme
   // The cpu has no float16, and nobody expects it.
   const halfAsked = device !== "cpu" && asked("steps");
   const lacking = halfAsked ? await withoutHalf(device) : undefined;
+  const end = performance.now() + 60_000 * (options.minutes ?? Infinity);
+  const course: Course = { note: (line) => options.note(line), isOver: () => performance.now() >= end };
   return {
-    ...(asked("start-up") && { startUp: await startUp(options) }),
-    ...(asked("limits") && { limits: await limits(options) }),
-    ...(asked("steps") && { steps: await steps(options, halfAsked && lacking === undefined) }),
-    ...(asked("growth") && { growth: await growth(options) }),
-    ...(asked("scaling") && { scaling: await measureScaling(options.rounds, (line) => options.note(line)) }),
+    ...(asked("start-up") && { startUp: await startUp(options, course) }),
+    ...(asked("limits") && { limits: await limits(options, course) }),
+    ...(asked("steps") && { steps: await steps(options, end, halfAsked && lacking === undefined) }),
+    ...(asked("growth") && { growth: await growth(options, course) }),
+    ...(asked("scaling") && { scaling: await measureScaling(options.rounds, course) }),
     ...(lacking !== undefined && { notMeasured: [{ name: "products in float16", reason: lacking }] }),
   };
 }
@@ -84,26 +88,32 @@ async function withoutHalf(name: DeviceKind): Promise<string | undefined> {
   }
 }
 
-async function startUp({ program, rounds, note }: BenchmarkOptions): Promise<StartUp> {
-  note("start-up");
-  return measureStartUp(program, rounds);
+async function startUp({ program, rounds }: BenchmarkOptions, course: Course): Promise<StartUp> {
+  course.note("start-up");
+  return measureStartUp(program, rounds, course);
 }
 
-async function limits({ device = "cpu", sizes, rounds, note, multipliers }: BenchmarkOptions): Promise<Limits[]> {
+async function limits(
+  { device = "cpu", sizes, rounds, multipliers }: BenchmarkOptions,
+  course: Course,
+): Promise<Limits[]> {
   const all = [await ownMultiplier(device), ...((await multipliers?.()) ?? [])];
   const measured: Limits[] = [];
   for (const size of sizes) {
-    note(`matrix products of ${size}`);
-    measured.push(await measureLimits(workOf(size, "tokenformer"), all, { rounds, runs: 3 }));
+    if (course.isOver()) {
+      course.note(`no time is left for matrix products of ${size}`);
+      continue;
+    }
+    course.note(`matrix products of ${size}`);
+    measured.push(await measureLimits(workOf(size, "tokenformer"), all, { rounds, runs: 3, ...course }));
   }
   await Promise.all(all.map((multiplier) => multiplier.close()));
   return measured;
 }
 
-async function steps(options: BenchmarkOptions, half: boolean): Promise<StepComparison[]> {
-  const { device = "cpu", sizes, rounds, minutes = Infinity, note, peers, compared } = options;
+async function steps(options: BenchmarkOptions, end: number, half: boolean): Promise<StepComparison[]> {
+  const { device = "cpu", sizes, rounds, note, peers, compared } = options;
   const works = sizes.flatMap((size) => workModels.map((type) => workOf(size, type)));
-  const end = performance.now() + 60_000 * minutes;
   const comparisons: StepComparison[] = [];
   for (const [index, work] of works.entries()) {
     const startedAt = performance.now();
@@ -117,7 +127,7 @@ async function steps(options: BenchmarkOptions, half: boolean): Promise<StepComp
       rounds,
       steps: stepsOfTurn[work.name],
       // With others, enough to compare 20 losses, unless time is short.
-      warm: others.length > 0 && minutes === Infinity ? 20 : 2,
+      warm: others.length > 0 && end === Infinity ? 20 : 2,
       until: startedAt + (end - startedAt) / (works.length - index),
       note,
     });
@@ -127,11 +137,17 @@ async function steps(options: BenchmarkOptions, half: boolean): Promise<StepComp
   return comparisons;
 }
 
-async function growth({ large, note }: BenchmarkOptions): Promise<GrowthRow[]> {
+async function growth({ large }: BenchmarkOptions, { note, isOver }: Course): Promise<GrowthRow[]> {
   const rows: GrowthRow[] = [];
   for (const stage of [miniStage, ...(large ? largeStages : [])]) {
+    if (isOver()) {
+      note(`no time is left for growth: ${stage.name}`);
+      continue;
+    }
     note(`growth: ${stage.name}`);
-    rows.push(await measureGrowth(stage));
+    const row = await measureGrowth(stage);
+    note(`  ${formatDuration(row.growth)}`);
+    rows.push(row);
   }
   return rows;
 }

@@ -126,7 +126,7 @@ function startUpSection({ help, node, firstStep, sessions }: StartUp): string {
       ...[formatDuration(spent.graph), formatDuration(spent.emission), formatDuration(spent.session)],
     ]),
   );
-  return `## Start-up\n\n${times}\n\n${programs}`;
+  return `## Start-up\n\n${times}${sessions.length === 0 ? "" : `\n\n${programs}`}`;
 }
 
 function scalingSection(scalings: readonly Scaling[], figures: readonly string[]): string {

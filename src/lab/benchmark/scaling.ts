@@ -5,8 +5,9 @@ import { median } from "../../median.ts";
 import { type CompleteModelConfig, modelOf, sizesOf } from "../../model/index.ts";
 import { openDevice } from "../../runtime/index.ts";
 import { initialState } from "../../training/portable.ts";
+import { formatDuration } from "../report/format.ts";
 import { stepTrainer } from "./step-trainer.ts";
-import { timeOf } from "./time.ts";
+import { type Course, timeOf } from "./time.ts";
 import { batchesOf, stepFlops } from "./work.ts";
 
 export interface ScalingPoint {
@@ -41,16 +42,21 @@ const changes: readonly (readonly [string, readonly Partial<Sizes>[]])[] = [
 ];
 
 /** Steps of a TokenFormer of width 256: 4 layers, 256 and 1024 tokens, batch 4, context 256, where nothing else is said. */
-export async function measureScaling(steps: number, note: (line: string) => void): Promise<Scaling[]> {
+export async function measureScaling(steps: number, { note, isOver }: Course): Promise<Scaling[]> {
   const scalings: Scaling[] = [];
   for (const [what, all] of changes) {
     const points: ScalingPoint[] = [];
     for (const change of all) {
       const value = Object.values(change)[0] ?? Number.NaN;
-      note(`scaling: ${what} ${value}`);
-      points.push({ value, ...(await measurePoint({ ...middle, ...change }, steps)) });
+      if (isOver()) {
+        note(`no time is left for ${what} ${value}`);
+        continue;
+      }
+      const point = await measurePoint({ ...middle, ...change }, steps);
+      note(`scaling: ${what} ${value}: ${formatDuration(point.seconds)} a step`);
+      points.push({ value, ...point });
     }
-    scalings.push({ what, points });
+    if (points.length > 0) scalings.push({ what, points });
   }
   return scalings;
 }

@@ -2,10 +2,11 @@
 
 import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
+import { formatDuration } from "../report/format.ts";
 import type { SessionTimes } from "./session-task.ts";
 import { ownArguments } from "./sides.ts";
 import { type Spread, spreadOf } from "./spread.ts";
-import { timeOf } from "./time.ts";
+import { type Course, timeOf } from "./time.ts";
 
 export interface StartUp {
   /** Seconds of `tokenformer --help`. */
@@ -18,25 +19,31 @@ export interface StartUp {
 }
 
 /** @param program the file of the command line */
-export async function measureStartUp(program: string, rounds: number): Promise<StartUp> {
+export async function measureStartUp(program: string, rounds: number, { note, isOver }: Course): Promise<StartUp> {
   const times = { help: [] as number[], node: [] as number[], firstStep: [] as number[] };
   const node = (...given: readonly string[]) => timeOf(() => promisify(execFile)(process.execPath, given));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds && (round === 0 || !isOver()); round++) {
     times.node.push((await node("-e", "0")).seconds);
     times.help.push((await node(program, "--help")).seconds);
     times.firstStep.push((await timeOf(() => untilFirstStep(program))).seconds);
   }
+  const spreads = { help: spreadOf(times.help), node: spreadOf(times.node), firstStep: spreadOf(times.firstStep) };
+  const [alone, help, first] = [spreads.node, spreads.help, spreads.firstStep].map(({ median }) =>
+    formatDuration(median),
+  );
+  note(`  node ${alone}, --help ${help}, the first step of mini ${first}`);
   const sessions: SessionTimes[] = [];
   for (const layers of [12, 40]) {
+    if (isOver()) {
+      note(`no time is left for the program of ${layers} layers`);
+      continue;
+    }
     const { stdout } = await promisify(execFile)(process.execPath, ownArguments("session", String(layers)));
-    sessions.push(JSON.parse(stdout));
+    const times: SessionTimes = JSON.parse(stdout);
+    note(`  the program of ${layers} layers: ${formatDuration(times.graph + times.emission + times.session)}`);
+    sessions.push(times);
   }
-  return {
-    help: spreadOf(times.help),
-    node: spreadOf(times.node),
-    firstStep: spreadOf(times.firstStep),
-    sessions,
-  };
+  return { ...spreads, sessions };
 }
 
 async function untilFirstStep(program: string): Promise<void> {
