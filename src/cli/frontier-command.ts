@@ -22,7 +22,7 @@ import {
   surveyFrontier,
 } from "../lab/frontier/index.ts";
 import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
-import { measureSpeed, type Speed, secondsOf } from "../lab/study/index.ts";
+import { type Speed, secondsOf, speedFor } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
@@ -46,6 +46,9 @@ import {
 /** The file that says which frontier a folder holds. */
 const NOTE = "frontier.json";
 
+/** The text of a study that is given none. */
+const TEXT = "SOTU";
+
 interface Options extends StudyWorkOptions {
   /** A JSON file, instead of the preset. */
   readonly config?: string;
@@ -57,7 +60,7 @@ export function frontierCommand(): Command {
     .description("one run that grows, beside the best that models from scratch do with as much compute")
     .option("--config <file>", "a JSON file with a frontier, instead of the built-in one")
     .option("--set <key=value>", 'change it, for example seeds=[1] or arms=["scratch","grown"]', collected, []);
-  return withStudyOptions(command).action(run);
+  return withStudyOptions(command, TEXT).action(run);
 }
 
 const run = (options: Options): Promise<void> =>
@@ -73,7 +76,7 @@ async function planned(options: Options): Promise<{ plan: FrontierPlan; corpus: 
   const value = config === undefined ? frontierPreset : await readJson(config);
   const where = config ?? "the configuration";
   const study = parseBy(frontierSchema, assignAll(value, set), where, "tokenformer study presets --json");
-  const corpus = await studyCorpus({ ...options, data: options.data ?? ["SOTU"] }, study.tokenizer);
+  const corpus = await studyCorpus({ ...options, data: options.data ?? [TEXT] }, study.tokenizer);
   return { plan: planFrontier(withVocabulary(study, corpus)), corpus };
 }
 
@@ -86,9 +89,10 @@ async function planAndRun(
   const { dryRun, json, out } = options;
   const devices = await openDevices(options, ranks);
   try {
-    const speed = await measureSpeed(devices[0], corpus);
+    const survey = await surveyFrontier(plan, out);
+    const speed = await speedFor(survey.left, devices[0], corpus);
     const parallel = Math.min(devices.length * (ranks?.communicator.size ?? 1), availableParallelism());
-    const pace = { speed, parallel, survey: await surveyFrontier(plan, out) };
+    const pace = { speed, parallel, survey };
     if (!dryRun || !json) notePlan(plan, pace);
     if (dryRun && json) printJson(summaryOf(plan, pace));
     if (dryRun || out === undefined) return;
@@ -170,7 +174,8 @@ function notePlan(plan: FrontierPlan, pace: Pace): void {
     const own = tracks.filter((track) => track.arm === arm);
     const costs = budgets.map((_, budget) => costAt(plan, budget, own));
     const { runs, steps, flops } = sumOf(costs);
-    if (runs === 0) return [];
+    // Its runs are the smallest size from scratch at more budgets.
+    if (runs === 0) return [[arm, "those of scratch", "", "", ""]];
     return [[arm, String(own.length), String(runs), formatCount(steps), formatFlops(flops)]];
   });
   const all = ["all", String(tracks.length), String(total.runs), formatCount(total.steps), formatFlops(total.flops)];
@@ -203,7 +208,7 @@ async function claim(out: string, study: FrontierConfig, { name }: Corpus): Prom
 
 function noteOf(
   data: string,
-  { seeds: _seeds, arms: _arms, tunedBudgets: _tunedBudgets, ...fixed }: FrontierConfig,
+  { doc: _doc, seeds: _seeds, arms: _arms, tunedBudgets: _tunedBudgets, ...fixed }: FrontierConfig,
 ): unknown {
   return JSON.parse(JSON.stringify({ data, study: fixed }));
 }

@@ -9,12 +9,12 @@ import { skillsPreset } from "../lab/skills/index.ts";
 import {
   type CompleteStudy,
   costLeft,
-  measureSpeed,
   planStudy,
   runStudy,
   runsDone,
   type StudyConfig,
   type StudyPlan,
+  speedFor,
   studyPresets,
   studyResults,
   studySchema,
@@ -93,11 +93,12 @@ async function planned(options: Options): Promise<{ plan: StudyPlan; corpus: Cor
 async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options, ranks: Ranks | undefined): Promise<void> {
   const devices = await openDevices(options, ranks);
   try {
-    const speed = await measureSpeed(devices[0], corpus);
     const { out } = options;
     const done = out === undefined ? [] : await runsDone({ plan, corpus, devices, directory: out });
     const parallel = devices.length * (ranks?.communicator.size ?? 1);
-    const pace = { speed, parallel, left: costLeft(plan, done) };
+    const left = costLeft(plan, done);
+    const speed = await speedFor(left, devices[0], corpus);
+    const pace = { speed, parallel, left };
     if (!options.dryRun || !options.json) notePlan(plan, pace);
     if (options.dryRun && options.json) printJson(planSummary(plan, pace));
     if (options.dryRun || out === undefined) return;
@@ -148,8 +149,8 @@ const noteSchema = z
   .object({ data: z.string(), study: z.looseObject({ stage: z.number().optional() }) })
   .transform(({ data, study: { stage, ...study } }) => ({ data, study, stage }));
 
-/** What makes a study another one: all but seeds, arms and questions. */
+/** What makes a study another one: all but its description, seeds, arms and questions. */
 function noteOf(data: string, study: StudyConfig, stage: number | undefined): unknown {
-  const { seeds: _seeds, arms: _arms, ablation: _ablation, ...fixed } = study;
+  const { doc: _doc, seeds: _seeds, arms: _arms, ablation: _ablation, ...fixed } = study;
   return JSON.parse(JSON.stringify({ data, study: { ...fixed, stage } }));
 }

@@ -31,10 +31,13 @@ export interface StudyWorkOptions extends RankOptions {
   readonly json: boolean;
 }
 
-/** Adds the options of `StudyWorkOptions`. */
-export function withStudyOptions(command: Command): Command {
+/**
+ * Adds the options of `StudyWorkOptions`.
+ * @param text what a study is on that is given none. Default: the embedded one
+ */
+export function withStudyOptions(command: Command, text?: string): Command {
   command
-    .addOption(dataOption())
+    .addOption(dataOption(text))
     .addOption(dataListOption())
     .addOption(validationOption())
     .option("--out <folder>", "where runs, results and the report go; the same folder goes on where it was stopped")

@@ -99,7 +99,7 @@ export function seedsAt({ seeds }: Pick<FrontierConfig, "seeds">, budget: number
 /** What two cores can do in a working day. */
 export const frontierPreset = {
   name: "frontier",
-  doc: "0.08M → 0.6M parameters over 1.5 decades of compute, characters of the State of the Union addresses",
+  doc: "0.1M → 0.8M parameters over 1.5 decades of compute, characters of the State of the Union addresses",
   model: { layers: 4, heads: 8, width: 128, context: 128, parametrisation: "balanced" },
   rungs: [
     { attention: 12, feedForward: 48 },

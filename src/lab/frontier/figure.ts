@@ -47,6 +47,7 @@ export function frontierFigure(results: FrontierResults): string | undefined {
     y: padded(extent(all.flatMap(({ low, high }) => [low, high])), 0.06),
   };
   const named = lines.filter(({ isThin }) => isThin !== true);
+  const furthest = Math.max(...all.map(({ x }) => x));
   const plot = draw({
     frame,
     description: `Held-out loss over the FLOPs of training: ${named.map(({ name, points }) => `${name} ${formatLoss(points.at(-1)?.y ?? Number.NaN)}`).join(", ")}`,
@@ -62,7 +63,10 @@ export function frontierFigure(results: FrontierResults): string | undefined {
       ...endLabels(
         named.map(({ name, colour, points }) => {
           const y = points.at(-1)?.y ?? Number.NaN;
-          return { name, value: formatLoss(y), y, colour: `var(--${colour}-text)` };
+          const x = points.at(-1)?.x ?? Number.NaN;
+          // A line that ends before others is not to be compared with their ends.
+          const where = x < furthest - 0.1 ? ` at ${formatFlops(10 ** x)}` : "";
+          return { name, value: `${formatLoss(y)}${where}`, y, colour: `var(--${colour}-text)` };
         }),
         frame,
       ),
@@ -119,7 +123,7 @@ function grownOf(results: FrontierResults): Line[] {
     const found = pointsOf(results, "grown", budget);
     return found.length === 0 ? [] : [dotOf(found)];
   });
-  return [{ name: "grown, one run", colour: "green", points }];
+  return [{ name: "grown", colour: "green", points }];
 }
 
 function dotOf(points: readonly Point[]): Dot {

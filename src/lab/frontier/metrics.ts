@@ -16,9 +16,28 @@ export interface Difference {
 const RESAMPLES = 2000;
 
 /**
- * a − b of the losses on the reported half, paired by seed and document. Each resample draws seeds and documents with replacement
- * (Efron and Tibshirani 1993, chapter 13), always the same ones. Undefined where no seed has both, or a run diverged.
+ * A statistic with its 95 % interval: each resample draws indices of seeds and of documents with replacement (Efron and Tibshirani 1993,
+ * chapter 13), always the same ones.
  */
+function bootstrap(
+  seeds: number,
+  documents: number,
+  statistic: (seeds: readonly number[], documents: readonly number[]) => number,
+) {
+  const random = Random.from("frontier", seeds, documents);
+  const draw = (count: number) => Array.from({ length: count }, () => random.integer(count));
+  const all = (count: number) => [...Array.from({ length: count }).keys()];
+  const drawn = Array.from({ length: RESAMPLES }, () => statistic(draw(seeds), draw(documents))).toSorted(
+    (x, y) => x - y,
+  );
+  return {
+    mean: statistic(all(seeds), all(documents)),
+    low: drawn[Math.floor(0.025 * RESAMPLES)] ?? Number.NaN,
+    high: drawn[Math.ceil(0.975 * RESAMPLES) - 1] ?? Number.NaN,
+  };
+}
+
+/** a − b of the losses on the reported half, paired by seed and document. Undefined where no seed has both, or a run diverged. */
 export function difference(a: readonly Point[], b: readonly Point[]): Difference | undefined {
   const pairs = a.flatMap((point) => {
     const other = b.find(({ seed, diverged }) => seed === point.seed && diverged === undefined);
@@ -33,18 +52,7 @@ export function difference(a: readonly Point[], b: readonly Point[]): Difference
     });
     return differences.reduce((sum, value) => sum + value, 0) / differences.length;
   };
-  const random = Random.from("frontier", pairs.length, documents);
-  const draw = (count: number) => Array.from({ length: count }, () => random.integer(count));
-  const means = Array.from({ length: RESAMPLES }, () => meanOf(draw(pairs.length), draw(documents))).toSorted(
-    (x, y) => x - y,
-  );
-  const all = (count: number) => [...Array.from({ length: count }).keys()];
-  return {
-    mean: meanOf(all(pairs.length), all(documents)),
-    low: means[Math.floor(0.025 * RESAMPLES)] ?? Number.NaN,
-    high: means[Math.ceil(0.975 * RESAMPLES) - 1] ?? Number.NaN,
-    seeds: pairs.length,
-  };
+  return { ...bootstrap(pairs.length, documents, meanOf), seeds: pairs.length };
 }
 
 const reported = ({ documents }: Point) => halfOf(documents, "report");
@@ -75,17 +83,48 @@ export interface Saving {
   readonly share: number;
   /** Sizes that never got as low within their budgets, for which their largest budget is counted: the saving is at least this. */
   readonly unreached: number;
+  /** The 95 % interval of the share by a bootstrap over documents and the seeds that all of these runs have; missing where they share none. */
+  readonly interval?: { readonly low: number; readonly high: number };
 }
 
 /** The family saving S. Undefined where the grown run or a size from scratch is missing. */
 export function familySaving(results: FrontierResults): Saving | undefined {
+  const whole = savingBy(results, (points) => meanOver(points, "report"));
+  if (whole === undefined) return undefined;
+  const tracks = ["grown", ...results.rungs.map((_, size) => `scratch/${size}`)];
+  const runs = tracks.flatMap((track) => results.budgets.map((_, budget) => pointsOf(results, track, budget)));
+  const made = runs.filter((points) => points.length > 0);
+  const seeds = (made[0] ?? []).map(({ seed }) => seed).filter((seed) => made.every((points) => hasSeed(points, seed)));
+  const documents = Math.min(...made.flat().map((point) => reported(point).length));
+  if (seeds.length === 0 || documents === 0) return whole;
+  const { low, high } = bootstrap(seeds.length, documents, (drawnSeeds, drawnDocuments) => {
+    const lossOfDrawn = (points: readonly Point[]) => {
+      const losses = drawnSeeds.map((index) => {
+        const point = points.find(({ seed }) => seed === seeds[index]);
+        if (point === undefined || point.diverged !== undefined) return Number.POSITIVE_INFINITY;
+        return meanLoss(picked(reported(point), drawnDocuments));
+      });
+      return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+    };
+    return savingBy(results, lossOfDrawn)?.share ?? Number.NaN;
+  });
+  return { ...whole, interval: { low, high } };
+}
+
+const hasSeed = (points: readonly Point[], seed: number) => points.some((point) => point.seed === seed);
+
+/** The family saving where the loss of some runs of one track at one budget is this. */
+function savingBy(
+  results: FrontierResults,
+  lossOf: (points: readonly Point[]) => number,
+): Omit<Saving, "interval"> | undefined {
   let [grown, scratch, unreached] = [0, 0, 0];
   for (const [size] of results.rungs.entries()) {
     const points = pointsOf(results, "grown", size);
-    const curve = curveOf(results, `scratch/${size}`);
+    const curve = curveOf(results, `scratch/${size}`, lossOf);
     const largest = curve.at(-1);
     if (points.length === 0 || largest === undefined) return undefined;
-    const needed = flopsTo(curve, meanOver(points, "report"));
+    const needed = flopsTo(curve, lossOf(points));
     grown = Math.max(grown, ...points.map(({ flops }) => flops));
     scratch += needed ?? largest.flops;
     if (needed === undefined) unreached++;
@@ -93,16 +132,19 @@ export function familySaving(results: FrontierResults): Saving | undefined {
   return { share: 1 - grown / scratch, unreached };
 }
 
-/** The mean loss of a track over its budgets. */
-export function curveOf(results: FrontierResults, track: string): { flops: number; loss: number; seconds: number }[] {
+/**
+ * The loss of a track over its budgets.
+ * @param lossOf that of its runs at one of them. Default: their mean on the reported half
+ */
+export function curveOf(
+  results: FrontierResults,
+  track: string,
+  lossOf = (points: readonly Point[]) => meanOver(points, "report"),
+): { flops: number; loss: number }[] {
   return results.budgets.flatMap((_, budget) => {
     const points = pointsOf(results, track, budget);
-    const mean = (figure: (point: Point) => number) =>
-      points.reduce((sum, point) => sum + figure(point), 0) / points.length;
     if (points.length === 0) return [];
-    return [
-      { flops: mean(({ flops }) => flops), loss: meanOver(points, "report"), seconds: mean(({ seconds }) => seconds) },
-    ];
+    return [{ flops: points.reduce((sum, { flops }) => sum + flops, 0) / points.length, loss: lossOf(points) }];
   });
 }
 

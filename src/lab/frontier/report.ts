@@ -4,6 +4,7 @@ import path from "node:path";
 import { makeFolder, writeFileAtomic } from "../../formats/files/atomic.ts";
 import { writeJson } from "../../formats/json/json.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
+import { halfOf } from "./documents.ts";
 import { frontierFigure } from "./figure.ts";
 import { type Difference, familySaving, gapAt, splitOfGain } from "./metrics.ts";
 import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
@@ -26,11 +27,11 @@ export function frontierMarkdown(results: FrontierResults): string {
   const missing = missingOf(results);
   const parts = [
     `# Study ${name}: does one run that grows trace the frontier?`,
-    `${date}, ${software}, on ${machine}. Text: ${data.name}; ${data.documents} held-out documents, of which every other one chose learning rates and sizes, and the others are reported, on ${formatCount(data.heldOutTokens)} tokens in all.`,
+    `${date}, ${software}, on ${machine}. Text: ${data.name}; ${data.documents} held-out documents of ${formatCount(data.heldOutTokens)} tokens, of which every other one chose learning rates and sizes; the others${tokensOfReport(points)} are reported.`,
     `    ${command}`,
     missing.length === 0
       ? "All of the plan is done."
-      : `**Partial.** Not done yet: ${missing.join("; ")}. Nothing follows from what is below until it is.`,
+      : `**Partial.** Not done yet: ${missing.join("; ")}. ${standingOf(results)}`,
     ...(points.length === 0 ? [] : ["![Held-out loss over the FLOPs of training](frontier.svg)"]),
     sizeTable(results),
     budgetTable(results),
@@ -40,17 +41,36 @@ export function frontierMarkdown(results: FrontierResults): string {
   return `${parts.join("\n\n")}\n`;
 }
 
+/** How many tokens the reported documents have. */
+function tokensOfReport([first]: FrontierResults["points"]): string {
+  const tokens = halfOf(first?.documents ?? [], "report").reduce((sum, document) => sum + document.tokens, 0);
+  return tokens === 0 ? "" : `, ${formatCount(tokens)} tokens,`;
+}
+
 /** What the plan has and the results lack, in words. */
 function missingOf(results: FrontierResults): string[] {
   return results.budgets.flatMap((flops, budget) => {
-    const tracks = results.tracks.filter(({ budgets }) => budgets.includes(budget));
-    const lacking = tracks.flatMap(({ id }) => {
-      const planned = results.seeds[budget] ?? 0;
-      const made = pointsOf(results, id, budget).length;
-      return made < planned ? [`${id} (${made} of ${planned} seeds)`] : [];
-    });
+    const lacking = lackingAt(results, budget).map(({ id, made, planned }) => `${id} (${made} of ${planned} seeds)`);
     return lacking.length === 0 ? [] : [`at ${formatFlops(flops)} ${lacking.join(", ")}`];
   });
+}
+
+/** The tracks that lack seeds at a budget. */
+function lackingAt(results: FrontierResults, budget: number) {
+  const planned = results.seeds[budget] ?? 0;
+  return results.tracks
+    .filter(({ budgets }) => budgets.includes(budget))
+    .map(({ id, arm }) => ({ id, arm, planned, made: pointsOf(results, id, budget).length }))
+    .filter(({ made }) => made < planned);
+}
+
+/** What stands although something is missing. */
+function standingOf(results: FrontierResults): string {
+  const lacking = new Set(results.budgets.flatMap((_, budget) => lackingAt(results, budget).map(({ arm }) => arm)));
+  const whole = [...new Set(results.tracks.map(({ arm }) => arm))].filter((arm) => !lacking.has(arm));
+  return whole.length === 0
+    ? "Nothing follows from what is below until it is."
+    : `All runs of ${whole.join(" and ")} are done, and differences between them are final; what rests on others may change.`;
 }
 
 function sizeTable({ rungs, budgets }: FrontierResults): string {
@@ -87,7 +107,10 @@ function verdictLines(results: FrontierResults): string[] {
   const lines: string[] = [];
   if (saving !== undefined) {
     const least = saving.unreached === 0 ? "" : `, at least: ${saving.unreached} sizes from scratch never got as low`;
-    lines.push(`**Family saving** S = ${(100 * saving.share).toFixed(0)} %${least}.`);
+    const percent = (share: number) => `${share < 0 ? "−" : ""}${(100 * Math.abs(share)).toFixed(0)} %`;
+    const { interval } = saving;
+    const range = interval === undefined ? "" : ` (${percent(interval.low)} to ${percent(interval.high)})`;
+    lines.push(`**Family saving** S = ${percent(saving.share)}${range}${least}.`);
   }
   if (initialisation !== undefined)
     lines.push(`**Initialisation** at the last size (scratch − zero-key start): ${told(initialisation)}.`);

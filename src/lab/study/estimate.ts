@@ -86,6 +86,11 @@ export async function measureSpeed(device: Device, corpus: Corpus): Promise<Spee
   return speedOf(small, large);
 }
 
+/** How fast a device trains, for what is left of a study: where nothing is, it is not measured, and nothing takes time. */
+export async function speedFor({ runs }: Pick<Cost, "runs">, device: Device, corpus: Corpus): Promise<Speed> {
+  return runs === 0 ? { secondsPerStep: 0, secondsPerFlop: 0 } : measureSpeed(device, corpus);
+}
+
 /** An update of so many floating-point operations took so long. */
 export interface Timing {
   readonly seconds: number;

@@ -10,7 +10,17 @@ export {
   studyModelSchema,
   studySchema,
 } from "./config.ts";
-export { type Cost, costLeft, costOf, measureSpeed, plannedRuns, runCost, type Speed, secondsOf } from "./estimate.ts";
+export {
+  type Cost,
+  costLeft,
+  costOf,
+  measureSpeed,
+  plannedRuns,
+  runCost,
+  type Speed,
+  secondsOf,
+  speedFor,
+} from "./estimate.ts";
 export { type CompleteStudy, flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "./models.ts";
 export { cellsOf, planStudy, type StudyPlan } from "./plan.ts";
 export { Pool } from "./pool.ts";

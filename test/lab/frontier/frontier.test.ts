@@ -171,8 +171,9 @@ it("is divided among processes, which all end with the same, and reported with w
   expect(report).toContain("All of the plan is done.");
   expect(report).toMatch(/\*\*Reuse\*\* at the last size \(zero-key start − grown\): [+−]\d\.\d{4} \(.*; 1 seed\)/);
   expect(frontierMarkdown({ ...results, points: results.points.slice(1) })).toMatch(
-    /\*\*Partial\.\*\* Not done yet: at .* scratch\/0 \(1 of 2 seeds\)\. Nothing follows/,
+    /\*\*Partial\.\*\* Not done yet: at .* scratch\/0 \(1 of 2 seeds\)\. All runs of .*grown.* are done, and differences between them are final;/,
   );
+  expect(frontierMarkdown({ ...results, points: [] })).toContain("Nothing follows from what is below until it is.");
 });
 
 it("tunes the rate of each segment, and goes on from where it was stopped", { timeout: 300_000 }, async () => {

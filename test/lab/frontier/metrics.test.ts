@@ -111,7 +111,21 @@ describe("metrics", () => {
     expect(familySaving(results([...curves, ...grown]))).toEqual({
       share: expect.closeTo(1 - 10 / (Math.sqrt(10) + 10), 12),
       unreached: 1,
+      interval: {
+        low: expect.closeTo(1 - 10 / (Math.sqrt(10) + 10), 12),
+        high: expect.closeTo(1 - 10 / (Math.sqrt(10) + 10), 12),
+      },
     });
+    // Of two seeds, one of which is as low as the curve's end: half of its way in the mean, none or all in a resample of one alone.
+    const second = [...curves, ...grown].map((run) => ({ ...run, seed: 2 }));
+    const lower = second.map((run) => (run.track === "grown" && run.budget === 0 ? point("grown", 0, 2, 0, 1) : run));
+    const saving = familySaving(results([...curves, ...grown, ...lower]));
+    expect(saving).toMatchObject({ share: expect.closeTo(1 - 10 / (10 ** 0.75 + 10), 12) });
+    expect(saving?.interval?.low).toBeCloseTo(1 - 10 / (Math.sqrt(10) + 10), 12);
+    expect(saving?.interval?.high).toBeCloseTo(1 - 10 / (10 + 10), 12);
+    // Runs without a seed in common have a share, and no interval.
+    const apart = familySaving(results([...curves, ...grown.map((run) => ({ ...run, seed: 3 }))]));
+    expect(apart).toEqual({ share: expect.closeTo(1 - 10 / (Math.sqrt(10) + 10), 12), unreached: 1 });
     expect(familySaving(results(curves))).toBeUndefined();
   });
 
