@@ -1,0 +1,25 @@
+// `npm start`: installs, builds, and runs the demo. On a fresh clone it installs what running takes alone, a third of all packages: what
+// tests, the studio's build and benchmarks need comes with `npm install` or `npm test`. The compiler is fetched for this build, then.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+
+/** Runs a command, and ends with it where it fails. */
+function run(command) {
+  // A shell, as npm is a script on Windows.
+  const { status } = spawnSync(command, { shell: true, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const isWhole = existsSync("node_modules/typescript");
+if (isWhole) {
+  run("npm install --no-audit --no-fund");
+  run("npm run --silent library:build");
+} else {
+  run("npm install --no-audit --no-fund --omit=dev --omit=peer");
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+  const compiler = `typescript@${packages["node_modules/typescript"].version}`;
+  // Types are those of packages that are not there; `npm test` checks them.
+  run(`npm exec --yes --package ${compiler} -- tsc -p tsconfig.build.json --noCheck --declaration false --types ""`);
+}
+run("node dist/cli/main.js demo");
