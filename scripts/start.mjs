@@ -4,6 +4,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
+// An interrupt is for the command that runs, which ends by itself and is waited for.
+process.on("SIGINT", () => undefined);
+
 /** Runs a command, and ends with it where it fails. */
 function run(command) {
   // A shell, as npm is a script on Windows.
