@@ -21,7 +21,7 @@ const cases: readonly CommandCase[] = [
 export const devices: Part = {
   name: "devices",
   title:
-    "each request of a device refused once, in each command: that error is told, files are as before or whole, nothing is left on a device",
+    "each request of a device refused once, in train (new and resumed), grow, prune, logits, eval (also in 4 bits), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
   async begin({ folder, short, random }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
