@@ -110,6 +110,8 @@ async function carryOut(
   ranks: Ranks | undefined,
 ): Promise<void> {
   const startedAt = performance.now();
+  const own = await circumstances(commandLine());
+  const { date, machine, software } = own;
   const progress = new FrontierProgress(plan, out, ranks?.communicator.size ?? 1);
   const outcome = await withInterrupt("stopping after the updates under way", (signal) =>
     runFrontier({
@@ -118,13 +120,14 @@ async function carryOut(
       devices,
       directory: out,
       signal,
+      maker: { date, machine, software },
       onBranch: (...told) => progress.show(...told),
       onPart: (cost) => progress.part(cost),
     }),
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;
   if (ranks !== undefined && ranks.communicator.rank > 0) return;
-  const results = frontierResults(plan, outcome, corpus, await circumstances(commandLine()));
+  const results = frontierResults(plan, outcome, corpus, own);
   // Loaded only when asked for: plots take time to load.
   const { writeFrontierReport } = await import("../lab/frontier/report.ts");
   await writeFrontierReport(results, out);

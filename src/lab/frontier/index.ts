@@ -14,7 +14,7 @@ export { type Difference, difference, familySaving, gapAt, type Saving, splitOfG
 export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan.ts";
 export { type FrontierResults, meanLoss, type Point, type Rung, type Tuning } from "./results.ts";
 export { type FrontierCircumstances, frontierResults, rungsOf } from "./results-of-outcome.ts";
-export type { Place, Work } from "./run.ts";
+export type { Maker, Place, Work } from "./run.ts";
 export {
   type FrontierOptions,
   type FrontierOutcome,

@@ -29,6 +29,7 @@ export function frontierMarkdown(results: FrontierResults): string {
     `# Study ${name}: does one run that grows trace the frontier?`,
     `${date}, ${software}, on ${machine}. Text: ${data.name}; ${data.documents} held-out documents of ${formatCount(data.heldOutTokens)} tokens, of which every other one chose learning rates and sizes; the others${tokensOfReport(points)} are reported.`,
     `    ${command}`,
+    ...makersOf(results),
     missing.length === 0
       ? "All of the plan is done."
       : `**Partial.** Not done yet: ${missing.join("; ")}. ${standingOf(results)}`,
@@ -39,6 +40,18 @@ export function frontierMarkdown(results: FrontierResults): string {
     tuningTable(results),
   ];
   return `${parts.join("\n\n")}\n`;
+}
+
+/** Who made the reported branches, where that is not the one who reports them. */
+function makersOf({ points, machine, software }: FrontierResults): string[] {
+  const counts = new Map<string, number>();
+  for (const { maker } of points) {
+    const told = maker === undefined ? "not told" : `${maker.software}, on ${maker.machine}`;
+    counts.set(told, (counts.get(told) ?? 0) + 1);
+  }
+  if (points.length === 0 || (counts.size === 1 && counts.has(`${software}, on ${machine}`))) return [];
+  const makers = [...counts].map(([told, count]) => `${told} (${count} ${count === 1 ? "branch" : "branches"})`);
+  return [`Made by: ${makers.join("; ")}.`];
 }
 
 /** How many tokens the reported documents have. */

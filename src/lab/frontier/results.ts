@@ -2,6 +2,7 @@
 
 import type { FrontierArm } from "./config.ts";
 import { type DocumentLoss, type Half, halfOf } from "./documents.ts";
+import type { Maker } from "./run.ts";
 
 /** A branch at its end. */
 export interface Point {
@@ -21,6 +22,8 @@ export interface Point {
   readonly documents: readonly DocumentLoss[];
   /** Why it ended before its time. */
   readonly diverged?: string;
+  /** Who made the branch; missing in what earlier versions made. */
+  readonly maker?: Maker;
 }
 
 /** The learning rates that were tried for a track at a budget, each with its loss on the half of the documents for that. */

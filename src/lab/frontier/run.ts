@@ -32,7 +32,13 @@ export interface Workplace {
   readonly documents: readonly Document[];
   readonly directory: string;
   readonly signal?: AbortSignal | undefined;
+  readonly maker?: Maker | undefined;
 }
+
+const makerSchema = z.strictObject({ date: z.string(), machine: z.string(), software: z.string() });
+
+/** Who made a part, as a report tells it: the day, the machine, and the version of this package with its commit. */
+export type Maker = z.infer<typeof makerSchema>;
 
 const workSchema = z.strictObject({
   steps: z.number(),
@@ -43,6 +49,8 @@ const workSchema = z.strictObject({
   documents: z.array(z.strictObject({ loss: z.number(), tokens: z.number() })),
   /** Why it ended before its time: what the loss became. */
   diverged: z.string().exactOptional(),
+  /** Missing in what earlier versions made. */
+  maker: makerSchema.exactOptional(),
 });
 
 /** What a segment or a branch came to. Its spendings are counted from the beginning of the run. */
@@ -182,7 +190,8 @@ interface Job {
 }
 
 /** Trains to the end, and measures. Undefined if it was interrupted. */
-async function trained(job: Job, { plan, corpus, signal }: Workplace, device: Device): Promise<Work | undefined> {
+async function trained(job: Job, site: Workplace, device: Device): Promise<Work | undefined> {
+  const { plan, corpus, signal, maker } = site;
   const { folder, from, config, documents } = job;
   const resume = await hasCheckpoint(folder.directory);
   const run = await openRun({ config, data: corpus, out: folder, resume, device, from: resume ? undefined : from });
@@ -191,9 +200,10 @@ async function trained(job: Job, { plan, corpus, signal }: Workplace, device: De
     const { context } = plan.study.model;
     const options = { context, tokens: plan.study.heldOutTokens };
     const losses = await documentLosses(run.trainer.inference, corpus.validation, documents, options);
-    return { ...spentBy(run), documents: losses };
+    return { ...spentBy(run), documents: losses, ...(maker && { maker }) };
   } catch (error) {
-    if (error instanceof DivergenceError) return { ...spentBy(run), documents: [], diverged: error.message };
+    if (error instanceof DivergenceError)
+      return { ...spentBy(run), documents: [], diverged: error.message, ...(maker && { maker }) };
     throw error;
   } finally {
     await run.close();

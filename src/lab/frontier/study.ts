@@ -17,6 +17,7 @@ import {
   branchOf,
   folderOf,
   type MadeWork,
+  type Maker,
   makeBranch,
   makeSegment,
   type Part,
@@ -49,6 +50,8 @@ export interface FrontierOptions {
   readonly onBranch?: (place: Place, work: Work, made: boolean) => void;
   /** A function that is told what a segment or a branch cost that this process has made. */
   readonly onPart?: (cost: FrontierCost) => void;
+  /** Who makes what is made, which its results keep. Default: they do not say. */
+  readonly maker?: Maker;
 }
 
 /** What a frontier has done; some is missing if it was stopped. */
@@ -241,8 +244,8 @@ class DeviceMakers implements Makers {
   readonly #devices: Pool<Device>;
   readonly #onPart: FrontierOptions["onPart"];
 
-  constructor({ plan, corpus, directory, signal, devices, onPart }: FrontierOptions) {
-    this.#site = { plan, corpus, directory, signal, documents: documentsOf(corpus, plan.study.model.context) };
+  constructor({ plan, corpus, directory, signal, maker, devices, onPart }: FrontierOptions) {
+    this.#site = { plan, corpus, directory, signal, maker, documents: documentsOf(corpus, plan.study.model.context) };
     this.#devices = new Pool(devices);
     this.#onPart = onPart;
   }

@@ -134,6 +134,7 @@ it("is divided among processes, which all end with the same, and reported with w
         corpus,
         devices: [device],
         directory,
+        maker: { date: "2025-12-31", machine: "m", software: `s${process}` },
         onBranch: (_place, _work, isNew) => {
           counts[process] = (counts[process] ?? 0) + (isNew ? 1 : 0);
         },
@@ -168,6 +169,12 @@ it("is divided among processes, which all end with the same, and reported with w
   await writeFrontierReport(results, folder("report"));
   expect(readdirSync(folder("report")).toSorted()).toEqual(["frontier.svg", "report.md", "results.json"]);
   const report = frontierMarkdown(results);
+  const makers = (["s0", "s1"] as const).map(
+    (name) => one.points.filter(({ maker }) => maker?.software === name).length,
+  );
+  expect(makers).toEqual(counts);
+  const lines = makers.map((count, process) => `s${process}, on m (${count} branch${count === 1 ? "" : "es"})`);
+  for (const told of lines) expect(report).toContain(told);
   expect(report).toContain("All of the plan is done.");
   expect(report).toMatch(/\*\*Reuse\*\* at the last size \(zero-key start − grown\): [+−]\d\.\d{4} \(.*; 1 seed\)/);
   expect(frontierMarkdown({ ...results, points: results.points.slice(1) })).toMatch(
