@@ -176,6 +176,48 @@ describe("JsonTokenizer", () => {
   });
 });
 
+/** The ids of a text that a pattern cuts into words of a vocabulary, as Python's `tokenizers` gives them. */
+function idsOfWords(pattern: string, words: string[], text: string): number[] {
+  const vocab = Object.fromEntries(["<unk>", ...words].map((word, id) => [word, id]));
+  const pre_tokenizer = { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false };
+  const model = { type: "WordLevel", vocab, unk_token: "<unk>" };
+  return [...new JsonTokenizer({ ...llamaLike, normalizer: null, pre_tokenizer, model }, "test").encode(text)];
+}
+
+describe("a pattern of a tokenizer.json", () => {
+  it("ignores case only where it says so, and not in properties", () => {
+    const pattern = "(?i:'s|'t|'re)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
+    expect(idsOfWords(pattern, ["Σ", "\u0345文", "Σ\u0345文"], "Σ\u0345文")).toEqual([1, 2]);
+    expect(idsOfWords("(?i)\\p{L}+", ["Σ", "\u0345", "文"], "Σ\u0345文")).toEqual([1, 2, 3]);
+  });
+
+  it("ignores case to the end of a group, over its alternatives", () => {
+    expect(idsOfWords("a(?i)b|c", ["aB", "aC", "C"], "aBCaC")).toEqual([1, 3, 2]);
+  });
+
+  it("takes numbers like ½ for word characters outside of classes only", () => {
+    const words = ["½", "<", "mask", ">½", "\t", "to"];
+    expect(idsOfWords("\\w+|[^\\w\\s]+", words, "½<mask>½\tto")).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("is refused where cases are folded in a way that JavaScript lacks", () => {
+    const of = (pattern: string) => () => idsOfWords(pattern, [], "");
+    const several = "ignoring the case of several characters that can be one";
+    const inClass = "ignoring case in a class of more than single characters";
+    const cases: [string, string][] = [
+      ["(?i)s(?:s)", several],
+      ["(?ix)s t", several],
+      ["(?i:é)", "ignoring the case of characters beyond ASCII"],
+      ["(?i)[\\p{L}]", inClass],
+      ["(?i)[a[^A]]", inClass],
+      ["(?i)[a&&A]", "ignoring case in an intersection of classes"],
+    ];
+    for (const [pattern, feature] of cases) {
+      expect(of(pattern)).toThrow(`${feature} in the regular expression ${JSON.stringify(pattern)} is not supported`);
+    }
+  });
+});
+
 describe("StreamDecoder", () => {
   function stream(decoder: StreamDecoder, ids: Iterable<number>): string[] {
     return [...Array.from(ids, (id) => decoder.push(id)), decoder.end()];

@@ -62,7 +62,12 @@ TEXTS = [
     "q" * 101,
     "1" * 12 + " " * 9 + "." * 7,
     "\u0378\u05c8\U0001f1e6 x\u0600\u06012 \u1100\u1161\u11a8",
+    "Σ\u0345文 τῷ \u03b1\u0345 τω\u0342\u0345 ᾼ Α\u0345ι\u0345Ι x\u0345y \u0345 'S\u0345'ſ\u0345",
+    "½<mask>½\tto x²y³z¹ ¼ ¾¾-²³ ¹⁴½a",
 ]
+
+# Each of these has case or tables of Oniguruma's own in it: the K of kelvins, the iota below, numbers that may be word characters.
+TRICKY = [8, len(TEXTS) - 2, len(TEXTS) - 1]
 
 CORPUS = TEXTS + [
     "The whale was the largest thing they had ever seen, and the sea was white with the wake of it.",
@@ -100,6 +105,10 @@ REGEXES = {
     "cjk": r"[一-龥぀-ゟ゠-ヿ]+",
     "word": r"\w+|[^\w\s]+",
     "not word": r"\W",
+    "word class": r"[\w]+",
+    "no non-word class": r"[^\W]+",
+    "non-word class": r"[\W]+|[^\w]",
+    "class in a class": r"[^x[\W]]+",
     "capture": r"(a)(b)?|(\s)+",
     "named": r"(?<x>l+)",
     "empty": r" *",
@@ -111,6 +120,10 @@ REGEXES = {
     "lazy": r"\(.*?\)",
     "hex": r"\h{2}",
     "case": r"(?i)k|s'|[b-d]",
+    "case of some": r"'(?i:[sdmt]|ll|ve|re)|\p{L}+|[\p{M}]",
+    "case of all": r"(?i)'s|[^k\s\w]|\p{L}+|\P{Lu}",
+    "case of the rest": r"a(?i)b|k|'s",
+    "case but there": r"(?i)i(?-i:s)|[j-t](?m).",
     "dot": r".",
     "dot all": r"(?m).+",
     "line start": r"^.",
@@ -481,7 +494,7 @@ def encodings(chance):
     for pre in PRE_TOKENIZERS:
         cases.append(encoded({"pre_tokenizer": pre, "model": "pieces"}, range(len(TEXTS))))
     for pre in SPLITS:
-        cases.append(encoded({"pre_tokenizer": pre, "model": "pieces"}, some(4)))
+        cases.append(encoded({"pre_tokenizer": pre, "model": "pieces"}, sorted({*some(4), *TRICKY})))
     for model in MODELS:
         for pre in ["none", "ByteLevel", "Metaspace always", "Bert", "llama3"]:
             cases.append(encoded({"pre_tokenizer": pre, "model": model}, some(5)))

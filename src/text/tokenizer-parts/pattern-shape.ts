@@ -1,8 +1,8 @@
 /** What can be told of the matches of a pattern without a text: which characters can stand side by side in one. */
 
 import { generate } from "oniguruma-parser/generator";
-import { type AlternativeElementNode, type AlternativeNode, type OnigurumaAst, parse } from "oniguruma-parser/parser";
-import { ignoresCase, patternSource, translated } from "./pattern.ts";
+import type { AlternativeElementNode, AlternativeNode, OnigurumaAst } from "oniguruma-parser/parser";
+import { exactPattern, expressionOf, patternSource } from "./pattern.ts";
 
 /** One place of an expression: the characters that can stand there. */
 interface Place {
@@ -73,8 +73,8 @@ export class PatternShape {
  */
 export function shapeOf(pattern: unknown, where: string): PatternShape | undefined {
   const source = patternSource(pattern, where);
-  const ast = parse(source);
-  const reader = new ShapeReader(ast, ignoresCase(source), where);
+  const ast = exactPattern(source, where);
+  const reader = new ShapeReader(ast, where);
   const whole = reader.alternatives(ast.body);
   if (whole === undefined || whole.isNullable) return undefined;
   return new PatternShape(whole, reader.places, reader.pairs);
@@ -85,12 +85,10 @@ class ShapeReader {
   readonly places: Place[] = [];
   readonly pairs: Pair[] = [];
   readonly #ast: OnigurumaAst;
-  readonly #ignoresCase: boolean;
   readonly #where: string;
 
-  constructor(ast: OnigurumaAst, ignoresCase: boolean, where: string) {
+  constructor(ast: OnigurumaAst, where: string) {
     this.#ast = ast;
-    this.#ignoresCase = ignoresCase;
     this.#where = where;
   }
 
@@ -176,15 +174,13 @@ class ShapeReader {
   }
 
   #placeOf(node: AlternativeElementNode): Place {
-    const { pattern } = generate({ ...this.#ast, body: [{ type: "Alternative", body: [node] }] });
-    const sources = this.#ignoresCase ? [pattern, `(?i:${pattern})`] : [pattern];
-    const expressions = sources.map((source) => {
-      const expression = translated(source, this.#where);
-      return new RegExp(expression.source, expression.flags.replace("g", ""));
-    });
+    const alone: OnigurumaAst = { ...this.#ast, body: [{ type: "Alternative", body: [node] }] };
+    const { pattern } = generate(alone);
+    const { source, flags } = expressionOf(alone, pattern, this.#where);
+    const expression = new RegExp(source, flags.replace("g", ""));
     return {
-      has: (character) => expressions.some((expression) => expression.test(character)),
-      hasSolid: () => sources.some((source, index) => hasSolid(source, expressions[index])),
+      has: (character) => expression.test(character),
+      hasSolid: () => hasSolid(pattern, expression),
     };
   }
 }
@@ -194,8 +190,8 @@ const ANYTHING: Place = { has: () => true, hasSolid: () => true };
 /** Whether sources of single characters can be solid ones, as far as that was asked; there are few, which are looked for in all of Unicode. */
 const known = new Map<string, boolean>();
 
-function hasSolid(source: string, expression: RegExp | undefined): boolean {
-  const found = known.get(source) ?? expression?.test(solidCharacters()) === true;
+function hasSolid(source: string, expression: RegExp): boolean {
+  const found = known.get(source) ?? expression.test(solidCharacters());
   known.set(source, found);
   return found;
 }

@@ -1,8 +1,11 @@
 /** Patterns of a tokenizer.json, literal or regular expressions, and how texts are cut at their matches. */
 
+import { generate } from "oniguruma-parser/generator";
+import type { OnigurumaAst } from "oniguruma-parser/parser";
 import { toRegExpDetails } from "oniguruma-to-es";
 import { z } from "zod";
-import { messageOf } from "../../errors.ts";
+import { messageOf, UserError } from "../../errors.ts";
+import { exactSyntax } from "./exact-syntax.ts";
 import { readPart, unsupported } from "./part.ts";
 
 const patternSchema = z.union([z.object({ String: z.string() }), z.object({ Regex: z.string() })]);
@@ -24,9 +27,6 @@ interface Span {
   end: number;
   readonly match: boolean;
 }
-
-/** Oniguruma's word characters: its own tables, of which the translating library has a near thing. */
-const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE";
 
 /** Any character: `[^]`, with the flag v, repeats only once in V8 of Node 20. */
 const ANY = "[\\s\\S]";
@@ -52,35 +52,39 @@ export function patternSource(pattern: unknown, place: string): string {
   return "String" in read ? read.String.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") : read.Regex;
 }
 
-/** Whether an expression of Oniguruma ignores case somewhere. */
-export const ignoresCase = (source: string): boolean => /\(\?[a-z]*i/u.test(source);
-
 /** The global regular expression that matches a text itself. */
 export function literalPattern(text: string): RegExp {
   return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "gu");
 }
 
-/**
- * In patterns that ignore case: what Oniguruma takes for one character too, as "ss" for "ß", and what may be such a one.
- */
-const FOLDED = /ss|st|f[fil]|[^ -~]|\\[xu]/iu;
-
 /** The global regular expression that one of Oniguruma is. @throws UserError where there is none */
 export function translated(source: string, place: string): RegExp {
-  if (ignoresCase(source) && FOLDED.test(source)) {
-    throw unsupported(
-      place,
-      `the regular expression ${JSON.stringify(source)}, which ignores the case of several characters,`,
-    );
-  }
-  const exact = source.replace(/\\[pP]\{[^}]*\}|\\[\s\S]|\[:|\(\?[~({]/gu, (syntax) => {
+  return expressionOf(exactPattern(source, place), source, place);
+}
+
+/** The syntax of a regular expression of Oniguruma, as it is translated. @throws UserError for one that cannot be */
+export function exactPattern(source: string, place: string): OnigurumaAst {
+  for (const [syntax] of source.matchAll(/\\[pP]\{[^}]*\}|\\[\s\S]|\[:|\(\?[~({]/gu)) {
     if (INEXACT.test(syntax.replace(/\{.*/u, (name) => name.toLowerCase()))) {
       throw unsupported(place, `${JSON.stringify(syntax)} in a regular expression`);
     }
-    return syntax === "\\w" ? `[${WORD}]` : syntax === "\\W" ? `[^${WORD}]` : syntax;
-  });
+  }
   try {
-    const { pattern, flags, options } = toRegExpDetails(exact, { accuracy: "strict", global: true, target: "ES2024" });
+    return exactSyntax(source, place);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw unsupported(place, `the regular expression ${JSON.stringify(source)} (${messageOf(error)})`);
+  }
+}
+
+/** The global regular expression of an exact syntax. @param source it is named by in errors */
+export function expressionOf(exact: OnigurumaAst, source: string, place: string): RegExp {
+  try {
+    const { pattern, flags, options } = toRegExpDetails(generate(exact).pattern, {
+      accuracy: "strict",
+      global: true,
+      target: "ES2024",
+    });
     // Without a strategy it needs, a match alone is the same; what differs are the groups, which nothing asks for.
     if (options?.strategy == null) return new RegExp(pattern.replace(/(?<!\\)\[\^\]/gu, ANY), flags);
   } catch (error) {
