@@ -3,7 +3,7 @@
 import { constants, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { growthPlansOf, type TrainingEvent } from "../configuration/index.ts";
-import { explainFileError, fileExists, writeFileAtomic } from "../formats/index.ts";
+import { explainFileError, hasCode, writeFileAtomic } from "../formats/index.ts";
 import type { CheckpointSummary } from "./checkpoint-schema.ts";
 import { linesOf, METRICS, type MetricRecord, metricRecord, metricSchema } from "./metric-records.ts";
 
@@ -78,10 +78,17 @@ async function writeFrom(file: string, position: number, bytes: Uint8Array): Pro
   }
 }
 
-/** All whole records of a file; none if there is no file. A line that a crash cut short is left out. */
+/**
+ * All whole records of a file; none if there is no file. A line that a crash cut short is left out.
+ * @throws UserError where it cannot be read
+ */
 export async function readMetrics(file: string): Promise<MetricRecord[]> {
-  if (!(await fileExists(file))) return [];
-  return parseMetrics(await readFile(file, "utf8"));
+  try {
+    return parseMetrics(await readFile(file, "utf8"));
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
+    throw explainFileError(error, "read", file);
+  }
 }
 
 /** The records of a part of such a file. Lines that are not whole are left out. */

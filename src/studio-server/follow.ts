@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { parseMetrics } from "../checkpoint/index.ts";
 import type { MetricRecord } from "../checkpoint/portable.ts";
-import { hasCode } from "../formats/index.ts";
+import { explainFileError, hasCode } from "../formats/index.ts";
 
 export interface Followed {
   /** Whether these are the first records of the file: it is new, or was written anew when a run was resumed. */
@@ -22,6 +22,7 @@ const LINE_FEED = 0x0a;
 /**
  * The records of a metrics file: those that are there, in pieces, then those that come. The first are told even where there
  * are none, or there is no file yet. Ends when the signal aborts.
+ * @throws UserError where it cannot be read
  */
 export async function* follow(file: string, signal: AbortSignal): AsyncGenerator<Followed> {
   let place: Place = { inode: undefined, offset: 0 };
@@ -64,7 +65,7 @@ async function read(file: string, place: Place): Promise<Piece> {
       await handle.close();
     }
   } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
+    if (!hasCode(error, "ENOENT")) throw explainFileError(error, "read", file);
     return { anew: false, records: [], next: place, more: false };
   }
 }

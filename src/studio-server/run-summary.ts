@@ -4,7 +4,7 @@ import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { loadSummary, parseMetrics } from "../checkpoint/index.ts";
 import type { MetricRecord } from "../checkpoint/portable.ts";
-import { inEffect, statIfPresent } from "../formats/index.ts";
+import { explainFileError, inEffect, statIfPresent } from "../formats/index.ts";
 import { type CompleteModelConfig, countParameters, hasBlocks } from "../model/index.ts";
 
 export interface RunSummary {
@@ -28,7 +28,7 @@ const LIVELY = 15_000;
 /** The last metrics that are looked at, in bytes. */
 const TAIL = 2 ** 18;
 
-/** @throws UserError where the folder's checkpoint cannot be read */
+/** @throws UserError where the folder's checkpoint or metrics cannot be read */
 export async function summarise(directory: string): Promise<RunSummary> {
   const checkpoint = await checkpointFacts(directory);
   const { records, modified } = await lastMetrics(join(directory, "metrics.jsonl"));
@@ -87,6 +87,8 @@ async function lastMetrics(file: string): Promise<{ readonly records: MetricReco
     const from = Math.max(0, stats.size - TAIL);
     const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(stats.size - from), position: from });
     return { records: parseMetrics(buffer.toString("utf8", 0, bytesRead)), modified: stats.mtimeMs };
+  } catch (error) {
+    throw explainFileError(error, "read", file);
   } finally {
     await handle.close();
   }

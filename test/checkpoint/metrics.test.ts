@@ -2,6 +2,7 @@ import files, { readFile } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { afterEach, describe, expect, it } from "vitest";
 import { MetricsFile, readMetrics } from "../../src/checkpoint/metrics.ts";
+import { follow } from "../../src/studio-server/follow.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { tinyConfig } from "../training/support.ts";
 
@@ -43,6 +44,17 @@ function openMetrics(): Promise<MetricsFile> {
 }
 
 const steps = async () => (await readMetrics(folder.at("metrics.jsonl"))).map(({ step }) => step);
+
+describe("metrics that cannot be read", () => {
+  it("are told in a line, and none are there where there is no file", async () => {
+    await files.mkdir(folder.at("metrics.jsonl"));
+    const message = `UserError: cannot read ${folder.at("metrics.jsonl")}: it is a folder, not a file; check the path`;
+    for (const read of [steps, openMetrics]) expect(await failure(read())).toBe(message);
+    const { signal } = new AbortController();
+    expect(await failure(follow(folder.at("metrics.jsonl"), signal).next())).toBe(message);
+    expect(await readMetrics(folder.at("none", "metrics.jsonl"))).toEqual([]);
+  });
+});
 
 describe("metrics that cannot be written", () => {
   // In the first, between two, and amid the second record.
