@@ -1,5 +1,6 @@
-export { explainFileError, fileExists, hasCode, makeFolder, statIfPresent, writeFileAtomic } from "./files/atomic.ts";
+export { explainFileError, fileExists, makeFolder, statIfPresent, writeFileAtomic } from "./files/atomic.ts";
 export { inEffect, recoverDirectory } from "./files/directory.ts";
+export { hasCode } from "./files/error-code.ts";
 export { openFile } from "./files/file-range.ts";
 export {
   FolderTakenError,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { hasCode } from "../formats/files/atomic.ts";
+import { hasCode } from "../formats/files/error-code.ts";
 import type { Book } from "./book.ts";
 
 const addressSchema = z.looseObject({ year: z.int(), text: z.string() });

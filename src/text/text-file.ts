@@ -4,7 +4,8 @@ import { readFile, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { messageOf, UserError } from "../errors.ts";
-import { explainFileError, hasCode } from "../formats/files/atomic.ts";
+import { explainFileError } from "../formats/files/atomic.ts";
+import { hasCode } from "../formats/files/error-code.ts";
 import { LONGEST_TEXT } from "./corpus.ts";
 
 /**

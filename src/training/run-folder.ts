@@ -59,7 +59,7 @@ export class RunFolder implements RunSink {
   async open(start: RunStart): Promise<void> {
     await this.#folder.check();
     // A crash may have left a commit half done there.
-    await recoverDirectory(this.place);
+    for (const directory of [this.place, join(this.place, BEST)]) await recoverDirectory(directory);
     await this.#metrics.open(start);
   }
 

@@ -1,6 +1,7 @@
 /** What of the options applies to a run that is gone on with, and what is said of it. */
 
-import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 
@@ -105,6 +106,16 @@ it("a run that is at its end is left as it is, and that is said", async () => {
   );
   expect(json(await answer(...resume("--json")))).toMatchObject({ step: 6, interrupted: false });
   expect(await weights()).toBe(before);
+});
+
+it("what another process left half written is removed, whoever has its id now", async () => {
+  await cp(at("run"), at("left"), { recursive: true });
+  for (const place of [at("left"), at("left", "best")]) {
+    await mkdir(join(place, ".writing-1-deadbee1"));
+    await utimes(join(place, ".writing-1-deadbee1"), 1e9, 1e9);
+  }
+  await answer("train", "--resume", "--out", "left", "--set", "training.steps=7", "--set", "training.keepBest=false");
+  for (const place of [at("left"), at("left", "best")]) expect((await readdir(place)).join()).not.toContain(".writing");
 });
 
 describe("other contents under the same name", () => {

@@ -3,13 +3,8 @@ import files, { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeF
 import { syncBuiltinESMExports } from "node:module";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../src/errors.ts";
-import {
-  explainFileError,
-  makeFolder,
-  temporaryName,
-  temporaryOwner,
-  writeFileAtomic,
-} from "../../src/formats/files/atomic.ts";
+import { explainFileError, makeFolder, writeFileAtomic } from "../../src/formats/files/atomic.ts";
+import { temporaryName, temporaryOwner } from "../../src/formats/files/temporary.ts";
 import { failure, useFolder } from "./helpers.ts";
 
 const folder = useFolder();
@@ -176,12 +171,13 @@ describe("explainFileError", () => {
   );
 });
 
-test("temporary names tell their process and differ", () => {
-  expect(temporaryOwner(temporaryName())).toBe(process.pid);
-  expect(temporaryName()).not.toBe(temporaryName());
-  expect(temporaryOwner(".writing-12-00ff00ff")).toBe(12);
-  expect(temporaryOwner("model.safetensors")).toBeUndefined();
-  expect(temporaryOwner(".writing-12-00ff00ff.bak")).toBeUndefined();
+test("temporary names tell their process and differ", async () => {
+  expect(await temporaryOwner(await temporaryName())).toMatchObject({ pid: process.pid, isHere: true });
+  expect(await temporaryName()).not.toBe(await temporaryName());
+  expect(await temporaryOwner(".writing-12-34-00000000-00ff00ff")).toEqual({ pid: 12, started: "34", isHere: false });
+  expect(await temporaryOwner(".writing-12-00ff00ff")).toEqual({ pid: 12, started: "", isHere: undefined });
+  expect(await temporaryOwner("model.safetensors")).toBeUndefined();
+  expect(await temporaryOwner(".writing-12-00ff00ff.bak")).toBeUndefined();
 });
 
 describe("makeFolder", () => {

@@ -1,9 +1,11 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { writeFileAtomic } from "../../src/formats/files/atomic.ts";
 import { commitFiles, inEffect, recoverDirectory } from "../../src/formats/files/directory.ts";
+import { temporaryName } from "../../src/formats/files/temporary.ts";
 import { writeJson } from "../../src/formats/json/json.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { failure, useFolder } from "./helpers.ts";
@@ -172,19 +174,74 @@ describe("after a crash", () => {
     expect((await readdir(folder.at())).sort()).toEqual(["a", "b", "c"]);
   });
 
-  test("what a living process writes stays; what an earlier one with our id left goes", async () => {
-    await make(folder.at(), {
-      [`.writing-${process.ppid}-00000000/a`]: "theirs",
-      [`.writing-${process.pid}-00000001/a`]: "ours",
-      [`.writing-${process.pid}-00000002/a`]: "earlier",
-      ".writing-notes": "no temporary name",
-    });
-    await utimes(folder.at(`.writing-${process.pid}-00000002`), 1e9, 1e9);
+  const names = async () => new Set(await readdir(folder.at()));
+
+  /** What is left of half-written folders of these names, all of them older than this test, and of a file beside them. */
+  async function leftOf(...given: readonly string[]): Promise<readonly string[]> {
+    for (const name of given) {
+      await make(folder.at(), { [`${name}/a`]: "half" });
+      for (const place of [`${name}/a`, name]) await utimes(folder.at(place), 1e9, 1e9);
+    }
+    await make(folder.at(), { ".writing-notes": "no temporary name" });
     await recoverDirectory(folder.at());
-    expect(new Set(await readdir(folder.at()))).toEqual(
-      new Set([`.writing-${process.pid}-00000001`, `.writing-${process.ppid}-00000000`, ".writing-notes"]),
-    );
+    const left = await names();
+    expect(left.delete(".writing-notes")).toBe(true);
+    return [...left];
+  }
+
+  test("what this process writes stays, however long that takes; what an earlier one with its id left goes", async () => {
+    const [ours, other] = [await temporaryName(), await temporaryName()];
+    const earlier = other.replace(/^(\.writing-\d+)-\w+/, "$1-1");
+    expect(await leftOf(ours, earlier)).toEqual([ours]);
   });
+
+  test("what an older version wrote, without its start, goes where its process is gone, or has not written for long", async () => {
+    const [theirs, ours] = [`.writing-${process.ppid}-00000000`, `.writing-${process.pid}-00000001`];
+    await make(folder.at(), { [`${ours}/a`]: "under way", [`.writing-${deadProcess()}-00000002/a`]: "left" });
+    expect(await leftOf(theirs)).toEqual([ours]);
+    await utimes(folder.at(ours), 1e9, 1e9);
+    await recoverDirectory(folder.at());
+    expect(await names(), "the file in it is new").toContain(ours);
+  });
+
+  test("what another computer writes goes where nothing has been written for long", async () => {
+    const [long, now] = [
+      `.writing-${deadProcess()}-1-00000000-00000000`,
+      `.writing-${process.pid}-1-00000000-00000001`,
+    ];
+    await make(folder.at(), { [`${now}/a`]: "under way" });
+    expect(await leftOf(long)).toEqual([now]);
+  });
+
+  /** Leaves a half-written folder, says its name on stderr with its id, and stays. */
+  const WRITER = `
+    import { mkdir } from "node:fs/promises";
+    const { temporaryName } = await import(${JSON.stringify(new URL("../../dist/formats/files/temporary.js", import.meta.url).href)});
+    await mkdir(process.argv[1] + "/" + (await temporaryName()));
+    console.error("writes " + process.pid);
+    setInterval(() => undefined, 1000);
+  `;
+
+  test.skipIf(process.platform === "win32")(
+    "what another process writes stays until it is killed, be it that its parent takes no note of that",
+    async () => {
+      const inParent = `"$0" --input-type=module -e "$1" "$2" & exec sleep 600`;
+      const parent = spawn("/bin/sh", ["-c", inParent, process.execPath, WRITER, folder.at()]);
+      try {
+        const [told] = await once(parent.stderr, "data");
+        const id = Number(/\d+/.exec(String(told))?.[0]);
+        await make(folder.at(), { [`.writing-${id}-00000000/a`]: "as an older version names it" });
+        await recoverDirectory(folder.at());
+        expect(await readdir(folder.at())).toHaveLength(2);
+        process.kill(id, "SIGKILL");
+        // Where it is not told that such a process has ended, it is once its parent has.
+        if (process.platform !== "linux") parent.kill("SIGKILL");
+        await expect.poll(() => recoverDirectory(folder.at()).then(() => readdir(folder.at()))).toEqual([]);
+      } finally {
+        parent.kill("SIGKILL");
+      }
+    },
+  );
 
   test("recovery of a missing folder does nothing, and a reader is told that there is no file", async () => {
     await recoverDirectory(folder.at("none"));

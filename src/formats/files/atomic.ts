@@ -1,12 +1,13 @@
 /** Files that are replaced whole or not at all, and file-system errors told in one line. */
 
-import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UserError } from "../../errors.ts";
 import type { FileContents } from "./byte-source.ts";
+import { hasCode } from "./error-code.ts";
+import { temporaryName } from "./temporary.ts";
 
 /**
  * Writes `data` to a temporary name in the folder of `file`, syncs it, renames it to `file` and syncs the folder, so
@@ -41,7 +42,7 @@ export async function writeFileAtomic(file: string, data: FileContents): Promise
 }
 
 async function replaceFile(file: string, data: FileContents, mode: number): Promise<void> {
-  const temporary = path.join(path.dirname(file), temporaryName());
+  const temporary = path.join(path.dirname(file), await temporaryName());
   const handle = await open(temporary, "wx", mode);
   try {
     try {
@@ -82,17 +83,6 @@ export async function move(from: string, to: string): Promise<void> {
   }
 }
 
-/** A fresh name for something half written: `.writing-<process id>-<random>`. {@link temporaryOwner} reads it back. */
-export function temporaryName(): string {
-  return `.writing-${process.pid}-${randomBytes(4).toString("hex")}`;
-}
-
-/** The id of the process that made up the temporary name `name`, or undefined where `name` is not a temporary one. */
-export function temporaryOwner(name: string): number | undefined {
-  const digits = /^\.writing-(\d+)-[0-9a-f]{8}$/.exec(name)?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
-
 /** Makes the names in `folder` (files created, renamed, removed) survive a power cut, where the platform can. */
 export async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open a folder; it journals its names without being asked.
@@ -116,11 +106,6 @@ export async function statIfPresent(file: string): Promise<Stats | undefined> {
     if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
-}
-
-/** Whether `error` is a system error with one of these codes, such as `ENOENT`. */
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && "code" in error && codes.some((code) => error.code === code);
 }
 
 const IS_FOLDER = "it is a folder, not a file; check the path";

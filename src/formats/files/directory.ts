@@ -1,8 +1,7 @@
 /**
  * A folder whose files are replaced together: all of them or none, whenever the process or the machine stops.
  *
- * A commit goes through three phases. (1) All new files are written to `.writing-<process>-<random>/` and synced: a
- * crash leaves the old files and a stale folder. (2) That folder is renamed to `.commit/`: the one instant at which
+ * A commit goes through three phases. (1) All new files are written to a folder `.writing-…/` of its process and synced: a crash leaves the old files and a stale folder. (2) That folder is renamed to `.commit/`: the one instant at which
  * the new files take effect. (3) Each file is moved from `.commit/` to its place: a crash leaves some in `.commit/`,
  * where readers look first, and the next commit moves the rest. One process at a time should commit to a folder: a
  * `LockedFolder` sees to that.
@@ -11,21 +10,16 @@
 import { mkdir, open, readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../errors.ts";
-import {
-  explainFileError,
-  folderError,
-  hasCode,
-  makeFolder,
-  move,
-  statIfPresent,
-  syncFolder,
-  temporaryName,
-  temporaryOwner,
-} from "./atomic.ts";
-import { isAlive } from "./processes.ts";
+import { explainFileError, folderError, makeFolder, move, statIfPresent, syncFolder } from "./atomic.ts";
+import { hasCode } from "./error-code.ts";
+import { stillRuns } from "./processes.ts";
+import { temporaryName, temporaryOwner } from "./temporary.ts";
 
 /** The folder of new files that are in effect but not all in their place yet. */
 const COMMIT = ".commit";
+
+/** Milliseconds without a change after which nobody is still writing, where it cannot be told whether the process runs. */
+const QUIET = 3_600_000;
 
 /**
  * Replaces files of `directory` together: a crash at any instant leaves either all old or all new ones, as read
@@ -43,7 +37,7 @@ export async function commitFiles(
     const created = await makeFolder(directory);
     await recoverDirectory(directory);
     const present = await Promise.all(Object.keys(files).map((name) => checkTarget(directory, name)));
-    const writing = path.join(directory, temporaryName());
+    const writing = path.join(directory, await temporaryName());
     await mkdir(writing);
     try {
       for (const [name, write] of Object.entries(files)) await writeInto(writing, name, write);
@@ -173,14 +167,23 @@ async function moveCommitted(directory: string): Promise<void> {
   await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], rmdir(commit));
 }
 
-/** Whether `name` is a temporary name of a process that is gone, or of an earlier one with this process's id. */
+/** Whether `name` is a temporary name of a process that is gone, though another one may have its id by now. */
 async function isStale(directory: string, name: string): Promise<boolean> {
-  const owner = temporaryOwner(name);
+  const owner = await temporaryOwner(name);
   if (owner === undefined) return false;
-  if (owner !== process.pid) return !isAlive(owner);
-  const started = Date.now() - process.uptime() * 1000;
-  const found = await statIfPresent(path.join(directory, name));
-  return found !== undefined && found.mtimeMs < started;
+  if (owner.isHere !== false) {
+    if (!(await stillRuns(owner))) return true;
+    // Without its start, it may be another one.
+    if (owner.started !== "") return false;
+  }
+  return (await lastChange(path.join(directory, name))) < Date.now() - QUIET;
+}
+
+/** When a file, or a folder or what is in it, was last written to, in milliseconds since 1970; 0 where it is gone. */
+async function lastChange(place: string): Promise<number> {
+  const inside = (await namesIn(place)).map((name) => path.join(place, name));
+  const found = await Promise.all([place, ...inside].map(statIfPresent));
+  return Math.max(...found.map((stats) => stats?.mtimeMs ?? 0));
 }
 
 /** The names in a folder; none where there is no such folder. */

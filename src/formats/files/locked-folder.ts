@@ -14,17 +14,11 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { UserError } from "../../errors.ts";
-import {
-  explainFileError,
-  hasCode,
-  makeFolder,
-  move,
-  statIfPresent,
-  temporaryName,
-  writeFileAtomic,
-} from "./atomic.ts";
+import { explainFileError, makeFolder, move, statIfPresent, writeFileAtomic } from "./atomic.ts";
 import { commitFiles, namesIn, removeEmpty } from "./directory.ts";
+import { hasCode } from "./error-code.ts";
 import { ownIdentity, stillRuns } from "./processes.ts";
+import { temporaryName } from "./temporary.ts";
 
 /** Another process has the folder. */
 export class FolderTakenError extends UserError {}
@@ -108,7 +102,7 @@ export class LockedFolder implements WritableFolder {
     await this.check();
     const directory = path.join(this.directory, name);
     if ((await statIfPresent(directory)) === undefined) return;
-    const gone = path.join(this.directory, temporaryName());
+    const gone = path.join(this.directory, await temporaryName());
     try {
       await move(directory, gone);
       await rm(gone, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
-import { hasCode } from "./atomic.ts";
+import { hasCode } from "./error-code.ts";
 
 /** What tells a process from all others, of this computer and of those that share its disks. */
 export interface ProcessIdentity {
@@ -34,11 +34,17 @@ async function identityOf(pid: number): Promise<ProcessIdentity> {
 export async function stillRuns({ pid, started }: Pick<ProcessIdentity, "pid" | "started">): Promise<boolean> {
   if (!isAlive(pid)) return false;
   const found = await startOf(pid);
-  return found === undefined || found === "" || started === "" || found === started;
+  if (found === ENDED) return false;
+  return found === undefined || found === "" || started === "" || asWord(found) === asWord(started);
+}
+
+/** A start as it can be in the name of a file. */
+export function asWord(started: string): string {
+  return started.replaceAll(/[^0-9A-Za-z]/g, "");
 }
 
 /** Whether there is a process of an id. */
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -58,6 +64,9 @@ async function systemName(): Promise<string> {
   }
 }
 
+/** The start of a process that has ended, and whose parent has not taken note of that. */
+const ENDED = "ended";
+
 /** When a process started, in the words of its system, which are the same each time; undefined where it does not tell. */
 async function startOf(pid: number): Promise<string | undefined> {
   try {
@@ -75,7 +84,7 @@ async function startOf(pid: number): Promise<string | undefined> {
 /** The 22nd field of `/proc/<pid>/stat`; the second, in parentheses, may hold spaces. A zombie, state Z, runs no more. */
 function startInClockTicks(stat: string): string | undefined {
   const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return state === "Z" ? "ended" : fields[18];
+  return state === "Z" ? ENDED : fields[18];
 }
 
 async function outputOf(program: string, args: readonly string[]): Promise<string> {
