@@ -1,5 +1,5 @@
 export { explainFileError, fileExists, makeFolder, statIfPresent, writeFileAtomic } from "./files/atomic.ts";
-export { inEffect, recoverDirectory } from "./files/directory.ts";
+export { checkFolder, inEffect, recoverDirectory } from "./files/directory.ts";
 export { hasCode } from "./files/error-code.ts";
 export { openFile } from "./files/file-range.ts";
 export {

@@ -15,7 +15,7 @@ import { changeOfData, knownData } from "./known-data.ts";
 import { memoryLimit } from "./machine-memory.ts";
 import type { MemoryBudget } from "./memory.ts";
 import { Run } from "./run.ts";
-import { lockRun, RunFolder } from "./run-folder.ts";
+import { checkBest, lockRun, RunFolder } from "./run-folder.ts";
 import { factsOf } from "./sameness.ts";
 import { SharedSink } from "./sink.ts";
 import { branchedStart, newStart, type RunStart, resumedStart } from "./start.ts";
@@ -93,6 +93,8 @@ export async function openRun(options: TrainOptions): Promise<Run> {
     });
     const memory = options.memory ?? { limit: memoryLimit(), computes: kindOf(wanted) === "cpu" };
     const { start, before } = await together(communicator, async () => {
+      // Else that would be told hours later, at the first evaluation.
+      if (folder !== undefined && options.config.training.keepBest) await checkBest(folder.directory);
       const made = await startOf({ ...options, memory }, directory);
       if (!isCorpus(data)) frees.unshift(() => closeCorpus(made.start.corpus));
       return made;

@@ -2,10 +2,10 @@
 
 import { basename, dirname, join, resolve } from "node:path";
 import { hasCheckpoint, saveCheckpoint } from "../checkpoint/index.ts";
-import type { Checkpoint } from "../checkpoint/portable.ts";
+import { CHECKPOINT_FILES, type Checkpoint } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
-import { LockedFolder, recoverDirectory } from "../formats/index.ts";
+import { checkFolder, LockedFolder, recoverDirectory } from "../formats/index.ts";
 import { FolderMetrics } from "./folder-metrics.ts";
 import type { RunSink } from "./sink.ts";
 import type { RunStart } from "./start.ts";
@@ -21,6 +21,11 @@ const BEST = "best";
 export function lockRun(directory: string): Promise<LockedFolder> {
   const whole = resolve(directory);
   return LockedFolder.take(directory, [join(directory, BEST), ...(basename(whole) === BEST ? [dirname(whole)] : [])]);
+}
+
+/** Throws a `UserError` where something stands in the way of the best checkpoint of the run in a folder. */
+export function checkBest(directory: string): Promise<void> {
+  return checkFolder(join(directory, BEST), CHECKPOINT_FILES);
 }
 
 /**

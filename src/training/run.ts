@@ -22,7 +22,7 @@ import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
 import { formOfBatches, requireExchanged } from "./ranks.ts";
 import type { RunPlace } from "./run-place.ts";
 import { candidateBeside, trainerOf } from "./run-trainer.ts";
-import { recordOrWithdraw } from "./sink.ts";
+import { type RunSink, recordOrWithdraw } from "./sink.ts";
 import { Soundness } from "./soundness.ts";
 import {
   branchedStart,
@@ -126,7 +126,7 @@ export class Run {
       // Growth then compiles nothing, and what it needs is known to be had before any time is spent.
       if (growthPlansOf(config).length > progress.growthsDone) await trainer.inference.prepareLogits();
       const run = new Run(start, place, trainer, validation);
-      if (state.step === progress.start) await run.#save(false);
+      if (state.step === progress.start) await run.#save();
       await sink?.open?.(start);
       return run;
     });
@@ -381,9 +381,9 @@ export class Run {
     if (!Number.isFinite(validationLoss)) await this.requireSound();
     if (validationLoss < (this.#lowest ?? Number.POSITIVE_INFINITY)) {
       const progress = { ...this.#progress, best: { step, validationLoss } };
-      const directory = step > 0 && this.#config.training.keepBest ? await this.#save(true, progress) : undefined;
-      this.#progress = progress;
-      if (directory !== undefined) yield { type: "checkpoint", step, directory, best: true };
+      const { sink } = this.#place;
+      if (sink !== undefined && step > 0 && this.#config.training.keepBest) yield* this.#saveBest(sink, progress);
+      else this.#progress = progress;
     }
     this.#due = { ...this.#due, evaluation: false };
   }
@@ -415,17 +415,41 @@ export class Run {
 
   async *#saveLast(): AsyncGenerator<TrainingEvent> {
     const { step } = this.trainer;
-    const directory = await this.#save(false);
+    const directory = await this.#save();
     this.#saved = step;
     this.#due = { ...this.#due, checkpoint: false };
     if (directory !== undefined) yield { type: "checkpoint", step, directory, best: false };
   }
 
-  /** The place where a checkpoint was put; `undefined` without a sink. */
-  async #save(best: boolean, progress = this.#progress): Promise<string | undefined> {
+  /**
+   * Keeps the state for its validation loss. Where that fails the run ends, so what it learnt is saved before, with the lowest loss
+   * that was known until then.
+   */
+  async *#saveBest(sink: RunSink, progress: Progress): AsyncGenerator<TrainingEvent> {
+    const { step } = this.trainer;
+    const checkpoint = await this.#checkpointFor(sink, progress);
+    let directory: string;
+    try {
+      directory = await sink.save(checkpoint, true);
+    } catch (error) {
+      const last = { ...checkpoint, progress: this.#progress };
+      const saveLast = async () => ((await this.#isSound()) ? sink.save(last, false) : undefined);
+      const saved = await saveLast().catch(() => undefined);
+      if (saved !== undefined) yield { type: "checkpoint", step, directory: saved, best: false };
+      throw error;
+    }
+    this.#progress = progress;
+    yield { type: "checkpoint", step, directory, best: true };
+  }
+
+  /** The place where the last checkpoint was put; `undefined` without a sink. */
+  async #save(): Promise<string | undefined> {
     const { sink } = this.#place;
-    if (sink === undefined) return undefined;
-    return sink.save(await this.#checkpoint(progress, sink.isIdle === true ? "nothing" : "learning"), best);
+    return sink?.save(await this.#checkpointFor(sink), false);
+  }
+
+  #checkpointFor({ isIdle = false }: RunSink, progress?: Progress): Promise<Checkpoint> {
+    return this.#checkpoint(progress, isIdle ? "nothing" : "learning");
   }
 
   #totals() {

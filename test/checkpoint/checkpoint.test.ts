@@ -2,9 +2,10 @@ import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promi
 import { describe, expect, it } from "vitest";
 import { hasCheckpoint, loadCheckpoint, loadConfig, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
+import type { TrainingEvent } from "../../src/configuration/index.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
-import { openRun } from "../../src/training/index.ts";
+import { openRun, type Run } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, tinyConfig, tokenformerModel, tokenizer } from "../training/support.ts";
@@ -312,24 +313,47 @@ describe("a checkpoint that cannot be saved", () => {
     expect(withoutTokenizer(await loadCheckpoint(folder.at("run")))).toEqual(withoutTokenizer(saved));
   });
 
-  it("in mid-run ends the run with a line and leaves the last one", async () => {
-    const run = await openRun({
-      config: tinyConfig({ steps: 3 }, {}, { ...tokenformerModel, layers: 1 }),
-      data: corpus,
-      out: folder.at("run"),
-      device: device(),
-    });
-    await writeFile(folder.at("run", "best"), "in the way");
-    const message = await failure(
-      (async () => {
-        for await (const _ of run.events());
-      })(),
-    );
+  const IN_THE_WAY =
+    "UserError: cannot write <folder>/run/best: there is a file where a folder should be; remove it or check the path";
+
+  const opened = (steps: number) => {
+    const config = tinyConfig({ steps, evaluateEvery: 2 }, {}, { ...tokenformerModel, layers: 1 });
+    return openRun({ config, data: corpus, out: folder.at("run"), resume: true, device: device() });
+  };
+
+  /** What ends a run, and its checkpoints until then. */
+  async function endOf(run: Run): Promise<{ message: string; saved: TrainingEvent[] }> {
+    const saved: TrainingEvent[] = [];
+    const follow = async () => {
+      for await (const event of run.events()) if (event.type === "checkpoint") saved.push(event);
+    };
+    const message = (await failure(follow())).replaceAll(folder.at(), "<folder>");
     await run.close();
-    expect(message.replaceAll(folder.at(), "<folder>")).toMatchInlineSnapshot(
-      `"UserError: cannot write <folder>/run/best: there is a file where a folder should be; remove it or check the path"`,
-    );
-    expect((await loadCheckpoint(folder.at("run"))).state.step).toBe(0);
+    return { message, saved };
+  }
+
+  it("of the best in mid-run ends the run with a line, once what it learnt is saved", async () => {
+    const run = await opened(5);
+    await writeFile(folder.at("run", "best"), "in the way");
+    const last = { type: "checkpoint", step: 2, directory: folder.at("run"), best: false };
+    expect(await endOf(run)).toEqual({ message: IN_THE_WAY, saved: [last] });
+    const { state, progress } = await loadCheckpoint(folder.at("run"));
+    expect([state.step, progress.best?.step], "the lowest loss is the one from before").toEqual([2, 0]);
     expect(await namesIn(folder.at("run"))).toEqual(new Set([...FILES, "best", "metrics.jsonl"]));
+    const message = await failure(opened(5));
+    expect(message.replaceAll(folder.at(), "<folder>"), "before anything is trained").toBe(IN_THE_WAY);
+    await rm(folder.at("run", "best"));
+    await mkdir(folder.at("run", "best", "model.safetensors"), { recursive: true });
+    expect((await failure(opened(5))).replaceAll(folder.at(), "<folder>")).toBe(
+      "UserError: cannot write <folder>/run/best/model.safetensors: it is a folder, not a file; check the path",
+    );
+  });
+
+  it("of the best and of the last in mid-run tells the first", async () => {
+    const run = await opened(5);
+    await writeFile(folder.at("run", "best"), "in the way");
+    await rm(folder.at("run", "training.json"));
+    await mkdir(folder.at("run", "training.json"));
+    expect(await endOf(run)).toEqual({ message: IN_THE_WAY, saved: [] });
   });
 });

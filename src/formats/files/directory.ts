@@ -7,7 +7,7 @@
  * `LockedFolder` sees to that.
  */
 
-import { mkdir, open, readdir, rm, rmdir } from "node:fs/promises";
+import { access, constants, mkdir, open, readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../errors.ts";
 import { explainFileError, folderError, makeFolder, move, statIfPresent, syncFolder } from "./atomic.ts";
@@ -61,6 +61,22 @@ export async function commitFiles(
       }
       throw error;
     }
+  } catch (error) {
+    throw explainFileError(error, "write", directory);
+  }
+}
+
+/**
+ * Checks that a folder can take files, as far as that is to be seen without writing. A missing one is fine.
+ *
+ * @throws UserError as `commitFiles` does.
+ */
+export async function checkFolder(directory: string, names: readonly string[]): Promise<void> {
+  try {
+    if ((await statIfPresent(directory)) === undefined) return;
+    await makeFolder(directory);
+    await access(directory, constants.W_OK);
+    for (const name of names) await checkTarget(directory, name);
   } catch (error) {
     throw explainFileError(error, "write", directory);
   }
