@@ -9,7 +9,7 @@ import type { HostArray, ModelState } from "../growth/index.ts";
 import { type CompleteModelConfig, parametersOf, sites } from "../model/index.ts";
 import { required } from "../required.ts";
 import { loadTokenizer, readSettings, SETTINGS, withSettings } from "../text/portable.ts";
-import { type Checkpoint, type CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
+import { type Checkpoint, type CheckpointSummary, OPTIMIZER, trainingFileSchema } from "./checkpoint-schema.ts";
 import { type OpenedTensors, openTensors, readTensors, tensorNames } from "./checkpoint-tensors.ts";
 import { learnsOf } from "./learning-part.ts";
 import { patched, patchesOf, versionOf } from "./patches.ts";
@@ -169,14 +169,13 @@ async function readMoments(
   folder: CheckpointFolder,
   learning: readonly (readonly [string, readonly number[]])[],
 ): Promise<ModelState["moments"]> {
-  const file = "optimizer.safetensors";
-  if (!folder.has(file)) return undefined;
-  const names = await tensorNames(folder.open(file));
+  if (!folder.has(OPTIMIZER)) return undefined;
+  const names = await tensorNames(folder.open(OPTIMIZER));
   if (names.length === 0) return undefined;
   const parts = names.some((name) => name.startsWith("outer.")) ? MOMENTS : MOMENTS.slice(0, 2);
   const shapes = learning.flatMap(([name, shape]) => parts.map((part) => [`${part}.${name}`, shape] as const));
   const moments = new Map(parts.map((part) => [part, new Map<string, HostArray>()]));
-  for await (const [name, tensor] of readTensors(folder.open(file), new Map(shapes))) {
+  for await (const [name, tensor] of readTensors(folder.open(OPTIMIZER), new Map(shapes))) {
     const part = parts.find((one) => name.startsWith(`${one}.`)) ?? "first";
     moments.get(part)?.set(name.slice(part.length + 1), tensor);
   }

@@ -16,11 +16,14 @@ import { type ModelState, withoutMoments } from "../growth/index.ts";
 import type { Tokenizer } from "../text/portable.ts";
 import { type LearningPart, learningPartSchema } from "./learning-part.ts";
 
+/** The file of the optimiser's state. */
+export const OPTIMIZER = "optimizer.safetensors";
+
 /** The files of a checkpoint, which replace each other together. */
 export const CHECKPOINT_FILES = [
   "config.json",
   "model.safetensors",
-  "optimizer.safetensors",
+  OPTIMIZER,
   "tokenizer.json",
   "tokenizer_config.json",
   "training.json",

@@ -13,7 +13,7 @@ import {
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { required } from "../required.ts";
 import { SETTINGS } from "../text/portable.ts";
-import type { Checkpoint, CheckpointSummary, trainingFileSchema } from "./checkpoint-schema.ts";
+import { type Checkpoint, type CheckpointSummary, OPTIMIZER, type trainingFileSchema } from "./checkpoint-schema.ts";
 
 /** What makes the contents of files, by their names. A file's own path is for messages. */
 export type CheckpointContents = Readonly<Record<string, (path: string) => FileContents>>;
@@ -24,7 +24,7 @@ export function checkpointContents(checkpoint: Checkpoint): CheckpointContents {
   const learning = part?.parameters ?? [...state.parameters.keys()];
   return {
     ...summaryContents(checkpoint, state.parameters),
-    "optimizer.safetensors": (path) => safetensorsPieces(momentTensors(state, learning), path),
+    [OPTIMIZER]: (path) => safetensorsPieces(momentTensors(state, learning), path),
   };
 }
 

@@ -24,7 +24,7 @@ import {
   readPart,
   readSummary,
 } from "./checkpoint-read.ts";
-import { CHECKPOINT_FILES, type Checkpoint, type CheckpointSummary } from "./checkpoint-schema.ts";
+import { CHECKPOINT_FILES, type Checkpoint, type CheckpointSummary, OPTIMIZER } from "./checkpoint-schema.ts";
 import type { OpenedTensors } from "./checkpoint-tensors.ts";
 import { type CheckpointContents, checkpointContents, summaryContents } from "./checkpoint-write.ts";
 import { linesOf, METRICS, type MetricRecord } from "./metric-records.ts";
@@ -143,6 +143,14 @@ async function withFiles<Result>(directory: string, read: (files: Snapshot) => P
 /** Whether a directory holds a checkpoint. */
 export async function hasCheckpoint(directory: string): Promise<boolean> {
   return (await inEffect(directory, "config.json", stat)) !== undefined;
+}
+
+/**
+ * Whether a directory has the file of the optimiser's state. A checkpoint that was saved without moments has one that is empty; copies of
+ * the weights alone, and models from elsewhere, have none.
+ */
+export async function hasOptimizerFile(directory: string): Promise<boolean> {
+  return (await inEffect(directory, OPTIMIZER, stat)) !== undefined;
 }
 
 /**

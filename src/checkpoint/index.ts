@@ -4,6 +4,7 @@ export {
   chosenTokenizer,
   dataOf,
   hasCheckpoint,
+  hasOptimizerFile,
   loadCheckpoint,
   loadConfig,
   loadPart,

@@ -11,14 +11,29 @@ import { UserError } from "../errors.ts";
 import { parseSites, siteNamesOf } from "../growth/index.ts";
 import { formatBytes } from "../lab/report/format.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { hasSkill, loadSkill, loadUnfinished, openAdaptation, resumeAdaptation } from "../skills/index.ts";
+import {
+  hasSkill,
+  loadSkill,
+  loadUnfinished,
+  openAdaptation,
+  resumeAdaptation,
+  unfinishedIn,
+} from "../skills/index.ts";
 import type { Run } from "../training/index.ts";
 import { changed } from "./configuration.ts";
 import { noteData } from "./data-notes.ts";
 import { lossOnOption, type ReadingOptions, readingOf, separateOption, textKeyOption } from "./data-options.ts";
 import { parseLayers } from "./growth-options.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { collected, dataOption, noCheckpoint, notePatches, tokenizerOption, validationOption } from "./open.ts";
+import {
+  collected,
+  dataOption,
+  momentNotes,
+  noCheckpoint,
+  notePatches,
+  tokenizerOption,
+  validationOption,
+} from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { dataListOption, namedData } from "./text-input.ts";
@@ -115,13 +130,15 @@ async function resumed(from: string, _: CheckpointSummary, options: Options, pro
       `--${name} ${options[name]}: a skill that is resumed has its own, in ${to}; leave the option out`,
     );
   }
-  const { config, state } = await loadUnfinished(to);
+  const unfinished = await loadUnfinished(to);
+  const { config, state } = unfinished;
   const training = changedTraining(config, config.training, options.set);
   if (training.steps < state.step) {
     throw new UserError(`${to}: is at step ${state.step}, and training.steps is ${training.steps}; raise it`);
   }
   const data = await dataFrom(options);
   if (data !== undefined) await noteData(data);
+  for (const line of await momentNotes(unfinishedIn(to), unfinished)) note(line);
   return resumeAdaptation({ from, to, data, training, device, onDataProgress: progress.onData });
 }
 

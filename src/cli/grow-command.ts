@@ -6,7 +6,7 @@ import type { DeviceName } from "../runtime/index.ts";
 import { growRun } from "../training/index.ts";
 import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
-import { collected, noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
+import { collected, momentNotes, noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption, modelWords, strategyOption } from "./own-modules.ts";
 import { growthLines } from "./progress.ts";
@@ -83,6 +83,7 @@ async function runGrow(run: string, options: Options): Promise<void> {
   const { step: __, ...plan } = planOfOptions(planned, 0, (await loadConfig(run)).model);
   const { checkpoint, report } = await growRun({ from: run, to, plan, data, seed, tokenizer, device });
   notePatches(checkpoint);
+  if (plan.optimizer !== "reset") for (const line of await momentNotes(run, checkpoint)) note(line);
   const { step } = checkpoint.state;
   if (json) {
     printJson({ ...report, step, to });

@@ -1,7 +1,7 @@
 /** Opening a checkpoint for reading: its model on a device, with its tokenizer. */
 
 import { Option } from "commander";
-import { chosenTokenizer, hasCheckpoint, loadCheckpoint } from "../checkpoint/index.ts";
+import { chosenTokenizer, hasCheckpoint, hasOptimizerFile, loadCheckpoint } from "../checkpoint/index.ts";
 import { type Checkpoint, type CheckpointSummary, withoutPart } from "../checkpoint/portable.ts";
 import { EMBEDDED, embeddedNames, nearestBeside } from "../data/index.ts";
 import { UserError } from "../errors.ts";
@@ -92,6 +92,14 @@ export async function tokenizerOf(run: OpenedRun, named: string | undefined): Pr
 /** Tells what made files of an older version readable. */
 export function notePatches({ patches = [] }: CheckpointSummary): void {
   for (const patch of patches) note(`${patch} (from an older version)`);
+}
+
+/** What to tell of training that goes on from a checkpoint whose optimiser's state is not there, though it has made steps. */
+export async function momentNotes(directory: string, { state: { step } }: CheckpointSummary): Promise<string[]> {
+  if (step === 0 || (await hasOptimizerFile(directory))) return [];
+  return [
+    `${directory}: is at step ${step} and has no optimizer.safetensors, so Adam's moments start at zero; if it is lost, put it back and run again`,
+  ];
 }
 
 /** What to say of what is no folder with a checkpoint: which was meant, if one beside it has a near name. */

@@ -20,7 +20,7 @@ import {
 } from "../text/index.ts";
 import { withNewRun } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { checkpointOf, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
+import { checkpointOf, momentNotes, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
@@ -66,6 +66,7 @@ async function runPrune(run: string, options: Options): Promise<void> {
     throw new UserError(`--keep ${keep}: expected a share above 0 and up to 1, such as 0.7 for 70 % of the tokens`);
   }
   const checkpoint = await checkpointOf(run);
+  for (const line of await momentNotes(run, checkpoint)) note(line);
   const report = await withNewRun(to, (folder) => pruneTo(folder, checkpoint, options));
   if (json) printJson({ ...report, step: checkpoint.state.step, to });
   else printReport(report, to);

@@ -23,7 +23,7 @@ import {
   textKeyOption,
 } from "./data-options.ts";
 import { withInterrupt } from "./interrupt.ts";
-import { collected, dataOption, noCheckpoint, notePatches, validationOption } from "./open.ts";
+import { collected, dataOption, momentNotes, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption, modelWords, ownModelToTrain, strategyOption } from "./own-modules.ts";
 import { Progress } from "./progress.ts";
@@ -165,7 +165,8 @@ async function taskOf(options: Options): Promise<TrainingTask> {
     const length = cooldown === undefined ? undefined : cooldownLength(cooldown);
     const asked = await configurationOf(options, start);
     const config = length === undefined ? asked : cooledDown(asked, summary, from, length);
-    return { config, data: dataFrom(options, summary), from: opened, notes: [] };
+    const notes = restart ? [] : await momentNotes(from, summary);
+    return { config, data: dataFrom(options, summary), from: opened, notes };
   } catch (error) {
     await opened.close();
     throw error;
@@ -188,7 +189,8 @@ async function resumed(options: Options, out: string): Promise<TrainingTask> {
     );
   }
   const data = dataFrom(options, summary);
-  return { config, data, made: step, notes: notesOfResuming(summary, config, data) };
+  const notes = [...notesOfResuming(summary, config, data), ...(await momentNotes(out, summary))];
+  return { config, data, made: step, notes };
 }
 
 async function follow(

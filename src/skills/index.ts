@@ -4,4 +4,4 @@ export { type AdaptOptions, openAdaptation, type ResumeAdaptationOptions, resume
 export { type MergeOptions, mergeSkills } from "./merge.ts";
 export { type AttachedCheckpoint, openAttached } from "./open-attached.ts";
 export * from "./portable.ts";
-export { hasSkill, hasUnfinished, loadSkill, loadUnfinished } from "./skill-folder.ts";
+export { hasSkill, hasUnfinished, loadSkill, loadUnfinished, unfinishedIn } from "./skill-folder.ts";

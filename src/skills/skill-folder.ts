@@ -50,15 +50,18 @@ export async function loadSkill(directory: string): Promise<Skill> {
 /** Hidden, so that it is not taken for a run. */
 const UNFINISHED = ".unfinished";
 
+/** The folder, in that of a skill, of the checkpoint that its training goes on from. */
+export const unfinishedIn = (directory: string): string => join(directory, UNFINISHED);
+
 /** Whether a directory holds a skill that was not trained to its end. */
-export const hasUnfinished = (directory: string): Promise<boolean> => hasCheckpoint(join(directory, UNFINISHED));
+export const hasUnfinished = (directory: string): Promise<boolean> => hasCheckpoint(unfinishedIn(directory));
 
 /**
  * The checkpoint that a skill which was not trained to its end goes on from, with the parameters that learn alone.
  * @throws UserError where the folder has none, or it is damaged
  */
 export async function loadUnfinished(directory: string): Promise<Checkpoint> {
-  if (await hasUnfinished(directory)) return loadPart(join(directory, UNFINISHED));
+  if (await hasUnfinished(directory)) return loadPart(unfinishedIn(directory));
   const there = (await hasSkill(directory)) ? "its skill was trained to the end" : "no skill was begun there";
   throw new UserError(`${directory}: ${there}, so there is nothing to resume; train another one in another folder`);
 }
@@ -93,7 +96,7 @@ export class SkillFolder implements RunSink {
   async open(start: RunStart): Promise<void> {
     await this.#folder.check();
     // A crash may have left a commit half done there.
-    for (const directory of [this.place, join(this.place, UNFINISHED)]) await recoverDirectory(directory);
+    for (const directory of [this.place, unfinishedIn(this.place)]) await recoverDirectory(directory);
     const { config, progress } = start;
     this.#hasBest = config.training.keepBest && (progress.best?.step ?? 0) > 0;
     await this.#metrics.open(start);

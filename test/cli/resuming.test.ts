@@ -1,6 +1,6 @@
 /** What of the options applies to a run that is gone on with, and what is said of it. */
 
-import { cp, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
@@ -116,6 +116,38 @@ it("what another process left half written is removed, whoever has its id now", 
   }
   await answer("train", "--resume", "--out", "left", "--set", "training.steps=7", "--set", "training.keepBest=false");
   for (const place of [at("left"), at("left", "best")]) expect((await readdir(place)).join()).not.toContain(".writing");
+});
+
+describe("moments that are not there", () => {
+  const TOLD =
+    "is at step 6 and has no optimizer.safetensors, so Adam's moments start at zero; if it is lost, put it back and run again";
+  const more = ["--set", "training.steps=7"];
+
+  it("are told where a run goes on without them", async () => {
+    await cp(at("run"), at("lost"), { recursive: true });
+    await rm(at("lost", "optimizer.safetensors"));
+    const branched = ["train", "--from", "lost", "--out", "branched", ...more];
+    const grown = ["grow", "lost", "--add", "ffn=2", "--to", "grown"];
+    const pruned = ["prune", "lost", "--keep", "0.5", "--to", "pruned"];
+    const resumed = ["train", "--resume", "--out", "lost", ...more];
+    for (const args of [branched, grown, pruned, resumed]) {
+      const { code, stderr } = await run(...args);
+      expect(code, stderr).toBe(0);
+      expect(stderr.split("\n"), args.join(" ")).toContain(`lost: ${TOLD}`);
+    }
+    const { stderr } = await run("train", "--resume", "--out", "lost", "--set", "training.steps=8");
+    expect(stderr, "there are some again").not.toContain("moments");
+  });
+
+  it("are not told where there were none, or none are wanted", async () => {
+    await answer("grow", "run", "--add", "ffn=2", "--optimizer", "reset", "--to", "reset");
+    const restarted = ["train", "--from", "run", "--restart", "--out", "restarted", ...more];
+    for (const args of [["train", "--resume", "--out", "reset", ...more], restarted]) {
+      const { code, stderr } = await run(...args);
+      expect(code, stderr).toBe(0);
+      expect(stderr).not.toContain("moments");
+    }
+  });
 });
 
 describe("other contents under the same name", () => {
