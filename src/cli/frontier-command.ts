@@ -204,7 +204,7 @@ const noteSchema = z.object({ data: z.string(), study: z.looseObject({}) });
 async function claim(out: string, study: FrontierConfig, { name }: Corpus): Promise<void> {
   await claimFolder(join(out, NOTE), out, noteOf(name, study), (found) => {
     const noted = noteSchema.safeParse(found);
-    const read = noted.success ? frontierSchema.safeParse(noted.data.study) : noted;
+    const read = noted.success ? frontierSchema.safeParse({ doc: "", ...noted.data.study }) : noted;
     return noted.success && read.success ? noteOf(noted.data.data, read.data) : undefined;
   });
 }

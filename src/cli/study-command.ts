@@ -139,8 +139,8 @@ async function claim(out: string, study: CompleteStudy, { name }: Corpus): Promi
   const own = noteOf(name, study, study.ablation?.stage);
   await claimFolder(join(out, NOTE), out, own, (found) => {
     const noted = noteSchema.safeParse(found);
-    // Read as a configuration, so that options which are newer than the note have their defaults.
-    const read = noted.success ? studySchema.safeParse(noted.data.study) : noted;
+    // Read as a configuration, so that options which are newer than the note have their defaults. Newer notes have no description.
+    const read = noted.success ? studySchema.safeParse({ doc: "", ...noted.data.study }) : noted;
     return noted.success && read.success ? noteOf(noted.data.data, read.data, noted.data.stage) : undefined;
   });
 }

@@ -4,6 +4,7 @@ import { parentPort } from "node:worker_threads";
 import * as onnxRuntime from "onnxruntime-node";
 import { messageOf, UserError } from "../errors.ts";
 import { nodeKernels } from "../node-kernels.ts";
+import { NEEDLESS_OPTIMIZERS } from "./optimizers.ts";
 import type {
   AnswerMessage,
   DeviceKind,
@@ -30,6 +31,7 @@ const host: Handlers = new SessionHost({
   inPlaceSession: async (...request) =>
     (await import("./native-session.ts")).nativeSession(onnxRuntime.Tensor, ...request),
   kernels: nodeKernels,
+  needlessOptimizers: NEEDLESS_OPTIMIZERS,
   cpuIsCertain: true,
   isBreakdown: () => false,
   provider: (kind) => kind,

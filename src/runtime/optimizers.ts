@@ -1,4 +1,4 @@
-/** Which of ONNX Runtime's graph optimisers are left out. */
+/** Which of ONNX Runtime's graph optimisers find nothing. */
 
 /**
  * A program comes with ONNX Runtime's fused operators in it, and without equal nodes or constants twice: most optimisers find nothing.
@@ -6,7 +6,7 @@
  * left fold constants, drop what does nothing, and join slices and operators of rounded weights. That these change no program is a
  * test (`test/runtime/optimizers.test.ts`).
  */
-const FIND_NOTHING = [
+export const NEEDLESS_OPTIMIZERS: readonly string[] = [
   "AttentionFusion",
   "BiasDropoutFusion",
   "BiasGeluFusion",
@@ -42,11 +42,3 @@ const FIND_NOTHING = [
   "WeightBiasQuantization",
   "WhereDummyDq",
 ];
-
-/** On the CPU, the operator that adds and normalises takes five times as long as the two that it is made of. */
-const SLOWER = "SkipLayerNormFusion";
-
-/** What is left out on the CPU, as an entry of a session's settings. */
-export const WITHOUT_OPTIMIZERS = {
-  optimization: { disable_specified_optimizers: [SLOWER, ...FIND_NOTHING].join(";") },
-};
