@@ -14,12 +14,11 @@ function run(command) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-const isWhole = existsSync("node_modules/typescript");
-if (isWhole) {
-  run("npm install --no-audit --no-fund");
-  run("npm run --silent library:build");
-} else {
-  run("npm install --no-audit --no-fund --omit=dev --omit=peer");
+const hasCompiler = () => existsSync("node_modules/typescript");
+// What is installed whole already stays so.
+run(`npm install --no-audit --no-fund${hasCompiler() ? "" : " --omit=dev --omit=peer"}`);
+if (hasCompiler()) run("npm run --silent library:build");
+else {
   const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const compiler = `typescript@${packages["node_modules/typescript"].version}`;
   // Types are those of packages that are not there; `npm test` checks them.

@@ -98,7 +98,7 @@ export function notePatches({ patches = [] }: CheckpointSummary): void {
 export async function momentNotes(directory: string, { state: { step } }: CheckpointSummary): Promise<string[]> {
   if (step === 0 || (await hasOptimizerFile(directory))) return [];
   return [
-    `${directory}: is at step ${step} and has no optimizer.safetensors, so Adam's moments start at zero; if it is lost, put it back and run again`,
+    `${directory}: is at step ${step} and has no optimizer.safetensors, so Adam's moments start at zero; if it was lost, put it back before the run goes on`,
   ];
 }
 

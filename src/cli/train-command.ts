@@ -189,7 +189,9 @@ async function resumed(options: Options, out: string): Promise<TrainingTask> {
     );
   }
   const data = dataFrom(options, summary);
-  const notes = [...notesOfResuming(summary, config, data), ...(await momentNotes(out, summary))];
+  // What is trained to its end has no use for moments.
+  const lacking = steps > step ? await momentNotes(out, summary) : [];
+  const notes = [...notesOfResuming(summary, config, data), ...lacking];
   return { config, data, made: step, notes };
 }
 

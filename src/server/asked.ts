@@ -15,6 +15,8 @@ export interface Asked {
   readonly count: number;
   /** Tokens to write, at most; where the request does not say, `most` as far as the context has room. */
   readonly maxTokens: number | undefined;
+  /** The field of the request that says it. */
+  readonly limit: "max_tokens" | "max_completion_tokens";
   readonly most: number;
   /** Whether each text begins with its prompt. */
   readonly echo: boolean;
@@ -43,6 +45,7 @@ export function askedOfCompletion(request: CompletionRequest, tokenizer: Tokeniz
     gates,
     prompts: promptsOf(request),
     maxTokens: request.max_tokens ?? undefined,
+    limit: "max_tokens",
     most: COMPLETION_TOKENS,
     echo: request.echo === true,
     alternatives: request.logprobs ?? undefined,
@@ -61,6 +64,7 @@ export function askedOfChat(request: ChatRequest, tokenizer: Tokenizer, gates: r
     gates,
     prompts: [template.text(messagesOf(request))],
     maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
+    limit: typeof request.max_completion_tokens === "number" ? "max_completion_tokens" : "max_tokens",
     most: Number.POSITIVE_INFINITY,
     echo: false,
     alternatives: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,

@@ -46,6 +46,7 @@ export async function planCompletion(
   signal: AbortSignal,
 ): Promise<Completion> {
   checkBias(model, asked);
+  checkLimit(model, asked);
   const prompts = await reader.read(asked, model.context - (asked.maxTokens ?? 1), signal);
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const room = model.context - longest;
@@ -59,6 +60,17 @@ export async function planCompletion(
   }
   const promptTokens = prompts.reduce((sum, { given }) => sum + given, 0);
   return { asked, prompts, texts: prompts.length * asked.count, maxTokens, promptTokens };
+}
+
+/** More than any prompt leaves room for. */
+function checkLimit({ context }: ServedModel, { maxTokens = 0, limit }: Asked): void {
+  if (maxTokens < context || context === 1) return;
+  const most = context - 1;
+  throw new ApiError(
+    400,
+    `${limit}: this model's context is ${context} tokens, of which the prompt needs at least one; ask for ${most} at most`,
+    { code: "context_length_exceeded", parameter: limit },
+  );
 }
 
 function checkBias({ vocabulary }: ServedModel, { biased }: Asked): void {

@@ -50,13 +50,6 @@ export class PromptReader {
   #checkLength(prompt: GivenPrompt, room: number, field: string): void {
     const least = typeof prompt === "string" ? this.#leastTokens(prompt) : prompt.length;
     if (least <= room) return;
-    if (room < 1) {
-      throw new ApiError(
-        400,
-        `max_tokens: this model's context is ${this.#model.context} tokens, of which the prompt needs at least one; ask for ${this.#model.context - 1} at most`,
-        { code: "context_length_exceeded", parameter: "max_tokens" },
-      );
-    }
     const length = typeof prompt === "string" ? `at least ${least} tokens` : `${least} tokens`;
     throw new ApiError(
       400,

@@ -120,7 +120,7 @@ it("what another process left half written is removed, whoever has its id now", 
 
 describe("moments that are not there", () => {
   const TOLD =
-    "is at step 6 and has no optimizer.safetensors, so Adam's moments start at zero; if it is lost, put it back and run again";
+    "is at step 6 and has no optimizer.safetensors, so Adam's moments start at zero; if it was lost, put it back before the run goes on";
   const more = ["--set", "training.steps=7"];
 
   it("are told where a run goes on without them", async () => {

@@ -206,6 +206,7 @@ describe("a pattern of a tokenizer.json", () => {
     const inClass = "ignoring case in a class of more than single characters";
     const cases: [string, string][] = [
       ["(?i)s(?:s)", several],
+      ["(?i)[s]s", several],
       ["(?ix)s t", several],
       ["(?i:é)", "ignoring the case of characters beyond ASCII"],
       ["(?i)[\\p{L}]", inClass],

@@ -62,7 +62,10 @@ export async function measureLimits(
 ): Promise<Limits> {
   const products: ProductLimit[] = [];
   for (const product of distinctProducts(work).slice(0, 6)) {
-    if (products.length > 0 && isOver()) break;
+    if (products.length > 0 && isOver()) {
+      note(`  no time is left for ${shapeOf(product)}`);
+      continue;
+    }
     const rates: number[][] = multipliers.map(() => []);
     for (let round = 0; round < rounds && (round === 0 || !isOver()); round++) {
       for (const [index, multiplier] of multipliers.entries()) {

@@ -96,7 +96,7 @@ export function seedsAt({ seeds }: Pick<FrontierConfig, "seeds">, budget: number
   return seeds[budget] ?? seeds.at(-1) ?? 1;
 }
 
-/** What two cores can do in a working day. */
+/** What two cores can do in half a day to a day. */
 export const frontierPreset = {
   name: "frontier",
   doc: "0.1M → 0.8M parameters over 1.5 decades of compute, characters of the State of the Union addresses",

@@ -87,7 +87,7 @@ export interface Saving {
   readonly interval?: { readonly low: number; readonly high: number };
 }
 
-/** The family saving S. Undefined where the grown run or a size from scratch is missing. */
+/** The family saving S. Undefined where the grown run or a size from scratch is missing, or the grown run diverged. */
 export function familySaving(results: FrontierResults): Saving | undefined {
   const whole = savingBy(results, (points) => meanOver(points, "report"));
   if (whole === undefined) return undefined;
@@ -95,7 +95,7 @@ export function familySaving(results: FrontierResults): Saving | undefined {
   const runs = tracks.flatMap((track) => results.budgets.map((_, budget) => pointsOf(results, track, budget)));
   const made = runs.filter((points) => points.length > 0);
   const seeds = (made[0] ?? []).map(({ seed }) => seed).filter((seed) => made.every((points) => hasSeed(points, seed)));
-  const documents = Math.min(...made.flat().map((point) => reported(point).length));
+  const documents = Math.max(...made.flat().map((point) => reported(point).length));
   if (seeds.length === 0 || documents === 0) return whole;
   const { low, high } = bootstrap(seeds.length, documents, (drawnSeeds, drawnDocuments) => {
     const lossOfDrawn = (points: readonly Point[]) => {
@@ -123,7 +123,7 @@ function savingBy(
     const points = pointsOf(results, "grown", size);
     const curve = curveOf(results, `scratch/${size}`, lossOf);
     const largest = curve.at(-1);
-    if (points.length === 0 || largest === undefined) return undefined;
+    if (points.length === 0 || largest === undefined || lossOf(points) === Number.POSITIVE_INFINITY) return undefined;
     const needed = flopsTo(curve, lossOf(points));
     grown = Math.max(grown, ...points.map(({ flops }) => flops));
     scratch += needed ?? largest.flops;
@@ -156,7 +156,7 @@ function flopsTo(
   const index = curve.findIndex((point) => point.loss <= loss);
   const [after, before] = [curve[index], curve[index - 1]];
   if (after === undefined) return undefined;
-  if (before === undefined) return after.flops;
+  if (before === undefined || before.loss === Number.POSITIVE_INFINITY) return after.flops;
   const share = (before.loss - loss) / (before.loss - after.loss);
   return Math.exp(Math.log(before.flops) + share * (Math.log(after.flops) - Math.log(before.flops)));
 }

@@ -163,6 +163,16 @@ function literalsOf(elements: readonly AlternativeElementNode[]): string {
   return elements
     .map((element): string => {
       if (element.type === "Character") return String.fromCodePoint(element.value);
+      // A class of one character is that character.
+      if (
+        element.type === "CharacterClass" &&
+        !element.negate &&
+        element.kind === "union" &&
+        element.body.length === 1
+      ) {
+        const [alone] = element.body;
+        if (alone?.type === "Character") return String.fromCodePoint(alone.value);
+      }
       if (element.type === "Quantifier" && element.min === 1 && element.max === 1) return literalsOf([element.body]);
       const [only, ...others] = element.type === "Group" && element.flags === undefined ? element.body : [];
       return only !== undefined && others.length === 0 ? literalsOf(only.body) : BREAK;

@@ -123,6 +123,14 @@ describe("metrics", () => {
     expect(saving).toMatchObject({ share: expect.closeTo(1 - 10 / (10 ** 0.75 + 10), 12) });
     expect(saving?.interval?.low).toBeCloseTo(1 - 10 / (Math.sqrt(10) + 10), 12);
     expect(saving?.interval?.high).toBeCloseTo(1 - 10 / (10 + 10), 12);
+    // What diverged never got as low; where the grown run did, there is nothing to save.
+    const broken = { ...point("scratch/0", 0, 1, 0, 2), documents: [], diverged: "NaN" };
+    expect(familySaving(results([broken, ...curves.slice(1), ...grown]))).toMatchObject({
+      share: expect.closeTo(1 - 10 / (10 + 10), 12),
+      interval: { low: expect.closeTo(1 - 10 / (10 + 10), 12) },
+    });
+    const ended = { ...point("grown", 1, 1, 0, 1), documents: [], diverged: "NaN" };
+    expect(familySaving(results([...curves, ...grown.slice(0, 1), ended]))).toBeUndefined();
     // Runs without a seed in common have a share, and no interval.
     const apart = familySaving(results([...curves, ...grown.map((run) => ({ ...run, seed: 3 }))]));
     expect(apart).toEqual({ share: expect.closeTo(1 - 10 / (Math.sqrt(10) + 10), 12), unreached: 1 });
