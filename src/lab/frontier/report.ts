@@ -44,12 +44,14 @@ export function frontierMarkdown(results: FrontierResults): string {
 
 /** Who made the reported branches, where that is not the one who reports them. */
 function makersOf({ points, machine, software }: FrontierResults): string[] {
+  const unknown = "earlier versions, which do not tell";
   const counts = new Map<string, number>();
   for (const { maker } of points) {
-    const told = maker === undefined ? "not told" : `${maker.software}, on ${maker.machine}`;
+    const told = maker === undefined ? unknown : `${maker.software}, on ${maker.machine}`;
     counts.set(told, (counts.get(told) ?? 0) + 1);
   }
-  if (points.length === 0 || (counts.size === 1 && counts.has(`${software}, on ${machine}`))) return [];
+  const isPlain = counts.size === 1 && (counts.has(unknown) || counts.has(`${software}, on ${machine}`));
+  if (points.length === 0 || isPlain) return [];
   const makers = [...counts].map(([told, count]) => `${told} (${count} ${count === 1 ? "branch" : "branches"})`);
   return [`Made by: ${makers.join("; ")}.`];
 }
