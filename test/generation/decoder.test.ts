@@ -6,26 +6,11 @@ import { Inference, uploadArrays } from "../../src/inference/inference.ts";
 import { type CompleteModelConfig, givenOf, modelOf, type QuantizationName } from "../../src/model/index.ts";
 import { CharacterTokenizer } from "../../src/text/index.ts";
 import { useDevice } from "../support/device.ts";
-import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
+import { drawnParameters, tinyTokenFormer, tinyTransformer } from "../support/models.ts";
 import { integers } from "../support/values.ts";
 
 const device = useDevice();
 
-const transformer: CompleteModelConfig = {
-  type: "transformer",
-  vocabulary: 11,
-  context: 17,
-  layers: 2,
-  heads: 3,
-  width: 12,
-  dropout: 0,
-  tied: true,
-  activation: "relu",
-  biases: true,
-  positions: "learned",
-  normEpsilon: 1e-5,
-  rotaryFraction: 0.5,
-};
 const context = 17;
 const configs: readonly (readonly [string, CompleteModelConfig])[] = [
   ["tokenformer", { ...tinyTokenFormer, context }],
@@ -45,8 +30,8 @@ const configs: readonly (readonly [string, CompleteModelConfig])[] = [
       generations: [{ tokens: { query: 2, key: 0, value: 3, projection: [0, 4], feedForward: 5 } }],
     },
   ],
-  ["transformer", transformer],
-  ["transformer, rotary positions", { ...transformer, positions: "rotary" }],
+  ["transformer", tinyTransformer],
+  ["transformer, rotary positions", { ...tinyTransformer, positions: "rotary" }],
   ["bigram", { type: "bigram", vocabulary: 7, context }],
 ];
 

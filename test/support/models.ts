@@ -17,6 +17,7 @@ import {
   sites,
   sizesOf,
   type TokenFormerConfig,
+  type TransformerConfig,
 } from "../../src/model/index.ts";
 import type { Device } from "../../src/runtime/index.ts";
 import { gradientsOf } from "../../src/training/gradient-program.ts";
@@ -41,6 +42,23 @@ export const tinyTokenFormer: CompleteModelConfig<TokenFormerConfig> = {
   rotaryFraction: 0.8,
   blockNorm: "nonparametric",
   finalNorm: "parametric",
+};
+
+/** The lecture's Transformer, small. */
+export const tinyTransformer: CompleteModelConfig<TransformerConfig> = {
+  type: "transformer",
+  vocabulary: 11,
+  context: 17,
+  layers: 2,
+  heads: 3,
+  width: 12,
+  dropout: 0,
+  tied: true,
+  activation: "relu",
+  biases: true,
+  positions: "learned",
+  normEpsilon: 1e-5,
+  rotaryFraction: 0.5,
 };
 
 /** What a model computes with. */

@@ -1,8 +1,9 @@
 /**
  * A folder whose files are replaced together: all of them or none, whenever the process or the machine stops.
  *
- * A commit goes through three phases. (1) All new files are written to a folder `.writing-…/` of its process and synced: a crash leaves the old files and a stale folder. (2) That folder is renamed to `.commit/`: the one instant at which
- * the new files take effect. (3) Each file is moved from `.commit/` to its place: a crash leaves some in `.commit/`,
+ * A commit goes through three phases. (1) All new files are written to a folder `.writing-…/` of its process and
+ * synced: a crash leaves the old files and a stale folder. (2) That folder is renamed to `.commit/`: the one instant at
+ * which the new files take effect. (3) Each file is moved from `.commit/` to its place: a crash leaves some in `.commit/`,
  * where readers look first, and the next commit moves the rest. One process at a time should commit to a folder: a
  * `LockedFolder` sees to that.
  */

@@ -9,7 +9,7 @@ import { type Limits, type Multiplier, measureLimits, ownMultiplier } from "./li
 import { measureScaling, type Scaling } from "./scaling.ts";
 import type { Side } from "./sides.ts";
 import { measureStartUp, type StartUp } from "./start-up.ts";
-import type { Course } from "./time.ts";
+import { type Course, courseUntil } from "./time.ts";
 import { type Work, type WorkName, workModels, workOf } from "./work.ts";
 
 export const benchmarkParts = ["steps", "limits", "growth", "start-up", "scaling"] as const;
@@ -63,11 +63,11 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Measureme
   const halfAsked = device !== "cpu" && asked("steps");
   const lacking = halfAsked ? await withoutHalf(device) : undefined;
   const end = performance.now() + 60_000 * (options.minutes ?? Infinity);
-  const course: Course = { note: (line) => options.note(line), isOver: () => performance.now() >= end };
+  const course = courseUntil(end, (line) => options.note(line));
   return {
     ...(asked("start-up") && { startUp: await startUp(options, course) }),
     ...(asked("limits") && { limits: await limits(options, course) }),
-    ...(asked("steps") && { steps: await steps(options, end, halfAsked && lacking === undefined) }),
+    ...(asked("steps") && { steps: await steps(options, { ...course, end }, halfAsked && lacking === undefined) }),
     ...(asked("growth") && { growth: await growth(options, course) }),
     ...(asked("scaling") && { scaling: await measureScaling(options.rounds, course) }),
     ...(lacking !== undefined && { notMeasured: [{ name: "products in float16", reason: lacking }] }),
@@ -100,28 +100,27 @@ async function limits(
   const all = [await ownMultiplier(device), ...((await multipliers?.()) ?? [])];
   const measured: Limits[] = [];
   for (const size of sizes) {
-    if (course.isOver()) {
-      course.note(`no time is left for matrix products of ${size}`);
-      continue;
-    }
-    course.note(`matrix products of ${size}`);
+    const products = `matrix products of ${size}`;
+    if (!course.begins(products)) continue;
+    course.note(products);
     measured.push(await measureLimits(workOf(size, "tokenformer"), all, { rounds, runs: 3, ...course }));
   }
   await Promise.all(all.map((multiplier) => multiplier.close()));
   return measured;
 }
 
-async function steps(options: BenchmarkOptions, end: number, half: boolean): Promise<StepComparison[]> {
-  const { device = "cpu", sizes, rounds, note, peers, compared } = options;
+async function steps(
+  { device = "cpu", sizes, rounds, peers, compared }: BenchmarkOptions,
+  { note, begins, end }: Course & { readonly end: number },
+  half: boolean,
+): Promise<StepComparison[]> {
   const works = sizes.flatMap((size) => workModels.map((type) => workOf(size, type)));
   const comparisons: StepComparison[] = [];
   for (const [index, work] of works.entries()) {
     const startedAt = performance.now();
-    if (startedAt >= end) {
-      note(`no time is left for training steps of ${work.config.type} at ${work.name}`);
-      continue;
-    }
-    note(`training steps of ${work.config.type} at ${work.name}, ${index + 1} of ${works.length}`);
+    const training = `training steps of ${work.config.type} at ${work.name}`;
+    if (!begins(training)) continue;
+    note(`${training}, ${index + 1} of ${works.length}`);
     const others = (await peers?.(work)) ?? [];
     const comparison = await compareSteps(work, sidesOf(work, { device, half }, others), {
       rounds,
@@ -137,14 +136,12 @@ async function steps(options: BenchmarkOptions, end: number, half: boolean): Pro
   return comparisons;
 }
 
-async function growth({ large }: BenchmarkOptions, { note, isOver }: Course): Promise<GrowthRow[]> {
+async function growth({ large }: BenchmarkOptions, { note, begins }: Course): Promise<GrowthRow[]> {
   const rows: GrowthRow[] = [];
   for (const stage of [miniStage, ...(large ? largeStages : [])]) {
-    if (isOver()) {
-      note(`no time is left for growth: ${stage.name}`);
-      continue;
-    }
-    note(`growth: ${stage.name}`);
+    const growing = `growth: ${stage.name}`;
+    if (!begins(growing)) continue;
+    note(growing);
     const row = await measureGrowth(stage);
     note(`  ${formatDuration(row.growth)}`);
     rows.push(row);

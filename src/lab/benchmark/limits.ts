@@ -2,6 +2,7 @@
 
 import { type DeviceKind, openDevice } from "../../runtime/index.ts";
 import { productFlops } from "../../tensor/index.ts";
+import { formatFlops } from "../report/format.ts";
 import { type CountedProduct, compileProducts, distinctProducts } from "./products.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import type { Course } from "./time.ts";
@@ -58,14 +59,11 @@ export async function ownMultiplier(name: DeviceKind): Promise<Multiplier> {
 export async function measureLimits(
   work: Work,
   multipliers: readonly Multiplier[],
-  { rounds, runs, note, isOver }: { readonly rounds: number; readonly runs: number } & Course,
+  { rounds, runs, note, isOver, begins }: { readonly rounds: number; readonly runs: number } & Course,
 ): Promise<Limits> {
   const products: ProductLimit[] = [];
   for (const product of distinctProducts(work).slice(0, 6)) {
-    if (products.length > 0 && isOver()) {
-      note(`  no time is left for ${shapeOf(product)}`);
-      continue;
-    }
+    if (products.length > 0 && !begins(shapeOf(product))) continue;
     const rates: number[][] = multipliers.map(() => []);
     for (let round = 0; round < rounds && (round === 0 || !isOver()); round++) {
       for (const [index, multiplier] of multipliers.entries()) {
@@ -75,14 +73,12 @@ export async function measureLimits(
     }
     const spreads = rates.map(spreadOf);
     products.push({ shape: shapeOf(product), count: product.count, rates: spreads });
-    const told = multipliers.map(({ name }, index) => `${name} ${formatRate(spreads[index]?.median ?? Number.NaN)}`);
+    const told = multipliers.map(({ name }, index) => `${name} ${formatFlops(spreads[index]?.median ?? Number.NaN)}/s`);
     note(`  ${shapeOf(product)}: ${told.join(", ")}`);
   }
   const peaks = multipliers.map((_, index) => Math.max(...products.map(({ rates }) => rates[index]?.median ?? 0)));
   return { work: work.name, model: work.config.type, names: multipliers.map(({ name }) => name), products, peaks };
 }
-
-const formatRate = (perSecond: number) => `${(perSecond / 1e9).toFixed(1)} GFLOP/s`;
 
 function shapeOf({ a, b, transposeA, transposeB }: CountedProduct): string {
   const operand = (shape: readonly number[], transposed: boolean) =>

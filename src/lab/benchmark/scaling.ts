@@ -42,16 +42,13 @@ const changes: readonly (readonly [string, readonly Partial<Sizes>[]])[] = [
 ];
 
 /** Steps of a TokenFormer of width 256: 4 layers, 256 and 1024 tokens, batch 4, context 256, where nothing else is said. */
-export async function measureScaling(steps: number, { note, isOver }: Course): Promise<Scaling[]> {
+export async function measureScaling(steps: number, { note, begins }: Course): Promise<Scaling[]> {
   const scalings: Scaling[] = [];
   for (const [what, all] of changes) {
     const points: ScalingPoint[] = [];
     for (const change of all) {
       const value = Object.values(change)[0] ?? Number.NaN;
-      if (isOver()) {
-        note(`no time is left for ${what} ${value}`);
-        continue;
-      }
+      if (!begins(`${what} ${value}`)) continue;
       const point = await measurePoint({ ...middle, ...change }, steps);
       note(`scaling: ${what} ${value}: ${formatDuration(point.seconds)} a step`);
       points.push({ value, ...point });

@@ -19,7 +19,11 @@ export interface StartUp {
 }
 
 /** @param program the file of the command line */
-export async function measureStartUp(program: string, rounds: number, { note, isOver }: Course): Promise<StartUp> {
+export async function measureStartUp(
+  program: string,
+  rounds: number,
+  { note, isOver, begins }: Course,
+): Promise<StartUp> {
   const times = { help: [] as number[], node: [] as number[], firstStep: [] as number[] };
   const node = (...given: readonly string[]) => timeOf(() => promisify(execFile)(process.execPath, given));
   for (let round = 0; round < rounds && (round === 0 || !isOver()); round++) {
@@ -34,10 +38,7 @@ export async function measureStartUp(program: string, rounds: number, { note, is
   note(`  node ${alone}, --help ${help}, the first step of mini ${first}`);
   const sessions: SessionTimes[] = [];
   for (const layers of [12, 40]) {
-    if (isOver()) {
-      note(`no time is left for the program of ${layers} layers`);
-      continue;
-    }
+    if (!begins(`the program of ${layers} layers`)) continue;
     const { stdout } = await promisify(execFile)(process.execPath, ownArguments("session", String(layers)));
     const times: SessionTimes = JSON.parse(stdout);
     note(`  the program of ${layers} layers: ${formatDuration(times.graph + times.emission + times.session)}`);

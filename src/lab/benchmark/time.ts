@@ -9,6 +9,22 @@ export async function timeOf<Result>(run: () => Promise<Result>): Promise<{ resu
 export interface Course {
   /** Is told figures as soon as there are some. */
   note(line: string): void;
-  /** Whether no further round, size or point should begin; the first one always does. */
+  /** Whether no further round should begin; the first one always does. */
   isOver(): boolean;
+  /** Whether something may begin; where no time is left for it, that is told. */
+  begins(what: string): boolean;
+}
+
+/**
+ * The course of parts that are to end at a time, as `performance.now()` counts.
+ * @param note is told lines for people
+ */
+export function courseUntil(end: number, note: (line: string) => void): Course {
+  const isOver = () => performance.now() >= end;
+  const begins = (what: string) => {
+    const isTime = !isOver();
+    if (!isTime) note(`no time is left for ${what}`);
+    return isTime;
+  };
+  return { note, isOver, begins };
 }
