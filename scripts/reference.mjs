@@ -149,7 +149,18 @@ function typeOf(property) {
   if (property.type === "array") return `list of ${typeOf(property.items ?? {})}`;
   if (property.type === "integer") return `whole number${limitsOf(property)}`;
   if (property.type === "number") return `number${limitsOf(property)}`;
+  if (property.properties !== undefined) return `object: ${keysOf(property)}`;
   return property.type ?? "any";
+}
+
+/** The keys of an object, those of one type together; those that may be missing with a question mark. */
+function keysOf({ properties, required = [] }) {
+  const byType = new Map();
+  for (const [key, value] of Object.entries(properties)) {
+    const type = typeOf(value);
+    byType.set(type, [...(byType.get(type) ?? []), `\`${key}\`${required.includes(key) ? "" : "?"}`]);
+  }
+  return [...byType].map(([type, keys]) => `${keys.join(", ")}: ${type}`).join("; ");
 }
 
 function limitsOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) {

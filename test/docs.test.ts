@@ -96,4 +96,6 @@ it("the reference pages are those of the commands and the schema: otherwise run 
   );
   if (!(made instanceof Map)) throw new Error("no map of pages");
   for (const [path, text] of made) expect(read(String(path)), String(path)).toBe(text);
+  const rows = read("docs/reference/configuration.md").match(/^\| `.*$/gm) ?? [];
+  expect(rows.filter((row) => / {2}\|$/.test(row))).toEqual([]); // without a meaning
 });

@@ -27,6 +27,10 @@ export const trainingSchema = z.strictObject({
   learningRate: z.number().positive().default(1e-3),
   /** The rate at which the schedule ends. Default: a tenth of the learning rate. */
   minimumLearningRate: z.number().nonnegative().optional(),
+  /**
+   * The learning rate after the warm-up. `cosine`: falls along half a cosine to the end. `constant`: stays. `warmup-stable-decay`:
+   * stays, and falls at the end, over `decayFraction`.
+   */
   schedule: scheduleSchema.default("cosine"),
   /** Updates over which the learning rate rises from zero. */
   warmup: natural.default(100),
@@ -39,8 +43,11 @@ export const trainingSchema = z.strictObject({
   decayFraction: z.number().gt(0).max(1).default(0.2),
   /** How `warmup-stable-decay` falls: in a straight line, or by 1 - √, fast at first (arXiv 2405.18392). */
   decayShape: decayShapeSchema.default("linear"),
+  /** Adam's β₁, by which the mean of the gradients forgets. */
   beta1: z.number().min(0).lt(1).default(0.9),
+  /** Adam's β₂, by which the mean of their squares forgets. */
   beta2: z.number().min(0).lt(1).default(0.99),
+  /** Adam's ε, added to the root of that mean. */
   epsilon: z.number().positive().default(1e-8),
   /** Decoupled decay of matrices. */
   weightDecay: z.number().nonnegative().default(0.1),
@@ -125,6 +132,7 @@ export const scheduledGrowthSchema = z
 
 export const configSchema = z
   .strictObject({
+    /** The version of this format. */
     formatVersion: z.literal(FORMAT_VERSION).default(FORMAT_VERSION),
     model: modelSchema,
     training: trainingSchema.prefault({}),

@@ -24,7 +24,10 @@ const ownOptions = z.record(z.string(), z.unknown()).optional();
 
 /** A plan for a model with sites: parameter tokens are appended. */
 export const tokenPlanSchema = z.strictObject({
-  /** Tokens to append at each site; sites that are not named stay as they are. */
+  /**
+   * Tokens to append at each site, by its name (`query`, `key`, `value`, `projection`, `feedForward`): a number, or "x2" for
+   * twice as many as it has in all. Sites that are not named stay as they are.
+   */
   add: z
     .record(z.string(), amount)
     .refine((add) => Object.keys(add).length > 0, "names no site; give at least one, such as feedForward: 128"),
@@ -59,6 +62,7 @@ export const tokenPlanSchema = z.strictObject({
    * New tokens with a norm of their own have a τ of their own, the square root of their number, and that of the old ones stays.
    */
   tau: z.enum(["fixed", "sqrt-n", "ramp", "learned"]).optional(),
+  /** Steps of a ramp of τ. */
   rampSteps: steps.default(100),
   /**
    * The optimiser's moments of new tokens are zero. `new-only`: they count their own steps for Adam's bias correction, the

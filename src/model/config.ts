@@ -56,7 +56,7 @@ const bigram = z.strictObject({
   context: count,
 });
 
-/** `learned`: an embedding of each position; `rotary`: queries and keys are rotated by position (arXiv 2104.09864). */
+/** How a model knows where a token stands. */
 const positions = z.enum(["rotary", "learned"]);
 
 /**
@@ -72,6 +72,7 @@ const blocks = {
   vocabulary: count.optional(),
   /** The longest sequence, in tokens. */
   context: count,
+  /** Blocks of attention and feed-forward layer, one after the other. */
   layers: count.max(MOST_LAYERS, `expected at most ${MOST_LAYERS} layers`),
   /** Attention heads; they divide the width. */
   heads: count,
@@ -99,6 +100,7 @@ const transformer = z.strictObject({
   activation: z.enum(["relu", "gelu"]),
   /** Whether there are biases, as in the lecture: on the attention projection, the feed-forward layer and the output. */
   biases: z.boolean(),
+  /** `learned`: an embedding of each position. `rotary`: queries and keys are rotated by position (arXiv 2104.09864). */
   positions: positions.default("learned"),
   /** ε of the norms. Widening makes it smaller by as much as it does the variance, so that the function stays what it was. */
   normEpsilon: z.number().positive().default(NORM_EPSILON),
@@ -108,7 +110,7 @@ const transformer = z.strictObject({
 const tokenformer = z.strictObject({
   type: z.literal("tokenformer"),
   ...blocks,
-  /** Parameter tokens of each site. */
+  /** Parameter tokens of each site: one number for all layers, or a list with one for each. */
   tokens: perSite(count, "positive whole number"),
   /**
    * The scale τ of each site's weights. Default: the square root of its number of tokens. Where τ is learned, what it starts
@@ -126,9 +128,11 @@ const tokenformer = z.strictObject({
   tokenNorm: z.enum(["all", "generation"]).optional(),
   /** Tokens with norms of their own, beside those of `tokens` and `tau`, in the order in which they were appended. Default: none. */
   generations: z.array(generationSchema).max(MOST_GENERATIONS, `expected at most ${MOST_GENERATIONS}`).optional(),
+  /** `learned`: an embedding of each position. `rotary`: queries and keys are rotated by position (arXiv 2104.09864). */
   positions: positions.default("rotary"),
   /** Whether a block's norms have a scale and a bias. */
   blockNorm: z.enum(["nonparametric", "parametric"]).default("nonparametric"),
+  /** Whether the norm before the output has a scale and a bias. */
   finalNorm: z.enum(["nonparametric", "parametric"]).default("parametric"),
 });
 

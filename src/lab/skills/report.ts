@@ -50,10 +50,10 @@ function learnedSection({ texts: [first = "", ...texts], bases, gpts, adapted, s
     `loss on ${first}`,
     "forgotten",
   ];
-  return `## One text at a time\n\n${table(head, rows)}\n\n${explained(adapted, first)}`;
+  return `## One text at a time\n\n${table(head, rows)}\n\n${explained(adapted, gpts, first)}`;
 }
 
-function explained(adapted: readonly Adapted[], first: string): string {
+function explained(adapted: readonly Adapted[], [gpt]: readonly Learned[], first: string): string {
   const has = (way: Way) => adapted.some((one) => one.way === way);
   return [
     "A skill is appended tokens with a norm of their own.",
@@ -61,8 +61,8 @@ function explained(adapted: readonly Adapted[], first: string): string {
     has("old")
       ? "Of old tokens, the last of each site learn, as far as there are so many, and all else is frozen."
       : "",
-    has("lora")
-      ? "LoRA is beside all weights of the blocks of a GPT with about as many parameters as the base, trained on the same, of the rank with which about as many numbers learn as in the skill of that size; what it forgets is measured against that GPT."
+    has("lora") && gpt !== undefined
+      ? `LoRA is beside all weights of the blocks of a GPT of ${formatCount(gpt.parameters)} parameters, as many as come near the base's, trained on the same, of the rank with which about as many numbers learn as in the skill of that size; what it forgets is measured against that GPT.`
       : "",
     `Forgotten is the rise of the loss on ${first}, with a skill while it is attached; without it that is 0, bitwise. Memory is the least that training takes, as this library does it: where tokens of a site are frozen in part, moments are kept of all of them. Seconds are of training, on a machine that did other things.`,
   ]
