@@ -53,8 +53,9 @@ async function chatWith(checkpoint: OpenedRun, options: Options): Promise<void> 
   const use = async (inference: Inference) => {
     const decoder = await openSequences(inference, checkpoint.state.config);
     if (decoder.holdsWeights) await inference.device.dispose(inference.parameters.values());
-    // Before anything is typed, a template that is none is told.
-    chatTemplateOf(tokenizer);
+    // Before anything is typed, a template that is none is told, or that the model cannot read.
+    const { unreadable } = chatTemplateOf(tokenizer);
+    if (unreadable !== undefined) throw new UserError(unreadable);
     if (tokenizer.settings?.chatTemplate === undefined) {
       note("the model was trained with no chat template: it goes on from roles and messages as from any text");
     }

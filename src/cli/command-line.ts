@@ -39,7 +39,7 @@ async function parser(asked: string | undefined): Promise<Command> {
     .description(DESCRIPTION)
     .version(version)
     .configureHelp({ formatHelp: (_, { helpWidth }) => `${helpPage(helpWidth)}\n` })
-    .hook("preAction", (_, command) => refuseEmptyPaths(command))
+    .hook("preAction", (_, command) => refuseEmptyWords(command))
     .hook("preAction", (_, command) => importOwnModules(command));
   for (const [name, { description, load }] of Object.entries(commands)) {
     program.addCommand(throwingMistakes(name === asked ? await load() : new Command(name)).description(description));
@@ -59,14 +59,17 @@ async function importOwnModules(command: Command): Promise<void> {
   if (names) await (await import("./own-modules.ts")).importOwn(command);
 }
 
-/** An empty path is a variable of the shell that is not set, more often than not. */
-function refuseEmptyPaths(command: Command): void {
+/** What is empty is a variable of the shell that is not set, more often than not: no path, and no key or address to serve without. */
+function refuseEmptyWords(command: Command): void {
   if (command.args.includes(""))
     throw new UserError(`${command.name()}: an argument is empty, expected a path; name it`);
-  for (const option of command.options.filter(({ flags }) => /<(file|folder|run)/.test(flags))) {
+  for (const option of command.options) {
+    const what = /<(file|folder|run|key|address)/.exec(option.flags)?.[1];
+    if (what === undefined) continue;
     const value: unknown = command.getOptionValue(option.attributeName());
     if (value !== "" && !(Array.isArray(value) && value.includes(""))) continue;
-    throw new UserError(`${option.long}: is empty, expected a path; name it, or leave the option out`);
+    const expected = what === "key" ? "a key" : what === "address" ? "an address" : "a path";
+    throw new UserError(`${option.long}: is empty, expected ${expected}; give it, or leave the option out`);
   }
 }
 

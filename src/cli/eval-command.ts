@@ -2,13 +2,19 @@
 
 import { Command, Option } from "commander";
 import { dataOf } from "../checkpoint/index.ts";
-import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { type TaskType, taskTypes } from "../evaluation/index.ts";
 import { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { consecutiveBatches, measureBytes, type TokenSource } from "../text/index.ts";
+import {
+  type Corpus,
+  consecutiveBatches,
+  hasDocuments,
+  learnedBytes,
+  measureBytes,
+  type TokenSource,
+} from "../text/index.ts";
 import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
@@ -18,6 +24,7 @@ import {
   tokenizerOf,
   tokenizerOption,
   type WithOptions,
+  withCorpus,
   withModel,
   withOption,
   withRun,
@@ -86,28 +93,37 @@ async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<v
   const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const data = dataOf(options.data, checkpoint);
   await noteData(data);
-  const corpus = await openCorpus(data, tokenizer);
-  const parts: TokenSource[] = options.split === "all" ? [corpus.train, corpus.validation] : [corpus[options.split]];
-  const { context } = checkpoint.state.config;
-  const { quantize } = options;
-  const { loss, tokens, rounded } = await withModel(checkpoint, options.device, async (inference) => {
-    const batches = parts.flatMap((part) => [...consecutiveBatches(part, { context })]);
-    if (batches.length === 0)
-      throw new UserError(
-        `${corpus.name}: the ${options.split} split has no token to predict; give a longer text or --split all`,
-      );
-    const { device, model, parameters, given } = inference;
-    const rounded = quantize && new Inference(device, model, parameters, given, quantize);
-    return { ...(await inference.evaluate(batches)), rounded: await rounded?.evaluate(batches) };
-  });
-  // The bytes are of the tokens that are predicted: all but the first of each part.
-  const bytes = parts.reduce((sum, part) => sum + measureBytes(tokenizer, part, 1, part.length - 1), 0);
-  const bitsPerByte = (loss / Math.LN2) * (tokens / bytes);
-  const quantized = rounded && { bits: quantize, loss: rounded.loss, perplexity: Math.exp(rounded.loss) };
-  const { name } = corpus;
-  const result = { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split: options.split, data: name, quantized };
+  const result = await withCorpus(data, tokenizer, (corpus) => measure(checkpoint, corpus, options));
   if (options.json) printJson(result);
   else printText(result);
+}
+
+/** The loss on the parts of a text. Its windows are made as they are needed: a text may be larger than memory. */
+async function measure(checkpoint: OpenedRun, corpus: Corpus, options: Options): Promise<TextResult> {
+  const { name, tokenizer } = corpus;
+  const { split, quantize } = options;
+  const { context } = checkpoint.state.config;
+  const parts: TokenSource[] = split === "all" ? [corpus.train, corpus.validation] : [corpus[split]];
+  const batches = function* () {
+    for (const part of parts) yield* consecutiveBatches(part, { context });
+  };
+  const [first] = batches();
+  if (first === undefined)
+    throw new UserError(`${name}: the ${split} split has no token to predict; give a longer text or --split all`);
+  const { loss, tokens, rounded } = await withModel(checkpoint, options.device, async (inference) => {
+    const { device, model, parameters, given } = inference;
+    const rounded = quantize && new Inference(device, model, parameters, given, quantize);
+    return { ...(await inference.evaluate(batches())), rounded: await rounded?.evaluate(batches()) };
+  });
+  // The bytes are of the tokens that are predicted: all but the first of each part, or those that are learned of documents.
+  const bytesOf = (part: TokenSource) =>
+    hasDocuments(part)
+      ? learnedBytes(tokenizer, consecutiveBatches(part, { context }))
+      : measureBytes(tokenizer, part, 1, part.length - 1);
+  const bytes = parts.reduce((sum, part) => sum + bytesOf(part), 0);
+  const bitsPerByte = (loss / Math.LN2) * (tokens / bytes);
+  const quantized = rounded && { bits: quantize, loss: rounded.loss, perplexity: Math.exp(rounded.loss) };
+  return { loss, perplexity: Math.exp(loss), bitsPerByte, tokens, split, data: name, quantized };
 }
 
 interface TextResult {

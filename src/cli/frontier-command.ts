@@ -24,7 +24,7 @@ import {
 import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
 import { type Speed, secondsOf, speedFor } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
-import type { Corpus } from "../text/index.ts";
+import { type Corpus, closeCorpus } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
 import { FrontierProgress } from "./frontier-progress.ts";
@@ -99,6 +99,7 @@ async function planAndRun(
     await carryOut(plan, corpus, devices, { ...options, out }, ranks);
   } finally {
     for (const device of devices) await device.close();
+    closeCorpus(corpus);
   }
 }
 

@@ -1,7 +1,7 @@
 /** `tokenformer launch`: starts a command on several ranks, and again where one of them is lost. */
 
 import { Command, Option } from "commander";
-import { hasCheckpoint } from "../checkpoint/index.ts";
+import { hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
 import { launch } from "../cluster/index.ts";
 import { UserError } from "../errors.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -32,10 +32,12 @@ async function runLaunch(words: readonly string[], options: Options): Promise<vo
   if (restarts > 0 && words[0] === "train" && out === undefined) {
     throw new UserError("--restarts: needs a command with --out, the folder whose checkpoint to start again from");
   }
+  const before = await savedIn(out);
   await withInterrupt("stopping all ranks", async (signal) => {
     for (let restart = 0; ; restart++) {
-      const resumes = restart > 0 && out !== undefined && words[0] === "train" && (await hasCheckpoint(out));
-      const ownWords = resumes ? resuming(words) : words;
+      // What is asked for is in the checkpoint from the first save on, and to be asked for again until then.
+      const hasSaved = restart > 0 && words[0] === "train" && (await savedIn(out)) !== before;
+      const ownWords = hasSaved ? resuming(words) : words;
       const command = [process.execPath, process.argv[1] ?? "", ...ownWords];
       const { code, isLost } = await launch({ ...options, command }, signal);
       process.exitCode = signal.aborted ? 130 : code;
@@ -50,8 +52,15 @@ function outOf(words: readonly string[]): string | undefined {
   return place < 0 ? undefined : words[place]?.slice("--out=".length) || words[place + 1];
 }
 
+/** Which state the run in a folder was saved in; `undefined` where there is none. */
+async function savedIn(out: string | undefined): Promise<string | undefined> {
+  if (out === undefined || !(await hasCheckpoint(out))) return undefined;
+  const { config, state, progress } = await loadSummary(out);
+  return JSON.stringify([config, state.step, progress.seconds]);
+}
+
 /** Options of `train` that its checkpoint does not hold, each with a value. */
-const KEPT = /^--(out|device|mpi-library|sum-order|rank-logs)(=|$)/;
+const KEPT = /^--(out|device|model|strategy|mpi-library|sum-order|rank-logs)(=|$)/;
 
 /** The command that goes on with a run, which has its configuration and data. */
 function resuming(words: readonly string[]): string[] {

@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import { chosenTokenizer, hasCheckpoint, hasOptimizerFile, loadCheckpoint } from "../checkpoint/index.ts";
 import { type Checkpoint, type CheckpointSummary, withoutPart } from "../checkpoint/portable.ts";
-import { EMBEDDED, embeddedNames, nearestBeside } from "../data/index.ts";
+import { type DataSource, EMBEDDED, embeddedNames, nearestBeside, openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
@@ -11,7 +11,7 @@ import { Inference, uploadArrays } from "../inference/index.ts";
 import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../model/index.ts";
 import { type DeviceName, openDevice } from "../runtime/index.ts";
 import { type AttachedCheckpoint, openAttached } from "../skills/index.ts";
-import { type Batch, type Corpus, consecutiveBatches, type Tokenizer } from "../text/index.ts";
+import { type Batch, type Corpus, closeCorpus, consecutiveBatches, type Tokenizer } from "../text/index.ts";
 import { note } from "./output.ts";
 
 export const tokenizerOption = () =>
@@ -42,6 +42,20 @@ export interface WithOptions {
 
 /** The values of an option that may be given several times. */
 export const collected = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
+
+/** Opens a corpus, and closes it after use. Throws a `UserError` as `openCorpus` does. */
+export async function withCorpus<Result>(
+  data: DataSource,
+  tokenizer: Tokenizer,
+  use: (corpus: Corpus) => Promise<Result> | Result,
+): Promise<Result> {
+  const corpus = await openCorpus(data, tokenizer);
+  try {
+    return await use(corpus);
+  } finally {
+    closeCorpus(corpus);
+  }
+}
 
 /** A checkpoint, with its folder and its weights. */
 export interface OpenedRun extends CheckpointSummary {

@@ -4,7 +4,6 @@ import { Command, Option } from "commander";
 import { type PruneReport, pruneMeasured } from "../analysis/index.ts";
 import { chosenTokenizer, dataOf, readMetricsUpTo, saveCheckpoint } from "../checkpoint/index.ts";
 import { type Checkpoint, withState } from "../checkpoint/portable.ts";
-import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import type { PruneOptions } from "../growth/index.ts";
@@ -20,7 +19,15 @@ import {
 } from "../text/index.ts";
 import { withNewRun } from "../training/index.ts";
 import { numberOption } from "./numbers.ts";
-import { checkpointOf, momentNotes, type OpenedRun, tokenizerOption, validationOf, withModel } from "./open.ts";
+import {
+  checkpointOf,
+  momentNotes,
+  type OpenedRun,
+  tokenizerOption,
+  validationOf,
+  withCorpus,
+  withModel,
+} from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { deviceOption } from "./train-command.ts";
@@ -91,10 +98,16 @@ async function pruneTo(to: LockedFolder, checkpoint: Checkpoint & OpenedRun, opt
 
 /** The texts of both purposes: random windows of the one's training part, the other's validation part. */
 async function textsOf(checkpoint: Checkpoint, tokenizer: Tokenizer, { calibrate, data }: Options) {
-  const corpus = await openCorpus(dataOf(data, checkpoint), tokenizer);
-  const other = calibrate === undefined ? corpus : await openCorpus(calibrate, tokenizer);
   const { context } = checkpoint.state.config;
-  return { calibration: calibrationBatches(other, context), validation: validationOf(corpus, checkpoint) };
+  return withCorpus(dataOf(data, checkpoint), tokenizer, async (corpus) => {
+    const calibration = (other: Corpus) => calibrationBatches(other, context);
+    return {
+      calibration: await (calibrate === undefined
+        ? calibration(corpus)
+        : withCorpus(calibrate, tokenizer, calibration)),
+      validation: validationOf(corpus, checkpoint),
+    };
+  });
 }
 
 function calibrationBatches({ train, name }: Corpus, context: number): Batch[] {

@@ -2,7 +2,7 @@
 
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { UserError } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
 import { openSequences } from "../generation/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
@@ -11,6 +11,7 @@ import { type CompleteModelConfig, type GatedGenerations, type QuantizationName,
 import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
+import { chatTemplateOf, type Tokenizer } from "../text/index.ts";
 import { wholeOption } from "./numbers.ts";
 import {
   collected,
@@ -120,6 +121,8 @@ async function serveRun(checkpoint: OpenedRun, options: Options, skills: readonl
       note,
       ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
     });
+    const problem = problemOfChat(tokenizer);
+    if (problem !== undefined) note(`/v1/chat/completions refuses all: ${problem}`);
     announce(server, [name, ...skills].join(", "), options.host, apiKey);
     await untilStopped();
     note("answering what is under way; once more to stop at once");
@@ -127,6 +130,15 @@ async function serveRun(checkpoint: OpenedRun, options: Options, skills: readonl
     await sequences.release();
   };
   await withModel(checkpoint, options.device, serve, options.quantize);
+}
+
+/** Why the model can hold no conversation; it completes texts all the same. */
+function problemOfChat(tokenizer: Tokenizer): string | undefined {
+  try {
+    return chatTemplateOf(tokenizer).unreadable;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** The last generations of a model, so many, as those that requests choose. */

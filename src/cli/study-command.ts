@@ -20,7 +20,7 @@ import {
   studySchema,
 } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
-import type { Corpus } from "../text/index.ts";
+import { type Corpus, closeCorpus } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
 import { frontierCommand } from "./frontier-command.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -106,6 +106,7 @@ async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options, ran
     await run(plan, corpus, devices, out, options, new StudyProgress(plan, speed), isFirst);
   } finally {
     for (const device of devices) await device.close();
+    closeCorpus(corpus);
   }
 }
 

@@ -8,12 +8,11 @@ import {
   usageByGeneration,
 } from "../analysis/index.ts";
 import { dataOf } from "../checkpoint/index.ts";
-import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { formatShare } from "../lab/report/format.ts";
 import { sites } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import { type OpenedRun, tokenizerOf, validationOf, withModel } from "./open.ts";
+import { type OpenedRun, tokenizerOf, validationOf, withCorpus, withModel } from "./open.ts";
 import { print, printTable } from "./output.ts";
 
 /** What was measured, and on what. */
@@ -40,8 +39,10 @@ export async function usageOf(
     );
   }
   const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
-  const corpus = await openCorpus(dataOf(options.data, checkpoint), tokenizer);
-  const batches = validationOf(corpus, checkpoint);
+  const { batches, name } = await withCorpus(dataOf(options.data, checkpoint), tokenizer, (corpus) => ({
+    batches: validationOf(corpus, checkpoint),
+    name: corpus.name,
+  }));
   const usage = await withModel(checkpoint, options.device, async (inference) =>
     usageByGeneration(
       sites(state.config),
@@ -51,7 +52,7 @@ export async function usageOf(
     ),
   );
   const tokens = batches.reduce((sum, batch) => sum + batch.sequences * batch.context, 0);
-  return { data: corpus.name, tokens, usage };
+  return { data: name, tokens, usage };
 }
 
 /** The use as plain JSON. */

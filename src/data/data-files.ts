@@ -48,6 +48,11 @@ export async function dataPartOf(name: string, reading: DataReading = {}): Promi
     throw new UserError(`cannot read ${name}: there is no such file; ${mend}`);
   }
   if (stats.isDirectory()) return folderPart(name, reading);
+  if (!stats.isFile()) {
+    throw new UserError(
+      `${name}: is no file (a pipe, or a device), and texts are read more than once; write it to a file, and name that`,
+    );
+  }
   if (name.endsWith(".bin")) return { kind: "tokens", tokens: name, heldOut: [] };
   return { kind: "texts", texts: [await textFile(name, stats.size, reading.textKey)], heldOut: [] };
 }
@@ -135,7 +140,7 @@ async function filesIn(folder: string, names: readonly string[], inside = ""): P
   for (const name of names) {
     const path = join(inside, name);
     const isFolder = !isHidden(name) && (await statIfPresent(join(folder, path)))?.isDirectory() === true;
-    if (isFolder) found.push(...(await filesIn(folder, await namesIn(join(folder, path)), path)));
+    if (isFolder) for (const file of await filesIn(folder, await namesIn(join(folder, path)), path)) found.push(file);
     else found.push(path);
   }
   return found;

@@ -155,10 +155,12 @@ function withEnd({ ids, learned }: Document, text: string, tokenizer: Tokenizer)
   const end = endOfText(tokenizer);
   if (end !== undefined && text.trimEnd().endsWith(end.content)) return { ids, learned };
   const more = end === undefined ? tokenizer.encode("\n") : Uint32Array.of(end.id);
-  return {
-    ids: Uint32Array.of(...ids, ...more),
-    learned: Uint8Array.of(...learned, ...new Uint8Array(more.length).fill(learned.at(-1) ?? 1)),
-  };
+  const length = ids.length + more.length;
+  const whole = { ids: new Uint32Array(length), learned: new Uint8Array(length).fill(learned.at(-1) ?? 1) };
+  whole.ids.set(ids);
+  whole.ids.set(more, ids.length);
+  whole.learned.set(learned);
+  return whole;
 }
 
 function joined(documents: readonly Document[], separate: boolean, places: readonly string[]): DocumentSource {

@@ -126,7 +126,7 @@ function idTokenizer(files: readonly string[]): Tokenizer {
       pre_tokenizer: { type: "WhitespaceSplit" },
       post_processor: null,
       decoder: null,
-      model: { type: "WordLevel", vocab, unk_token: "0" },
+      model: { type: "WordLevel", vocab, unk_token: `none: ids are from 0 to ${highest}` },
     },
     IDS,
   );

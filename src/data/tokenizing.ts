@@ -80,6 +80,11 @@ export async function tokenizerForTexts(choice: string, texts: Texts, options: M
       `${texts.name}: is text, expected token files for the tokenizer "${IDS}"; choose "character" or "bpe:1024"`,
     );
   }
+  if (choice === "none") {
+    throw new UserError(
+      `${texts.name}: is text, and the tokenizer is "none", expected one that makes tokens of it; choose "character" or "bpe:1024", or name a tokenizer.json`,
+    );
+  }
   const made = choice.startsWith("character")
     ? await characterTokenizer(choice, texts, options)
     : await bytePairTokenizer(choice, texts, options);

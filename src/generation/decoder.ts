@@ -233,7 +233,7 @@ export class Decoder implements Sequences {
         if (last) await this.#settle(sequence, tokens.length);
         return result;
       });
-      scores.push(...result.scores);
+      for (const score of result.scores) scores.push(score);
       if (last) resolve({ logits: result.logits, scores });
     }
   }

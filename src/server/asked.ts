@@ -1,5 +1,6 @@
 /** What is asked of the texts of a request, whichever route it came by. */
 
+import { UserError } from "../errors.ts";
 import type { SamplingOptions } from "../generation/index.ts";
 import { chatTemplateOf, endOfText, type Tokenizer } from "../text/index.ts";
 import { type ChatRequest, messagesOf } from "./chat-schemas.ts";
@@ -53,9 +54,10 @@ export function askedOfCompletion(request: CompletionRequest, tokenizer: Tokeniz
   };
 }
 
-/** A conversation becomes one prompt. Throws a `UserError` where the template refuses it. */
+/** A conversation becomes one prompt. Throws a `UserError` where the template refuses it, or the model can hold none. */
 export function askedOfChat(request: ChatRequest, tokenizer: Tokenizer, gates: readonly number[]): Asked {
   const template = chatTemplateOf(tokenizer);
+  if (template.unreadable !== undefined) throw new UserError(template.unreadable);
   const { end } = template;
   const common = commonOf(request);
   return {

@@ -128,7 +128,11 @@ async function write(work: Work, prompt: Prompt, random: Random, emit: (piece: P
   const { logits, entries } = await scored(work, prompt, asked.alternatives);
   emit({ text: echoed, entries, finishReason });
   const first = maxTokens === 0 ? undefined : choice.next(logits);
-  if (first !== undefined) await goOn(work, choice, Int32Array.of(...prompt.ids, first));
+  if (first === undefined) return choice.tokens;
+  const begun = new Int32Array(prompt.ids.length + 1);
+  begun.set(prompt.ids);
+  begun[prompt.ids.length] = first;
+  await goOn(work, choice, begun);
   return choice.tokens;
 }
 

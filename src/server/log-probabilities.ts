@@ -70,11 +70,12 @@ export function logProbabilities(entries: readonly TokenEntry[]) {
 /** The most likely tokens and the one that is there, by their texts. */
 function alternatives({ label, score }: TokenEntry): Record<string, number> | null {
   if (score === undefined) return null;
-  const found: Record<string, number> = {};
+  // Any text may be a token, `__proto__` too.
+  const found = new Map<string, number>();
   for (const other of [...score.top, { label, logProbability: score.logProbability }]) {
-    found[other.label] ??= other.logProbability;
+    if (!found.has(other.label)) found.set(other.label, other.logProbability);
   }
-  return found;
+  return Object.fromEntries(found);
 }
 
 /** The log-probabilities of `/v1/chat/completions`: an object for each token. */

@@ -1,7 +1,7 @@
 /** Runs on disk: folders that hold a checkpoint. */
 
 import type { Dirent } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCheckpoint } from "../checkpoint/index.ts";
 
@@ -13,13 +13,18 @@ const MOST_FOLDERS = 5000;
 /** The folders of runs at `root` and below, near ones first. What is in a run, such as its `best/`, belongs to it. */
 export async function findRuns(root: string): Promise<string[]> {
   const runs: string[] = [];
+  const seen = new Set<string>();
   let [level, looked] = [[root], 0];
   for (let depth = 0; depth <= DEPTH && level.length > 0; depth++) {
     const below: string[] = [];
     for (const folder of level.slice(0, MOST_FOLDERS - looked)) {
+      // Links may lead in circles, or to what was seen.
+      const place = await realpath(folder).catch(() => folder);
+      if (seen.has(place)) continue;
+      seen.add(place);
       const entries = await entriesOf(folder);
       if (await isRun(folder, entries)) runs.push(folder);
-      else below.push(...entries.filter(mayHoldRuns).map(({ name }) => join(folder, name)));
+      else for (const entry of entries) if (await mayHoldRuns(folder, entry)) below.push(join(folder, entry.name));
     }
     looked += level.length;
     level = below;
@@ -33,8 +38,10 @@ async function isRun(folder: string, entries: readonly Dirent[]): Promise<boolea
   return candidate && hasCheckpoint(folder);
 }
 
-function mayHoldRuns(entry: Dirent): boolean {
-  return entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules";
+async function mayHoldRuns(folder: string, entry: Dirent): Promise<boolean> {
+  if (entry.name.startsWith(".") || entry.name === "node_modules") return false;
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return (await stat(join(folder, entry.name)).catch(() => undefined))?.isDirectory() === true;
 }
 
 /** What a folder holds; nothing where it may not be read, or is gone. */

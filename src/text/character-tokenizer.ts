@@ -84,13 +84,20 @@ export class CharacterTokenizer implements Tokenizer {
   /**
    * The tokenizer of the characters of a text.
    *
-   * @throws UserError for an empty text without `unknown`: a vocabulary of nothing; and for special tokens that are empty or the same.
+   * A special token of one character stands for that character in the text.
+   *
+   * @throws UserError for an empty text without `unknown`: a vocabulary of nothing; and for special tokens that are empty or the same, or
+   * `<unk>` beside `unknown`.
    */
   static fromText(text: string, options: CharacterOptions = {}): CharacterTokenizer {
     const { unknown = false, specialTokens = [] } = options;
     checkSpecialTokens(specialTokens);
-    const codePoints = Array.from(new Set(text), (character) => character.codePointAt(0) ?? 0);
-    const characters = codePoints.sort((one, other) => one - other).map((codePoint) => String.fromCodePoint(codePoint));
+    if (unknown && specialTokens.includes(UNKNOWN)) {
+      throw new UserError(
+        `special tokens: ${UNKNOWN} is that of "character+unknown" for what it lacks; leave it out, or take "character"`,
+      );
+    }
+    const characters = ordered(text).filter((character) => !specialTokens.includes(character));
     if (unknown) {
       characters.push(UNKNOWN);
     }
@@ -131,13 +138,23 @@ export class CharacterTokenizer implements Tokenizer {
       : undefined;
   }
 
-  /** The same with the characters and special tokens that it lacks, behind its own; `undefined` where it lacks none. */
+  /**
+   * The same with the characters and special tokens that it lacks, behind its own; `undefined` where it lacks none.
+   *
+   * @throws UserError for a special token that is one of its characters: that has learned something else.
+   */
   extended(characters: Iterable<string>, special: readonly string[]): CharacterTokenizer | undefined {
-    const missing = [...new Set(characters)].filter((character) => {
+    const taken = special.find((token) => this.#tokens.includes(token));
+    if (taken !== undefined) {
+      throw new UserError(
+        `special tokens: ${JSON.stringify(taken)} is in the vocabulary already, expected a text that is not, such as <|endoftext|>`,
+      );
+    }
+    const missing = ordered(characters).filter((character) => {
       const id = this.#ids[character.codePointAt(0) ?? 0] ?? ABSENT;
-      return id === ABSENT;
+      return id === ABSENT && !this.#special.has(character) && !special.includes(character);
     });
-    const more = [...missing.sort((one, other) => (one.codePointAt(0) ?? 0) - (other.codePointAt(0) ?? 0)), ...special];
+    const more = [...missing, ...special];
     if (more.length === 0) return undefined;
     return new CharacterTokenizer([...this.#tokens, ...more], [...this.#special.keys(), ...special]);
   }
@@ -187,6 +204,12 @@ export class CharacterTokenizer implements Tokenizer {
       decoder: { type: "Fuse" },
     });
   }
+}
+
+/** Different characters by their code points. */
+function ordered(characters: Iterable<string>): string[] {
+  const codePoints = Array.from(new Set(characters), (character) => character.codePointAt(0) ?? 0);
+  return codePoints.sort((one, other) => one - other).map((codePoint) => String.fromCodePoint(codePoint));
 }
 
 /** A character has no token: which it is, where it stands and what helps. */

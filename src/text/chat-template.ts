@@ -2,6 +2,7 @@
 
 import { Template } from "@huggingface/jinja";
 import { messageOf, UserError } from "../errors.ts";
+import { UnknownCharacterError } from "./character-tokenizer.ts";
 import { endOfText, type SpecialToken, specialTokens } from "./special-tokens.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -57,6 +58,7 @@ export class ChatTemplate {
   readonly #names: Readonly<Record<string, string>>;
   readonly #tokenizer: Tokenizer;
   #end: TurnEnd | undefined;
+  #unreadable: { readonly reason: string | undefined } | undefined;
 
   /** @throws UserError where the tokenizer's template is none */
   constructor(tokenizer: Tokenizer) {
@@ -91,6 +93,26 @@ export class ChatTemplate {
       });
     } catch (error) {
       throw new UserError(`the model's chat template refuses the conversation: ${messageOf(error)}`);
+    }
+  }
+
+  /** Why the model can hold no conversation, where its vocabulary lacks what the template itself writes. */
+  get unreadable(): string | undefined {
+    this.#unreadable ??= { reason: this.#whyUnreadable() };
+    return this.#unreadable.reason;
+  }
+
+  #whyUnreadable(): string | undefined {
+    try {
+      this.#tokenizer.encode(this.text([{ role: "user", content: "" }]));
+      return undefined;
+    } catch (error) {
+      if (error instanceof UnknownCharacterError) {
+        return `the model can hold no conversation: its vocabulary lacks ${JSON.stringify(error.character)}, which the form of one has; give it texts to go on with, or train it on conversations`;
+      }
+      // A template may refuse so short a conversation.
+      if (error instanceof UserError) return undefined;
+      throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
-import { hasDocuments, requireTokens } from "./batches.ts";
+import { type Batch, hasDocuments, requireTokens } from "./batches.ts";
 import { sliceDocuments } from "./documents.ts";
+import { utf8Length } from "./token-length.ts";
 import { sliceTokens, type TokenSource } from "./token-source.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -77,8 +78,17 @@ export function measureBytes(tokenizer: Tokenizer, tokens: TokenSource, from: nu
   return bytes;
 }
 
+/** The length in UTF-8 bytes of what is learned of documents. */
+export function learnedBytes(tokenizer: Tokenizer, batches: Iterable<Batch>): number {
+  let bytes = 0;
+  for (const { targets, weights } of batches) {
+    bytes += utf8Length(tokenizer.decode(targets.filter((_, place) => weights?.[place] === 1)));
+  }
+  return bytes;
+}
+
 function decodedBytes(tokenizer: Tokenizer, tokens: TokenSource, from: number, to: number): number {
-  return new TextEncoder().encode(tokenizer.decode(tokens.read(from, to - from))).length;
+  return utf8Length(tokenizer.decode(tokens.read(from, to - from)));
 }
 
 /** The longest string of V8, in UTF-16 units; UTF-8 has at least as many bytes. */

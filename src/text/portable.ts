@@ -20,6 +20,7 @@ export {
   closeCorpus,
   createCorpus,
   joinTexts,
+  learnedBytes,
   measureBytes,
   type Split,
   splitCorpus,

@@ -7,8 +7,8 @@ import {
   type Corpus,
   consecutiveBatches,
   hasDocuments,
+  learnedBytes,
   measureBytes,
-  utf8Length,
 } from "../text/portable.ts";
 import { ALONE, batchesOf, meanLoss } from "./ranks.ts";
 
@@ -58,17 +58,9 @@ export class Validation {
   get bytes(): number {
     const { validation, tokenizer } = this.#corpus;
     this.#bytes ??= hasDocuments(validation)
-      ? this.#bytesOfCounted()
+      ? learnedBytes(tokenizer, this.batches())
       : measureBytes(tokenizer, validation, 1, this.tokens);
     return this.#bytes;
-  }
-
-  #bytesOfCounted(): number {
-    let bytes = 0;
-    for (const { targets, weights } of this.batches()) {
-      bytes += utf8Length(this.#corpus.tokenizer.decode(targets.filter((_, place) => weights?.[place] === 1)));
-    }
-    return bytes;
   }
 
   batches(): Generator<Batch> {

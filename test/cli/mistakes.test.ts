@@ -70,6 +70,11 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     "cannot read moby: there is no such file; did you mean Moby-Dick?",
   ],
   ["mistyped data", trainOn("./sort.txt"), "cannot read ./sort.txt: there is no such file; did you mean short.txt?"],
+  [
+    "data from a device",
+    trainOn("/dev/null"),
+    "/dev/null: is no file (a pipe, or a device), and texts are read more than once; write it to a file, and name that",
+  ],
   ["empty data", trainOn("empty.txt"), "empty.txt: is empty, expected a text; name a file with text"],
   [
     "a growth larger than any memory",
@@ -91,7 +96,17 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
     sampleFrom("run/config.json"),
     "run/config.json: is a file, expected a folder with config.json and model.safetensors; name the folder of a run",
   ],
-  ["an empty path", train("--from", ""), "--from: is empty, expected a path; name it, or leave the option out"],
+  ["an empty path", train("--from", ""), "--from: is empty, expected a path; give it, or leave the option out"],
+  [
+    "an empty key",
+    ["serve", "run", "--port", "0", "--api-key", ""],
+    "--api-key: is empty, expected a key; give it, or leave the option out",
+  ],
+  [
+    "an empty address",
+    ["studio", "--port", "0", "--host", ""],
+    "--host: is empty, expected an address; give it, or leave the option out",
+  ],
   ["an empty argument", sampleFrom(""), "sample: an argument is empty, expected a path; name it"],
   [
     "data shorter than the context",

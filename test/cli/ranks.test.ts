@@ -159,6 +159,28 @@ describe("launch", () => {
     expect(errors).not.toContain("starting again");
   });
 
+  it("asks for the same again until it is saved, and from then on for what no checkpoint holds", async () => {
+    await answer(...TRAIN, "--out", "lost");
+    // Each rank is lost: the first before it has saved anything, the second behind its save.
+    const script = `#!/bin/sh
+if [ "$1" = --version ]; then echo "Open MPI"; exit 0; fi
+while [ "$1" != train ]; do shift; done
+echo "$@" >> calls.txt
+calls=$(wc -l < calls.txt)
+if [ $calls = 2 ]; then "${process.execPath}" "${main}" train --resume --out lost --set training.steps=8 > ended.txt 2>&1; fi
+[ $calls = 3 ] || exit 75
+`;
+    await writeFile(at("losing"), script, { mode: 0o755 });
+    const asked = ["train", "--resume", "--out", "lost", "--set", "training.steps=8", "--strategy=own.mjs"];
+    await run("launch", "-n", "2", "--restarts", "2", "--mpirun", at("losing"), "--", ...asked);
+    const calls = (await readFile(at("calls.txt"), "utf8")).trim().split("\n");
+    expect(calls, await readFile(at("ended.txt"), "utf8")).toEqual([
+      asked.join(" "),
+      asked.join(" "),
+      "train --resume --out lost --strategy=own.mjs",
+    ]);
+  });
+
   it("leaves all cores of a machine to its ranks, which divide them", async () => {
     await writeFile(at("mpirun"), '#!/bin/sh\necho "Open MPI $*"\n', { mode: 0o755 });
     const { stdout } = await run("launch", "-n", "2", "--mpirun", at("mpirun"), "--", "train");

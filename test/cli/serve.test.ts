@@ -39,12 +39,25 @@ describe("serve", () => {
       usage: { prompt_tokens: 4, completion_tokens: 5 },
     });
     expect((await fetch(`${url}/v1/models`)).status).toBe(401);
+    const refused = await (
+      await fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: "Bearer k" },
+        body: JSON.stringify({ messages: [{ role: "user", content: "the" }] }),
+      })
+    ).json();
     const last = ask({ prompt: "the ", max_tokens: 12, n: 100 });
     await setTimeout(50);
     server.signal("SIGTERM");
     expect(await (await last).json()).toMatchObject({ usage: { completion_tokens: 1200 } });
     const { code, stderr } = await server.outcome;
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "answering what is under way; once more to stop at once\n" });
+    const unreadable =
+      'the model can hold no conversation: its vocabulary lacks ":", which the form of one has; give it texts to go on with, or train it on conversations';
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `/v1/chat/completions refuses all: ${unreadable}\nanswering what is under way; once more to stop at once\n`,
+    });
+    expect(refused).toMatchObject({ error: { message: `messages: ${unreadable}` } });
   });
 
   it.each([

@@ -59,6 +59,12 @@ const message = async (lines: readonly unknown[]) =>
 const said = (...contents: readonly string[]) =>
   contents.map((content, index) => ({ role: index % 2 === 0 ? "user" : "assistant", content }));
 
+it("records may be longer than a function's arguments", async () => {
+  const corpus = await opened([{ prompt: "a", completion: "ab".repeat(100_000) }], "character");
+  expect(corpus.train.length).toBe(200_002);
+  expect(documentsOf(corpus.train).documents.learned.indexOf(0, 1)).toBe(-1);
+});
+
 describe("a prompt", () => {
   const lines = [
     { prompt: "2+2=", completion: "4" },

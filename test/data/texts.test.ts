@@ -185,10 +185,18 @@ describe("token files", () => {
     expect(corpus.tokenizer.decode([2, 0, 1])).toBe("2 0 1");
     expect([...corpus.tokenizer.encode(" 2 1\n0 ")]).toEqual([2, 1, 0]);
     expect(all(corpus.train)).toEqual(ids.slice(0, 9));
+    for (const other of ["word", "3", "-1"]) {
+      expect(() => corpus.tokenizer.encode(`0 ${other}`), other).toThrow(
+        `"${other}" is not in the tokenizer's vocabulary, and the unknown token "none: ids are from 0 to 2" neither`,
+      );
+    }
     closeCorpus(corpus);
     const text = await write(join("t", "a.txt"), "a");
     expect(await message(text, "ids")).toBe(
       'UserError: <folder>/t/a.txt: is text, expected token files for the tokenizer "ids"; choose "character" or "bpe:1024"',
+    );
+    expect(await message(text, "none")).toBe(
+      'UserError: <folder>/t/a.txt: is text, and the tokenizer is "none", expected one that makes tokens of it; choose "character" or "bpe:1024", or name a tokenizer.json',
     );
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/random.ts";
 import { Choice, type ChoiceOptions, type Piece } from "../../src/server/choice.ts";
+import { logProbabilities } from "../../src/server/log-probabilities.ts";
 import { loadTokenizer, type Tokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
 
 const bytes = loadTokenizer(
@@ -109,4 +110,16 @@ describe("log-probabilities", () => {
       expect(score?.top).toEqual([{ label, logProbability: score?.logProbability }]);
     }
   });
+});
+
+it("alternatives may be any texts, those of an object's own parts too", () => {
+  const top = ["constructor", "__proto__", "class"].map((label, index) => ({ label, logProbability: -1 - index }));
+  const score = { logProbability: -5, top };
+  const { top_logprobs } = logProbabilities([{ label: "toString", offset: 0, score }]);
+  expect(Object.entries(top_logprobs[0] ?? {})).toEqual([
+    ["constructor", -1],
+    ["__proto__", -2],
+    ["class", -3],
+    ["toString", -5],
+  ]);
 });

@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { useStudioServer } from "../support/studio-server.ts";
@@ -61,6 +61,19 @@ describe("the list", () => {
     expect((await listed()).map(({ name }) => name)).toEqual(["runs/first", "a/b/c/deep"]);
     await rm(at("a"), { recursive: true });
     expect((await listed()).map(({ name }) => name)).toEqual(["runs/first"]);
+  });
+
+  it("follows links to folders, once each", async () => {
+    await mkdir(at("scratch/other"), { recursive: true });
+    await cp(at("runs/first"), at("elsewhere/linked"), { recursive: true });
+    await rename(at("elsewhere"), at("../elsewhere"));
+    await symlink(at("../elsewhere"), at("scratch/runs"));
+    await symlink(at("../elsewhere/linked"), at("scratch/linked"));
+    await symlink(at("scratch"), at("scratch/circle"));
+    await symlink(at("nowhere"), at("scratch/broken"));
+    expect((await listed()).map(({ name }) => name)).toEqual(["runs/first", "scratch/linked"]);
+    await rm(at("scratch"), { recursive: true });
+    await rm(at("../elsewhere"), { recursive: true });
   });
 
   it("says which run to open at once", async () => {

@@ -20,6 +20,18 @@ describe("CharacterTokenizer", () => {
     expect(tokenizer.decode([2, 0])).toBe("😀a");
   });
 
+  it("has special tokens of one character once, which stand for that character", () => {
+    const tokenizer = CharacterTokenizer.fromText("b|a", { specialTokens: ["|"] });
+    expect(tokenizer.vocabularySize).toBe(3);
+    for (const read of [tokenizer, loadTokenizer(tokenizer.toJSON(), "test")]) {
+      expect(read.encode("|ab")).toEqual(Uint32Array.of(2, 0, 1));
+      expect(read.decode([2, 1])).toBe("|b");
+    }
+    expect(() => CharacterTokenizer.fromText("a", { unknown: true, specialTokens: ["<unk>"] })).toThrow(
+      /^special tokens: <unk> is that of "character\+unknown"/,
+    );
+  });
+
   it("takes half a surrogate pair that stands alone as a character", () => {
     const tokenizer = CharacterTokenizer.fromText("a\ud83d b\ude00");
     expect(tokenizer.decode(tokenizer.encode("b\ud83da\ude00"))).toBe("b\ud83da\ude00");

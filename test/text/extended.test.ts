@@ -30,6 +30,17 @@ describe("characters", () => {
     expect(isExtension(after, before)).toBe(false);
     expect(isExtension(before, bytes)).toBe(false);
   });
+
+  it("are not there twice, as special tokens of one character", () => {
+    const bar = CharacterTokenizer.fromText("a|", { specialTokens: ["|"] });
+    expect(extendedTokenizer(bar, [], "a|")).toBe(bar);
+    const more = extendedTokenizer(bar, ["§"], "a|§b");
+    expect(more.decode([0, 1, 2, 3])).toBe("a|b§");
+    expect([...loadTokenizer(more.toJSON(), "test").encode("§b|a")]).toEqual([3, 2, 1, 0]);
+    expect(() => extendedTokenizer(CharacterTokenizer.fromText("a|"), ["|"], "a")).toThrow(
+      /^special tokens: "\|" is in the vocabulary already, expected a text that is not/,
+    );
+  });
 });
 
 describe("special tokens", () => {

@@ -86,7 +86,7 @@ function byteFallback(tokens: readonly string[]): string[] {
   const decoded: string[] = [];
   let bytes: number[] = [];
   const flush = () => {
-    if (bytes.length > 0) decoded.push(...charactersOf(bytes));
+    for (const character of bytes.length > 0 ? charactersOf(bytes) : []) decoded.push(character);
     bytes = [];
   };
   for (const token of tokens) {
