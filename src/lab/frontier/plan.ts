@@ -7,7 +7,7 @@ import { type Config, configSchema } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
 import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { required } from "../../required.ts";
-import { flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "../study/index.ts";
+import { checkGrowth, flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "../study/index.ts";
 import type { CompleteFrontier, FrontierArm } from "./config.ts";
 
 /** A branch, and the segment of the trunk before it. */
@@ -47,7 +47,7 @@ export interface FrontierPlan {
   readonly tracks: readonly Track[];
 }
 
-/** Throws a `UserError` where a trunk is over before its learning rate is constant. */
+/** Throws a `UserError` where a trunk is over before its learning rate is constant, or cannot grow through the sizes. */
 export function planFrontier(study: CompleteFrontier): FrontierPlan {
   const ladder = new Ladder(study);
   const tracks = study.arms.flatMap((arm) => tracksOf[arm](ladder));
@@ -59,7 +59,17 @@ export function planFrontier(study: CompleteFrontier): FrontierPlan {
       `training.warmup: is ${warmup} updates, and the first branch of ${id} leaves its trunk after ${shortest}; lower it, or raise tokensPerParameter`,
     );
   }
-  return { study, budgets: ladder.budgets, tracks };
+  const plan = { study, budgets: ladder.budgets, tracks };
+  for (const track of tracks) {
+    // Whether a model can grow does not depend on rates and seeds.
+    const rates = track.branches.map(() => 1);
+    checkGrowth(
+      trunkConfig(plan, track, track.branches.length - 1, rates, 1),
+      (fault) =>
+        `arms: ${track.arm} cannot grow so: ${fault}; change rungs or growth, or leave ${track.arm} out of the arms`,
+    );
+  }
+  return plan;
 }
 
 /** The sizes of a study, and what they may spend. */

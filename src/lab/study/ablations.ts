@@ -69,14 +69,17 @@ export function judgeAblations(results: StudyResults): AblationVerdicts {
 }
 
 function judgeQuestion(
-  { id, question, variants }: QuestionResult,
+  { id, question, variants, leftOut = [] }: QuestionResult,
   reference: string,
   deviation?: number,
 ): QuestionVerdict {
   const base = variants.find((variant) => variant.id === reference);
   const judged = variants.map((variant) => judgeVariant(variant, base, deviation));
   const ranking = rank(variants, judged, deviation);
-  return { id, question, variants: judged, ranking, sentences: sentencesOf(judged, ranking) };
+  const missing = leftOut.map(
+    ({ label, reason }) => `Left out: ${label}, which this ladder does not allow (${reason}).`,
+  );
+  return { id, question, variants: judged, ranking, sentences: [...sentencesOf(judged, ranking), ...missing] };
 }
 
 const finals = ({ cell }: VariantResult) => lossesOf(cell, cell.stage);

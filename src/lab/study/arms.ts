@@ -2,7 +2,7 @@
 
 import { UserError } from "../../errors.ts";
 import type { CompleteModelConfig } from "../../model/index.ts";
-import { type Cell, cellOf, type Phase } from "./cells.ts";
+import { type Cell, cellOf, checkGrowth, type Phase } from "./cells.ts";
 import type { ArmId } from "./config.ts";
 import { type CompleteStudy, sizeOf } from "./models.ts";
 import { added, type Sizes, scratchOf } from "./sizes.ts";
@@ -14,8 +14,16 @@ export interface PlannedArm {
   readonly cells: readonly Cell[];
 }
 
+/** Throws a `UserError` for an arm that cannot grow through the ladder. */
 export function armOf(sizes: Sizes, id: ArmId): PlannedArm {
-  return { id, ...armTexts[id], cells: armCells[id](sizes) };
+  const cells = armCells[id](sizes);
+  for (const { config } of cells) {
+    checkGrowth(
+      config,
+      (fault) => `arms: ${id} cannot grow so: ${fault}; change ladder or growth, or leave it out of the arms`,
+    );
+  }
+  return { id, ...armTexts[id], cells };
 }
 
 const armTexts: Readonly<Record<ArmId, { readonly label: string; readonly doc: string }>> = {

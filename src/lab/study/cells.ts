@@ -1,6 +1,8 @@
 /** Cells: the training recipes of a study, each a configuration but for its learning rate and seed. */
 
-import { type Config, configSchema } from "../../configuration/index.ts";
+import { type Config, configSchema, growthPlansOf } from "../../configuration/index.ts";
+import { UserError } from "../../errors.ts";
+import { checkPlans } from "../../growth/index.ts";
 import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { type CompleteStudy, flopsPerStep } from "./models.ts";
 
@@ -102,6 +104,19 @@ function modelInput(model: CompleteModelConfig): CompleteModelConfig {
   if (model.type !== "tokenformer") return model;
   const { tau: _, ...rest } = model;
   return rest;
+}
+
+/**
+ * Checks that a run can grow as its configuration says, before others of a study take hours.
+ * @param told the message, of what is wrong. Default: that alone
+ * @throws UserError where it cannot
+ */
+export function checkGrowth(config: Config, told: (fault: string) => string = (fault) => fault): void {
+  try {
+    checkPlans(config.model, growthPlansOf(config));
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(told(error.message), { cause: error }) : error;
+  }
 }
 
 /** The configuration of one run of a cell. */

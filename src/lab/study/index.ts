@@ -1,6 +1,6 @@
 /** Studies: does training by sequentially adding key–value parameter tokens pay? */
 
-export { type Cell, cellConfig } from "./cells.ts";
+export { type Cell, cellConfig, checkGrowth } from "./cells.ts";
 export {
   type ArmId,
   armIds,

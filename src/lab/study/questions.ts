@@ -1,8 +1,10 @@
 /** The questions of a study on how to grow: one growth, in ways that differ from a reference in one thing each. */
 
-import { type Cell, cellOf, type Phase } from "./cells.ts";
+import { UserError } from "../../errors.ts";
+import { type Cell, cellOf, checkGrowth, type Phase } from "./cells.ts";
 import type { QuestionId } from "./config.ts";
 import { type CompleteStudy, flopsPerStep, sizeOf, type TokenCounts, tokenFormerOf } from "./models.ts";
+import type { LeftOut } from "./results.ts";
 import { added, type Sizes, scratchOf } from "./sizes.ts";
 import { questionTexts, REFERENCE, type Variant, variantsOf } from "./variants.ts";
 
@@ -14,25 +16,43 @@ export interface PlannedQuestion {
   readonly id: QuestionId;
   readonly question: string;
   readonly variants: readonly PlannedVariant[];
+  /** Variants that are not possible on this ladder. */
+  readonly leftOut: readonly LeftOut[];
 }
 
+/** Throws a `UserError` where the reference itself cannot grow so. */
 export function questionsOf(
   sizes: Sizes,
   { stage, questions }: NonNullable<CompleteStudy["ablation"]>,
 ): PlannedQuestion[] {
   return questions.map((id): PlannedQuestion => {
-    const variants = [REFERENCE, ...variantsOf(id, sizes.steps(stage))];
+    const all = [REFERENCE, ...variantsOf(id, sizes.steps(stage))].map((variant) => plannedOf(sizes, stage, variant));
+    const leftOut = all.filter((planned) => "reason" in planned);
+    const without = leftOut.length === 0 ? "" : ` (without ${leftOut.map(({ label }) => label).join(", ")})`;
     return {
       id,
-      question: questionTexts[id],
-      variants: variants.map((variant) => ({
-        id: variant.id,
-        label: variant.label,
-        doc: variant.doc,
-        cell: variantCell(sizes, stage, variant),
-      })),
+      question: `${questionTexts[id]}${without}`,
+      variants: all.filter((planned) => "cell" in planned),
+      leftOut,
     };
   });
+}
+
+/** A variant with its recipe; or why it is not possible on this ladder, which would end the study when its turn came. */
+function plannedOf(sizes: Sizes, stage: number, variant: Variant): PlannedVariant | LeftOut {
+  const { id, label, doc } = variant;
+  try {
+    const cell = variantCell(sizes, stage, variant);
+    checkGrowth(cell.config);
+    return { id, label, doc, cell };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    if (variant !== REFERENCE) return { label, reason: error.message };
+    throw new UserError(
+      `ablation: its reference cannot grow so: ${error.message}; change ladder or growth, or leave the questions out`,
+      { cause: error },
+    );
+  }
 }
 
 /** One growth to a size: the small model for its stage, then the large one, for as many FLOPs as the reference. */
@@ -63,10 +83,18 @@ function variantCell(sizes: Sizes, stage: number, variant: Variant): Cell {
   });
 }
 
-/** What comes after the small model, for a budget of floating-point operations. */
-function grownPhases(sizes: Sizes, stage: number, { where, pieces = 1 }: Variant, budget: number): Phase[] {
+/** What comes after the small model, for a budget of floating-point operations. Throws a `UserError` for a step that is too small. */
+function grownPhases(sizes: Sizes, stage: number, { where, pieces: wanted = 1 }: Variant, budget: number): Phase[] {
   const old = sizeOf(sizes.study, stage - 1);
   const more = extraTokens(sizes, stage, where);
+  // Each piece has to append something.
+  const pieces = Math.min(wanted, Math.max(more.attention, more.feedForward));
+  if (pieces < Math.min(2, wanted)) {
+    const { attention, feedForward } = sizeOf(sizes.study, stage);
+    throw new UserError(
+      `the step from ${old.attention}/${old.feedForward} to ${attention}/${feedForward} tokens is too small for it`,
+    );
+  }
   const models = Array.from({ length: pieces }, (_, piece) => {
     const at = (count: number, extra: number) => count + Math.round((extra * (piece + 1)) / pieces);
     return { attention: at(old.attention, more.attention), feedForward: at(old.feedForward, more.feedForward) };

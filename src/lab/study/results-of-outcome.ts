@@ -55,9 +55,10 @@ function ablationOf(
       doc: REFERENCE.doc,
       stage: ablation?.stage ?? 0,
       reference: REFERENCE.id,
-      questions: questions.map(({ id, question, variants }) => ({
+      questions: questions.map(({ id, question, variants, leftOut }) => ({
         id,
         question,
+        leftOut,
         variants: variants.flatMap(({ cell, ...variant }) =>
           resultOf(cell.id).map((result) => ({ ...variant, cell: result })),
         ),

@@ -99,6 +99,12 @@ export interface VariantResult {
   readonly cell: CellResult;
 }
 
+/** An answer that a ladder does not allow. */
+export interface LeftOut {
+  readonly label: string;
+  readonly reason: string;
+}
+
 /** A question on how to grow, with the answers tried. The same reference is in every question. */
 export interface QuestionResult {
   /** For example "init", "tau". */
@@ -106,6 +112,8 @@ export interface QuestionResult {
   /** For example "How should new tokens start?" */
   readonly question: string;
   readonly variants: readonly VariantResult[];
+  /** Missing in what earlier versions made, which left none out. */
+  readonly leftOut?: readonly LeftOut[];
 }
 
 export interface StageDescription {

@@ -173,7 +173,7 @@ const variants: Readonly<Record<QuestionId, (steps: number) => readonly Variant[
     {
       id: "step-quarters",
       label: "four quarters",
-      doc: "Four growths by a quarter of the new tokens each, over the stage.",
+      doc: "Four growths by a quarter of the new tokens each, over the stage; fewer where a quarter is no whole token.",
       pieces: 4,
     },
   ],

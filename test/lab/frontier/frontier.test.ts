@@ -111,6 +111,19 @@ describe("the plan", () => {
     }
   });
 
+  it("refuses growth that the sizes do not allow", () => {
+    const growth = { ...plan.study.growth, init: "split" as const };
+    expect(() => planFrontier({ ...plan.study, growth })).not.toThrow();
+    const rungs = [
+      { attention: 4, feedForward: 6 },
+      { attention: 23, feedForward: 48 },
+    ];
+    expect(() => planFrontier({ ...plan.study, rungs, growth })).toThrow(
+      /^arms: grown cannot grow so: .*split copies all 4 tokens .*; change rungs or growth, or leave grown out of the arms$/,
+    );
+    expect(() => planFrontier({ ...plan.study, rungs, growth, arms: ["scratch", "net2net"] })).not.toThrow();
+  });
+
   it("refuses a warm-up that outlasts a trunk", () => {
     expect(() => planFrontier({ ...plan.study, training: { ...plan.study.training, warmup: 60 } })).toThrow(
       /^training.warmup: is 60 updates, and the first branch of scratch\/0 leaves its trunk after \d+; lower it/,

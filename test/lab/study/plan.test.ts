@@ -1,7 +1,8 @@
 /** The plan of a study: budgets are equal where they are said to be. */
 
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { growthPlansOf } from "../../../src/configuration/index.ts";
+import { checkPlans } from "../../../src/growth/index.ts";
 import {
   cellsOf,
   costOf,
@@ -134,7 +135,71 @@ it("has a valid plan for every preset, whose cost is that of its cells", () => {
     const runs = parsed.seeds + (parsed.learningRates.length > 1 ? parsed.learningRates.length : 0);
     const flops = cells.reduce((sum, each) => sum + runs * each.flops, 0);
     expect(costOf(whole).flops / flops).toBeCloseTo(1, 9);
+    for (const { config } of cells) checkPlans(config.model, growthPlansOf(config));
   }
+});
+
+describe("a ladder that does not allow all answers", () => {
+  /** The plan of the study with its last two sizes these ones. */
+  const planOf = (sizes: readonly [number, number][], changes: Partial<StudyConfig> = {}) => {
+    const ladder = sizes.map(([attention, feedForward], at) => ({ attention, feedForward, steps: 31 + 6 * at }));
+    const arms: StudyConfig["arms"] = ["grown", "scratch-flops"];
+    return planStudy(withVocabulary({ ...study, arms, ablation, ladder, ...changes }));
+  };
+  const ablation = { stage: 1, questions: ["init" as const, "step-size" as const] };
+  const question = (of: ReturnType<typeof planOf>, id: string) => of.questions.find((asked) => asked.id === id);
+  const namesOf = (of: ReturnType<typeof planOf>, id: string) =>
+    question(of, id)?.variants.map((variant) => variant.id);
+
+  it("leaves out copies of all tokens where the step is no multiple of them, and says so", () => {
+    const uneven = planOf([
+      [8, 20],
+      [17, 41],
+    ]);
+    expect(namesOf(uneven, "init")).toEqual(["reference", "init-random", "init-zero-abrupt", "init-random-fixed"]);
+    expect(question(uneven, "init")?.question).toBe("How should new tokens start? (without split)");
+    expect(question(uneven, "init")?.leftOut).toEqual([
+      { label: "split", reason: expect.stringMatching(/split copies all 8 tokens .*, 9 is no multiple/) },
+    ]);
+    const even = planOf([
+      [8, 20],
+      [16, 40],
+    ]);
+    expect(namesOf(even, "init")).toContain("init-split");
+    expect(question(even, "init")?.leftOut).toEqual([]);
+  });
+
+  it("divides a small step into fewer pieces, each with tokens, and a step of one token not at all", () => {
+    const small = planOf([
+      [12, 48],
+      [14, 50],
+    ]);
+    const quarters = question(small, "step-size")?.variants.find(({ id }) => id === "step-quarters")?.cell;
+    const added = quarters === undefined ? [] : growthPlansOf(quarters.config);
+    expect(added.map((plan) => ("add" in plan ? plan.add : {}))).toEqual(
+      [1, 1].map((count) => ({ query: count, key: count, value: count, projection: count, feedForward: count })),
+    );
+    const least = planOf([
+      [12, 48],
+      [12, 49],
+    ]);
+    expect(namesOf(least, "step-size")).toEqual(["reference"]);
+    expect(question(least, "step-size")?.leftOut).toEqual([
+      { label: "four quarters", reason: "the step from 12/48 to 12/49 tokens is too small for it" },
+    ]);
+  });
+
+  it("is refused where an arm, or the reference of the questions, cannot grow so", () => {
+    const growth = { ...study.growth, init: "split" as const };
+    const sizes: readonly [number, number][] = [
+      [8, 20],
+      [17, 41],
+    ];
+    expect(() => planOf(sizes, { growth })).toThrow(/^arms: grown cannot grow so: .*is no multiple; .*; change ladder/);
+    expect(() => planOf(sizes, { growth, arms: ["scratch-flops"] })).toThrow(
+      /^ablation: its reference cannot grow so: /,
+    );
+  });
 });
 
 it("has the paper's ladder, which costs what the formula says", () => {

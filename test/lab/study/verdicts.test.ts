@@ -266,5 +266,13 @@ describe("the ablations", () => {
     expect(partial.questions[1]?.sentences).toEqual(["Not known yet: fixed; ramp over half the stage; learned."]);
     expect(partial.sentences.join(" ")).toMatch(/not known yet: fewer than three .* not known yet: too few/);
     expect(judgeAblations({ ...sample, ablation: { ...sample.ablation, questions: [] } }).questions).toEqual([]);
+    const leftOut = [{ label: "halves", reason: "3 is no multiple of 2" }];
+    const without = judgeAblations({
+      ...sample,
+      ablation: { ...sample.ablation, questions: questions.map((asked) => ({ ...asked, leftOut })) },
+    });
+    expect(without.questions[0]?.sentences.at(-1)).toBe(
+      "Left out: halves, which this ladder does not allow (3 is no multiple of 2).",
+    );
   });
 });
