@@ -37,8 +37,11 @@ export interface Milestone {
   readonly parameters: number;
 }
 
+/** The share of the updates until the next growth that is the short lag after one. */
+export const LAG = 0.02;
+
 /** Validations after these shares of a phase: dense at the beginning, where a growth is overcome. */
-const VALIDATED = [0.02, 0.04, 0.08, 0.16, 0.3, 0.44, 0.58, 0.72, 0.86];
+const VALIDATED = [LAG, 0.04, 0.08, 0.16, 0.3, 0.44, 0.58, 0.72, 0.86];
 
 export interface CellOptions {
   readonly id: string;
@@ -93,10 +96,11 @@ export function cellOf(study: CompleteStudy, options: CellOptions): Cell {
   };
 }
 
+/** Updates that are a share of some, at least one: where losses are measured there, and where they are looked up. */
+export const partOf = (share: number, steps: number): number => Math.max(1, Math.round(share * steps));
+
 function validatedAt(start: number, steps: number): number[] {
-  return [...new Set(VALIDATED.map((share) => start + Math.max(1, Math.round(share * steps))))].filter(
-    (step) => step < start + steps,
-  );
+  return [...new Set(VALIDATED.map((share) => start + partOf(share, steps)))].filter((step) => step < start + steps);
 }
 
 /** τ is left to the run, which starts from the square root of the number of tokens. */

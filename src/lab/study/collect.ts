@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { MetricRecord } from "../../checkpoint/portable.ts";
-import type { Cell } from "./cells.ts";
+import { type Cell, LAG, partOf } from "./cells.ts";
 import type { GrowthOutcome, Outcome, Point } from "./results.ts";
 
 const spent = { tokens: z.number(), flops: z.number(), seconds: z.number() };
@@ -56,7 +56,7 @@ function curveOf(validations: readonly z.infer<typeof validationSchema>[], growt
 function growthOutcome({ step, growth }: GrowthRecord, curve: readonly Point[], end: number): GrowthOutcome {
   const { summary, lossBefore, lossAfter, flops, tokens } = growth;
   const after = curve.filter((point) => point.step > step && point.step <= end);
-  const lag = after.find((point) => point.step - step >= 0.02 * (end - step));
+  const lag = after.find((point) => point.step - step >= partOf(LAG, end - step));
   const recovered = after.find(({ loss }) => loss <= lossBefore);
   return {
     summary,

@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import type { TrainingConfig } from "../../configuration/index.ts";
 import type { tokenPlanSchema } from "../../growth/index.ts";
+import { partOf } from "./cells.ts";
 import type { QuestionId } from "./config.ts";
 
 export interface Variant {
@@ -35,8 +36,6 @@ export const REFERENCE: Variant = {
 export function variantsOf(question: QuestionId, stageSteps: number): readonly Variant[] {
   return variants[question](stageSteps);
 }
-
-const part = (share: number, steps: number) => Math.max(1, Math.round(share * steps));
 
 const variants: Readonly<Record<QuestionId, (steps: number) => readonly Variant[]>> = {
   init: () => [
@@ -71,13 +70,13 @@ const variants: Readonly<Record<QuestionId, (steps: number) => readonly Variant[
       id: "tau-slow",
       label: "ramp over half the stage",
       doc: "τ reaches √n after half of the stage.",
-      plan: { tau: "ramp", rampSteps: part(0.5, steps) },
+      plan: { tau: "ramp", rampSteps: partOf(0.5, steps) },
     },
     {
       id: "tau-fast",
       label: "ramp over 2 % of the stage",
       doc: "τ reaches √n after a fiftieth of the stage.",
-      plan: { tau: "ramp", rampSteps: part(0.02, steps) },
+      plan: { tau: "ramp", rampSteps: partOf(0.02, steps) },
     },
     {
       id: "tau-learned",
@@ -105,7 +104,7 @@ const variants: Readonly<Record<QuestionId, (steps: number) => readonly Variant[
       id: "freeze-part",
       label: "old frozen for 20 %",
       doc: "The old tokens are frozen for the first fifth of the stage.",
-      plan: { freeze: part(0.2, steps) },
+      plan: { freeze: partOf(0.2, steps) },
     },
     {
       id: "freeze-all",

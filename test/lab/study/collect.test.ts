@@ -65,6 +65,20 @@ it("takes the loss before a growth as that of its step, and tells the growth apa
   ]);
 });
 
+it("takes the loss after the lag at the validation that is planned there, whatever 2 % of the updates are rounded to", () => {
+  for (const steps of [100, 420, 410, 610, 70]) {
+    const ladder = study.ladder.map((size) => ({ ...size, steps }));
+    const [cell] = planStudy({ ...study, ladder, model: { ...study.model, vocabulary: 11 } }).arms[0]?.cells ?? [];
+    if (cell === undefined) throw new Error("no cell");
+    const found = collect(cell, [
+      { step: steps, growth: { summary: "more", lossBefore: 9, lossAfter: 9, parametersBefore: 1, ...spent(steps) } },
+      ...[...cell.config.training.evaluateAt, 2 * steps].map((step) => validation(step, step - steps)),
+    ]);
+    // Each loss is how many updates there were since the growth.
+    expect(found.growths[0]?.lagLoss).toBe(Math.max(1, Math.round(0.02 * steps)));
+  }
+});
+
 it("has no outcome for a budget that a run did not reach, and no recovery that was not seen", () => {
   if (grown === undefined) throw new Error("no cell");
   const { outcomes, growths } = collect(grown, records.slice(0, 5));
