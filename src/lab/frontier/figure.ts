@@ -29,11 +29,12 @@ interface Dot {
 const GREEN =
   ":root { --green: #1a7f4b; --green-text: #14633a; } @media (prefers-color-scheme: dark) { :root { --green: #4cc38a; --green-text: #6fd3a4; } }";
 
-/** The figure as SVG. Undefined where nothing is done yet. */
+/** Whether there is anything to draw: a point whose runs are done and did not diverge. */
+export const hasFigure = (results: FrontierResults): boolean => linesOf(results).length > 0;
+
+/** The figure as SVG. Undefined where there is nothing to draw. */
 export function frontierFigure(results: FrontierResults): string | undefined {
-  const lines = [...sizesOf(results), ...envelopesOf(results), ...grownOf(results)].filter(
-    ({ points }) => points.length > 0,
-  );
+  const lines = linesOf(results);
   const all = lines.flatMap(({ points }) => points);
   if (all.length === 0) return undefined;
   const frame: Frame = {
@@ -73,6 +74,14 @@ export function frontierFigure(results: FrontierResults): string | undefined {
     ],
   });
   return standalone(plot, GREEN);
+}
+
+/** The lines, without the points of runs that diverged: an infinite loss has no place on an axis, and would take that of all others. */
+function linesOf(results: FrontierResults): Line[] {
+  const isThere = ({ y, high }: Dot) => Number.isFinite(y) && Number.isFinite(high);
+  return [...sizesOf(results), ...envelopesOf(results), ...grownOf(results)]
+    .map((line) => ({ ...line, points: line.points.filter(isThere) }))
+    .filter(({ points }) => points.length > 0);
 }
 
 function marksOf({ points, colour, isThin = false }: Line): Markish[] {

@@ -5,7 +5,7 @@ import { makeFolder, writeFileAtomic } from "../../formats/files/atomic.ts";
 import { writeJson } from "../../formats/json/json.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
 import { halfOf } from "./documents.ts";
-import { frontierFigure } from "./figure.ts";
+import { frontierFigure, hasFigure } from "./figure.ts";
 import { type Difference, familySaving, gapAt, splitOfGain } from "./metrics.ts";
 import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
 
@@ -33,7 +33,8 @@ export function frontierMarkdown(results: FrontierResults): string {
     missing.length === 0
       ? "All of the plan is done."
       : `**Partial.** Not done yet: ${missing.join("; ")}. ${standingOf(results)}`,
-    ...(points.length === 0 ? [] : ["![Held-out loss over the FLOPs of training](frontier.svg)"]),
+    ...divergedOf(results),
+    ...(!hasFigure(results) ? [] : ["![Held-out loss over the FLOPs of training](frontier.svg)"]),
     sizeTable(results),
     budgetTable(results),
     ...verdictLines(results),
@@ -56,9 +57,26 @@ function makersOf({ points, machine, software }: FrontierResults): string[] {
   return [`Made by: ${makers.join("; ")}.`];
 }
 
-/** How many tokens the reported documents have. */
-function tokensOfReport([first]: FrontierResults["points"]): string {
-  const tokens = halfOf(first?.documents ?? [], "report").reduce((sum, document) => sum + document.tokens, 0);
+/** The runs that diverged, which the figure leaves out. */
+function divergedOf(results: FrontierResults): string[] {
+  const told = results.budgets.flatMap((flops, budget) =>
+    results.tracks.flatMap(({ id }) => {
+      const points = pointsOf(results, id, budget);
+      const count = points.filter(({ diverged }) => diverged !== undefined).length;
+      return count === 0 ? [] : [`${id} at ${formatFlops(flops)} (${count} of ${points.length} seeds)`];
+    }),
+  );
+  if (told.length === 0) return [];
+  return [`**Diverged**, so that the mean loss is infinite and the figure leaves it out: ${told.join("; ")}.`];
+}
+
+/** A mean loss, as far as there is one. */
+const toldLoss = (loss: number): string => (Number.isFinite(loss) ? formatLoss(loss) : "diverged");
+
+/** How many tokens the reported documents have; of a run that diverged none is known. */
+function tokensOfReport(points: FrontierResults["points"]): string {
+  const measured = points.find(({ diverged }) => diverged === undefined);
+  const tokens = halfOf(measured?.documents ?? [], "report").reduce((sum, document) => sum + document.tokens, 0);
   return tokens === 0 ? "" : `, ${formatCount(tokens)} tokens,`;
 }
 
@@ -104,12 +122,12 @@ function budgetTable(results: FrontierResults): string {
     results.budgets.map((flops, budget) => {
       const named = (arm: "scratch" | "rotary") => {
         const best = bestOf(results, arm, budget);
-        return best === undefined ? "" : `${formatLoss(best.loss)} (${best.track})`;
+        return best === undefined ? "" : `${toldLoss(best.loss)} (${best.track})`;
       };
       const grown = pointsOf(results, "grown", budget);
       return [
         ...[formatFlops(flops), named("scratch"), named("rotary")],
-        grown.length === 0 ? "" : formatLoss(meanOver(grown, "report")),
+        grown.length === 0 ? "" : toldLoss(meanOver(grown, "report")),
         told(gapAt(results, budget)),
       ];
     }),
@@ -143,7 +161,7 @@ function tuningTable({ tunings, budgets }: FrontierResults): string {
         ...[track, formatFlops(budgets[budget] ?? Number.NaN)],
         grid.length === 0
           ? "not tried"
-          : grid.map((tried) => `${tried.learningRate}: ${formatLoss(tried.loss)}`).join(", "),
+          : grid.map((tried) => `${tried.learningRate}: ${toldLoss(tried.loss)}`).join(", "),
         String(learningRate),
       ]),
     ),

@@ -20,13 +20,14 @@ export function frontierResults(
   circumstances: FrontierCircumstances,
 ): FrontierResults {
   const { study, budgets, tracks } = plan;
+  const measured = points.find(({ diverged }) => diverged === undefined);
   return {
     name: study.name,
     ...circumstances,
     data: {
       name: corpus.name,
       documents: documentsOf(corpus, study.model.context).length,
-      heldOutTokens: points[0]?.documents.reduce((sum, { tokens }) => sum + tokens, 0) ?? study.heldOutTokens,
+      heldOutTokens: measured?.documents.reduce((sum, { tokens }) => sum + tokens, 0) ?? study.heldOutTokens,
     },
     rungs: rungsOf(plan),
     budgets,

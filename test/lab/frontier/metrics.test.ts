@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, memoryTokens } from "../../../src/index.ts";
 import { documentsOf, halfOf } from "../../../src/lab/frontier/documents.ts";
+import { frontierFigure } from "../../../src/lab/frontier/figure.ts";
 import {
   difference,
   type FrontierResults,
@@ -12,6 +13,7 @@ import {
   type Point,
   splitOfGain,
 } from "../../../src/lab/frontier/index.ts";
+import { frontierMarkdown } from "../../../src/lab/frontier/report.ts";
 import { bestOf } from "../../../src/lab/frontier/results.ts";
 
 describe("documents", () => {
@@ -73,6 +75,49 @@ const results = (points: readonly Point[], budgets = [1, 10]): FrontierResults =
   seeds: budgets.map(() => 2),
   points,
   tunings: [],
+});
+
+describe("the report", () => {
+  const [grown, other] = [point("grown", 1, 1, 2, 1.5), point("grown", 1, 2, 2, 1.6)];
+  const scratch = [point("scratch/0", 0, 1, 2.5, 2.2), point("scratch/0", 1, 1, 2, 1.7)];
+  const lost = (run: Point): Point => ({ ...run, documents: [], diverged: "NaN" });
+
+  it("draws what did not diverge, and names what did", () => {
+    const whole = results([...scratch, grown, other]);
+    const partly = {
+      ...results([lost(grown), other, ...scratch]),
+      tunings: [
+        {
+          track: "grown",
+          budget: 1,
+          grid: [{ learningRate: 1, loss: Number.POSITIVE_INFINITY }],
+          learningRate: 1,
+        },
+      ],
+    };
+    const points = (svg: string | undefined) => svg?.match(/<circle/g)?.length;
+    const [all, some] = [frontierFigure(whole), frontierFigure(partly)];
+    expect(some).not.toMatch(/NaN|Infinity/);
+    // The point of the grown run at its budget is gone, and with it the name of its line.
+    expect(points(some)).toBe((points(all) ?? 0) - 1);
+    expect(all).toMatch(/grown/);
+    expect(some).not.toMatch(/grown/);
+    const told = frontierMarkdown(partly);
+    expect(told).toContain(
+      "**Diverged**, so that the mean loss is infinite and the figure leaves it out: grown at 10 FLOP (1 of 2 seeds).",
+    );
+    expect(told).toContain("others, 204 tokens, are reported");
+    expect(told).toMatch(/\| 1\.700 \(scratch\/0\) \| {2}\| diverged \|/);
+    expect(told).toContain("1: diverged");
+    expect(told).not.toMatch(/NaN|Infinity|∞/);
+    expect(frontierMarkdown(whole)).not.toContain("iverged");
+  });
+
+  it("has no figure where all diverged", () => {
+    const nothing = results([...scratch, grown].map(lost));
+    expect(frontierFigure(nothing)).toBeUndefined();
+    expect(frontierMarkdown(nothing)).not.toContain("frontier.svg");
+  });
 });
 
 describe("metrics", () => {
