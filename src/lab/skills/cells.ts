@@ -15,6 +15,7 @@ import type { Device } from "../../runtime/index.ts";
 import { hasSkill, hasUnfinished, openAdaptation, openAttached, resumeAdaptation } from "../../skills/index.ts";
 import { type Corpus, consecutiveBatches } from "../../text/index.ts";
 import { forecastMemory, openRun, Run } from "../../training/index.ts";
+import { DivergenceError } from "../../training/portable.ts";
 import type { SkillsStudy } from "./config.ts";
 import { gptBeside } from "./lora.ts";
 import type { Learned, Losses, Way } from "./results.ts";
@@ -41,23 +42,36 @@ const learnedSchema = z.strictObject({
   memory: z.number(),
   seconds: z.number(),
   losses: z.record(z.string(), z.number()),
+  diverged: z.string().exactOptional(),
 });
 
-/** What is in a folder of the study, or is made there now. Undefined if it was interrupted. */
+/** What is in a folder of the study, or is made there now; of a training that diverges, that it did. Undefined if it was interrupted. */
 async function once(
   site: Workplace,
-  name: string,
+  { name, seed }: { readonly name: string; readonly seed: number },
   make: (folder: string) => Promise<Learned | undefined>,
 ): Promise<Learned | undefined> {
   const file = join(folderOf(site, name), "result.json");
   const isThere = await fileExists(file);
   if (!isThere && site.signal?.aborted === true) return undefined;
   await mkdir(folderOf(site, name), { recursive: true });
-  const learned = isThere ? readResult(file, await readJson(file)) : await make(folderOf(site, name));
+  const learned = isThere
+    ? readResult(file, await readJson(file))
+    : await madeOrDiverged(seed, () => make(folderOf(site, name)));
   if (learned === undefined) return undefined;
   if (!isThere) await writeJson(file, learned);
   site.onDone?.(name, learned, !isThere);
   return learned;
+}
+
+/** One rate that is too high must not end the study: it would do so each time. */
+async function madeOrDiverged(seed: number, make: () => Promise<Learned | undefined>): Promise<Learned | undefined> {
+  try {
+    return await make();
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    return { seed, parameters: 0, bytes: 0, memory: 0, seconds: 0, losses: {}, diverged: error.message };
+  }
 }
 
 function readResult(file: string, value: unknown): Learned {
@@ -90,7 +104,7 @@ export function base(site: Workplace, seed: number): Promise<Learned | undefined
   const { study, corpora } = site;
   const [data] = corpora.values();
   if (data === undefined) throw new Error("internal: a study without a text");
-  return once(site, baseName(seed), async (out) => {
+  return once(site, { name: baseName(seed), seed }, async (out) => {
     const { model, tokenizer } = study;
     const config = parseConfig({ model, tokenizer, training: { ...study.base, seed } });
     return trainedRun(site, { config, data, out, resume: await hasCheckpoint(out) });
@@ -102,7 +116,7 @@ export function gpt(site: Workplace, seed: number): Promise<Learned | undefined>
   const { study, corpora } = site;
   const [data] = corpora.values();
   if (data === undefined) throw new Error("internal: a study without a text");
-  return once(site, gptName(seed), async (out) => {
+  return once(site, { name: gptName(seed), seed }, async (out) => {
     const { state } = await loadSummary(folderOf(site, baseName(seed)));
     if (!hasBlocks(state.config)) throw new Error("internal: the base of a study has no blocks");
     const model = gptBeside({ ...state.config }, countParameters(state.config).total);
@@ -116,7 +130,7 @@ export function fullyTuned(
   site: Workplace,
   { name, from, text, rate, seed }: { name: string; from: string; text: string; rate: number; seed: number },
 ): Promise<Learned | undefined> {
-  return once(site, name, async (out) => {
+  return once(site, { name, seed }, async (out) => {
     const start = folderOf(site, from);
     const { model, tokenizer } = await loadConfig(start);
     const training = { ...site.study.adapting, learningRate: rate, seed };
@@ -134,7 +148,7 @@ export function partlyTuned(
   task: Task & { readonly way: PartWay; readonly size: number },
 ): Promise<Learned | undefined> {
   const { text, way, size, rate, seed } = task;
-  return once(site, nameOfTask(task), async () => {
+  return once(site, { name: nameOfTask(task), seed }, async () => {
     const data = required(site.corpora, text);
     const training = { ...site.study.adapting, learningRate: rate, seed };
     const base = await loadCheckpoint(folderOf(site, way === "lora" ? gptName(seed) : baseName(seed)));
@@ -161,7 +175,7 @@ async function learningOfSkill(site: Workplace, size: number, seed: number): Pro
 /** A skill of the base for a text. */
 export function skill(site: Workplace, task: Task & { readonly size: number }): Promise<Learned | undefined> {
   const { text, size, rate, seed } = task;
-  return once(site, nameOfTask(task), async (to) => {
+  return once(site, { name: nameOfTask(task), seed }, async (to) => {
     const from = folderOf(site, baseName(seed));
     const { device } = site;
     // One that is finished and was not measured yet is made again.

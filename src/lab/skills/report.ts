@@ -12,13 +12,14 @@ export async function writeSkillsReport(results: SkillsResults, out: string): Pr
 }
 
 export function skillsReport(results: SkillsResults): string {
-  const { name, date, machine, software, command, seeds, rates, steps, missing } = results;
+  const { name, date, machine, software, command, seeds, rates, steps, diverged, missing } = results;
   const runs = `${seeds.length} seed${seeds.length === 1 ? "" : "s"}`;
   return `${[
     `# ${name}: does a model learn something new by tokens of its own?`,
     `${date}, ${software}, on ${machine}; ${runs}, means over them. Reproduce with:\n\n    ${command}`,
     `A base of ${formatCount(results.baseParameters)} parameters learned ${results.texts[0]} for ${steps.base} updates; each new text was then learned for ${steps.adapting} updates. Losses are held-out, in nats per token. The rate of each way is the best of ${rates.join(", ")} for the new text, with the first seed.`,
     ...(missing.length === 0 ? [] : [`**Missing**: ${missing.join("; ")}.`]),
+    ...(diverged.length === 0 ? [] : [divergedLine(diverged)]),
     learnedSection(results),
     pairSection(results),
     continualSection(results),
@@ -26,6 +27,9 @@ export function skillsReport(results: SkillsResults): string {
     .filter((part) => part !== "")
     .join("\n\n")}\n`;
 }
+
+const divergedLine = (names: readonly string[]) =>
+  `**Diverged**, which counts as an infinite loss where rates are chosen and is left out of all else: ${names.map((name) => `\`${name}\``).join(", ")}. The \`result.json\` of each, in its folder within \`runs\`, says what the loss became.`;
 
 function learnedSection({ texts: [first = "", ...texts], bases, gpts, adapted, sizes }: SkillsResults): string {
   const rows = texts.flatMap((text) => {

@@ -14,6 +14,8 @@ export interface Learned {
   /** Seconds of training alone. */
   readonly seconds: number;
   readonly losses: Losses;
+  /** Why it ended before its time: what the loss became. It has no losses then, and nothing is made of it. */
+  readonly diverged?: string;
 }
 
 /**
@@ -70,6 +72,8 @@ export interface SkillsResults {
   readonly adapted: readonly Adapted[];
   readonly pairs: readonly Pair[];
   readonly continual: readonly Continual[];
+  /** The folders, within `runs`, of the trainings that diverged. */
+  readonly diverged: readonly string[];
   /** What was not done yet, in words. */
   readonly missing: readonly string[];
 }

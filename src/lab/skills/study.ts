@@ -15,12 +15,12 @@ import {
   type Workplace,
 } from "./cells.ts";
 import type { SkillsStudy } from "./config.ts";
-import type { Adapted, Continual, Learned, Losses, Pair, SkillsResults } from "./results.ts";
+import type { Adapted, Continual, Learned, Losses, Pair, SkillsResults, Way } from "./results.ts";
 
 /** What is done so far; some is missing if it was stopped. */
 export type SkillsOutcome = Pick<
   SkillsResults,
-  "bases" | "gpts" | "adapted" | "pairs" | "continual" | "baseParameters"
+  "bases" | "gpts" | "adapted" | "pairs" | "continual" | "baseParameters" | "diverged"
 > & {
   readonly interrupted: boolean;
 };
@@ -49,11 +49,18 @@ class Runner {
   readonly #adapted: Adapted[] = [];
   readonly #pairs: Pair[] = [];
   readonly #continual: Continual[] = [];
+  readonly #diverged: string[] = [];
   readonly #rates = new Map<string, number>();
   #baseParameters = 0;
 
   constructor(site: Workplace) {
-    this.#site = site;
+    this.#site = {
+      ...site,
+      onDone: (name, learned, made) => {
+        if (learned.diverged !== undefined) this.#diverged.push(name);
+        site.onDone?.(name, learned, made);
+      },
+    };
   }
 
   get outcome(): Omit<SkillsOutcome, "interrupted"> {
@@ -63,6 +70,7 @@ class Runner {
       adapted: this.#adapted,
       pairs: this.#pairs,
       continual: this.#continual,
+      diverged: this.#diverged,
       baseParameters: this.#baseParameters,
     };
   }
@@ -76,30 +84,35 @@ class Runner {
   async all(): Promise<boolean> {
     const { study } = this.#site;
     for (const seed of study.seeds) {
-      if (!(await this.#modelsOf(seed))) return false;
+      const ways = await this.#modelsOf(seed);
+      if (ways === undefined) return false;
       for (const variant of variantsOf(study)) {
+        if (!ways.has(variant.way)) continue;
         for (const text of this.#texts) if (!(await this.#learn(text, variant, seed))) return false;
       }
-      if (study.ways.includes("skill")) {
+      if (ways.has("skill")) {
         for (const size of study.sizes) await this.#together(size, seed);
         for (const size of study.sizes) await this.#skillsOneAfterTheOther(size, seed);
       }
-      if (study.ways.includes("full") && !(await this.#trainedOneAfterTheOther(seed))) return false;
+      if (ways.has("full") && !(await this.#trainedOneAfterTheOther(seed))) return false;
     }
     return true;
   }
 
-  /** The models that texts are learned by. */
-  async #modelsOf(seed: number): Promise<boolean> {
+  /** Makes the models that texts are learned by: the ways that have one which did not diverge. Undefined if it was interrupted. */
+  async #modelsOf(seed: number): Promise<ReadonlySet<Way> | undefined> {
+    const { ways } = this.#site.study;
     const made = await base(this.#site, seed);
-    if (made === undefined) return false;
+    if (made === undefined) return undefined;
+    if (made.diverged !== undefined) return new Set();
     this.#bases.push(made);
     this.#baseParameters = await parametersOfBase(this.#site, seed);
-    if (!this.#site.study.ways.includes("lora")) return true;
+    if (!ways.includes("lora")) return new Set(ways);
     const beside = await gpt(this.#site, seed);
-    if (beside === undefined) return false;
+    if (beside === undefined) return undefined;
+    if (beside.diverged !== undefined) return new Set(ways.filter((way) => way !== "lora"));
     this.#gpts.push(beside);
-    return true;
+    return new Set(ways);
   }
 
   async #learn(text: string, variant: Variant, seed: number): Promise<boolean> {
@@ -113,7 +126,8 @@ class Runner {
     }
     const lossOf = ({ learned }: (typeof tried)[number]) => learned.losses[text] ?? Number.POSITIVE_INFINITY;
     const [best] = tried.toSorted((a, b) => lossOf(a) - lossOf(b));
-    if (best === undefined) return false;
+    // Without a rate that is low enough there is nothing to tell but that.
+    if (best === undefined || best.learned.diverged !== undefined) return true;
     this.#rates.set(key, best.rate);
     this.#adapted.push({ text, ...variant, learningRate: best.rate, ...best.learned });
     return true;
@@ -130,9 +144,13 @@ class Runner {
       : partlyTuned(this.#site, { ...task, way, size });
   }
 
-  #skillFolder(text: string, size: number, seed: number): string {
-    const rate = this.#rates.get(keyOf(text, { way: "skill", size })) ?? Number.NaN;
-    return folderOf(this.#site, nameOfTask({ text, way: "skill", size, rate, seed }));
+  /** The folders of the skills for some texts. Undefined where one of them diverged. */
+  #skillFolders(texts: readonly string[], size: number, seed: number): string[] | undefined {
+    const folders = texts.flatMap((text) => {
+      const rate = this.#skillOf(text, size, seed)?.learningRate;
+      return rate === undefined ? [] : [folderOf(this.#site, nameOfTask({ text, way: "skill", size, rate, seed }))];
+    });
+    return folders.length < texts.length ? undefined : folders;
   }
 
   #with(seed: number, skills: readonly string[]): Promise<Losses> {
@@ -143,31 +161,34 @@ class Runner {
   async #together(size: number, seed: number): Promise<void> {
     const [one, two] = this.#texts;
     if (one === undefined || two === undefined) return;
-    const skills = [one, two].map((text) => this.#skillFolder(text, size, seed));
+    const skills = this.#skillFolders([one, two], size, seed);
+    if (skills === undefined) return;
     this.#pairs.push({ seed, texts: [one, two], size, losses: await this.#with(seed, skills) });
   }
 
   /** All texts one after the other, by skills of a size: all attached, and each text with its own. */
   async #skillsOneAfterTheOther(size: number, seed: number): Promise<void> {
-    const texts = this.#texts;
+    const skills = this.#skillFolders(this.#texts, size, seed);
+    if (skills === undefined) return;
     const [all, own]: [number[], number[]] = [[], []];
-    for (const index of texts.keys()) {
-      const skills = texts.slice(0, index + 1).map((text) => this.#skillFolder(text, size, seed));
-      all.push(mean(await this.#with(seed, skills), this.#learnedUpTo(index)));
+    for (const index of skills.keys()) {
+      all.push(mean(await this.#with(seed, skills.slice(0, index + 1)), this.#learnedUpTo(index)));
       own.push(this.#ownMean(this.#learnedUpTo(index), size, seed));
     }
     this.#continual.push({ seed, way: "all", size, means: all }, { seed, way: "own", size, means: own });
   }
 
-  /** All texts one after the other, by one model that is trained on. */
+  /** All texts one after the other, by one model that is trained on, unless it diverges. Whether it was not interrupted. */
   async #trainedOneAfterTheOther(seed: number): Promise<boolean> {
     const means: number[] = [];
     let from = baseName(seed);
     for (const [index, text] of this.#texts.entries()) {
-      const rate = this.#rates.get(keyOf(text, { way: "full" })) ?? Number.NaN;
+      const rate = this.#rates.get(keyOf(text, { way: "full" }));
+      if (rate === undefined) return true;
       const name = `${from}-then-${text}-${rate}`;
       const learned = await fullyTuned(this.#site, { name, from, text, rate, seed });
       if (learned === undefined) return false;
+      if (learned.diverged !== undefined) return true;
       means.push(mean(learned.losses, this.#learnedUpTo(index)));
       from = name;
     }
