@@ -70,7 +70,7 @@ const resultSchema = z.strictObject({
 });
 
 /** The result of a run that is done, or undefined. */
-export async function resultOf({ directory }: StudyRun): Promise<RunResult | undefined> {
+export async function resultOf({ directory }: Pick<StudyRun, "directory">): Promise<RunResult | undefined> {
   const file = join(directory, "result.json");
   if (!(await fileExists(file))) return undefined;
   const parsed = resultSchema.safeParse(await readJson(file));
@@ -94,11 +94,20 @@ export async function makeRun(run: StudyRun, context: RunContext): Promise<MadeR
     // Another process may have made it since it was looked for.
     const existing = await resultOf(run);
     if (existing !== undefined) return { result: existing, made: false };
-    const result = await madeIn(folder, run, context);
+    const result = (await lostWithBase(run)) ?? (await madeIn(folder, run, context));
     return result && { result, made: true };
   } finally {
     await folder.release();
   }
+}
+
+/** The result of a run whose base diverged, which has left nothing to start from. */
+async function lostWithBase({ from, seed, learningRate, directory }: StudyRun): Promise<RunResult | undefined> {
+  const base = from === undefined ? undefined : await resultOf({ directory: from });
+  if (base?.diverged === undefined) return undefined;
+  const result = { seed, learningRate, curve: [], outcomes: [], growths: [], diverged: base.diverged };
+  await writeJson(join(directory, "result.json"), result);
+  return result;
 }
 
 async function madeIn(folder: LockedFolder, run: StudyRun, context: RunContext): Promise<RunResult | undefined> {

@@ -12,6 +12,7 @@ import {
   planStudy,
   runStudy,
   runsDone,
+  type StudyEvent,
   type StudyOutcome,
   studyResults,
   studySchema,
@@ -169,6 +170,25 @@ it("grows from the finished run of the same seed", { timeout: 60_000 }, async ()
     expect(growth?.lossAfter).toBeCloseTo(end?.loss ?? 0, 5); // zero keys preserve the function
     expect(growth?.flops).toBe(end?.flops);
     expect(grown?.runs[seed]?.usage?.map(({ tokenShare }) => tokenShare)).toEqual([22 / 144, 122 / 144]);
+  }
+});
+
+it("goes on without the runs whose base diverged", { timeout: 60_000 }, async () => {
+  const { arms: _, ...rest } = plan.study;
+  const high = planStudy({ ...rest, arms: ["scratch-tokens"], learningRates: [1e30], seeds: 1 });
+  const directory = folder("diverged");
+  for (const made of [true, false]) {
+    const seen: boolean[] = [];
+    const onEvent = (event: StudyEvent) => void (event.type === "run" && seen.push(event.made));
+    const outcome = await runStudy({ plan: high, corpus, directory, devices, onEvent });
+    expect(outcome.interrupted).toBe(false);
+    expect(outcome.cells.size).toBe(cellsOf(high).length);
+    for (const { id, runs } of outcome.cells.values()) {
+      expect(runs[0]?.diverged, id).toMatch(/^step \d/);
+      // Nothing was trained from what the base left.
+      if (id.startsWith("how/")) expect(runs[0]?.curve, id).toEqual([]);
+    }
+    expect(seen).toEqual(cellsOf(high).map(() => made));
   }
 });
 
