@@ -1,6 +1,13 @@
 /** How a running frontier looks in a terminal, and in a file. */
 
-import { type FrontierCost, type FrontierPlan, type Place, surveyFrontier, type Work } from "../lab/frontier/index.ts";
+import {
+  type FrontierPlan,
+  type MadePart,
+  type Place,
+  paceOf,
+  surveyFrontier,
+  type Work,
+} from "../lab/frontier/index.ts";
 import { formatDuration, formatFlops } from "../lab/report/format.ts";
 import { Bar } from "./bar.ts";
 
@@ -9,11 +16,10 @@ export class FrontierProgress {
   readonly #bar = new Bar(process.stderr);
   readonly #plan: FrontierPlan;
   readonly #directory: string;
-  /** Processes that share the work. */
+  /** Processes that share the work: the others are taken to be as fast as this one, which knows of no other. */
   readonly #processes: number;
-  readonly #startedAt = performance.now();
-  /** Floating-point operations of what this process has made. */
-  #made = 0;
+  /** What this process has made. */
+  readonly #parts: MadePart[] = [];
   #last: Promise<void> = Promise.resolve();
 
   constructor(plan: FrontierPlan, directory: string, processes: number) {
@@ -24,8 +30,8 @@ export class FrontierProgress {
   }
 
   /** A segment or a branch was made by this process. */
-  part({ flops }: FrontierCost): void {
-    this.#made += flops;
+  part(made: MadePart): void {
+    this.#parts.push(made);
   }
 
   show({ track, index, rates, seed }: Place, { documents, diverged }: Work, made: boolean): void {
@@ -48,8 +54,7 @@ export class FrontierProgress {
   async #left(): Promise<string> {
     const { done, left } = await surveyFrontier(this.#plan, this.#directory);
     const share = `  ${Math.floor((100 * done.flops) / (done.flops + left.flops))} % done`;
-    if (this.#made === 0) return share;
-    const seconds = (performance.now() - this.#startedAt) / 1000;
-    return `${share}, ${formatDuration((seconds * left.flops) / this.#made / this.#processes)} left`;
+    const pace = paceOf(this.#parts);
+    return pace === undefined ? share : `${share}, ${formatDuration((pace * left.flops) / this.#processes)} left`;
   }
 }

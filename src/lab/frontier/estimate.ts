@@ -32,6 +32,32 @@ export function costOfPart(kind: Part, place: Place): FrontierCost {
   return { runs: kind === "branch" ? 1 : 0, steps, flops: (flops * steps) / both };
 }
 
+/** A segment or a branch that was made. */
+export interface MadePart extends FrontierCost {
+  /**
+   * Seconds from its beginning to its end, divided by the devices of the process, which are all at work. Missing of one that was gone on
+   * with: that took the time of its rest alone.
+   */
+  readonly seconds?: number;
+}
+
+/**
+ * Seconds that a process takes for a floating-point operation: the median over those that it has made, as a mean would count the hours
+ * for which the process was stopped within a part. Undefined where no time is known.
+ */
+export function paceOf(parts: readonly MadePart[]): number | undefined {
+  const paces = parts
+    .flatMap(({ flops, seconds }) => (seconds === undefined ? [] : [{ flops, pace: seconds / flops }]))
+    .toSorted((a, b) => a.pace - b.pace);
+  const half = paces.reduce((sum, { flops }) => sum + flops, 0) / 2;
+  let upTo = 0;
+  for (const { flops, pace } of paces) {
+    upTo += flops;
+    if (upTo >= half) return pace;
+  }
+  return undefined;
+}
+
 export function sumOf(costs: Iterable<FrontierCost>): FrontierCost {
   return [...costs].reduce(
     (sum, cost) => ({ runs: sum.runs + cost.runs, steps: sum.steps + cost.steps, flops: sum.flops + cost.flops }),

@@ -9,7 +9,7 @@ export {
   frontierSchema,
 } from "./config.ts";
 export { type Document, type DocumentLoss, documentLosses, documentsOf } from "./documents.ts";
-export { costAt, type FrontierCost, sumOf } from "./estimate.ts";
+export { costAt, type FrontierCost, type MadePart, paceOf, sumOf } from "./estimate.ts";
 export { type Difference, difference, familySaving, gapAt, type Saving, splitOfGain } from "./metrics.ts";
 export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan.ts";
 export { type FrontierResults, meanLoss, type Point, type Rung, type Tuning } from "./results.ts";

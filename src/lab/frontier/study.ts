@@ -4,13 +4,14 @@
  */
 
 import { setTimeout } from "node:timers/promises";
+import { hasCheckpoint } from "../../checkpoint/index.ts";
 import { FolderTakenError } from "../../formats/index.ts";
 import type { Device } from "../../runtime/index.ts";
 import type { Corpus } from "../../text/index.ts";
 import { Pool, TUNING_SEED } from "../study/index.ts";
 import { seedsAt } from "./config.ts";
 import { documentsOf } from "./documents.ts";
-import { costOfPart, type FrontierCost, sumOf } from "./estimate.ts";
+import { costOfPart, type FrontierCost, type MadePart, sumOf } from "./estimate.ts";
 import { type FrontierPlan, isTuned, type Track } from "./plan.ts";
 import { lossOf, type Point, type Tuning } from "./results.ts";
 import {
@@ -48,8 +49,8 @@ export interface FrontierOptions {
   readonly signal?: AbortSignal;
   /** A function that is told of each branch that is done: `made` where it was done now. */
   readonly onBranch?: (place: Place, work: Work, made: boolean) => void;
-  /** A function that is told what a segment or a branch cost that this process has made. */
-  readonly onPart?: (cost: FrontierCost) => void;
+  /** A function that is told what a segment or a branch cost that this process has made, and how long it took. */
+  readonly onPart?: (made: MadePart) => void;
   /** Who makes what is made, which its results keep. Default: they do not say. */
   readonly maker?: Maker;
 }
@@ -242,11 +243,13 @@ class DeviceMakers implements Makers {
   readonly foresees = false;
   readonly #site: Workplace;
   readonly #devices: Pool<Device>;
+  readonly #count: number;
   readonly #onPart: FrontierOptions["onPart"];
 
   constructor({ plan, corpus, directory, signal, maker, devices, onPart }: FrontierOptions) {
     this.#site = { plan, corpus, directory, signal, maker, documents: documentsOf(corpus, plan.study.model.context) };
     this.#devices = new Pool(devices);
+    this.#count = devices.length;
     this.#onPart = onPart;
   }
 
@@ -272,11 +275,15 @@ class DeviceMakers implements Makers {
       const existing = await this.found(kind, place);
       if (existing !== undefined) return { work: existing, made: false };
       try {
-        const outcome = await this.#devices.use(async (device) =>
-          this.#site.signal?.aborted ? undefined : make(device),
-        );
-        if (outcome?.made) this.#onPart?.(costOfPart(kind, place));
-        return outcome;
+        return await this.#devices.use(async (device) => {
+          if (this.#site.signal?.aborted) return undefined;
+          const isWhole = !(await hasCheckpoint(folderOf(this.#site, kind, place)));
+          const startedAt = performance.now();
+          const outcome = await make(device);
+          const seconds = (performance.now() - startedAt) / 1000 / this.#count;
+          if (outcome?.made) this.#onPart?.({ ...costOfPart(kind, place), ...(isWhole && { seconds }) });
+          return outcome;
+        });
       } catch (error) {
         if (!(error instanceof FolderTakenError)) throw error;
         await setTimeout(LOOK_AGAIN_AFTER);

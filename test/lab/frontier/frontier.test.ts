@@ -2,14 +2,16 @@
 
 import { cpSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { FrontierProgress } from "../../../src/cli/frontier-progress.ts";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
 import {
   costAt,
-  type FrontierCost,
   type FrontierOutcome,
   frontierResults,
   frontierSchema,
+  type MadePart,
+  paceOf,
   planFrontier,
   runFrontier,
   sumOf,
@@ -111,6 +113,28 @@ describe("the plan", () => {
     }
   });
 
+  it("takes as long as the parts that were made tell, whatever one of them waited", async () => {
+    const part = (flops: number, seconds?: number) => ({
+      ...{ runs: 1, steps: 1, flops },
+      ...(seconds !== undefined && { seconds }),
+    });
+    expect(paceOf([])).toBeUndefined();
+    expect(paceOf([part(7)])).toBeUndefined();
+    // By FLOPs: 5 of 11 took 1 second each, 4 took 2, and 2 a hundred; of 3 more no time is known.
+    expect(paceOf([part(2, 200), part(5, 5), part(3), part(4, 8)])).toBe(2);
+    const { left } = await surveyFrontier(plan);
+    const told: string[] = [];
+    const write = vi.spyOn(process.stderr, "write").mockImplementation((text) => told.push(String(text)) > 0);
+    const progress = new FrontierProgress(plan, folder("unmade"), 2);
+    const place = { track: track("scratch/0"), index: 0, rates: [0.004], seed: 1 };
+    const work = { steps: 1, tokens: 1, flops: 1, seconds: 1, documents: [{ loss: 2, tokens: 3 }] };
+    progress.part(part(left.flops / 10, 60));
+    progress.show(place, work, true);
+    await progress.stop();
+    write.mockRestore();
+    expect(told.join("")).toMatch(/0 % done, 5 min left/);
+  });
+
   it("refuses growth that the sizes do not allow", () => {
     const growth = { ...plan.study.growth, init: "split" as const };
     expect(() => planFrontier({ ...plan.study, growth })).not.toThrow();
@@ -138,7 +162,7 @@ it("is divided among processes, which all end with the same, and reported with w
   const untuned = planFrontier({ ...plan.study, arms: [...arms], learningRates: [0.004] });
   const directory = folder("shared");
   const counts = [0, 0];
-  const parts: FrontierCost[] = [];
+  const parts: MadePart[] = [];
   const before = await surveyFrontier(untuned, directory);
   const [one, other] = await Promise.all(
     devices.map((device, process) =>
@@ -151,7 +175,7 @@ it("is divided among processes, which all end with the same, and reported with w
         onBranch: (_place, _work, isNew) => {
           counts[process] = (counts[process] ?? 0) + (isNew ? 1 : 0);
         },
-        onPart: (cost) => parts.push(cost),
+        onPart: (part) => parts.push(part),
       }),
     ),
   );
@@ -164,6 +188,7 @@ it("is divided among processes, which all end with the same, and reported with w
   expect(counts[1]).toBeGreaterThan(0);
   // Each is made once, and told by the one that made it.
   const made = sumOf(parts);
+  expect(paceOf(parts)).toBeGreaterThan(0);
   expect(made.runs).toBe(one.points.length);
   expect({ ...made, flops: 0 }).toEqual({ ...before.left, flops: 0 });
   expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(one.points.length);
