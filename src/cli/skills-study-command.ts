@@ -148,9 +148,9 @@ async function carryOut(
         directory: out,
         device,
         signal,
-        onDone: (cell, { losses }, made) => {
+        onDone: (cell, { losses, diverged }, made) => {
           const told = Object.entries(losses).map(([text, loss]) => `${text} ${loss.toFixed(3)}`);
-          note(`${made ? "" : "(known) "}${cell}: ${told.join(", ")}`);
+          note(`${made ? "" : "(known) "}${cell}: ${diverged === undefined ? told.join(", ") : "diverged"}`);
         },
       }),
     );
