@@ -59,8 +59,8 @@ export class Run {
   readonly #soundness: Soundness;
   /** The evaluation and the checkpoint that are due at this step and have not come yet. */
   #due: { readonly evaluation: boolean; readonly checkpoint: boolean };
-  /** The step of the last checkpoint. */
-  #saved: number;
+  /** The step of the last checkpoint; `undefined` where the model has become another one since, which takes no step. */
+  #saved: number | undefined;
   #underWay = false;
 
   private constructor(
@@ -164,7 +164,8 @@ export class Run {
       yield* this.#whatIsDue();
     }
     const { step } = this.trainer;
-    if (this.#saved !== step) {
+    // Again where the run is grown while that is looked at.
+    while (this.#saved !== step) {
       if (this.#place.sink !== undefined || this.#soundness.isValidated(step)) await this.requireSound();
       yield* this.#saveLast();
     }
@@ -356,6 +357,8 @@ export class Run {
       const event: GrowthEvent = { type: "growth", step, ...report, lossBefore, lossAfter, ...this.#totals() };
       await record(event);
       const freed = next.take();
+      this.#saved = undefined;
+      this.#soundness.validated(step, lossAfter);
       if (config !== this.#config) this.#plan = new StepPlan(config, this.corpus, this.#place.communicator);
       this.#config = config;
       this.#keep(state);

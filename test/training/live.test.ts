@@ -2,10 +2,13 @@
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { loadCheckpoint, readMetrics, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { type Checkpoint, checkpointFiles, parseCheckpoint } from "../../src/checkpoint/portable.ts";
 import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Decoder, write } from "../../src/generation/index.ts";
+import { defineGrowthStrategy } from "../../src/growth/index.ts";
+import { optionsWithDefaults } from "../../src/options.ts";
+import { openRun } from "../../src/training/index.ts";
 import { Run } from "../../src/training/run.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
@@ -16,6 +19,20 @@ const folder = useFolder();
 
 const model = { ...tokenformerModel, dropout: 0.1 };
 const plan = { add: { feedForward: 5, query: 2 }, rampSteps: 6, freeze: 3 };
+
+defineGrowthStrategy({
+  name: "mine:spoilt",
+  options: optionsWithDefaults({}),
+  preserves: false,
+  config: (before) => before,
+  parameters: ({ parameters }) =>
+    new Map(
+      [...parameters].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: name === "embedding.tokens" ? data.map((value) => 1000 * value) : data },
+      ]),
+    ),
+});
 
 const begun = async (config: Config) => Run.create({ config, corpus, device: device() });
 
@@ -47,6 +64,43 @@ describe("growing between two events", () => {
     expect(ofType(planned, "growth")[0]).toMatchObject(event);
     expect(checkpoint?.config.growth).toMatchObject([{ step: 5, add: plan.add }, later]);
     expect(checkpoint?.progress.growthsDone).toBe(1);
+  });
+
+  it("is kept by a run that ends there, though its step was saved before", async () => {
+    const out = folder.at("grown");
+    const config = tinyConfig({ steps: 6, checkpointEvery: 2 }, {}, model);
+    const run = await openRun({ config, data: corpus, out, device: device() });
+    const abort = new AbortController();
+    const events: TrainingEvent[] = [];
+    for await (const event of run.events(abort.signal)) {
+      events.push(event);
+      if (event.type !== "checkpoint" || event.step !== 4 || run.progress.growthsDone === 2) continue;
+      await run.grow(plan);
+      abort.abort();
+    }
+    await run.close();
+    expect(told(events)).toMatch(/step 4, checkpoint 4, checkpoint 4, checkpoint 4, end 4$/);
+    const saved = await loadCheckpoint(out);
+    expect(saved.state.config).toEqual(only(ofType(events, "end")).model);
+    expect(saved.progress.growthsDone).toBe(2);
+    expect((await readMetrics(`${out}/metrics.jsonl`)).filter((record) => "growth" in record)).toHaveLength(2);
+  });
+
+  it("is kept by its own loss, not by that of the model before", async () => {
+    const out = folder.at("spoilt");
+    const config = tinyConfig({ steps: 6, evaluateEvery: 2, checkpointEvery: 2 }, {}, model);
+    const run = await openRun({ config, data: corpus, out, device: device() });
+    const abort = new AbortController();
+    const ending = async () => {
+      for await (const event of run.events(abort.signal)) {
+        if (event.type !== "checkpoint" || event.step !== 4 || event.best) continue;
+        await run.grow({ init: "mine:spoilt" });
+        abort.abort();
+      }
+    };
+    await expect(ending()).rejects.toThrow(/^step 4: the validation loss is .*, where a uniform guess has/);
+    await run.close();
+    expect((await loadCheckpoint(out)).progress.growthsDone).toBe(0);
   });
 
   it("refuses what a configuration would, and the run goes on", async () => {
