@@ -60,10 +60,15 @@ export function givenOf(config: ModelConfig): Map<string, number> {
   return new Map(sites(config).map(({ path, tau }) => [`${path}.tau`, tau]));
 }
 
-/** Whether one compiled program serves both models: whether they differ in numbers of tokens and τ alone. */
+/**
+ * Whether one compiled program serves both models: whether they differ in numbers of tokens and τ alone. Where a place has several
+ * sites, their numbers are part of the program: rates of each are shared with the tokens of the others.
+ */
 export function sameProgram(a: CompleteModelConfig, b: CompleteModelConfig): boolean {
   const structure = (config: CompleteModelConfig) => {
-    const alike = sites(config).map((site) => ({ ...site, tokens: 1, tau: 1 }));
+    const all = sites(config);
+    const shared = new Set(all.filter(({ generation }) => generation > 0).map(({ place }) => place));
+    const alike = all.map((site) => ({ ...site, tokens: shared.has(site.place) ? site.tokens : 1, tau: 1 }));
     return JSON.stringify(withSites(config, alike));
   };
   return structure(a) === structure(b);

@@ -144,6 +144,17 @@ describe("a run that ended without a word, time after time, goes on bit for bit:
     await expectResumed(config, ["growth", 2], ["step", 5], ["growth", 7], ["growth", 10], ["step", 11]);
   });
 
+  it("a balanced model with a merged skill, beside whose tokens others are appended", async () => {
+    const skill = { query: 3, key: 0, value: 2, projection: 0, feedForward: 7 };
+    const model = { ...tokenformerModel, parametrisation: "balanced" as const, generations: [{ tokens: skill }] };
+    const growth = [
+      { step: 4, add: { query: 2 } },
+      { step: 7, add: { feedForward: "x2" }, layers: [1], init: "random" as const },
+    ];
+    const config = tinyConfig({ steps: 11, evaluateEvery: 4, checkpointEvery: 3 }, { growth }, model);
+    await expectResumed(config, ["growth", 4], ["step", 6], ["growth", 7], ["step", 9]);
+  });
+
   it("a transformer that is widened twice", async () => {
     const growth = [
       { step: 4, width: 18 },
