@@ -17,10 +17,11 @@ import {
   memoryLimit,
   Run,
   type RunPlace,
+  withKept,
 } from "../training/index.ts";
 import { adaptation, type SkillPlan, skillOf } from "./adapt.ts";
 import { checkSkills, checkTokenizer, mergedArrays } from "./attach.ts";
-import { loadUnfinished, requireNoSkill, SkillFolder } from "./skill-folder.ts";
+import { keptSkillLoss, loadUnfinished, requireNoSkill, SkillFolder } from "./skill-folder.ts";
 import { weightsHash } from "./weights-hash.ts";
 
 /** Where a skill is trained. */
@@ -82,7 +83,9 @@ export function resumeAdaptation(options: ResumeAdaptationOptions): Promise<Run>
     const unfinished = await loadUnfinished(to);
     const { config } = unfinished;
     const data = dataOf(options.data, unfinished);
-    const checkpoint = await besideBase(unfinished, to, await loadCheckpoint(from), from);
+    const training = options.training ?? config.training;
+    const { progress, ...checkpoint } = await besideBase(unfinished, to, await loadCheckpoint(from), from);
+    const kept = training.keepBest ? await keptSkillLoss(to) : undefined;
     const corpus = await openCorpus(data, unfinished.tokenizer ?? config.tokenizer, { onProgress });
     closedLater(corpus);
     const known = knownData(data, corpus);
@@ -90,10 +93,10 @@ export function resumeAdaptation(options: ResumeAdaptationOptions): Promise<Run>
       corpus,
       memory,
       where: to,
-      config: { ...config, training: options.training ?? config.training },
+      config: { ...config, training },
     };
     return {
-      begin: (place) => Run.resume(checkpoint, { ...continued, ...place }),
+      begin: (place) => Run.resume({ ...checkpoint, progress: withKept(progress, kept) }, { ...continued, ...place }),
       data: known,
       dataChange: changeOfData(unfinished, known),
     };

@@ -5,7 +5,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCheckpoint, loadPart, saveCheckpoint } from "../checkpoint/index.ts";
-import type { Checkpoint } from "../checkpoint/portable.ts";
+import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import {
@@ -64,6 +64,13 @@ export async function loadUnfinished(directory: string): Promise<Checkpoint> {
   if (await hasUnfinished(directory)) return loadPart(unfinishedIn(directory));
   const there = (await hasSkill(directory)) ? "its skill was trained to the end" : "no skill was begun there";
   throw new UserError(`${directory}: ${there}, so there is nothing to resume; train another one in another folder`);
+}
+
+/** The validation loss of the skill that a folder holds, where that was kept for it. Throws a `UserError` where it is damaged. */
+export async function keptSkillLoss(directory: string): Promise<Progress["best"]> {
+  if (!(await hasSkill(directory))) return undefined;
+  const { steps: step, validationLoss } = (await loadSkill(directory)).record.training;
+  return validationLoss === undefined ? undefined : { step, validationLoss };
 }
 
 /** Throws a `UserError` where a folder holds a skill or a run already. */

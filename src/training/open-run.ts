@@ -1,8 +1,8 @@
 /** Runs from folders and names: what the command line trains. */
 
 import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "../checkpoint/index.ts";
-import type { Checkpoint } from "../checkpoint/portable.ts";
-import { type Communicator, requireSame, together } from "../cluster/index.ts";
+import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
+import { type Communicator, gatherNumbers, requireSame, together } from "../cluster/index.ts";
 import type { Config, TrainingEvent } from "../configuration/index.ts";
 import { isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
 import type { DataSource } from "../data/portable.ts";
@@ -15,10 +15,10 @@ import { changeOfData, knownData } from "./known-data.ts";
 import { memoryLimit } from "./machine-memory.ts";
 import type { MemoryBudget } from "./memory.ts";
 import { Run } from "./run.ts";
-import { checkBest, lockRun, RunFolder } from "./run-folder.ts";
+import { checkBest, keptLoss, lockRun, RunFolder } from "./run-folder.ts";
 import { factsOf } from "./sameness.ts";
 import { SharedSink } from "./sink.ts";
-import { branchedStart, newStart, type RunStart, resumedStart } from "./start.ts";
+import { branchedStart, newStart, type RunStart, resumedStart, withKept } from "./start.ts";
 
 /** What to train, where it goes on from, and where it computes. */
 export interface TrainOptions {
@@ -92,13 +92,14 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       return locked;
     });
     const memory = options.memory ?? { limit: memoryLimit(), computes: kindOf(wanted) === "cpu" };
-    const { start, before } = await together(communicator, async () => {
+    const { before, kept, ...found } = await together(communicator, async () => {
       // Else that would be told hours later, at the first evaluation.
       if (folder !== undefined && options.config.training.keepBest) await checkBest(folder.directory);
       const made = await startOf({ ...options, memory }, directory);
       if (!isCorpus(data)) frees.unshift(() => closeCorpus(made.start.corpus));
       return made;
     });
+    const start = { ...found.start, progress: withKept(found.start.progress, await ofFirst(communicator, kept)) };
     if (communicator !== undefined) await requireSame(communicator, await factsOf(start));
     const device = await together(communicator, async () => {
       if (typeof wanted === "object") return wanted;
@@ -115,21 +116,35 @@ export async function openRun(options: TrainOptions): Promise<Run> {
   });
 }
 
+/** The loss that the first rank has kept, which alone writes: ranks have to agree on what is lower, also where others see no folder. */
+async function ofFirst(communicator: Communicator | undefined, kept: Progress["best"]): Promise<Progress["best"]> {
+  if (communicator === undefined) return kept;
+  const own = [kept?.step ?? 0, kept?.validationLoss ?? Number.POSITIVE_INFINITY];
+  const [[step = 0, validationLoss = Number.POSITIVE_INFINITY] = []] = await gatherNumbers(communicator, own);
+  return { step, validationLoss };
+}
+
 function kindOf(device: DeviceName | Device): DeviceName | Device["kind"] {
   return typeof device === "string" ? device : device.kind;
 }
 
+interface Found {
+  readonly start: RunStart;
+  /** The checkpoint that it goes on from. */
+  readonly before?: Checkpoint;
+  /** The loss of what the run that is resumed has kept for it, and would write over. */
+  readonly kept?: Progress["best"];
+}
+
 /** Reads what is there to go on from, or makes a new model. */
-async function startOf(
-  options: TrainOptions,
-  out: string | undefined,
-): Promise<{ readonly start: RunStart; readonly before?: Checkpoint }> {
+async function startOf(options: TrainOptions, out: string | undefined): Promise<Found> {
   const { resume = false, from, config, data, restart, memory } = options;
   if (out !== undefined && (await hasCheckpoint(out))) {
     if (!resume) throw new UserError(`${out}: already holds a run; go on with --resume, or choose another folder`);
     const checkpoint = await loadCheckpoint(out);
     const continuing = { config, corpus: corpusAfter(checkpoint, out, options), memory, where: out };
-    return { start: await resumedStart(checkpoint, continuing), before: checkpoint };
+    const kept = config.training.keepBest ? await keptLoss(out) : undefined;
+    return { start: await resumedStart(checkpoint, continuing), before: checkpoint, kept };
   }
   if (from === undefined) {
     const corpus = isCorpus(data)

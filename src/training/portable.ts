@@ -17,7 +17,7 @@ export { Run } from "./run.ts";
 export type { RunPlace } from "./run-place.ts";
 export type { RunSink } from "./sink.ts";
 export { DivergenceError } from "./soundness.ts";
-export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart } from "./start.ts";
+export { type ContinueOptions, NO_PROGRESS, newStart, type RunInput, type RunStart, withKept } from "./start.ts";
 export { type StepResult, siteOf, Trainer } from "./trainer.ts";
 export type { TrainerOptions } from "./trainer-options.ts";
 export { Validation, type ValidationOptions } from "./validation.ts";

@@ -1,8 +1,8 @@
 /** The folder of a run: its checkpoints, the best one among them, and its metrics. */
 
 import { basename, dirname, join, resolve } from "node:path";
-import { hasCheckpoint, saveCheckpoint } from "../checkpoint/index.ts";
-import { CHECKPOINT_FILES, type Checkpoint } from "../checkpoint/portable.ts";
+import { hasCheckpoint, loadSummary, saveCheckpoint } from "../checkpoint/index.ts";
+import { CHECKPOINT_FILES, type Checkpoint, type Progress } from "../checkpoint/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
 import { checkFolder, LockedFolder, recoverDirectory } from "../formats/index.ts";
@@ -26,6 +26,12 @@ export function lockRun(directory: string): Promise<LockedFolder> {
 /** Throws a `UserError` where something stands in the way of the best checkpoint of the run in a folder. */
 export function checkBest(directory: string): Promise<void> {
   return checkFolder(join(directory, BEST), CHECKPOINT_FILES);
+}
+
+/** The validation loss of the best checkpoint of the run in a folder. Throws a `UserError` where that is damaged. */
+export async function keptLoss(directory: string): Promise<Progress["best"]> {
+  const best = join(directory, BEST);
+  return (await hasCheckpoint(best)) ? (await loadSummary(best)).progress.best : undefined;
 }
 
 /**

@@ -132,6 +132,16 @@ export async function branchedStart(
   return continued(checkpoint, going, options);
 }
 
+/**
+ * The progress of a run that is resumed beside what it kept for its validation loss, which may be newer than the checkpoint that it
+ * goes on from: that stays until the run has a lower loss. It counts also where it is of a step to come, as those updates may be others
+ * this time, and of a model that has grown since, as a run compares its losses across growth.
+ */
+export function withKept(progress: Progress, kept: Progress["best"]): Progress {
+  const { validationLoss: known = Number.POSITIVE_INFINITY } = progress.best ?? {};
+  return kept !== undefined && kept.validationLoss < known ? { ...progress, best: kept } : progress;
+}
+
 const CHECKPOINT = "the checkpoint";
 
 /** The start of a run that goes on from a checkpoint, by its tokenizer. */

@@ -420,6 +420,15 @@ describe("a skill whose training was stopped", () => {
     await expect(resumed(name)).rejects.toThrow("its skill was trained to the end, so there is nothing to resume");
   });
 
+  it("keeps the best of it, which is newer than what it goes on from, until there is a better one", async () => {
+    const slower = { ...options("newer").training, checkpointEvery: 0, learningRate: 1e-5 };
+    await followed(await openAdaptation(options("newer", { checkpointEvery: 0 })), { until: 5, saves: false });
+    const kept = await loadSkill(at("newer"));
+    expect([kept.record.training.steps, (await loadPart(at("newer", ".unfinished"))).state.step]).toEqual([4, 0]);
+    await followed(await resumeAdaptation({ from: at("small"), to: at("newer"), training: slower, device: device() }));
+    expect(await loadSkill(at("newer"))).toEqual(kept);
+  });
+
   it("has the last of it where no best is kept", async () => {
     for (const [name, until] of [
       ["last", 3],

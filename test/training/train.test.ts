@@ -1,6 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it, vi } from "vitest";
 import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
+import { inProcessCommunicators } from "../../src/cluster/index.ts";
+import { openDevice } from "../../src/runtime/index.ts";
 import { inputName, printType } from "../../src/tensor/index.ts";
 import { createCorpus, memoryTokens, Random } from "../../src/text/index.ts";
 import { openRun, train } from "../../src/training/index.ts";
@@ -109,6 +111,45 @@ describe("the checkpoints", () => {
     expect(last.progress.best).toEqual(best.progress.best);
     expect(last.state.step).toBe(20);
     expect(least.step).toBeLessThan(20);
+  });
+
+  it("keep a best one that is newer than the last, which the run goes on from, until there is a better one", async () => {
+    const at = (learningRate: number) =>
+      tinyConfig({ steps: 12, evaluateEvery: 4, learningRate, schedule: "constant", warmup: 0 });
+    const options = { data: corpus, out: folder.at("run"), device: device() };
+    const run = await openRun({ config: at(1e-2), ...options });
+    for await (const event of run.events()) if (event.type === "step" && event.step === 9) break;
+    await run.close();
+    const kept = await loadCheckpoint(folder.at("run", "best"));
+    expect([kept.state.step, (await loadCheckpoint(folder.at("run"))).state.step]).toEqual([8, 0]);
+    const slow = await trained({ config: at(1e-4), resume: true, ...options });
+    expect(told(slow)).toMatch(/^start 0, validation 0, step 1, .*step 12, validation 12, checkpoint 12, end 12$/);
+    expect((await loadCheckpoint(folder.at("run", "best"))).state).toEqual(kept.state);
+    expect((await loadCheckpoint(folder.at("run"))).progress.best).toEqual(kept.progress.best);
+  });
+
+  it("keep the best one that the first of several ranks has", async () => {
+    const at = (steps: number, learningRate: number) =>
+      tinyConfig({ steps, evaluateEvery: 4, learningRate, schedule: "constant", warmup: 0 });
+    const out = folder.at("run");
+    const run = await openRun({ config: at(9, 1e-2), data: corpus, out, device: device() });
+    for await (const event of run.events()) if (event.type === "step" && event.step === 9) break;
+    await run.close();
+    // Another machine has the checkpoint alone.
+    await cp(out, folder.at("elsewhere"), { recursive: true, filter: (file) => !file.endsWith("best") });
+    const kept = await loadCheckpoint(folder.at("run", "best"));
+    const found = await Promise.all(
+      inProcessCommunicators(2).map(async (communicator, rank) => {
+        const own = await openDevice("cpu", { threads: 1 });
+        const place = { out: rank === 0 ? out : folder.at("elsewhere"), device: own, communicator };
+        const events = await trained({ config: at(12, 1e-4), resume: true, ...place });
+        await own.close();
+        return told(events);
+      }),
+    );
+    expect(found[0]).toMatch(/validation 8, step 9, .*validation 12, checkpoint 12, end 12$/);
+    expect(found[1]).toBe(found[0]);
+    expect((await loadCheckpoint(folder.at("run", "best"))).state).toEqual(kept.state);
   });
 });
 
