@@ -37,7 +37,10 @@ export interface TrainOptions {
    * `out`, that one is gone on from instead.
    */
   readonly from?: string | Checkpoint | OpenedCheckpoint | undefined;
-  /** Whether the weights, tokenizer and model of `from` alone are taken, and steps count from 0. Default false. */
+  /**
+   * Whether the weights, tokenizer and model of `from` alone are taken, and steps count from 0; growth that `from` has applied is then
+   * to be left out of `config`. Default false.
+   */
   readonly restart?: boolean | undefined;
   /** The device that computes, by its name, or an opened one, which stays open. Default "cpu". */
   readonly device?: DeviceName | Device | undefined;

@@ -105,8 +105,10 @@ export class Run {
    * Another run from the weights, optimiser state, tokenizer, model and applied growth of a checkpoint, but with the training and
    * the growth to come of `config`. Steps, and with them the data and the schedule, count from the beginning of the first run, so
    * `training.steps` has to be more than it has made. Of `config.model`, the dropout may differ.
-   * @param options with `restart`, takes the weights, tokenizer and model alone, and steps count from 0
-   * @throws UserError as `resume` does, for another model, and where nothing is left to train
+   * @param options with `restart`, takes the weights, tokenizer and model alone, and steps count from 0; by the
+   * checkpoint's own configuration it grows by the plans alone that were not applied
+   * @throws UserError as `resume` does, for another model, where nothing is left to train, and for a restart with growth that the
+   * checkpoint has applied
    */
   static async from(
     checkpoint: Checkpoint,

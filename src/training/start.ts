@@ -107,7 +107,8 @@ export async function resumedStart(checkpoint: Checkpoint, options: ContinueOpti
 /**
  * Another run from the weights of a checkpoint, all of which learns: see `Run.from`. Throws a `UserError` as `resumedStart` does, for another model,
  * and where nothing is left to train.
- * @param restart takes the weights, tokenizer and model alone; steps count from 0
+ * @param restart takes the weights, tokenizer and model alone; steps count from 0, and by the checkpoint's own configuration the run
+ * grows by the plans alone that it has not applied. Throws a `UserError` for a given one that it has
  */
 export async function branchedStart(
   from: Checkpoint,
@@ -118,7 +119,8 @@ export async function branchedStart(
   const model = sameModel(checkpoint.state.config, config.model, where);
   if (restart) {
     const state = rewound({ ...checkpoint.state, config: model });
-    return continued(checkpoint, { state, progress: NO_PROGRESS }, options);
+    const growth = growthAnew(checkpoint, options.config, where);
+    return continued(checkpoint, { state, progress: NO_PROGRESS }, { ...options, config: { ...config, growth } });
   }
   const { step } = checkpoint.state;
   const { steps } = config.training;
@@ -151,10 +153,9 @@ async function continued(
   { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT, memory }: ContinueOptions,
 ): Promise<RunStart> {
   const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
-  const growth = continuedGrowth(applied, growthPlansOf(wanted));
+  const coming = plansToCome(growthPlansOf(wanted), applied);
   const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
-  const config = { ...wanted, growth, tokenizer, model: state.config };
-  const coming = growth.slice(applied.length);
+  const config = { ...wanted, growth: [...applied, ...coming], tokenizer, model: state.config };
   checkGrowth(state.config, coming, state.step, config.training.steps);
   const { part } = checkpoint;
   if (memory !== undefined) {
@@ -252,10 +253,34 @@ export function startEvent(
 
 export const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
 
-/** The growth of a run that goes on: what has been applied, then what is asked for beside that. */
-function continuedGrowth(applied: readonly ScheduledGrowth[], plans: readonly ScheduledGrowth[]): ScheduledGrowth[] {
-  const isRepeated = sameJson(plans.slice(0, applied.length), applied.slice(0, plans.length));
-  return [...applied, ...(isRepeated ? plans.slice(applied.length) : plans)];
+/**
+ * The plans without those that a checkpoint has applied: each of these takes the place of one, wherever that is, as growth by hand may
+ * have come between them.
+ */
+function plansToCome(plans: readonly ScheduledGrowth[], applied: readonly ScheduledGrowth[]): ScheduledGrowth[] {
+  return applied.reduce<ScheduledGrowth[]>(
+    (left, done) => {
+      const index = left.findIndex((plan) => sameJson(plan, done));
+      return index < 0 ? left : left.toSpliced(index, 1);
+    },
+    [...plans],
+  );
+}
+
+/**
+ * The growth of a run that begins anew with the model of a checkpoint, which has grown so far: by the checkpoint's own configuration, what
+ * is left of it.
+ * @throws UserError for a given plan that the checkpoint has applied: whether it is meant once more cannot be told
+ */
+function growthAnew({ config, progress }: Checkpoint, given: Config | undefined, where: string): ScheduledGrowth[] {
+  const plans = growthPlansOf(config);
+  const applied = plans.slice(0, progress.growthsDone);
+  if (given === undefined) return plans.slice(applied.length);
+  const repeated = given.growth.find((plan) => applied.some((done) => sameJson(plan, done)));
+  if (repeated === undefined) return given.growth;
+  throw new UserError(
+    `${where}: has grown by the plan of step ${repeated.step} already, and a restart keeps its model; leave that plan out, or grow so once more at another step`,
+  );
 }
 
 /**

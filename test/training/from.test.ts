@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
 import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
-import { openRun, type TrainOptions } from "../../src/training/index.ts";
+import { openRun, Run, type TrainOptions } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, measured, ofType, tinyConfig, tokenformerModel, told, trained } from "./support.ts";
@@ -144,6 +144,31 @@ describe("a run that restarts from another", () => {
     expect(tau).toBeCloseTo(Math.sqrt(11) + (4 - Math.sqrt(11)) / 4, 12);
     expect(progress).toMatchObject({ start: 0, tokens: 70, growthsDone: 0 });
     expect(saved.growth).toEqual([]);
+  });
+
+  it("does not grow again as the other did, by its own configuration", async () => {
+    const growth = [
+      { step: 3, add: { feedForward: 5 } },
+      { step: 4, add: { value: 2 } },
+    ];
+    const from = await first(constant(5, { growth }));
+    const checkpoint = await loadCheckpoint(from);
+    const run = await Run.from(checkpoint, { restart: true, corpus, device: device() });
+    expect(run.config.growth).toEqual([]);
+    const events: TrainingEvent[] = [];
+    for await (const event of run.events()) events.push(event);
+    await run.close();
+    expect(told(events)).toBe("start 0, validation 0, step 1, step 2, step 3, step 4, step 5, validation 5, end 5");
+    const [applied] = checkpoint.config.growth;
+    if (applied === undefined) throw new Error("the first run has no growth");
+    const message = await failure(start({ config: checkpoint.config, from, restart: true }));
+    expect(message.replaceAll(folder.at(), "<folder>")).toMatchInlineSnapshot(
+      `"UserError: <folder>/first: has grown by the plan of step 3 already, and a restart keeps its model; leave that plan out, or grow so once more at another step"`,
+    );
+    const config = { ...checkpoint.config, growth: [{ ...applied, step: 1 }] };
+    const again = await start({ config, from, restart: true, out: folder.at("second") });
+    expect(ofType(again, "growth").map(({ step }) => step)).toEqual([1]);
+    expect((await loadCheckpoint(folder.at("second"))).config.growth).toEqual(config.growth);
   });
 
   it("begins at the loss at which the other ended, and its first update is that of a fresh optimiser", async () => {

@@ -103,6 +103,20 @@ describe("growing between two events", () => {
     expect((await loadCheckpoint(out)).progress.growthsDone).toBe(0);
   });
 
+  it("between growths of a configuration leaves one that resumes by that configuration", async () => {
+    const query = { step: 3, add: { query: 2 } };
+    const config = tinyConfig({}, { growth: [query, { step: 9, add: { value: 3 } }, { ...query, step: 10 }] }, model);
+    let checkpoint: Checkpoint | undefined;
+    const whole = await eventsOf(await begun(config), 5, async (run) => {
+      await run.grow({ add: { query: 2 } });
+      checkpoint = await run.checkpoint();
+    });
+    if (checkpoint === undefined) throw new Error("the run has no step 5");
+    const run = await Run.resume(checkpoint, { config, corpus, device: device() });
+    expect(run.config.growth.map(({ step }) => step)).toEqual([3, 5, 9, 10]);
+    expect(lossesOf(await eventsOf(run))).toEqual(lossesOf(whole).slice(5));
+  });
+
   it("refuses what a configuration would, and the run goes on", async () => {
     const refusals: string[] = [];
     const events = await eventsOf(await begun(tinyConfig({ steps: 3 })), 2, async (run) => {
