@@ -75,7 +75,7 @@ async function withArrays(
 
 /** The checkpoint without its weights and the optimiser's state. */
 export async function readSummary(folder: CheckpointFolder): Promise<CheckpointSummary> {
-  const { value: config, applied: configPatches } = await readVersioned(folder, "config.json", configSchema);
+  const { value: config, applied: configPatches } = await readVersioned(folder, "config.json", savedConfigSchema);
   const { value: training, applied } = await readVersioned(folder, "training.json", trainingFileSchema);
   const patches = [...configPatches, ...applied];
   const tokenizer = folder.has("tokenizer.json") ? await tokenizerIn(folder) : undefined;

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { hasCheckpoint, loadCheckpoint, loadConfig, saveCheckpoint } from "../../src/checkpoint/index.ts";
+import { hasCheckpoint, loadCheckpoint, loadConfig, loadSummary, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
 import type { TrainingEvent } from "../../src/configuration/index.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/index.ts";
@@ -85,7 +85,10 @@ describe("a checkpoint", () => {
     const older = text.replace(/\s*"newWarmup": 17,/, "");
     expect(older).not.toBe(text);
     await writeFile(file, older);
-    expect((await loadConfig(folder.at("run"))).growth).toMatchObject([{ newWarmup: 0, rewarm: 30 }]);
+    const growth = [{ newWarmup: 0, rewarm: 30 }];
+    expect((await loadConfig(folder.at("run"))).growth).toMatchObject(growth);
+    expect((await loadSummary(folder.at("run"))).config.growth).toMatchObject(growth);
+    expect((await loadCheckpoint(folder.at("run"))).config.growth).toMatchObject(growth);
   });
 
   it("of weights alone has no moments", async () => {
