@@ -110,9 +110,13 @@ export function withSkills({ config, lineage, step }: CheckpointSummary["state"]
 /** The last part of a path. */
 export const shortName = (name: string): string => name.split(/[/\\]/).findLast((part) => part !== "") ?? name;
 
-/** The summary of a checkpoint with skills. */
-export function attachedSummary({ part: _, ...summary }: CheckpointSummary, { config, lineage }: Attached) {
-  return { ...summary, config: { ...summary.config, model: config }, state: { ...summary.state, config, lineage } };
+/** The summary of a checkpoint with skills. The lowest loss so far was another model's. */
+export function attachedSummary(
+  { part: _, progress: { best: __, ...progress }, ...summary }: CheckpointSummary,
+  { config, lineage }: Attached,
+) {
+  const state = { ...summary.state, config, lineage };
+  return { ...summary, progress, config: { ...summary.config, model: config }, state };
 }
 
 /** A whole checkpoint with skills: Adam's moments of what is new are zero. */

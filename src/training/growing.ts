@@ -41,7 +41,9 @@ export async function growCheckpoint(
   { batch, seed = checkpoint.config.training.seed }: { readonly batch: TokenBatch; readonly seed?: number | undefined },
 ): Promise<{ checkpoint: Checkpoint; report: GrowthReport }> {
   const whole = withoutPart(checkpoint);
-  const { config, progress, state } = whole;
+  const { config, state } = whole;
+  // The lowest loss so far was another model's.
+  const { best: _, ...progress } = whole.progress;
   const done = progress.growthsDone;
   const { scheduled, coming, config: planned } = withGrowthNow(config, done, plan, state.step);
   checkPlans(config.model, coming);

@@ -23,6 +23,9 @@ it("a run that has stopped grows into another folder, with its metrics, and goes
   expect(saved.config.growth).toMatchObject([...growth, { step: 3, add: { query: 3 } }]);
   expect(saved.config.model).toEqual(saved.state.config);
   expect(saved.progress.growthsDone).toBe(2);
+  // The lowest loss so far is that of a model which is not there.
+  expect((await loadCheckpoint(from)).progress.best).toBeDefined();
+  expect(saved.progress.best).toBeUndefined();
   const { parametersBefore, parametersAfter } = report;
   expect((await readMetrics(`${to}/metrics.jsonl`)).at(-1)).toMatchObject({
     step: 3,
