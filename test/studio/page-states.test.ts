@@ -337,7 +337,14 @@ describeInBrowser("the page", () => {
     await button(page, "Delete Moby-Dick, small").click();
     await page.keyboard.press("Escape");
     await expect.poll(() => page.evaluate(label)).toBe("Delete Moby-Dick, small");
+    // What asks has the focus when it appears, and leaves it where the visitor takes it, though the run is drawn anew as it trains.
     await button(page, "Delete Moby-Dick, small").click();
+    await expect.poll(focused).toBe("Delete for good");
+    await page.locator(".skip").focus();
+    const facts = page.locator(".run-facts").first();
+    const drawn = await facts.textContent();
+    await expect.poll(() => facts.textContent()).not.toBe(drawn);
+    expect(await focused()).toBe("Skip to the content");
     await button(page, "Delete for good").click();
     await expect.poll(focused).toBe("Your runs");
 

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Growth, RunView } from "../../engine/api.ts";
 import { count, plural } from "../format.ts";
+import { focusOnce } from "../parts/focused.ts";
 import { undo } from "../store/actions.ts";
 import { busy } from "../store/state.ts";
 
@@ -48,7 +49,7 @@ export function UndoGrowth({ growth, run }: { readonly growth: Growth; readonly 
         {lost === 1 ? "is" : "are"} undone too.
       </p>
       <div class="actions">
-        <button type="button" ref={(button) => button?.focus()} onClick={() => goBack(true)}>
+        <button type="button" ref={focusOnce} onClick={() => goBack(true)}>
           Keep a copy, then go back
         </button>
         <button type="button" class="danger" onClick={() => goBack(false)}>

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { focusOnce } from "./focused.ts";
 
 interface ConfirmProps {
   readonly label: string;
@@ -43,7 +44,7 @@ export function ConfirmButton({ label, about, confirmed }: ConfirmProps) {
       <button
         type="button"
         class="danger"
-        ref={(button) => button?.focus()}
+        ref={focusOnce}
         onClick={() => {
           asking.value = false;
           confirmed();

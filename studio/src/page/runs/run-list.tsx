@@ -5,6 +5,7 @@ import { useRef } from "preact/hooks";
 import type { RunSummary } from "../../engine/api.ts";
 import { compact, count, loss, since } from "../format.ts";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
+import { focusOnce } from "../parts/focused.ts";
 import { download, remove, rename } from "../store/actions.ts";
 import { addressOfRun } from "../store/address.ts";
 import { phase, summaries } from "../store/state.ts";
@@ -120,7 +121,7 @@ function RenameForm({ run, done }: { readonly run: RunSummary; readonly done: ()
         aria-label={`New name of ${run.name}`}
         maxLength={80}
         value={name.value}
-        ref={(input) => input?.focus()}
+        ref={focusOnce}
         onInput={({ currentTarget }) => {
           name.value = currentTarget.value;
         }}
