@@ -80,6 +80,12 @@ export class LiveRuns {
     if (entry !== undefined) entry.revision = revision;
   }
 
+  /** Whether nothing of a run is kept yet. */
+  isNew(id: string): boolean {
+    const entry = this.#entries.get(id);
+    return entry !== undefined && entry.kept === undefined;
+  }
+
   /** Whether there is more of a run than what is kept. */
   isUnsaved(id: string): boolean {
     const entry = this.#entries.get(id);

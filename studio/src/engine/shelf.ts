@@ -37,13 +37,14 @@ import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./l
 import { LiveRuns, type OpenRun } from "./live-runs.ts";
 import { OneByOne } from "./one-by-one.ts";
 import { corpusOf, type NamedText, openingOf, tokenizerOf } from "./pieces.ts";
+import { newRunId } from "./run-id.ts";
 import { siteViews } from "./sites.ts";
 import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
 import { heldOutOf, lessonStart, skillView } from "./teaching.ts";
 import { fallbackText, textOf } from "./texts.ts";
 
 export interface ShelfOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, keyof Store>;
   readonly device: () => Device;
   readonly status: (run: string) => RunStatus;
   readonly tell: (event: EngineEvent) => void;
@@ -269,7 +270,14 @@ export class Shelf {
 
   rename(id: string, name: string): Promise<void> {
     return this.#inTurn(id, async () => {
-      const record = await this.#options.store.save({ ...this.record(id), name });
+      const renamed = { ...this.record(id), name };
+      if (this.#live.isNew(id)) {
+        // By its name alone it could not be opened.
+        this.#records.set(id, renamed);
+        this.#options.tell({ type: "summary", summary: this.#summaryOf(renamed) });
+        return this.#save(id);
+      }
+      const record = await this.#options.store.save(renamed);
       this.#records.set(id, record);
       this.#live.follow(id, record.revision ?? 0);
       this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
@@ -318,7 +326,8 @@ export class Shelf {
       ...lossOf(state.history),
       changed: Date.now(),
     };
-    const kept = await this.#options.store.save(record, { state });
+    const text = this.#textToKeep(id, await this.#live.get(id));
+    const kept = await this.#options.store.save(record, { state, ...text });
     await this.#options.store.dropUndo(id);
     await this.#live.unload(id);
     this.#records.set(id, kept);
@@ -416,18 +425,20 @@ export class Shelf {
       changed: Date.now(),
     };
     this.#records.set(id, record);
-    const text = (record.revision ?? 0) === 0 ? { text: open.text } : {};
     try {
-      const kept = await this.#options.store.save(record, {
-        state: { files: await checkpointFiles(checkpoint), history },
-        ...text,
-      });
+      const state = { files: await checkpointFiles(checkpoint), history };
+      const kept = await this.#options.store.save(record, { state, ...this.#textToKeep(id, open) });
       this.#records.set(id, kept);
       this.#live.keep(id, kept.revision ?? 0, changes);
     } catch (error) {
       this.#options.tell({ type: "notice", message: storageFault(error).message });
     }
     this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
+  }
+
+  /** The text of a run, which never changes, goes with what is kept of it first. */
+  #textToKeep(id: string, open: OpenRun | undefined): { readonly text?: NamedText } {
+    return open !== undefined && this.#live.isNew(id) ? { text: open.text } : {};
   }
 
   /** Undefined where it has diverged: what was kept before is kept still. */
@@ -455,7 +466,7 @@ function newRecord(
   { tokenizer, train, validation }: Corpus,
 ) {
   return {
-    id: crypto.randomUUID(),
+    id: newRunId(),
     name,
     architecture: architectureOf(model),
     textName: text.name,

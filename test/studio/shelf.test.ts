@@ -1,0 +1,103 @@
+/** The runs of the studio on a device of Node, kept in memory: what is kept of each, and when. */
+
+import { type Device, openDevice } from "tokenformer";
+import { parseConfig, UserError } from "tokenformer/browser";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import type { EngineEvent } from "../../studio/src/engine/api.ts";
+import { Shelf, type ShelfOptions } from "../../studio/src/engine/shelf.ts";
+import type { StoredRun, StoredState } from "../../studio/src/engine/store.ts";
+import { text, tinyConfig } from "../training/support.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice("cpu", { threads: 1 });
+});
+afterAll(() => device.close());
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** A store in memory, which refuses what it is told to. */
+function memoryStore() {
+  const [runs, states, texts, undo] = [
+    new Map<string, StoredRun>(),
+    new Map<string, StoredState>(),
+    new Map<string, { name: string; text: string }>(),
+    new Map<string, StoredState>(),
+  ];
+  const store: ShelfOptions["store"] & { fault: Error | undefined } = {
+    fault: undefined,
+    runs: async () => [...runs.values()],
+    run: async (id) => runs.get(id),
+    state: async (id) => states.get(id),
+    text: async (id) => texts.get(id),
+    undo: async (id) => undo.get(id),
+    hasUndo: async (id) => undo.has(id),
+    save: async (run, { state, text } = {}) => {
+      if (store.fault !== undefined) throw store.fault;
+      const { revision = 0 } = run;
+      if ((runs.get(run.id)?.revision ?? 0) !== revision) throw new UserError("another tab has kept something else");
+      const next = { ...run, revision: revision + 1 };
+      runs.set(run.id, next);
+      if (state !== undefined) states.set(run.id, state);
+      if (text !== undefined) texts.set(run.id, text);
+      return next;
+    },
+    keepUndo: async (id, state) => void undo.set(id, state),
+    dropUndo: async (id) => void undo.delete(id),
+    remove: async (id) => {
+      for (const part of [runs, states, texts, undo]) part.delete(id);
+    },
+  };
+  return store;
+}
+
+const named = { name: "cats", text };
+const config = parseConfig(tinyConfig());
+
+async function opened(store = memoryStore()) {
+  const told: EngineEvent[] = [];
+  const open = () =>
+    Shelf.open({
+      store,
+      device: () => device,
+      status: () => ({ kind: "paused" }),
+      tell: (event) => void told.push(event),
+    });
+  const shelf = await open();
+  const create = async () => (await shelf.create({ name: "a", config, text: named, pieces: "characters" })).summary.id;
+  const notices = () => told.flatMap((event) => (event.type === "notice" ? [event.message] : []));
+  const trainTo = async (id: string, step: number) => {
+    const { live } = await shelf.live(id);
+    while (live.step < step) await live.advance();
+  };
+  return { shelf, store, told, open, create, notices, trainTo };
+}
+
+it("makes runs in a page that is not served securely, each known by another name", async () => {
+  const { getRandomValues } = crypto;
+  vi.stubGlobal("crypto", { getRandomValues: getRandomValues.bind(crypto) });
+  const { shelf, create } = await opened();
+  const ids = [await create(), await create()];
+  expect(new Set(ids).size).toBe(2);
+  for (const id of ids) await shelf.remove(id);
+});
+
+it("keeps all of a run that had no room, once there is some, though it was renamed meanwhile", async () => {
+  const { shelf, store, open, create, notices, trainTo } = await opened();
+  store.fault = new Error("no room");
+  const id = await create();
+  expect(notices()).toEqual([expect.stringContaining("no room")]);
+  await trainTo(id, 2);
+  await shelf.rename(id, "b");
+  expect(shelf.summary(id).name).toBe("b");
+  store.fault = undefined;
+  await shelf.rename(id, "c");
+  const again = await open();
+  expect(again.summaries()).toMatchObject([{ id, name: "c", step: 2 }]);
+  expect((await again.live(id)).live.step).toBe(2);
+  await trainTo(id, 3);
+  await shelf.save(id);
+  expect((await open()).summaries()).toMatchObject([{ id, step: 3 }]);
+  await shelf.remove(id);
+});
