@@ -67,6 +67,13 @@ describeInBrowser("the engine", () => {
     expect(back).toMatchObject({ undoable: false, growths: [], sites, summary: { step: trained.summary.step } });
     expect(back.training).toEqual(trained.training);
     expect((await told("changed")).at(-1)?.view.summary.parameters).toBe(trained.summary.parameters);
+
+    // Of two growths the last can be undone, and then no other.
+    await call("grow", summary.id, request);
+    expect(await call("grow", summary.id, request)).toMatchObject({ undoable: true });
+    const once = await call("undoGrowth", summary.id);
+    expect(once.growths).toHaveLength(1);
+    expect(once.undoable).toBe(false);
   });
 
   it("has its runs still after a reload, and goes on as if nothing had been", async () => {

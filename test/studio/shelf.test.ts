@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import type { EngineEvent } from "../../studio/src/engine/api.ts";
 import { Shelf, type ShelfOptions } from "../../studio/src/engine/shelf.ts";
 import type { StoredRun, StoredState } from "../../studio/src/engine/store.ts";
+import { faults } from "../support/faults.ts";
 import { text, tinyConfig } from "../training/support.ts";
 
 let device: Device;
@@ -23,7 +24,7 @@ function memoryStore() {
     new Map<string, StoredRun>(),
     new Map<string, StoredState>(),
     new Map<string, { name: string; text: string }>(),
-    new Map<string, StoredState>(),
+    new Map<string, Map<number, StoredState>>(),
   ];
   const store: ShelfOptions["store"] & { fault: Error | undefined } = {
     fault: undefined,
@@ -31,8 +32,8 @@ function memoryStore() {
     run: async (id) => runs.get(id),
     state: async (id) => states.get(id),
     text: async (id) => texts.get(id),
-    undo: async (id) => undo.get(id),
-    hasUndo: async (id) => undo.has(id),
+    undo: async (id, growths) => undo.get(id)?.get(growths),
+    hasUndo: async (id, growths) => undo.get(id)?.has(growths) === true,
     save: async (run, { state, text } = {}) => {
       if (store.fault !== undefined) throw store.fault;
       const { revision = 0 } = run;
@@ -43,8 +44,14 @@ function memoryStore() {
       if (text !== undefined) texts.set(run.id, text);
       return next;
     },
-    keepUndo: async (id, state) => void undo.set(id, state),
-    dropUndo: async (id) => void undo.delete(id),
+    keepUndo: async (id, state) => {
+      if (store.fault !== undefined) throw store.fault;
+      undo.set(id, new Map(undo.get(id)).set(state.history.growths.length, state));
+    },
+    dropUndo: async (id, growths) => void undo.get(id)?.delete(growths),
+    dropUndoBefore: async (id, growths) => {
+      for (const earlier of undo.get(id)?.keys() ?? []) if (earlier < growths) undo.get(id)?.delete(earlier);
+    },
     remove: async (id) => {
       for (const part of [runs, states, texts, undo]) part.delete(id);
     },
@@ -53,9 +60,8 @@ function memoryStore() {
 }
 
 const named = { name: "cats", text };
-const config = parseConfig(tinyConfig());
-
-async function opened(store = memoryStore()) {
+async function opened(growth: Parameters<typeof tinyConfig>[1] = {}, store = memoryStore()) {
+  const config = parseConfig(tinyConfig({}, growth));
   const told: EngineEvent[] = [];
   const open = () =>
     Shelf.open({
@@ -99,5 +105,40 @@ it("keeps all of a run that had no room, once there is some, though it was renam
   await trainTo(id, 3);
   await shelf.save(id);
   expect((await open()).summaries()).toMatchObject([{ id, step: 3 }]);
+  await shelf.remove(id);
+});
+
+it("goes back from the last growth alone: not from one that was planned, nor to what was before an earlier one", async () => {
+  const { shelf, store, create, trainTo } = await opened({ growth: [{ step: 4, add: { query: 2 } }] });
+  const id = await create();
+  const request = { add: { key: 3 }, init: "zero-key" } as const;
+  const ways = async () => {
+    const { undoable, growths } = await shelf.view(id);
+    return { undoable, growths: growths.map(({ step }) => step) };
+  };
+  await trainTo(id, 2);
+  await shelf.grow(id, request);
+  expect(await ways()).toEqual({ undoable: true, growths: [2] });
+  // A growth that fails leaves the way back from the one before.
+  const { keepUndo } = store;
+  store.keepUndo = async (...given) => {
+    await keepUndo(...given);
+    faults.fail(1);
+  };
+  await expect(shelf.grow(id, request)).rejects.toThrow("injected");
+  faults.mend();
+  store.keepUndo = keepUndo;
+  expect(await ways()).toEqual({ undoable: true, growths: [2] });
+  await shelf.grow(id, request);
+  await shelf.undo(id);
+  expect(await ways()).toEqual({ undoable: false, growths: [2] });
+  await expect(shelf.undo(id)).rejects.toThrow("There is no growth to undo here");
+
+  await shelf.grow(id, request);
+  await trainTo(id, 5);
+  await shelf.save(id);
+  expect(await ways()).toEqual({ undoable: false, growths: [2, 2, 4] });
+  await expect(shelf.undo(id)).rejects.toThrow("There is no growth to undo here");
+  expect((await shelf.live(id)).live.step).toBe(5);
   await shelf.remove(id);
 });

@@ -2,6 +2,14 @@
 
 declare const self: { readonly location: { readonly href: string } };
 
+interface IDBKeyRange {
+  includes(key: unknown): boolean;
+}
+
+declare const IDBKeyRange: {
+  bound(lower: unknown, upper: unknown, lowerOpen?: boolean, upperOpen?: boolean): IDBKeyRange;
+};
+
 interface ImportMeta {
   readonly env: { readonly DEV: boolean };
 }

@@ -263,7 +263,7 @@ export class Shelf {
       flopsPerUpdate,
       sites: siteViews(config.model, lineage),
       ...history,
-      undoable: await this.#options.store.hasUndo(id),
+      undoable: await this.#options.store.hasUndo(id, beforeLast(history)),
       ...(skill !== undefined && { skill }),
     };
   }
@@ -298,26 +298,42 @@ export class Shelf {
     this.#records.delete(id);
   }
 
-  /** Grows a run, and keeps what it was, to go back to. Where that cannot be kept, it does not grow. */
+  /**
+   * Grows a run, and keeps what it was, to go back to. Where that cannot be kept, it does not grow; where it cannot grow, the way back
+   * from the growth before stays.
+   */
   async grow(id: string, request: GrowthRequest): Promise<void> {
+    const { store } = this.#options;
     const { live } = await this.live(id);
-    await live.grow(request, async ({ checkpoint, history }) => {
-      try {
-        await this.#options.store.keepUndo(id, { files: await checkpointFiles(checkpoint), history });
-      } catch (error) {
-        throw new UserError(`It did not grow, as there would be no way back. ${storageFault(error).message}`);
-      }
-    });
+    const growths = live.facts().history.growths.length;
+    try {
+      await live.grow(request, async ({ checkpoint, history }) => {
+        try {
+          await store.keepUndo(id, { files: await checkpointFiles(checkpoint), history });
+        } catch (error) {
+          throw new UserError(`It did not grow, as there would be no way back. ${storageFault(error).message}`);
+        }
+      });
+    } catch (error) {
+      await store.dropUndo(id, growths).catch(ignored);
+      throw error;
+    }
+    await store.dropUndoBefore(id, growths).catch(ignored);
   }
 
-  /** Goes back to the state that was kept. */
+  /** Goes back to what a run was before it grew last. */
   undo(id: string): Promise<RunView> {
     return this.#inTurn(id, () => this.#undo(id));
   }
 
   async #undo(id: string): Promise<RunView> {
-    const state = await this.#options.store.undo(id);
-    if (state === undefined) throw new UserError("There is no growth to undo here: it was undone in another tab.");
+    const growths = beforeLast((await this.facts(id)).history);
+    const state = await this.#options.store.undo(id, growths);
+    if (state === undefined) {
+      throw new UserError(
+        "There is no growth to undo here: it was undone in another tab, or there was no way back from it.",
+      );
+    }
     const { state: was } = await parseCheckpoint(state.files);
     const record: StoredRun = {
       ...this.record(id),
@@ -328,9 +344,9 @@ export class Shelf {
     };
     const text = this.#textToKeep(id, await this.#live.get(id));
     const kept = await this.#options.store.save(record, { state, ...text });
-    await this.#options.store.dropUndo(id);
     await this.#live.unload(id);
     this.#records.set(id, kept);
+    await this.#options.store.dropUndo(id, growths).catch(ignored);
     return this.view(id);
   }
 
@@ -379,10 +395,13 @@ export class Shelf {
   }
 
   async #tellGrown(id: string): Promise<void> {
-    const { tell } = this.#options;
+    const { store, tell } = this.#options;
     try {
       await this.save(id);
-      tell({ type: "changed", view: await this.view(id) });
+      const view = await this.view(id);
+      tell({ type: "changed", view });
+      // Nobody has asked for this growth, and what was before an earlier one would take all since that back.
+      await store.dropUndoBefore(id, view.growths.length);
     } catch (error) {
       tell({ type: "notice", message: explained(error).message });
     }
@@ -479,6 +498,12 @@ function newRecord(
     changed: Date.now(),
   } as const;
 }
+
+/** A state that is not dropped takes some room, and is never taken for that before another growth. */
+const ignored = () => undefined;
+
+/** How often a run had grown before its last growth. */
+const beforeLast = ({ growths }: History) => growths.length - 1;
 
 const isTraining = ({ kind }: RunStatus) => kind === "training" || kind === "starting";
 const isElsewhere = ({ kind }: RunStatus) => kind === "elsewhere";

@@ -40,8 +40,8 @@ export interface StoredState {
 interface Schema extends DBSchema {
   runs: { key: string; value: StoredRun };
   states: { key: string; value: StoredState };
-  /** The state before the last growth. */
-  undo: { key: string; value: StoredState };
+  /** States before growths, by the run and how often it had grown by then. */
+  undo: { key: [run: string, growths: number]; value: StoredState };
   texts: { key: string; value: NamedText };
 }
 
@@ -75,12 +75,13 @@ export class Store {
     return this.#database.get("states", id);
   }
 
-  undo(id: string): Promise<StoredState | undefined> {
-    return this.#database.get("undo", id);
+  /** The state that a run had when it had grown so often, just before it grew again. */
+  undo(id: string, growths: number): Promise<StoredState | undefined> {
+    return this.#database.get("undo", [id, growths]);
   }
 
-  async hasUndo(id: string): Promise<boolean> {
-    return (await this.#database.count("undo", id)) > 0;
+  async hasUndo(id: string, growths: number): Promise<boolean> {
+    return (await this.#database.count("undo", [id, growths])) > 0;
   }
 
   text(id: string): Promise<NamedText | undefined> {
@@ -109,18 +110,25 @@ export class Store {
     return next;
   }
 
-  /** Keeps a state to go back to. */
+  /** Keeps a state to go back to, beside those of earlier growths. */
   async keepUndo(id: string, state: StoredState): Promise<void> {
-    await this.#database.put("undo", state, id);
+    await this.#database.put("undo", state, [id, state.history.growths.length]);
   }
 
-  async dropUndo(id: string): Promise<void> {
-    await this.#database.delete("undo", id);
+  async dropUndo(id: string, growths: number): Promise<void> {
+    await this.#database.delete("undo", [id, growths]);
+  }
+
+  /** Drops the states of earlier growths than the one that follows on so many. */
+  async dropUndoBefore(id: string, growths: number): Promise<void> {
+    await this.#database.delete("undo", IDBKeyRange.bound([id], [id, growths], false, true));
   }
 
   async remove(id: string): Promise<void> {
     const transaction = this.#database.transaction(PARTS, "readwrite");
-    await Promise.all([...PARTS.map((part) => transaction.objectStore(part).delete(id)), transaction.done]);
+    const undo = IDBKeyRange.bound([id], [id, Number.POSITIVE_INFINITY]);
+    const deletions = PARTS.map((part) => transaction.objectStore(part).delete(part === "undo" ? undo : id));
+    await Promise.all([...deletions, transaction.done]);
   }
 }
 
