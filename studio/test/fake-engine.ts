@@ -287,6 +287,11 @@ export class FakeEngine implements Engine {
     return this.#put(viewOf(`r${this.#runs.size + 1}`, { ...DEFAULTS, name }));
   }
 
+  /** Tells something that happened, as tests have it. */
+  happens(event: EngineEvent): void {
+    this.#listener(event);
+  }
+
   #run(run: string): RunView {
     const view = this.#runs.get(run);
     if (view === undefined) throw new Error("That run is not kept here any more.");

@@ -106,6 +106,7 @@ describeInBrowser("a browser", () => {
     const message = await notice(opened);
     expect(message).toMatch(ADVICE);
     expect(message).toMatch(/^The GPU was lost.*reload the page/);
+    expect(await opened.told("environment")).toMatchObject([{ environment: { backend: "wasm" } }]);
     await reached(summary.id, kept + 5);
     await call("pause", summary.id);
     const { training } = await call("view", summary.id);

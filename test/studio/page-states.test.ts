@@ -463,6 +463,15 @@ describeInBrowser("the page", () => {
     }
   });
 
+  it("says what it runs on, also once that is something else", async () => {
+    const page = await visit();
+    const device = page.locator(".device");
+    await device.getByText("WebAssembly, 8 threads").waitFor();
+    const environment = JSON.stringify({ backend: "wasm", device: "WebAssembly, 2 threads", notices: [] });
+    await page.evaluate(`engine.happens({ type: "environment", environment: ${environment} })`);
+    await device.getByText("WebAssembly, 2 threads").waitFor();
+  });
+
   const states: Readonly<Record<string, { query?: Record<string, string>; act?: (page: Page) => Promise<void> }>> = {
     "the first screen with all choices": { act: (page) => page.getByText("More choices").click() },
     "a run watched from its first line": { act: start },

@@ -2,10 +2,14 @@
 
 import { expect, it } from "vitest";
 import { explained, explaining } from "../../studio/src/engine/faults.ts";
-import { Turns } from "../../studio/src/engine/turns.ts";
+import { Turns, type TurnsOptions } from "../../studio/src/engine/turns.ts";
 
 /** Runs that only count: each update costs some operations. */
-function counting(costs: Readonly<Record<string, number>>, end = Number.POSITIVE_INFINITY) {
+function counting(
+  costs: Readonly<Record<string, number>>,
+  end = Number.POSITIVE_INFINITY,
+  others: Partial<TurnsOptions> = {},
+) {
   const runs = new Map(
     Object.entries(costs).map(([id, cost]) => [
       id,
@@ -36,6 +40,7 @@ function counting(costs: Readonly<Record<string, number>>, end = Number.POSITIVE
     changed: (id) => told.push(`${id} ${turns.status(id).kind}`),
     stopped: (id) => stopped.push(id),
     mended: async () => false,
+    ...others,
   });
   return { runs, saved, told, stopped, turns };
 }
@@ -88,6 +93,29 @@ it("tells what failed, and lets the others go on", async () => {
   await until(() => (runs.get("b")?.updates ?? 0) === 9);
   expect(turns.status("a")).toMatchObject({ kind: "failed", message: expect.stringContaining("not enough memory") });
   await turns.pause("b");
+});
+
+it("trains what is started after a run was deleted elsewhere, and after a device that cannot be had", async () => {
+  const mended = async () => {
+    throw new Error("no other device");
+  };
+  const gone = new Set<string>();
+  const family = (run: string) => {
+    if (gone.has(run)) throw new Error(`no run ${run}`);
+    return run;
+  };
+  const { runs, told, stopped, turns } = counting({ a: 1, b: 1, c: 1 }, Number.POSITIVE_INFINITY, { mended, family });
+  turns.start("a");
+  turns.start("b");
+  await until(() => (runs.get("b")?.updates ?? 0) === 3);
+  gone.add("a");
+  runs.delete("a");
+  await until(() => turns.status("a").kind === "failed");
+  expect(turns.status("a")).toMatchObject({ message: expect.stringContaining("no other device") });
+  expect([told.at(-1), stopped]).toEqual(["a failed", ["a"]]);
+  turns.start("c");
+  await until(() => (runs.get("c")?.updates ?? 0) === 3 && (runs.get("b")?.updates ?? 0) > 6);
+  await Promise.all([turns.pause("b"), turns.pause("c")]);
 });
 
 it("explains faults, not what the visitor did", async () => {

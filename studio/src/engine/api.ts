@@ -367,6 +367,8 @@ export type EngineEvent =
   | { readonly type: "changed"; readonly view: RunView }
   | { readonly type: "summary"; readonly summary: RunSummary }
   | { readonly type: "deleted"; readonly run: string }
+  /** It runs on something else from now on: the GPU was lost. */
+  | { readonly type: "environment"; readonly environment: Environment }
   /** Something the visitor should know: storage is full, the GPU was lost and training went on elsewhere. */
   | { readonly type: "notice"; readonly message: string };
 

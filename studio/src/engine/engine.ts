@@ -58,7 +58,8 @@ export class StudioEngine implements Engine {
       live: async (run) => (await this.#shelf.live(run)).live,
       family: (run) => this.#shelf.record(run).besides ?? run,
       save: (run) => this.#shelf.save(run),
-      changed: (run) => this.#tell({ type: "summary", summary: this.#shelf.summary(run) }),
+      // One that another tab has deleted meanwhile is not in the list any more.
+      changed: (run) => this.#shelf.has(run) && this.#tell({ type: "summary", summary: this.#shelf.summary(run) }),
       stopped: (run) => this.#tabs.release(run),
       mended: (error) => this.#mended(error),
     });
@@ -271,8 +272,7 @@ export class StudioEngine implements Engine {
 
   #tell(event: EngineEvent): void {
     for (const listener of this.#listeners) listener(event);
-    // What is wrong in this tab is not in others.
-    if (event.type !== "notice") this.#opened?.tabs.tell(event);
+    if (!isOfThisTab(event)) this.#opened?.tabs.tell(event);
   }
 
   // ---- other tabs -----------------------------------------------------------------------------------------------------
@@ -297,8 +297,10 @@ export class StudioEngine implements Engine {
 
   /** What another tab tells, as the visitor of this one sees it. */
   async #heard(event: EngineEvent): Promise<void> {
-    if (event.type === "notice") return;
-    if (event.type === "deleted") this.#shelf.forget(event.run);
+    if (event.type === "deleted") {
+      this.#shelf.forget(event.run);
+      this.#turns.forget(event.run);
+    }
     const summary =
       event.type === "summary" ? event.summary : event.type === "changed" ? event.view.summary : undefined;
     if (summary === undefined) return this.#hand(event);
@@ -355,17 +357,27 @@ export class StudioEngine implements Engine {
   async #mended(error: unknown): Promise<boolean> {
     if (!(await this.#isLost(error))) return false;
     const shelf = this.#shelf;
-    shelf.dropLive();
     const device = await openBackend("wasm");
+    shelf.dropLive();
     this.#opened = { ...this.#open, device, figures: new Figures(device.device) };
+    this.#tell({ type: "environment", environment: device.environment });
     this.#tell({
       type: "notice",
       message:
         "The GPU was lost, so training went on with WebAssembly from what was last saved; reload the page to try the GPU again.",
     });
-    for (const run of this.#turns.training) this.#tell({ type: "changed", view: await shelf.view(run) });
+    for (const run of this.#turns.training) await this.#showKept(run);
     return true;
   }
+
+  /** Tells what is kept of a run. Of one that could not be kept there is nothing: its turn says so. */
+  async #showKept(run: string): Promise<void> {
+    const view = await this.#shelf.view(run).catch(() => undefined);
+    if (view !== undefined) this.#tell({ type: "changed", view });
+  }
 }
+
+/** What is wrong in this tab, and what it runs on, is not so in others. */
+const isOfThisTab = ({ type }: EngineEvent) => type === "notice" || type === "environment";
 
 const isTraining = ({ kind }: RunStatus) => kind === "training" || kind === "starting";

@@ -67,8 +67,15 @@ export class Turns {
   }
 
   async #loop(): Promise<void> {
-    for (let run = await this.#next(); run !== undefined; run = await this.#next()) await this.#turn(run);
-    this.#looping = undefined;
+    try {
+      while (this.training.length > 0) {
+        const run = await this.#next();
+        if (run !== undefined) await this.#turn(run);
+      }
+    } finally {
+      // Whatever happens, what is started later trains.
+      this.#looping = undefined;
+    }
   }
 
   async #turn(run: string): Promise<void> {
@@ -82,21 +89,39 @@ export class Turns {
       await this.#options.save(run);
       this.#saved.set(run, performance.now());
     } catch (error) {
-      if (await this.#options.mended(error)) return;
-      if (!this.#trains(run)) return;
-      this.#become(run, { kind: "failed", message: explained(error).message });
+      const fault = await this.#left(error);
+      if (fault === undefined || !this.#trains(run)) return;
+      this.#become(run, { kind: "failed", message: explained(fault).message });
       this.#options.stopped(run);
+    }
+  }
+
+  /** What is left of a fault that could be mended: nothing, or why it could not. */
+  async #left(error: unknown): Promise<unknown> {
+    try {
+      return (await this.#options.mended(error)) ? undefined : error;
+    } catch (another) {
+      return another;
     }
   }
 
   /** Families take turns; within one, the run that has had the fewest operations comes first. */
   async #next(): Promise<string | undefined> {
     const { training } = this;
-    const families = [...new Set(training.map((run) => this.#options.family(run)))];
+    const families = [...new Set(training.map((run) => this.#family(run)))];
     const turn = families[this.#round++ % families.length];
-    const family = training.filter((run) => this.#options.family(run) === turn);
+    const family = training.filter((run) => this.#family(run) === turn);
     const spent = await Promise.all(family.map(async (run) => ({ run, flops: await this.#flops(run) })));
     return spent.toSorted((a, b) => a.flops - b.flops)[0]?.run;
+  }
+
+  /** One of which that is not known is alone, so that its turn tells why. */
+  #family(run: string): string {
+    try {
+      return this.#options.family(run);
+    } catch {
+      return run;
+    }
   }
 
   /** One that cannot be opened comes first, so that its turn tells why. */

@@ -3,7 +3,7 @@
 import { batch } from "@preact/signals";
 import type { EngineEvent, RunSummary, RunView } from "../../engine/api.ts";
 import { withSample, withTraining, withUsage } from "../../engine/history.ts";
-import { creationOrder, openedId, summaries, tell, views } from "./state.ts";
+import { creationOrder, openedId, phase, summaries, tell, views } from "./state.ts";
 
 /** A hidden page draws no frames, and must not gather events for ever. */
 const LONGEST_WAIT = 1000;
@@ -35,6 +35,7 @@ export function apply(event: EngineEvent): void {
   if (event.type === "summary") putSummary(ahead(event.summary));
   else if (event.type === "changed") putView(event.view, true);
   else if (event.type === "deleted") drop(event.run);
+  else if (event.type === "environment") phase.value = { kind: "ready", environment: event.environment };
   else if (event.type === "notice") tell(event.message);
   else draw(event);
 }
