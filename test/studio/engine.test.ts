@@ -209,6 +209,18 @@ describeInBrowser("the engine", () => {
       const on = await page.trainTo(imported.summary.id, 40);
       await commandLine.answer("train", "--resume", "--out", "trained", "--set", `training.steps=${on.summary.step}`);
       expectSameLosses(on.training, await commandLine.metrics("trained"), 12);
+
+      // One that comes to its end here pauses there, and goes on when it is started again.
+      const file = commandLine.at("trained", "config.json");
+      const { step } = on.summary;
+      const longer = (await readFile(file, "utf8")).replace(/"steps": ?\d+/, `"steps": ${step + 4}`);
+      await writeFile(file, longer);
+      const again = (await importFolder(page, "trained", await ownText())).summary.id;
+      await page.call("start", again);
+      await page.waitFor(
+        `events.some(({ type, summary }) => type === "summary" && summary.id === "${again}" && summary.step === ${step + 4} && summary.status.kind === "paused")`,
+      );
+      expect((await page.trainTo(again, step + 9)).summary.step).toBeGreaterThan(step + 8);
     });
   });
 

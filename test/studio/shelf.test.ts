@@ -75,7 +75,7 @@ async function opened(growth: Parameters<typeof tinyConfig>[1] = {}, store = mem
   const notices = () => told.flatMap((event) => (event.type === "notice" ? [event.message] : []));
   const trainTo = async (id: string, step: number) => {
     const { live } = await shelf.live(id);
-    while (live.step < step) await live.advance();
+    while (live.step < step) if (!(await live.advance())) throw new Error(`it ended at step ${live.step}`);
   };
   return { shelf, store, told, open, create, notices, trainTo };
 }
@@ -140,5 +140,20 @@ it("goes back from the last growth alone: not from one that was planned, nor to 
   expect(await ways()).toEqual({ undoable: false, growths: [2, 2, 4] });
   await expect(shelf.undo(id)).rejects.toThrow("There is no growth to undo here");
   expect((await shelf.live(id)).live.step).toBe(5);
+  await shelf.remove(id);
+});
+
+it("goes on after the end of its schedule, without opening the page anew", async () => {
+  const { shelf, create, trainTo } = await opened();
+  const id = await create();
+  await trainTo(id, 12);
+  const { live } = await shelf.live(id);
+  while (await live.advance());
+  await shelf.goOn(id);
+  await trainTo(id, 14);
+  const on = await shelf.live(id);
+  expect(on.live.step).toBe(14);
+  await shelf.goOn(id);
+  expect((await shelf.live(id)).live).toBe(on.live);
   await shelf.remove(id);
 });

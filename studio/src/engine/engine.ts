@@ -123,6 +123,12 @@ export class StudioEngine implements Engine {
   async start(run: string): Promise<void> {
     if (this.#turns.training.includes(run)) return;
     await this.#claim(run);
+    try {
+      await this.#shelf.goOn(run);
+    } catch (error) {
+      this.#tabs.release(run);
+      throw error;
+    }
     this.#turns.start(run);
   }
 

@@ -233,6 +233,14 @@ export class Shelf {
     return this.#live.open(id, this.record(id).revision ?? 0);
   }
 
+  /** Has a run that has come to the end of its schedule go on without one: as it is when it is opened anew. */
+  async goOn(id: string): Promise<void> {
+    const open = await this.#live.get(id)?.catch(() => undefined);
+    if (open === undefined || open.live.step < open.live.facts().config.training.steps) return;
+    if (this.isUnsaved(id)) await this.save(id);
+    if (!this.isUnsaved(id)) await this.#live.unload(id);
+  }
+
   /** Whether the page has more of a run than what is kept. */
   isUnsaved(id: string): boolean {
     return this.#live.isUnsaved(id);
