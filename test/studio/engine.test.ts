@@ -38,7 +38,7 @@ describeInBrowser("the engine", () => {
   const { open, shared } = useEnginePage(browser);
 
   it("trains, grows without a jump, and goes back", async () => {
-    const { call, told, trainTo, environment } = await open("wasm", { cores: 2 });
+    const { call, told, trainTo, waitFor, environment } = await open("wasm", { cores: 2 });
     expect(environment).toMatchObject({ backend: "wasm", device: "WebAssembly, 2 threads" });
     const { summary, sites } = await call("create", TINY_CHOICES);
     const trained = await trainTo(summary.id, 120);
@@ -74,6 +74,14 @@ describeInBrowser("the engine", () => {
     const once = await call("undoGrowth", summary.id);
     expect(once.growths).toHaveLength(1);
     expect(once.undoable).toBe(false);
+
+    // One that cannot be undone trains on.
+    await call("start", summary.id);
+    await expect(call("undoGrowth", summary.id)).rejects.toThrow("no growth to undo");
+    await waitFor(`events.at(-1).type === "training"`);
+    await call("pause", summary.id);
+    await expect(call("undoGrowth", summary.id)).rejects.toThrow("no growth to undo");
+    expect((await told("summary")).at(-1)?.summary.status).toEqual({ kind: "paused" });
   });
 
   it("has its runs still after a reload, and goes on as if nothing had been", async () => {

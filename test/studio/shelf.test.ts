@@ -130,6 +130,11 @@ it("goes back from the last growth alone: not from one that was planned, nor to 
   store.keepUndo = keepUndo;
   expect(await ways()).toEqual({ undoable: true, growths: [2] });
   await shelf.grow(id, request);
+  // One that cannot be kept leaves all as it is.
+  store.fault = new Error("no room");
+  await expect(shelf.undo(id)).rejects.toThrow("The browser cannot store this run (no room): download it");
+  store.fault = undefined;
+  expect(await ways()).toEqual({ undoable: true, growths: [2, 2] });
   await shelf.undo(id);
   expect(await ways()).toEqual({ undoable: false, growths: [2] });
   await expect(shelf.undo(id)).rejects.toThrow("There is no growth to undo here");

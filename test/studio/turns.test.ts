@@ -95,6 +95,34 @@ it("tells what failed, and lets the others go on", async () => {
   await turns.pause("b");
 });
 
+it("goes on after what interrupts it, also where that fails, and as a failed one stays failed", async () => {
+  const { runs, told, stopped, turns } = counting({ a: 1, b: 1 });
+  const refuse = async () => {
+    throw new Error("no room");
+  };
+  turns.start("a");
+  await until(() => (runs.get("a")?.updates ?? 0) === 3);
+  expect(await turns.interrupted("a", async () => turns.status("a").kind)).toBe("paused");
+  const { updates = 0 } = runs.get("a") ?? {};
+  await until(() => (runs.get("a")?.updates ?? 0) > updates + 2);
+  await expect(turns.interrupted("a", refuse)).rejects.toThrow("no room");
+  expect(turns.status("a").kind).toBe("starting");
+  await until(() => turns.status("a").kind === "training");
+  expect(told).toEqual(["a starting", "a training", "a starting", "a training", "a starting", "a training"]);
+  // It has been this tab's all the while.
+  expect(stopped).toEqual([]);
+  await turns.pause("a");
+  await expect(turns.interrupted("a", refuse)).rejects.toThrow("no room");
+  expect(turns.status("a").kind).toBe("paused");
+
+  const b = runs.get("b");
+  if (b !== undefined) b.fails = new Error("broken");
+  turns.start("b");
+  await until(() => turns.status("b").kind === "failed");
+  await expect(turns.interrupted("b", refuse)).rejects.toThrow("no room");
+  expect(turns.status("b").kind).toBe("failed");
+});
+
 it("trains what is started after a run was deleted elsewhere, and after a device that cannot be had", async () => {
   const mended = async () => {
     throw new Error("no other device");

@@ -114,9 +114,9 @@ export class StudioEngine implements Engine {
   }
 
   remove(run: string): Promise<void> {
-    return this.#changing(run, () => {
+    return this.#changing(run, async () => {
+      await this.#shelf.remove(run);
       this.#turns.forget(run);
-      return this.#shelf.remove(run);
     });
   }
 
@@ -156,10 +156,7 @@ export class StudioEngine implements Engine {
 
   undoGrowth(run: string): Promise<RunView> {
     return this.#changing(run, async () => {
-      const wasTraining = this.#turns.training.includes(run);
-      this.#turns.forget(run);
-      await this.#shelf.undo(run);
-      if (wasTraining) await this.start(run);
+      await this.#turns.interrupted(run, () => this.#shelf.undo(run));
       return this.#changed(run);
     });
   }

@@ -219,11 +219,7 @@ export class Shelf {
       ...lossOf(history),
     };
     const kept = { files: await checkpointFiles(checkpoint), history };
-    try {
-      this.#records.set(record.id, await this.#options.store.save(record, { state: kept, text }));
-    } catch (error) {
-      throw storageFault(error);
-    }
+    this.#records.set(record.id, await this.#write(record, { state: kept, text }));
     this.#options.tell({ type: "summary", summary: this.summary(record.id) });
     return this.view(record.id);
   }
@@ -285,7 +281,7 @@ export class Shelf {
         this.#options.tell({ type: "summary", summary: this.#summaryOf(renamed) });
         return this.#save(id);
       }
-      const record = await this.#options.store.save(renamed);
+      const record = await this.#write(renamed);
       this.#records.set(id, record);
       this.#live.follow(id, record.revision ?? 0);
       this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
@@ -294,10 +290,10 @@ export class Shelf {
 
   remove(id: string): Promise<void> {
     return this.#inTurn(id, async () => {
-      await this.#live.unload(id);
       await this.#options.store.remove(id);
       this.forget(id);
       this.#options.tell({ type: "deleted", run: id });
+      await this.#live.unload(id);
     });
   }
 
@@ -351,7 +347,7 @@ export class Shelf {
       changed: Date.now(),
     };
     const text = this.#textToKeep(id, await this.#live.get(id));
-    const kept = await this.#options.store.save(record, { state, ...text });
+    const kept = await this.#write(record, { state, ...text });
     await this.#live.unload(id);
     this.#records.set(id, kept);
     await this.#options.store.dropUndo(id, growths).catch(ignored);
@@ -461,6 +457,15 @@ export class Shelf {
       this.#options.tell({ type: "notice", message: storageFault(error).message });
     }
     this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
+  }
+
+  /** Writes a run to the store. Throws a `UserError` where that refuses it. */
+  async #write(...given: Parameters<Store["save"]>): Promise<StoredRun> {
+    try {
+      return await this.#options.store.save(...given);
+    } catch (error) {
+      throw storageFault(error);
+    }
   }
 
   /** The text of a run, which never changes, goes with what is kept of it first. */

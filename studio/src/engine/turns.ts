@@ -54,7 +54,25 @@ export class Turns {
     }
   }
 
-  /** Ends its training where it is, to be changed or deleted. */
+  /**
+   * Does what puts another state in the place of a run's, which does not train meanwhile. One that trained goes on then, from its new
+   * state or, where that failed, from the one that it had.
+   */
+  async interrupted<Result>(run: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#statuses.get(run);
+    const trained = this.#trains(run);
+    this.#statuses.delete(run);
+    try {
+      return await work();
+    } catch (error) {
+      if (before !== undefined && !trained) this.#statuses.set(run, before);
+      throw error;
+    } finally {
+      if (trained) this.start(run);
+    }
+  }
+
+  /** Ends its training where it is: it is deleted. */
   forget(run: string): void {
     if (this.#trains(run)) this.#options.stopped(run);
     this.#statuses.delete(run);
