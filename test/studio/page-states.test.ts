@@ -10,6 +10,7 @@ import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeInBrowser, type StaticHost, startStaticHost, useBrowser } from "../support/browser.ts";
+import { TINY_CHOICES } from "../support/engine-page.ts";
 
 const STUDIO = fileURLToPath(new URL("../../studio/", import.meta.url));
 
@@ -461,6 +462,44 @@ describeInBrowser("the page", () => {
       for (const contrast of contrasts) expect(contrast, theme).toBeGreaterThan(4.5);
       await button(page, `Switch to ${other}`).click();
     }
+  });
+
+  it("shows what the address names, however late a run comes, and whatever the address has become", async () => {
+    const page = await visit();
+    await button(page, "Start training").waitFor();
+    // Runs that the page has not seen yet take their time.
+    await page.evaluate(`(async () => {
+      for (const name of ["Early", "Late"]) await engine.create({ ...${JSON.stringify(TINY_CHOICES)}, name });
+      const { view } = engine.constructor.prototype;
+      engine.view = async (run) => {
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        window.came = (window.came ?? 0) + 1;
+        return view.call(engine, run);
+      };
+    })()`);
+    const came = (times: number) => expect.poll(() => page.evaluate("window.came")).toBe(times);
+    await page.getByRole("link", { name: "Late" }).click();
+    await page.goBack();
+    await came(1);
+    await page.getByRole("heading", { level: 1, name: /^Train a language model/ }).waitFor();
+    expect(await page.getByRole("heading", { level: 1, name: "Late" }).count()).toBe(0);
+    // Come back to while it is on its way, it is shown.
+    await page.getByRole("link", { name: "Early" }).click();
+    await page.goBack();
+    await page.getByRole("link", { name: "Early" }).click();
+    await came(2);
+    await page.getByRole("heading", { level: 1, name: "Early" }).waitFor();
+    expect(new URL(page.url()).hash).toMatch(/^#\/run\//);
+
+    // A damaged address is one of nothing.
+    await page.goto(page.url().replace(/#.*/, "#/run/%E0%A4%A"));
+    await page.reload();
+    await page.getByRole("status").getByText("That run is not kept here any more.").waitFor();
+    await button(page, "Start training").waitFor();
+    await page.goto(page.url().replace(/#.*/, "#/computer/%E0%A4%A"));
+    await page.reload();
+    await page.getByRole("link", { name: "All runs" }).click();
+    await button(page, "Start training").waitFor();
   });
 
   it("says what it runs on, also once that is something else", async () => {

@@ -59,10 +59,15 @@ async function askToKeep(): Promise<void> {
   }
 }
 
-/** Puts a run on the screen, with the runs beside it. */
-export function show(run: string): Promise<boolean | undefined> {
-  return doing(`show ${run}`, async () => {
+/**
+ * Puts a run on the screen, with the runs beside it.
+ * @param isWanted whether the visitor still wants to see it, asked once it is there
+ * @returns undefined where it cannot be shown, or is being fetched already
+ */
+export function show(run: string, isWanted: () => boolean): Promise<boolean | undefined> {
+  return doing(showing(run), async () => {
     if (!views.peek().has(run)) putView(await engine().view(run));
+    if (!isWanted()) return false;
     openedId.value = run;
     const head = views.peek().get(run)?.summary.besides ?? run;
     const beside = summaries.peek().filter(({ id, besides }) => id === head || besides === head);
@@ -70,6 +75,11 @@ export function show(run: string): Promise<boolean | undefined> {
     return true;
   });
 }
+
+const showing = (run: string) => `show ${run}`;
+
+/** Whether a run is being fetched, to be shown. */
+export const isComing = (run: string) => busy.peek().has(showing(run));
 
 /** Runs that are compared train together, and pause together. */
 export function train(runs: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** The page's address: which run is on the screen, or which choices a new run starts from. */
 
 import { signal } from "@preact/signals";
-import { show } from "./actions.ts";
+import { isComing, show } from "./actions.ts";
 import { fromQuery } from "./draft.ts";
 import { openedId, phase } from "./state.ts";
 
@@ -18,6 +18,16 @@ export const sharedQuery = signal<string | undefined>(undefined);
 export const tellsStory = signal(false);
 
 const part = (pattern: RegExp) => pattern.exec(location.hash)?.[1];
+
+/** What an address names. One that is damaged names nothing that there is. */
+function named(pattern: RegExp): string | undefined {
+  const written = part(pattern);
+  try {
+    return written === undefined ? undefined : decodeURIComponent(written);
+  } catch {
+    return written;
+  }
+}
 
 /** Others are places in the page. */
 const isAddress = () => location.hash === "" || location.hash.startsWith("#/");
@@ -37,20 +47,29 @@ function heed(): void {
   sharedQuery.value = part(/^#\/r\?(.+)$/);
   // Within an article there is no room for what is around it.
   document.documentElement.dataset["embed"] = String(/[?&]embed=1/.test(location.hash));
-  const watched = part(/^#\/computer\/(.+)$/);
-  watchedId.value = watched === undefined ? undefined : decodeURIComponent(watched);
+  watchedId.value = named(/^#\/computer\/(.+)$/);
   const query = part(/^#\/new\?(.+)$/);
   if (query !== undefined) fromQuery(query);
 }
 
+const runOfAddress = () => named(/^#\/run\/(.+)$/);
+
 /** Shows the run that the address names, once the engine is there; no run where it names none. */
 export async function showRun(): Promise<void> {
   if (!isAddress()) return;
-  const run = part(/^#\/run\/(.+)$/);
-  if (run !== undefined && (await show(decodeURIComponent(run))) === true) return scrollTo(0, 0);
+  const run = runOfAddress();
+  if (run === undefined) {
+    openedId.value = undefined;
+    return;
+  }
+  const isWanted = () => runOfAddress() === run;
+  const shown = await show(run, isWanted);
+  // Meanwhile the visitor may have gone elsewhere, or come back to it.
+  if (!isWanted() || isComing(run)) return;
+  if (shown === true) return scrollTo(0, 0);
   openedId.value = undefined;
   // It is not kept here, which was said: Back and Reload need not say it again.
-  if (run !== undefined) history.replaceState(null, "", "#/");
+  history.replaceState(null, "", "#/");
 }
 
 /** What had the focus is gone with its screen. */
