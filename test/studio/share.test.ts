@@ -4,13 +4,14 @@ import fc from "fast-check";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice } from "tokenformer";
 import { Run } from "tokenformer/browser";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Choices, GrowthRequest, PlannedGrowth } from "../../studio/src/engine/api.ts";
+import type { Choices, GrowthRequest, PlannedGrowth, SiteView } from "../../studio/src/engine/api.ts";
 import { choicesOf, configFromChoices } from "../../studio/src/engine/choices.ts";
 import { requestedPlan } from "../../studio/src/engine/growing.ts";
 import { EMPTY } from "../../studio/src/engine/history.ts";
 import { LiveRun } from "../../studio/src/engine/live-run.ts";
 import { siteViews } from "../../studio/src/engine/sites.ts";
 import {
+  growthsOf,
   growthWord,
   plannedGrowth,
   recipeOfQuery,
@@ -47,7 +48,7 @@ const corpus = createCorpus("whale", tokenizer, memoryTokens(tokenizer.encode(TE
 const UPDATES = 20;
 
 /** The loss of each update, and the run after them. */
-async function trained(from: Choices, growths: Readonly<Record<number, GrowthRequest>> = {}) {
+async function trained(from: Choices, growths: Readonly<Record<number, readonly GrowthRequest[]>> = {}) {
   const made = configFromChoices(from);
   if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
   const run = await Run.create({ config: made.config, corpus, device });
@@ -55,8 +56,7 @@ async function trained(from: Choices, growths: Readonly<Record<number, GrowthReq
   for await (const event of run.events()) {
     if (event.type !== "step") continue;
     losses.push(event.loss);
-    const request = growths[event.step];
-    if (request !== undefined) await run.grow(requestedPlan(request, run.config.model));
+    for (const request of growths[event.step] ?? []) await run.grow(requestedPlan(request, run.config.model));
     if (event.step === UPDATES) break;
   }
   return { run, losses };
@@ -88,8 +88,12 @@ function viewOf({ config, trainer }: Run) {
 }
 
 const growths = {
-  9: { add: { query: 7, key: 7, value: 7, projection: 7, feedForward: 13 }, init: "zero-key" },
-  13: { add: { query: 3, feedForward: 5 }, layers: [1], init: "random" },
+  9: [{ add: { query: 7, key: 7, value: 7, projection: 7, feedForward: 13 }, init: "zero-key" }],
+  13: [
+    { add: { query: 3, feedForward: 5 }, layers: [1], init: "random" },
+    { add: { query: 2, value: 11 }, init: "zero-key" },
+    { add: { query: 4 }, layers: [1], init: "random" },
+  ],
 } as const;
 
 it("holds all that is shown of the run, and grows the same model for who opens it", async () => {
@@ -97,10 +101,12 @@ it("holds all that is shown of the run, and grows the same model for who opens i
   const view = viewOf(sender.run);
   const recipe = recipeOfRun({ ...view, growths: [{ step: 9 }, { step: 13 }] });
   const query = recipeQuery(recipe);
-  expect(new URLSearchParams(query).get("grow")).toBe("9:x2,13:q3.f5@1~random");
+  expect(new URLSearchParams(query).get("grow")).toBe(
+    "9:x2,13:q2.v11@0,13:v11@1,13:q3.f5@1~random,13:q2@1,13:q4@1~random",
+  );
   expect(recipeOfQuery(query)).toEqual({ ...recipe, curve: [{ step: 50, loss: 2.346 }] });
   expect(recipe).toMatchObject({ before: "qx, &= zj", now: "Call me, say Ishmael: 100 % of it" });
-  expect(recipe.rings.map(({ tokens }) => tokens)).toEqual([2 * 41, 2 * 41, 8]);
+  expect(recipe.rings.map(({ tokens }) => tokens)).toEqual([2 * 41, 2 * 41, 8 + 2 * 13 + 4]);
 
   const { draft, pieces, growth } = recipeOfQuery(query);
   const receiver = await trained({
@@ -133,6 +139,16 @@ it("grows by itself in the studio when it comes to the step, and tells so", asyn
   expect(told).toContain("grown");
   expect(live.facts().history.growths).toMatchObject([{ step: 2, init: "zero-key", summary: "query 7 → 14 tokens" }]);
   await live.close();
+});
+
+it("knows a growth before the first update from what the run began with", () => {
+  const site = (kind: "query" | "feedForward", generations: SiteView["generations"]): SiteView => {
+    const tokens = generations.reduce((sum, own) => sum + own.tokens, 0);
+    return { path: kind, layer: 0, kind, tokens, tau: 1, generations };
+  };
+  const first = (tokens: number) => ({ tokens, born: 0, init: "initial" });
+  const sites = [site("query", [first(7), { tokens: 3, born: 0, init: "split" }]), site("feedForward", [first(13)])];
+  expect(growthsOf(sites)).toEqual([{ step: 0, add: { query: 3 }, init: "split" }]);
 });
 
 const tokens = fc.option(fc.oneof(fc.constant("x2" as const), fc.integer({ min: 1, max: 5000 })), { nil: undefined });

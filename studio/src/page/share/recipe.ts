@@ -110,44 +110,50 @@ const LETTERS: Readonly<Record<SiteView["kind"], string>> = {
 export function growthsOf(sites: readonly SiteView[]): PlannedGrowth[] {
   const steps = new Set(sites.flatMap(({ generations }) => generations.map(({ born }) => born)));
   const layers = new Set(sites.map(({ layer }) => layer)).size;
-  return [...steps]
-    .filter((step) => step > 0)
-    .toSorted((a, b) => a - b)
-    .flatMap((step) => growthsAt(sites, step, layers));
+  return [...steps].toSorted((a, b) => a - b).flatMap((step) => growthsAt(sites, step, layers));
 }
 
-/** Blocks that have gained alike are one plan. */
+/** One after the other, where there were several at a step. */
 function growthsAt(sites: readonly SiteView[], step: number, amount: number): PlannedGrowth[] {
+  const times = Math.max(...sites.map((site) => bornAt(site, step).length));
+  return Array.from({ length: times }, (_, time) => growthAt(sites, step, time, amount)).flat();
+}
+
+const INITS: readonly GrowthInit[] = ["zero-key", "split", "random"];
+
+/** Blocks that have gained alike are one plan. Which of them grew together is not known, and makes no difference. */
+function growthAt(sites: readonly SiteView[], step: number, time: number, amount: number): PlannedGrowth[] {
   const plans = new Map<string, { readonly plan: PlannedGrowth; readonly layers: number[] }>();
   for (const layer of new Set(sites.map((site) => site.layer))) {
     const own = sites.filter((site) => site.layer === layer);
-    const gained = own.filter((site) => bornAt(site, step) !== undefined);
-    if (gained.length === 0) continue;
-    const doubled = own.length === gained.length && own.every((site) => bornAt(site, step)?.doubled === true);
-    const add = Object.fromEntries(
-      gained.map((site) => [site.kind, doubled ? "x2" : (bornAt(site, step)?.tokens ?? 0)]),
-    );
-    const init = initOf(gained[0], step);
-    const key = JSON.stringify([add, init]);
-    const known = plans.get(key);
-    if (known === undefined) plans.set(key, { plan: { step, add, init }, layers: [layer] });
-    else known.layers.push(layer);
+    for (const init of INITS) {
+      const gains = own.flatMap((site) => {
+        const gain = bornAt(site, step)[time];
+        return gain?.init === init ? [{ kind: site.kind, ...gain }] : [];
+      });
+      if (gains.length === 0) continue;
+      const doubled = gains.length === own.length && gains.every((gain) => gain.doubled);
+      const add = Object.fromEntries(gains.map(({ kind, tokens }) => [kind, doubled ? "x2" : tokens]));
+      const key = JSON.stringify([add, init]);
+      const known = plans.get(key);
+      if (known === undefined) plans.set(key, { plan: { step, add, init }, layers: [layer] });
+      else known.layers.push(layer);
+    }
   }
   return [...plans.values()].map(({ plan, layers }) => (layers.length === amount ? plan : { ...plan, layers }));
 }
 
+/** What a site gained by each growth at a step: all of it but what it began with. */
 function bornAt({ generations }: SiteView, step: number) {
-  const index = generations.findIndex(({ born }) => born === step);
-  const found = generations[index];
-  if (found === undefined) return undefined;
-  const before = generations.slice(0, index).reduce((sum, { tokens }) => sum + tokens, 0);
-  return { tokens: found.tokens, doubled: found.tokens === before };
+  let before = 0;
+  return generations.flatMap(({ tokens, born, init }, index) => {
+    const gained = { tokens, doubled: tokens === before, init: initOf(init) };
+    before += tokens;
+    return born === step && (born > 0 || index > 0) ? [gained] : [];
+  });
 }
 
-function initOf(site: SiteView | undefined, step: number): GrowthInit {
-  const init = site?.generations.find(({ born }) => born === step)?.init;
-  return init === "split" || init === "random" ? init : "zero-key";
-}
+const initOf = (init: string): GrowthInit => (init === "split" || init === "random" ? init : "zero-key");
 
 /** "188:x2", "249:q16.f40@0.2~split". */
 export function growthWord({ step, add, layers, init }: PlannedGrowth): string {

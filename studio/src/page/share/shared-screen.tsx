@@ -31,8 +31,8 @@ export function SharedScreen({ query }: { readonly query: string }) {
         <h1 tabIndex={-1}>A model that grew while it learnt {textName}.</h1>
         <p>
           {ringWords(step, growth.length)}
-          {growth.length > 0 && <> (at {growth.map((plan) => count(plan.step)).join(" and ")})</>}. Each ring is a birth
-          of parameter tokens.
+          {growth.length > 0 && <> (at {[...new Set(growth.map(({ step }) => step))].map(count).join(" and ")})</>}.
+          Each ring is a birth of parameter tokens.
         </p>
         <TokenCaption growths={growth.length} />
         {before !== "" && (
