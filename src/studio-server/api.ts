@@ -20,9 +20,10 @@ export function apiRoutes(library: Library): Hono {
   });
   app.get("/open", (context) => context.json({ run: library.named }));
   app.get("/runs", async (context) => context.json({ runs: await library.list() }));
-  app.get("/runs/:id/metrics", async (context) => {
-    const file = join(await directoryOf(library, context), "metrics.jsonl");
-    return streamSSE(context, (stream) => tellMetrics(stream, file));
+  // All in one stream, as browsers have six connections to a host, and a run that is followed would take one.
+  app.get("/metrics", async (context) => {
+    const files = await metricsFiles(library, context.req.queries("run") ?? []);
+    return streamSSE(context, (stream) => tellMetrics(stream, files));
   });
   app.get("/runs/:id/files", async (context) => context.json(await filesOf(await directoryOf(library, context))));
   app.get("/runs/:id/files/:name", async (context) => fileOf(await directoryOf(library, context), context));
@@ -34,23 +35,40 @@ export function apiRoutes(library: Library): Hono {
 
 async function directoryOf(library: Library, context: Context): Promise<string> {
   const directory = await library.directory(context.req.param("id") ?? "");
-  if (directory === undefined)
-    throw new HTTPException(404, { message: "there is no such run; it may have been moved" });
+  if (directory === undefined) throw noSuchRun();
   return directory;
 }
 
-/** Streams metrics. A "reset" says that nothing told before counts any more, as at the beginning, and when a run is resumed. */
-async function tellMetrics(stream: SSEStreamingApi, file: string): Promise<void> {
+const noSuchRun = () => new HTTPException(404, { message: "there is no such run; it may have been moved" });
+
+/** The metrics of those runs that there are, by their ids. Throws where there is none. */
+async function metricsFiles(library: Library, runs: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>();
+  for (const run of runs) {
+    const directory = await library.directory(run);
+    if (directory !== undefined) files.set(run, join(directory, "metrics.jsonl"));
+  }
+  if (files.size === 0) throw noSuchRun();
+  return files;
+}
+
+/** Streams the metrics of runs. Where one cannot be read, the others go on. */
+async function tellMetrics(stream: SSEStreamingApi, files: ReadonlyMap<string, string>): Promise<void> {
   const gone = new AbortController();
   stream.onAbort(() => gone.abort());
   const heartbeat = setInterval(() => void stream.write(": still here\n\n"), HEARTBEAT);
   try {
-    for await (const { anew, records } of follow(file, gone.signal)) {
-      if (anew) await stream.writeSSE({ event: "reset", data: "[]" });
-      await stream.writeSSE({ event: "metrics", data: JSON.stringify(records) });
-    }
+    await Promise.allSettled([...files].map(([run, file]) => tellMetricsOf(run, file, stream, gone.signal)));
   } finally {
     clearInterval(heartbeat);
+  }
+}
+
+/** Streams the metrics of a run. A "reset" says that nothing told before counts any more, as at the beginning, and when it is resumed. */
+async function tellMetricsOf(run: string, file: string, stream: SSEStreamingApi, signal: AbortSignal): Promise<void> {
+  for await (const { anew, records } of follow(file, signal)) {
+    if (anew) await stream.writeSSE({ event: "reset", data: JSON.stringify({ run }) });
+    await stream.writeSSE({ event: "metrics", data: JSON.stringify({ run, records }) });
   }
 }
 

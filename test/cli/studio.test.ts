@@ -35,7 +35,7 @@ describe("studio", () => {
     expect(runs).toMatchObject([{ name: "runs/tiny", step: 6 }]);
     expect(await (await fetch(`${url}/api/open`)).json()).toEqual({ run: runs[0].id });
     // A stream that never ends does not keep it from ending.
-    const stream = await fetch(`${url}/api/runs/${runs[0].id}/metrics`);
+    const stream = await fetch(`${url}/api/metrics?run=${runs[0].id}`);
     studio.signal(signal);
     expect(await studio.outcome).toMatchObject({ code: 0, stderr: "" });
     await expect(stream.text()).rejects.toThrow();

@@ -1,4 +1,4 @@
-import { appendFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { useStudioServer } from "../support/studio-server.ts";
 
@@ -14,23 +14,35 @@ interface Told {
   readonly data: unknown;
 }
 
-/** The events of a run's stream, one by one. */
+/** The events of the stream of a run, one by one, without its id. */
 async function listen(name: string): Promise<() => Promise<Told>> {
+  const { ids, next } = await listenTo(name);
+  return async () => {
+    const { event, data } = await next();
+    expect(data).toMatchObject({ run: ids.get(name) });
+    return { event, data: data.records ?? [] };
+  };
+}
+
+/** The events of the stream of some runs. */
+async function listenTo(...names: readonly string[]) {
   const { runs }: { runs: { id: string; name: string }[] } = JSON.parse(await (await ask("api/runs")).text());
   const abort = new AbortController();
   open.push(abort);
-  const id = runs.find((run) => run.name === name)?.id;
-  const response = await ask(`api/runs/${id}/metrics`, { signal: abort.signal });
+  const ids = new Map(runs.map((run) => [run.name, run.id]));
+  const query = new URLSearchParams(names.map((name): [string, string] => ["run", ids.get(name) ?? "none"]));
+  const response = await ask(`api/metrics?${query}`, { signal: abort.signal });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
   const events = parsed(response);
-  return async () => {
+  const next = async () => {
     const { value, done } = await events.next();
     if (done === true) throw new Error("the stream ended");
     return value;
   };
+  return { ids, next };
 }
 
-async function* parsed(response: Response): AsyncGenerator<Told> {
+async function* parsed(response: Response) {
   let text = "";
   const decoder = new TextDecoder();
   for await (const bytes of response.body ?? []) {
@@ -39,7 +51,9 @@ async function* parsed(response: Response): AsyncGenerator<Told> {
     text = blocks.pop() ?? "";
     for (const block of blocks) {
       const found = /^event: (.*)\ndata: (.*)$/.exec(block);
-      if (found !== null) yield { event: found[1] ?? "", data: JSON.parse(found[2] ?? "") };
+      if (found === null) continue;
+      const data: { readonly run: string; readonly records?: readonly unknown[] } = JSON.parse(found[2] ?? "");
+      yield { event: found[1] ?? "", data };
     }
   }
 }
@@ -79,6 +93,26 @@ describe("metrics", () => {
     await writeFile(at("runs/first/metrics.jsonl"), '{"step":1}\n');
     expect(await next()).toEqual({ event: "reset", data: [] });
     expect(await next()).toEqual({ event: "metrics", data: [{ step: 1 }] });
+  });
+
+  it("of several runs come in one stream, those that there are not left out, and go on where one cannot be read", async () => {
+    await cp(at("runs/first"), at("runs/second"), { recursive: true });
+    await cp(at("runs/first"), at("runs/third"), { recursive: true });
+    await rm(at("runs/third/metrics.jsonl"), { force: true });
+    await mkdir(at("runs/third/metrics.jsonl"));
+    const { ids, next } = await listenTo("runs/first", "runs/second", "runs/third", "runs/none");
+    const told = [await next(), await next(), await next(), await next()];
+    for (const name of ["runs/first", "runs/second"]) {
+      const own = told.filter(({ data }) => data.run === ids.get(name)).map(({ event }) => event);
+      expect(own, name).toEqual(["reset", "metrics"]);
+    }
+    for (const [name, step] of [
+      ["runs/second", 7],
+      ["runs/first", 8],
+    ] as const) {
+      await appendFile(at(name, "metrics.jsonl"), `{"step":${step}}\n`);
+      expect(await next()).toEqual({ event: "metrics", data: { run: ids.get(name), records: [{ step }] } });
+    }
   });
 
   it("of a long run come in pieces", async () => {

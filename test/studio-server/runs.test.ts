@@ -173,7 +173,12 @@ describe("files", () => {
   });
 
   it("of runs that there are not, are not found", async () => {
-    for (const path of ["api/runs/nothing/files", "api/runs/nothing/metrics", "api/runs/..%2f/files/config.json"]) {
+    for (const path of [
+      "api/runs/nothing/files",
+      "api/metrics?run=nothing",
+      "api/metrics",
+      "api/runs/..%2f/files/config.json",
+    ]) {
       const response = await ask(path);
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({ error: "there is no such run; it may have been moved" });

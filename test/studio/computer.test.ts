@@ -1,8 +1,8 @@
 /** Runs on this computer, in the page that `tokenformer studio` serves. */
 
-import { appendFile, readFile, rm } from "node:fs/promises";
+import { appendFile, cp, readFile, rm } from "node:fs/promises";
 import type { Page } from "playwright-core";
-import { it } from "vitest";
+import { expect, it } from "vitest";
 import { BUILT, describeInBrowser, useBrowser } from "../support/browser.ts";
 import { useStudioServer } from "../support/studio-server.ts";
 
@@ -25,6 +25,31 @@ describeInBrowser("runs on this computer", () => {
     await section(page)
       .getByText(/^Step 977: training loss 1.250/)
       .waitFor();
+  });
+
+  it("are followed in one stream, however many there are, so that the page can ask for more", async () => {
+    const names = Array.from({ length: 7 }, (_, index) => `runs/copy-${index}`);
+    for (const name of names) await cp(at("runs/first"), at(name), { recursive: true });
+    const page = await visit();
+    for (const name of names) {
+      const losses = section(page).getByRole("button", { name: `Losses of ${name}` });
+      await losses.waitFor();
+      // By themselves they are shown for as long as the run seems to train; after a click until another.
+      if ((await losses.getAttribute("aria-expanded")) === "true") await losses.click();
+      await losses.click();
+    }
+    for (const name of names)
+      await section(page)
+        .locator(".run-row", { hasText: name })
+        .getByText(/^Step \d+: training loss/)
+        .waitFor();
+    expect(await page.evaluate("fetch('api/runs').then(({ ok }) => ok)")).toBe(true);
+    const record = { step: 978, tokens: 1, flops: 1, seconds: 1, loss: 1.5, learningRate: 0.1, gradientNorm: 1 };
+    await appendFile(at("runs/copy-5/metrics.jsonl"), `${JSON.stringify({ ...record, tokensPerSecond: 31 })}\n`);
+    await section(page)
+      .getByText(/^Step 978: training loss 1.500/)
+      .waitFor();
+    for (const name of names) await rm(at(name), { recursive: true });
   });
 
   it("are copied into the page where they are branched, once for each checkpoint", async () => {

@@ -87,7 +87,8 @@ async function checked(response: Response): Promise<Response> {
   );
 }
 
-/** The address of the stream of a run's metrics. */
-export const metricsAddress = (run: string) => address(`runs/${run}/metrics`);
+/** The address of the stream of the metrics of runs. */
+export const metricsAddress = (runs: readonly string[]) =>
+  address(`metrics?${new URLSearchParams(runs.map((run) => ["run", run]))}`);
 
 const address = (path: string) => new URL(`api/${path}`, document.baseURI);
