@@ -162,12 +162,14 @@ export class FakeEngine implements Engine {
     if (text.includes("€")) throw new Error('the run\'s text has no "€"; leave it out');
     const view = this.#run(run);
     const { heads, layers, context } = view.choices;
-    const tokens = [...text].slice(-context);
+    const all = view.pieces === "byte-pairs" ? (text.match(/.{1,3}/gsu) ?? []) : [...text];
+    const tokens = all.slice(-context);
     this.#inspected = { run, text: tokens.join("") };
     const next = tokens.map((_, index) =>
       [..."etaoin h"].map((letter, k) => ({ text: letter, probability: 0.4 / (k + 1 + noise(index)) })),
     );
-    return { step: view.summary.step, tokens, next, layers, heads, sites: view.sites };
+    const truncated = all.length > tokens.length;
+    return { step: view.summary.step, tokens, truncated, next, layers, heads, sites: view.sites };
   }
 
   async siteWeights(run: string, path: string): Promise<SiteWeights> {

@@ -63,6 +63,14 @@ it("shows the generations of a place together where they have norms of their own
   const looked = await InspectedText.of({ inference, model, lineage, tokenizer: corpus.tokenizer, step }, "the");
   expect(looked.inspection.sites).toHaveLength(10);
   const path = "blocks.1.feedForward";
+  const inspecting = { inference, model, lineage, tokenizer: corpus.tokenizer, step };
+  const truncated = async (text: string) => (await InspectedText.of(inspecting, text)).inspection.truncated;
+  // Its context holds seven.
+  expect([looked.inspection.truncated, await truncated("the cat"), await truncated("the cat ")]).toEqual([
+    false,
+    false,
+    true,
+  ]);
   const { weights, born, parameterTokens } = looked.site(path);
   expect([weights.length, parameterTokens, [...born].filter((at) => at === 1)]).toEqual([3 * 14, 14, [1, 1, 1]]);
   const paths = [path, `${path}.generations.1`].map((own) => `${own}.weights`);

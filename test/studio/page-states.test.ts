@@ -502,6 +502,32 @@ describeInBrowser("the page", () => {
     await button(page, "Start training").waitFor();
   });
 
+  it("calls by their name what a model of byte pairs reads and writes, and counts them", async () => {
+    const page = await visit();
+    await page.getByText("Your own text").click();
+    await page.getByLabel("Your text").fill("the whale was a great white thing ".repeat(200));
+    await page.getByLabel("What it reads and writes").selectOption("byte-pairs");
+    await start(page);
+    await button(page, "Pause").click();
+    await page.getByText("It guesses pieces at first").waitFor();
+    await page.getByRole("combobox", { name: "Across" }).selectOption("tokens");
+    await page.locator(".curves .u-over").hover();
+    await page.locator(".readout", { hasText: / pieces ·/ }).waitFor();
+    await page.getByRole("tab", { name: "Write" }).click();
+    await page.getByText("The model goes on from your text, one piece at a time").waitFor();
+    await page.getByText("Pieces to write.").waitFor();
+    await page.getByRole("tab", { name: "Look inside" }).click();
+    await page.getByText("Parameter tokens that each piece uses").waitFor();
+    await page.getByText("Earlier pieces that each piece looks at").waitFor();
+    // More characters than the context holds pieces, and then more pieces.
+    const note = page.locator("#look-note");
+    await page.getByLabel("Text to look into").fill("whale ".repeat(20));
+    await expect.poll(() => page.locator(".chips button").count()).toBe(40);
+    expect(await note.textContent()).toMatch(/^Seen at step \d+\.$/);
+    await page.getByLabel("Text to look into").fill("whale ".repeat(40));
+    await note.getByText("the last 64 pieces: its context holds no more").waitFor();
+  });
+
   it("says what it runs on, also once that is something else", async () => {
     const page = await visit();
     const device = page.locator(".device");

@@ -273,6 +273,8 @@ export interface Inspection {
   readonly step: number;
   /** The text, token by token [T]: at most the model's context, the last ones. */
   readonly tokens: readonly string[];
+  /** Whether the text had more than these. */
+  readonly truncated: boolean;
   /** The likeliest next tokens after each token [T][k], likeliest first. */
   readonly next: readonly (readonly { readonly text: string; readonly probability: number }[])[];
   /** The blocks, whose weights are asked for one by one. */

@@ -47,7 +47,8 @@ export class InspectedText {
    * @throws UserError for an empty text, and for characters that the tokenizer lacks
    */
   static async of({ inference, model, lineage, tokenizer, step }: Inspected, text: string): Promise<InspectedText> {
-    const ids = Int32Array.from(tokenizer.encode(text)).slice(-model.context);
+    const all = Int32Array.from(tokenizer.encode(text));
+    const ids = all.slice(-model.context);
     if (ids.length === 0) throw new UserError("there is no text to look into; type some");
     const shape = [1, ids.length] as const;
     const logits = await inference.logits(ids, shape);
@@ -68,6 +69,7 @@ export class InspectedText {
     const inspection: Inspection = {
       step,
       tokens: inspected.map(({ text }) => text),
+      truncated: all.length > ids.length,
       next: inspected.map(({ next }) => next),
       layers,
       heads,

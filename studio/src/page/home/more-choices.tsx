@@ -26,7 +26,12 @@ const FIELDS: readonly FieldText[] = [
     note: "Ways of looking back at the text at once. The width must divide by them.",
     step: 1,
   },
-  { field: "width", label: "Width", note: "Numbers that stand for each character on its way through.", step: 16 },
+  {
+    field: "width",
+    label: "Width",
+    note: "Numbers that stand for each piece of the text on its way through.",
+    step: 16,
+  },
   { field: "context", label: "Context", note: "Characters it sees at once.", step: 16 },
   {
     field: "attentionTokens",

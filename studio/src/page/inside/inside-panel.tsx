@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
+import { pieceName } from "../format.ts";
 import { perRun } from "../store/per-run.ts";
 import { AttentionMap } from "./attention-map.tsx";
 import { LookForm } from "./look-form.tsx";
@@ -39,17 +40,24 @@ export function InsidePanel({ run }: { readonly run: RunView }) {
   }, [looking, samples.length, sites]);
 
   // What is drawn of a look changes with the look, not with each point of the curve.
-  const maps = useMemo(() => <Maps looking={looking} />, [looking]);
+  const { pieces } = run;
+  const maps = useMemo(() => <Maps looking={looking} piece={pieceName(pieces)} />, [looking, pieces]);
   return (
     <div class="inside">
-      <LookForm looking={looking} follows={follows} sample={sample} />
+      <LookForm looking={looking} pieces={pieces} follows={follows} sample={sample} />
       {maps}
       <Usage run={run} />
     </div>
   );
 }
 
-function Maps({ looking }: { readonly looking: Looking }) {
+interface MapsProps {
+  readonly looking: Looking;
+  /** What its texts are cut into. */
+  readonly piece: string;
+}
+
+function Maps({ looking, piece }: MapsProps) {
   const look = looking.look.value;
   if (look === undefined) return <div class="maps-room" aria-busy={looking.looks.value} />;
   const { inspection, site, attention } = look;
@@ -62,7 +70,7 @@ function Maps({ looking }: { readonly looking: Looking }) {
       {inspection.layers > 0 && <MapChoices looking={looking} inspection={inspection} />}
       <div class="maps">
         <section aria-labelledby="parameters-title">
-          <h3 id="parameters-title">Parameter tokens that each character uses</h3>
+          <h3 id="parameters-title">Parameter tokens that each {piece} uses</h3>
           {site === undefined ? (
             <p class="empty">A plain GPT has weight matrices in place of parameter tokens, so there is none to show.</p>
           ) : (
@@ -71,7 +79,9 @@ function Maps({ looking }: { readonly looking: Looking }) {
         </section>
         {attention !== undefined && (
           <section aria-labelledby="attention-title">
-            <h3 id="attention-title">Earlier characters that each character looks at</h3>
+            <h3 id="attention-title">
+              Earlier {piece}s that each {piece} looks at
+            </h3>
             <AttentionMap looking={looking} look={look} attention={attention} />
           </section>
         )}

@@ -1,17 +1,19 @@
 /** Which text is looked at, and whether again and again. */
 
 import type { Signal } from "@preact/signals";
-import { count } from "../format.ts";
+import type { Pieces } from "../../engine/api.ts";
+import { count, pieceName, plural } from "../format.ts";
 import type { Looking } from "./looking.ts";
 
 interface LookFormProps {
   readonly looking: Looking;
+  readonly pieces: Pieces;
   readonly follows: Signal<boolean>;
   /** What the model wrote last. */
   readonly sample: string | undefined;
 }
 
-export function LookForm({ looking, follows, sample }: LookFormProps) {
+export function LookForm({ looking, pieces, follows, sample }: LookFormProps) {
   const fault = looking.fault.value;
   return (
     <form
@@ -33,7 +35,7 @@ export function LookForm({ looking, follows, sample }: LookFormProps) {
         }}
       />
       <p id="look-note" class={fault === undefined ? "note" : "wrong"} role="status">
-        {fault ?? seenAt(looking)}
+        {fault ?? seenAt(looking, pieces)}
       </p>
       <div class="row">
         <button
@@ -60,9 +62,10 @@ export function LookForm({ looking, follows, sample }: LookFormProps) {
   );
 }
 
-function seenAt({ look, text }: Looking): string {
+function seenAt({ look, text }: Looking, pieces: Pieces): string {
   const seen = look.value;
   if (seen === undefined) return "Looking…";
-  const cut = [...text.value].length > seen.inspection.tokens.length && seen.text === text.value;
-  return `Seen at step ${count(seen.inspection.step)}${cut ? `, the last ${seen.inspection.tokens.length} tokens: its context holds no more` : ""}.`;
+  const { step, tokens, truncated } = seen.inspection;
+  const cut = truncated && seen.text === text.value;
+  return `Seen at step ${count(step)}${cut ? `, the last ${plural(tokens.length, pieceName(pieces))}: its context holds no more` : ""}.`;
 }

@@ -68,7 +68,7 @@ function Step({ active, children }: { readonly active: boolean; readonly childre
 function words(stage: Stage, run: RunView): string {
   switch (stage) {
     case "watch":
-      return "It guesses characters at first, then finds letters, then words. The line is how wrong it is: lower is better.";
+      return `It guesses ${run.pieces === "byte-pairs" ? "pieces at first, then finds" : "characters at first, then finds letters, then"} words. The line is how wrong it is: lower is better.`;
     case "grow":
       return "It learns more slowly now. Double its parameter tokens: it keeps what it knows, and gets room for more.";
     case "wake":

@@ -2,21 +2,22 @@
 
 import type uPlot from "uplot";
 import type { RunView } from "../../engine/api.ts";
-import { compact, count, duration, flops, loss } from "../format.ts";
+import { compact, count, duration, flops, loss, pieceName } from "../format.ts";
 import type { ChartOptions } from "../store/state.ts";
 
 /** Series of a run: each update, its smooth course, and the losses on held-out text. */
 const SERIES = 3;
 const SMOOTH = 2;
 
-const PLACE: Readonly<Record<ChartOptions["across"], (value: number) => string>> = {
+const PLACE: Readonly<Record<ChartOptions["across"], (value: number, piece: string) => string>> = {
   step: (value) => `update ${count(value)}`,
-  tokens: (value) => `${compact(value)} characters`,
+  tokens: (value, piece) => `${compact(value)} ${piece}s`,
   flops,
   seconds: duration,
 };
 
 export function readout(runs: readonly RunView[], { across }: ChartOptions): uPlot.Plugin {
+  const piece = pieceName(runs[0]?.pieces ?? "characters");
   const box = document.createElement("p");
   box.className = "readout numbers";
   box.hidden = true;
@@ -32,7 +33,7 @@ export function readout(runs: readonly RunView[], { across }: ChartOptions): uPl
           const value = nearest(plot.data[index * SERIES + SMOOTH] ?? [], idx);
           return `${runs.length > 1 ? `${summary.name}: ` : ""}${loss(value)}`;
         });
-        box.textContent = `${PLACE[across](at)} · ${said.join(" · ")}`;
+        box.textContent = `${PLACE[across](at, piece)} · ${said.join(" · ")}`;
       },
     },
   };

@@ -84,6 +84,7 @@ export function ConversationPanel({ run }: { readonly run: RunView }) {
         </button>
       </div>
       <WriteSettings
+        pieces={run.pieces}
         settings={settings.value}
         change={(changed) => {
           settings.value = { ...settings.peek(), ...changed };

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { proxy } from "comlink";
 import { useEffect } from "preact/hooks";
 import type { RunView } from "../../engine/api.ts";
+import { pieceName } from "../format.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { doing } from "../store/actions.ts";
 import { perRun } from "../store/per-run.ts";
@@ -68,6 +69,7 @@ function Writing({ run }: { readonly run: RunView }) {
         />
       </div>
       <WriteSettings
+        pieces={run.pieces}
         settings={settings.value}
         change={(changed) => {
           settings.value = { ...settings.peek(), ...changed };
@@ -82,7 +84,7 @@ function Writing({ run }: { readonly run: RunView }) {
           disabled={written.value === undefined}
         />
       </div>
-      <Page written={written.value} writing={writing.value} />
+      <Page written={written.value} writing={writing.value} piece={pieceName(run.pieces)} />
     </form>
   );
 }
@@ -90,13 +92,15 @@ function Writing({ run }: { readonly run: RunView }) {
 interface PageProps {
   readonly written: Written | undefined;
   readonly writing: boolean;
+  /** What it writes one by one. */
+  readonly piece: string;
 }
 
-function Page({ written, writing }: PageProps) {
+function Page({ written, writing, piece }: PageProps) {
   return (
     <section class="written" aria-label="What the model wrote" aria-busy={writing} aria-live="polite">
       {written === undefined ? (
-        <p class="empty">The model goes on from your text, one character at a time, as well as it can by now.</p>
+        <p class="empty">The model goes on from your text, one {piece} at a time, as well as it can by now.</p>
       ) : (
         <p>
           <span class="given">{written.prompt}</span>

@@ -1,7 +1,8 @@
 /** How the model chooses what to write. */
 
 import { useId } from "preact/hooks";
-import type { WritingOptions } from "../../engine/api.ts";
+import type { Pieces, WritingOptions } from "../../engine/api.ts";
+import { pieceName, sentence } from "../format.ts";
 
 export type Settings = Pick<WritingOptions, "length" | "temperature" | "topK" | "topP">;
 
@@ -10,7 +11,7 @@ export const FIRST_SETTINGS: Settings = { length: 400, temperature: 0.8, topK: 0
 interface SettingText {
   readonly field: keyof Settings;
   readonly label: string;
-  readonly note: string;
+  readonly note: string | ((piece: string) => string);
   readonly low: number;
   readonly high: number;
   readonly step: number;
@@ -48,7 +49,7 @@ const SETTINGS: readonly SettingText[] = [
   {
     field: "length",
     label: "Length",
-    note: "Characters to write.",
+    note: (piece) => sentence(`${piece}s to write`),
     low: 50,
     high: 2000,
     step: 50,
@@ -57,17 +58,19 @@ const SETTINGS: readonly SettingText[] = [
 ];
 
 interface SettingsProps {
+  readonly pieces: Pieces;
   readonly settings: Settings;
   readonly change: (changed: Partial<Settings>) => void;
 }
 
-export function WriteSettings({ settings, change }: SettingsProps) {
+export function WriteSettings({ pieces, settings, change }: SettingsProps) {
   return (
     <div class="settings">
       {SETTINGS.map((text) => (
         <Setting
           key={text.field}
           {...text}
+          note={typeof text.note === "string" ? text.note : text.note(pieceName(pieces))}
           value={settings[text.field]}
           chosen={(value) => change({ [text.field]: value })}
         />
@@ -76,7 +79,13 @@ export function WriteSettings({ settings, change }: SettingsProps) {
   );
 }
 
-function Setting(props: SettingText & { readonly value: number; readonly chosen: (value: number) => void }) {
+interface SettingProps extends SettingText {
+  readonly note: string;
+  readonly value: number;
+  readonly chosen: (value: number) => void;
+}
+
+function Setting(props: SettingProps) {
   const id = useId();
   const { label, note, low, high, step, words, value, chosen } = props;
   return (
