@@ -70,6 +70,13 @@ describeInBrowser("runs on this computer", () => {
     await page.waitForURL((address) => address.hash.startsWith("#/run/") && address.href !== copy);
   });
 
+  it("are said to be gone where they are", async () => {
+    const page = await visit();
+    await page.goto(`http://127.0.0.1:${port()}/#/computer/nothing`);
+    await page.getByRole("heading", { level: 1, name: "That run is not here." }).waitFor();
+    await page.getByText("It may have been moved or deleted").waitFor();
+  });
+
   it("ask for their text where it is not there any more", async () => {
     const text = await readFile(at("text.txt"));
     await rm(at("text.txt"));

@@ -498,8 +498,36 @@ describeInBrowser("the page", () => {
     await button(page, "Start training").waitFor();
     await page.goto(page.url().replace(/#.*/, "#/computer/%E0%A4%A"));
     await page.reload();
+    await page.getByRole("heading", { level: 1, name: "That run is not here." }).waitFor();
+    await page.getByText("This page sees no runs of a computer").waitFor();
     await page.getByRole("link", { name: "All runs" }).click();
     await button(page, "Start training").waitFor();
+  });
+
+  it("grows what someone has shared from a text that is not the page's, where the visitor has it", async () => {
+    const page = await visit();
+    await page.goto(`${page.url()}#/r?layers=2&text=My+diary&step=126&grow=42:x2&rings=0:9:1,42:9:0.4`);
+    await page.getByText("It learnt from My diary, which is not in the link.").waitFor();
+    const choose = page.getByLabel("Choose its text, and grow it again");
+    const file = (name: string, text: string) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
+    await choose.setInputFiles(file("empty.txt", ""));
+    await page.getByRole("status").getByText("empty.txt is empty; choose another file.").waitFor();
+    await choose.setInputFiles(file("diary.txt", "Dear diary, ".repeat(900)));
+    await page.getByRole("heading", { level: 1, name: "My diary, regrown" }).waitFor();
+    expect(await page.locator(".run-head .sub").textContent()).toContain("on diary");
+  });
+
+  it("takes a file that was chosen before, and zips whose ending is in capitals", async () => {
+    const page = await visit();
+    await page.getByText("Your own text").click();
+    const choose = page.getByLabel("Choose a file");
+    await choose.setInputFiles({ name: "sea.txt", mimeType: "text/plain", buffer: Buffer.from("sea ".repeat(9000)) });
+    await page.getByText("sea: 36,000 characters").waitFor();
+    // As a browser tells of no change where the same is chosen again.
+    expect(await choose.inputValue()).toBe("");
+    const zip = { name: "WHALES.ZIP", mimeType: "application/zip", buffer: Buffer.from("PK") };
+    await page.getByLabel("Open a zip").setInputFiles(zip);
+    await page.getByRole("heading", { level: 1, name: "WHALES", exact: true }).waitFor();
   });
 
   it("calls by their name what a model of byte pairs reads and writes, and counts them", async () => {

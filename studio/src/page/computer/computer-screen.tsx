@@ -9,7 +9,7 @@ import { StatusWord } from "../runs/status-word.tsx";
 import { busy, phase } from "../store/state.ts";
 import type { ComputerRun } from "./api.ts";
 import { LiveCurve } from "./live-curve.tsx";
-import { branchHere, keepLooking, onThisComputer } from "./store.ts";
+import { branchHere, hasLooked, keepLooking, onThisComputer } from "./store.ts";
 
 export function ComputerScreen({ id }: { readonly id: string }) {
   useEffect(keepLooking, []);
@@ -19,8 +19,28 @@ export function ComputerScreen({ id }: { readonly id: string }) {
       <p class="crumb">
         <a href="#/">All runs</a>
       </p>
-      {run === undefined ? <p class="empty">Looking for the run on this computer…</p> : <Watched run={run} />}
+      {run !== undefined ? (
+        <Watched run={run} />
+      ) : hasLooked.value ? (
+        <Missing />
+      ) : (
+        <p class="empty">Looking for the run on this computer…</p>
+      )}
     </div>
+  );
+}
+
+/** The list goes on being looked at: a run that comes back is shown. */
+function Missing() {
+  return (
+    <>
+      <h1 tabIndex={-1}>That run is not here.</h1>
+      <p>
+        {onThisComputer.value === undefined
+          ? "This page sees no runs of a computer: start it there with tokenformer studio, and open the page that it names."
+          : "It may have been moved or deleted, or lies outside of the folder where the command was started."}
+      </p>
+    </>
   );
 }
 

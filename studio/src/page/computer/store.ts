@@ -11,6 +11,9 @@ import { type ComputerRun, computerRuns, filesOf, namedRun, type RunFiles } from
 /** undefined: the page's host tells of none, or has not answered yet. */
 export const onThisComputer = signal<readonly ComputerRun[] | undefined>(undefined);
 
+/** Whether there was an answer, or it is known that none will come. */
+export const hasLooked = signal(false);
+
 /** Milliseconds between two looks. */
 const LOOK_EVERY = 8000;
 
@@ -25,6 +28,7 @@ export function keepLooking(): () => void {
 
 async function look(): Promise<void> {
   onThisComputer.value = (await computerRuns()) ?? onThisComputer.peek();
+  hasLooked.value = true;
 }
 
 /** Follows the run that the command named, unless the visitor is elsewhere already. */

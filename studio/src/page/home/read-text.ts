@@ -1,6 +1,8 @@
 /** A file as text, or why it is none. */
 
+import type { TextChoice } from "../../engine/api.ts";
 import { bytes } from "../format.ts";
+import { tell } from "../store/state.ts";
 
 /** A character-level model learns nothing from more, and the tab would run short of memory. */
 const LARGEST = 50 * 2 ** 20;
@@ -17,4 +19,12 @@ export async function readText(file: File): Promise<{ name: string; text: string
   } catch {
     return { fault: `${name} is not plain text in UTF-8; save it as UTF-8 text, and choose it again.` };
   }
+}
+
+/** A file as a text to learn from. Where it is none, the visitor is told why. */
+export async function textChoiceOf(file: File): Promise<TextChoice | undefined> {
+  const read = await readText(file);
+  if (!("fault" in read)) return { kind: "own", ...read };
+  tell(read.fault, "fault");
+  return undefined;
 }

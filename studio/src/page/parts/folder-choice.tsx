@@ -54,12 +54,14 @@ function chosenIn(input: HTMLInputElement): Chosen | undefined {
   input.value = "";
   const [first] = files;
   if (first === undefined) return undefined;
-  if (files.length === 1 && first.name.endsWith(".zip")) return { name: withoutEnding(first.name), files: first };
+  if (files.length === 1 && ZIP.test(first.name)) return { name: withoutEnding(first.name), files: first };
   const folder = first.webkitRelativePath.split("/")[0] ?? "";
   return { name: folder || "Run", files: files.map(named) };
 }
 
-const withoutEnding = (name: string) => name.replace(/\.zip$/, "");
+/** Some systems write endings in capitals. */
+const ZIP = /\.zip$/i;
+const withoutEnding = (name: string) => name.replace(ZIP, "");
 
 /** A chosen file with its name inside the folder. */
 function named(file: File): NamedFile {

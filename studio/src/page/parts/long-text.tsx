@@ -2,6 +2,7 @@
 
 import { useId } from "preact/hooks";
 import { count } from "../format.ts";
+import { TextFileButton } from "./text-file.tsx";
 
 interface LongTextProps {
   /** For screen readers. */
@@ -54,14 +55,7 @@ export function LongText({ label, placeholder, name, value, complaint, change, t
             Clear
           </button>
         )}
-        <label class="button file">
-          Choose a file
-          <input
-            type="file"
-            accept="text/*,.txt,.md,.csv,.json,.jsonl,.ndjson,.tex"
-            onChange={({ currentTarget }) => void take(currentTarget.files?.[0])}
-          />
-        </label>
+        <TextFileButton take={take}>Choose a file</TextFileButton>
       </p>
     </>
   );

@@ -1,8 +1,11 @@
 /** What someone sent: the ring of their model at once, and a button that grows it again here. */
 
+import type { TextChoice } from "../../engine/api.ts";
 import { DEFAULT_TEXT, galleryText, galleryTextNamed } from "../../engine/gallery.ts";
 import { count } from "../format.ts";
+import { textChoiceOf } from "../home/read-text.ts";
 import { TokenCaption } from "../parts/caption.tsx";
+import { TextFileButton } from "../parts/text-file.tsx";
 import { begin } from "../store/actions.ts";
 import { addressOfRun, goTo } from "../store/address.ts";
 import { busy, phase } from "../store/state.ts";
@@ -15,14 +18,16 @@ export function SharedScreen({ query }: { readonly query: string }) {
   const recipe = recipeOfQuery(query);
   const { draft, pieces, growth, textName, step, before, now } = recipe;
   const known = textName === "" ? galleryText(DEFAULT_TEXT) : galleryTextNamed(textName);
-  const regrow = async () => {
-    if (known === undefined) return;
-    const text = { kind: "gallery", key: known.key } as const;
-    const choices = { ...draft, pieces, growth, name: `${known.name}, regrown`, text };
-    const run = await begin(choices);
+  const blocked = phase.value.kind !== "ready" || busy.value.has("begin");
+  const regrow = async (text: TextChoice, called: string) => {
+    const run = await begin({ ...draft, pieces, growth, name: `${called}, regrown`, text });
     if (run === undefined) return;
     keepSender(run, recipe.curve);
     goTo(addressOfRun(run));
+  };
+  const take = async (file: File) => {
+    const text = await textChoiceOf(file);
+    if (text !== undefined) await regrow(text, textName);
   };
   return (
     <section class="card share shared">
@@ -46,20 +51,26 @@ export function SharedScreen({ query }: { readonly query: string }) {
           </blockquote>
         )}
         <div class="actions">
-          <button
-            type="button"
-            class="primary"
-            disabled={known === undefined || phase.value.kind !== "ready" || busy.value.has("begin")}
-            onClick={() => void regrow()}
-          >
-            {busy.value.has("begin") ? "Starting…" : "Grow it again here"}
-          </button>
+          {known === undefined ? (
+            <TextFileButton blocked={blocked} take={take}>
+              {busy.value.has("begin") ? "Starting…" : "Choose its text, and grow it again"}
+            </TextFileButton>
+          ) : (
+            <button
+              type="button"
+              class="primary"
+              disabled={blocked}
+              onClick={() => void regrow({ kind: "gallery", key: known.key }, known.name)}
+            >
+              {busy.value.has("begin") ? "Starting…" : "Grow it again here"}
+            </button>
+          )}
           <a href="#/">Make your own</a>
         </div>
         <p class="note">
           {known !== undefined
             ? "Your tab trains the same model from the same seed, lets it grow at the same steps, and draws its losses beside those of the sender."
-            : `It learnt from ${textName}, which is not in the link: with that text and these choices your tab can grow the same.`}
+            : `It learnt from ${textName}, which is not in the link. If you have that text as a file, your tab can grow the same model from it.`}
         </p>
       </div>
     </section>
