@@ -410,6 +410,17 @@ describeInBrowser("the page", () => {
     await button(page, "Copy link").click();
     await page.getByText("Copied.", { exact: true }).waitFor();
     const { hash } = new URL(await page.evaluate("window.copied"));
+    // Pages that are not served securely have no clipboard.
+    await page.evaluate(`(() => {
+      Object.defineProperty(navigator, "clipboard", { value: undefined });
+      document.addEventListener("copy", ({ target }) => {
+        window.copied = target.value;
+      });
+    })()`);
+    await button(page, "Copy for an article").click();
+    await page.getByText("Copied: an iframe.").waitFor();
+    expect(await page.evaluate("window.copied")).toMatch(/^<iframe .*grow=/);
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Copy for an article");
     expect(hash).toMatch(/^#\/r\?.*&grow=\d+:x2&/);
 
     await page.goto(page.url().replace(/#.*/, hash));
