@@ -3,9 +3,7 @@
 import {
   attachSkills,
   type Checkpoint,
-  type CompleteModelConfig,
   type Config,
-  type Corpus,
   checkpointFiles,
   countParameters,
   type Device,
@@ -23,7 +21,6 @@ import type {
   GrowthRequest,
   Lesson,
   NamedFile,
-  Pieces,
   RunStatus,
   RunSummary,
   RunView,
@@ -36,8 +33,8 @@ import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
 import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./live-run.ts";
 import { LiveRuns, type OpenRun } from "./live-runs.ts";
 import { OneByOne } from "./one-by-one.ts";
-import { corpusOf, type NamedText, openingOf, tokenizerOf } from "./pieces.ts";
-import { newRunId } from "./run-id.ts";
+import { corpusOf, type NamedText, tokenizerOf } from "./pieces.ts";
+import { lossOf, type Named, newRecord, summaryOf } from "./records.ts";
 import { siteViews } from "./sites.ts";
 import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
 import { heldOutOf, lessonStart, skillView } from "./teaching.ts";
@@ -50,24 +47,18 @@ export interface ShelfOptions {
   readonly tell: (event: EngineEvent) => void;
 }
 
-/** What a new run is called, and learns from. */
-export interface NewRun {
-  readonly name: string;
+/** What a new run is made of. */
+export interface NewRun extends Named {
   readonly config: Config;
-  readonly text: NamedText;
-  readonly pieces: Pieces;
   readonly besides?: string;
   /** Default: one for the pieces of the text. */
   readonly tokenizer?: Tokenizer | undefined;
 }
 
 /** What is handed on of a run that is made of a checkpoint. */
-interface Taken {
-  readonly name: string;
+interface Taken extends Named {
   readonly checkpoint: Checkpoint;
-  readonly text: NamedText;
   readonly history: History;
-  readonly pieces: Pieces;
 }
 
 export class Shelf {
@@ -485,31 +476,8 @@ export class Shelf {
   }
 
   #summaryOf(record: StoredRun): RunSummary {
-    const { vocabulary: _, trainTokens: __, validationTokens: ___, pieces: ____, revision: _____, ...summary } = record;
-    return { ...summary, status: this.#options.status(record.id) };
+    return summaryOf(record, this.#options.status(record.id));
   }
-}
-
-type Named = Pick<NewRun, "name" | "text" | "pieces">;
-
-function newRecord(
-  { name, text, pieces }: Named,
-  model: CompleteModelConfig,
-  { tokenizer, train, validation }: Corpus,
-) {
-  return {
-    id: newRunId(),
-    name,
-    architecture: architectureOf(model),
-    textName: text.name,
-    opening: openingOf(text),
-    pieces,
-    parameters: countParameters(model).total,
-    vocabulary: tokenizer.vocabularySize,
-    trainTokens: train.length,
-    validationTokens: validation.length,
-    changed: Date.now(),
-  } as const;
 }
 
 /** A state that is not dropped takes some room, and is never taken for that before another growth. */
@@ -520,10 +488,3 @@ const beforeLast = ({ growths }: History) => growths.length - 1;
 
 const isTraining = ({ kind }: RunStatus) => kind === "training" || kind === "starting";
 const isElsewhere = ({ kind }: RunStatus) => kind === "elsewhere";
-
-const architectureOf = ({ type }: CompleteModelConfig) => (type === "tokenformer" ? type : "transformer");
-
-function lossOf({ validation }: History): { validationLoss?: number } {
-  const loss = validation.at(-1)?.loss;
-  return loss === undefined ? {} : { validationLoss: loss };
-}
