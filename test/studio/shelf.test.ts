@@ -53,6 +53,7 @@ function memoryStore() {
       for (const earlier of undo.get(id)?.keys() ?? []) if (earlier < growths) undo.get(id)?.delete(earlier);
     },
     remove: async (id) => {
+      if (store.fault !== undefined) throw store.fault;
       for (const part of [runs, states, texts, undo]) part.delete(id);
     },
   };
@@ -161,4 +162,19 @@ it("goes on after the end of its schedule, without opening the page anew", async
   await shelf.goOn(id);
   expect((await shelf.live(id)).live).toBe(on.live);
   await shelf.remove(id);
+});
+
+it("leaves a run that cannot be deleted as it was", async () => {
+  const { shelf, store, told, create, trainTo } = await opened();
+  const id = await create();
+  await trainTo(id, 1);
+  const { live } = await shelf.live(id);
+  store.fault = new Error("locked");
+  await expect(shelf.remove(id)).rejects.toThrow("locked");
+  store.fault = undefined;
+  expect(shelf.has(id)).toBe(true);
+  expect((await shelf.live(id)).live).toBe(live);
+  await trainTo(id, 2);
+  await shelf.remove(id);
+  expect(told.flatMap((event) => (event.type === "deleted" ? [event.run] : []))).toEqual([id]);
 });
