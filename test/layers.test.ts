@@ -128,6 +128,7 @@ it("loads nothing of Node in a browser", () => {
       "@bufbuild/protobuf/codegenv2",
       "fastest-levenshtein",
       "@huggingface/jinja",
+      "@noble/hashes/sha2.js",
       "oniguruma-parser/generator",
       "oniguruma-parser/parser",
       "oniguruma-to-es",
