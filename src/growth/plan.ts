@@ -105,7 +105,10 @@ export const widthPlanSchema = z.strictObject({
    * them (LEMON, arXiv 2310.07999). Preserves the function.
    */
   init: z.literal("net2net").default("net2net"),
-  /** `keep`: the optimiser's moments of new entries are zero and join the count of the old ones. `reset`: all start again. */
+  /**
+   * `keep`: the optimiser's moments of new entries are zero, and they count their own steps for Adam's bias correction; the old ones go
+   * on. `reset`: all start again.
+   */
   optimizer: z.enum(["keep", "reset"]).default("keep"),
   /** Steps over which the learning rate rises again from zero to its schedule. */
   rewarm: steps.default(0),
