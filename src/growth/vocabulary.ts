@@ -1,7 +1,7 @@
 /** A larger vocabulary: new rows of the tables of tokens, behind those that are there. */
 
 import { UserError } from "../errors.ts";
-import type { CompleteModelConfig } from "../model/index.ts";
+import { type CompleteModelConfig, parametersOf } from "../model/index.ts";
 import { Random } from "../random.ts";
 import type { HostArray, ModelState } from "./state.ts";
 
@@ -15,7 +15,7 @@ const SPREAD = 0.1;
  * A state with more tokens in its vocabulary. New rows lie around the mean of the old ones: a token that was never seen is as likely
  * as one of those on average. Their moments are zero. What the model computes of the old tokens, but for the normalisation of the
  * probabilities, stays.
- * @throws UserError for other models than TokenFormers and Transformers
+ * @throws UserError for a model of whose parameters others depend on the vocabulary than the tables of a TokenFormer or Transformer
  */
 export function widenVocabulary(state: ModelState, vocabulary: number, seed: number): ModelState {
   if (state.config.type === "bigram") {
@@ -24,6 +24,7 @@ export function widenVocabulary(state: ModelState, vocabulary: number, seed: num
     );
   }
   const config: CompleteModelConfig = { ...state.config, vocabulary };
+  checkTables(state, config);
   const before = state.config.vocabulary;
   const grown = (arrays: ReadonlyMap<string, HostArray>, row: RowMaker) =>
     new Map(
@@ -41,6 +42,19 @@ export function widenVocabulary(state: ModelState, vocabulary: number, seed: num
     // The momentum of an outer optimiser begins anew, as after growth.
     moments: moments && { first: grown(moments.first, zero), second: grown(moments.second, zero) },
   };
+}
+
+/** Checks that new rows of the tables make the parameters of the wider model, which one of one's own may have under other names. */
+function checkTables({ parameters, config: { type } }: ModelState, config: CompleteModelConfig): void {
+  for (const { name, size } of parametersOf(config)) {
+    const { shape = [] } = parameters.get(name) ?? {};
+    const made = TABLES.has(name) ? [config.vocabulary, ...shape.slice(1)] : shape;
+    if (String(made) === String(size)) continue;
+    const what = TABLES.has(name) ? "has not a row for each token" : "depends on the vocabulary too";
+    throw new UserError(
+      `${type}: its parameter "${name}" ${what}; new tokens are rows of ${[...TABLES].join(", ")} and of nothing else: name the tables of the model so, or train another one`,
+    );
+  }
 }
 
 /** Makes the elements of new rows of a parameter, by their column. */

@@ -2,7 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { type ModelState, widenVocabulary } from "../../src/growth/index.ts";
-import type { CompleteModelConfig } from "../../src/model/index.ts";
+import { type CompleteModelConfig, defineModel, modelSchema } from "../../src/model/index.ts";
+import { normal } from "../../src/nn/index.ts";
+import { optionsWithDefaults } from "../../src/options.ts";
+import { add, gather, matmul } from "../../src/tensor/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, drawnParameters, evaluated, modelState, tinyTokenFormer } from "../support/models.ts";
 
@@ -68,5 +71,28 @@ describe("a wider vocabulary", () => {
   it("is not for a bigram model", () => {
     const bigram = modelState({ type: "bigram", vocabulary: 5, context: 3 });
     expect(() => widenVocabulary(bigram, 6, 1)).toThrow("a bigram model takes in no new tokens");
+  });
+
+  it.each([
+    [
+      "test:lookup",
+      "table",
+      'its parameter "embedding.table" depends on the vocabulary too; new tokens are rows of embedding.tokens',
+    ],
+    ["test:biased", "tokens", 'its parameter "output.bias" has not a row for each token'],
+  ] as const)("is not for a model of one's own whose tables are others: %s", (type, table, message) => {
+    defineModel({
+      name: type,
+      options: optionsWithDefaults({}),
+      forward:
+        ({ vocabulary }) =>
+        (scope, tokens) => {
+          const lookup = scope.within("embedding").parameter(table, [vocabulary, 4], normal(1));
+          const bias = scope.within("output").parameter("bias", [4], normal(1));
+          return matmul(add(gather(lookup, tokens), bias), lookup, { transposeB: true });
+        },
+    });
+    const config: CompleteModelConfig = { ...modelSchema.parse({ type, context: 3 }), vocabulary: 5 };
+    expect(() => widenVocabulary(modelState(config), 7, 1)).toThrow(message);
   });
 });
