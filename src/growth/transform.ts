@@ -4,6 +4,7 @@ import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import { type ModelConfig, parametersOf, sites } from "../model/index.ts";
 import { Random } from "../random.ts";
+import { CHANNELS } from "./net2net.ts";
 import {
   fillInitial,
   type Generation,
@@ -132,7 +133,14 @@ function lineageAfter(
     if (tokens.has(name) || (state.parameters.has(name) && !state.lineage.has(name))) continue;
     lineage.set(name, extended(name, shape[0] ?? 1));
   }
+  const channels = state.lineage.get(CHANNELS);
+  if (channels !== undefined && sameWidth(state.config, grown.config)) lineage.set(CHANNELS, channels);
   return lineage;
+}
+
+/** Whether both are Transformers, which alone are widened, with as many channels. */
+function sameWidth(before: ModelConfig, after: ModelConfig): boolean {
+  return before.type === "transformer" && after.type === "transformer" && before.width === after.width;
 }
 
 /** Names of the parameters whose rows are tokens of a site. */

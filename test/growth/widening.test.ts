@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   checkPlans,
+  defineGrowthStrategy,
   type GrowthPlan,
   grow,
   growthPlanSchema,
@@ -11,6 +12,8 @@ import {
   type ModelState,
 } from "../../src/growth/index.ts";
 import { type CompleteModelConfig, modelOf, parametersOf, type TransformerConfig } from "../../src/model/index.ts";
+import { optionsWithDefaults } from "../../src/options.ts";
+import type { OwnName } from "../../src/own-names.ts";
 import { required } from "../../src/required.ts";
 import { Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
@@ -234,6 +237,22 @@ it("is written down: the channels by their birth, the new warm-up", () => {
     { tokens: 5, born: 4, init: "net2net", updates: 0 },
     { tokens: 10, born: 9, init: "net2net", updates: 0 },
   ]);
+});
+
+it("stays written down when a strategy of one's own follows, as long as the channels are as many", () => {
+  const strategy = (name: OwnName, change: Partial<TransformerConfig>) =>
+    defineGrowthStrategy({
+      name,
+      options: optionsWithDefaults({}),
+      preserves: true,
+      config: (model) => (model.type === "transformer" ? { ...model, ...change } : model),
+      parameters: ({ parameters, initial }) =>
+        new Map([...parameters].filter(([path, { shape }]) => String(initial.get(path)?.shape) === String(shape))),
+    });
+  const wide = grow({ ...stateOf(), step: 4, updates: 4 }, plan(15), 1);
+  const next = (init: OwnName) => grow({ ...wide, step: 9, updates: 9 }, growthPlanSchema.parse({ init }), 1).lineage;
+  expect(next(strategy("test:deeper", { layers: 3 })).get("width")).toEqual(wide.lineage.get("width"));
+  expect(next(strategy("test:narrower", { width: 10 })).get("width")).toBeUndefined();
 });
 
 describe("a plan of width", () => {
