@@ -79,8 +79,7 @@ export const net2net: AnyModelStrategy = {
   moments: undefined,
   summary: (before, after) =>
     `width ${widenable(before).width} → ${widenable(after).width}, ${widenable(before).heads} → ${widenable(after).heads} heads`,
-  lineage: (state, before, after) =>
-    new Map(state.lineage).set(CHANNELS, widened(state, widenable(before).width, widenable(after).width)),
+  lineage: (state, before, after) => widenedLineage(state, widenable(before).width, widenable(after).width),
 };
 
 function widenable(config: ModelConfig): TransformerConfig {
@@ -160,11 +159,24 @@ function layerOf(name: string): number {
   return Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? 0);
 }
 
-/** The generations of the wider model's channels; new ones have made no updates. */
-function widened({ lineage, step, updates }: ModelState, before: number, after: number): Generation[] {
+/**
+ * The generations of the wider model's channels, and of the rows of parameters that a strategy of one's own gave generations of their
+ * own; new ones have made no updates.
+ */
+function widenedLineage({ lineage, step, updates }: ModelState, before: number, after: number) {
   const first: Generation = { tokens: before, born: 0, init: "initial", updates, frozenUntil: 0 };
   const born: Generation = { ...first, tokens: after - before, born: step, init: "net2net", updates: 0 };
-  return [...(lineage.get(CHANNELS) ?? [first]), born];
+  const rows = [...lineage].map(([name, generations]) => {
+    const kind = kindOf(name, 0);
+    return [name, kind === undefined ? generations : [...generations, ofAxis(kind, born)]] as const;
+  });
+  return new Map(rows).set(CHANNELS, [...(lineage.get(CHANNELS) ?? [first]), born]);
+}
+
+/** A generation of channels as one of an axis. */
+function ofAxis(kind: Exclude<Axis, "same">, generation: Generation): Generation {
+  const each = kind === "hidden" || kind === "summed hidden" ? HIDDEN : 1;
+  return { ...generation, tokens: each * generation.tokens };
 }
 
 /**
@@ -178,8 +190,7 @@ export function channelGenerations(
 ): readonly Generation[] | undefined {
   const [channels, kind] = [lineage.get(CHANNELS), kindOf(name, axis)];
   if (channels === undefined || kind === undefined) return undefined;
-  const each = kind === "hidden" || kind === "summed hidden" ? HIDDEN : 1;
-  return channels.map((generation) => ({ ...generation, tokens: each * generation.tokens }));
+  return channels.map((generation) => ofAxis(kind, generation));
 }
 
 /** Whether the columns of a parameter are channels, which widening adds. */

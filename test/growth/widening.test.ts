@@ -239,7 +239,7 @@ it("is written down: the channels by their birth, the new warm-up", () => {
   ]);
 });
 
-it("stays written down when a strategy of one's own follows, as long as the channels are as many", () => {
+describe("with strategies of one's own", () => {
   const strategy = (name: OwnName, change: Partial<TransformerConfig>) =>
     defineGrowthStrategy({
       name,
@@ -249,10 +249,34 @@ it("stays written down when a strategy of one's own follows, as long as the chan
       parameters: ({ parameters, initial }) =>
         new Map([...parameters].filter(([path, { shape }]) => String(initial.get(path)?.shape) === String(shape))),
     });
-  const wide = grow({ ...stateOf(), step: 4, updates: 4 }, plan(15), 1);
-  const next = (init: OwnName) => grow({ ...wide, step: 9, updates: 9 }, growthPlanSchema.parse({ init }), 1).lineage;
-  expect(next(strategy("test:deeper", { layers: 3 })).get("width")).toEqual(wide.lineage.get("width"));
-  expect(next(strategy("test:narrower", { width: 10 })).get("width")).toBeUndefined();
+  const [deeper, narrower] = [strategy("test:deeper", { layers: 3 }), strategy("test:narrower", { width: 10 })];
+  const own = (init: OwnName) => growthPlanSchema.parse({ init });
+
+  it("the channels stay written down, as long as they are as many", () => {
+    const wide = grow({ ...stateOf(), step: 4, updates: 4 }, plan(15), 1);
+    const next = (init: OwnName) => grow({ ...wide, step: 9, updates: 9 }, own(init), 1).lineage;
+    expect(next(deeper).get("width")).toEqual(wide.lineage.get("width"));
+    expect(next(narrower).get("width")).toBeUndefined();
+  });
+
+  it.each([
+    ["before", [own(deeper), plan(15)]],
+    ["after", [plan(15), own(deeper)]],
+  ] as const)("%s it, all that is new counts its own updates", async (_, plans) => {
+    const moments = { first: drawnParameters(gpt, 0), second: drawnParameters(gpt, 0) };
+    let state: ModelState = { ...stateOf(), moments, step: 4, updates: 4 };
+    for (const next of plans) state = { ...grow(state, next, 1), step: state.step + 5 };
+    const options = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0, clip: 0 };
+    const trainer = await Trainer.create(device(), modelOf(state.config), state, options);
+    await trainer.update([batch], 0.01, 1);
+    const { lineage, updates } = await trainer.download();
+    await trainer.close();
+    expect(updates).toBe(5);
+    expect(lineage.get("width")?.map((generation) => generation.updates)).toEqual([5, 1]);
+    const rows = required(lineage, "blocks.2.feedForward.up.weight");
+    expect(rows.reduce((total, { tokens }) => total + tokens, 0)).toBe(60);
+    expect(new Set(rows.map((generation) => generation.updates))).toEqual(new Set([1]));
+  });
 });
 
 describe("a plan of width", () => {
