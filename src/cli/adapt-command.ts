@@ -165,9 +165,7 @@ function changedTraining(config: Config, training: object, set: readonly string[
       `--set ${other}: a skill has the model and the tokenizer of its run; only training.… can be set`,
     );
   }
-  const { localSteps, ...chosen } = changed({ ...config, training, growth: [] }, { set }, "the configuration").training;
-  if (localSteps > 1) throw new UserError("--set training.localSteps: a skill is trained on one machine; leave it out");
-  return { ...chosen, localSteps };
+  return changed({ ...config, training, growth: [] }, { set }, "the configuration").training;
 }
 
 /** Says what there is now, and what it is beside the model. */

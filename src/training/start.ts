@@ -196,7 +196,7 @@ function fitting<Result>(corpus: Corpus, given: RunInput["corpus"], check: () =>
 /**
  * Checks that a start can be trained where it is to be, with its held-out tokens read before anything is kept.
  * @throws UserError for too short a corpus, for held-out tokens that the tokenizer does not have, for a batch that leaves a rank
- * without a sequence, for a precision that the device lacks, and for several ranks where a part alone learns
+ * without a sequence, for a precision that the device lacks, and for several ranks, or exchanges between them, where a part alone learns
  */
 export async function checkStart(
   { config, corpus, part }: Pick<RunStart, "config" | "corpus" | "part">,
@@ -204,6 +204,12 @@ export async function checkStart(
 ): Promise<Validation> {
   if (part !== undefined && communicator !== undefined) {
     throw new UserError("a run of which a part alone learns is trained by one process; start it without ranks");
+  }
+  const { localSteps } = config.training;
+  if (part !== undefined && localSteps > 1) {
+    throw new UserError(
+      `training.localSteps is ${localSteps}, expected 1: a skill is trained on one machine; leave it out`,
+    );
   }
   const { context } = config.model;
   checkCorpus(corpus, context);

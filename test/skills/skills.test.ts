@@ -363,6 +363,9 @@ describe("folders", () => {
     await expect(open({ to: at("new"), data: at("missing.txt") })).rejects.toThrow("missing.txt");
     await expect(open({ to: at("new"), from: at("bigram") })).rejects.toThrow("is a bigram, which takes no skills");
     await expect(open({ to: at("new"), layers: [2] })).rejects.toThrow("there is no layer 2");
+    await expect(open({ to: at("new"), training: { ...training, localSteps: 2 } })).rejects.toThrow(
+      "training.localSteps is 2, expected 1: a skill is trained on one machine; leave it out",
+    );
     await expect(readFile(at("new", "skill.json"))).rejects.toThrow("ENOENT");
     await expect(truncate(at("new"))).rejects.toThrow("ENOENT");
   });
