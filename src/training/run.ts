@@ -166,10 +166,14 @@ export class Run {
       yield* this.#whatIsDue();
     }
     const { step } = this.trainer;
-    // Again where the run is grown while that is looked at.
-    while (this.#saved !== step) {
+    if (this.#saved !== step) {
       if (this.#place.sink !== undefined || this.#soundness.isValidated(step)) await this.requireSound();
       yield* this.#saveLast();
+    }
+    // It has grown while that was looked at. Told of once more, whoever grows at each checkpoint would never come to the end.
+    if (this.#saved !== step && this.#place.sink !== undefined) {
+      await this.requireSound();
+      await this.#save();
     }
     yield { type: "end", step, model: this.#config.model, interrupted: step < steps };
   }

@@ -74,12 +74,12 @@ describe("growing between two events", () => {
     const events: TrainingEvent[] = [];
     for await (const event of run.events(abort.signal)) {
       events.push(event);
-      if (event.type !== "checkpoint" || event.step !== 4 || run.progress.growthsDone === 2) continue;
+      if (event.type !== "checkpoint" || event.step !== 4) continue;
       await run.grow(plan);
       abort.abort();
     }
     await run.close();
-    expect(told(events)).toMatch(/step 4, checkpoint 4, checkpoint 4, checkpoint 4, end 4$/);
+    expect(told(events)).toMatch(/step 4, checkpoint 4, checkpoint 4, end 4$/);
     const saved = await loadCheckpoint(out);
     expect(saved.state.config).toEqual(only(ofType(events, "end")).model);
     expect(saved.progress.growthsDone).toBe(2);
