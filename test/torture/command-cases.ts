@@ -3,6 +3,7 @@
 import { cp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCheckpoint, loadCheckpoint, loadSummary } from "../../src/checkpoint/index.ts";
+import { hasSkill, hasUnfinished, loadSkill, loadUnfinished } from "../../src/skills/index.ts";
 import { type CommandHost, type Outcome, TINY, textOf } from "../support/program.ts";
 import { changesOf, differences, snapshot } from "./compare.ts";
 import { check } from "./part.ts";
@@ -22,11 +23,20 @@ export interface CommandCase {
   readonly args: (to: string) => readonly string[];
   /** A run that is copied to the place; default: nothing is there. */
   readonly from?: string;
-  /** Whether it trains: what it saved before the disk was full is gone on from, once its step is beyond this one. */
-  readonly trainsFrom?: number;
+  /** If it trains: what goes on from what it has saved in a folder; nothing where it has saved nothing yet. */
+  readonly goOn?: (made: string) => Promise<((to: string) => readonly string[]) | undefined>;
 }
 
+/** What goes on with a run that was saved beyond a step. */
+const resumedFrom = (step: number) => async (made: string) =>
+  (await hasCheckpoint(made)) && (await stepOf(made)) > step
+    ? (to: string) => ["train", "--resume", "--out", to]
+    : undefined;
+
 const training = (...settings: string[]) => settings.flatMap((setting) => ["--set", `training.${setting}`]);
+
+/** A skill of few updates, saved more than once. */
+const SHORT = training("steps=4", "warmup=0", "checkpointEvery=2");
 
 export const writingCases: readonly CommandCase[] = [
   {
@@ -40,14 +50,25 @@ export const writingCases: readonly CommandCase[] = [
       "--out",
       to,
     ],
-    trainsFrom: -1,
+    goOn: resumedFrom(-1),
   },
   {
     name: "train --resume",
     args: (to) => ["train", "--resume", "--out", to, ...training("steps=9"), "--grow-at", "7:all=x2"],
     from: "run",
-    trainsFrom: 6,
+    goOn: resumedFrom(6),
   },
+  {
+    name: "train --from",
+    args: (to) => ["train", "--from", "run", "--cooldown", "3", ...training("checkpointEvery=2"), "--out", to],
+    goOn: resumedFrom(-1),
+  },
+  {
+    name: "adapt",
+    args: (to) => ["adapt", "run", "--data", "more.txt", "--add", "all=2", ...SHORT, "--to", to],
+    goOn: async (made) => ((await hasUnfinished(made)) ? (to) => ["adapt", "run", "--resume", "--to", to] : undefined),
+  },
+  { name: "merge", args: (to) => ["merge", "run", "--with", "skill", "--to", to] },
   { name: "grow", args: (to) => ["grow", "run", "--to", to, "--add", "all=x2"] },
   { name: "prune", args: (to) => ["prune", "run", "--to", to, "--keep", "0.5"] },
   { name: "import", args: (to) => ["import", "published", "--to", to] },
@@ -64,8 +85,10 @@ export async function prepare(folder: string, host: CommandHost): Promise<void> 
   await writeFile(join(folder, "text.txt"), textOf(4000));
   await writeFile(join(folder, "more.txt"), textOf(500));
   await writeFile(join(folder, "tokens.json"), JSON.stringify([[1, 2, 3, 4, 5]]));
+  await writeFile(join(folder, "questions.jsonl"), '{"text": "the whale sea"}\n{"text": "old man said"}\n');
   for (const args of [
-    ["train", "--data", "text.txt", ...TINY, "--out", "run"],
+    ["train", "--data", "text.txt", ...TINY, ...training("schedule=constant"), "--out", "run"],
+    ["adapt", "run", "--data", "more.txt", "--add", "all=2", ...SHORT, "--to", "skill"],
     ["export", "run", "--format", "neox", "--to", "published"],
   ]) {
     const { code, stderr } = await host.run(args, folder);
@@ -109,13 +132,17 @@ export class CommandTrial {
     const { name } = this.#case;
     const place = join(this.#folder, this.#place);
     const after = await snapshot(place);
-    const stray = [...after.keys()].filter((file) => /(^|\/)\.(?!commit\/)/.test(file));
+    const stray = [...after.keys()].filter((file) => /(^|\/)\.(?!commit\/|unfinished\/)/.test(file));
     check(stray.length === 0, () => `${name} leaves ${stray.join(", ")}`);
     const changed = changesOf(before, after).filter((file) => !file.endsWith("metrics.jsonl"));
     if (changed.length === 0) return;
-    // There is the whole of something newer: a checkpoint, or all that the command makes.
-    if (await hasCheckpoint(join(place, "made"))) await loadCheckpoint(join(place, "made"));
-    else {
+    // There is the whole of something newer: a checkpoint, a skill or what its training goes on from, or all that the command makes.
+    const made = join(place, "made");
+    const [isRun, isSkill, isUnfinished] = [await hasCheckpoint(made), await hasSkill(made), await hasUnfinished(made)];
+    if (isRun) await loadCheckpoint(made);
+    if (isSkill) await loadSkill(made);
+    if (isUnfinished) await loadUnfinished(made);
+    if (!isRun && !isSkill && !isUnfinished) {
       const wrong = await differences(expected, place);
       check(wrong.length === 0, () => `${name} leaves half of what it makes: ${wrong.join("; ")}`);
     }
@@ -123,12 +150,12 @@ export class CommandTrial {
 
   /** Does it again where there is space: fails unless it makes what it makes on any day. */
   async checkAgain(expected: string): Promise<void> {
-    const { name, from, trainsFrom } = this.#case;
+    const { name, from, goOn } = this.#case;
     const made = join(this.#folder, this.#place, "made");
-    const goesOn = trainsFrom !== undefined && (await hasCheckpoint(made)) && (await stepOf(made)) > trainsFrom;
-    if (!goesOn && from === undefined) await rm(made, { recursive: true, force: true });
-    const goOn = ["train", "--resume", "--out", join(this.#place, "made")];
-    const { code, stderr } = await (goesOn ? this.#execute(goOn, this.#folder) : this.run());
+    const goingOn = await goOn?.(made);
+    if (goingOn === undefined && from === undefined) await rm(made, { recursive: true, force: true });
+    const args = goingOn?.(join(this.#place, "made"));
+    const { code, stderr } = await (args === undefined ? this.run() : this.#execute(args, this.#folder));
     check(code === 0, () => `${name} with space again: ${stderr}`);
     const wrong = await differences(expected, join(this.#folder, this.#place));
     check(wrong.length === 0, () => `${name} with space again: ${wrong.join("; ")}`);

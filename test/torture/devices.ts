@@ -11,9 +11,10 @@ import { check, type Part, type Setting, type Trials } from "./part.ts";
 
 /** Commands that only read, and those that write by what a device computes. */
 const cases: readonly CommandCase[] = [
-  ...writingCases.filter(({ name }) => !/^(import|export|tokenize)/.test(name)),
+  ...writingCases.filter(({ name }) => !/^(import|export|tokenize|merge)/.test(name)),
   { name: "eval", args: () => ["eval", "run", "--data", "more.txt", "--split", "all"] },
   { name: "eval --quantize", args: () => ["eval", "run", "--data", "more.txt", "--quantize", "int4"] },
+  { name: "eval --task", args: () => ["eval", "run", "--task", "questions.jsonl", "--task-type", "text"] },
   { name: "sample", args: () => ["sample", "run", "--prompt", "the", "--prompt", "whale", "--tokens", "5"] },
   { name: "inspect --usage", args: () => ["inspect", "run", "--usage"] },
 ];
@@ -21,7 +22,7 @@ const cases: readonly CommandCase[] = [
 export const devices: Part = {
   name: "devices",
   title:
-    "each request of a device refused once, in train (new and resumed), grow, prune, logits, eval (also in 4 bits), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
+    "each request of a device refused once, in train (new, resumed and branched), adapt, grow, prune, logits, eval (also in 4 bits, and of a task), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
   async begin({ folder, short, random }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
