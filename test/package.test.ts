@@ -42,7 +42,7 @@ it("is of 5 MB at most", () => {
 });
 
 /** Modules to which no export leads: the program, and the studies that it alone makes. */
-const INNER = /^(cli|lab\/(frontier|skills))\//;
+const INNER = /^(cli|studio-server|lab\/(frontier|skills))\//;
 const isInnerType = (path: string) => path.endsWith(".d.ts") && INNER.test(path.replace("dist/", ""));
 
 it("has each module, with its types where others can import it", () => {

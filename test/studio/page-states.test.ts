@@ -478,27 +478,36 @@ describeInBrowser("the page", () => {
   it("shows what the address names, however late a run comes, and whatever the address has become", async () => {
     const page = await visit();
     await button(page, "Start training").waitFor();
-    // Runs that the page has not seen yet take their time.
+    // Runs that the page has not seen yet come when they are let.
     await page.evaluate(`(async () => {
       for (const name of ["Early", "Late"]) await engine.create({ ...${JSON.stringify(TINY_CHOICES)}, name });
       const { view } = engine.constructor.prototype;
+      window.asked = 0;
       engine.view = async (run) => {
-        await new Promise((resolve) => setTimeout(resolve, 700));
-        window.came = (window.came ?? 0) + 1;
+        await new Promise((resolve) => {
+          window.letCome = resolve;
+          window.asked++;
+        });
         return view.call(engine, run);
       };
     })()`);
-    const came = (times: number) => expect.poll(() => page.evaluate("window.came")).toBe(times);
+    const asked = (times: number) => expect.poll(() => page.evaluate("window.asked")).toBe(times);
+    const goBack = async () => {
+      await page.goBack();
+      await expect.poll(() => page.evaluate("location.hash")).not.toContain("run");
+    };
     await page.getByRole("link", { name: "Late" }).click();
-    await page.goBack();
-    await came(1);
+    await asked(1);
+    await goBack();
+    await page.evaluate("letCome()");
     await page.getByRole("heading", { level: 1, name: /^Train a language model/ }).waitFor();
     expect(await page.getByRole("heading", { level: 1, name: "Late" }).count()).toBe(0);
     // Come back to while it is on its way, it is shown.
     await page.getByRole("link", { name: "Early" }).click();
-    await page.goBack();
+    await asked(2);
+    await goBack();
     await page.getByRole("link", { name: "Early" }).click();
-    await came(2);
+    await page.evaluate("letCome()");
     await page.getByRole("heading", { level: 1, name: "Early" }).waitFor();
     expect(new URL(page.url()).hash).toMatch(/^#\/run\//);
 
