@@ -28,10 +28,15 @@ export function checkBest(directory: string): Promise<void> {
   return checkFolder(join(directory, BEST), CHECKPOINT_FILES);
 }
 
-/** The validation loss of the best checkpoint of the run in a folder. Throws a `UserError` where that is damaged. */
+/** The validation loss of the best checkpoint of the run in a folder. Throws a `UserError` where that is damaged: it might be written over. */
 export async function keptLoss(directory: string): Promise<Progress["best"]> {
   const best = join(directory, BEST);
-  return (await hasCheckpoint(best)) ? (await loadSummary(best)).progress.best : undefined;
+  try {
+    return (await hasCheckpoint(best)) ? (await loadSummary(best)).progress.best : undefined;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message}; or remove ${best}, to go on without the best checkpoint so far`);
+  }
 }
 
 /**

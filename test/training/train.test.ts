@@ -126,6 +126,11 @@ describe("the checkpoints", () => {
     expect(told(slow)).toMatch(/^start 0, validation 0, step 1, .*step 12, validation 12, checkpoint 12, end 12$/);
     expect((await loadCheckpoint(folder.at("run", "best"))).state).toEqual(kept.state);
     expect((await loadCheckpoint(folder.at("run"))).progress.best).toEqual(kept.progress.best);
+    // One that cannot be read might be better, too.
+    await writeFile(folder.at("run", "best", "training.json"), "{");
+    await expect(openRun({ config: { ...at(1e-4) }, resume: true, ...options })).rejects.toThrow(
+      /best\/training\.json:.*; or remove \S+best, to go on without the best checkpoint so far$/,
+    );
   });
 
   it("keep the best one that the first of several ranks has", async () => {
