@@ -48,7 +48,7 @@ const ending: Ending = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER
 let own = 0;
 
 /**
- * To be called before a thread is started that may use koffi. A thread that is ended while it loads koffi, or makes a
+ * To be called before a thread is started that may use koffi. A thread that is ended while it loads koffi, calls by it or makes a
  * view, aborts the process: so from now on this one waits at its end until none of those that it has started is there,
  * and no more enter. Not waited for is what ends without an `exit`, as a thread that is terminated does.
  */
@@ -82,7 +82,7 @@ function sharedWords(): Int32Array {
 }
 
 /**
- * Called before koffi is loaded or makes a view, in a thread that may be ended meanwhile; what it returns is called
+ * Called before koffi is loaded, calls or makes a view, in a thread that may be ended meanwhile; what it returns is called
  * afterwards.
  * @param startedBy of the thread that started this one, where it may end before the process does
  * @throws Error where this thread is about to be ended

@@ -111,10 +111,15 @@ export class NativeRuntime {
     this.#memory = this.made("CreateCpuMemoryInfo", ARENA, DEFAULT_MEMORY);
   }
 
-  /** What a function returns. */
+  /** What a function returns. A process that ends meanwhile waits for it, as koffi would abort where its thread is ended by then. */
   call(name: FunctionName, ...given: readonly unknown[]): unknown {
     const [index] = FUNCTIONS[name];
-    return this.#koffi.call(this.#addresses[index], required(this.#types, name), ...given);
+    const leave = enterKoffi();
+    try {
+      return this.#koffi.call(this.#addresses[index], required(this.#types, name), ...given);
+    } finally {
+      leave();
+    }
   }
 
   /** Calls a function that returns a status. Throws an Error with what ONNX Runtime says of a failure. */
