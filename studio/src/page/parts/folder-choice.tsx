@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { NamedFile } from "../../engine/api.ts";
+import { FileButton } from "./file-button.tsx";
 
 /** What was chosen. */
 export interface Chosen {
@@ -17,46 +18,28 @@ interface ChoiceProps {
 
 export function FileChoice({ blocked, choose, children }: ChoiceProps) {
   return (
-    <label class="button file" aria-disabled={blocked}>
+    <FileButton blocked={blocked} accept=".zip,application/zip" take={(files) => tell(files, choose)}>
       {children}
-      <input
-        type="file"
-        accept=".zip,application/zip"
-        disabled={blocked}
-        onChange={({ currentTarget }) => tell(currentTarget, choose)}
-      />
-    </label>
+    </FileButton>
   );
 }
 
 export function FolderChoice({ blocked, choose, children }: ChoiceProps) {
   return (
-    <label class="button file" aria-disabled={blocked}>
+    <FileButton blocked={blocked} isFolder take={(files) => tell(files, choose)}>
       {children}
-      <input
-        type="file"
-        multiple
-        disabled={blocked}
-        ref={(input) => input?.setAttribute("webkitdirectory", "")}
-        onChange={({ currentTarget }) => tell(currentTarget, choose)}
-      />
-    </label>
+    </FileButton>
   );
 }
 
-function tell(input: HTMLInputElement, choose: ChoiceProps["choose"]): void {
-  const chosen = chosenIn(input);
-  if (chosen !== undefined) choose(chosen);
-}
-
-function chosenIn(input: HTMLInputElement): Chosen | undefined {
-  const files = [...(input.files ?? [])];
-  input.value = "";
+function tell(files: readonly File[], choose: ChoiceProps["choose"]): void {
   const [first] = files;
-  if (first === undefined) return undefined;
-  if (files.length === 1 && ZIP.test(first.name)) return { name: withoutEnding(first.name), files: first };
-  const folder = first.webkitRelativePath.split("/")[0] ?? "";
-  return { name: folder || "Run", files: files.map(named) };
+  if (first === undefined) return;
+  if (files.length === 1 && ZIP.test(first.name)) choose({ name: withoutEnding(first.name), files: first });
+  else {
+    const folder = first.webkitRelativePath.split("/")[0] ?? "";
+    choose({ name: folder || "Run", files: files.map(named) });
+  }
 }
 
 /** Some systems write endings in capitals. */

@@ -1,6 +1,7 @@
 /** A button that has a text file chosen. */
 
 import type { ComponentChildren } from "preact";
+import { FileButton } from "./file-button.tsx";
 
 interface TextFileProps {
   readonly blocked?: boolean;
@@ -8,21 +9,12 @@ interface TextFileProps {
   readonly children: ComponentChildren;
 }
 
+const TEXTS = "text/*,.txt,.md,.csv,.json,.jsonl,.ndjson,.tex";
+
 export function TextFileButton({ blocked = false, take, children }: TextFileProps) {
   return (
-    <label class="button file" aria-disabled={blocked}>
+    <FileButton blocked={blocked} accept={TEXTS} take={([file]) => file !== undefined && take(file)}>
       {children}
-      <input
-        type="file"
-        accept="text/*,.txt,.md,.csv,.json,.jsonl,.ndjson,.tex"
-        disabled={blocked}
-        onChange={({ currentTarget }) => {
-          const file = currentTarget.files?.[0];
-          // The same file may be chosen again, after it was changed or cleared away.
-          currentTarget.value = "";
-          if (file !== undefined) take(file);
-        }}
-      />
-    </label>
+    </FileButton>
   );
 }
