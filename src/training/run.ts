@@ -170,12 +170,18 @@ export class Run {
       if (this.#place.sink !== undefined || this.#soundness.isValidated(step)) await this.requireSound();
       yield* this.#saveLast();
     }
-    // It has grown while that was looked at. Told of once more, whoever grows at each checkpoint would never come to the end.
-    if (this.#saved !== step && this.#place.sink !== undefined) {
-      await this.requireSound();
-      await this.#save();
-    }
+    // Told of once more, whoever grows at each checkpoint would never come to the end.
+    await this.#saveGrown();
     yield { type: "end", step, model: this.#config.model, interrupted: step < steps };
+    await this.#saveGrown();
+  }
+
+  /** Saves what the run has grown to while its last event was looked at. */
+  async #saveGrown(): Promise<void> {
+    if (this.#saved === this.trainer.step || this.#place.sink === undefined) return;
+    await this.requireSound();
+    await this.#save();
+    this.#saved = this.trainer.step;
   }
 
   /** Whether all ranks have the same model: always, but where they make updates by themselves, between two exchanges. */
