@@ -20,8 +20,17 @@ describeInBrowser("runs on this computer", () => {
     await section(page)
       .getByText(/^Step \d+: training loss/)
       .waitFor();
-    const record = { step: 977, tokens: 1, flops: 1, seconds: 1, loss: 1.25, learningRate: 0.1, gradientNorm: 1 };
-    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify({ ...record, tokensPerSecond: 31 })}\n`);
+    const record = {
+      step: 977,
+      tokens: 1,
+      flops: 1,
+      seconds: 1,
+      loss: 1.25,
+      learningRate: 0.1,
+      gradientNorm: 1,
+      tokensPerSecond: 31,
+    };
+    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify(record)}\n`);
     await section(page)
       .getByText(/^Step 977: training loss 1.250/)
       .waitFor();
@@ -31,6 +40,14 @@ describeInBrowser("runs on this computer", () => {
     const names = Array.from({ length: 7 }, (_, index) => `runs/copy-${index}`);
     for (const name of names) await cp(at("runs/first"), at(name), { recursive: true });
     const page = await visit();
+    await page.evaluate(`
+      globalThis.streams = [];
+      globalThis.EventSource = class extends EventSource {
+        constructor(address) {
+          super(address);
+          streams.push(this);
+        }
+      };`);
     for (const name of names) {
       const losses = section(page).getByRole("button", { name: `Losses of ${name}` });
       await losses.waitFor();
@@ -44,10 +61,34 @@ describeInBrowser("runs on this computer", () => {
         .getByText(/^Step \d+: training loss/)
         .waitFor();
     expect(await page.evaluate("fetch('api/runs').then(({ ok }) => ok)")).toBe(true);
-    const record = { step: 978, tokens: 1, flops: 1, seconds: 1, loss: 1.5, learningRate: 0.1, gradientNorm: 1 };
-    await appendFile(at("runs/copy-5/metrics.jsonl"), `${JSON.stringify({ ...record, tokensPerSecond: 31 })}\n`);
+    const record = {
+      step: 978,
+      tokens: 1,
+      flops: 1,
+      seconds: 1,
+      loss: 1.5,
+      learningRate: 0.1,
+      gradientNorm: 1,
+      tokensPerSecond: 31,
+    };
+    await appendFile(at("runs/copy-5/metrics.jsonl"), `${JSON.stringify(record)}\n`);
     await section(page)
       .getByText(/^Step 978: training loss 1.500/)
+      .waitFor();
+    const show = (hidden: boolean) =>
+      page.evaluate(`(() => {
+      Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    })()`);
+    const isOpen = () => page.evaluate("streams.some(({ readyState }) => readyState !== EventSource.CLOSED)");
+    expect(await isOpen()).toBe(true);
+    // Of many tabs of a browser, those that nobody sees keep none of its connections.
+    await show(true);
+    await expect.poll(isOpen).toBe(false);
+    await appendFile(at("runs/copy-5/metrics.jsonl"), `${JSON.stringify({ ...record, step: 979 })}\n`);
+    await show(false);
+    await section(page)
+      .getByText(/^Step 979: training loss 1.500/)
       .waitFor();
     for (const name of names) await rm(at(name), { recursive: true });
   });
@@ -96,8 +137,17 @@ describeInBrowser("a run that the command names", () => {
   it("is followed as it goes, and branched where that is asked for", async () => {
     const page = await browser.open(`http://127.0.0.1:${port()}/`);
     await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
-    const record = { step: 977, tokens: 1, flops: 1, seconds: 1, loss: 1.25, learningRate: 0.1, gradientNorm: 1 };
-    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify({ ...record, tokensPerSecond: 31 })}\n`);
+    const record = {
+      step: 977,
+      tokens: 1,
+      flops: 1,
+      seconds: 1,
+      loss: 1.25,
+      learningRate: 0.1,
+      gradientNorm: 1,
+      tokensPerSecond: 31,
+    };
+    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify(record)}\n`);
     await page.getByText(/^Step 977: training loss 1.250/).waitFor();
     await page.getByRole("button", { name: "Branch a copy of runs/first here" }).click();
     await page.getByRole("heading", { level: 1, name: /^runs\/first, branched at step/ }).waitFor();

@@ -1,4 +1,7 @@
-/** The curves of runs on this computer, as their metrics come: of all that are on the screen in one stream. */
+/**
+ * The curves of runs on this computer, as their metrics come: of all that are on the screen in one stream, while the page is to be
+ * seen. A browser has six connections to a host for all its tabs.
+ */
 
 import { useEffect, useState } from "preact/hooks";
 import { z } from "zod";
@@ -12,6 +15,7 @@ const followed = new Map<string, Change>();
 
 let source: EventSource | undefined;
 let isDue = false;
+document.addEventListener("visibilitychange", connectSoon);
 
 export function useLiveHistory(run: string): History {
   const [history, setHistory] = useState(EMPTY);
@@ -37,7 +41,7 @@ function connect(): void {
   isDue = false;
   source?.close();
   source = undefined;
-  if (followed.size === 0) return;
+  if (followed.size === 0 || document.hidden) return;
   source = new EventSource(metricsAddress([...followed.keys()]));
   // On each connection, and when the file was written anew.
   source.addEventListener("reset", ({ data }: MessageEvent<string>) => {
