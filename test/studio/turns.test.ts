@@ -123,6 +123,32 @@ it("goes on after what interrupts it, also where that fails, and as a failed one
   expect(turns.status("b").kind).toBe("failed");
 });
 
+it("does not take the fault of an update for one of the state that took the run's place meanwhile", async () => {
+  let looked = () => {};
+  const looking = new Promise<void>((resolve) => {
+    looked = resolve;
+  });
+  let answer: (mended: boolean) => void = () => {};
+  const mended = () =>
+    new Promise<boolean>((resolve) => {
+      answer = resolve;
+      looked();
+    });
+  const { runs, stopped, turns } = counting({ a: 1 }, Number.POSITIVE_INFINITY, { mended });
+  const a = runs.get("a");
+  if (a === undefined) throw new Error("no run a");
+  a.fails = new Error("the model was freed");
+  turns.start("a");
+  await looking;
+  await turns.interrupted("a", async () => {
+    a.fails = undefined;
+  });
+  answer(false);
+  await until(() => a.updates === 3 || turns.status("a").kind === "failed");
+  expect([turns.status("a").kind, stopped]).toEqual(["training", []]);
+  await turns.pause("a");
+});
+
 it("trains what is started after a run was deleted elsewhere, and after a device that cannot be had", async () => {
   const mended = async () => {
     throw new Error("no other device");

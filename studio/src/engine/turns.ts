@@ -23,6 +23,8 @@ export class Turns {
   readonly #options: TurnsOptions;
   readonly #statuses = new Map<string, RunStatus>();
   readonly #saved = new Map<string, number>();
+  /** How often each was started: what became of an update says nothing of a run that was put in another state since. */
+  readonly #starts = new Map<string, number>();
   #looping: Promise<void> | undefined;
   #round = 0;
 
@@ -38,6 +40,7 @@ export class Turns {
     if (this.status(run).kind === "training" || this.status(run).kind === "starting") return;
     this.#become(run, { kind: "starting" });
     this.#saved.set(run, performance.now());
+    this.#starts.set(run, (this.#starts.get(run) ?? 0) + 1);
     this.#looping ??= this.#loop();
   }
 
@@ -77,6 +80,7 @@ export class Turns {
     if (this.#trains(run)) this.#options.stopped(run);
     this.#statuses.delete(run);
     this.#saved.delete(run);
+    this.#starts.delete(run);
   }
 
   /** The runs that train. */
@@ -97,10 +101,12 @@ export class Turns {
   }
 
   async #turn(run: string): Promise<void> {
+    const start = this.#starts.get(run);
+    const goesOn = () => this.#trains(run) && this.#starts.get(run) === start;
     try {
       const live = await this.#options.live(run);
       const going = await live.advance();
-      if (!this.#trains(run)) return;
+      if (!goesOn()) return;
       if (!going) await this.pause(run);
       else if (this.status(run).kind === "starting") this.#become(run, { kind: "training" });
       if (performance.now() - (this.#saved.get(run) ?? 0) < SAVE_EVERY) return;
@@ -108,7 +114,7 @@ export class Turns {
       this.#saved.set(run, performance.now());
     } catch (error) {
       const fault = await this.#left(error);
-      if (fault === undefined || !this.#trains(run)) return;
+      if (fault === undefined || !goesOn()) return;
       this.#become(run, { kind: "failed", message: explained(fault).message });
       this.#options.stopped(run);
     }
