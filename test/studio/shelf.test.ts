@@ -109,6 +109,22 @@ it("keeps all of a run that had no room, once there is some, though it was renam
   await shelf.remove(id);
 });
 
+it("says of a run that had no room that nothing is kept, once it is not on the device any more", async () => {
+  const { shelf, store, create } = await opened();
+  store.fault = new Error("no room");
+  const id = await create();
+  const { live } = await shelf.live(id);
+  shelf.dropLive();
+  await live.close();
+  for (const asked of ["live", "view", "archive", "text"] as const)
+    await expect(shelf[asked](id), asked).rejects.toThrow(
+      /^Nothing is kept of this run: the browser had no room for it\. Delete it .*, and start it anew\.$/,
+    );
+  store.fault = undefined;
+  await shelf.remove(id);
+  expect(shelf.summaries()).toEqual([]);
+});
+
 it("goes back from the last growth alone: not from one that was planned, nor to what was before an earlier one", async () => {
   const { shelf, store, create, trainTo } = await opened({ growth: [{ step: 4, add: { query: 2 } }] });
   const id = await create();

@@ -404,13 +404,13 @@ export class Shelf {
 
   async #storedState(id: string): Promise<StoredState> {
     const state = await this.#options.store.state(id);
-    if (state === undefined) throw new Error("internal: the run has no state");
+    if (state === undefined) throw nothingKept();
     return state;
   }
 
   async #storedText(id: string): Promise<NamedText> {
     const text = await this.#options.store.text(id);
-    if (text === undefined) throw new Error("internal: the run has no text");
+    if (text === undefined) throw nothingKept();
     return text;
   }
 
@@ -482,6 +482,12 @@ export class Shelf {
 
 /** A state that is not dropped takes some room, and is never taken for that before another growth. */
 const ignored = () => undefined;
+
+/** Of a run that had no room, until what had it in memory was gone; or that the browser has removed to make room. */
+const nothingKept = () =>
+  new UserError(
+    "Nothing is kept of this run: the browser had no room for it. Delete it and others that you do not need, and start it anew.",
+  );
 
 /** How often a run had grown before its last growth. */
 const beforeLast = ({ growths }: History) => growths.length - 1;
