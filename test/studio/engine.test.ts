@@ -89,8 +89,26 @@ describeInBrowser("the engine", () => {
     const { summary } = await first.call("create", { ...TINY_CHOICES, text: await ownText() });
     const before = await first.trainTo(summary.id, 30);
     await first.call("rename", summary.id, "another name");
+    // What earlier builds kept to go back to, that none goes back to, does not take its room for ever.
+    const undo = (change: string) =>
+      first.page.evaluate(`new Promise((resolve, reject) => {
+        const opening = indexedDB.open("tokenformer-studio");
+        opening.onerror = reject;
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction("undo", "readwrite");
+          const undo = transaction.objectStore("undo");
+          ${change}
+          const keys = undo.getAllKeys();
+          transaction.oncomplete = () => {
+            opening.result.close();
+            resolve(keys.result);
+          };
+        };
+      })`);
+    expect(await undo(`undo.put("state", "run"); undo.put("state", ["run", 1]);`)).toHaveLength(2);
     await first.page.reload();
     const again = await enginePage(first.page, "wasm");
+    expect(await undo("")).toEqual([["run", 1]]);
     expect(await again.call("runs")).toMatchObject([
       { id: summary.id, name: "another name", status: { kind: "paused" } },
     ]);

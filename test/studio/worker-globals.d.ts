@@ -8,6 +8,7 @@ interface IDBKeyRange {
 
 declare const IDBKeyRange: {
   bound(lower: unknown, upper: unknown, lowerOpen?: boolean, upperOpen?: boolean): IDBKeyRange;
+  upperBound(upper: unknown, open?: boolean): IDBKeyRange;
 };
 
 interface ImportMeta {

@@ -60,6 +60,8 @@ export class Store {
         for (const part of PARTS) opened.createObjectStore(part);
       },
     });
+    // States by the run alone, of earlier builds: nothing goes back to them.
+    await database.delete("undo", IDBKeyRange.upperBound([], true));
     return new Store(database);
   }
 
