@@ -5,7 +5,16 @@
  * Shapes: B batch, T time, D channels, P parameter tokens of a site. What has B and T stays on the device: only [P] leave it.
  */
 
-import { batchInputs, floatArray, type Inference, lossOf, type TokenBatch } from "../inference/index.ts";
+import {
+  type BatchForm,
+  batchInputs,
+  countedIn,
+  floatArray,
+  formOf,
+  type Inference,
+  lossOf,
+  type TokenBatch,
+} from "../inference/index.ts";
 import type { Traced } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { HostTensor } from "../runtime/portable.ts";
@@ -27,21 +36,19 @@ export type Usage = ReadonlyMap<string, TokenUse>;
 
 /**
  * The use of each parameter token on a text.
- * @param batches of any sizes; every token of the text counts the same
+ * @param batches of any sizes; every token of the text counts the same, those that are only read, such as prompts, too
  */
 export async function measureUsage(inference: Inference, batches: Iterable<TokenBatch>): Promise<Usage> {
   const sites = sitePaths(inference.parameters.keys());
   if (sites.length === 0) return new Map();
-  const program = await inference.program("usage", usageOutputs);
   const sums = new Map<string, Float64Array>();
   let textTokens = 0;
-  for (const { tokens, sequences, context } of batches) {
-    const { values } = await program.run({
-      ...inference.inputs(),
-      tokens: { dtype: "int32", shape: [sequences, context], data: tokens },
-    });
+  for (const batch of batches) {
+    const { separate } = formOf(batch);
+    const program = await inference.program("usage", usageOutputs, { separate });
+    const { values } = await program.run({ ...inference.inputs(), ...batchInputs(batch, 1) });
     for (const [name, value] of Object.entries(values)) sums.set(name, plus(sums.get(name), value));
-    textTokens += sequences * context;
+    textTokens += batch.sequences * batch.context;
   }
   const mean = (name: string) => required(sums, name).map((total) => total / textTokens);
   return new Map(
@@ -57,15 +64,15 @@ export async function measureUsage(inference: Inference, batches: Iterable<Token
 }
 
 /**
- * The norm of the gradient of a batch's mean loss with respect to each parameter token, its key and value together, by the
- * path of the site: [P]. Dropout is off.
+ * The norm of the gradient of a batch's mean loss, over the targets that count, with respect to each parameter token, its key and
+ * value together, by the path of the site: [P]. Dropout is off.
  */
 export async function tokenGradientNorms(inference: Inference, batch: TokenBatch): Promise<Map<string, Float64Array>> {
   const sites = sitePaths(inference.parameters.keys());
   if (sites.length === 0) return new Map();
-  const program = await inference.program("token gradients", gradientOutputs);
-  const mean = 1 / (batch.sequences * batch.context);
-  const { values } = await program.run({ ...inference.inputs(), ...batchInputs(batch, mean) });
+  const form = formOf(batch);
+  const program = await inference.program("token gradients", (traced) => gradientOutputs(traced, form), form);
+  const { values } = await program.run({ ...inference.inputs(), ...batchInputs(batch, 1 / countedIn(batch)) });
   const norms = new Map(Object.entries(values));
   return new Map(sites.map((site) => [site, plus(undefined, required(norms, `${site}.gradient`))]));
 }
@@ -81,10 +88,10 @@ function usageOutputs(traced: Traced): Record<string, Tensor> {
   return outputs;
 }
 
-function gradientOutputs(traced: Traced): Record<string, Tensor> {
+function gradientOutputs(traced: Traced, form: BatchForm): Record<string, Tensor> {
   const sites = siteTensors(traced);
   const tensors = [...sites.values()].flatMap(({ keys, values }) => [keys, values]);
-  const wrt = gradients(lossOf(traced), tensors);
+  const wrt = gradients(lossOf(traced, form), tensors);
   const squares = new Map(wrt.map((gradient, index) => [tensors[index], rowSquares(gradient)] as const));
   const norm = (keys: Tensor, values: Tensor) => sqrt(add(required(squares, keys), required(squares, values))); // [P]
   return Object.fromEntries([...sites].map(([site, { keys, values }]) => [`${site}.gradient`, norm(keys, values)]));

@@ -118,8 +118,7 @@ export class Inference {
     let [total, tokens] = [0, 0];
     for (const batch of batches) {
       const form = formOf(batch);
-      const name = `loss${form.weighted === true ? " weighted" : ""}${form.separate === true ? " separate" : ""}`;
-      const program = await this.program(name, (traced) => ({ loss: lossOf(traced, form) }), form);
+      const program = await this.program("loss", (traced) => ({ loss: lossOf(traced, form) }), form);
       const { values } = await program.run({ ...this.inputs(), ...batchInputs(batch, 1) });
       total += scalarOf(values, "loss");
       tokens += countedIn(batch);
@@ -168,17 +167,18 @@ export class Inference {
 
   /**
    * A program on a trace of this model outside training, all of whose outputs are downloaded. It is compiled when it is first
-   * asked for, and kept under its name until `release`.
+   * asked for, and kept under its name and the form of its batches until `release`.
    */
   program(
     name: string,
     outputs: (traced: Traced) => Readonly<Record<string, Tensor>>,
-    { separate, gated }: BatchForm & Pick<TraceOptions, "gated"> = {},
+    { weighted = false, separate = false, gated }: BatchForm & Pick<TraceOptions, "gated"> = {},
   ): Promise<Program> {
-    return this.#programs.get(name, async () => {
+    const formed = `${name}${weighted ? " weighted" : ""}${separate ? " separate" : ""}`;
+    return this.#programs.get(formed, async () => {
       const named = outputs(traceModel(this.model, { training: false, separate, gated }));
       const { quantize } = this;
-      return this.device.compile(graph(name, named), {
+      return this.device.compile(graph(formed, named), {
         download: Object.keys(named),
         ...(quantize !== undefined && {
           frozen: this.parameters,

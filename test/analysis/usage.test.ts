@@ -53,6 +53,28 @@ function referenceWeights({ config, parameters }: Weights): Map<string, referenc
   return rows;
 }
 
+/** Sequences of several documents, of which some targets count. */
+const ofDocuments = {
+  ...batches[0],
+  documents: Int32Array.of(0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 1, 2, 2),
+  weights: Float32Array.of(0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0, 0),
+};
+
+/** The same documents, each alone. */
+function documentsOf({ tokens, targets, sequences, context, documents }: typeof ofDocuments) {
+  const numbers = [...documents].map((document, at) => Math.floor(at / context) * context + document);
+  expect(numbers).toHaveLength(sequences * context);
+  return [...new Set(numbers)].map((number) => {
+    const [from, to] = [numbers.indexOf(number), numbers.lastIndexOf(number) + 1];
+    return {
+      tokens: tokens.slice(from, to),
+      targets: targets.slice(from, to),
+      sequences: 1,
+      context: to - from,
+    };
+  });
+}
+
 const norm = (row: reference.Row) => Math.sqrt(reference.total(row.map((x) => x * x)));
 
 describe.each(pattentionActivations)("with %s", (activation) => {
@@ -79,19 +101,43 @@ describe.each(pattentionActivations)("with %s", (activation) => {
     }
   });
 
-  it("the gradient's norm is that of a token's key and value", async () => {
-    const [batch] = batches;
-    const norms = await using(weights, (inference) => tokenGradientNorms(inference, batch));
-    const gradients = await lossGradients(device(), weights, batch);
-    expect([...norms.keys()]).toEqual(sitePathsOf(config));
-    for (const [path, own] of norms) {
-      const [keys, tokenValues] = ["keys", "values"].map((part) =>
-        reference.matrix(required(gradients, `${path}.${part}`)),
-      );
-      const expected = keys?.map((row, token) => norm([...row, ...(tokenValues?.[token] ?? [])])) ?? [];
-      expectClose(values([own.length], [...own]), values([own.length], expected), 1e-5, path);
+  it("of documents that are separate, the use is that of each alone", async () => {
+    const alone = documentsOf(ofDocuments);
+    expect(alone).toHaveLength(7);
+    const [together, apart, mixed] = await using(weights, async (inference) => [
+      await measureUsage(inference, [ofDocuments]),
+      await measureUsage(inference, alone),
+      await measureUsage(inference, [batches[0]]),
+    ]);
+    const flat = (usage: typeof together, path: string, key: "mass" | "contribution" | "normaliserShare") => {
+      const numbers = [...required(usage ?? new Map(), path)[key]];
+      return values([numbers.length], numbers);
+    };
+    for (const path of sitePathsOf(config)) {
+      for (const key of ["mass", "contribution", "normaliserShare"] as const)
+        expectClose(flat(together, path, key), flat(apart, path, key), 2e-6, `${key} of ${path}`);
     }
+    // What is attended to makes a difference from the first block's outputs on.
+    const after = "blocks.1.feedForward";
+    expect(() => expectClose(flat(together, after, "mass"), flat(mixed, after, "mass"), 1e-3)).toThrow();
   });
+
+  it.each(["one text", "documents, of which some targets count"])(
+    "the gradient's norm is that of a token's key and value: %s",
+    async (of) => {
+      const batch = of === "one text" ? batches[0] : ofDocuments;
+      const norms = await using(weights, (inference) => tokenGradientNorms(inference, batch));
+      const gradients = await lossGradients(device(), weights, batch);
+      expect([...norms.keys()]).toEqual(sitePathsOf(config));
+      for (const [path, own] of norms) {
+        const [keys, tokenValues] = ["keys", "values"].map((part) =>
+          reference.matrix(required(gradients, `${path}.${part}`)),
+        );
+        const expected = keys?.map((row, token) => norm([...row, ...(tokenValues?.[token] ?? [])])) ?? [];
+        expectClose(values([own.length], [...own]), values([own.length], expected), 1e-5, path);
+      }
+    },
+  );
 
   it("Θ(A) is recorded as it is", async () => {
     const path = "blocks.1.attention.value.weights";
