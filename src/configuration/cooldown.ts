@@ -1,7 +1,7 @@
 /** Cooldown branches: a run that ends with a falling learning rate, from any step of one whose rate is constant. */
 
 import { UserError } from "../errors.ts";
-import { learningRateAt } from "../optimizer/index.ts";
+import { highestRateAt, learningRateAt } from "../optimizer/index.ts";
 import { type Config, growthPlansOf, scheduleOf } from "./config.ts";
 
 /** Updates of a cooldown: so many, or a share, above 0 and below 1, of all updates at its end. */
@@ -21,8 +21,8 @@ export interface CooldownStart {
   readonly where: string;
 }
 
-/** Rates that differ by less are equal but for rounding. */
-const TOLERANCE = 1e-9;
+/** Rates that differ by less, as a share, are equal but for rounding: of the root of what rounding makes of 0. */
+const TOLERANCE = 1e-6;
 
 /** Share of all updates, where nothing is said: what arXiv 2405.18392 recommends. */
 export const COOLDOWN_SHARE = 0.2;
@@ -50,13 +50,14 @@ export function cooldownOf(config: Config, start: CooldownStart, length: Cooldow
     minimumLearningRate: 0,
   };
   const cooled = { ...config, training, growth };
-  const [now, highest] = [
-    learningRateAt(step, scheduleOf(trunk), rewarm),
-    learningRateAt(step, scheduleOf({ ...cooled, training: { ...training, schedule: "constant", warmup: 0 } })),
-  ];
-  if (step === 0 || Math.abs(now - highest) > TOLERANCE * highest) {
+  const schedule = scheduleOf(cooled);
+  const highest = highestRateAt(step, schedule);
+  // The branch's own too: its warm-up may be longer than the run's was.
+  const rates = [scheduleOf(trunk), schedule].map((options) => learningRateAt(step, options, rewarm));
+  const other = rates.find((rate) => Math.abs(rate - highest) > TOLERANCE * highest);
+  if (step === 0 || other !== undefined) {
     throw new UserError(
-      `${where}: its learning rate is ${now.toPrecision(3)} at step ${step}, not the highest, ${highest.toPrecision(3)}; a cooldown begins where the rate is constant: train with training.schedule=constant past the warm-up, and keep training.learningRate`,
+      `${where}: its learning rate is ${(other ?? highest).toPrecision(3)} at step ${step}, not the highest, ${highest.toPrecision(3)}; a cooldown begins where the rate is constant: train with training.schedule=constant past the warm-up, and keep training.learningRate and training.warmup`,
     );
   }
   return cooled;

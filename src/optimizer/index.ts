@@ -16,5 +16,12 @@ export { createOptimizer } from "./optimizer.ts";
 export { gradientName, gradientsAmong, type PassInputs, split } from "./passes.ts";
 export type { Replicas } from "./replicas.ts";
 export { openReplicas, replicasFor, threadsEach } from "./replication.ts";
-export { decayShapeSchema, learningRateAt, type Restart, type ScheduleOptions, scheduleSchema } from "./schedule.ts";
+export {
+  decayShapeSchema,
+  highestRateAt,
+  learningRateAt,
+  type Restart,
+  type ScheduleOptions,
+  scheduleSchema,
+} from "./schedule.ts";
 export type { Travel } from "./sharded-optimizer.ts";

@@ -57,6 +57,11 @@ export function learningRateAt(
   return again * rateWithin(step - phase.start, phase);
 }
 
+/** The highest learning rate of the phase that an update belongs to, which it has between its warm-up and its fall. */
+export function highestRateAt(step: number, options: ScheduleOptions): number {
+  return phaseAt(step, options).learningRate;
+}
+
 /** The phase that an update belongs to: from the last restart before it to the next one. */
 function phaseAt(step: number, options: ScheduleOptions): Phase {
   const { restarts = [], schedule, decayFraction, decayShape = "linear" } = options;

@@ -48,7 +48,7 @@ it.each([
   ],
   [
     ["--from", "cosine", "--cooldown"],
-    "cosine: its learning rate is 0.000100 at step 8, not the highest, 0.00100; a cooldown begins where the rate is constant: train with training.schedule=constant past the warm-up, and keep training.learningRate",
+    "cosine: its learning rate is 0.000100 at step 8, not the highest, 0.00100; a cooldown begins where the rate is constant: train with training.schedule=constant past the warm-up, and keep training.learningRate and training.warmup",
   ],
 ])("%j is refused in one line, and nothing is written", async (options, message) => {
   const before = await readdir(at());

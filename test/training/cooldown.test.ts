@@ -90,6 +90,17 @@ describe("the learning rate of a branch", () => {
     );
   });
 
+  it("cannot fall while it rises after a growth that let the schedule begin again, nor in a longer warm-up of its own", () => {
+    const growth = [{ step: 3, add: { query: 2 }, restart: true, warmup: 5 }];
+    const trunk = tinyConfig({ steps: 12, schedule: "constant", warmup: 2 }, { growth });
+    const cooled = (step: number) => cooldownOf(trunk, { ...at(step), trunk, growthsDone: 1 }, { updates: 4 });
+    for (const step of [4, 7])
+      expect(() => cooled(step), String(step)).toThrow(/not the highest, 0\.0100; .*training\.warmup$/);
+    expect(cooled(8).training.steps).toBe(12);
+    const longer = { ...constant(5), training: { ...constant(5).training, warmup: 7 } };
+    expect(() => cooldownOf(longer, at(5), { updates: 3 })).toThrow("its learning rate is 0.00600 at step 5");
+  });
+
   it("cannot begin with a jump to another rate, nor while it rises again after a growth", () => {
     const other = { ...constant(5), training: { ...constant(5).training, learningRate: 0.004 } };
     expect(() => cooldownOf(other, at(5), { updates: 3 })).toThrow("not the highest, 0.00400");
