@@ -33,6 +33,18 @@ export interface AdamWOptions {
   readonly clip: number;
 }
 
+/** @throws RangeError for numbers that moments and updates cannot be made with */
+export function checkAdamW({ beta1, beta2, epsilon, weightDecay, clip }: AdamWOptions): void {
+  const refuse = (found: string, expected: string) => {
+    throw new RangeError(`AdamW with ${found}: expected ${expected}`);
+  };
+  for (const [name, beta] of Object.entries({ beta1, beta2 }))
+    if (!(beta >= 0 && beta < 1)) refuse(`${name} ${beta}`, "from 0 to below 1");
+  if (!(epsilon > 0 && Number.isFinite(epsilon))) refuse(`epsilon ${epsilon}`, "a number above 0");
+  for (const [name, value] of Object.entries({ weightDecay, clip }))
+    if (!(value >= 0 && Number.isFinite(value))) refuse(`${name} ${value}`, "a number from 0");
+}
+
 /** What one update needs to know beside the tensors. */
 export interface UpdateStep {
   readonly learningRate: number;

@@ -3,7 +3,7 @@
 import type { Communicator } from "../cluster/portable.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import type { Device } from "../runtime/portable.ts";
-import type { AdamWOptions, Optimizer } from "./adamw.ts";
+import { type AdamWOptions, checkAdamW, type Optimizer } from "./adamw.ts";
 import { GraphOptimizer } from "./graph-optimizer.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
 import type { LocalUpdates } from "./local-optimizer.ts";
@@ -14,6 +14,7 @@ import { ShardedOptimizer, type Travel } from "./sharded-optimizer.ts";
  * @param options with `local`, the ranks make updates by themselves, and exchange them now and then; else they make each together
  * @param communicator the ranks; `undefined`: this one is alone
  * @param shares whether the device has replicas, with which it makes updates together where it can
+ * @throws RangeError for options that AdamW cannot be made with
  */
 export async function createOptimizer(
   device: Device,
@@ -22,6 +23,7 @@ export async function createOptimizer(
   communicator: Communicator | undefined,
   shares = false,
 ): Promise<Optimizer> {
+  checkAdamW(options);
   if (local !== undefined && local.localSteps > 1) {
     const inner = await createOptimizer(device, specs, options, undefined);
     // Loaded where it is asked for: a page has no use for it.

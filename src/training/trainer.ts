@@ -78,6 +78,7 @@ export class Trainer {
   readonly #lossScale: LossScale | undefined;
   #counts: Counts;
   #moments: Omit<OptimizerState, "parameters">;
+  #updating = false;
 
   private constructor(
     inference: Inference,
@@ -146,6 +147,7 @@ export class Trainer {
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
    * @param tokens the targets that count, of the passes of all ranks. Default: of these
+   * @throws Error for batches that it was not made for, and during another update; RangeError for a rate that is none
    */
   async update(
     passes: readonly Pass[],
@@ -153,14 +155,43 @@ export class Trainer {
     seed: number,
     tokens: number = tokensOf(passes),
   ): Promise<StepResult> {
+    this.#check(passes, learningRate);
+    this.#updating = true;
+    try {
+      return await this.#update(passes, learningRate, seed, tokens);
+    } finally {
+      this.#updating = false;
+    }
+  }
+
+  #check(passes: readonly Pass[], learningRate: number): void {
+    if (this.#updating) throw new Error("an update is under way: wait for it before the next");
+    if (!(learningRate >= 0 && learningRate < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`a learning rate of ${learningRate}: expected a number from 0`);
+    }
+    for (const pass of passes) {
+      if (this.#time !== undefined && pass.context !== this.#time) {
+        throw new Error(
+          `a batch of context ${pass.context}: this trainer was made for ${this.#time}, its option \`time\``,
+        );
+      }
+      const { weighted = false, separate = false } = this.form;
+      for (const [key, has, wanted] of [
+        ["weights", pass.weights !== undefined, weighted],
+        ["documents", pass.documents !== undefined, separate],
+      ] as const) {
+        if (has === wanted) continue;
+        throw new Error(
+          `a batch ${has ? "with" : "without"} \`${key}\`: this trainer was made for batches ${wanted ? "with" : "without"} them, its option \`form\``,
+        );
+      }
+    }
+  }
+
+  async #update(passes: readonly Pass[], learningRate: number, seed: number, tokens: number): Promise<StepResult> {
     const { step, updates, lineage } = this.#counts;
     const channels = (name: string, axis: 0 | 1) =>
       lineage.has(CHANNELS) ? channelGenerations(lineage, name, axis) : undefined;
-    for (const { context } of passes) {
-      if (this.#time !== undefined && context !== this.#time) {
-        throw new Error(`a batch of context ${context}: this trainer was made for ${this.#time}, its option \`time\``);
-      }
-    }
     for (;;) {
       const lossScale = this.#lossScale?.factor ?? 1;
       const { loss, norm, state } = await this.#updated(this.#passesOfReplicas(passes, seed, lossScale / tokens), {
