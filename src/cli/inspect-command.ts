@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
+import { VOCABULARY_TABLES } from "../growth/index.ts";
 import { formatCount, formatFlops } from "../lab/report/format.ts";
 import { type CompleteModelConfig, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
@@ -83,18 +84,17 @@ function printSummary({ config, state, tokenizer, dataName }: CheckpointSummary)
     ]),
   );
   print(`  ${formatFlops(forward)} a token forward, ${formatFlops(training)} training`);
-  if (state.lineage.size === 0) return;
+  // A τ that has become learned is no parameter token, nor is a token of the vocabulary.
+  const generations = [...state.lineage].filter(([path]) => !path.endsWith(".tau") && !VOCABULARY_TABLES.has(path));
+  if (generations.length === 0) return;
   print();
   print(
     `${state.config.type === "transformer" ? "channels" : "parameter tokens"}, by the step at which they were born:`,
   );
   printTable(
-    // A τ that has become learned is no token.
-    [...state.lineage]
-      .filter(([path]) => !path.endsWith(".tau"))
-      .map(([site, generations]) => [
-        site,
-        generations.map(({ tokens, born, init }) => `${tokens} (${init}${born > 0 ? ` at ${born}` : ""})`).join(" + "),
-      ]),
+    generations.map(([site, its]) => [
+      site,
+      its.map(({ tokens, born, init }) => `${tokens} (${init}${born > 0 ? ` at ${born}` : ""})`).join(" + "),
+    ]),
   );
 }

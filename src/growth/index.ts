@@ -46,4 +46,4 @@ export {
   type TokenStrategy,
 } from "./strategy.ts";
 export { tauOf } from "./tau.ts";
-export { widenVocabulary } from "./vocabulary.ts";
+export { VOCABULARY_TABLES, widenVocabulary } from "./vocabulary.ts";

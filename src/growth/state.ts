@@ -66,7 +66,7 @@ export interface TrainerState {
   readonly updates: number;
   /**
    * The generations of each site's tokens, oldest first, by the site's path; of a widened model's channels, by `width`; of a τ
-   * that has become learned, by its own name.
+   * that has become learned, and of tables to which rows of new tokens of the vocabulary were added, by their own names.
    */
   readonly lineage: ReadonlyMap<string, readonly Generation[]>;
 }

@@ -3,17 +3,17 @@
 import { UserError } from "../errors.ts";
 import { type CompleteModelConfig, parametersOf } from "../model/index.ts";
 import { Random } from "../random.ts";
-import type { HostArray, ModelState } from "./state.ts";
+import type { Generation, HostArray, ModelState } from "./state.ts";
 
-/** The parameters with a row, or an element, for each token. */
-const TABLES = new Set(["embedding.tokens", "output.weight", "output.bias"]);
+/** The parameters with a row, or an element, for each token of the vocabulary. */
+export const VOCABULARY_TABLES = new Set(["embedding.tokens", "output.weight", "output.bias"]);
 
 /** Part of the deviation of old rows that new ones have around their mean, so that no two are the same. */
 const SPREAD = 0.1;
 
 /**
  * A state with more tokens in its vocabulary. New rows lie around the mean of the old ones: a token that was never seen is as likely
- * as one of those on average. Their moments are zero. What the model computes of the old tokens, but for the normalisation of the
+ * as one of those on average. Their moments are zero, by no update. What the model computes of the old tokens, but for the normalisation of the
  * probabilities, stays.
  * @throws UserError for a model of whose parameters others depend on the vocabulary than the tables of a TokenFormer or Transformer
  */
@@ -30,7 +30,7 @@ export function widenVocabulary(state: ModelState, vocabulary: number, seed: num
     new Map(
       [...arrays].map(([name, array]) => [
         name,
-        TABLES.has(name) ? withRows(array, before, vocabulary, row(name)) : array,
+        VOCABULARY_TABLES.has(name) ? withRows(array, before, vocabulary, row(name)) : array,
       ]),
     );
   const { moments } = state;
@@ -39,20 +39,30 @@ export function widenVocabulary(state: ModelState, vocabulary: number, seed: num
     ...state,
     config,
     parameters: grown(state.parameters, (name) => aroundMean(state.parameters.get(name), before, seed, name)),
+    lineage: withBorn(state, vocabulary),
     // The momentum of an outer optimiser begins anew, as after growth.
     moments: moments && { first: grown(moments.first, zero), second: grown(moments.second, zero) },
   };
+}
+
+/** The generations of the state, with those of the tables' rows: Adam counts the updates of the new ones from here on. */
+function withBorn({ config, parameters, lineage, step, updates }: ModelState, vocabulary: number) {
+  const first: Generation = { tokens: config.vocabulary, born: 0, init: "initial", updates, frozenUntil: 0 };
+  const tokens = vocabulary - config.vocabulary;
+  const born: Generation = { tokens, born: step, init: "vocabulary", updates: 0, frozenUntil: 0 };
+  const tables = [...VOCABULARY_TABLES].filter((name) => parameters.has(name));
+  return new Map([...lineage, ...tables.map((name) => [name, [...(lineage.get(name) ?? [first]), born]] as const)]);
 }
 
 /** Checks that new rows of the tables make the parameters of the wider model, which one of one's own may have under other names. */
 function checkTables({ parameters, config: { type } }: ModelState, config: CompleteModelConfig): void {
   for (const { name, size } of parametersOf(config)) {
     const { shape = [] } = parameters.get(name) ?? {};
-    const made = TABLES.has(name) ? [config.vocabulary, ...shape.slice(1)] : shape;
+    const made = VOCABULARY_TABLES.has(name) ? [config.vocabulary, ...shape.slice(1)] : shape;
     if (String(made) === String(size)) continue;
-    const what = TABLES.has(name) ? "has not a row for each token" : "depends on the vocabulary too";
+    const what = VOCABULARY_TABLES.has(name) ? "has not a row for each token" : "depends on the vocabulary too";
     throw new UserError(
-      `${type}: its parameter "${name}" ${what}; new tokens are rows of ${[...TABLES].join(", ")} and of nothing else: name the tables of the model so, or train another one`,
+      `${type}: its parameter "${name}" ${what}; new tokens are rows of ${[...VOCABULARY_TABLES].join(", ")} and of nothing else: name the tables of the model so, or train another one`,
     );
   }
 }

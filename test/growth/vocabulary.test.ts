@@ -1,15 +1,19 @@
 /** New tokens in a model's vocabulary. */
 
 import { describe, expect, it } from "vitest";
-import { type ModelState, widenVocabulary } from "../../src/growth/index.ts";
-import { type CompleteModelConfig, defineModel, modelSchema } from "../../src/model/index.ts";
+import { type HostArray, type ModelState, VOCABULARY_TABLES, widenVocabulary } from "../../src/growth/index.ts";
+import { type CompleteModelConfig, defineModel, givenOf, modelOf, modelSchema } from "../../src/model/index.ts";
 import { normal } from "../../src/nn/index.ts";
 import { optionsWithDefaults } from "../../src/options.ts";
 import { add, gather, matmul } from "../../src/tensor/index.ts";
+import { Trainer } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnBatch, drawnParameters, evaluated, modelState, tinyTokenFormer } from "../support/models.ts";
+import { expectClose, values } from "../support/values.ts";
 
 const device = useDevice();
+const squared = (arrays: ReadonlyMap<string, HostArray>) =>
+  new Map([...arrays].map(([name, { shape, data }]) => [name, { shape, data: data.map((x) => x * x) }] as const));
 const untied = { ...tinyTokenFormer, tied: false };
 const transformer: CompleteModelConfig = {
   type: "transformer",
@@ -45,6 +49,46 @@ describe("a wider vocabulary", () => {
     for (const [index, value] of kept.entries()) expect(value).toBeCloseTo(before.logits.data[index] ?? Number.NaN, 4);
     const fresh = after.logits.data.filter((_value, index) => index % 17 >= 13);
     expect(new Set(fresh.slice(0, 4)).size).toBe(4);
+  });
+
+  it.each([
+    ["a TokenFormer", untied],
+    ["a Transformer with biases", transformer],
+  ])("of %s has new rows that Adam moves as it does at a start, and old ones as before", async (_, config) => {
+    const parameters = drawnParameters(config);
+    const state = modelState(config, {
+      parameters,
+      moments: { first: parameters, second: squared(parameters) },
+      updates: 300,
+    });
+    const wide = widenVocabulary(state, 17, 1);
+    const moved = async (from: ModelState) => {
+      const given = givenOf(from.config);
+      const adam = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, clip: 0 };
+      const trainer = await Trainer.create(device(), modelOf(from.config), from, { ...adam, given });
+      await trainer.update([drawnBatch("wide", [2, 5], 17)], 0.01, 1);
+      const { parameters: after, lineage } = await trainer.download();
+      await trainer.close();
+      return { after, lineage };
+    };
+    const [once, atStart, unborn] = [
+      await moved(wide),
+      await moved({ ...wide, moments: undefined }),
+      await moved({ ...wide, lineage: state.lineage }),
+    ];
+    for (const [name, { shape, data }] of once.after) {
+      if (!VOCABULARY_TABLES.has(name)) continue;
+      const old = (13 * data.length) / 17;
+      const expected = [
+        ...(unborn.after.get(name)?.data.slice(0, old) ?? []),
+        ...(atStart.after.get(name)?.data.slice(old) ?? []),
+      ];
+      expectClose(values(shape, [...data]), values(shape, expected), 1e-6, name);
+      expect(once.lineage.get(name)).toMatchObject([
+        { tokens: 13, updates: 301 },
+        { tokens: 4, updates: 1, init: "vocabulary" },
+      ]);
+    }
   });
 
   it("has new rows near the mean of the old ones, the same for the same seed, whose moments are zero", () => {

@@ -312,7 +312,7 @@ export class LiveRun {
     const { config, trainer, corpus } = this.#run;
     const { lineage, inference, step } = trainer;
     const { model } = config;
-    if (![...lineage.values()].some((generations) => generations.length > 1)) return;
+    if (!sites(model).some(({ path }) => (lineage.get(path)?.length ?? 0) > 1)) return;
     const { context } = model;
     const batches = consecutiveBatches(corpus.validation, { context, maxTokens: USAGE_SEQUENCES * context });
     const usage = await measureUsage(inference, batches);
