@@ -1,5 +1,6 @@
 /** From a configuration to a model, its sizes, its parameters and its costs. */
 
+import { elementCount } from "../element-count.ts";
 import type { Initial, Model, ParameterSpec } from "../nn/index.ts";
 import { concreteShape } from "../tensor/index.ts";
 import type { CompleteModelConfig, ModelConfig } from "./config.ts";
@@ -109,9 +110,21 @@ export function trainingFlopsPerToken(config: CompleteModelConfig): number {
   return trainingFlops(config, () => countParameters(config));
 }
 
-/** As `trainingFlopsPerToken`, of a model whose parameters are at hand, and need no trace to be counted. */
-export function trainingFlopsOf(config: CompleteModelConfig, parameters: Parameters<typeof countByGroup>[0]): number {
-  return trainingFlops(config, () => countByGroup(parameters));
+/**
+ * As `trainingFlopsPerToken`, of a model whose parameters are at hand, and need no trace to be counted.
+ * @param learns which parameters learn: of the matrices of the others no gradient is computed, which is a multiplication and an addition
+ * for each number. Default: all
+ */
+export function trainingFlopsOf(
+  config: CompleteModelConfig,
+  parameters: Parameters<typeof countByGroup>[0],
+  learns: (parameter: string) => boolean = () => true,
+): number {
+  const isTied = "tied" in config && config.tied === true;
+  const isProduct = (name: string) => !name.startsWith("embedding.") || (isTied && name === "embedding.tokens");
+  const frozen = [...parameters].filter(([name, { shape }]) => !learns(name) && shape.length === 2 && isProduct(name));
+  const numbers = frozen.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0);
+  return trainingFlops(config, () => countByGroup(parameters)) - 2 * numbers;
 }
 
 function trainingFlops(config: CompleteModelConfig, counts: () => ParameterCounts): number {

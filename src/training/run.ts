@@ -77,7 +77,7 @@ export class Run {
     this.#trainer = trainer;
     this.#growing = { ramps: state.ramps, rewarm: state.rewarm };
     this.#progress = progress;
-    this.#flopsPerToken = trainingFlopsOf(config.model, state.parameters);
+    this.#flopsPerToken = trainingFlopsOf(config.model, state.parameters, learnsOf(part));
     this.#validation = validation;
     this.#soundness = new Soundness(config, place.sink?.place);
     this.#due = { evaluation: state.step === progress.start, checkpoint: false };

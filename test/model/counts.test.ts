@@ -7,6 +7,7 @@ import {
   modelSchema,
   parametersOf,
   type TransformerConfig,
+  trainingFlopsOf,
   trainingFlopsPerToken,
 } from "../../src/model/index.ts";
 import { tinyTokenFormer } from "../support/models.ts";
@@ -127,6 +128,19 @@ describe("forwardFlops", () => {
     expect(forwardFlops(tinyTokenFormer, 3)).toBe(2 * layers * 3 + 4 * 2 * 10 * 9 + 2 * 13 * 10 * 3);
     expect(forwardFlops(tinyTokenFormer)).toBe(forwardFlops(tinyTokenFormer, 5));
     expect(trainingFlopsPerToken(tinyTokenFormer)).toBe((3 * forwardFlops(tinyTokenFormer, 5)) / 5);
+  });
+
+  it("is two passes more to train by, less the gradients of products that do not learn", () => {
+    const shapes = (config: CompleteModelConfig) =>
+      new Map(parametersOf(config).map(({ name, size }) => [name, { shape: size }] as const));
+    const learns = (name: string) => name.startsWith("blocks.1.feedForward.");
+    for (const tied of [true, false]) {
+      const config = { ...tinyTokenFormer, tied };
+      const all = trainingFlopsPerToken(config);
+      expect(trainingFlopsOf(config, shapes(config))).toBe(all);
+      const frozen = (2 * (7 + 6 + 9 + 8 + 11) - 11) * 20 + 13 * 10;
+      expect(trainingFlopsOf(config, shapes(config), learns)).toBe(all - 2 * frozen);
+    }
   });
 
   it("counts the biases of a Transformer as parameters, and its output once", () => {
