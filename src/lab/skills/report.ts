@@ -34,7 +34,7 @@ const divergedLine = (names: readonly string[]) =>
 function learnedSection({ texts: [first = "", ...texts], bases, gpts, adapted, sizes }: SkillsResults): string {
   const rows = texts.flatMap((text) => {
     const before = (name: string, models: readonly Learned[]) =>
-      models.length === 0 ? [] : [[name, "", "", "", "", meanOf(models, text), meanOf(models, first), "0"]];
+      models.length === 0 ? [] : [[name, "", "", "", "", lossOf(models, text), lossOf(models, first), "0"]];
     const own = ways.flatMap((way) =>
       [...sizes, undefined].flatMap((size) => {
         const made = adapted.filter((one) => one.text === text && one.way === way && one.size === size);
@@ -74,19 +74,19 @@ function explained(adapted: readonly Adapted[], [gpt]: readonly Learned[], first
     .join(" ");
 }
 
-function rowOf(made: readonly Adapted[], text: string, first: string, before: string): string[] {
+function rowOf(made: readonly Adapted[], text: string, first: string, before: number): string[] {
   const [one] = made;
   const what = one === undefined ? "" : wordsOf[one.way](String(one.size ?? ""));
-  const old = meanOf(made, first);
-  const forgotten = Number(old) - Number(before);
+  // Rounded once: the difference of two rounded losses may be off by one in the last digit.
+  const forgotten = meanOf(made, first) - before;
   return [
     what,
     String(one?.learningRate ?? ""),
     `${formatCount(one?.parameters ?? Number.NaN)}, ${formatBytes(one?.bytes ?? Number.NaN)}`,
     formatBytes(one?.memory ?? Number.NaN),
     average(made.map(({ seconds }) => seconds)).toFixed(0),
-    meanOf(made, text),
-    old,
+    lossOf(made, text),
+    lossOf(made, first),
     `${forgotten < 0 ? "−" : "+"}${Math.abs(forgotten).toFixed(3)}`,
   ];
 }
@@ -107,11 +107,11 @@ function pairSection({ pairs, adapted, sizes, texts: [first = ""] }: SkillsResul
     const own = pairs.filter((pair) => pair.size === size);
     if (own.length === 0) return [];
     const alone = (text: string) =>
-      meanOf(
+      lossOf(
         adapted.filter((made) => made.text === text && made.way === "skill" && made.size === size),
         text,
       );
-    return [[String(size), alone(one), meanOf(own, one), alone(two), meanOf(own, two), meanOf(own, first)]];
+    return [[String(size), alone(one), lossOf(own, one), alone(two), lossOf(own, two), lossOf(own, first)]];
   });
   const head = ["tokens a site", `${one}, alone`, `${one}, both`, `${two}, alone`, `${two}, both`, `${first}, both`];
   return `## Two skills at once\n\n${table(head, rows)}`;
@@ -144,8 +144,10 @@ function continualSection({ continual, texts: [first = "", ...texts], sizes }: S
 
 const average = (numbers: readonly number[]): number => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
 
-const meanOf = (made: readonly { readonly losses: Losses }[], text: string): string =>
-  average(made.map(({ losses }) => losses[text] ?? Number.NaN)).toFixed(3);
+const meanOf = (made: readonly { readonly losses: Losses }[], text: string): number =>
+  average(made.map(({ losses }) => losses[text] ?? Number.NaN));
+
+const lossOf = (made: readonly { readonly losses: Losses }[], text: string): string => meanOf(made, text).toFixed(3);
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;

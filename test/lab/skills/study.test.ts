@@ -57,13 +57,13 @@ async function outcomeOf(changed: Partial<SkillsStudy>, name: string) {
   };
   const { interrupted, ...outcome } = await runSkills(site);
   const { sizes, seeds, rates } = site.study;
-  const report = skillsReport({
+  const results = {
     ...{ name: "test", date: "", machine: "", software: "", command: "", texts: names, sizes, seeds, rates },
     steps: { base: 3, adapting: 30 },
     ...outcome,
     missing: [],
-  });
-  return { interrupted, outcome, made, report };
+  };
+  return { interrupted, outcome, made, results, report: skillsReport(results) };
 }
 
 it("chooses another rate than one that diverges, says which did, and goes on the next time", async () => {
@@ -87,6 +87,16 @@ it("chooses another rate than one that diverges, says which did, and goes on the
   const again = await outcomeOf({}, "one rate");
   expect(again.made).toEqual([]);
   expect(again.outcome).toEqual(outcome);
+});
+
+it("says what was forgotten by the losses as they are, not as they are rounded", async () => {
+  const { results } = await outcomeOf({}, "one rate");
+  const withLoss = <Made extends { readonly losses: object }>(made: readonly Made[], one: number) =>
+    made.map((own) => ({ ...own, losses: { ...own.losses, one } }));
+  const { bases, adapted } = results;
+  const report = skillsReport({ ...results, bases: withLoss(bases, 2.4194), adapted: withLoss(adapted, 3.0346) });
+  expect(report).toMatch(/\| 2\.419 \| 0 \|/);
+  expect(report.match(/\| 3\.035 \| \+0\.615 \|/g)).toHaveLength(4);
 });
 
 it("leaves out what has no rate that is low enough", async () => {
