@@ -1,5 +1,6 @@
 /** Choosing the next token from logits. */
 
+import { UserError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { decay } from "./decay.ts";
 import { FEW, highestOf, mostLikely } from "./scores.ts";
@@ -29,7 +30,7 @@ export interface SamplingOptions {
   readonly frequencyPenalty?: number | undefined;
   /** Subtracted once from the logit of each token that was written (OpenAI's API). Default 0: none. */
   readonly presencePenalty?: number | undefined;
-  /** Added to the logits of tokens, by id. Default: none. */
+  /** Added to the logits of tokens, by id; −∞ rules one out. Default: none. */
   readonly logitBias?: ReadonlyMap<number, number> | undefined;
 }
 
@@ -44,6 +45,7 @@ export interface EarlierTokens {
 /**
  * Draws a token id from the logits [V] of the next token. The first of equally likely ones counts as more likely.
  * @param earlier the tokens that occurred, for the penalties. Default: none.
+ * @throws UserError for logits that are no numbers, a bias that is NaN or +∞, and where biases leave no token
  */
 export function sampleToken(
   logits: Float32Array,
@@ -53,16 +55,27 @@ export function sampleToken(
 ): number {
   const { temperature = 1, topK = logits.length, topP = 1, minP = 0 } = options;
   const changed = changedLogits(logits, options, earlier);
-  if (temperature === 0 || topK === 1) return mostLikely(changed, 1)[0] ?? 0;
-  const weights = weightsOf(changed, temperature);
+  const highest = highestOf(changed);
+  if (!Number.isFinite(highest)) throw new UserError(undrawable(logits, highest));
+  if (temperature === 0 || topK === 1) return changed.indexOf(highest);
+  const weights = weightsOf(changed, highest, temperature);
   if (topK >= logits.length && topP === 1 && minP === 0) return draw(weights, random);
   const ids = candidates(changed, weights, { topK, topP, minP });
   return ids[draw(new Float64Array(ids.map((id) => weights[id] ?? 0)), random)] ?? 0;
 }
 
+/** Why nothing can be drawn: the highest logit is no finite number after penalties and bias. */
+function undrawable(logits: Float32Array, highest: number): string {
+  const own = highestOf(logits);
+  if (!Number.isFinite(own)) {
+    return `the model's logits are not numbers: the highest is ${own}, expected a finite one; take weights from before training diverged`;
+  }
+  if (highest < own) return "no token is left to draw: logitBias rules all of them out; leave one at least";
+  return `penalties and logitBias make a logit ${highest}, expected a finite one; give smaller ones`;
+}
+
 /** exp((logit − highest) / temperature) of each: a server makes these of the whole vocabulary for each token of each client. */
-function weightsOf(logits: Float32Array, temperature: number): Float64Array {
-  const highest = highestOf(logits);
+function weightsOf(logits: Float32Array, highest: number, temperature: number): Float64Array {
   const weights = new Float64Array(logits.length);
   for (let id = 0; id < logits.length; id++) {
     weights[id] = decay((highest - (logits[id] ?? Number.NaN)) / temperature);
@@ -90,7 +103,14 @@ function changedLogits(logits: Float32Array, options: SamplingOptions, { before,
       change(token, (logit) => logit - count * frequencyPenalty - presencePenalty);
     }
   }
-  for (const [token, bias] of logitBias ?? []) change(token, (logit) => logit + bias);
+  for (const [token, bias] of logitBias ?? []) {
+    if (!(bias < Number.POSITIVE_INFINITY)) {
+      throw new UserError(
+        `logitBias of token ${token} is ${bias}, expected a number; 100 makes a token all but certain`,
+      );
+    }
+    change(token, (logit) => logit + bias);
+  }
   return result;
 }
 

@@ -189,6 +189,25 @@ describe("sampleToken", () => {
     expectDistribution(counts({}, [Number.NEGATIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, 0]), [0, 1, 0, 1]);
   });
 
+  it.each([{ temperature: 0 }, { topK: 1 }, {}, { topK: 2 }, { topP: 0.5 }, { minP: 0.1 }])(
+    "refuses logits of which none can be drawn, with %j",
+    (options) => {
+      const draw = (given: readonly number[], more: SamplingOptions = {}) =>
+        sampleToken(Float32Array.from(given), { ...options, ...more }, Random.from(1));
+      const [nan, infinite] = [Number.NaN, Number.POSITIVE_INFINITY];
+      const bias = (...biases: (readonly [number, number])[]) => ({ logitBias: new Map(biases) });
+      expect(() => draw([1, nan, 3])).toThrow("the model's logits are not numbers: the highest is NaN");
+      expect(() => draw([infinite, 2, 3])).toThrow("the highest is Infinity");
+      expect(() => draw([-infinite, -infinite])).toThrow("the highest is -Infinity");
+      expect(() => draw([1, 2, 3], bias([1, infinite]))).toThrow("logitBias of token 1 is Infinity, expected a number");
+      expect(() => draw([1, 2, 3], bias([2, nan]))).toThrow("logitBias of token 2 is NaN, expected a number");
+      expect(() => draw([1, 2], bias([0, -infinite], [1, -infinite]))).toThrow("no token is left to draw");
+      expect(() => draw([1, 2], bias([0, 1e39]))).toThrow("penalties and logitBias make a logit Infinity");
+      expect(draw([1, 5], bias([1, -infinite]))).toBe(0);
+      expect(draw([1, 5], bias([0, 100]))).toBe(0);
+    },
+  );
+
   it("draws the same of the same stream", () => {
     expect(counts({ topK: 4, topP: 0.9 })).toEqual(counts({ topK: 4, topP: 0.9 }));
   });
