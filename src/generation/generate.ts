@@ -94,7 +94,7 @@ export async function* write(
       const ended = ends.has(token);
       const text = ended ? "" : stops.push(decoder.push(token));
       if (ended || stops.stopped) finish = "stop";
-      yield { text, token, ...(options.scores !== undefined && { score: scoreToken(known, token, options.scores) }) };
+      yield { text, token, ...(options.scores !== undefined && { score: scoreToken(all, token, options.scores) }) };
     }
   } finally {
     logits.free();
@@ -183,5 +183,9 @@ function checkOptions(options: GenerateOptions): void {
   check(Number.isFinite(presencePenalty), "presence-penalty", presencePenalty, "a number");
   check(Number.isInteger(tokens) && tokens >= 0, "tokens", tokens, "a whole number from 0");
   check(Number.isInteger(scores) && scores >= 0, "scores", scores, "a whole number from 0");
+  if (!Array.isArray(stop)) {
+    const given = JSON.stringify(stop);
+    throw new UserError(`stop is ${given}, expected a list of strings, such as [${given}]`);
+  }
   if (stop.includes("")) throw new UserError("a stop string is empty, expected some text at which to stop");
 }

@@ -178,6 +178,13 @@ describe("generate", () => {
     expect(windows).toEqual([]);
   });
 
+  it("refuses a stop string that is in no list", async () => {
+    const stop: readonly string[] = JSON.parse('"abc"'); // what JavaScript lets pass
+    await expect(piecesOf(indifferent(9), letters, { stop })).rejects.toThrow(
+      'stop is "abc", expected a list of strings, such as ["abc"]',
+    );
+  });
+
   it("refuses a prompt that the tokenizer cannot encode", async () => {
     await expect(piecesOf(indifferent(9), letters, { prompt: "az" })).rejects.toThrow(UserError);
   });
@@ -231,6 +238,15 @@ describe("write", () => {
       expect(score?.logProbability).toBeCloseTo(Math.log((token === 3 ? 4 : 1) / 12), 6);
       expect(score?.top.map((other) => other.token)).toEqual([3, 0]);
       if (token === 3) expect(score?.logProbability).toBe(score?.top[0]?.logProbability);
+    }
+  });
+
+  it("scores by all logits of a padded model, and draws those that the tokenizer knows", async () => {
+    const padded: NextLogits = async () => Float32Array.from({ length: 12 }, (_, id) => (id === 11 ? Math.log(8) : 0));
+    for (const { token, score } of (await written(padded, { scores: 1, tokens: 30 })).slice(0, -1)) {
+      expect(token).toBeLessThan(9);
+      expect(score?.logProbability).toBeCloseTo(Math.log(1 / 19), 6);
+      expect(score?.top).toEqual([{ token: 11, logProbability: expect.closeTo(Math.log(8 / 19), 6) }]);
     }
   });
 
