@@ -7,7 +7,6 @@
 
 import {
   type BatchForm,
-  batchInputs,
   countedIn,
   floatArray,
   formOf,
@@ -46,7 +45,7 @@ export async function measureUsage(inference: Inference, batches: Iterable<Token
   for (const batch of batches) {
     const { separate } = formOf(batch);
     const program = await inference.program("usage", usageOutputs, { separate });
-    const { values } = await program.run({ ...inference.inputs(), ...batchInputs(batch, 1) });
+    const { values } = await program.run({ ...inference.inputs(), ...inference.batchInputs(batch, 1) });
     for (const [name, value] of Object.entries(values)) sums.set(name, plus(sums.get(name), value));
     textTokens += batch.sequences * batch.context;
   }
@@ -72,7 +71,10 @@ export async function tokenGradientNorms(inference: Inference, batch: TokenBatch
   if (sites.length === 0) return new Map();
   const form = formOf(batch);
   const program = await inference.program("token gradients", (traced) => gradientOutputs(traced, form), form);
-  const { values } = await program.run({ ...inference.inputs(), ...batchInputs(batch, 1 / countedIn(batch)) });
+  const { values } = await program.run({
+    ...inference.inputs(),
+    ...inference.batchInputs(batch, 1 / countedIn(batch)),
+  });
   const norms = new Map(Object.entries(values));
   return new Map(sites.map((site) => [site, plus(undefined, required(norms, `${site}.gradient`))]));
 }

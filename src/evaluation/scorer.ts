@@ -1,6 +1,7 @@
 /** How likely a model finds given tokens: what multiple-choice tasks, and clients that ask for `echo`, are answered from. */
 
-import type { Inference } from "../inference/index.ts";
+import { UserError } from "../errors.ts";
+import { type Inference, requireKnown } from "../inference/index.ts";
 import { GATES, type GatedGenerations, gateInput, type Traced } from "../model/index.ts";
 import { required } from "../required.ts";
 import type { HostTensor, Program } from "../runtime/index.ts";
@@ -57,8 +58,17 @@ export class Scorer {
    * Scores sequences of one token or more. Those of like length go through the model together, padded at the end, where no
    * token looks. The results are in the order of the sequences.
    * @param gates of each sequence, which of the gated generations it has. Default: none
+   * @throws UserError for a sequence without a token, or with one that the model does not have
    */
   async score(sequences: readonly Int32Array[], gates: readonly (readonly number[])[] = []): Promise<SequenceScores[]> {
+    for (const [index, tokens] of sequences.entries()) {
+      if (tokens.length === 0) {
+        throw new UserError(
+          `sequence ${index} is empty, expected one token at least, which others follow; leave it out`,
+        );
+      }
+      requireKnown(tokens, this.#vocabulary);
+    }
     const scores = new Map<number, SequenceScores>();
     for (const batch of batchesOf(sequences, this.#vocabulary)) {
       const scored = await this.#scoreBatch(

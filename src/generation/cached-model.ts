@@ -8,10 +8,11 @@ import {
   type QuantizationName,
   quantizationOf,
   traceWithCache,
+  vocabularyOf,
 } from "../model/index.ts";
 import type { LayerCache, Model } from "../nn/index.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
-import { at, graph } from "../tensor/index.ts";
+import { graph } from "../tensor/index.ts";
 import type { PassResult, RowTarget, StoreParameters } from "./cache-kernels.ts";
 import { CacheStore } from "./cache-store.ts";
 
@@ -81,9 +82,9 @@ export class CachedModel {
   static async compile(loaded: LoadedModel, options: CachedModelOptions): Promise<CachedModel> {
     const { device, model, parameters, quantize } = loaded;
     const { freeze = device.kind === "cpu" || quantize !== undefined, gated } = options;
-    const { cache, logits } = traceWithCache(model, gated);
-    const vocabulary = at(logits.shape, 1);
-    if (typeof vocabulary !== "number") throw new Error("a model must have a known vocabulary");
+    const whole = traceWithCache(model, gated);
+    const vocabulary = vocabularyOf(whole);
+    const { cache, logits } = whole;
     const { rows, layers } = cache;
     const gates = gated?.count ?? 0;
     const download = rows === undefined ? ["logits"] : ["logits", "rows"];

@@ -2,7 +2,6 @@
 
 export {
   type BatchForm,
-  batchInputs,
   countedIn,
   downloadArrays,
   floatArray,
@@ -16,3 +15,4 @@ export {
   tracedLoss,
   uploadArrays,
 } from "./inference.ts";
+export { requireKnown } from "./known.ts";

@@ -3,11 +3,19 @@
 import { allOrNothing, freeAll } from "../freeing.ts";
 import type { HostArray } from "../growth/index.ts";
 import { Memo } from "../memo.ts";
-import { type QuantizationName, quantizationOf, type Traced, type TraceOptions, traceModel } from "../model/index.ts";
+import {
+  type QuantizationName,
+  quantizationOf,
+  type Traced,
+  type TraceOptions,
+  traceModel,
+  vocabularyOf,
+} from "../model/index.ts";
 import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
 import { crossEntropy, elements, graph, input, mul, reshape, rowsOf, sum, type Tensor } from "../tensor/index.ts";
+import { requireKnown } from "./known.ts";
 
 /** Windows of tokens and what follows each: both int32 [sequences, context], row by row. */
 export interface TokenBatch {
@@ -54,6 +62,7 @@ export class Inference {
   /** How the weights of products are rounded; `undefined`: they are not. */
   readonly quantize: QuantizationName | undefined;
   #programs = new Memo<Program>();
+  #vocabulary: number | undefined;
   #parameters: Tensors | undefined;
   #given: ReadonlyMap<string, number>;
 
@@ -90,7 +99,14 @@ export class Inference {
     if (this.quantize !== undefined) throw new Error("rounded weights are part of the programs, and cannot be others");
     const other = new Inference(this.device, this.model, parameters, given);
     other.#programs = this.#programs;
+    other.#vocabulary = this.#vocabulary;
     return other;
+  }
+
+  /** V, the number of logits: that of the tokenizer, or more where the model is padded. */
+  get vocabulary(): number {
+    this.#vocabulary ??= vocabularyOf(traceModel(this.model, { training: false }));
+    return this.#vocabulary;
   }
 
   /** Throws an Error after `close`. */
@@ -113,23 +129,60 @@ export class Inference {
     return Object.fromEntries([...this.#given].map(([name, value]) => [name, scalar(value)]));
   }
 
-  /** The mean cross-entropy over the targets that count, in nats per token, and their number. */
+  /**
+   * The inputs of `lossOf` that a batch gives.
+   * @throws UserError for a token or a target that the model does not have
+   */
+  batchInputs(
+    { tokens, targets, sequences, context, weights, documents }: TokenBatch,
+    lossFactor: number,
+  ): Record<string, HostTensor> {
+    requireKnown(targets, this.vocabulary, "target");
+    const shape = [sequences, context] as const;
+    return {
+      tokens: this.#tokens(tokens, shape),
+      targets: { dtype: "int32", shape, data: targets },
+      lossFactor: scalar(lossFactor),
+      ...(weights !== undefined && { weights: { dtype: "float32", shape, data: weights } }),
+      ...(documents !== undefined && { documents: { dtype: "int32", shape, data: documents } }),
+    };
+  }
+
+  #tokens(data: Int32Array, shape: readonly [number, number]): HostTensor {
+    requireKnown(data, this.vocabulary);
+    return { dtype: "int32", shape, data };
+  }
+
+  /**
+   * The mean cross-entropy over the targets that count, in nats per token, and their number.
+   * @throws Error where there are none; UserError for a token or a target that the model does not have
+   */
   async evaluate(batches: Iterable<TokenBatch>): Promise<{ loss: number; tokens: number }> {
-    let [total, tokens] = [0, 0];
+    const { sum, tokens } = await this.sumLosses(batches);
+    if (tokens > 0) return { loss: sum / tokens, tokens };
+    throw new Error("evaluate: there was no batch with a target that counts, expected one at least");
+  }
+
+  /** As `evaluate`, the sum and not the mean; 0 of nothing, as of a rank that has no batch. */
+  async sumLosses(batches: Iterable<TokenBatch>): Promise<{ sum: number; tokens: number }> {
+    let [sum, tokens] = [0, 0];
     for (const batch of batches) {
       const form = formOf(batch);
       const program = await this.program("loss", (traced) => ({ loss: lossOf(traced, form) }), form);
-      const { values } = await program.run({ ...this.inputs(), ...batchInputs(batch, 1) });
-      total += scalarOf(values, "loss");
+      const { values } = await program.run({ ...this.inputs(), ...this.batchInputs(batch, 1) });
+      sum += scalarOf(values, "loss");
       tokens += countedIn(batch);
     }
-    return { loss: total / tokens, tokens };
+    return { sum, tokens };
   }
 
-  /** The logits [B, T, V] of tokens int32 [B, T]. */
+  /**
+   * The logits [B, T, V] of tokens int32 [B, T].
+   * @throws UserError for a token that the model does not have
+   */
   async logits(tokens: Int32Array, shape: readonly [number, number]): Promise<HostArray> {
     const program = await this.#logitsProgram();
-    const { values } = await program.run({ ...this.inputs(), tokens: { dtype: "int32", shape, data: tokens } });
+    const { values } = await program.run({ ...this.inputs(), tokens: this.#tokens(tokens, shape) });
     return floatArray(required(new Map(Object.entries(values)), "logits"));
   }
 
@@ -161,22 +214,25 @@ export class Inference {
     const program = await this.program(`records ${paths.join(" ")}`, ({ scope }) =>
       Object.fromEntries(paths.map((path) => [path, recorded(scope, path)])),
     );
-    const { values } = await program.run({ ...this.inputs(), tokens: { dtype: "int32", shape, data: tokens } });
+    const { values } = await program.run({ ...this.inputs(), tokens: this.#tokens(tokens, shape) });
     return new Map(Object.entries(values).map(([path, value]) => [path, floatArray(value)]));
   }
 
   /**
    * A program on a trace of this model outside training, all of whose outputs are downloaded. It is compiled when it is first
-   * asked for, and kept under its name and the form of its batches until `release`.
+   * asked for, and kept under its name, the form of its batches and the generations that are gated until `release`.
    */
   program(
     name: string,
     outputs: (traced: Traced) => Readonly<Record<string, Tensor>>,
     { weighted = false, separate = false, gated }: BatchForm & Pick<TraceOptions, "gated"> = {},
   ): Promise<Program> {
-    const formed = `${name}${weighted ? " weighted" : ""}${separate ? " separate" : ""}`;
+    const gates = gated === undefined ? "" : ` gated ${gated.first} ${gated.count}`;
+    const formed = `${name}${weighted ? " weighted" : ""}${separate ? " separate" : ""}${gates}`;
     return this.#programs.get(formed, async () => {
-      const named = outputs(traceModel(this.model, { training: false, separate, gated }));
+      const traced = traceModel(this.model, { training: false, separate, gated });
+      this.#vocabulary ??= vocabularyOf(traced);
+      const named = outputs(traced);
       const { quantize } = this;
       return this.device.compile(graph(formed, named), {
         download: Object.keys(named),
@@ -223,21 +279,6 @@ function recorded({ records }: Scope, path: string): Tensor {
   const tensor = records.get(path);
   if (tensor !== undefined) return tensor;
   throw new Error(`the model records nothing as "${path}"; there is ${[...records.keys()].join(", ")}`);
-}
-
-/** The inputs of `lossOf` that a batch gives. */
-export function batchInputs(
-  { tokens, targets, sequences, context, weights, documents }: TokenBatch,
-  lossFactor: number,
-): Record<string, HostTensor> {
-  const shape = [sequences, context];
-  return {
-    tokens: { dtype: "int32", shape, data: tokens },
-    targets: { dtype: "int32", shape, data: targets },
-    lossFactor: scalar(lossFactor),
-    ...(weights !== undefined && { weights: { dtype: "float32", shape, data: weights } }),
-    ...(documents !== undefined && { documents: { dtype: "int32", shape, data: documents } }),
-  };
 }
 
 export function scalar(value: number, dtype: "float32" | "int32" = "float32"): HostTensor {

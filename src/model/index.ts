@@ -55,5 +55,6 @@ export {
   traceModel,
   traceWithCache,
   traceWithPresent,
+  vocabularyOf,
 } from "./trace.ts";
 export { transformer } from "./transformer.ts";

@@ -34,6 +34,13 @@ export function traceModel(model: Model, { training, time, separate = false, lea
   return { scope, tokens, logits: model(scope, tokens) };
 }
 
+/** V, the number of logits of a trace. */
+export function vocabularyOf({ logits }: Traced): number {
+  const size = at(logits.shape, -1);
+  if (typeof size === "number") return size;
+  throw new Error("a model must have a known vocabulary");
+}
+
 /** A model traced on new tokens int32 [B, T] and a cache of earlier ones; the logits are those that are wanted, [W, V]. */
 export interface TracedWithCache extends Traced {
   readonly cache: CacheTrace;

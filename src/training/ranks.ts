@@ -80,11 +80,10 @@ export function bytesAnUpdate({ training }: Config, parameters: number, size: nu
 
 /** The mean loss of what all ranks have evaluated. */
 export async function meanLoss(
-  { loss, tokens }: { readonly loss: number; readonly tokens: number },
+  { sum, tokens }: { readonly sum: number; readonly tokens: number },
   communicator: Communicator | undefined,
 ): Promise<number> {
-  if (communicator === undefined) return loss;
-  const own = tokens === 0 ? 0 : loss * tokens;
-  const [total = Number.NaN, all = Number.NaN] = await sumNumbers(communicator, [own, tokens]);
+  if (communicator === undefined) return sum / tokens;
+  const [total = Number.NaN, all = Number.NaN] = await sumNumbers(communicator, [sum, tokens]);
   return total / all;
 }

@@ -5,7 +5,6 @@ import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { CHANNELS, channelGenerations, type Generation, type TrainerState, withoutMoments } from "../growth/index.ts";
 import {
   type BatchForm,
-  batchInputs,
   countedIn,
   downloadArrays,
   Inference,
@@ -150,6 +149,7 @@ export class Trainer {
    * @throws Error for batches that it was not made for, and during another update; RangeError for a rate that is none
    */
   async update(
+   * @throws UserError for a token or a target that the model does not have
     passes: readonly Pass[],
     learningRate: number,
     seed: number,
@@ -349,7 +349,7 @@ export class Trainer {
       for (const [replica, { first, batch }] of split(whole, inputs.length).entries()) {
         inputs[replica]?.push({
           ...this.inference.givenInputs(),
-          ...batchInputs(batch, lossFactor),
+          ...this.inference.batchInputs(batch, lossFactor),
           [DROPOUT_SEED]: scalar(dropoutSeed, "int32"),
           [DROPOUT_FIRST]: scalar(before + first, "int32"),
         });

@@ -73,7 +73,7 @@ export class Validation {
   /** The mean loss, in nats per token. */
   async loss(inference: Inference): Promise<number> {
     const { communicator } = this.#options;
-    return meanLoss(await inference.evaluate(batchesOf(this.batches(), communicator ?? ALONE)), communicator);
+    return meanLoss(await inference.sumLosses(batchesOf(this.batches(), communicator ?? ALONE)), communicator);
   }
 
   /** A mean loss in bits per byte of the text. */

@@ -80,4 +80,28 @@ describe("scores", () => {
     const { scorer } = await open(1);
     expect(await scorer.score([])).toEqual([]);
   });
+
+  it("are refused for an empty sequence, and for a token that the model does not have", async () => {
+    const { scorer } = await open(1);
+    await expect(scorer.score([Int32Array.of(1, 2), new Int32Array()])).rejects.toThrow(
+      "sequence 1 is empty, expected one token at least",
+    );
+    await expect(scorer.score([Int32Array.of(1, -1)])).rejects.toThrow("token -1 is not one of 0 to 12");
+  });
+
+  it("with gated generations are of a program of their own", async () => {
+    const tokens = { query: 2, key: 1, value: 3, projection: 4, feedForward: 5 };
+    const config = { ...tinyTokenFormer, tokenNorm: "generation" as const, generations: [{ tokens }] };
+    const parameters = await uploadArrays(device(), drawnParameters(config));
+    const inference = new Inference(device(), modelOf(config), parameters, givenOf(config));
+    const ungated = await Scorer.create(inference, { top: 1 });
+    const gated = await Scorer.create(inference, { top: 1, gated: { first: 1, count: 1 } });
+    const sequence = drawn("gated", 5);
+    const [all] = await ungated.score([sequence]);
+    const [open, shut] = await gated.score([sequence, sequence], [[0], []]);
+    const difference = (other: typeof all) =>
+      Math.max(...(all?.next ?? []).map((logit, id) => Math.abs(logit - (other?.next[id] ?? Number.NaN))));
+    expect(difference(open)).toBeLessThan(1e-4);
+    expect(difference(shut)).toBeGreaterThan(0.1);
+  });
 });

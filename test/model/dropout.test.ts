@@ -1,7 +1,7 @@
 /** Where the models drop: attention weights, and what attention and the feed-forward layer add. */
 
 import { expect, it } from "vitest";
-import { batchInputs, Inference, scalar, scalarOf, uploadArrays } from "../../src/inference/inference.ts";
+import { Inference, scalar, scalarOf, uploadArrays } from "../../src/inference/inference.ts";
 import { type CompleteModelConfig, givenOf, modelOf, traceModel } from "../../src/model/index.ts";
 import { graph, inputName } from "../../src/tensor/index.ts";
 import { gradientsOf } from "../../src/training/gradient-program.ts";
@@ -47,7 +47,7 @@ it.each(dropping)(
     for (let seed = 0; seed < 60; seed++) {
       const inputs = {
         ...inference.inputs(),
-        ...batchInputs(batch, 1 / 12),
+        ...inference.batchInputs(batch, 1 / 12),
         "dropout.seed": scalar(seed % 50, "int32"),
         "dropout.first": scalar(0, "int32"),
       };

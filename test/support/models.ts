@@ -1,14 +1,7 @@
 /** Small models with drawn weights, and what a device makes of them. */
 
 import type { HostArray, ModelState } from "../../src/growth/index.ts";
-import {
-  batchInputs,
-  countedIn,
-  formOf,
-  Inference,
-  type TokenBatch,
-  uploadArrays,
-} from "../../src/inference/inference.ts";
+import { countedIn, formOf, Inference, type TokenBatch, uploadArrays } from "../../src/inference/inference.ts";
 import {
   type CompleteModelConfig,
   givenOf,
@@ -114,7 +107,7 @@ export async function lossGradients(device: Device, { config, parameters }: Weig
   const inference = new Inference(device, modelOf(config), uploaded, givenOf(config));
   const { values: results } = await program.run({
     ...inference.inputs(),
-    ...batchInputs(batch, 1 / countedIn(batch)),
+    ...inference.batchInputs(batch, 1 / countedIn(batch)),
   });
   await program.release();
   await device.dispose(uploaded.values());

@@ -4,8 +4,7 @@ import { availableParallelism } from "node:os";
 import { expect, it } from "vitest";
 import { configSchema, presets } from "../../src/configuration/index.ts";
 import { modelWithVocabulary } from "../../src/data/vocabulary.ts";
-import { uploadArrays } from "../../src/inference/index.ts";
-import { batchInputs, scalar } from "../../src/inference/inference.ts";
+import { Inference, scalar, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf, sizesOf } from "../../src/model/index.ts";
 import { DROPOUT_FIRST, DROPOUT_SEED } from "../../src/nn/index.ts";
 import type { Device, HostTensor } from "../../src/runtime/index.ts";
@@ -39,9 +38,10 @@ async function lecture() {
   const model = modelOf(config);
   const { parameters } = initialState(model, 1, sizesOf(config));
   const batch = randomBatch(train, { seed: 1, step: 0, sequences: 2, context: config.context });
+  const inference = new Inference(single(), model, new Map(), givenOf(config));
   const inputs: Record<string, HostTensor> = {
-    ...batchInputs(batch, 1 / (2 * config.context)),
-    ...Object.fromEntries([...givenOf(config)].map(([name, tau]) => [name, scalar(tau)] as const)),
+    ...inference.batchInputs(batch, 1 / (2 * config.context)),
+    ...inference.givenInputs(),
     [DROPOUT_SEED]: scalar(-123_456_789, "int32"),
     [DROPOUT_FIRST]: scalar(0, "int32"),
   };
