@@ -1,14 +1,23 @@
 /** Decoding with a key–value cache: several sequences at once, each in a slot of its own. */
 
-import { UserError } from "../errors.ts";
 import { eventLoopTurn } from "../event-loop.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
+import { requireKnown } from "../inference/index.ts";
 import { required } from "../required.ts";
 import type { PassResult } from "./cache-kernels.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
 import type { TokenScore } from "./scores.ts";
-import type { Sequences, Started, StartOptions } from "./sequences.ts";
+import {
+  freeSlot,
+  requirePrompt,
+  requireRoom,
+  type Sequences,
+  type Started,
+  type StartOptions,
+  sequenceAt,
+} from "./sequences.ts";
+import { Turns } from "./turns.ts";
 
 export interface DecoderOptions extends CachedModelOptions {
   /** The longest sequence, in tokens: the model's context. */
@@ -72,8 +81,10 @@ export class Decoder implements Sequences {
   /** Tokens that wait for a pass. */
   #waiting: WaitingStep[] = [];
   #prompts: WaitingPrompt[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
-  #promptTurn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
+  readonly #promptTurns = new Turns();
+  /** Resolves when all is freed; `undefined` until `release`. */
+  #released: Promise<void> | undefined;
 
   private constructor(model: CachedModel, store: CacheStore, prompt: CacheStore, context: number, slots: number) {
     this.#model = model;
@@ -121,22 +132,24 @@ export class Decoder implements Sequences {
 
   /** The tokens of a slot's sequence, prompt included. Throws an Error for a slot that is free. */
   length(slot: number): number {
-    return this.#sequence(slot).length;
+    return sequenceAt(this.#sequences, slot).length;
   }
 
   /**
    * Begins a sequence in a free slot.
-   * @throws UserError if there are no ids, more than `context`, an id out of the vocabulary, or no slot is free
+   * @throws UserError if there are no ids, more than `context`, an id out of the vocabulary, or no slot is free; Error after `release`
    */
   async start(ids: ArrayLike<number>, { scores, gates, signal }: StartOptions = {}): Promise<Started> {
+    this.#requireOpen();
     const tokens = Int32Array.from(ids);
-    this.#check(tokens);
+    requirePrompt(tokens.length, this.context);
+    requireKnown(tokens, this.vocabulary);
     const { slot, sequence } = this.#reserve(gates);
     try {
       const reading = new Promise<Read>((resolve, reject) => {
         this.#prompts.push({ sequence, tokens, top: scores, signal, resolve, reject });
       });
-      this.#promptTurn = queue(this.#promptTurn, () => this.#readWaiting());
+      void this.#promptTurns.take(() => this.#readWaiting());
       return { slot, ...(await reading) };
     } catch (error) {
       if (this.#sequences.get(slot) === sequence) this.free(slot);
@@ -147,14 +160,16 @@ export class Decoder implements Sequences {
   /**
    * Appends a token to each of some sequences and gives the logits [V] of what follows. Slots that are not named stay as
    * they are.
-   * @throws UserError if a sequence is full or a token is not in the vocabulary; Error for a slot that is free
+   * @throws UserError if a sequence is full or a token is not in the vocabulary; Error for a slot that is free, and after
+   * `release`
    */
   async step(tokens: ReadonlyMap<number, number>): Promise<Map<number, Float32Array>> {
-    this.#check(Int32Array.from(tokens.values()), tokens.size);
+    this.#requireOpen();
+    requireKnown(Int32Array.from(tokens.values()), this.vocabulary);
     const stepped = new Promise<Map<number, Float32Array>>((resolve, reject) => {
       this.#waiting.push({ tokens, resolve, reject });
     });
-    void this.#exclusive(() => this.#appendWaiting());
+    void this.#turns.take(() => this.#appendWaiting());
     return stepped;
   }
 
@@ -164,9 +179,14 @@ export class Decoder implements Sequences {
   }
 
   /** Frees the program and the cache, once what is under way has ended. The device stays open. */
-  async release(): Promise<void> {
-    await this.#promptTurn;
-    await this.#exclusive(() =>
+  release(): Promise<void> {
+    this.#released ??= this.#free();
+    return this.#released;
+  }
+
+  async #free(): Promise<void> {
+    await this.#promptTurns.take(async () => {});
+    await this.#turns.take(() =>
       freeAll(
         () => this.#model.release(),
         () => this.#store.dispose(),
@@ -182,7 +202,7 @@ export class Decoder implements Sequences {
     if (first === undefined) return; // it was read with others
     const short = first.top === undefined && first.tokens.length <= PIECE;
     try {
-      await (short ? this.#exclusive(() => this.#readTogether(prompts)) : this.#readLong(first));
+      await (short ? this.#turns.take(() => this.#readTogether(prompts)) : this.#readLong(first));
     } catch (error) {
       for (const { reject } of prompts) reject(error);
     }
@@ -227,7 +247,7 @@ export class Decoder implements Sequences {
     for (let start = 0; start < tokens.length; start += PIECE) {
       signal?.throwIfAborted();
       const last = start + PIECE >= tokens.length;
-      const result = await this.#exclusive(async () => {
+      const result = await this.#turns.take(async () => {
         if (start === 0) await this.#prompt.empty();
         const result = await this.#piece([prompt], this.#prompt, start);
         if (last) await this.#settle(sequence, tokens.length);
@@ -388,49 +408,23 @@ export class Decoder implements Sequences {
     return logits.subarray(place * this.vocabulary, (place + 1) * this.vocabulary);
   }
 
+  #requireOpen(): void {
+    if (this.#released !== undefined) throw new Error("the decoder was released; open another one");
+  }
+
   /** A sequence that can take a token. */
   #ready(slot: number) {
-    const sequence = this.#sequence(slot);
+    const sequence = sequenceAt(this.#sequences, slot);
     const { lane, length } = sequence;
     if (lane === undefined) throw new Error(`slot ${slot}: its prompt is being read`);
-    if (length >= this.context) {
-      throw new UserError(`the sequence is full: it has the ${this.context} tokens of the model's context`);
-    }
+    requireRoom(length, this.context);
     return { sequence, lane, length };
   }
 
-  #sequence(slot: number): Sequence {
-    const sequence = this.#sequences.get(slot);
-    if (sequence === undefined) throw new Error(`slot ${slot} is free`);
-    return sequence;
-  }
-
   #reserve(gates: readonly number[] = []) {
-    let slot = 0;
-    while (this.#sequences.has(slot)) slot++;
-    if (slot >= this.slots) throw new UserError(`all ${this.slots} slots are taken; free one first`);
+    const slot = freeSlot(this.#sequences, this.slots);
     const sequence: Sequence = { lane: undefined, length: 0, gates };
     this.#sequences.set(slot, sequence);
     return { slot, sequence };
   }
-
-  #check(ids: Int32Array, most = this.context): void {
-    if (ids.length === 0 && most > 0) throw new UserError("a sequence begins with one token at least, got none");
-    if (ids.length > most) {
-      throw new UserError(`the prompt has ${ids.length} tokens, the model's context ${most}; shorten it`);
-    }
-    const wrong = ids.find((id) => id < 0 || id >= this.vocabulary);
-    if (wrong !== undefined) throw new UserError(`token ${wrong} is not one of 0 to ${this.vocabulary - 1}`);
-  }
-
-  #exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = queue(this.#turn, work);
-    this.#turn = result.catch(() => undefined);
-    return result;
-  }
-}
-
-async function queue<Result>(before: Promise<unknown>, work: () => Promise<Result>): Promise<Result> {
-  await before;
-  return work();
 }

@@ -23,7 +23,8 @@ export async function openSequences(
   options: { readonly slots?: number } & Pick<DecoderOptions, "freeze" | "gated"> = {},
 ): Promise<OpenedSequences> {
   const { context } = config;
+  const { slots = 1 } = options;
   if (isCached(config)) return Decoder.open(inference, { context, ...options });
-  const sequences = windowed((window) => inference.nextLogits(window), context);
+  const sequences = windowed((window) => inference.nextLogits(window), context, slots);
   return { ...sequences, holdsWeights: false, release: async () => {} };
 }

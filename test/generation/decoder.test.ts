@@ -273,6 +273,9 @@ it("refuses what it cannot do", async () => {
   await expect(decoder.start([1], { signal: abort.signal })).rejects.toThrow("gone");
   expect(decoder.available).toBe(1);
   await close();
+  await decoder.release();
+  await expect(decoder.start([1])).rejects.toThrow("the decoder was released; open another one");
+  await expect(decoder.step(new Map([[1, 1]]))).rejects.toThrow("the decoder was released");
 });
 
 it.each(["int8", "int4"] as const)("rounds weights to %s", async (quantize) => {
