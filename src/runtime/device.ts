@@ -75,6 +75,7 @@ export interface Program {
     inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
     kernel: OutputKernel,
   ): Promise<RunOutputs & { readonly answer: unknown }>;
+  /** Frees it; again, it does nothing. */
   release(): Promise<void>;
 }
 
@@ -153,7 +154,9 @@ export class Device {
       constants,
     });
     const expected = graph.inputs.map(inputName).filter((name) => !frozen.has(name));
+    let released: Promise<void> | undefined;
     const run = async (inputs: Readonly<Record<string, DeviceTensor | HostTensor>>, kernel?: OutputKernel) => {
+      if (released !== undefined) throw new Error(`${graph.name}: the program was released; compile it again`);
       const { values, buffers, answer } = await this.#connection.request("run", {
         program,
         inputs: argumentsOf(graph.name, expected, inputs),
@@ -165,7 +168,10 @@ export class Device {
       graph,
       run: async (inputs) => run(inputs),
       runThen: run,
-      release: async () => this.#connection.request("release", { program }),
+      release: async () => {
+        released ??= this.#connection.request("release", { program });
+        return released;
+      },
     };
   }
 

@@ -62,6 +62,8 @@ export class Run {
   /** The step of the last checkpoint; `undefined` where the model has become another one since, which takes no step. */
   #saved: number | undefined;
   #underWay = false;
+  /** Resolves when all is freed; `undefined` until `close`. */
+  #closed: Promise<void> | undefined;
 
   private constructor(
     { corpus, config, state, progress, part }: RunStart,
@@ -148,6 +150,7 @@ export class Run {
 
   /** Does what must not be done twice at a time. */
   async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closed !== undefined) throw new Error("the run was closed; resume it from a checkpoint");
     if (this.#underWay) throw new Error("the run is at work; it can be changed and copied between its events");
     this.#underWay = true;
     try {
@@ -283,8 +286,13 @@ export class Run {
     return this.#soundness.require(this.trainer, this.#nextPass, this.#lowest);
   }
 
-  /** Frees what it has on the device, and closes the sink. */
-  async close(): Promise<void> {
+  /** Frees what it has on the device, and closes the sink; again, it does nothing. */
+  close(): Promise<void> {
+    this.#closed ??= this.#free();
+    return this.#closed;
+  }
+
+  async #free(): Promise<void> {
     const { sink, onClose } = this.#place;
     await freeAll(
       () => sink?.close?.(),

@@ -76,6 +76,8 @@ export class Trainer {
   /** The scale of the loss, where products are in float16. */
   readonly #lossScale: LossScale | undefined;
   #counts: Counts;
+  /** Resolves when all is freed; `undefined` until `close`. */
+  #closed: Promise<void> | undefined;
   #moments: Omit<OptimizerState, "parameters">;
   #updating = false;
 
@@ -146,10 +148,10 @@ export class Trainer {
    * @param passes parts of the step's batch; each is a micro-batch
    * @param seed seeds dropout, together with the number of the step
    * @param tokens the targets that count, of the passes of all ranks. Default: of these
-   * @throws Error for batches that it was not made for, and during another update; RangeError for a rate that is none
+   * @throws Error for batches that it was not made for, and during another update; RangeError for a rate that is none; UserError for
+   * a token or a target that the model does not have
    */
   async update(
-   * @throws UserError for a token or a target that the model does not have
     passes: readonly Pass[],
     learningRate: number,
     seed: number,
@@ -281,8 +283,13 @@ export class Trainer {
     );
   }
 
-  /** Frees the programs and the state. The device stays open. */
-  async close(): Promise<void> {
+  /** Frees the programs and the state; again, it does nothing. The device stays open. */
+  close(): Promise<void> {
+    this.#closed ??= this.#free();
+    return this.#closed;
+  }
+
+  async #free(): Promise<void> {
     const tensors = tensorsOf(this.#state());
     await freeAll(
       () => this.#replicas?.close(),

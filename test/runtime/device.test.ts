@@ -214,7 +214,8 @@ describe("errors", () => {
     const program = await device().compile(doubler);
     await expect(program.run({ x })).rejects.toThrow(`buffer ${x.id} was disposed or never existed`);
     await program.release();
-    await expect(program.run({ x: vector(1) })).rejects.toThrow("was released or never existed");
+    await program.release();
+    await expect(program.run({ x: vector(1) })).rejects.toThrow(`${doubler.name}: the program was released`);
   });
 });
 
