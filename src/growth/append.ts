@@ -20,7 +20,7 @@ import {
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, requireShape } from "./state.ts";
+import { type Generation, type HostArray, type ModelState, requireArray } from "./state.ts";
 import { tokenStrategyOf } from "./strategies.ts";
 import type { AnyTokenStrategy, SiteGrowth } from "./strategy.ts";
 import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
@@ -134,7 +134,7 @@ function setRows(arrays: Map<string, HostArray>, made: HostArray, change: Change
 /** A strategy of one's own may have forgotten rows. */
 function checkRows(array: HostArray, old: HostArray, added: number, what: string): void {
   const [rows = 0, ...rest] = old.shape;
-  requireShape(array, [rows + added, ...rest], what);
+  requireArray(array, [rows + added, ...rest], what);
 }
 
 /** The configuration with the tokens of a plan. Throws a `UserError` as `append` does. */
@@ -193,7 +193,11 @@ function changeOf(config: ModelConfig, first: Site, amount: number | string, str
     };
   }
   const grown = tauRule(config) === "learned" ? site.tau * Math.sqrt(total / site.tokens) : Math.sqrt(total);
-  const tau = { path: site.path, exact: strategy.exactTau(site, added), grown };
+  const exact = strategy.exactTau(site, added);
+  if (!(exact > 0 && Number.isFinite(exact))) {
+    throw new UserError(`growth plan: ${strategy.name}: τ of ${site.path} becomes ${exact}, expected a number above 0`);
+  }
+  const tau = { path: site.path, exact, grown };
   return { site, added, sources, tau, grown: { ...site, tokens: total } };
 }
 

@@ -6,7 +6,7 @@ import { append, withTokens } from "./append.ts";
 import { type GrowthPlan, isTokenPlan, isWidthPlan, type OwnPlan, type WidthPlan } from "./plan.ts";
 import { type ModelState, withoutMoments } from "./state.ts";
 import { modelStrategyOf } from "./strategies.ts";
-import { type Transformation, transform } from "./transform.ts";
+import { largerConfig, type Transformation, transform } from "./transform.ts";
 
 /**
  * The grown state: with tokens appended, or of a larger model. The old one is left as it is. What is drawn depends on `seed`, the
@@ -33,8 +33,7 @@ export function checkPlans(config: ModelConfig, plans: readonly GrowthPlan[]): v
 export function grownConfig(config: ModelConfig, plan: GrowthPlan): ModelConfig {
   requireFit(config, plan);
   if (isTokenPlan(plan)) return withTokens(config, plan);
-  const { strategy, options } = transformationOf(plan);
-  return strategy.config(config, options);
+  return largerConfig(config, transformationOf(plan));
 }
 
 /** What grew by a plan, in words: "query 128 → 160, feedForward 512 → 640 tokens", or "width 64 → 96, 4 → 6 heads". */

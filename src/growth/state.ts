@@ -12,11 +12,22 @@ export interface HostArray {
   readonly data: Float32Array;
 }
 
-/** Throws a `UserError` where what a strategy gives has not the shape that it should have, or not as many elements. */
-export function requireShape({ shape, data }: HostArray, expected: readonly number[], what: string): void {
+/** Throws a `UserError` where what a strategy gives has not the shape that it should have, or not as many elements, or is not finite. */
+export function requireArray(array: HostArray, expected: readonly number[], what: string): void {
+  const { shape, data } = array;
   const elements = data.length === elementCount(shape) ? "" : ` and ${data.length} elements`;
-  if (elements === "" && String(shape) === String(expected)) return;
-  throw new UserError(`growth plan: ${what} has the shape [${shape}]${elements}, expected [${expected}]`);
+  if (elements !== "" || String(shape) !== String(expected)) {
+    throw new UserError(`growth plan: ${what} has the shape [${shape}]${elements}, expected [${expected}]`);
+  }
+  requireFinite(array, what);
+}
+
+/** Throws a `UserError` where what a strategy gives has an element with which no model can learn. */
+export function requireFinite({ data }: HostArray, what: string): void {
+  for (let index = 0; index < data.length; index++) {
+    if (Number.isFinite(data[index])) continue;
+    throw new UserError(`growth plan: ${what} has ${data[index]} at element ${index}, expected finite numbers`);
+  }
 }
 
 /** Parameter tokens of a site, or channels of a widened model, that were born together. */

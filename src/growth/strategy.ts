@@ -136,13 +136,20 @@ export function defineGrowthStrategy<Options extends object>(
       kind: "model",
       name,
       preserves,
-      config: (model, given) => strategy.config(model, options(given)),
-      parameters: (growth, given) => strategy.parameters(growth, options(given)),
-      moments: strategy.moments && ((moments, growth) => strategy.moments?.(moments, growth) ?? moments),
-      summary: (before, after) => strategy.summary?.(before, after) ?? changesBetween(before, after),
+      config: (model, given) => strategy.config(structuredClone(model), options(given)),
+      parameters: (growth, given) => strategy.parameters(withOwnConfigs(growth), options(given)),
+      moments:
+        strategy.moments && ((moments, growth) => strategy.moments?.(moments, withOwnConfigs(growth)) ?? moments),
+      summary: (before, after) =>
+        strategy.summary?.(structuredClone(before), structuredClone(after)) ?? changesBetween(before, after),
     });
   }
   return name;
+}
+
+/** A growth with copies of its configurations: a strategy that changes what it is given changes no run. */
+function withOwnConfigs(growth: ModelGrowth): ModelGrowth {
+  return { ...growth, before: structuredClone(growth.before), after: structuredClone(growth.after) };
 }
 
 /** What differs between two configurations, for example "layers 2 → 3, heads 4 → 6". */

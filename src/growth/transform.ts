@@ -2,7 +2,8 @@
 
 import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
-import { type ModelConfig, parametersOf, sites } from "../model/index.ts";
+import { type ModelConfig, modelSchema, parametersOf, sites } from "../model/index.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { Random } from "../random.ts";
 import { CHANNELS } from "./net2net.ts";
 import {
@@ -12,7 +13,8 @@ import {
   type ModelState,
   type Moments,
   padded,
-  requireShape,
+  requireArray,
+  requireFinite,
 } from "./state.ts";
 import type { AnyModelStrategy, ModelGrowth } from "./strategy.ts";
 
@@ -27,13 +29,34 @@ export interface Transformation {
 }
 
 /**
+ * The configuration of the larger model.
+ * @throws UserError where the strategy refuses the model, and where what it gives is none, or of another context
+ */
+export function largerConfig(
+  before: ModelConfig,
+  { strategy, options }: Pick<Transformation, "strategy" | "options">,
+): ModelConfig {
+  const given = { ...strategy.config(before, options), vocabulary: before.vocabulary };
+  const { data: after, error } = checkPlainly(modelSchema, given);
+  const where = `growth plan: ${strategy.name}: the grown model`;
+  if (after === undefined) {
+    const [issue] = error.issues;
+    throw new UserError([where, ...(issue?.path ?? []), issue?.message].map(String).join(": "));
+  }
+  if (after.context === before.context) return after;
+  throw new UserError(
+    `${where}: context is ${after.context}, expected ${before.context} as before; a run trains on windows of one length`,
+  );
+}
+
+/**
  * The state of the larger model. Draws depend on `seed`, the step, the model and names alone.
  * @throws UserError where the strategy refuses the model, or gives parameters that the larger one has not
  */
 export function transform(state: ModelState, transformation: Transformation, seed: number): ModelState {
   const { strategy, options } = transformation;
   const before = state.config;
-  const after = { ...strategy.config(before, options), vocabulary: before.vocabulary };
+  const after = { ...largerConfig(before, transformation), vocabulary: before.vocabulary };
   const growth: ModelGrowth = {
     before,
     after,
@@ -75,7 +98,7 @@ function completeParameters(
         fillInitial(data, start, random(`initial ${name}`));
         return [name, { shape, data }];
       }
-      requireShape(array, shape, `${strategy}: ${name}`);
+      requireArray(array, shape, `${strategy}: ${name}`);
       return [name, array];
     }),
   );
@@ -88,10 +111,9 @@ function moments({ first, second }: Moments, growth: ModelGrowth, strategy: AnyM
     return new Map(
       [...growth.initial].map(([name, { shape }]) => {
         const moment = own.get(name);
-        return [
-          name,
-          moment === undefined ? { shape, data: new Float32Array(elementCount(shape)) } : fitted(moment, shape),
-        ];
+        if (moment === undefined) return [name, { shape, data: new Float32Array(elementCount(shape)) }];
+        requireFinite(moment, `${strategy.name}: a moment of ${name}`);
+        return [name, fitted(moment, shape)];
       }),
     );
   };

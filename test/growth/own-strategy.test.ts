@@ -127,6 +127,25 @@ describe("of tokens", () => {
       {},
       `growth plan: no 3 at ${SITE}`,
     ],
+    [
+      "rows that no model can learn with",
+      () =>
+        define({
+          tokens: ({ keys, values, added }) => {
+            const spoilt = withRows(keys, added);
+            spoilt.data[115] = Number.NaN;
+            return { keys: spoilt, values: withRows(values, added) };
+          },
+        }),
+      {},
+      "has NaN at element 115, expected finite numbers",
+    ],
+    ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY].map((tau): [string, () => string, object, string] => [
+      `a τ of ${tau}`,
+      () => define({ exactTau: () => tau }),
+      {},
+      `τ of ${SITE} becomes ${tau}, expected a number above 0`,
+    ]),
     ["a name that is not defined", () => "test:nowhere", {}, 'the growth strategy "test:nowhere" is not defined here'],
   ])("refuses %s", (_, init, more, message) => {
     expect(() => grown(init(), more)).toThrow(message);
@@ -214,6 +233,16 @@ describe("of whole models", () => {
       { parameters: () => new Map([["embedding.tokens", { shape: [1], data: new Float32Array(1) }]]) },
       "embedding.tokens has the shape [1], expected [13,10]",
     ],
+    [
+      "a parameter that no model can learn with",
+      {
+        parameters: ({ parameters }) =>
+          new Map(parameters).set("embedding.tokens", { shape: [13, 10], data: new Float32Array(130).fill(Infinity) }),
+      },
+      "embedding.tokens has Infinity at element 0, expected finite numbers",
+    ],
+    ["another context", { config: (model) => ({ ...model, context: 7 }) }, "context is 7, expected 5 as before"],
+    ["a configuration that is none", { config: (model) => ({ ...model, heads: 3 }) }, "the grown model: heads: "],
   ])("refuses %s", (_, changes, message) => {
     const state = modelState(old);
     expect(() => grow(state, plan({ init: define(changes) }), 7)).toThrow(message);

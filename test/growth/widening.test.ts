@@ -249,7 +249,10 @@ describe("with strategies of one's own", () => {
       parameters: ({ parameters, initial }) =>
         new Map([...parameters].filter(([path, { shape }]) => String(initial.get(path)?.shape) === String(shape))),
     });
-  const [deeper, narrower] = [strategy("test:deeper", { layers: 3 }), strategy("test:narrower", { width: 10 })];
+  const [deeper, narrower] = [
+    strategy("test:deeper", { layers: 3 }),
+    strategy("test:narrower", { width: 10, heads: 2 }),
+  ];
   const own = (init: OwnName) => growthPlanSchema.parse({ init });
 
   it("the channels stay written down, as long as they are as many", () => {

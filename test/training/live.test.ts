@@ -117,6 +117,37 @@ describe("growing between two events", () => {
     expect(lossesOf(await eventsOf(run))).toEqual(lossesOf(whole).slice(5));
   });
 
+  it("leaves the run as it was where a strategy cannot be, whatever it did to what it was given", async () => {
+    const meddling = (name: `${string}:${string}`, changes: object) =>
+      defineGrowthStrategy({
+        name,
+        options: optionsWithDefaults({}),
+        preserves: false,
+        config: (before) => Object.assign(before, changes),
+        parameters: ({ before, parameters }) => {
+          Object.assign(before, { context: 1 });
+          return parameters;
+        },
+      });
+    const longer = meddling("mine:longer", { context: 9 });
+    const headless = meddling("mine:headless", { heads: 5 });
+    const run = await begun(tinyConfig({ steps: 4 }, {}, model));
+    const events = await eventsOf(run, 2, async () => {
+      const before = structuredClone(run.config);
+      expect(await failure(run.grow({ init: longer }))).toMatch(
+        /UserError: growth plan: mine:longer: the grown model: context is 9, expected \d+ as before/,
+      );
+      expect(await failure(run.grow({ init: headless }))).toMatch(
+        /UserError: growth plan: mine:headless: the grown model: heads: /,
+      );
+      expect(run.config).toEqual(before);
+    });
+    expect(told(events)).toMatch(/end 4$/);
+    await run.close();
+    await run.trainer.close();
+    await expect(run.checkpoint()).rejects.toThrow("the run was closed; resume it from a checkpoint");
+  });
+
   it("refuses what a configuration would, and the run goes on", async () => {
     const refusals: string[] = [];
     const events = await eventsOf(await begun(tinyConfig({ steps: 3 })), 2, async (run) => {
