@@ -69,6 +69,7 @@ export const trainingFileSchema = z.strictObject({
         tokens: z.int().positive(),
         born: natural,
         init: z.string(),
+        lost: natural.optional(),
         updates: natural,
         frozenUntil: natural,
         warmup: natural.optional(),

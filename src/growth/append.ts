@@ -20,7 +20,7 @@ import {
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import type { TokenPlan } from "./plan.ts";
-import { type Generation, type HostArray, type ModelState, requireArray } from "./state.ts";
+import { type Generation, type HostArray, lostTokens, type ModelState, requireArray } from "./state.ts";
 import { tokenStrategyOf } from "./strategies.ts";
 import type { AnyTokenStrategy, SiteGrowth } from "./strategy.ts";
 import { checkTau, grownRamps, learningTau, type TauChange, tauOf, withLearnedTau } from "./tau.ts";
@@ -39,8 +39,8 @@ interface Change {
 }
 
 /**
- * The state with tokens appended. Draws depend on `seed`, the step, the site and its number of tokens alone; on the last, so
- * that growing twice after one step does not append the same tokens twice.
+ * The state with tokens appended. Draws depend on `seed`, the step, the site and the number of tokens it has had alone; on
+ * the last, so that growing twice after one step does not append the same tokens twice, nor growing again what was pruned.
  * @throws UserError if a layer does not exist, the strategy refuses the amount, or τ cannot become what the plan says
  */
 export function append(state: ModelState, plan: TokenPlan, seed: number): ModelState {
@@ -62,7 +62,7 @@ export function append(state: ModelState, plan: TokenPlan, seed: number): ModelS
       keys: joined(parameters, sources, "keys"),
       values: joined(parameters, sources, "values"),
       initial: { keys: initial("keys"), values: initial("values") },
-      random: Random.from("growth", seed, state.step, site.path, site.tokens),
+      random: Random.from("growth", seed, state.step, site.path, everHad(state, site, sources)),
     };
     const tokens = strategy.tokens(growth, plan.options ?? {});
     for (const part of ["keys", "values"] as const) {
@@ -97,6 +97,11 @@ export function append(state: ModelState, plan: TokenPlan, seed: number): ModelS
     moments: state.moments === undefined ? undefined : { first: ordered(first), second: ordered(second) },
   };
   return tauRule(grown) === "learned" ? learningTau(appendedState, grown) : appendedState;
+}
+
+/** How many tokens a site has had, with those that pruning has dropped: what no growth leaves as it was. */
+function everHad({ lineage }: ModelState, { tokens }: Site, sources: readonly Site[]): number {
+  return sources.reduce((sum, { path }) => sum + lostTokens(lineage.get(path)), tokens);
 }
 
 /** The rows of some sites one after the other. */

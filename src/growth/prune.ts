@@ -9,7 +9,7 @@ import { elementCount } from "../element-count.ts";
 import { UserError } from "../errors.ts";
 import { type CompleteModelConfig, type Site, sitesOf, type TokenFormerConfig, withSites } from "../model/index.ts";
 import { required } from "../required.ts";
-import type { Generation, HostArray, ModelState, Moments } from "./state.ts";
+import { type Generation, type HostArray, lostTokens, type ModelState, type Moments } from "./state.ts";
 import { learningTau, withLearnedTau } from "./tau.ts";
 
 /** What a text tells of a site's tokens, one number a token: [P]. */
@@ -179,18 +179,28 @@ function rowsOf({ shape, data }: HostArray, rows: readonly number[]): HostArray 
   return { shape: [rows.length, ...rest], data: kept };
 }
 
-/** Generations with the tokens of theirs that stay; those without one are gone. */
+/**
+ * Generations with the tokens of theirs that stay, and how many are lost; those without one are gone, and what they lost is told by the
+ * oldest, so that growth knows of it.
+ */
 function prunedLineage(lineage: ModelState["lineage"], cuts: readonly Cut[]): Map<string, readonly Generation[]> {
   const pruned = new Map(lineage);
   for (const { site, kept } of cuts) {
     let end = 0;
-    const generations = required(lineage, site.path).flatMap((generation): Generation[] => {
+    let gone = 0;
+    const left = required(lineage, site.path).flatMap((generation): Generation[] => {
       const start = end;
       end += generation.tokens;
       const tokens = kept.filter((index) => start <= index && index < end).length;
-      return tokens === 0 ? [] : [{ ...generation, tokens }];
+      const lost = lostTokens([generation]) + generation.tokens - tokens;
+      if (tokens > 0) return [{ ...generation, tokens, ...(lost > 0 && { lost }) }];
+      gone += lost;
+      return [];
     });
-    pruned.set(site.path, generations);
+    const [oldest, ...younger] = left;
+    const counted =
+      oldest !== undefined && gone > 0 ? [{ ...oldest, lost: lostTokens([oldest]) + gone }, ...younger] : left;
+    pruned.set(site.path, counted);
   }
   return pruned;
 }

@@ -37,6 +37,8 @@ export interface Generation {
   readonly born: number;
   /** How the tokens started: by a model's initial distributions, or a growth plan's `init`. */
   readonly init: string;
+  /** Tokens that pruning has dropped of these, and of generations that it left none of. Default 0. */
+  readonly lost?: number | undefined;
   /** Updates that Adam's bias correction counts for them. */
   readonly updates: number;
   /** They are not trained up to and including this step. */
@@ -80,6 +82,11 @@ export interface TrainerState {
    * that has become learned, and of tables to which rows of new tokens of the vocabulary were added, by their own names.
    */
   readonly lineage: ReadonlyMap<string, readonly Generation[]>;
+}
+
+/** How many tokens of some generations pruning has dropped. */
+export function lostTokens(generations: readonly Generation[] = []): number {
+  return generations.reduce((sum, { lost = 0 }) => sum + lost, 0);
 }
 
 /** The state as the optimiser has it before its first update. */

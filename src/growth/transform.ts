@@ -10,6 +10,7 @@ import {
   fillInitial,
   type Generation,
   type HostArray,
+  lostTokens,
   type ModelState,
   type Moments,
   padded,
@@ -77,8 +78,10 @@ export function transform(state: ModelState, transformation: Transformation, see
   return { ...grown, lineage, ramps: state.ramps.filter(({ site }) => paths.has(site)) };
 }
 
-function sizeOf({ parameters }: ModelState): number {
-  return [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+/** The numbers of a model, and the tokens that pruning has dropped of it, so that no growth is of the same size as an earlier one. */
+function sizeOf({ parameters, lineage }: ModelState): number {
+  const numbers = [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+  return [...lineage.values()].reduce((sum, generations) => sum + lostTokens(generations), numbers);
 }
 
 /** The parameters in the order of the model, in which they are saved; those that the strategy left out as the model starts them. */

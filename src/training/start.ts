@@ -313,7 +313,9 @@ function withDropout(model: CompleteModelConfig, wanted: ModelConfig): CompleteM
 /** The weights as those of a model that has not been trained. Ramps of τ go on. */
 function rewound(state: ModelState): ModelState {
   const lineage = [...state.lineage].map(([path, generations]) => {
-    const reset = generations.map(({ tokens, init }) => ({ tokens, init, born: 0, updates: 0, frozenUntil: 0 }));
+    const reset = generations.map(({ tokens, init, lost }) => {
+      return { tokens, init, ...(lost !== undefined && { lost }), born: 0, updates: 0, frozenUntil: 0 };
+    });
     return [path, reset] as const;
   });
   const ramps = state.ramps.map((ramp): TauRamp => {

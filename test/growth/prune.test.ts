@@ -104,6 +104,25 @@ describe("the tokens that stay", () => {
     ]);
   });
 
+  it("keep count of those that are lost, so that growing again at that step draws others", () => {
+    const again = grow(pruned, growthPlanSchema.parse({ add: { feedForward: 2 } }), 2);
+    expect(required(again.lineage, SITE).map(({ tokens, lost }) => [tokens, lost])).toEqual([
+      [5, 6],
+      [2, 2],
+      [2, undefined],
+      [2, undefined],
+    ]);
+    // Of 15 tokens, as many as there were when these last two were drawn, those that were first there are kept.
+    const fifteen = { ...state, step: 40 };
+    const few = worthOf(fifteen, (path, index) => (path === SITE && index > 12 ? 100 : 50 - index));
+    const back = prune(fifteen, few, options({ keep: 15 / 17 }));
+    const twins = grow(back, growthPlanSchema.parse({ add: { feedForward: 2 } }), 2);
+    const values = required(twins.parameters, `${SITE}.values`);
+    expect(values.shape).toEqual([17, 10]);
+    expect(tokenRows(values, 13, 15)).toEqual(tokenRows(required(state.parameters, `${SITE}.values`), 15, 17));
+    expect(tokenRows(values, 15, 17)).not.toEqual(tokenRows(values, 13, 15));
+  });
+
   it("are counted in the configuration", () => {
     expect(pruned.config).toMatchObject({ tokens: { query: 5, key: 3, value: 5, projection: 4, feedForward: 9 } });
   });
@@ -114,7 +133,7 @@ describe("the tokens that stay", () => {
       worthOf(state, (_, index) => 100 - index),
       options({ keep: 0.5 }),
     );
-    expect(required(old.lineage, SITE).map(({ tokens, born }) => [tokens, born])).toEqual([[9, 0]]);
+    expect(required(old.lineage, SITE)).toMatchObject([{ tokens: 9, born: 0, lost: 8 }]);
   });
 
   it("are ranked over all sites by their part in what the site gives, whatever the site's unit", () => {
