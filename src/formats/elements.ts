@@ -1,5 +1,6 @@
 /** The elements of stored tensors: read from bytes, with floats of other widths as 32-bit ones. */
 
+import { UserError } from "../errors.ts";
 import { widenBfloat16, widenFloat16 } from "../half.ts";
 import type { ReadBytes } from "./files/byte-source.ts";
 import { bytesPerElement, type SafetensorsType } from "./safetensors/safetensors-header.ts";
@@ -12,6 +13,14 @@ export interface StoredTensor {
 
 /** The types that floats can be stored as. */
 export type StoredFloatType = "F32" | "F16" | "BF16";
+
+const storedFloatTypes: readonly StoredFloatType[] = ["F32", "F16", "BF16"];
+
+/** Throws a `UserError` for a type that floats cannot be stored as, which JavaScript lets pass. */
+export function requireStoredType(dtype: StoredFloatType, file: string): void {
+  if (storedFloatTypes.includes(dtype)) return;
+  throw new UserError(`${file}: dtype is ${JSON.stringify(dtype)}, expected one of ${storedFloatTypes.join(", ")}`);
+}
 
 /** The types that floats can be read of. */
 export type ReadableFloatType = StoredFloatType | "F64";

@@ -42,6 +42,8 @@ export interface ExportOptions {
   readonly convert?: boolean;
 }
 
+const layouts: readonly ExportOptions["layout"][] = ["neox", "safetensors"];
+
 export interface Exported {
   readonly files: readonly string[];
   readonly model: CompleteModelConfig<TokenFormerConfig>;
@@ -50,7 +52,7 @@ export interface Exported {
 /**
  * Writes the model of a checkpoint in the published layout, one tensor in memory at a time, with its tokenizer where that is
  * one that others can read.
- * @throws UserError where the layout cannot hold the model, or `to` is the folder of a run or has one of the files
+ * @throws UserError where there is no such layout, it cannot hold the model, or `to` is the folder of a run or has one of the files
  */
 export async function exportCheckpoint({
   from,
@@ -60,6 +62,9 @@ export async function exportCheckpoint({
   ...options
 }: ExportOptions): Promise<Exported> {
   const { dtype = "F32", convert = false } = options;
+  if (!layouts.includes(layout)) {
+    throw new UserError(`layout is ${JSON.stringify(layout)}, expected ${layouts.join(" or ")}`);
+  }
   const checkpoint = await openAttached(from, skills);
   try {
     const { state, tokenizer } = checkpoint.summary;

@@ -3,7 +3,7 @@
 import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openPyTorch } from "../../src/formats/index.ts";
+import { openPyTorch, writePyTorch } from "../../src/formats/index.ts";
 import { pickledCall, writePickle } from "../../src/formats/pytorch/pickle-write.ts";
 import { stackCall, storage, tensor, writeArchive, writeLegacy } from "../support/pickles.ts";
 import { failure as failureOf, useFolder } from "./helpers.ts";
@@ -276,3 +276,23 @@ function opcodes(): fc.Arbitrary<Uint8Array> {
     .array(fc.oneof(fc.constantFrom(...known, ...others), fc.nat(4)), { maxLength: 100 })
     .map((bytes) => Uint8Array.from(bytes));
 }
+
+it("writes no tensor whose pieces do not fit its shape", async () => {
+  const file = at("short.bin");
+  const tensor = (shape: readonly number[], ...lengths: number[]) => ({
+    shape,
+    pieces: async function* () {
+      for (const length of lengths) yield new Float32Array(length);
+    },
+  });
+  const written = (of: ReturnType<typeof tensor>) => failureOf(writePyTorch(file, new Map([["w", of]])));
+  for (const lengths of [[3], [5, 2]]) {
+    const found = lengths.reduce((sum, length) => sum + length);
+    expect(await written(tensor([2, 3], ...lengths))).toBe(
+      `UserError: ${file}: tensor "w": expected 6 elements for shape [2, 3], found ${found}; correct the shape or the data`,
+    );
+  }
+  expect(await written(tensor([-2, -3], 6))).toContain(
+    'tensor "w" has the shape [-2, -3], expected whole numbers from 0',
+  );
+});

@@ -118,6 +118,25 @@ describe("writing", () => {
     expect(read?.data.length).toBe(data.length);
   });
 
+  // What JavaScript lets pass.
+  test.each<readonly [string, unknown, unknown, string]>([
+    ["a dtype", {}, { dtype: "f16" }, 'dtype is "f16", expected one of F32, F16, BF16'],
+    ["metadata", {}, { metadata: { n: 3 } }, 'the metadata "n" is 3, expected text'],
+    ["negative sizes", { shape: [-1, -2] }, {}, 'tensor "w" has the shape [-1, -2], expected whole numbers from 0'],
+    ["halves", { shape: [0.5, 4] }, {}, 'tensor "w" has the shape [0.5, 4], expected whole numbers from 0'],
+    [
+      "bytes",
+      { data: new Uint8Array(2) },
+      {},
+      'tensor "w" has data of the class Uint8Array, expected one of Float32Array, Int32Array, BigInt64Array; convert it',
+    ],
+    ["doubles", { data: new Float64Array(2) }, {}, 'tensor "w" has data of the class Float64Array, expected one of'],
+  ])("refuses %s that no file can have, and writes nothing", async (_, tensor, options, message) => {
+    const whole = { ...floats([2], 1, 2), ...(tensor as object) };
+    expect(await failure(written([["w", whole]], options as WriteSafetensorsOptions))).toContain(message);
+    expect(await readdir(folder.at())).toEqual([]);
+  });
+
   test("refuses what does not fit, and leaves the old file", async () => {
     const old = await written([["x", floats([1], 1)]]);
     const file = folder.at("a.safetensors");

@@ -55,6 +55,14 @@ const logits = (state: ModelState) => {
   return logitsOf(device(), state, drawnBatch("exported", [3, config.context], config.vocabulary));
 };
 
+it("refuses a layout that there is not, and writes nothing", async () => {
+  const [from, to] = [await saved(drawn(tiny)), at("none")];
+  const layout = "safetensor" as ExportOptions["layout"]; // what JavaScript lets pass
+  await expect(exportCheckpoint({ from, to, layout })).rejects.toThrow(
+    'layout is "safetensor", expected neox or safetensors',
+  );
+});
+
 const refusal = async (state: ModelState, convert = false) =>
   exportCheckpoint({ from: await saved(state), to: at("refused"), layout: "neox", convert }).then(
     () => "nothing",

@@ -3,10 +3,10 @@
 import { PassThrough, Readable } from "node:stream";
 import * as yazl from "yazl";
 import { elementCount } from "../../element-count.ts";
-import type { StoredFloatType } from "../elements.ts";
+import { requireStoredType, type StoredFloatType } from "../elements.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
 import { bytesPerElement } from "../safetensors/safetensors-header.ts";
-import { type LazyTensor, storedBytes } from "../safetensors/safetensors-pieces.ts";
+import { checkShape, type LazyTensor, lazyBytes } from "../safetensors/safetensors-pieces.ts";
 import { type PickleCode, pickledCall, pickledGlobal, pickledReference, writePickle } from "./pickle-write.ts";
 
 const STORAGES: Readonly<Record<StoredFloatType, string>> = {
@@ -23,20 +23,23 @@ const TIME = new Date("1980-01-01T00:00:00Z");
 
 /**
  * Writes tensors to `file`, whole or not at all, one in memory at a time. Floats are narrowed to `dtype`, F32 by default.
- * @throws UserError where the file cannot be written
+ * @throws UserError where the file cannot be written, and for a tensor whose pieces do not fit its shape
  */
 export async function writePyTorch(
   file: string,
   tensors: ReadonlyMap<string, LazyTensor>,
   dtype: StoredFloatType = "F32",
 ): Promise<void> {
-  await writeFileAtomic(file, archiveOf([...tensors], dtype));
+  requireStoredType(dtype, file);
+  for (const [name, { shape }] of tensors) checkShape(name, shape, file);
+  await writeFileAtomic(file, archiveOf([...tensors], dtype, file));
 }
 
 /** The bytes of the archive, which is begun when the first of them are asked for. */
 async function* archiveOf(
   tensors: readonly (readonly [string, LazyTensor])[],
   dtype: StoredFloatType,
+  file: string,
 ): AsyncGenerator<Uint8Array> {
   const archive = new yazl.ZipFile();
   const { outputStream } = archive;
@@ -48,10 +51,10 @@ async function* archiveOf(
     archive.addBuffer(Buffer.from(content), `${ROOT}/${name}`, options);
   addBuffer("data.pkl", writePickle(stateDict(tensors, dtype)));
   addBuffer("byteorder", Buffer.from("little"));
-  for (const [index, [, tensor]] of tensors.entries()) {
+  for (const [index, [name, tensor]] of tensors.entries()) {
     const size = elementCount(tensor.shape) * bytesPerElement(dtype);
     archive.addReadStreamLazy(`${ROOT}/data/${index}`, { ...options, size }, (add) =>
-      add(null, Readable.from(bytesOfTensor(tensor, dtype)).on("error", fail)),
+      add(null, Readable.from(lazyBytes(name, tensor, dtype, file)).on("error", fail)),
     );
   }
   addBuffer("version", Buffer.from("3\n"));
@@ -70,8 +73,4 @@ function rebuilt(shape: readonly number[], key: string, dtype: StoredFloatType):
   // The last two say that it needs no gradient, and has no hooks.
   const args = [storage, 0, shape, strides, false, pickledCall("collections.OrderedDict", [])];
   return pickledCall("torch._utils._rebuild_tensor_v2", args);
-}
-
-async function* bytesOfTensor(tensor: LazyTensor, dtype: StoredFloatType): AsyncGenerator<Uint8Array> {
-  for await (const data of tensor.pieces()) yield* storedBytes(data, dtype);
 }

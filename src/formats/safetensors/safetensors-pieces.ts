@@ -3,7 +3,7 @@
 import { elementCount } from "../../element-count.ts";
 import { UserError } from "../../errors.ts";
 import { narrowToBfloat16, narrowToFloat16 } from "../../half.ts";
-import { bytesOf, type StoredFloatType, type StoredTensor } from "../elements.ts";
+import { bytesOf, requireStoredType, type StoredFloatType, type StoredTensor } from "../elements.ts";
 import {
   bytesPerElement,
   checkTensorName,
@@ -34,7 +34,8 @@ const PIECE_ELEMENTS = 2 ** 20;
  * tensor is aligned to its own size.
  *
  * @param file what messages call it.
- * @throws UserError at once where a tensor's data does not fit its shape or a name comes twice.
+ * @throws UserError at once for what no such file can hold: data that does not fit its shape or is of another class, a name that
+ * comes twice, and where `metadata` or `dtype` is none.
  */
 export function safetensorsPieces(
   tensors: Iterable<readonly [string, StoredTensor | LazyTensor]>,
@@ -42,6 +43,11 @@ export function safetensorsPieces(
   options: WriteSafetensorsOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const { metadata = {}, dtype = "F32" } = options;
+  requireStoredType(dtype, file);
+  for (const [key, text] of Object.entries(metadata)) {
+    if (typeof text === "string") continue;
+    throw new UserError(`${file}: the metadata ${JSON.stringify(key)} is ${JSON.stringify(text)}, expected text`);
+  }
   const ordered = orderTensors(tensors, dtype, file);
   const entries = new Map<string, TensorEntry>();
   let begin = 0;
@@ -68,11 +74,37 @@ function orderTensors(
   for (const [name, tensor] of tensors) {
     checkTensorName(name, file);
     if (byName.has(name)) throw new UserError(`${file}: ${tensorName(name)} is given twice; rename one`);
-    if ("data" in tensor) checkLength(name, tensor.shape, tensor.data.length, file);
+    checkShape(name, tensor.shape, file);
+    if ("data" in tensor) {
+      requireClass(name, tensor.data, [Float32Array, Int32Array, BigInt64Array], file);
+      checkLength(name, tensor.shape, tensor.data.length, file);
+    }
     byName.set(name, { name, type: storedType(tensor, floatType), tensor });
   }
   return [...byName.values()].sort(
     (one, other) => bytesPerElement(other.type) - bytesPerElement(one.type) || (one.name < other.name ? -1 : 1),
+  );
+}
+
+/** @throws UserError where the sizes of a tensor are not whole numbers from 0 */
+export function checkShape(name: string, shape: readonly number[], file: string): void {
+  if (shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return;
+  throw new UserError(
+    `${file}: ${tensorName(name)} has the shape [${shape.join(", ")}], expected whole numbers from 0`,
+  );
+}
+
+/** Throws a `UserError` for data of a class that cannot be stored, which JavaScript lets pass: its bytes would be read as another's. */
+function requireClass(
+  name: string,
+  data: StoredTensor["data"],
+  classes: readonly (new (length: number) => StoredTensor["data"])[],
+  file: string,
+): void {
+  if (classes.some((one) => data instanceof one)) return;
+  const expected = classes.map((one) => one.name).join(", ");
+  throw new UserError(
+    `${file}: ${tensorName(name)} has data of the class ${data.constructor.name}, expected one of ${expected}; convert it`,
   );
 }
 
@@ -96,17 +128,29 @@ async function* pieces(
 ): AsyncGenerator<Uint8Array> {
   yield header;
   for (const { name, type, tensor } of tensors) {
-    let length = 0;
-    for await (const data of "data" in tensor ? [tensor.data] : tensor.pieces()) {
-      yield* storedBytes(data, type);
-      length += data.length;
-    }
-    checkLength(name, tensor.shape, length, file);
+    if ("data" in tensor) yield* storedBytes(tensor.data, type);
+    else yield* lazyBytes(name, tensor, type, file);
   }
 }
 
+/** The bytes of a tensor that comes to be now. Throws a `UserError` where it does not come as it should. */
+export async function* lazyBytes(
+  name: string,
+  tensor: LazyTensor,
+  type: SafetensorsType,
+  file: string,
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const data of tensor.pieces()) {
+    requireClass(name, data, [Float32Array], file);
+    yield* storedBytes(data, type);
+    length += data.length;
+  }
+  checkLength(name, tensor.shape, length, file);
+}
+
 /** The bytes of a tensor's elements, piece by piece; floats narrowed to `type`. */
-export function* storedBytes(data: StoredTensor["data"], type: SafetensorsType): Generator<Uint8Array> {
+function* storedBytes(data: StoredTensor["data"], type: SafetensorsType): Generator<Uint8Array> {
   const narrow = type === "F16" ? narrowToFloat16 : narrowToBfloat16;
   for (let index = 0; index < data.length; index += PIECE_ELEMENTS) {
     const piece = data.subarray(index, index + PIECE_ELEMENTS);
