@@ -52,6 +52,7 @@ const ROTARY_BASE = 10_000;
  * [B, H, T, T], as they are before dropout, as `weights`, unless they are computed in blocks.
  * @param query [B, T, D], as key and value
  * @returns [B, T, D]
+ * @throws RangeError for options that do not fit D
  */
 export function causalAttention(
   scope: Scope,
@@ -59,14 +60,14 @@ export function causalAttention(
   options: AttentionOptions,
 ): Tensor {
   const { cache } = scope;
+  const width = staticWidth(query);
+  const channels = channelsOf(width, options);
   if (cache !== undefined) {
     const [q, k] = [query, key].map((x) => rotatedRows(x, cache.positions, options));
     if (q === undefined || k === undefined) throw new Error("internal: two tensors");
     return cache.attend({ query: q, key: k, value }, options.heads);
   }
   const time = at(query.shape, 1);
-  const width = staticWidth(query);
-  const channels = width / options.heads;
   const rotated = (x: Tensor) => (options.rotary === 0 ? x : rotary(x, range(time), options.rotary));
   const q = rotated(splitHeads(query, options.heads)); // [B, H, T, C]
   const k = rotated(splitHeads(key, options.heads)); // [B, H, T, C]
@@ -82,6 +83,18 @@ export function causalAttention(
   });
   const attended = concat(attendedBlocks, 2); // [B, H, T, C]
   return reshape(transpose(attended, [0, 2, 1, 3]), [at(query.shape, 0), time, width]); // [B, T, D]
+}
+
+/** The channels of a head. Throws a RangeError for heads that do not divide the width, and for channels that cannot be rotated. */
+function channelsOf(width: number, { heads, rotary }: AttentionOptions): number {
+  if (!(Number.isSafeInteger(heads) && heads > 0 && width % heads === 0)) {
+    throw new RangeError(`causalAttention: heads is ${heads}, expected a divisor of the width ${width}`);
+  }
+  const channels = width / heads;
+  if (rotary >= 0 && rotary <= channels && rotary % 2 === 0) return channels;
+  throw new RangeError(
+    `causalAttention: rotary is ${rotary}, expected an even number from 0 to ${channels}, the channels of a head`,
+  );
 }
 
 /** Rows from … to of the scores that are computed together: all of them, where they are few or their number is not known. */

@@ -31,6 +31,8 @@ const [WEYL, FIRST, SECOND] = [0x9e3779b1 | 0, 0x85ebca6b | 0, 0xc2b2ae35 | 0];
  * @param x [B, ...]: the mask of a sequence is the same whatever part of the batch it is in
  */
 export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
+  if (!(rate >= 0 && rate < 1))
+    throw new RangeError(`dropout: the rate is ${rate}, expected a number from 0 to below 1`);
   if (!scope.training || rate === 0) return x;
   const threshold = Math.round((rate - 0.5) * 2 ** 32);
   const kept = greaterOrEqual(randomBits(scope, x), threshold);

@@ -48,6 +48,7 @@ export interface PattentionOptions {
  */
 export function pattention(scope: Scope, x: Tensor, options: PattentionOptions): Tensor {
   const { width, activation, learnedTau } = options;
+  requireActivation(activation);
   const tokens = tokensOf(scope.path("tokens"));
   const parameter = (name: "keys" | "values", columns: Dimension) =>
     scope.parameter(name, [tokens, columns], options[name].initial, options[name].rate);
@@ -79,6 +80,7 @@ export interface GatedPattentionOptions extends Pick<PattentionOptions, "width" 
  */
 export function gatedPattention(x: Tensor, options: GatedPattentionOptions): Tensor {
   const { width, activation, tokens, scopes, open, learnedTau } = options;
+  requireActivation(activation);
   const groups = scopes.length;
   const parameters = (name: "keys" | "values", columns: Dimension) =>
     concat(
@@ -101,6 +103,12 @@ export function gatedPattention(x: Tensor, options: GatedPattentionOptions): Ten
   const weights = weighAlone(apart, activation, tokens, taus);
   const gates = reshape(concat(open, 1), [batch, 1, groups, 1]);
   return matmul(reshape(mul(weights, gates), [batch, time, groups * tokens]), parameters("values", width));
+}
+
+/** What JavaScript lets pass. */
+function requireActivation(activation: PattentionActivation): void {
+  if (pattentionActivations.includes(activation)) return;
+  throw new Error(`pattention: activation is "${activation}", expected one of ${pattentionActivations.join(", ")}`);
 }
 
 /** Θ over the last axis, with a τ [G, 1] of each of the groups before it. */

@@ -13,6 +13,7 @@ import {
   type Dimension,
   greaterOrEqual,
   input,
+  printType,
   range,
   reshape,
   type Shape,
@@ -182,14 +183,21 @@ export class Scope {
   }
 
   /**
-   * A parameter that is learned. Asked for twice, it is shared. The rows of parameters named `keys` and `values` are parameter
+   * A parameter that is learned. Asked for twice, alike, it is shared. The rows of parameters named `keys` and `values` are parameter
    * tokens: their scope is a site, whose tokens may be born at different steps.
    * @param rate multiplies the learning rate, not weight decay
+   * @throws Error for a name that is taken, also by the parameter itself with another shape or beginning
    */
   parameter(name: string, shape: Shape, initial: Initial, rate: RateFactor = 1): Tensor {
     const path = this.path(name);
     const existing = this.#trace.parameters.get(path);
-    if (existing !== undefined) return existing.tensor;
+    if (existing !== undefined) {
+      const [one, other] = [printSpec(existing.spec), printSpec({ shape, initial })];
+      if (one === other) return existing.tensor;
+      throw new Error(
+        `parameter("${path}"): is asked for as ${other}, and was as ${one}; ask alike, or choose another name`,
+      );
+    }
     if (RESERVED.has(path) || path.startsWith("cache.")) {
       throw new Error(`parameter("${path}"): the programs of a model have an input of that name; choose another`);
     }
@@ -228,6 +236,12 @@ export class Scope {
   unique(): number {
     return this.#trace.sites++;
   }
+}
+
+/** The shape of a parameter, and how it starts. */
+function printSpec({ shape, initial }: Pick<ParameterSpec, "shape" | "initial">): string {
+  const start = initial.kind === "normal" ? `N(0, ${initial.deviation})` : `all ${initial.value}`;
+  return `${printType({ dtype: "float32", shape })} of ${start}`;
 }
 
 /** The place in its row where each token's document begins: documents int32 [B, T], numbered in their order → int32 [B, T]. */

@@ -51,6 +51,20 @@ it.each([0, 6])("has the gradients of that formula, with %i rotated channels", a
   }
 });
 
+it("refuses heads and rotated channels that do not fit", () => {
+  const x = input("x", [BATCH, TIME, WIDTH]);
+  const attend = (heads: number, rotary: number) =>
+    causalAttention(Scope.root({ training: false }), { query: x, key: x, value: x }, { heads, dropout: 0, rotary });
+  for (const heads of [0, 4, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(() => attend(heads, 0)).toThrow(`heads is ${heads}, expected a divisor of the width 21`);
+  }
+  for (const rotary of [-2, 3, 8, Number.NaN]) {
+    expect(() => attend(HEADS, rotary)).toThrow(
+      `rotary is ${rotary}, expected an even number from 0 to 7, the channels`,
+    );
+  }
+});
+
 it("is causal: later tokens change nothing before them, and each changes its own place", async () => {
   const before = (await attended(inputs, 4)).y;
   for (let changed = 1; changed < TIME; changed++) {

@@ -35,6 +35,15 @@ describe("dropout", () => {
     expect(dropout(Scope.root({ training: true }), x, 0)).toBe(x);
   });
 
+  it.each([-0.5, 1, Number.NaN])("refuses the rate %f", (rate) => {
+    const x = input("x", [2, 3]);
+    for (const training of [true, false]) {
+      expect(() => dropout(Scope.root({ training }), x, rate)).toThrow(
+        `dropout: the rate is ${rate}, expected a number`,
+      );
+    }
+  });
+
   it("keeps the others, divided by the share that is kept", async () => {
     const x = normal("x", [2, 3, 5, 7]);
     const y = dropout(Scope.root({ training: true }), input("x", x.shape), 0.25);

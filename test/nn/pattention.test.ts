@@ -92,6 +92,15 @@ describe.each(pattentionActivations)("pattention with %s", (activation) => {
   });
 });
 
+it("refuses an activation that there is not", () => {
+  const activation = "relu" as (typeof pattentionActivations)[number]; // what JavaScript lets pass
+  const setup = { initial: drawn(0.1) };
+  const x = input("x", [2, 3, 5]);
+  expect(() =>
+    pattention(Scope.root({ training: true }), x, { width: 7, activation, keys: setup, values: setup }),
+  ).toThrow('pattention: activation is "relu", expected one of l2_norm_gelu, gelu_l2_norm, softmax');
+});
+
 describe.each(pattentionActivations)("gated generations with %s", (activation) => {
   it("are the sum of those that each sequence has, each with a norm and a τ of its own", async () => {
     const taus = [1.25, 0.75, 2];

@@ -25,6 +25,15 @@ it("shares what is asked for twice", () => {
   expect(scope.parameters).toHaveLength(1);
 });
 
+it("refuses to share a parameter that is asked for unlike the first time", () => {
+  const scope = Scope.root({ training: true });
+  scope.parameter("w", [3, 5], normal(0.02));
+  expect(() => scope.parameter("w", [5, 3], normal(0.02))).toThrowErrorMatchingInlineSnapshot(
+    `[Error: parameter("w"): is asked for as float32[5, 3] of N(0, 0.02), and was as float32[3, 5] of N(0, 0.02); ask alike, or choose another name]`,
+  );
+  expect(() => scope.parameter("w", [3, 5], zeros)).toThrow("is asked for as float32[3, 5] of all 0, and was as");
+});
+
 it("gives each caller another number", () => {
   const scope = Scope.root({ training: true });
   expect([scope.unique(), scope.within("a").unique(), scope.unique()]).toEqual([0, 1, 2]);
