@@ -1,6 +1,7 @@
 /** Models of one's own: what defines one, and what is kept of it in a configuration. */
 
 import { z } from "zod";
+import { UserError } from "../errors.ts";
 import type { Model } from "../nn/index.ts";
 import { checkedOptions, type OptionsSchema, parsedOptions } from "../options.ts";
 import { isOwnName, OwnDefinitions, type OwnName } from "../own-names.ts";
@@ -79,7 +80,8 @@ export const ownModels = new OwnDefinitions<OwnModel>("model", "--model");
 /**
  * Makes a model known by its name: from here on configurations and checkpoints of this process can have `model.type` with it.
  * @returns the name
- * @throws UserError for a name without a prefix, or one that is defined already
+ * @throws UserError for a name without a prefix, or one that is defined already, and for an option with a name that every
+ * configuration has
  */
 export function defineModel<Options extends object>(definition: ModelDefinition<Options>): OwnName {
   const { name, options: schema, cached = false, flops, activations } = definition;
@@ -89,16 +91,43 @@ export function defineModel<Options extends object>(definition: ModelDefinition<
   });
   const whole = (config: OwnModelConfig & ModelSizes) =>
     told(config, { vocabulary: config.vocabulary, context: config.context });
+  const check = (options: unknown) => requireFree(name, checkedOptions(schema, options, name));
+  // What its options are named, where all have defaults.
+  check({});
   ownModels.define({
     name,
     cached,
-    check: (options) => checkedOptions(schema, options, name),
+    check,
     forward: (config) => definition.forward(whole(config)),
-    sites: (config) => definition.sites?.(told(config, { context: config.context })) ?? [],
+    sites: (config) => checkedSites(name, definition.sites?.(told(config, { context: config.context })) ?? []),
     flops: flops && ((config, time) => definition.flops?.(whole(config), time) ?? 0),
     activations: activations && ((config) => definition.activations?.(whole(config)) ?? 0),
   });
   return name;
+}
+
+/** The keys that every configuration of a model of one's own has beside its options. */
+const COMMON = ["type", "vocabulary", "context", "sites"];
+
+/** Checked options, of which none takes the place of what every configuration has. */
+function requireFree(name: OwnName, checked: ReturnType<typeof checkedOptions<object>>): typeof checked {
+  const taken = "value" in checked ? COMMON.find((key) => Object.hasOwn(checked.value, key)) : undefined;
+  if (taken === undefined) return checked;
+  throw new UserError(
+    `the model "${name}": has an option named ${taken}, which is a key of every configuration; choose another name`,
+  );
+}
+
+/** Sites as a model declares them, each of its own path, and with tokens to begin with. */
+function checkedSites(name: OwnName, declared: readonly SiteDeclaration[]): readonly SiteDeclaration[] {
+  const paths = new Set<string>();
+  for (const { path, tokens } of declared) {
+    if (paths.has(path)) throw new UserError(`the model "${name}": declares the site ${path} twice; leave one out`);
+    paths.add(path);
+    if (Number.isSafeInteger(tokens) && tokens > 0) continue;
+    throw new UserError(`the model "${name}": the site ${path} has ${tokens} tokens, expected a whole number from 1`);
+  }
+  return declared;
 }
 
 /** The options of a configuration, without what every model is told. */

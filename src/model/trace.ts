@@ -1,5 +1,6 @@
 /** Models traced into programs: on whole sequences, and on new tokens beside a cache of earlier ones. */
 
+import { UserError } from "../errors.ts";
 import { CacheTrace, type Model, PresentCache, Scope } from "../nn/index.ts";
 import { at, input, rowsOf, symbol, type Tensor } from "../tensor/index.ts";
 
@@ -31,7 +32,16 @@ export function traceModel(model: Model, { training, time, separate = false, lea
     gates: gated && gatesOf(gated, tokens),
     ...(separate && { documents: input("documents", tokens.shape, "int32") }),
   });
-  return { scope, tokens, logits: model(scope, tokens) };
+  return { scope, tokens, logits: logitsOf(model, scope, tokens) };
+}
+
+/** What a model gives. Throws a `UserError` where that is nothing, which JavaScript lets pass. */
+function logitsOf(model: Model, scope: Scope, tokens: Tensor): Tensor {
+  const logits: Tensor | undefined = model(scope, tokens);
+  if (logits?.node !== undefined) return logits;
+  throw new UserError(
+    `the model's forward pass gives ${String(logits)}, expected its logits, a tensor [B, T, vocabulary]; return them`,
+  );
 }
 
 /** V, the number of logits of a trace. */
@@ -59,7 +69,7 @@ export function traceWithCache(model: Model, gated?: GatedGenerations): TracedWi
   const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
   const cache = new CacheTrace(tokens);
   const scope = Scope.root({ training: false, cache, gates: gated && gatesOf(gated, tokens) });
-  return { scope, cache, tokens, logits: rowsOf(cache.select(model(scope, tokens))) };
+  return { scope, cache, tokens, logits: rowsOf(cache.select(logitsOf(model, scope, tokens))) };
 }
 
 /** The gates of some sequences as the input of that name. @param open of each, which it has, by their place among them */
@@ -80,6 +90,6 @@ const gatesOf = ({ first, count }: GatedGenerations, tokens: Tensor) => ({
 export function traceWithPresent(model: Model): Readonly<Record<string, Tensor>> {
   const tokens = input("tokens", [symbol("B"), symbol("T")], "int32");
   const cache = new PresentCache(tokens);
-  const logits = model(Scope.root({ training: false, cache }), tokens);
+  const logits = logitsOf(model, Scope.root({ training: false, cache }), tokens);
   return { logits, ...Object.fromEntries(cache.present) };
 }

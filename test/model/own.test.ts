@@ -176,6 +176,16 @@ it.each<[string, Partial<ModelDefinition<Options>>, string]>([
     "declares the site blocks.7.mixer, at which its forward pass calls no pattention",
   ],
   [
+    "declares a site twice",
+    { sites: () => [0, 1].map((tokens) => ({ path: "blocks.0.mixer", tokens: 3 + tokens })) },
+    "declares the site blocks.0.mixer twice; leave one out",
+  ],
+  ...[0, 2.5, Number.NaN].map((tokens): [string, Partial<ModelDefinition<Options>>, string] => [
+    `declares a site of ${tokens} tokens`,
+    { sites: () => [{ path: "blocks.0.mixer", tokens }] },
+    `the site blocks.0.mixer has ${tokens} tokens, expected a whole number from 1`,
+  ]),
+  [
     "uses a site that it does not declare",
     { sites: ({ tokens }) => [{ path: "blocks.0.mixer", tokens }] },
     "the parameter blocks.1.mixer.keys has blocks.1.mixer.tokens rows; declare the site blocks.1.mixer in its sites",
@@ -183,4 +193,26 @@ it.each<[string, Partial<ModelDefinition<Options>>, string]>([
 ])("says so of one that %s", (_, changes, message) => {
   const type = define(changes);
   expect(() => whole(type)).toThrow(`the model "${type}": ${message}`);
+});
+
+it("says of one that gives no logits what it is to give", () => {
+  // What JavaScript lets pass.
+  const forward = (): Model => () => JSON.parse("null");
+  const type = define({ forward });
+  expect(() => whole(type)).toThrow(
+    "the model's forward pass gives null, expected its logits, a tensor [B, T, vocabulary]; return them",
+  );
+});
+
+it.each(["type", "vocabulary", "context", "sites"])("has no option named %s, as all configurations have one", (key) => {
+  const options = optionsWithDefaults({ width: 6, layers: 2, tokens: 5, [key]: 3 });
+  const message = `has an option named ${key}, which is a key of every configuration; choose another name`;
+  expect(() => define({ options })).toThrow(message);
+  // Where it is not known before it is told.
+  const told = define({
+    options: z
+      .looseObject({ width: z.int(), layers: z.int(), tokens: z.int() })
+      .transform((own) => ({ ...own, [key]: 3 })),
+  });
+  expect(() => modelSchema.parse({ type: told, context: 7, width: 6, layers: 2, tokens: 5 })).toThrow(message);
 });
