@@ -13,13 +13,27 @@ export interface Graph {
   readonly outputs: ReadonlyMap<string, Tensor>;
 }
 
-/** Collects what the outputs need and verifies it. */
+/** Collects what the outputs need, simplifies and verifies it. */
 export function graph(name: string, outputs: Readonly<Record<string, Tensor>>): Graph {
-  const nodes = topological(Object.values(outputs));
+  const simple = simplified(outputs);
+  const nodes = topological([...simple.values()]);
   const inputs = nodes.filter((node) => node.operator.name === "input").flatMap((node) => node.outputs);
-  const traced = { name, inputs, nodes, outputs: new Map(Object.entries(outputs)) };
+  const traced = { name, inputs, nodes, outputs: simple };
   verify(traced);
   return traced;
+}
+
+/** What a program computes in place of the outputs: see `simplify` of operators. */
+function simplified(outputs: Readonly<Record<string, Tensor>>): ReadonlyMap<string, Tensor> {
+  const found = new Map<Tensor, Tensor>();
+  const inPlaceOf = (tensor: Tensor) => found.get(tensor) ?? tensor;
+  for (const node of topological(Object.values(outputs))) {
+    const simple = node.simplified(node.inputs.map(inPlaceOf));
+    for (const output of node.outputs) {
+      found.set(output, output.index === 0 ? simple : (simple.node.outputs[output.index] ?? output));
+    }
+  }
+  return new Map(Object.entries(outputs).map(([name, output]) => [name, inPlaceOf(output)]));
 }
 
 /** The name of a graph's input. */

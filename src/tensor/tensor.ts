@@ -118,6 +118,11 @@ export interface Operator<Attrs extends Attributes = Attributes, Count extends A
   readonly gradient:
     | "none"
     | ((gradient: Tensor, context: GradientContext<Attrs, Count>) => Inputs<Tensor | undefined, Count>);
+  /**
+   * What a program computes in its place: the same numbers by less work; `undefined` where these inputs leave nothing to be saved.
+   * Gradients do not see it, as it may pass over tensors whose gradients are wanted. For an operator without saved results. Default: itself.
+   */
+  readonly simplify?: (inputs: Inputs<Tensor, Count>, attributes: Attrs) => Tensor | undefined;
 }
 
 /** An operator applied to tensors. The operator's types are hidden behind functions that close over them. */
@@ -128,6 +133,8 @@ export interface Node {
   readonly outputs: readonly Tensor[];
   /** Types by the operator's rule, computed anew: what the verifier compares with the outputs. */
   infer(): readonly TensorType[];
+  /** What a program computes in place of the output, given what it computes in place of the inputs: often the output itself. */
+  simplified(inputs: readonly Tensor[]): Tensor;
   emit(emitter: Emitter, inputs: readonly string[]): readonly string[];
   /** The gradients of the inputs. Throws for an operator without one. */
   gradient(gradient: Tensor): readonly (Tensor | undefined)[];
@@ -167,6 +174,13 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
     inputs,
     outputs,
     infer,
+    simplified: (others) => {
+      // One for each input, so the tuple has the operator's arity.
+      const given = others as Inputs<Tensor, Count>;
+      const simple = operator.simplify?.(given, attributes);
+      if (simple !== undefined) return simple;
+      return given.every((tensor, place) => tensor === inputs[place]) ? output(0) : apply(operator, attributes, given);
+    },
     emit: (emitter, names) => {
       // The graph hands over one name an input, so the tuple has the operator's arity.
       const lower = operator.targets?.[emitter.target] ?? operator.onnx;

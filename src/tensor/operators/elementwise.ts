@@ -121,18 +121,20 @@ function arithmetic(
   type: string,
   gradient: (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor, Tensor],
 ): Binary {
-  return {
+  const operator: Binary = {
     name,
     doc,
     arity: 2,
     infer: ([a, b]) => [{ dtype: sameDataType(a, b), shape: broadcastOf(a.shape, b.shape) }],
     onnx: (emitter, inputs) => emitter.node(type, inputs),
     gradient: (g, { inputs: [a, b], output }) => gradient(g, a, b, output),
+    simplify: (inputs) => onPlain(operator, inputs),
   };
+  return operator;
 }
 
 function comparison(name: string, doc: string, type: string): Binary {
-  return {
+  const operator: Binary = {
     name,
     doc,
     arity: 2,
@@ -142,13 +144,18 @@ function comparison(name: string, doc: string, type: string): Binary {
     },
     onnx: (emitter, inputs) => emitter.node(type, inputs),
     gradient: "none",
+    simplify: (inputs) => onPlain(operator, inputs),
   };
+  return operator;
 }
 
-function binary(operator: Binary, a: Operand, b: Operand): Tensor {
-  const [left, right] = operands(a, b);
-  const plainLeft = unexpanded(left, right);
-  return apply(operator, {}, [plainLeft, unexpanded(right, plainLeft)]);
+const binary = (operator: Binary, a: Operand, b: Operand): Tensor => apply(operator, {}, operands(a, b));
+
+/** The operator on operands as they were before they were expanded, where that gives the same; `undefined` where it does not. */
+function onPlain(operator: Binary, [a, b]: readonly [Tensor, Tensor]): Tensor | undefined {
+  const left = unexpanded(a, b);
+  const right = unexpanded(b, left);
+  return left === a && right === b ? undefined : apply(operator, {}, [left, right]);
 }
 
 /** An operand that was only expanded to the shape which the other has anyway, as it was: one pass less. */

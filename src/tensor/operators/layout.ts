@@ -6,11 +6,9 @@ import { apply, type Operator, type Tensor } from "../tensor.ts";
 import { div } from "./elementwise.ts";
 import { constant, extent } from "./sources.ts";
 
-/** The same elements in another shape of equal size. Of a reshaped tensor, one node leads to the new shape. */
+/** The same elements in another shape of equal size. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x;
-  const source = x.node.operator.name === "reshape" ? x.node.inputs[0] : undefined;
-  return source === undefined ? apply(layout.reshape, { shape }, [x]) : reshape(source, shape);
+  return sameShape(x.shape, shape) ? x : apply(layout.reshape, { shape }, [x]);
 }
 
 /** The axes in another order: axis i of the result is axis `axes[i]` of x. */
@@ -64,6 +62,11 @@ export const layout = {
       return emitter.node("Reshape", [x, emitter.reshape(input.shape, shape)]);
     },
     gradient: (g, { inputs: [x] }) => [reshape(g, x.shape)],
+    // Of what was reshaped before, one node leads to the new shape, or none.
+    simplify: ([x], { shape }) => {
+      const [source] = x.node.operator.name === "reshape" ? x.node.inputs : [];
+      return source === undefined ? undefined : reshape(source, shape);
+    },
   } satisfies Operator<{ shape: Shape }, 1>,
 
   transpose: {
