@@ -22,7 +22,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "./onnx-format/onnx_pb.ts";
-import type { DataType, Shape, TensorType } from "./shape.ts";
+import { checkNumber, type DataType, type Shape, type TensorType } from "./shape.ts";
 import type { Emitter, Node, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
 
 /**
@@ -32,6 +32,17 @@ import type { Emitter, Node, OnnxAttributes, OnnxNodeOptions, Precision, Tensor 
  */
 const OPSET = 22;
 const IR_VERSION = 10n;
+
+/** Nodes that draw numbers: of two equal ones, each draws its own. */
+const drawing: ReadonlySet<string> = new Set([
+  "Bernoulli",
+  "Dropout",
+  "Multinomial",
+  "RandomNormal",
+  "RandomNormalLike",
+  "RandomUniform",
+  "RandomUniformLike",
+]);
 
 /**
  * The graph as the bytes of an ONNX model. Its inputs and outputs have the graph's names. Any target can run it, but ONNX
@@ -150,15 +161,15 @@ class GraphEmitter implements Emitter {
   }
 
   scalar(value: number, dtype: DataType) {
-    return this.#constant(`${dtype}(${value})`, dtype, [value], []);
+    return this.#constant(`${dtype}(${exactText(value)})`, dtype, [value], []);
   }
 
   integers(values: readonly number[]) {
-    return this.#constant(`int64[${values}]`, "int64", values, [values.length]);
+    return this.#constant(`int64[${values.map(exactText)}]`, "int64", values, [values.length]);
   }
 
   floats(values: readonly number[]) {
-    return this.#constant(`float32[${values}]`, "float32", values, [values.length]);
+    return this.#constant(`float32[${values.map(exactText)}]`, "float32", values, [values.length]);
   }
 
   shape(shape: Shape) {
@@ -203,7 +214,7 @@ class GraphEmitter implements Emitter {
     this.#add("Identity", [value], [name], {}, {});
   }
 
-  /** The outputs of a node: of an equal one where there is one, such as the mask of another layer. */
+  /** The outputs of a node: of an equal one that draws nothing where there is one, such as the mask of another layer. */
   #computed(
     type: string,
     inputs: readonly string[],
@@ -211,8 +222,8 @@ class GraphEmitter implements Emitter {
     attributes: OnnxAttributes,
     options: OnnxNodeOptions,
   ): readonly string[] {
-    const key = JSON.stringify([type, inputs, outputs, attributes, options]);
-    const equal = this.#nodes.get(key);
+    const key = JSON.stringify([type, inputs, outputs, attributes, options], withExactNumbers);
+    const equal = drawing.has(type) ? undefined : this.#nodes.get(key);
     if (equal !== undefined) return equal;
     const names = Array.from({ length: outputs }, () => this.#fresh(type));
     this.#add(type, inputs, names, attributes, options);
@@ -245,6 +256,7 @@ class GraphEmitter implements Emitter {
 
   #constant(key: string, dtype: DataType, values: readonly number[], dims: readonly number[]): string {
     if (!this.constants.has(key)) {
+      for (const value of values) checkNumber(value, dtype, `${this.#operator}: `);
       this.constants.set(
         key,
         create(TensorProtoSchema, {
@@ -329,6 +341,13 @@ function littleEndian(dtype: DataType, values: readonly number[]): Uint8Array<Ar
   });
   return new Uint8Array(view.buffer);
 }
+
+/** A number as no other is written. */
+const exactText = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
+
+/** For JSON, which knows neither -0 nor what is not finite. */
+const withExactNumbers = (_: string, value: unknown): unknown =>
+  typeof value === "number" ? [exactText(value)] : value;
 
 function isStatic(shape: Shape): shape is readonly number[] {
   return shape.every((size) => typeof size === "number");

@@ -6,6 +6,19 @@ export type Shape = readonly Dimension[];
 
 export type DataType = "float32" | "int32" | "int64" | "bool";
 
+/** The numbers of the types that do not have all: whole ones, at least the first and below the second. */
+const wholeNumbers = { int32: [-(2 ** 31), 2 ** 31], int64: [-(2 ** 63), 2 ** 63], bool: [0, 2] } as const;
+
+/** Throws `where` and why for a number that a type does not have. Float32 has all, rounded. */
+export function checkNumber(value: number, dtype: DataType, where = ""): void {
+  if (dtype === "float32") return;
+  const [least, above] = wholeNumbers[dtype];
+  if (Number.isInteger(value) && least <= value && value < above) return;
+  throw new Error(
+    `${where}${value} is no ${dtype}: expected a whole number, at least ${least} and below ${above}; cast what it stands beside to float32`,
+  );
+}
+
 /** What is known of a tensor before a program runs. */
 export interface TensorType {
   readonly dtype: DataType;

@@ -5,6 +5,7 @@ import {
   concat,
   constant,
   crossEntropy,
+  type DataType,
   div,
   elements,
   emitOnnx,
@@ -15,6 +16,7 @@ import {
   gather,
   gradients,
   graph,
+  greater,
   input,
   l2Normalise,
   matmul,
@@ -285,6 +287,22 @@ it("operators refuse", () => {
       "where: condition": "where(float32[3, 5], float32[3, 5], float32[3, 5]): the condition must be bool, got float32",
     }
   `);
+});
+
+it.each<[number, DataType]>([
+  [0.5, "int32"],
+  [3e9, "int32"],
+  [-(2 ** 31) - 1, "int32"],
+  [Number.NaN, "int32"],
+  [Number.POSITIVE_INFINITY, "int64"],
+  [2 ** 63, "int64"],
+  [1.5, "int64"],
+  [2, "bool"],
+  [-1, "bool"],
+])("%d beside %s is refused, as the type does not have it", (value, dtype) => {
+  const x = input("x", [3], dtype);
+  for (const apply of [add, mul, greater]) expect(() => apply(x, value)).toThrow(`constant(): ${value} is no ${dtype}`);
+  expect(() => where(input("condition", [3], "bool"), value, x)).toThrow(`${value} is no ${dtype}`);
 });
 
 /** Differentiates the mean square of y, and the mean square of the gradient again. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   constant,
   crossEntropy,
+  defineOperator,
   elements,
   emitOnnx,
   emitWith,
@@ -11,6 +12,8 @@ import {
   input,
   matmul,
   mul,
+  type NoAttributes,
+  type OwnOperator,
   oneHot,
   reshape,
   type Shape,
@@ -100,6 +103,62 @@ describe("the emitted model", () => {
     const bytes = model.graph?.initializer.reduce((total, { rawData }) => total + (rawData?.length ?? 0), 0);
     expect(bytes).toBeLessThan(200);
   });
+});
+
+describe("equal nodes", () => {
+  /** Two applications of an operator of one's own to the same tensor. */
+  function twice(onnx: OwnOperator<{ readonly own: number }, 1>["onnx"], [first, second]: readonly [number, number]) {
+    const operator = defineOperator<{ readonly own: number }, 1>({
+      name: "test:own",
+      doc: "something",
+      arity: 1,
+      infer: ([x]) => [x],
+      onnx,
+      gradient: "none",
+    });
+    const x = input("x", [3]);
+    return decode({ y: operator([x], { own: first }), z: operator([x], { own: second }) });
+  }
+  const count = (model: ModelProto, type: string) => nodesOf(model).filter(({ opType }) => opType === type).length;
+
+  it("are one, but for those that draw numbers", () => {
+    const dropout = twice((emitter, [x]) => emitter.node("Dropout", [x, emitter.scalar(0.5, "float32")]), [1, 1]);
+    expect(count(dropout, "Dropout")).toBe(2);
+    expect(
+      count(
+        twice((emitter, [x]) => emitter.node("Exp", [x]), [1, 1]),
+        "Exp",
+      ),
+    ).toBe(1);
+  });
+
+  it.each([
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    [Number.NaN, Number.POSITIVE_INFINITY],
+    [0, -0],
+  ])("have the same numbers: %d is not %d", (first, second) => {
+    const attributes = twice((emitter, [x], { own }) => emitter.node("Elu", [x], { alpha: own }), [first, second]);
+    expect(count(attributes, "Elu")).toBe(2);
+    const scalars = twice(
+      (emitter, [x], { own }) => emitter.node("Mul", [x, emitter.scalar(own, "float32")]),
+      [first, second],
+    );
+    expect(scalars.graph?.initializer).toHaveLength(2);
+    const vectors = twice((emitter, [x], { own }) => emitter.node("Mul", [x, emitter.floats([own])]), [first, second]);
+    expect(vectors.graph?.initializer).toHaveLength(2);
+  });
+});
+
+it("a constant that its type does not have is refused with the operator's name", () => {
+  const operator = defineOperator<NoAttributes, 1>({
+    name: "test:half",
+    doc: "something",
+    arity: 1,
+    infer: ([x]) => [x],
+    onnx: (emitter, [x]) => emitter.node("Mul", [x, emitter.scalar(0.5, "int32")]),
+    gradient: "none",
+  });
+  expect(() => decode({ y: operator([input("x", [3], "int32")], {}) })).toThrow("test:half: 0.5 is no int32");
 });
 
 function nameOf(value: string | { readonly name: string }): string {

@@ -8,7 +8,7 @@ import { constant } from "./sources.ts";
 type Unary = Operator<NoAttributes, 1>;
 type Binary = Operator<NoAttributes, 2>;
 
-/** A tensor, or a number that becomes a constant of the other operand's dtype. */
+/** A tensor, or a number that becomes a constant of the other operand's dtype, which must have it. */
 export type Operand = Tensor | number;
 
 export const neg = (x: Tensor): Tensor => apply(elementwise.neg, {}, [x]);

@@ -1,14 +1,14 @@
 /** Operators without inputs: what a program is given, and constants. */
 
 import type { Dimension } from "../dimension.ts";
-import type { DataType, Shape } from "../shape.ts";
+import { checkNumber, type DataType, type Shape } from "../shape.ts";
 import { apply, type Operator, type Tensor } from "../tensor.ts";
 
 /** A value that is given to the program when it runs. Names are unique within a program. */
 export const input = (name: string, shape: Shape, dtype: DataType = "float32"): Tensor =>
   apply(sources.input, { name, shape, dtype }, []);
 
-/** A scalar constant. */
+/** A scalar constant. Throws for a number that the dtype does not have. */
 export const constant = (value: number, dtype: DataType = "float32"): Tensor =>
   apply(sources.constant, { value, dtype }, []);
 
@@ -33,7 +33,10 @@ export const sources = {
     name: "constant",
     doc: "a scalar",
     arity: 0,
-    infer: (_, { dtype }) => [{ shape: [], dtype }],
+    infer: (_, { value, dtype }) => {
+      checkNumber(value, dtype);
+      return [{ shape: [], dtype }];
+    },
     onnx: (emitter, _, { value, dtype }) => emitter.scalar(value, dtype),
     gradient: () => [],
   } satisfies Operator<{ value: number; dtype: DataType }, 0>,
