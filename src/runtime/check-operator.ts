@@ -1,6 +1,7 @@
 /** Proves an operator: dtype, shape, value and every gradient against a plain float64 reference, in the lowering of each target. */
 
 import { elementCount } from "../element-count.ts";
+import { UserError } from "../errors.ts";
 import { Random } from "../random.ts";
 import {
   cast,
@@ -61,13 +62,18 @@ const STEP = 1e-5;
 /**
  * Runs an operator on a device and compares with its reference: dtype and shape, values, and the gradient of each input with the
  * central differences of the reference.
- * @throws Error that names the target, the element that is off, and by how much
+ * @throws Error that names the target, the element that is off, and by how much; UserError for options under which nothing is proved
  */
 export async function checkOperator<Name extends string>(
   device: Device,
   check: OperatorCheck<Name>,
   { targets: wanted = targets, slack = 1 }: OperatorCheckOptions = {},
 ): Promise<void> {
+  if (wanted.length === 0)
+    throw new UserError(`checkOperator: no targets are given; expected some of ${targets.join(", ")}`);
+  if (!(slack > 0 && Number.isFinite(slack))) {
+    throw new UserError(`checkOperator: the slack is ${slack}; expected a number above 0 that is not infinite`);
+  }
   const { inputs, program, reference } = check;
   const names = keysOf(inputs);
   const tensors = mapped(names, (name) => input(name, check.shapes?.[name] ?? inputs[name].shape, inputs[name].dtype));
@@ -75,6 +81,9 @@ export async function checkOperator<Name extends string>(
   const expected = reference(inputs);
   const found = printType({ dtype: y.dtype, shape: concreteShape(y.shape, symbolValues(check)) });
   if (found !== printType(expected)) throw new Error(`y: is ${found}, expected ${printType(expected)}`);
+  const count = elementCount(expected.shape);
+  if (expected.data.length !== count)
+    throw new Error(`the reference has ${expected.data.length} numbers, expected ${count} for ${found}`);
 
   const learned = names.filter(
     (name) => y.dtype === "float32" && inputs[name].dtype === "float32" && check.fixed?.includes(name) !== true,
@@ -160,7 +169,9 @@ function requireClose(found: PlainTensor | undefined, expected: PlainTensor, tol
   if (printType(found) !== printType(expected)) {
     throw new Error(`${what}: is ${printType(found)}, expected ${printType(expected)}`);
   }
-  const scale = expected.data.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
+  // Infinities are equal or off, and tell no scale.
+  const finite = expected.data.filter((value) => Number.isFinite(value));
+  const scale = finite.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
   const errors = expected.data.map((value, index) => distance(found.data[index], value) / scale);
   const worst = errors.reduce((sofar, error, index) => (error > (errors[sofar] ?? 0) ? index : sofar), 0);
   const error = errors[worst] ?? 0;

@@ -1,10 +1,11 @@
 /** Operators of one's own, and the proof of them: it has to find what is wrong. */
 
 import { describe, expect, it } from "vitest";
-import { checkOperator, type OperatorCheck } from "../../src/runtime/index.ts";
+import { checkOperator, type OperatorCheck, type OperatorCheckOptions } from "../../src/runtime/index.ts";
 import {
   constant,
   defineOperator,
+  div,
   emitWith,
   gradients,
   graph,
@@ -19,7 +20,7 @@ import {
   type Tensor,
 } from "../../src/tensor/index.ts";
 import { useDevice } from "../support/device.ts";
-import { normal } from "../support/values.ts";
+import { normal, values } from "../support/values.ts";
 
 const device = useDevice();
 
@@ -86,6 +87,28 @@ describe("the proof", () => {
       onnx: (emitter, [x]) => emitter.node("Div", [emitter.node("Sub", [x, x]), emitter.scalar(0, "float32")]),
     });
     await expect(checkOperator(device(), nothing)).rejects.toThrow("is NaN, expected");
+  });
+
+  it("finds a value that is wrong beside an infinity, and an infinity that is", async () => {
+    const inverse = (numerator: number): OperatorCheck<"x"> => ({
+      inputs: { x: values([3], [0, 2, -5]) },
+      program: ({ x }) => div(numerator, x),
+      reference: ({ x }) => ({ ...x, data: x.data.map((value) => 3 / value) }),
+      fixed: ["x"],
+    });
+    await checkOperator(device(), inverse(3));
+    await expect(checkOperator(device(), inverse(7))).rejects.toThrow("cpu: y[1] is 3.5, expected 1.5");
+    await expect(checkOperator(device(), inverse(-3))).rejects.toThrow("cpu: y[0] is -Infinity, expected Infinity");
+  });
+
+  it("refuses what proves nothing", async () => {
+    const options = (given: OperatorCheckOptions) => checkOperator(device(), check(), given);
+    await expect(options({ targets: [] })).rejects.toThrow("no targets are given; expected some of cpu, cuda");
+    for (const slack of [Number.POSITIVE_INFINITY, Number.NaN, 0, -1]) {
+      await expect(options({ slack })).rejects.toThrow(`the slack is ${slack}; expected a number above 0`);
+    }
+    const short: OperatorCheck<"x"> = { ...check(), reference: ({ x }) => ({ ...x, data: [] }) };
+    await expect(checkOperator(device(), short)).rejects.toThrow("the reference has 0 numbers, expected 35");
   });
 
   it("leaves out inputs that have no gradient", async () => {

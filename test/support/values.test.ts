@@ -15,6 +15,13 @@ describe("expectClose", () => {
     );
   });
 
+  it("takes no scale from an infinity", () => {
+    const expected = values([3], [1, Number.NEGATIVE_INFINITY, 2]);
+    expectClose(values([3], [1, Number.NEGATIVE_INFINITY, 2]), expected, 1e-6);
+    expect(() => expectClose(values([3], [5, Number.NEGATIVE_INFINITY, 2]), expected, 1e-6)).toThrow("[0] is 5");
+    expect(() => expectClose(values([3], [1, Number.POSITIVE_INFINITY, 2]), expected, 1e-6)).toThrow("[1] is Infinity");
+  });
+
   it("refuses NaN, another shape and another dtype", () => {
     const expected = values([2], [1, 2]);
     expect(() => expectClose(values([2], [1, Number.NaN]), expected, 1)).toThrow("[1] is NaN");

@@ -53,11 +53,12 @@ export function integers(key: string, shape: readonly number[], bound: number): 
   return generate(shape, () => random.integer(bound), "int32");
 }
 
-/** Expects dtype and shape to be equal, and no element to be off by more than the tolerance times the largest expected. */
+/** Expects dtype and shape to be equal, and no element to be off by more than the tolerance times the largest finite one expected. */
 export function expectClose(actual: Values, expected: Values, tolerance: number, label = "values"): void {
   const type = ({ dtype, shape }: Values) => `${label}: ${dtype}[${shape}]`;
   expect(type(actual)).toBe(type(expected));
-  const scale = expected.data.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
+  const finite = expected.data.filter((value) => Number.isFinite(value));
+  const scale = finite.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
   const errors = expected.data.map((value, offset) => distance(at(actual.data, offset), value) / scale);
   const worst = errors.reduce((found, error, offset) => (error > at(errors, found) ? offset : found), 0);
   if ((errors[worst] ?? 0) <= tolerance) return;
