@@ -1,6 +1,6 @@
 /** What a device talks to: something that answers its requests, in a thread of its own or in the caller's. */
 
-import type { DeviceKind, RequestName, Requests } from "./protocol.ts";
+import type { BufferNumbers, DeviceKind, RequestName, Requests } from "./protocol.ts";
 
 export interface Connection {
   readonly kind: DeviceKind;
@@ -14,6 +14,17 @@ export interface Connection {
   request<Name extends RequestName>(name: Name, given: Requests[Name]["arguments"]): Promise<Requests[Name]["answer"]>;
   /** Rejects what is pending at once, waits for the request in hand, and frees all that the device holds. */
   close(): Promise<void>;
+}
+
+/** Buffers that a device may have in its time, at most. */
+const BUFFERS = 2 ** 32;
+
+let devices = 0;
+
+/** The numbers for the buffers of one more device, which no other of this process has: the first, and the first beyond them. */
+export function bufferNumbers(): BufferNumbers {
+  const first = BUFFERS * devices++;
+  return [first, first + BUFFERS];
 }
 
 interface Pending {

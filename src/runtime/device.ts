@@ -15,6 +15,7 @@ import {
 import { type Connection, closed } from "./connection.ts";
 import type { KernelCall } from "./kernel.ts";
 import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
+import { sharedSizes } from "./shared-sizes.ts";
 
 /** A tensor that lives on a device until it is disposed. */
 export interface DeviceTensor {
@@ -68,7 +69,7 @@ export interface CompileOptions {
 /** A compiled graph. */
 export interface Program {
   readonly graph: Graph;
-  /** Runs it. Throws if an input is missing; those it does not know are ignored. Host tensors are copied to the device. */
+  /** Runs it. Throws if an input is missing, or two differ in a size that they share; those it does not know are ignored. Host tensors are copied to the device. */
   run(inputs: Readonly<Record<string, DeviceTensor | HostTensor>>): Promise<RunOutputs>;
   /** As `run`, then a kernel on the outputs: one request of the device's thread instead of three. */
   runThen(
@@ -140,6 +141,7 @@ export class Device {
     if (frozen.size > 0 && this.kind !== "cpu") {
       throw new UserError(`quantised weights need the cpu, not ${this.kind}; use --device cpu`);
     }
+    checkDownload(graph, download);
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );
@@ -154,12 +156,15 @@ export class Device {
       constants,
     });
     const expected = graph.inputs.map(inputName).filter((name) => !frozen.has(name));
+    const checkSizes = sharedSizes(graph, Object.fromEntries(frozen));
     let released: Promise<void> | undefined;
     const run = async (inputs: Readonly<Record<string, DeviceTensor | HostTensor>>, kernel?: OutputKernel) => {
       if (released !== undefined) throw new Error(`${graph.name}: the program was released; compile it again`);
+      checkGiven(graph.name, expected, inputs);
+      checkSizes(inputs);
       const { values, buffers, answer } = await this.#connection.request("run", {
         program,
-        inputs: argumentsOf(graph.name, expected, inputs),
+        inputs: argumentsOf(expected, inputs),
         kernel: kernel && { ...kernelRequest(kernel), outputs: kernel.outputs },
       });
       return { values, tensors: buffers satisfies Record<string, OutputInfo>, answer };
@@ -216,14 +221,26 @@ export class Device {
   }
 }
 
-/** What a run is sent. Throws if an input is missing. */
-function argumentsOf(
+function checkDownload({ name, outputs }: Graph, download: readonly string[]): void {
+  const unknown = download.filter((wanted) => !outputs.has(wanted));
+  if (unknown.length === 0) return;
+  throw new Error(
+    `${name}: there is no output ${unknown.join(", ")} to download; there are ${[...outputs.keys()].join(", ")}`,
+  );
+}
+
+/** Throws if an input is missing. */
+function checkGiven(
   program: string,
   expected: readonly string[],
   inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
-) {
+): void {
   const missing = expected.filter((name) => inputs[name] === undefined);
   if (missing.length > 0) throw new Error(`${program}: the input ${missing.join(", ")} is missing`);
+}
+
+/** What a run is sent. */
+function argumentsOf(expected: readonly string[], inputs: Readonly<Record<string, DeviceTensor | HostTensor>>) {
   const given: Record<string, Argument> = {};
   for (const name of expected) {
     const value = inputs[name];
@@ -237,8 +254,9 @@ function kernelRequest({ kernel, tensors, parameters }: Kernel): KernelRequest {
   return { kernel, buffers, parameters };
 }
 
-/** A view would be sent with its whole buffer: a part of one is copied out. */
+/** A view would be sent with its whole buffer, and shared memory not as a copy: what is in them is copied out. */
 function compact(tensor: HostTensor): HostTensor {
   const { data } = tensor;
-  return data.byteLength === data.buffer.byteLength ? tensor : { ...tensor, data: data.slice() };
+  const isOwn = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
+  return isOwn ? tensor : { ...tensor, data: data.slice() };
 }

@@ -42,9 +42,12 @@ export interface OutputKernelRequest extends KernelRequest {
 
 export type DeviceKind = "cpu" | "webgpu" | "cuda";
 
+/** The numbers that a device gives its buffers: the first, and the first beyond them. */
+export type BufferNumbers = readonly [number, number];
+
 /** What a worker can be asked, by name: arguments and answer. */
 export interface Requests {
-  open: { arguments: { device: DeviceKind; threads: number }; answer: undefined };
+  open: { arguments: { device: DeviceKind; threads: number; buffers: BufferNumbers }; answer: undefined };
   compile: {
     arguments: {
       model: Uint8Array;

@@ -23,6 +23,7 @@ import { explain, reasonOf } from "./failures.ts";
 import type { KernelExport, KernelFunction, KernelName } from "./kernel.ts";
 import type {
   Argument,
+  BufferNumbers,
   DeviceKind,
   Handlers,
   HostData,
@@ -117,7 +118,9 @@ export class SessionHost implements Handlers {
   readonly #transfers = new Memo<Program>();
   #device: DeviceKind = "cpu";
   #threads = 1;
-  #next = 1;
+  #programCount = 0;
+  #buffers: BufferNumbers = [0, 0];
+  #bufferCount = 0;
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -127,9 +130,10 @@ export class SessionHost implements Handlers {
   }
 
   /** Chooses the device. Throws a `UserError` if it cannot be had. */
-  async open({ device, threads }: Requests["open"]["arguments"]): Promise<undefined> {
+  async open({ device, threads, buffers }: Requests["open"]["arguments"]): Promise<undefined> {
     this.#device = device;
     this.#threads = threads;
+    this.#buffers = buffers;
     if (device === "cpu" && this.#platform.cpuIsCertain) return;
     try {
       await this.#transferred({ dtype: "float32", shape: [1], data: new Float32Array(1) }, "download");
@@ -141,7 +145,7 @@ export class SessionHost implements Handlers {
   }
 
   async compile({ constants, ...request }: Requests["compile"]["arguments"]): Promise<number> {
-    const id = this.#next++;
+    const id = this.#programCount++;
     const externalData = constantsOf(constants, (buffer) => hostTensor(this.#tensor(buffer)));
     this.#programs.set(id, await this.#program({ ...request, externalData }));
     return id;
@@ -185,6 +189,7 @@ export class SessionHost implements Handlers {
   }
 
   dispose({ ids }: Requests["dispose"]["arguments"]): undefined {
+    for (const id of ids) this.#refuseForeign(id);
     for (const id of ids) {
       const tensor = this.#tensors.get(id);
       this.#tensors.delete(id);
@@ -307,8 +312,9 @@ export class SessionHost implements Handlers {
   #tensor(argument: Argument): Tensor {
     if (typeof argument === "number") {
       const tensor = this.#tensors.get(argument);
-      if (tensor === undefined) throw new Error(`internal: buffer ${argument} was disposed or never existed`);
-      return tensor;
+      if (tensor !== undefined) return tensor;
+      this.#refuseForeign(argument);
+      throw new Error(`internal: buffer ${argument} was disposed or never existed`);
     }
     const { dtype, data, shape } = argument;
     return new this.#runtime.Tensor(dtype, data, shape);
@@ -328,8 +334,16 @@ export class SessionHost implements Handlers {
     return call(Object.fromEntries(tensors.map(([key, tensor]) => [key, hostTensor(tensor).data])), parameters);
   }
 
+  #refuseForeign(buffer: number): void {
+    const [first, beyond] = this.#buffers;
+    if (buffer >= first && buffer < beyond) return;
+    throw new Error(
+      `buffer ${buffer} is of another device; use it there, or download it from there and upload it here`,
+    );
+  }
+
   #keep(tensor: Tensor): number {
-    const id = this.#next++;
+    const id = this.#buffers[0] + this.#bufferCount++;
     this.#tensors.set(id, tensor);
     return id;
   }

@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
 import { watchKoffi } from "../native-library.ts";
-import { type Connection, closed, PendingRequests } from "./connection.ts";
+import { bufferNumbers, type Connection, closed, PendingRequests } from "./connection.ts";
 import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "./protocol.ts";
 
 /** Connections whose threads have not ended. */
@@ -45,7 +45,7 @@ export class ThreadConnection implements Connection {
   static async open(kind: DeviceKind, threads: number): Promise<ThreadConnection> {
     const connection = new ThreadConnection(kind, threads);
     try {
-      await connection.request("open", { device: kind, threads });
+      await connection.request("open", { device: kind, threads, buffers: bufferNumbers() });
     } catch (error) {
       await connection.close();
       throw error;

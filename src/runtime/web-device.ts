@@ -1,6 +1,7 @@
 /** Devices of browsers. They work in the caller's thread: open them in a web worker. */
 
 import { UserError } from "../errors.ts";
+import { bufferNumbers } from "./connection.ts";
 import { Device } from "./device.ts";
 import { identity } from "./identity.ts";
 import { LocalConnection } from "./local-connection.ts";
@@ -111,7 +112,7 @@ async function openHost(
       throw new Error(`${module}: kernels of one's own run in Node alone`);
     },
   });
-  await host.open({ device, threads: wasm.numThreads });
+  await host.open({ device, threads: wasm.numThreads, buffers: bufferNumbers() });
   return host;
 }
 

@@ -15,10 +15,17 @@ export interface SymbolicDimension {
   readonly terms: ReadonlyMap<string, number>;
 }
 
+const IDENTIFIER = /^[A-Za-z_][\w.]*$/;
+
 /** A dimension that is known when a program runs. `name` must be an identifier: letters, digits, `_` and `.`. */
 export function symbol(name: string): SymbolicDimension {
-  if (!/^[A-Za-z_][\w.]*$/.test(name)) throw new Error(`symbol(): "${name}" is not an identifier`);
+  if (!IDENTIFIER.test(name)) throw new Error(`symbol(): "${name}" is not an identifier`);
   return { text: name, terms: new Map([[name, 1]]) };
+}
+
+/** Whether a dimension is one symbol alone, which can be read off an input. */
+export function isSymbol(dimension: Dimension): dimension is SymbolicDimension {
+  return typeof dimension !== "number" && IDENTIFIER.test(dimension.text);
 }
 
 export function addDimensions(a: Dimension, b: Dimension): Dimension {

@@ -1,6 +1,6 @@
 /** A program as a graph: its nodes in order, its named inputs and outputs; the verifier and the printer. */
 
-import { printDimension, symbolsOf, termsOf } from "./dimension.ts";
+import { isSymbol, printDimension, symbolsOf, termsOf } from "./dimension.ts";
 import { printType, type Shape, sameShape, type TensorType } from "./shape.ts";
 import type { AttributeValue, Node, Tensor } from "./tensor.ts";
 
@@ -147,10 +147,6 @@ function printValue(value: AttributeValue | undefined): string {
 
 function sameType(a: TensorType, b: TensorType): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
-}
-
-function isSymbol(size: Shape[number]): size is Exclude<Shape[number], number> {
-  return typeof size !== "number" && /^[A-Za-z_][\w.]*$/.test(size.text);
 }
 
 function symbols(shape: Shape): string[] {

@@ -5,6 +5,7 @@ export {
   addDimensions,
   type Dimension,
   evaluateDimension,
+  isSymbol,
   printDimension,
   type SymbolicDimension,
   symbol,

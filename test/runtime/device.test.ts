@@ -5,7 +5,18 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { messageOf, UserError } from "../../src/errors.ts";
 import { deviceNames, type HostTensor, openDevice } from "../../src/runtime/index.ts";
-import { add, type DataType, gather, graph, input, matmul, mul, symbol } from "../../src/tensor/index.ts";
+import {
+  add,
+  addDimensions,
+  concat,
+  type DataType,
+  gather,
+  graph,
+  input,
+  matmul,
+  mul,
+  symbol,
+} from "../../src/tensor/index.ts";
 import { entry, fromHost, run, toHost, useDevice } from "../support/device.ts";
 import { square } from "../support/programs.ts";
 import { expectClose, normal, values } from "../support/values.ts";
@@ -100,6 +111,14 @@ describe("tensors", () => {
   });
 });
 
+it("arrays in shared memory are copied", async () => {
+  const data = new Float32Array(new SharedArrayBuffer(3 * Float32Array.BYTES_PER_ELEMENT));
+  data.set([1, 2, 3]);
+  const x = await device().upload({ dtype: "float32", shape: [3], data });
+  data.set([7, 8, 9]);
+  expect((await device().download(x)).data).toEqual(new Float32Array([1, 2, 3]));
+});
+
 describe("another device", () => {
   it("has tensors and programs of its own, and is closed with the first", async () => {
     const first = await openDevice("cpu", { threads: 2 });
@@ -107,7 +126,12 @@ describe("another device", () => {
     expect([first.threads, second.threads]).toEqual([2, 1]);
     const [x, program] = [await second.upload(vector(1, 2)), await second.compile(doubler, { download: ["y"] })];
     expect(entry((await program.run({ x })).values, "y").data).toEqual(new Float32Array([2, 4]));
-    await expect(first.download(x)).rejects.toThrow(/never existed/);
+    const own = await first.upload(vector(3, 4));
+    const [atFirst, foreign] = [await first.compile(doubler), `buffer ${x.id} is of another device; use it there`];
+    await expect(first.download(x)).rejects.toThrow(foreign);
+    await expect(atFirst.run({ x })).rejects.toThrow(foreign);
+    await expect(first.dispose([own, x])).rejects.toThrow(foreign);
+    expect((await first.download(own)).data).toEqual(new Float32Array([3, 4]));
     await first.close();
     await expect(second.download(x)).rejects.toThrow("the device is closed");
   });
@@ -192,6 +216,32 @@ describe("errors", () => {
     const program = await device().compile(graph("sum", { y: add(input("a", [3]), input("b", [3])) }));
     await expect(program.run({ a: vector(1, 2, 3) })).rejects.toThrow("sum: the input b is missing");
     await expect(program.run({})).rejects.toThrow("sum: the input a, b is missing");
+  });
+
+  it("name inputs that differ in a size which they share, where one row would be repeated", async () => {
+    const [P, a, b] = [symbol("P"), input("a", [N, 3]), input("b", [N, 1])];
+    const sum = await device().compile(graph("sum", { y: add(a, b) }), { download: ["y"] });
+    const rows = (count: number, width: number) => toHost(normal(`rows ${count}`, [count, width]));
+    expect(entry((await sum.run({ a: rows(5, 3), b: rows(5, 1) })).values, "y").shape).toEqual([5, 3]);
+    await expect(sum.run({ a: rows(5, 3), b: rows(1, 1) })).rejects.toThrow(
+      "sum: the input b has 1 in axis 0, expected 5, which is N as in axis 0 of a",
+    );
+    const after = input("after", [addDimensions(P, 1), 3]);
+    const joined = await device().compile(graph("joined", { y: concat([after, input("before", [P, 3])], 0) }));
+    await joined.run({ after: rows(8, 3), before: rows(7, 3) });
+    await expect(joined.run({ after: rows(7, 3), before: await device().upload(rows(7, 3)) })).rejects.toThrow(
+      "joined: the input after has 7 in axis 0, expected 8, which is P + 1",
+    );
+    const weights = new Map([["b", await device().upload(rows(2, 1))]]);
+    const frozen = await device().compile(graph("frozen", { y: add(a, b) }), { frozen: weights });
+    await expect(frozen.run({ a: rows(5, 3) })).rejects.toThrow(/^frozen: .* in axis 0, expected/);
+  });
+
+  it("name outputs that are none, and those that are", async () => {
+    const traced = graph("two", { a: add(input("x", [3]), 1), b: mul(input("y", [3]), 3) });
+    await expect(device().compile(traced, { download: ["a", "typo"] })).rejects.toThrow(
+      "two: there is no output typo to download; there are a, b",
+    );
   });
 
   it("of ONNX Runtime tell the inputs", async () => {
