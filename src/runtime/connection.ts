@@ -1,5 +1,6 @@
 /** What a device talks to: something that answers its requests, in a thread of its own or in the caller's. */
 
+import { UserError } from "../errors.ts";
 import type { BufferNumbers, DeviceKind, RequestName, Requests } from "./protocol.ts";
 
 export interface Connection {
@@ -14,6 +15,18 @@ export interface Connection {
   request<Name extends RequestName>(name: Name, given: Requests[Name]["arguments"]): Promise<Requests[Name]["answer"]>;
   /** Rejects what is pending at once, waits for the request in hand, and frees all that the device holds. */
   close(): Promise<void>;
+}
+
+/** Throws for a number of threads that a device cannot have. */
+export function checkThreads(threads: number): void {
+  if (Number.isInteger(threads) && threads > 0) return;
+  throw new UserError(`threads: got ${threads}, expected a whole number of 1 or more`);
+}
+
+/** Throws for a device that is not among those of some names. */
+export function checkDeviceName<Name extends string>(name: Name, names: readonly Name[]): void {
+  if (names.includes(name)) return;
+  throw new UserError(`there is no device "${name}", expected one of ${names.join(", ")}`);
 }
 
 /** Buffers that a device may have in its time, at most. */

@@ -12,7 +12,7 @@ import {
   type Quantization,
   type Target,
 } from "../tensor/index.ts";
-import { type Connection, closed } from "./connection.ts";
+import { type Connection, checkThreads, closed } from "./connection.ts";
 import type { KernelCall } from "./kernel.ts";
 import type { Argument, DeviceKind, HostTensor, KernelRequest, OutputInfo } from "./protocol.ts";
 import { sharedSizes } from "./shared-sizes.ts";
@@ -142,6 +142,7 @@ export class Device {
       throw new UserError(`quantised weights need the cpu, not ${this.kind}; use --device cpu`);
     }
     checkDownload(graph, download);
+    if (threads !== undefined) checkThreads(threads);
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );

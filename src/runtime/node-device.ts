@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { UserError } from "../errors.ts";
 import { threadsOfEnvironment } from "../threads.ts";
+import { checkDeviceName } from "./connection.ts";
 import { Device } from "./device.ts";
 import type { DeviceKind } from "./protocol.ts";
 import { ThreadConnection } from "./thread-connection.ts";
@@ -22,6 +23,7 @@ export interface DeviceOptions {
  * process alive while it is idle. Throws a `UserError` if the device cannot be had.
  */
 export async function openDevice(name: DeviceName = "cpu", options: DeviceOptions = {}): Promise<Device> {
+  checkDeviceName(name, deviceNames);
   const { threads = threadsOfEnvironment() ?? availableParallelism() } = options;
   const open = async (kind: DeviceKind) => new Device(await ThreadConnection.open(kind, threads));
   if (name !== "auto") return open(name);

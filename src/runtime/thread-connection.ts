@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
 import { watchKoffi } from "../native-library.ts";
-import { bufferNumbers, type Connection, closed, PendingRequests } from "./connection.ts";
+import { bufferNumbers, type Connection, checkThreads, closed, PendingRequests } from "./connection.ts";
 import type { AnswerMessage, DeviceKind, Message, RequestName, Requests } from "./protocol.ts";
 
 /** Connections whose threads have not ended. */
@@ -43,6 +43,7 @@ export class ThreadConnection implements Connection {
 
   /** Throws a `UserError` if the device cannot be had. */
   static async open(kind: DeviceKind, threads: number): Promise<ThreadConnection> {
+    checkThreads(threads);
     const connection = new ThreadConnection(kind, threads);
     try {
       await connection.request("open", { device: kind, threads, buffers: bufferNumbers() });

@@ -1,7 +1,7 @@
 /** Devices of browsers. They work in the caller's thread: open them in a web worker. */
 
 import { UserError } from "../errors.ts";
-import { bufferNumbers } from "./connection.ts";
+import { bufferNumbers, checkDeviceName, checkThreads } from "./connection.ts";
 import { Device } from "./device.ts";
 import { identity } from "./identity.ts";
 import { LocalConnection } from "./local-connection.ts";
@@ -47,6 +47,8 @@ declare const WebAssembly: object;
  * @param name default `auto`: webgpu where there is a GPU for it, else cpu; a GPU that software pretends is slower than that
  */
 export async function openDevice(name: WebDeviceName = "auto", options: WebDeviceOptions = {}): Promise<Device> {
+  checkDeviceName(name, webDeviceNames);
+  if (options.threads !== undefined) checkThreads(options.threads);
   if (name === "cpu" || name === "wasm") return openWasm(options);
   try {
     return await openWebGpu(options, name === "auto");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { messageOf, UserError } from "../../src/errors.ts";
-import { deviceNames, type HostTensor, openDevice } from "../../src/runtime/index.ts";
+import { type DeviceName, deviceNames, type HostTensor, openDevice } from "../../src/runtime/index.ts";
 import {
   add,
   addDimensions,
@@ -305,6 +305,19 @@ describe("openDevice", () => {
     const { y } = await run(own, { y: mul(input("x", [3]), 2) }, { x: values([3], [1, 2, 3]) });
     expectClose(y, values([3], [2, 4, 6]), 1e-6);
     await own.close();
+  });
+
+  it("refuses devices that there are not, and numbers of threads that none has", async () => {
+    const wrong = "gpu" as string as DeviceName;
+    await expect(openDevice(wrong)).rejects.toThrow(
+      new UserError('there is no device "gpu", expected one of cpu, webgpu, cuda, auto'),
+    );
+    for (const threads of [0, -3, 1.5, Number.NaN]) {
+      const refused = new UserError(`threads: got ${threads}, expected a whole number of 1 or more`);
+      await expect(openDevice("cpu", { threads })).rejects.toThrow(refused);
+      await expect(device().another(threads)).rejects.toThrow(refused);
+      await expect(device().compile(doubler, { threads })).rejects.toThrow(refused);
+    }
   });
 
   it("says in one line how to get CUDA where there is none", async ({ skip }) => {

@@ -39,7 +39,9 @@ it("tries again what was not compiled, and frees all sessions though one cannot 
     ownKernel: () => Promise.reject(new Error("there are no kernels of its own")),
   });
   const tensor = { dtype: "float32", shape: [1], data: Float32Array.of(1) } as const;
-  await expect(host.open({ device: "webgpu", threads: 1, buffers: [7, 11] })).rejects.toThrow("no memory for a session");
+  await expect(host.open({ device: "webgpu", threads: 1, buffers: [7, 11] })).rejects.toThrow(
+    "no memory for a session",
+  );
   failing = false;
   await host.open({ device: "webgpu", threads: 1, buffers: [7, 11] });
   expect(await host.upload({ tensor })).toBe(7);
