@@ -34,7 +34,7 @@ export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
   if (!(rate >= 0 && rate < 1))
     throw new RangeError(`dropout: the rate is ${rate}, expected a number from 0 to below 1`);
   if (!scope.training || rate === 0) return x;
-  const threshold = Math.round((rate - 0.5) * 2 ** 32);
+  const threshold = Math.min(Math.round((rate - 0.5) * 2 ** 32), 2 ** 31 - 1);
   const kept = greaterOrEqual(randomBits(scope, x), threshold);
   return where(kept, mul(x, 1 / (1 - rate)), 0);
 }

@@ -1,10 +1,11 @@
 /** Emission: a graph as an ONNX model. */
 
 import { create, toBinary } from "@bufbuild/protobuf";
+import { UserError } from "../errors.ts";
 import { type Dimension, printDimension, sameDimension, symbolsOf, termsOf } from "./dimension.ts";
 import { type ExternalConstant, FrozenConstants, type FrozenInput, type Placement } from "./frozen.ts";
 import { type Graph, inputName } from "./graph.ts";
-import { type Lowering, lowerings, type Target } from "./lowering.ts";
+import { type Lowering, lowerings, type Target, targets } from "./lowering.ts";
 import { attributeType, tensorDataType } from "./onnx-format/enumerations.ts";
 import {
   AttributeProtoSchema,
@@ -23,7 +24,15 @@ import {
   ValueInfoProtoSchema,
 } from "./onnx-format/onnx_pb.ts";
 import { checkNumber, type DataType, type Shape, type TensorType } from "./shape.ts";
-import type { Emitter, Node, OnnxAttributes, OnnxNodeOptions, Precision, Tensor } from "./tensor.ts";
+import {
+  type Emitter,
+  type Node,
+  type OnnxAttributes,
+  type OnnxNodeOptions,
+  type Precision,
+  precisions,
+  type Tensor,
+} from "./tensor.ts";
 
 /**
  * The operator set emitted, and the version of the file format that goes with it. ONNX Runtime's WebGPU has no sine and cosine
@@ -68,6 +77,8 @@ export function emitWith(
   graph: Graph,
   { target = "cpu", products = "float32", frozen: inputs = new Map(), place = inOwnFile }: EmitOptions,
 ): { readonly model: Uint8Array; readonly external: readonly ExternalConstant[] } {
+  checkOption("target", target, targets);
+  checkOption("precision of products", products, precisions);
   const frozen = new FrozenConstants(inputs, place);
   const emitter = new GraphEmitter(graph, { target, products }, frozen);
   const names = new Map<Tensor, string>();
@@ -105,6 +116,10 @@ export function emitWith(
   return { model: toBinary(ModelProtoSchema, model), external: frozen.constants };
 }
 
+function checkOption<Name extends string>(what: string, given: Name, known: readonly Name[]): void {
+  if (!known.includes(given)) throw new UserError(`the ${what} "${given}": expected one of ${known.join(", ")}`);
+}
+
 /**
  * The types of the values that nodes compute. Of sizes that follow from symbols ONNX Runtime infers few, and where it does not know
  * that two are equal, planning its memory takes time quadratic in the nodes.
@@ -127,6 +142,8 @@ class GraphEmitter implements Emitter {
   readonly protos: NodeProto[] = [];
   readonly constants = new Map<string, TensorProto>();
   readonly #inputs: readonly Tensor[];
+  /** The names of inputs and outputs, which nothing else may have. */
+  readonly #taken: ReadonlySet<string>;
   readonly #frozen: FrozenConstants;
   readonly #needed: ReadonlySet<Tensor>;
   readonly #dimensions = new Map<string, string>();
@@ -141,6 +158,7 @@ class GraphEmitter implements Emitter {
     this.lowering = lowerings[target];
     this.products = products;
     this.#inputs = graph.inputs;
+    this.#taken = new Set([...graph.inputs.map(inputName), ...graph.outputs.keys()]);
     this.#frozen = frozen;
     this.#needed = new Set([...graph.outputs.values(), ...graph.nodes.flatMap(({ inputs }) => inputs)]);
   }
@@ -232,7 +250,11 @@ class GraphEmitter implements Emitter {
   }
 
   #fresh(type: string): string {
-    return `${type}_${this.#count++}`;
+    return this.#untaken(`${type}_${this.#count++}`);
+  }
+
+  #untaken(name: string): string {
+    return this.#taken.has(name) ? this.#untaken(`${name}_`) : name;
   }
 
   #add(
@@ -255,19 +277,20 @@ class GraphEmitter implements Emitter {
   }
 
   #constant(key: string, dtype: DataType, values: readonly number[], dims: readonly number[]): string {
-    if (!this.constants.has(key)) {
+    const name = this.#untaken(key);
+    if (!this.constants.has(name)) {
       for (const value of values) checkNumber(value, dtype, `${this.#operator}: `);
       this.constants.set(
-        key,
+        name,
         create(TensorProtoSchema, {
-          name: key,
+          name,
           dataType: tensorDataType[dtype],
           dims: dims.map(BigInt),
           rawData: littleEndian(dtype, values),
         }),
       );
     }
-    return key;
+    return name;
   }
 
   /** A dimension as an int64 vector of length 1: read off an input's shape where it is a symbol. */

@@ -19,6 +19,18 @@ export function checkNumber(value: number, dtype: DataType, where = ""): void {
   );
 }
 
+/** Throws for a size that no axis has. */
+export function checkSizes(shape: Shape): void {
+  const wrong = shape.find((size) => typeof size === "number" && !(Number.isInteger(size) && size >= 0));
+  if (wrong === undefined) return;
+  throw new Error(`${printDimension(wrong)} is no size of an axis: expected a whole number of 0 or more`);
+}
+
+/** Throws for an operand of another type than float32, which is all that an operator takes. */
+export function checkFloat({ dtype }: TensorType, name = "x"): void {
+  if (dtype !== "float32") throw new Error(`${name} must be float32, got ${dtype}; cast it before`);
+}
+
 /** What is known of a tensor before a program runs. */
 export interface TensorType {
   readonly dtype: DataType;

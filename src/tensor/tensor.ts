@@ -6,7 +6,7 @@
  */
 
 import type { Lowering, Target } from "./lowering.ts";
-import { type DataType, printType, type Shape, type TensorType } from "./shape.ts";
+import { checkSizes, type DataType, printType, type Shape, type TensorType } from "./shape.ts";
 
 /** Attribute values that can be printed and compared. */
 export type AttributeValue = string | number | boolean | Shape | readonly number[];
@@ -147,7 +147,7 @@ export interface Tensor extends TensorType {
   readonly index: number;
 }
 
-/** Applies an operator. Throws an error that names the operator and the shapes it was given if they do not fit. */
+/** Applies an operator. Throws an error that names the operator and the shapes it was given if they do not fit, or none comes of them. */
 export function apply<Attrs extends Attributes, Count extends Arity>(
   operator: Operator<Attrs, Count>,
   attributes: Attrs,
@@ -161,7 +161,12 @@ export function apply<Attrs extends Attributes, Count extends Arity>(
       throw new Error(`${operator.name}(${given}): ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  const infer = () => labelled(() => operator.infer(inputs, attributes));
+  const infer = () =>
+    labelled(() => {
+      const types = operator.infer(inputs, attributes);
+      for (const { shape } of types) checkSizes(shape);
+      return types;
+    });
   const outputs: Tensor[] = [];
   const output = (index: number): Tensor => {
     const tensor = outputs[index];

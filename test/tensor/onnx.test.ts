@@ -7,6 +7,7 @@ import {
   elements,
   emitOnnx,
   emitWith,
+  exp,
   expand,
   graph,
   input,
@@ -15,6 +16,7 @@ import {
   type NoAttributes,
   type OwnOperator,
   oneHot,
+  type Precision,
   reshape,
   type Shape,
   symbol,
@@ -22,7 +24,11 @@ import {
   type Tensor,
 } from "../../src/tensor/index.ts";
 import { type ModelProto, ModelProtoSchema, type NodeProto } from "../../src/tensor/onnx-format/onnx_pb.ts";
+import { run, useDevice } from "../support/device.ts";
 import { pattentionStep } from "../support/programs.ts";
+import { expectClose, values } from "../support/values.ts";
+
+const device = useDevice();
 
 const [B, T, P] = [symbol("B"), symbol("T"), symbol("layers.0.tokens")];
 
@@ -147,6 +153,24 @@ describe("equal nodes", () => {
     const vectors = twice((emitter, [x], { own }) => emitter.node("Mul", [x, emitter.floats([own])]), [first, second]);
     expect(vectors.graph?.initializer).toHaveLength(2);
   });
+});
+
+it("inputs and outputs may have the names that values would be given", async () => {
+  const x = input("Exp_0", [3]);
+  const outputs = { Exp_1: exp(mul(x, 0.5)), "float32(0.5)": exp(x) };
+  const results = await run(device(), outputs, { Exp_0: values([3], [0, 2, -4]) });
+  expectClose(results.Exp_1, values([3], [0, 1, -2].map(Math.exp)), 1e-6);
+  expectClose(results["float32(0.5)"], values([3], [0, 2, -4].map(Math.exp)), 1e-6);
+});
+
+it("is refused for a target or a precision that there is not", () => {
+  const traced = graph("g", { y: exp(input("x", [3])) });
+  const wrong = "gpu" as string as Target;
+  expect(() => emitOnnx(traced, wrong)).toThrow('the target "gpu": expected one of cpu, cuda, webgpu, portable');
+  const precision = "float64" as string as Precision;
+  expect(() => emitWith(traced, { products: precision })).toThrow(
+    'the precision of products "float64": expected one of float32, float16',
+  );
 });
 
 it("a constant that its type does not have is refused with the operator's name", () => {

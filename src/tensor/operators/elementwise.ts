@@ -1,7 +1,7 @@
 /** Elementwise operators, with NumPy's broadcasting. */
 
 import { tensorDataType } from "../onnx-format/enumerations.ts";
-import { broadcast, type DataType, printType, type Shape, sameShape, type TensorType } from "../shape.ts";
+import { broadcast, checkFloat, type DataType, printType, type Shape, sameShape, type TensorType } from "../shape.ts";
 import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { constant } from "./sources.ts";
 
@@ -28,7 +28,10 @@ export const cast = (x: Tensor, dtype: DataType): Tensor =>
 export const add = (a: Operand, b: Operand): Tensor => binary(elementwise.add, a, b);
 export const sub = (a: Operand, b: Operand): Tensor => binary(elementwise.sub, a, b);
 export const mul = (a: Operand, b: Operand): Tensor => binary(elementwise.mul, a, b);
-/** a / b; for int32 the quotient is rounded towards zero. */
+/**
+ * a / b. For int32 the quotient is rounded towards zero; b must not be 0, with which a run fails on the CPU, nor -1 where a is
+ * -2147483648, which ends the process there.
+ */
 export const div = (a: Operand, b: Operand): Tensor => binary(elementwise.div, a, b);
 export const equal = (a: Operand, b: Operand): Tensor => binary(elementwise.equal, a, b);
 export const greater = (a: Operand, b: Operand): Tensor => binary(elementwise.greater, a, b);
@@ -42,25 +45,26 @@ export function where(condition: Tensor, ifTrue: Operand, ifFalse: Operand): Ten
 
 export const elementwise = {
   neg: unary("neg", "-x", "Neg", (g) => neg(g)),
-  exp: unary("exp", "eˣ", "Exp", (g, _, y) => mul(g, y)),
-  log: unary("log", "ln x", "Log", (g, x) => div(g, x)),
+  exp: ofFloats("exp", "eˣ", "Exp", (g, _, y) => mul(g, y)),
+  log: ofFloats("log", "ln x", "Log", (g, x) => div(g, x)),
   // d√x = 1 / (2√x)
-  sqrt: unary("sqrt", "√x", "Sqrt", (g, _, y) => div(mul(g, 0.5), y)),
+  sqrt: ofFloats("sqrt", "√x", "Sqrt", (g, _, y) => div(mul(g, 0.5), y)),
   // d erf(x) = 2/√π · e^(-x²)
-  erf: unary("erf", "2/√π ∫₀ˣ e^(-t²) dt", "Erf", (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))),
-  cos: unary("cos", "cos x", "Cos", (g, x) => neg(mul(g, sin(x)))),
-  sin: unary("sin", "sin x", "Sin", (g, x) => mul(g, cos(x))),
+  erf: ofFloats("erf", "2/√π ∫₀ˣ e^(-t²) dt", "Erf", (g, x) =>
+    mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
+  ),
+  cos: ofFloats("cos", "cos x", "Cos", (g, x) => neg(mul(g, sin(x)))),
+  sin: ofFloats("sin", "sin x", "Sin", (g, x) => mul(g, cos(x))),
   abs: unary("abs", "|x|", "Abs", (g, x) => where(greaterOrEqual(x, 0), g, neg(g))),
   relu: unary("relu", "max(x, 0)", "Relu", (g, _, y) => mul(g, cast(greater(y, 0), "float32"))),
   gelu: {
     name: "gelu",
     doc: "x Φ(x), Φ the normal distribution function",
     arity: 1,
-    infer: ([{ dtype, shape }]) => [
-      { dtype, shape },
-      { dtype, shape },
-      { dtype, shape },
-    ],
+    infer: ([x]) => {
+      checkFloat(x);
+      return [x, x, x];
+    },
     onnx: (emitter, [x], _, { saved }) => {
       if (!saved.some((tensor) => emitter.needs(tensor))) return [emitter.node("Gelu", [x]), "", ""];
       const u = emitter.node("Mul", [x, emitter.scalar(Math.SQRT1_2, "float32")]);
@@ -112,6 +116,18 @@ function unary(name: string, doc: string, type: string, gradient: (g: Tensor, x:
     infer: ([{ dtype, shape }]) => [{ dtype, shape }],
     onnx: (emitter, inputs) => emitter.node(type, inputs),
     gradient: (g, { inputs: [x], output }) => [gradient(g, x, output)],
+  };
+}
+
+/** As `unary`, for float32 alone. */
+function ofFloats(...given: Parameters<typeof unary>): Unary {
+  const operator = unary(...given);
+  return {
+    ...operator,
+    infer: (inputs, attributes) => {
+      checkFloat(inputs[0]);
+      return operator.infer(inputs, attributes);
+    },
   };
 }
 

@@ -157,9 +157,9 @@ export const layout = {
     arity: 1,
     infer: ([x], { axis, range: [start, end] }) => {
       const size = at(x.shape, axis);
-      const known = typeof size === "number" && typeof start === "number" && typeof end === "number";
-      if (known && !(0 <= start && start <= end && end <= size)) {
-        throw new Error(`${start}…${end} is not a range of 0…${size}`);
+      const known = [0, start, end, size].filter((place) => typeof place === "number");
+      if (known.some((place, index) => !(Number.isInteger(place) && place >= (known[index - 1] ?? 0)))) {
+        throw new Error(`${[start, end].map(printDimension).join("…")} is not a range of 0…${printDimension(size)}`);
       }
       const length = subtractDimensions(end, start);
       return [{ dtype: x.dtype, shape: x.shape.map((dimension, i) => (i === axis ? length : dimension)) }];

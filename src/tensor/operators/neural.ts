@@ -1,7 +1,7 @@
 /** Operators of neural networks that have a faster or safer gradient than the composition of their parts. */
 
 import { printDimension, sameDimension } from "../dimension.ts";
-import { at, elements, type Shape, type TensorType } from "../shape.ts";
+import { at, checkFloat, elements, type Shape, type TensorType } from "../shape.ts";
 import { apply, type Emitter, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { add, div, exp, mul, neg, sub } from "./elementwise.ts";
 import { expand, reshape, sum } from "./layout.ts";
@@ -17,27 +17,30 @@ export const softmax = (x: Tensor): Tensor => apply(neural.softmax, {}, [x]);
  */
 export const erfGate = (x: Tensor): Tensor => apply(neural.erfGate, {}, [x]);
 
-/** scale · x / ‖x‖₂ over the last axis, with a scalar scale; zeros where x is zero throughout. */
+/**
+ * scale · x / ‖x‖₂ over the last axis, with a scalar scale; zeros where x is zero throughout. Float32 has the squares of lengths
+ * from 1e-16 to 1e18: shorter and longer rows may give zeros or shorter ones, depending on the target. Gradients need such a scale, not 0.
+ */
 export const l2Normalise = (x: Tensor, scale: Tensor): Tensor => apply(neural.l2Normalise, {}, [x, scale]);
 
 /** (x - mean) / √(variance + ε) over the last axis: LayerNorm without parameters. */
 export const normalise = (x: Tensor, epsilon: number): Tensor => apply(neural.normalise, { epsilon }, [x]);
 
-/** Rows of a table [V, D] by ids int32 [...] → [..., D]. */
+/** Rows of a table [V, D] by ids int32 [...] → [..., D]. Ids are from 0 to V - 1; with others, the outcome depends on the target. */
 export const gather = (table: Tensor, ids: Tensor): Tensor => apply(neural.gather, {}, [table, ids]);
 
-/** Rows x [N, D] added into a table [V, D] at ids int32 [N]; rows of equal ids add up. */
+/** Rows x [N, D] added into a table [V, D] at ids int32 [N], from 0 to V - 1 as in `gather`; rows of equal ids add up. */
 export const scatterAdd = (table: Tensor, x: Tensor, ids: Tensor): Tensor =>
   apply(neural.scatterAdd, {}, [table, x, ids]);
 
-/** x [N, V] with values [N] added, each to one column of its row: columns int32 [N]. */
+/** x [N, V] with values [N] added, each to one column of its row: columns int32 [N], from 0 to V - 1 as in `gather`. */
 export const addAt = (x: Tensor, columns: Tensor, values: Tensor): Tensor =>
   apply(neural.addAt, {}, [x, columns, values]);
 
-/** Ids int32 [...] → float32 [..., depth], 1 at the id and 0 elsewhere. */
+/** Ids int32 [...] → float32 [..., depth], 1 at the id and 0 elsewhere. Ids are from 0 to depth - 1, as in `gather`. */
 export const oneHot = (ids: Tensor, depth: number): Tensor => apply(neural.oneHot, { depth }, [ids]);
 
-/** -ln softmax(logits)[target]: logits [N, V] and targets int32 [N] → [N], in nats. */
+/** -ln softmax(logits)[target]: logits [N, V] and targets int32 [N], from 0 to V - 1 as in `gather`, → [N], in nats. */
 export const crossEntropy = (logits: Tensor, targets: Tensor): Tensor =>
   apply(neural.crossEntropy, {}, [logits, targets]);
 
@@ -60,7 +63,10 @@ export const neural = {
     name: "softmax",
     doc: "eˣ / Σ eˣ over the last axis",
     arity: 1,
-    infer: ([{ dtype, shape }]) => [{ dtype, shape }],
+    infer: ([x]) => {
+      checkRows(x);
+      return [x];
+    },
     onnx: (emitter, inputs) => emitter.node("Softmax", inputs, { axis: { int: -1 } }),
     // dx = y (g - Σ g y)
     gradient: (g, { output: y }) => [mul(y, sub(g, sum(mul(g, y), [-1], { keep: true })))],
@@ -70,10 +76,10 @@ export const neural = {
     name: "erfGate",
     doc: "x (1 + erf x)",
     arity: 1,
-    infer: ([{ dtype, shape }]) => [
-      { dtype, shape },
-      { dtype, shape },
-    ],
+    infer: ([x]) => {
+      checkFloat(x);
+      return [x, x];
+    },
     onnx: (emitter, [x]) => {
       const gate = emitter.node("Add", [emitter.node("Erf", [x]), emitter.scalar(1, "float32")]);
       return [emitter.node("Mul", [x, gate]), gate];
@@ -89,12 +95,11 @@ export const neural = {
     name: "l2Normalise",
     doc: "scale · x / ‖x‖₂ over the last axis, zeros for a zero row",
     arity: 2,
-    infer: ([{ dtype, shape }, scale]) => {
+    infer: ([x, scale]) => {
+      checkRows(x);
+      checkFloat(scale, "the scale");
       if (scale.shape.length !== 0) throw new Error("the scale must be a scalar");
-      return [
-        { dtype, shape },
-        { dtype, shape: [...shape.slice(0, -1), 1] },
-      ];
+      return [x, { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] }];
     },
     onnx: (emitter, [x, scale], _, { inputs: [input], saved: [factor] }) => {
       const factorNeeded = factor === undefined || emitter.needs(factor);
@@ -112,10 +117,11 @@ export const neural = {
     name: "normalise",
     doc: "(x - mean) / √(variance + ε) over the last axis",
     arity: 1,
-    infer: ([{ dtype, shape }]) => {
-      staticSize(shape);
-      const rows = { dtype, shape: [...shape.slice(0, -1), 1] };
-      return [{ dtype, shape }, rows, rows];
+    infer: ([x]) => {
+      checkRows(x);
+      staticSize(x.shape);
+      const rows = { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] };
+      return [x, rows, rows];
     },
     onnx: (emitter, [x], { epsilon }, { inputs: [input] }) => {
       const ones = emitter.floats(Array<number>(staticSize(input.shape)).fill(1));
@@ -213,6 +219,7 @@ export const neural = {
     doc: "-ln softmax(logits)[target]",
     arity: 2,
     infer: ([logits, targets]) => {
+      checkFloat(logits, "the logits");
       checkIds(targets);
       const fits = logits.shape.length === 2 && targets.shape.length === 1;
       if (!fits || !sameDimension(at(logits.shape, 0), at(targets.shape, 0))) {
@@ -242,6 +249,7 @@ export const neural = {
     doc: "rotary positions, half-split pairs",
     arity: 3,
     infer: ([x, cosine, sine], { heads }) => {
+      checkFloat(x);
       const half = staticSize(cosine.shape);
       const rank = heads === undefined ? 4 : 3;
       const fits = x.shape.length === rank && cosine.shape.length === 2;
@@ -303,6 +311,12 @@ function rotateByParts(
   const together = emitter.node("Concat", [...turned, ...others], last);
   if (heads === undefined) return together;
   return emitter.node("Reshape", [together, emitter.integers([0, 0, heads * channels])]);
+}
+
+/** Throws for what has no rows of float32. */
+function checkRows(x: TensorType): void {
+  checkFloat(x);
+  if (x.shape.length === 0) throw new Error("x must have an axis, got a scalar; reshape it to [1]");
 }
 
 export function checkIds(ids: TensorType): void {

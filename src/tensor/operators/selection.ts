@@ -1,7 +1,7 @@
 /** Operators that look among the columns of a row: their log-probabilities, the largest of them, one of them. */
 
 import { sameDimension } from "../dimension.ts";
-import { at, type Shape } from "../shape.ts";
+import { at, checkFloat, type Shape } from "../shape.ts";
 import { apply, type NoAttributes, type Operator, type Tensor } from "../tensor.ts";
 import { exp, mul, sub } from "./elementwise.ts";
 import { reshape, sum } from "./layout.ts";
@@ -11,7 +11,7 @@ import { matmul } from "./products.ts";
 /** ln softmax over the columns: x [N, V] → [N, V]. */
 export const logSoftmax = (x: Tensor): Tensor => apply(selection.logSoftmax, {}, [x]);
 
-/** One column of each row: x [N, V] and columns int32 [N] → [N]. */
+/** One column of each row: x [N, V] and columns int32 [N], from 0 to V - 1 as in `gather`, → [N]. */
 export const pick = (x: Tensor, columns: Tensor): Tensor => apply(selection.pick, {}, [x, columns]);
 
 /**
@@ -30,9 +30,10 @@ export const selection = {
     name: "logSoftmax",
     doc: "ln softmax over the columns",
     arity: 1,
-    infer: ([{ dtype, shape }]) => {
-      checkMatrix(shape);
-      return [{ dtype, shape }];
+    infer: ([x]) => {
+      checkFloat(x);
+      checkMatrix(x.shape);
+      return [x];
     },
     onnx: (emitter, [x]) => emitter.lowering.logSoftmax(emitter, x),
     // dx = g - softmax Σ g

@@ -1,7 +1,7 @@
 /** Operators without inputs: what a program is given, and constants. */
 
 import type { Dimension } from "../dimension.ts";
-import { checkNumber, type DataType, type Shape } from "../shape.ts";
+import { checkNumber, checkSizes, type DataType, type Shape } from "../shape.ts";
 import { apply, type Operator, type Tensor } from "../tensor.ts";
 
 /** A value that is given to the program when it runs. Names are unique within a program. */
@@ -45,7 +45,10 @@ export const sources = {
     name: "extent",
     doc: "the value of a dimension",
     arity: 0,
-    infer: (_, { dtype }) => [{ shape: [], dtype }],
+    infer: (_, { size, dtype }) => {
+      checkSizes(size);
+      return [{ shape: [], dtype }];
+    },
     onnx: (emitter, _, { size, dtype }) => {
       const scalar = emitter.node("Reshape", [emitter.shape(size), emitter.integers([])]);
       return emitter.node("Cast", [scalar], { to: { int: dtype === "float32" ? 1 : 6 } });
