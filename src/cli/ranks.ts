@@ -42,7 +42,7 @@ export async function withRanks(
   if (ranks === undefined) return work(undefined);
   try {
     const { communicator } = ranks;
-    await requireSame(communicator, { "the version": version });
+    await requireSame(communicator, { "the version": version, "the command": process.argv[2] ?? "missing" });
     note(`${communicator.size} ranks, joined by ${communicator.description}`);
     await work(ranks);
   } catch (error) {

@@ -11,7 +11,7 @@ import { fileExists, LockedFolder, readJson, writeJson } from "../formats/index.
 import { formatDuration } from "../lab/report/format.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import type { Corpus } from "../text/index.ts";
-import { factsOfData, factsOfKeys } from "../training/index.ts";
+import { factsOfData, factsOfKeys, requireSameOptions } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOption, validationOption } from "./open.ts";
@@ -97,12 +97,13 @@ export async function workOnStudy<Plan extends { readonly study: object }>(
   options: StudyWorkOptions,
   { note: name, planned, claim, work }: StudyKind<Plan>,
 ): Promise<void> {
+  const { out, dryRun } = options;
   await withRanks(options, async (ranks) => {
+    if (ranks !== undefined) await requireSameOptions(ranks.communicator, { out, dryRun });
     const study = await together(ranks?.communicator, planned);
     if (ranks !== undefined) {
       await requireSame(ranks.communicator, { ...factsOfKeys(study.plan.study), ...(await factsOfData(study.corpus)) });
     }
-    const { out, dryRun } = options;
     if (out === undefined) return work(study, ranks);
     if (dryRun) {
       // What is left is counted in a folder, which must be the study's own; one that has none yet stays as it is.

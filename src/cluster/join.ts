@@ -10,6 +10,7 @@ import { launchedBy } from "./environment.ts";
 import { gatherTexts } from "./exchange.ts";
 import { MpiCommunicator } from "./mpi-communicator.ts";
 import { loadMpi } from "./mpi-library.ts";
+import { requireSame } from "./sameness.ts";
 import { Watch } from "./watch.ts";
 
 export interface JoinOptions {
@@ -62,7 +63,8 @@ export class Ranks {
 /**
  * Joins the other ranks where a launcher has started several.
  * @returns nothing for a process that is alone
- * @throws UserError where there is no MPI library, one of another kind than the launcher's, or no way to the launcher
+ * @throws UserError where there is no MPI library, one of another kind than the launcher's, no way to the launcher, or another order
+ * on another rank
  */
 export async function joinRanks({ mpiLibrary, order = "fixed" }: JoinOptions = {}): Promise<Ranks | undefined> {
   const launched = launchedBy(process.env);
@@ -74,9 +76,16 @@ export async function joinRanks({ mpiLibrary, order = "fixed" }: JoinOptions = {
       `${launched.size} ranks were started, but ${communicator.description} finds ${communicator.size}: it is not the MPI of what started them; name that one's library with --mpi-library`,
     );
   }
-  if (communicator.size > 1) return Ranks.watching(communicator);
-  await communicator.close();
-  return undefined;
+  if (communicator.size === 1) {
+    await communicator.close();
+    return undefined;
+  }
+  // In an operation that adds up, ranks of unlike orders would write past the ends of arrays. So far they share alone.
+  await requireSame(communicator, { "--sum-order": order }).catch(async (error: unknown) => {
+    await communicator.close();
+    throw error;
+  });
+  return Ranks.watching(communicator);
 }
 
 /**

@@ -7,25 +7,37 @@ import { gatherTexts, rankName } from "./exchange.ts";
 /**
  * Compares facts about all ranks.
  * @param facts what they are called in messages, and what they are
- * @throws UserError on all ranks, with the first difference between a rank and rank 0
+ * @param onMachine facts that mean something on one machine alone, such as where a folder is
+ * @throws UserError on all ranks, with the first difference between a rank and rank 0, or the first rank of its machine
  */
-export async function requireSame(communicator: Communicator, facts: Readonly<Record<string, string>>): Promise<void> {
-  const own = JSON.stringify({ host: communicator.host, facts });
-  const all = (await gatherTexts(communicator, own)).map((text): Told => JSON.parse(text));
-  const [first, ...others] = all;
-  if (first === undefined) return;
-  for (const [index, other] of others.entries()) {
-    const name = Object.keys({ ...first.facts, ...other.facts }).find((key) => first.facts[key] !== other.facts[key]);
-    if (name === undefined) continue;
-    const says = ({ facts: { [name]: value = "missing" }, host }: Told, rank: number) =>
-      `${value} on ${rankName({ rank, host })}`;
-    throw new UserError(
-      `the ranks differ: ${name} is ${says(first, 0)} and ${says(other, index + 1)}; give all ranks the same`,
-    );
+export async function requireSame(
+  communicator: Communicator,
+  facts: Readonly<Record<string, string>>,
+  onMachine: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { host } = communicator;
+  const own: Told = { host, name: rankName(communicator), facts, onMachine };
+  const all = (await gatherTexts(communicator, JSON.stringify(own))).map((text): Told => JSON.parse(text));
+  const [first = own] = all;
+  for (const other of all) {
+    const neighbour = all.find((one) => one.host === other.host) ?? other;
+    const difference = differenceOf("facts", first, other) ?? differenceOf("onMachine", neighbour, other);
+    if (difference !== undefined) throw new UserError(`the ranks differ: ${difference}; give all ranks the same`);
   }
 }
 
 interface Told {
   readonly host: string;
+  /** What messages call the rank. */
+  readonly name: string;
   readonly facts: Readonly<Record<string, string>>;
+  readonly onMachine: Readonly<Record<string, string>>;
+}
+
+/** The first difference between two ranks, in words. */
+function differenceOf(kind: "facts" | "onMachine", one: Told, other: Told): string | undefined {
+  const key = Object.keys({ ...one[kind], ...other[kind] }).find((key) => one[kind][key] !== other[kind][key]);
+  if (key === undefined) return undefined;
+  const [says, saysOther] = [one, other].map((told) => `${told[kind][key] ?? "missing"} on ${told.name}`);
+  return `${key} is ${says} and ${saysOther}`;
 }

@@ -8,4 +8,4 @@ export { openRun, type TrainOptions, train } from "./open-run.ts";
 export * from "./portable.ts";
 export { bytesAnUpdate } from "./ranks.ts";
 export { lockRun, withNewRun } from "./run-folder.ts";
-export { factsOfData, factsOfKeys } from "./sameness.ts";
+export { factsOfData, factsOfKeys, requireSameOptions } from "./sameness.ts";

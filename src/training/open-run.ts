@@ -16,7 +16,7 @@ import { memoryLimit } from "./machine-memory.ts";
 import type { MemoryBudget } from "./memory.ts";
 import { Run } from "./run.ts";
 import { checkBest, keptLoss, lockRun, RunFolder } from "./run-folder.ts";
-import { factsOf } from "./sameness.ts";
+import { factsOf, requireSameOptions } from "./sameness.ts";
 import { SharedSink } from "./sink.ts";
 import { branchedStart, newStart, type RunStart, resumedStart, withKept } from "./start.ts";
 
@@ -85,6 +85,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
   const { device: wanted = "cpu", out, data, threads, communicator } = options;
   const directory = typeof out === "object" ? out.directory : out;
   const writes = communicator === undefined || communicator.rank === 0;
+  if (communicator !== undefined) await requireSameOptions(communicator, { out: directory, resume: options.resume });
   return allOrNothing(async (onFailure) => {
     const frees: (() => unknown)[] = [];
     onFailure(() => freeAll(...frees));
@@ -110,6 +111,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       frees.unshift(() => opened.close());
       return opened;
     });
+    if (communicator !== undefined) await requireSame(communicator, { "the device": device.kind });
     const own = folder && new RunFolder(folder);
     const sink = communicator && directory !== undefined ? new SharedSink(own, directory, communicator) : own;
     const known = knownData(data, start.corpus);

@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { hostname, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
@@ -89,6 +89,24 @@ function recording(communicator: Communicator, sent: { values: number; bytes: nu
     },
   });
 }
+
+/** A communicator as on a machine of that name. */
+const on = (communicator: Communicator, host: string): Communicator =>
+  new Proxy(communicator, {
+    get: (target, key) => {
+      const value: unknown = key === "host" ? host : Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+
+/** Why ranks were refused, on a machine that is called H. */
+const refusals = async (ranks: readonly Promise<unknown>[]) =>
+  (await Promise.allSettled(ranks)).map((outcome) =>
+    outcome.status === "rejected" ? String(outcome.reason).replaceAll(hostname(), "H") : undefined,
+  );
+
+const differ = (how: string) =>
+  Array.from({ length: 2 }, () => `UserError: the ranks differ: ${how}; give all ranks the same`);
 
 const bytesOf = ({ state: { parameters, moments } }: Checkpoint) =>
   [parameters, moments?.first, moments?.second].flatMap((arrays) =>
@@ -188,11 +206,36 @@ describe("several ranks", () => {
         config: { ...config, training: { ...config.training, seed: communicator.rank } },
       }),
     );
-    for (const { status, ...outcome } of await Promise.allSettled(differing)) {
-      expect(status).toBe("rejected");
-      expect(String("reason" in outcome ? outcome.reason : "")).toMatch(
-        /^UserError: the ranks differ: training\.seed is 0 on rank 0 on \S+ and 1 on rank 1 on \S+; give all ranks the same$/,
+    expect(await refusals(differing)).toEqual(differ("training.seed is 0 on rank 0 on H and 1 on rank 1 on H"));
+  });
+
+  it("are refused before they ask for unlike operations, which would write past arrays or never end", async () => {
+    const of = (options: (rank: number) => Partial<TrainOptions>) =>
+      refusals(inProcessCommunicators(2).map((own) => outcomeOf(own, options(own.rank), 1)));
+    const kinds = ["cpu", "webgpu"] as const;
+    expect(await of((rank) => (rank === 0 ? {} : { out: "o" }))).toEqual(
+      differ("--out is missing on rank 0 on H and given on rank 1 on H"),
+    );
+    expect(await of((rank) => ({ out: "o", resume: rank === 0 }))).toEqual(
+      differ("--resume is given on rank 0 on H and missing on rank 1 on H"),
+    );
+    expect(await of((rank) => ({ out: ["o", "./p"][rank] }))).toEqual(
+      differ(`--out is ${resolve("o")} on rank 0 on H and ${resolve("p")} on rank 1 on H`),
+    );
+    expect(await of((rank) => ({ device: Object.create(device(), { kind: { value: kinds[rank] } }) }))).toEqual(
+      differ("the device is cpu on rank 0 on H and webgpu on rank 1 on H"),
+    );
+  });
+
+  it("may have the folder of the run at unlike places of unlike machines", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "tokenformer-ranks-"));
+    try {
+      const ranks = inProcessCommunicators(2).map((own) =>
+        outcomeOf(on(own, `machine ${own.rank}`), { out: join(folder, String(own.rank)) }, 1),
       );
+      expect((await Promise.all(ranks)).map(({ checkpoint }) => checkpoint.state.step)).toEqual([1, 1]);
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 });
