@@ -10,7 +10,8 @@ import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import koffi from "koffi";
 import { rankName } from "./exchange.ts";
-import { LONGEST_GREETING, LONGEST_SILENCE, SIGN_EVERY, type Standing, Stragglers } from "./watch-limits.ts";
+import { WakingClock } from "./waking-clock.ts";
+import { LONGEST_GREETING, LONGEST_SILENCE, lateness, SIGN_EVERY, type Standing, Stragglers } from "./watch-limits.ts";
 import {
   LOST_A_RANK,
   lineReader,
@@ -34,13 +35,10 @@ const exit = koffi.load(null).func("_exit", "void", ["int"]);
 /** Milliseconds in which a last message leaves. */
 const FAREWELL = 300;
 
-/** When the clock of this thread was last looked at: later than that by seconds, the process was stopped, and knows nothing. */
-let ticked = performance.now();
-
-const wasStopped = () => performance.now() - ticked > LONGEST_SILENCE / 2;
-
 /** Milliseconds in which rank 0 says itself what went wrong, where another has said it too. */
 const OWN_WORDS_FIRST = 1000;
+
+const SILENT = `has given no sign of life for ${LONGEST_SILENCE / 1000} s`;
 
 const nameOf = (other: number) => rankName({ rank: other, host: hosts[other] ?? "unknown" });
 
@@ -53,6 +51,18 @@ const standing = (): Standing => ({
 /** Says one line, whatever the rank's own thread is doing. */
 const say = (line: string) => writeSync(2, `tokenformer: ${line}\n`);
 
+const stopOf = (milliseconds: number) => `${nameOf(rank)} was stopped for ${Math.round(milliseconds / 1000)} s`;
+
+const clock = new WakingClock((lasted) => {
+  if (rank === 0) say(`${stopOf(lasted)}; it goes on, if the others do`);
+});
+
+/** What is said of a loss, for which this rank, where it was stopped itself, may be the reason. */
+const loss = (what: string) => {
+  const stop = clock.lastStop();
+  return `${what}${stop === undefined ? "" : `, after ${stopOf(stop)}`}; all ranks end`;
+};
+
 const send = (socket: Socket, message: Report | Order) => socket.write(`${JSON.stringify(message)}\n`);
 
 if (place === undefined) listenToAll();
@@ -63,7 +73,7 @@ function listenToAll(): void {
   const secret = randomBytes(16).toString("hex");
   const peers = new Map<number, { readonly socket: Socket; heard: number; done: boolean }>();
   const stragglers = new Stragglers();
-  const startedAt = performance.now();
+  const startedAt = clock.now();
   let ending = false;
 
   const end = (code: number, line?: string) => {
@@ -73,15 +83,12 @@ function listenToAll(): void {
     for (const { socket } of peers.values()) send(socket, { end: code });
     setTimeout(() => exit(code), FAREWELL);
   };
-  const lose = (other: number, how: string) => {
-    if (wasStopped()) exit(LOST_A_RANK);
-    end(LOST_A_RANK, `${nameOf(other)} ${how}; all ranks end`);
-  };
+  const lose = (what: string) => end(LOST_A_RANK, loss(what));
 
   const hear = (other: number, report: Report) => {
     const peer = peers.get(other);
     if (peer === undefined) return;
-    peer.heard = performance.now();
+    peer.heard = clock.now();
     if ("begun" in report) stragglers.note(other, report, peer.heard);
     if ("done" in report) peer.done = true;
     if ("failed" in report) setTimeout(() => end(1, `${nameOf(other)}: ${report.failed}`), OWN_WORDS_FIRST);
@@ -96,14 +103,14 @@ function listenToAll(): void {
       const greets = report !== undefined && "secret" in report && report.secret === secret;
       if (greets && !peers.has(report.rank)) {
         other = report.rank;
-        peers.set(other, { socket, heard: performance.now(), done: false });
+        peers.set(other, { socket, heard: clock.now(), done: false });
         send(socket, { alive: true });
       } else if (report !== undefined && other !== undefined) hear(other, report);
       else socket.destroy();
     });
     socket.on("error", () => undefined);
     socket.on("close", () => {
-      if (other !== undefined && peers.get(other)?.done === false) lose(other, "is gone");
+      if (other !== undefined && peers.get(other)?.done === false) lose(`${nameOf(other)} is gone`);
     });
   });
   server.listen(0, () => {
@@ -113,19 +120,17 @@ function listenToAll(): void {
   });
 
   setInterval(() => {
-    if (wasStopped()) exit(LOST_A_RANK);
-    const now = performance.now();
-    ticked = now;
+    const now = clock.now();
     stragglers.note(0, standing(), now);
     for (const [other, { socket, heard, done }] of peers) {
       if (done) continue;
       send(socket, { alive: true });
-      if (now - heard > LONGEST_SILENCE) lose(other, `has given no sign of life for ${LONGEST_SILENCE / 1000} s`);
+      if (now - heard > LONGEST_SILENCE) lose(`${nameOf(other)} ${SILENT}`);
     }
     const missing = hosts.findIndex((_, other) => other > 0 && !peers.has(other));
-    if (missing > 0 && now - startedAt > LONGEST_GREETING) lose(missing, `cannot reach rank 0 on ${hosts[0]}`);
+    if (missing > 0 && now - startedAt > LONGEST_GREETING) lose(`${nameOf(missing)} cannot reach ${nameOf(0)}`);
     const late = stragglers.lost(hosts.length, now);
-    if (late !== undefined) lose(late, "does not go on, and all others wait for it");
+    if (late !== undefined) lose(lateness(late.map(nameOf)));
   }, SIGN_EVERY);
 
   port.on("message", (order: WatchOrder) => {
@@ -136,7 +141,7 @@ function listenToAll(): void {
 
 /** Other ranks. */
 function reportTo({ addresses, port: at, secret }: Place): void {
-  let heard = performance.now();
+  let heard = clock.now();
   let done = false;
   let connected: Socket | undefined;
   let isLeaving = false;
@@ -151,10 +156,9 @@ function reportTo({ addresses, port: at, secret }: Place): void {
 
   const loseFirst = (how: string) => {
     if (done) return;
-    if (wasStopped()) exit(LOST_A_RANK);
     done = true;
     const speak = () => {
-      say(`${nameOf(0)} ${how}; all ranks end`);
+      say(loss(`${nameOf(0)} ${how}`));
       exit(LOST_A_RANK);
     };
     // One of them says it: once it ends, the program that started the ranks ends the others.
@@ -171,7 +175,7 @@ function reportTo({ addresses, port: at, secret }: Place): void {
       // Rank 0 answers on one of its addresses.
       const isAnswered = connected === undefined;
       connected ??= socket;
-      heard = performance.now();
+      heard = clock.now();
       if (isAnswered && isLeaving) leave();
       if ("end" in order) exit(order.end);
     });
@@ -181,14 +185,11 @@ function reportTo({ addresses, port: at, secret }: Place): void {
   }
 
   setInterval(() => {
-    if (wasStopped()) exit(LOST_A_RANK);
-    ticked = performance.now();
+    const now = clock.now();
     if (connected !== undefined && !done) send(connected, standing());
     const limit = connected === undefined ? LONGEST_GREETING : LONGEST_SILENCE + SIGN_EVERY;
-    if (performance.now() - heard <= limit) return;
-    loseFirst(
-      connected === undefined ? "cannot be reached" : `has given no sign of life for ${LONGEST_SILENCE / 1000} s`,
-    );
+    if (now - heard <= limit) return;
+    loseFirst(connected === undefined ? "cannot be reached" : SILENT);
   }, SIGN_EVERY);
 
   port.on("message", (order: WatchOrder) => {
