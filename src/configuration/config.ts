@@ -88,8 +88,8 @@ export const tokenizerSchema = z
     'expected "character", "character+unknown", "bpe:" and a vocabulary size such as "bpe:1024", a tokenizer.json, or "ids" for token files without one',
   );
 
-/** The steps after which something happens that takes a model of all ranks. */
-function stepsOfEvents(training: z.infer<typeof trainingSchema>, growth: readonly { readonly step: number }[]) {
+/** The steps after which something happens that takes a model of all ranks, beside growth: what has been done of that stays as it was. */
+function stepsOfEvents(training: z.infer<typeof trainingSchema>) {
   const { steps, evaluateEvery, checkpointEvery, evaluateAt } = training;
   return [
     ...Object.entries({ steps, evaluateEvery, checkpointEvery }).map(([key, step]) => ({
@@ -97,8 +97,13 @@ function stepsOfEvents(training: z.infer<typeof trainingSchema>, growth: readonl
       step,
     })),
     ...evaluateAt.map((step, index) => ({ path: ["training", "evaluateAt", index] as const, step })),
-    ...growth.map(({ step }, index) => ({ path: ["growth", index, "step"] as const, step })),
   ];
+}
+
+/** Why nothing that takes a model of all ranks can happen after a step; nothing where it can. */
+export function exchangeComplaint(step: number, { localSteps }: { readonly localSteps: number }): string | undefined {
+  if (step % localSteps === 0) return undefined;
+  return `is ${step}, expected a multiple of training.localSteps, ${localSteps}: what happens between updates happens where ranks exchange them`;
 }
 
 /** When a growth plan is applied while training, and what becomes of the learning rate from there on. */
@@ -141,11 +146,10 @@ export const configSchema = z
     /** Growth while training; applied growth stays here, as a record and for the schedule. */
     growth: z.array(scheduledGrowthSchema).default([]),
   })
-  .check(({ value: { training, growth }, issues }) => {
-    for (const { path, step } of stepsOfEvents(training, growth)) {
-      if (step % training.localSteps === 0) continue;
-      const message = `is ${step}, expected a multiple of training.localSteps, ${training.localSteps}: what happens between updates happens where ranks exchange them`;
-      issues.push({ code: "custom", path: [...path], message, input: step });
+  .check(({ value: { training }, issues }) => {
+    for (const { path, step } of stepsOfEvents(training)) {
+      const message = exchangeComplaint(step, training);
+      if (message !== undefined) issues.push({ code: "custom", path: [...path], message, input: step });
     }
   })
   .check(({ value: { growth, model }, issues }) => {

@@ -4,6 +4,7 @@ export {
   type Config,
   type ConfigInput,
   configSchema,
+  exchangeComplaint,
   FORMAT_VERSION,
   growthPlansOf,
   microBatchOf,

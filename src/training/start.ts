@@ -3,10 +3,12 @@
 import { type Checkpoint, type LearningPart, learningIn, type Progress, withoutPart } from "../checkpoint/portable.ts";
 import {
   type Config,
+  exchangeComplaint,
   growthPlansOf,
   type RunConfig,
   type ScheduledGrowth,
   type StartEvent,
+  type TrainingConfig,
 } from "../configuration/index.ts";
 import { checkVocabulary, modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
@@ -75,7 +77,7 @@ export interface RunStart {
 export async function newStart(config: Config, { corpus: given, memory }: RunInput): Promise<RunStart> {
   // Before the text is read, too: a model may be too large by far.
   if (memory !== undefined) checkMemory(config, config.model, memory);
-  checkGrowth(config.model, growthPlansOf(config), 0, config.training.steps);
+  checkGrowth(config.model, growthPlansOf(config), 0, config.training);
   const corpus = await openedCorpus(given, config.tokenizer);
   const chosen = fitting(corpus, given, () => {
     const model = modelWithVocabulary(config.model, corpus.tokenizer, "the configuration");
@@ -156,7 +158,7 @@ async function continued(
   const coming = plansToCome(growthPlansOf(wanted), applied);
   const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
   const config = { ...wanted, growth: [...applied, ...coming], tokenizer, model: state.config };
-  checkGrowth(state.config, coming, state.step, config.training.steps);
+  checkGrowth(state.config, coming, state.step, config.training);
   const { part } = checkpoint;
   if (memory !== undefined) {
     if (part === undefined) checkMemory(config, state.config, memory, coming);
@@ -226,7 +228,7 @@ export function checkComing(
   step: number,
   memory: MemoryBudget | undefined,
 ): void {
-  checkGrowth(config.model, coming, step, config.training.steps);
+  checkGrowth(config.model, coming, step, config.training);
   if (memory !== undefined) checkMemory(config, config.model, memory, coming);
 }
 
@@ -335,7 +337,13 @@ function rewound(state: ModelState): ModelState {
 }
 
 /** Checks growth that is to come, before any time is spent on it. Throws a `UserError`. */
-function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step: number, steps: number): void {
+function checkGrowth(
+  model: ModelConfig,
+  plans: readonly ScheduledGrowth[],
+  step: number,
+  training: TrainingConfig,
+): void {
+  const { steps } = training;
   for (const plan of plans) {
     if (plan.step < step)
       throw new UserError(
@@ -345,6 +353,8 @@ function checkGrowth(model: ModelConfig, plans: readonly ScheduledGrowth[], step
       throw new UserError(
         `growth at step ${plan.step}: training ends after ${steps} steps; grow earlier, or raise training.steps`,
       );
+    const complaint = exchangeComplaint(plan.step, training);
+    if (complaint !== undefined) throw new UserError(`growth.step ${complaint}`);
   }
   checkPlans(model, plans);
 }
