@@ -3,7 +3,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { Option } from "commander";
-import { joinRanks, launchedBy, type Order, orders, type Ranks, requireSame } from "../cluster/index.ts";
+import { joinRanks, launchedBy, type Order, orders, type Ranks, requireSame, unjoinedTasks } from "../cluster/index.ts";
 import { makeFolder } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { TrainOptions } from "../training/index.ts";
@@ -39,7 +39,13 @@ export async function withRanks(
   const rank = launchedBy(process.env)?.rank ?? 0;
   if (rank > 0) redirectOutput(await logOf(rank, options));
   const ranks = await joinRanks({ mpiLibrary: options.mpiLibrary, order: options.sumOrder });
-  if (ranks === undefined) return work(undefined);
+  if (ranks === undefined) {
+    const tasks = unjoinedTasks(process.env);
+    if (tasks !== undefined) {
+      note(`warning: Slurm has started ${tasks} tasks, and each is alone; to have them join as ranks: srun --mpi=pmix`);
+    }
+    return work(undefined);
+  }
   try {
     const { communicator } = ranks;
     await requireSame(communicator, { "the version": version, "the command": process.argv[2] ?? "missing" });

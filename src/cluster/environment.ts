@@ -9,6 +9,8 @@ export interface Launched {
   readonly rank: number | undefined;
   /** The kind of MPI library that the launcher belongs to; the other kind would find itself alone. */
   readonly kind: MpiKind | undefined;
+  /** The variable that says how many there are, or else that there are ranks. */
+  readonly by: string;
 }
 
 /**
@@ -22,15 +24,27 @@ export function launchedBy(environment: NodeJS.ProcessEnv): Launched | undefined
 }
 
 function launcherOf(environment: NodeJS.ProcessEnv): Launched | undefined {
-  const number = (name: string) => {
-    const value = Number(environment[name] ?? Number.NaN);
-    return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  const number = (name: string, least = 0) => {
+    const text = environment[name]?.trim() ?? "";
+    return /^\d+$/.test(text) && Number(text) >= least ? Number(text) : undefined;
   };
-  const openMpi = number("OMPI_COMM_WORLD_SIZE");
-  if (openMpi !== undefined) return { size: openMpi, rank: number("OMPI_COMM_WORLD_RANK"), kind: "openmpi" };
-  const pmi = number("PMI_SIZE");
-  if (pmi !== undefined) return { size: pmi, rank: number("PMI_RANK"), kind: "mpich" };
+  const openMpi = number("OMPI_COMM_WORLD_SIZE", 1);
+  if (openMpi !== undefined) {
+    return { size: openMpi, rank: number("OMPI_COMM_WORLD_RANK"), kind: "openmpi", by: "OMPI_COMM_WORLD_SIZE" };
+  }
+  const pmi = number("PMI_SIZE", 1);
+  if (pmi !== undefined) return { size: pmi, rank: number("PMI_RANK"), kind: "mpich", by: "PMI_SIZE" };
   const pmix = number("PMIX_RANK");
-  if (pmix !== undefined) return { size: number("SLURM_STEP_NUM_TASKS"), rank: pmix, kind: undefined };
-  return undefined;
+  if (pmix === undefined) return undefined;
+  const size = number(SLURM_TASKS, 1);
+  return { size, rank: pmix, kind: undefined, by: size === undefined ? "PMIX_RANK" : SLURM_TASKS };
+}
+
+/** How many tasks Slurm has started in this step. */
+const SLURM_TASKS = "SLURM_STEP_NUM_TASKS";
+
+/** How many tasks of Slurm are alone that may have been meant to be ranks: `srun` joins them where it is asked to alone. */
+export function unjoinedTasks(environment: NodeJS.ProcessEnv): number | undefined {
+  const tasks = Number(environment[SLURM_TASKS]);
+  return launcherOf(environment) === undefined && tasks > 1 ? tasks : undefined;
 }

@@ -73,7 +73,7 @@ export async function joinRanks({ mpiLibrary, order = "fixed" }: JoinOptions = {
   const communicator = MpiCommunicator.join(await loadMpi(mpiLibrary, launched.kind), { order });
   if (launched.size !== undefined && launched.size !== communicator.size) {
     throw new UserError(
-      `${launched.size} ranks were started, but ${communicator.description} finds ${communicator.size}: it is not the MPI of what started them; name that one's library with --mpi-library`,
+      `${launched.by} says that ${launched.size} ranks were started, but ${communicator.description} finds ${communicator.size}: unset it where it is left from elsewhere; else that is not the MPI of what started them: name that one's library with --mpi-library`,
     );
   }
   if (communicator.size === 1) {
