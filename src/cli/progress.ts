@@ -35,7 +35,11 @@ export class Progress {
   #startedAt = performance.now();
   #lastLine = performance.now();
 
-  constructor(stream: NodeJS.WriteStream = process.stderr) {
+  readonly #ranks: number;
+
+  /** @param ranks how many train together. Default 1 */
+  constructor(ranks = 1, stream: NodeJS.WriteStream = process.stderr) {
+    this.#ranks = ranks;
     this.#bar = new Bar(stream);
   }
 
@@ -102,7 +106,7 @@ export class Progress {
     if (wanted !== undefined && step === 0 && data.vocabulary < Number(wanted)) {
       note(`warning: the text has pairs for a vocabulary of ${data.vocabulary} only, not of ${wanted}`);
     }
-    const forecast = largestForecast(config, step, device.startsWith("cpu"), learning);
+    const forecast = largestForecast(config, step, device.startsWith("cpu"), learning, this.#ranks);
     const free = freeMemory();
     if (forecast.total > free) {
       note(`warning: training takes at least ${describeMemory(forecast)}, and ${formatBytes(free)} are free here`);

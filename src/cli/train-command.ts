@@ -205,7 +205,7 @@ async function follow(
   const { out, resume, device, json, restart } = options;
   for (const line of notes) note(line);
   await noteData(data);
-  const progress = new Progress();
+  const progress = new Progress(shares.communicator?.size);
   let summary: Record<string, unknown> = {};
   const all = async (signal: AbortSignal) => {
     const events = train({

@@ -2,10 +2,13 @@
 
 import { freemem, totalmem } from "node:os";
 
-/** Bytes of memory that this process may have: the machine's, or less where a limit (cgroup) says so. */
-export function memoryLimit(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+/**
+ * Bytes of memory that this process may have: the machine's, or less where a limit (cgroup) says so.
+ * @param sharing how many processes like this one divide the machine's. Default 1
+ */
+export function memoryLimit(sharing = 1): number {
+  const [limit, share] = [process.constrainedMemory(), totalmem() / sharing];
+  return limit > 0 ? Math.min(limit, share) : share;
 }
 
 /** Bytes of memory that are free for this process now. */

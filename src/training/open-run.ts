@@ -2,7 +2,7 @@
 
 import { chosenTokenizer, hasCheckpoint, loadCheckpoint, type OpenedCheckpoint } from "../checkpoint/index.ts";
 import type { Checkpoint, Progress } from "../checkpoint/portable.ts";
-import { type Communicator, gatherNumbers, requireSame, together } from "../cluster/index.ts";
+import { type Communicator, gatherNumbers, ranksOnMachine, requireSame, together } from "../cluster/index.ts";
 import type { Config, TrainingEvent } from "../configuration/index.ts";
 import { isCorpus, type OnProgress, openCorpus } from "../data/index.ts";
 import type { DataSource } from "../data/portable.ts";
@@ -46,7 +46,7 @@ export interface TrainOptions {
   readonly device?: DeviceName | Device | undefined;
   /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
   readonly threads?: number | undefined;
-  /** The memory that training may take; what needs more is refused before anything is allocated. Default: that of this machine. */
+  /** The memory that training may take; what needs more is refused before anything is allocated. Default: that of this machine, or a rank's share. */
   readonly memory?: MemoryBudget | undefined;
   /** A function that is told how far the reading of texts has come. Default: none. */
   readonly onDataProgress?: OnProgress | undefined;
@@ -95,7 +95,7 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       frees.unshift(() => locked.release());
       return locked;
     });
-    const memory = options.memory ?? { limit: memoryLimit(), computes: kindOf(wanted) === "cpu" };
+    const memory = options.memory ?? (await memoryOf(communicator, kindOf(wanted) === "cpu"));
     const { before, kept, ...found } = await together(communicator, async () => {
       // Else that would be told hours later, at the first evaluation.
       if (folder !== undefined && options.config.training.keepBest) await checkBest(folder.directory);
@@ -104,7 +104,10 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       return made;
     });
     const start = { ...found.start, progress: withKept(found.start.progress, await ofFirst(communicator, kept)) };
-    if (communicator !== undefined) await requireSame(communicator, await factsOf(start));
+    if (communicator !== undefined) {
+      // The data may lie nearer to one rank than to another, and it is read whole.
+      await requireSame(communicator, await communicator.apart(() => factsOf(start)));
+    }
     const device = await together(communicator, async () => {
       if (typeof wanted === "object") return wanted;
       const opened = await openDevice(wanted, { threads });
@@ -127,6 +130,12 @@ async function ofFirst(communicator: Communicator | undefined, kept: Progress["b
   const own = [kept?.step ?? 0, kept?.validationLoss ?? Number.POSITIVE_INFINITY];
   const [[step = 0, validationLoss = Number.POSITIVE_INFINITY] = []] = await gatherNumbers(communicator, own);
   return { step, validationLoss };
+}
+
+/** The memory of a rank: on a CPU its share of the machine's. With GPUs the first rank alone needs the most of it, to save. */
+async function memoryOf(communicator: Communicator | undefined, computes: boolean): Promise<MemoryBudget> {
+  const sharing = communicator === undefined ? 1 : await ranksOnMachine(communicator);
+  return { limit: memoryLimit(computes ? sharing : 1), computes, ranks: communicator?.size };
 }
 
 function kindOf(device: DeviceName | Device): DeviceName | Device["kind"] {

@@ -16,6 +16,17 @@ export function sequencesOfPass(config: Config, { size }: Member): number {
   return Math.min(microBatchOf(config), Math.ceil(config.training.batch / size));
 }
 
+/** The most sequences of one pass, on the rank that has fewest: the passes of one machine cut the rows of a rank. */
+export function leastOfPass(config: Config, ranks: number): number {
+  const size = microBatchOf(config);
+  const most = Array.from({ length: ranks }, (_, rank) => {
+    const { start, end } = partOf(config.training.batch, { rank, size: ranks });
+    const cut = Math.min(end, size * (Math.floor(start / size) + 1));
+    return Math.max(cut - start, Math.min(size, end - cut));
+  });
+  return Math.min(...most);
+}
+
 /** Throws a `UserError` for a batch in which a rank would have nothing to do. */
 export function checkBatch({ training: { batch } }: Config, { size }: Member): void {
   if (batch >= size) return;

@@ -1,9 +1,12 @@
 /** What training takes is told, and refused where it cannot be had, before anything is allocated. */
 
+import { totalmem } from "node:os";
 import { expect, it } from "vitest";
 import { type Config, configSchema, presets } from "../../src/configuration/index.ts";
 import { countParameters } from "../../src/model/index.ts";
+import { memoryLimit } from "../../src/training/machine-memory.ts";
 import { checkMemory, describeMemory, forecastMemory, largestForecast } from "../../src/training/portable.ts";
+import { passRowsOf } from "../../src/training/ranks.ts";
 import { newStart } from "../../src/training/start.ts";
 import { failure } from "../formats/helpers.ts";
 import { tokenizer } from "./support.ts";
@@ -43,6 +46,49 @@ it("counts a pass by its tokens, where the products are computed in this memory"
   const [one, seven] = [small, large].map((config) => forecastMemory(config, config.model, true).pass);
   expect(seven).toBe(7 * (one ?? Number.NaN));
   expect(forecastMemory(large, large.model, false)).toMatchObject({ pass: 0 });
+});
+
+it("is for each of several ranks its part of what they divide, and no more than the least of them has in a pass", () => {
+  const config = configWith({ training: { batch: 12, microBatch: 4 } });
+  const { parameters } = forecastMemory(config, config.model, true);
+  const of = (ranks: number, changes: Partial<Config["training"]> = {}, computes = true) => {
+    const training = { ...config.training, ...changes };
+    const { state, tokens } = forecastMemory({ ...config, training }, config.model, computes, undefined, ranks);
+    return [state / parameters, tokens / config.model.context];
+  };
+  expect([1, 2, 3, 4, 12].map((ranks) => of(ranks))).toEqual([
+    [16, 4],
+    [14, 4],
+    [12, 4],
+    // Rows 3 to 5 are one, and two in the next pass.
+    [11, 2],
+    [9, 1],
+  ]);
+  expect(of(4, { localSteps: 50 })).toEqual([24, 2]);
+  expect(of(4, {}, false)).toEqual([12, 2]);
+  for (const [batch, microBatch, ranks] of [
+    [7, 3, 2],
+    [23, 5, 4],
+    [40, 7, 3],
+  ] as const) {
+    const training = { ...config.training, batch, microBatch };
+    const rows = Array.from({ length: ranks }, (_, rank) =>
+      Math.max(
+        ...passRowsOf({ ...config, training }, { rank, size: ranks }).map(({ rows: { from, to } }) => to - from),
+      ),
+    );
+    expect(of(ranks, training)[1]).toBe(Math.min(...rows));
+  }
+});
+
+it("is refused for a rank by its share of the machine", () => {
+  const config = configWith();
+  const { total } = forecastMemory(config, config.model, true, undefined, 4);
+  expect(() => checkMemory(config, config.model, { limit: total, computes: true, ranks: 4 })).not.toThrow();
+  expect(() => checkMemory(config, config.model, { limit: total - 1, computes: true, ranks: 4 })).toThrow(
+    /^each of 4 ranks takes at least .*, and there are .*B of memory for it here; start fewer ranks on a machine, or take a smaller/,
+  );
+  expect(memoryLimit(4)).toBeLessThanOrEqual(totalmem() / 4);
 });
 
 it("is largest after the growth to come", () => {

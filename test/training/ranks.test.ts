@@ -209,6 +209,14 @@ describe("several ranks", () => {
     expect(await refusals(differing)).toEqual(differ("training.seed is 0 on rank 0 on H and 1 on rank 1 on H"));
   });
 
+  it("are refused for want of memory by what a rank takes", async () => {
+    const model = { ...tokenformerModel, width: 4_000_000 };
+    const huge = { config: tinyConfig({ batch: 2 }, {}, model) };
+    for (const said of await refusals(inProcessCommunicators(2).map((own) => outcomeOf(own, huge)))) {
+      expect(said).toMatch(/^UserError: each of 2 ranks takes at least .* of memory for it here; start fewer ranks/);
+    }
+  });
+
   it("are refused before they ask for unlike operations, which would write past arrays or never end", async () => {
     const of = (options: (rank: number) => Partial<TrainOptions>) =>
       refusals(inProcessCommunicators(2).map((own) => outcomeOf(own, options(own.rank), 1)));
