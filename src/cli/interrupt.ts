@@ -10,18 +10,23 @@ const INTERRUPTS = [...SIGNALS, "SIGUSR2"] as const;
 /**
  * Runs `work` with a signal that aborts on any of these, or on SIGUSR2. SIGINT or SIGTERM for the second time ends the process at once; SIGHUP
  * does not, as shells send it more than once, nor one after another, as service managers send SIGTERM and SIGHUP together.
+ * @param endWork ends work that goes on in other processes: this one ends behind it
  */
 export async function withInterrupt<Result>(
   message: string,
   work: (signal: AbortSignal) => Promise<Result>,
+  endWork?: () => void,
 ): Promise<Result> {
   const abort = new AbortController();
+  let last: NodeJS.Signals | undefined;
   const seen = new Set<NodeJS.Signals>();
   const stop = (signal: NodeJS.Signals) => {
     if (!abort.signal.aborted) {
       abort.abort();
       note(`\n${message}; press Ctrl-C again to stop at once`);
     } else if (seen.has(signal) && signal !== "SIGHUP") {
+      last = signal;
+      if (endWork !== undefined) return endWork();
       // Without its handler the signal ends the process at once. `process.exit` would abort in the midst of a step.
       process.off(signal, stop);
       process.kill(process.pid, signal);
@@ -34,5 +39,6 @@ export async function withInterrupt<Result>(
   } finally {
     // A SIGHUP that comes late does not change how it ended.
     for (const signal of INTERRUPTS) if (signal !== "SIGHUP" || !abort.signal.aborted) process.off(signal, stop);
+    if (last !== undefined) process.kill(process.pid, last);
   }
 }

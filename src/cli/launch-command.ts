@@ -33,18 +33,20 @@ async function runLaunch(words: readonly string[], options: Options): Promise<vo
     throw new UserError("--restarts: needs a command with --out, the folder whose checkpoint to start again from");
   }
   const before = await savedIn(out);
-  await withInterrupt("stopping all ranks", async (signal) => {
+  const atOnce = new AbortController();
+  const rounds = async (stop: AbortSignal) => {
     for (let restart = 0; ; restart++) {
       // What is asked for is in the checkpoint from the first save on, and to be asked for again until then.
       const hasSaved = restart > 0 && words[0] === "train" && (await savedIn(out)) !== before;
       const ownWords = hasSaved ? resuming(words) : words;
       const command = [process.execPath, process.argv[1] ?? "", ...ownWords];
-      const { code, isLost } = await launch({ ...options, command }, signal);
-      process.exitCode = signal.aborted ? 130 : code;
-      if (code === 0 || !isLost || signal.aborted || restart === restarts) return;
+      const { code, isLost } = await launch({ ...options, command }, { stop, end: atOnce.signal });
+      process.exitCode = code;
+      if (code === 0 || !isLost || stop.aborted || restart === restarts) return;
       note(`starting again from the last checkpoint (${restart + 1} of ${restarts})`);
     }
-  });
+  };
+  await withInterrupt("stopping all ranks", rounds, () => atOnce.abort());
 }
 
 function outOf(words: readonly string[]): string | undefined {

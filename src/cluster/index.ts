@@ -3,7 +3,7 @@ export * from "./environment.ts";
 export * from "./exchange.ts";
 export * from "./in-process.ts";
 export { type JoinOptions, joinRanks, Ranks } from "./join.ts";
-export { type LaunchEnd, type LaunchOptions, launch, STOP_ALL } from "./launcher.ts";
+export { type LaunchEnd, type LaunchOptions, type LaunchSignals, launch } from "./launcher.ts";
 export { MpiCommunicator, type MpiOptions } from "./mpi-communicator.ts";
 export { loadMpi, type MpiKind, type MpiLibrary } from "./mpi-library.ts";
 export { requireSame } from "./sameness.ts";

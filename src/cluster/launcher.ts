@@ -19,10 +19,13 @@ export interface LaunchOptions {
 }
 
 /**
- * Asks ranks to save and end. An `mpirun` hands it on and waits; after SIGTERM, Open MPI's kills them within a second, and can be
- * made to wait only if it also waits that long when a rank has died.
+ * Asks ranks to save and end: an `mpirun` hands it on and waits. After SIGTERM, Open MPI's kills them within a second, and can be
+ * made to wait only if it also waits that long when a rank has died. SIGUSR2 ends MPICH's itself, and the ranks with it.
  */
-export const STOP_ALL = "SIGUSR2";
+const STOP_ALL = { openmpi: "SIGUSR2", mpich: "SIGTERM" } as const satisfies Readonly<Record<MpiKind, NodeJS.Signals>>;
+
+/** Exit code of what was asked to end, and did in order. */
+const INTERRUPTED = 130;
 
 /**
  * With these, Open MPI notices within 15 seconds that a machine is gone, on both sides, so that nothing is left on either. By default
@@ -30,7 +33,10 @@ export const STOP_ALL = "SIGUSR2";
  */
 const KEEPALIVE = { time: 5, intvl: 3, probes: 3 } as const;
 
-/** Milliseconds in which an `mpirun` ends once a rank has ended, and with it all: Open MPI's was seen to wait on (4.1.4, once in 36). */
+/**
+ * Milliseconds in which an `mpirun` ends once a rank has ended, and with it all, or once it is to end at once: Open MPI's was seen to
+ * wait on (4.1.4, once in 36), and MPICH's waits for ranks that do not heed its signals.
+ */
 const LONGEST_END = 10_000;
 
 /** How ranks ended. */
@@ -40,22 +46,36 @@ export interface LaunchEnd {
   readonly isLost: boolean;
 }
 
+/** What may be asked of ranks on their way. */
+export interface LaunchSignals {
+  /** To save and end. */
+  readonly stop: AbortSignal;
+  /** To end at once. */
+  readonly end: AbortSignal;
+}
+
 /**
  * Starts ranks and waits for their end. Their output goes on; what the `mpirun` adds to it is one line at most.
- * @param signal asks them to save and end
  * @throws UserError where there is no such `mpirun`
  */
-export async function launch(options: LaunchOptions, signal: AbortSignal): Promise<LaunchEnd> {
+export async function launch(options: LaunchOptions, signals: LaunchSignals): Promise<LaunchEnd> {
   const program = options.mpirun ?? "mpirun";
   const kind = await kindOf(program);
+  if (signals.stop.aborted) return { code: INTERRUPTED, isLost: false };
   const words = [...(kind === "openmpi" ? openMpiOptions(options) : hydraOptions(options)), ...options.command];
   // The program is in a group of its own: a Ctrl-C would reach it twice, from the terminal and from here, which it takes for impatience.
   const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const output = new LauncherOutput(() => setTimeout(() => child.kill("SIGKILL"), LONGEST_END).unref());
   child.stdout.on("data", (chunk) => output.answers(chunk));
   child.stderr.on("data", (chunk) => output.notes(chunk));
-  const stop = () => child.kill(STOP_ALL);
-  signal.addEventListener("abort", stop);
+  const stop = () => child.kill(STOP_ALL[kind]);
+  let killing: NodeJS.Timeout | undefined;
+  const end = () => {
+    signalGroup(child.pid, "SIGTERM");
+    killing = setTimeout(() => signalGroup(child.pid, "SIGKILL"), LONGEST_END);
+  };
+  signals.stop.addEventListener("abort", stop);
+  signals.end.addEventListener("abort", end);
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.on("error", reject);
@@ -64,7 +84,19 @@ export async function launch(options: LaunchOptions, signal: AbortSignal): Promi
     const { isLost } = output.end();
     return { code, isLost: isLost || code === LOST_A_RANK };
   } finally {
-    signal.removeEventListener("abort", stop);
+    clearTimeout(killing);
+    signals.stop.removeEventListener("abort", stop);
+    signals.end.removeEventListener("abort", end);
+  }
+}
+
+/** Sends a signal to all processes of a group that are left. */
+function signalGroup(group: number | undefined, signal: NodeJS.Signals): void {
+  if (group === undefined) return;
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // None is left.
   }
 }
 

@@ -7,7 +7,7 @@ import { gpuOf } from "../../src/cli/ranks.ts";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 import { itWith, mpich, mpiEnvironment, openMpi, runRanks } from "../support/mpi.ts";
 
-const { at, main, answer, metrics, run } = useCommandLine();
+const { at, main, answer, metrics, run, start } = useCommandLine();
 
 const TRAIN = ["train", "--data", "text.txt", ...TINY, "--set", "training.learningRate=3e-4"];
 
@@ -116,8 +116,8 @@ it("each rank of a machine has a GPU, of those that the environment leaves", () 
 });
 
 describe("launch", () => {
-  const launched = (words: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
-    spawn(process.execPath, [main, "launch", "-n", "2", "--mpirun", openMpi.program, ...words], {
+  const launched = (words: readonly string[], environment: NodeJS.ProcessEnv = {}, program = openMpi.program) =>
+    spawn(process.execPath, [main, "launch", "-n", "2", "--mpirun", program, ...words], {
       cwd: at(),
       env: { ...mpiEnvironment(), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -157,6 +157,42 @@ describe("launch", () => {
     expect(await once(child, "close")).toEqual([1, null]);
     expect(errors.match(/^tokenformer: .*nothing\.txt.*$/gm)).toHaveLength(1);
     expect(errors).not.toContain("starting again");
+  });
+
+  for (const mpi of [openMpi, mpich]) {
+    itWith(mpi, "has ranks save when it is asked to stop", async () => {
+      const out = `stopped with ${mpi.name}`;
+      const endless = [...TRAIN, "--set", "training.steps=1000000", "--out", out];
+      const child = launched(["--", ...endless], {}, mpi.program);
+      let errors = "";
+      child.stderr.on("data", (chunk) => {
+        errors += chunk;
+        // A second one would end it at once.
+        if (/step 0 {2}validation loss/.test(errors) && !errors.includes("stopping all ranks")) child.kill("SIGINT");
+      });
+      expect(await once(child, "close"), errors).toEqual([130, null]);
+      const [, step] = /^stopped at step (\d+); go on with: tokenformer train --resume/m.exec(errors) ?? [];
+      expect(json(await answer("inspect", out, "--json"))).toMatchObject({ step: Number(step) });
+    });
+  }
+
+  it("ends ranks at once on a second Ctrl-C, and then itself", async () => {
+    const script = `#!/bin/sh
+if [ "$1" = --version ]; then echo "Open MPI"; exit 0; fi
+trap '' USR2
+trap 'echo ended >&2; exit 1' TERM
+echo ready >&2
+while :; do sleep 0.05; done
+`;
+    await writeFile(at("stubborn"), script, { mode: 0o755 });
+    const running = start("launch", "-n", "2", "--mpirun", at("stubborn"), "--", "train");
+    await running.shown(/ready/);
+    running.signal("SIGINT");
+    await running.shown(/stopping all ranks/);
+    running.signal("SIGINT");
+    const { code, stderr } = await running.outcome;
+    expect(code).toBeNull();
+    expect(stderr).toMatch(/\nended\n$/);
   });
 
   it("asks for the same again until it is saved, and from then on for what no checkpoint holds", async () => {
