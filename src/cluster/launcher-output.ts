@@ -1,15 +1,18 @@
 /** The output of ranks, without what an `mpirun` says around it when they end. */
 
-import { lineReader } from "./watch-messages.ts";
+import { LineReader } from "./line-reader.ts";
 
-/** The rules between which Open MPI and MPICH put what they say. */
+/** The rules between which Open MPI and MPICH put what they say, and ranks what they like. */
 const RULE = /^(-{50,}|={50,})$/;
 
-/** What they say when a rank has ended: nothing that helps beside what a rank says itself. */
+/** More lines than either says between two of them. */
+const LONGEST_BLOCK = 50;
+
+/** How they begin to say that a rank has ended: nothing that helps beside what a rank says itself. */
 const NOISE =
   /Primary job\s+terminated normally|exited with non-zero status|exited on signal|BAD TERMINATION|MPI_ABORT was invoked|lost communication with a remote daemon/;
 
-/** What a rank of Open MPI says of another that it no longer reaches; ranks notice that by themselves. */
+/** How a rank of Open MPI begins to speak of another that it no longer reaches; ranks notice that by themselves. */
 const DISCONNECTED = /peer process has unexpectedly disconnected/;
 
 const OF_OPEN_MPI = /process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)/;
@@ -26,9 +29,8 @@ const NOISY_LINE = /^\S+: Forwarding signal \d+ to job$|plm:rsh: Warning: setpgi
 const LOST = /^tokenformer: rank \d+ on \S+ .*; all ranks end$/;
 
 export class LauncherOutput {
-  readonly #answers = lineReader((line) => this.#line(line, process.stdout));
-  readonly #notes = lineReader((line) => this.#line(line, process.stderr));
-  #block: string[] | undefined;
+  readonly #answers = this.#linesTo(process.stdout);
+  readonly #notes = this.#linesTo(process.stderr);
   #death: string | undefined;
   #isTold = false;
   readonly #onEnd: () => void;
@@ -39,40 +41,40 @@ export class LauncherOutput {
   }
 
   answers(chunk: Buffer): void {
-    this.#answers(chunk);
+    this.#answers.read(chunk);
   }
 
   notes(chunk: Buffer): void {
-    this.#notes(chunk);
+    this.#notes.read(chunk);
   }
 
   /** Says how a rank died, where none has. Returns whether one did. */
   end(): { readonly isLost: boolean } {
+    this.#answers.end();
+    this.#notes.end();
     if (!this.#isTold && this.#death !== undefined) process.stderr.write(`tokenformer: ${this.#death}\n`);
     return { isLost: this.#isTold || this.#death !== undefined };
   }
 
-  #line(line: string, stream: NodeJS.WriteStream): void {
-    if (RULE.test(line)) this.#rule(stream, line);
-    else if (this.#block !== undefined) this.#block.push(line);
-    else if (AFTER_MPICH.test(line) || NOISY_LINE.test(line)) return;
-    else if (!LOST.test(line)) stream.write(`${line}\n`);
-    else if (!this.#isTold) {
-      this.#isTold = true;
-      this.#onEnd();
-      stream.write(`${line}\n`);
-    }
+  #linesTo(stream: NodeJS.WriteStream): StreamOfRanks {
+    return new StreamOfRanks(
+      (line) => this.#line(line, stream),
+      (block) => this.#block(block),
+    );
   }
 
-  #rule(stream: NodeJS.WriteStream, rule: string): void {
-    if (this.#block === undefined) {
-      this.#block = [];
-      return;
+  #line(line: string, stream: NodeJS.WriteStream): void {
+    if (AFTER_MPICH.test(line) || NOISY_LINE.test(line)) return;
+    if (LOST.test(line)) {
+      if (this.#isTold) return;
+      this.#isTold = true;
+      this.#onEnd();
     }
-    const text = this.#block.join("\n");
-    this.#block = undefined;
+    stream.write(`${line}\n`);
+  }
+
+  #block(text: string): void {
     if (NOISE.test(text)) this.#onEnd();
-    else if (!DISCONNECTED.test(text)) stream.write(`${rule}\n${text}\n${rule}\n`);
     const [, rank, host, signal] = OF_OPEN_MPI.exec(text) ?? [];
     if (rank !== undefined) this.#death ??= `rank ${rank} on ${host} was ended by signal ${signal}`;
     const [, vanished] = OF_MACHINE.exec(text) ?? [];
@@ -82,5 +84,51 @@ export class LauncherOutput {
     if (machine !== undefined && Number(code) > 1 && Number(code) < 64) {
       this.#death ??= `a rank on ${machine} was ended by signal ${code}`;
     }
+  }
+}
+
+/** A stream of ranks, among whose lines are blocks of their `mpirun`: a rule, a line by which they are known, others, and a rule. */
+class StreamOfRanks {
+  readonly #onLine: (line: string) => void;
+  readonly #onBlock: (text: string) => void;
+  readonly #lines = new LineReader((line) => this.#line(line));
+  /** What has begun with a rule: a block, once there is more than that. */
+  #begun: string[] = [];
+
+  constructor(onLine: (line: string) => void, onBlock: (text: string) => void) {
+    this.#onLine = onLine;
+    this.#onBlock = onBlock;
+  }
+
+  read(chunk: Buffer): void {
+    this.#lines.read(chunk);
+  }
+
+  end(): void {
+    this.#lines.end();
+    this.#giveBack();
+  }
+
+  #line(line: string): void {
+    const begun = this.#begun;
+    const isRule = RULE.test(line);
+    if (begun.length > 1 && isRule) {
+      this.#begun = [];
+      this.#onBlock(begun.slice(1).join("\n"));
+    } else if (begun.length > 1 || (begun.length === 1 && (NOISE.test(line) || DISCONNECTED.test(line)))) {
+      begun.push(line);
+      if (begun.length > LONGEST_BLOCK) this.#giveBack();
+    } else {
+      this.#giveBack();
+      if (isRule) this.#begun = [line];
+      else this.#onLine(line);
+    }
+  }
+
+  /** What has begun is no block. */
+  #giveBack(): void {
+    const lines = this.#begun;
+    this.#begun = [];
+    for (const line of lines) this.#onLine(line);
   }
 }

@@ -41,13 +41,3 @@ export interface WatchData {
 
 /** What the thread is told by the rank's own: that it fails, or that it is done. */
 export type WatchOrder = { readonly failed: string; readonly code: number } | "done";
-
-/** Calls back for each line of a stream of text. */
-export function lineReader(onLine: (line: string) => void): (chunk: Buffer | string) => void {
-  let rest = "";
-  return (chunk) => {
-    const lines = (rest + String(chunk)).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line);
-  };
-}

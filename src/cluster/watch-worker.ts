@@ -10,11 +10,11 @@ import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import koffi from "koffi";
 import { rankName } from "./exchange.ts";
+import { LineReader } from "./line-reader.ts";
 import { WakingClock } from "./waking-clock.ts";
 import { LONGEST_GREETING, LONGEST_SILENCE, lateness, SIGN_EVERY, type Standing, Stragglers } from "./watch-limits.ts";
 import {
   LOST_A_RANK,
-  lineReader,
   type Order,
   orderSchema,
   type Place,
@@ -97,8 +97,8 @@ function listenToAll(): void {
   const server = createServer((socket) => {
     let other: number | undefined;
     socket.setNoDelay(true);
-    socket.on("data", (chunk) => read(chunk));
-    const read = lineReader((line) => {
+    socket.on("data", (chunk) => lines.read(chunk));
+    const lines = new LineReader((line) => {
       const report = parsed(reportSchema, line);
       const greets = report !== undefined && "secret" in report && report.secret === secret;
       if (greets && !peers.has(report.rank)) {
@@ -169,7 +169,7 @@ function reportTo({ addresses, port: at, secret }: Place): void {
     const socket = createConnection({ host, port: at });
     socket.setNoDelay(true);
     socket.on("connect", () => send(socket, { secret, rank }));
-    const read = lineReader((line) => {
+    const lines = new LineReader((line) => {
       const order = parsed(orderSchema, line);
       if (order === undefined) return;
       // Rank 0 answers on one of its addresses.
@@ -179,7 +179,7 @@ function reportTo({ addresses, port: at, secret }: Place): void {
       if (isAnswered && isLeaving) leave();
       if ("end" in order) exit(order.end);
     });
-    socket.on("data", (chunk) => read(chunk));
+    socket.on("data", (chunk) => lines.read(chunk));
     socket.on("error", () => undefined);
     socket.on("close", () => socket === connected && loseFirst("is gone"));
   }

@@ -19,8 +19,9 @@ afterEach(() => {
 function told(text: string) {
   let endings = 0;
   const output = new LauncherOutput(() => endings++);
+  const bytes = Buffer.from(text);
   // In pieces, as a pipe gives it.
-  for (const piece of text.match(/.{1,17}/gs) ?? []) output.notes(Buffer.from(piece));
+  for (let at = 0; at < bytes.length; at += 17) output.notes(bytes.subarray(at, at + 17));
   return { ...output.end(), endings, written };
 }
 
@@ -73,6 +74,35 @@ describe("the output of ranks", () => {
     const status = block("mpirun detected that one or more processes exited with non-zero status, thus causing");
     const fault = "tokenformer: nothing.txt: no such file\n";
     expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, endings: 2, written: fault });
+  });
+
+  it("has all that ranks say: rules, what never ends behind one, half a last line, and letters of several bytes", () => {
+    const letters = "žluťoučký kůň\n".repeat(3);
+    const endless = `${RULE}\nMPI_ABORT was invoked, they say\n${"and so on\n".repeat(60)}`;
+    const fault = "tokenformer: nothing.txt: no such file";
+    for (const text of [
+      `${RULE}\n${fault}\n`,
+      `${RULE}\n${RULE}\n`,
+      letters,
+      endless,
+      `step 1\n${ABORTED}${fault}\n`,
+    ]) {
+      written = "";
+      expect(told(text).written).toBe(text.replace(ABORTED, ""));
+    }
+    written = "";
+    expect(told(`${RULE}\n${ABORTED}${fault}`).written).toBe(`${RULE}\n${fault}\n`);
+  });
+
+  it("keeps what one stream says apart from the other's", () => {
+    const answers = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    const output = new LauncherOutput(() => undefined);
+    output.answers(Buffer.from(`${RULE}\n`));
+    output.notes(Buffer.from(ABORTED));
+    output.answers(Buffer.from("an answer\n"));
+    output.end();
+    expect(answers.mock.calls).toEqual([[`${RULE}\n`], ["an answer\n"]]);
+    expect(written).toBe("");
   });
 
   it("leaves MPICH's words out", () => {
