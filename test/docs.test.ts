@@ -1,6 +1,6 @@
 /** What the documentation shows works as it stands: its program runs, its links lead somewhere, its tables are those of the source. */
 
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -62,6 +62,20 @@ it("README and the guide show one program, which trains, grows and writes", asyn
 it("the guide to many machines shows the files of deploy/", () => {
   const shown = [...read("docs/guides/many-machines.md").matchAll(/```(?:dockerfile|yaml)\n(.*?)```/gs)];
   expect(shown.map(([, text]) => text)).toEqual([read("deploy/Dockerfile"), read("deploy/mpijob.yaml")]);
+});
+
+it("the script for Slurm ends with the code of its ranks, and is queued again where they have saved and stopped", () => {
+  const [, script] = /```bash\n(.*?)```/s.exec(read("docs/guides/many-machines.md")) ?? [];
+  const ended = [0, 1, 130].map((code) => {
+    const slurm = `SLURM_JOB_ID=7; srun() { return ${code}; }; scontrol() { echo "$@"; }`;
+    const { status, stdout } = spawnSync("bash", ["-c", `${slurm}\n${script}`], { encoding: "utf8" });
+    return [status, stdout];
+  });
+  expect(ended).toEqual([
+    [0, ""],
+    [1, ""],
+    [130, "requeue 7\n"],
+  ]);
 });
 
 it("the architecture page lists the folders of the source", () => {
