@@ -1,9 +1,11 @@
 /** `tokenformer launch`: starts a command on several ranks, and again where one of them is lost. */
 
+import { access, constants, stat } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
 import { launch } from "../cluster/index.ts";
 import { UserError } from "../errors.ts";
+import { nearest } from "../suggestion.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { wholeOption } from "./numbers.ts";
 import { note } from "./output.ts";
@@ -19,15 +21,20 @@ export const launchCommand = () =>
   new Command("launch")
     .argument("<command...>", "a command of this program with its options, after --: train … or study …")
     .addOption(
-      new Option("-n, --ranks <n>", "how many processes").argParser(wholeOption("--ranks")).makeOptionMandatory(),
+      new Option("-n, --ranks <n>", "how many processes").argParser(wholeOption("--ranks", 1)).makeOptionMandatory(),
     )
     .option("--hostfile <file>", "machines, as the mpirun takes them (default: this one)")
     .option("--restarts <n>", "how often to start again from the last checkpoint", wholeOption("--restarts"), 0)
     .option("--mpirun <program>", "Open MPI's or MPICH's (default: mpirun)")
     .action(runLaunch);
 
+/** The commands that join their ranks. Of any other, each rank would do the whole, beside the others. */
+export const COMMANDS_OF_RANKS: readonly string[] = ["train", "study progressive", "study frontier"];
+
 async function runLaunch(words: readonly string[], options: Options): Promise<void> {
-  const { restarts } = options;
+  const { restarts, hostfile } = options;
+  requireRanks(words);
+  if (hostfile !== undefined) await requireHostfile(hostfile);
   const out = outOf(words);
   if (restarts > 0 && words[0] === "train" && out === undefined) {
     throw new UserError("--restarts: needs a command with --out, the folder whose checkpoint to start again from");
@@ -47,6 +54,23 @@ async function runLaunch(words: readonly string[], options: Options): Promise<vo
     }
   };
   await withInterrupt("stopping all ranks", rounds, () => atOnce.abort());
+}
+
+function requireRanks([command = "", below]: readonly string[]): void {
+  const asked = command === "study" && below !== undefined ? `${command} ${below}` : command;
+  if (COMMANDS_OF_RANKS.includes(asked)) return;
+  const near = nearest(asked, COMMANDS_OF_RANKS);
+  throw new UserError(
+    `launch: ${asked} is not for several ranks, expected one of ${COMMANDS_OF_RANKS.join(", ")}${near === undefined ? "" : `; did you mean "${near}"?`}`,
+  );
+}
+
+/** Looks for the file before an `mpirun` does, which would say in many lines that it is not there, and of a folder nothing that helps. */
+async function requireHostfile(file: string): Promise<void> {
+  await access(file, constants.R_OK);
+  if ((await stat(file)).isDirectory()) {
+    throw new UserError(`--hostfile ${file}: is a folder, expected a file of machines; check the path`);
+  }
 }
 
 function outOf(words: readonly string[]): string | undefined {

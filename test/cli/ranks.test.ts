@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { commands } from "../../src/cli/commands.ts";
+import { COMMANDS_OF_RANKS } from "../../src/cli/launch-command.ts";
 import { gpuOf } from "../../src/cli/ranks.ts";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 import { itWith, mpich, mpiEnvironment, openMpi, runRanks } from "../support/mpi.ts";
@@ -115,6 +117,8 @@ it("each rank of a machine has a GPU, of those that the environment leaves", () 
   expect(gpus("")).toEqual(["", "", ""]);
 });
 
+const EXPECTED = "expected one of train, study progressive, study frontier";
+
 describe("launch", () => {
   const launched = (words: readonly string[], environment: NodeJS.ProcessEnv = {}, program = openMpi.program) =>
     spawn(process.execPath, [main, "launch", "-n", "2", "--mpirun", program, ...words], {
@@ -221,6 +225,41 @@ if [ $calls = 2 ]; then "${process.execPath}" "${main}" train --resume --out los
     await writeFile(at("mpirun"), '#!/bin/sh\necho "Open MPI $*"\n', { mode: 0o755 });
     const { stdout } = await run("launch", "-n", "2", "--mpirun", at("mpirun"), "--", "train");
     expect(stdout).toMatch(/^Open MPI -n 2 --bind-to none --oversubscribe .* train\n$/);
+  });
+
+  it("is for the commands that join their ranks, which have options for that", async () => {
+    const joining: string[] = [];
+    for (const { load } of Object.values(commands)) {
+      const command = await load();
+      const all = command.commands.length > 0 ? command.commands : [command];
+      const joins = all.filter(({ options }) => options.some(({ long }) => long === "--rank-logs"));
+      joining.push(...joins.map((one) => (one === command ? "" : `${command.name()} `) + one.name()));
+    }
+    expect(joining).toEqual(COMMANDS_OF_RANKS);
+  });
+
+  it.each([
+    ["another command", ["-n", "2", "--", "presets"], `launch: presets is not for several ranks, ${EXPECTED}`],
+    ["one below", ["-n", "2", "--", "study", "presets"], `launch: study presets is not for several ranks, ${EXPECTED}`],
+    [
+      "a slip",
+      ["-n", "2", "--", "trian"],
+      `launch: trian is not for several ranks, ${EXPECTED}; did you mean "train"?`,
+    ],
+    ["no rank", ["-n", "0", "--", "train"], "--ranks 0: expected a whole number from 1"],
+    [
+      "no such file",
+      ["-n", "2", "--hostfile", "no", "--", "train"],
+      "cannot read no: there is no such file; check the path",
+    ],
+    [
+      "a folder",
+      ["-n", "2", "--hostfile", ".", "--", "train"],
+      "--hostfile .: is a folder, expected a file of machines; check the path",
+    ],
+  ])("refuses %s before anything starts", async (_, words, message) => {
+    const { code, stderr } = await run("launch", "--mpirun", "no-mpirun", ...words);
+    expect([code, stderr]).toEqual([1, `tokenformer: ${message}\n`]);
   });
 
   it("needs a folder to start again from, and an mpirun", async () => {
