@@ -28,7 +28,7 @@ export function surviveLostOutput(): void {
 /** Where lines go. */
 const streams: { out: Writer; errors: Writer } = { out: process.stdout, errors: process.stderr };
 
-interface Writer {
+export interface Writer {
   write(text: string): unknown;
 }
 

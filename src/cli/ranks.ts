@@ -4,11 +4,12 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { Option } from "commander";
 import { joinRanks, launchedBy, type Order, orders, type Ranks, requireSame, unjoinedTasks } from "../cluster/index.ts";
-import { makeFolder } from "../formats/index.ts";
+import { messageOf } from "../errors.ts";
+import { explainFileError, makeFolder } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import type { TrainOptions } from "../training/index.ts";
 import { fail } from "./failure.ts";
-import { note, redirectOutput } from "./output.ts";
+import { note, redirectOutput, type Writer } from "./output.ts";
 import { version } from "./version.ts";
 
 export interface RankOptions {
@@ -80,9 +81,21 @@ export function gpuOf(localRank: number, visible: string | undefined): string {
   return names[localRank % names.length] ?? String(localRank);
 }
 
-async function logOf(rank: number, { rankLogs }: RankOptions) {
+async function logOf(rank: number, { rankLogs }: RankOptions): Promise<Writer> {
   if (rankLogs === undefined) return { write: () => undefined };
   await makeFolder(rankLogs);
   const file = join(rankLogs, `rank-${rank}.log`);
-  return { write: (text: string) => appendFileSync(file, text) };
+  let isLost = false;
+  const write = (text: string) => {
+    if (isLost) return;
+    try {
+      appendFileSync(file, text);
+    } catch (error) {
+      // No run ends for want of a log.
+      isLost = true;
+      const why = messageOf(explainFileError(error, "write", file));
+      process.stderr.write(`warning: rank ${rank} goes on without its log: ${why}\n`);
+    }
+  };
+  return { write };
 }

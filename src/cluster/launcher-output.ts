@@ -15,6 +15,11 @@ const NOISE =
 /** How a rank of Open MPI begins to speak of another that it no longer reaches; ranks notice that by themselves. */
 const DISCONNECTED = /peer process has unexpectedly disconnected/;
 
+/** How Open MPI begins to guess, at length, why a rank has ended before all had joined: nothing beside what that rank has said. */
+const GUESS = /has exited due to (a )?process/;
+
+const BLOCKS = [NOISE, DISCONNECTED, GUESS];
+
 const OF_OPEN_MPI = /process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)/;
 const OF_MACHINE = /Remote daemon: \S+ on node (\S+)/;
 const OF_MPICH = /RUNNING AT (\S+)\s+=\s+EXIT CODE: (\d+)/;
@@ -25,6 +30,9 @@ const AFTER_MPICH = /^(YOUR APPLICATION TERMINATED|This typically refers to|Plea
 /** Lines of Open MPI without a rule. */
 const NOISY_LINE = /^\S+: Forwarding signal \d+ to job$|plm:rsh: Warning: setpgid/;
 
+/** What ranks say when they cannot go on. */
+const REASON = /^tokenformer: /;
+
 /** What a rank says of another that it has lost. */
 const LOST = /^tokenformer: rank \d+ on \S+ .*; all ranks end$/;
 
@@ -32,6 +40,7 @@ export class LauncherOutput {
   readonly #answers = this.#linesTo(process.stdout);
   readonly #notes = this.#linesTo(process.stderr);
   #death: string | undefined;
+  #hasReason = false;
   #isTold = false;
   readonly #onEnd: () => void;
 
@@ -59,7 +68,7 @@ export class LauncherOutput {
   #linesTo(stream: NodeJS.WriteStream): StreamOfRanks {
     return new StreamOfRanks(
       (line) => this.#line(line, stream),
-      (block) => this.#block(block),
+      (block) => this.#block(block, stream),
     );
   }
 
@@ -70,11 +79,14 @@ export class LauncherOutput {
       this.#isTold = true;
       this.#onEnd();
     }
+    this.#hasReason ||= REASON.test(line);
     stream.write(`${line}\n`);
   }
 
-  #block(text: string): void {
-    if (NOISE.test(text)) this.#onEnd();
+  #block(block: readonly string[], stream: NodeJS.WriteStream): void {
+    const text = block.join("\n");
+    if (!DISCONNECTED.test(text)) this.#onEnd();
+    if (GUESS.test(text) && !this.#hasReason) stream.write(`${text}\n`);
     const [, rank, host, signal] = OF_OPEN_MPI.exec(text) ?? [];
     if (rank !== undefined) this.#death ??= `rank ${rank} on ${host} was ended by signal ${signal}`;
     const [, vanished] = OF_MACHINE.exec(text) ?? [];
@@ -90,12 +102,12 @@ export class LauncherOutput {
 /** A stream of ranks, among whose lines are blocks of their `mpirun`: a rule, a line by which they are known, others, and a rule. */
 class StreamOfRanks {
   readonly #onLine: (line: string) => void;
-  readonly #onBlock: (text: string) => void;
+  readonly #onBlock: (block: readonly string[]) => void;
   readonly #lines = new LineReader((line) => this.#line(line));
   /** What has begun with a rule: a block, once there is more than that. */
   #begun: string[] = [];
 
-  constructor(onLine: (line: string) => void, onBlock: (text: string) => void) {
+  constructor(onLine: (line: string) => void, onBlock: (block: readonly string[]) => void) {
     this.#onLine = onLine;
     this.#onBlock = onBlock;
   }
@@ -114,8 +126,8 @@ class StreamOfRanks {
     const isRule = RULE.test(line);
     if (begun.length > 1 && isRule) {
       this.#begun = [];
-      this.#onBlock(begun.slice(1).join("\n"));
-    } else if (begun.length > 1 || (begun.length === 1 && (NOISE.test(line) || DISCONNECTED.test(line)))) {
+      this.#onBlock([...begun, line]);
+    } else if (begun.length > 1 || (begun.length === 1 && BLOCKS.some((block) => block.test(line)))) {
       begun.push(line);
       if (begun.length > LONGEST_BLOCK) this.#giveBack();
     } else {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
@@ -48,6 +48,8 @@ async function expectSameLosses(folder: string, other: string): Promise<void> {
 describe("training on several ranks", () => {
   itWith(openMpi, "is the run of one, which goes on alone, and only the first rank speaks", async () => {
     await answer(...LONGER, "--out", "alone", "--json");
+    // No log can be written there, and none is needed.
+    await mkdir(at("logs", "rank-1.log"), { recursive: true });
     const words = [main, ...LONGER, "--out", "ranks", "--json", "--rank-logs", "logs"];
     const { code, output, errors } = await runRanks(openMpi, 3, words, at());
     expect(code, errors).toBe(0);
@@ -55,6 +57,9 @@ describe("training on several ranks", () => {
     expect(errors.match(/^3 ranks, joined by Open MPI \d/gm)).toHaveLength(1);
     expect(errors.match(/^each rank sends 0\.\d+ MB an update \(float32\)$/gm)).toHaveLength(1);
     expect(errors.match(/^step 7 {2}grown by/gm)).toHaveLength(1);
+    expect(errors.match(/^warning: .*/gm)).toEqual([
+      "warning: rank 1 goes on without its log: cannot write logs/rank-1.log: it is a folder, not a file; check the path",
+    ]);
     expect(await readFile(at("logs", "rank-2.log"), "utf8")).toContain("step 7  grown by");
     await expectSameLosses("ranks", "alone");
     for (const folder of ["alone", "ranks"]) {

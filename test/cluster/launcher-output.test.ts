@@ -94,6 +94,17 @@ describe("the output of ranks", () => {
     expect(told(`${RULE}\n${ABORTED}${fault}`).written).toBe(`${RULE}\n${fault}\n`);
   });
 
+  it("has what mpirun guesses of an early end only where no rank has said why", () => {
+    const guess = block(
+      "mpirun has exited due to process rank 1 with PID 0 on",
+      "node first exiting improperly. There are three reasons this could occur:",
+    );
+    expect(told(guess)).toEqual({ isLost: false, endings: 1, written: guess });
+    written = "";
+    const fault = "tokenformer: cannot write logs: permission denied\n";
+    expect(told(`${fault}${guess}`).written).toBe(fault);
+  });
+
   it("keeps what one stream says apart from the other's", () => {
     const answers = vi.spyOn(process.stdout, "write").mockReturnValue(true);
     const output = new LauncherOutput(() => undefined);
