@@ -210,7 +210,7 @@ describe("several ranks", () => {
   });
 
   it("are refused for want of memory by what a rank takes", async () => {
-    const model = { ...tokenformerModel, width: 4_000_000 };
+    const model = { ...tokenformerModel, width: 4e12, positions: "learned" } as const;
     const huge = { config: tinyConfig({ batch: 2 }, {}, model) };
     for (const said of await refusals(inProcessCommunicators(2).map((own) => outcomeOf(own, huge)))) {
       expect(said).toMatch(/^UserError: each of 2 ranks takes at least .* of memory for it here; start fewer ranks/);
