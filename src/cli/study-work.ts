@@ -102,7 +102,13 @@ export async function workOnStudy<Plan extends { readonly study: object }>(
     if (ranks !== undefined) await requireSameOptions(ranks.communicator, { out, dryRun });
     const study = await together(ranks?.communicator, planned);
     if (ranks !== undefined) {
-      await requireSame(ranks.communicator, { ...factsOfKeys(study.plan.study), ...(await factsOfData(study.corpus)) });
+      const { communicator } = ranks;
+      // The data may lie nearer to one rank than to another, and it is read whole.
+      const facts = await communicator.apart(async () => ({
+        ...factsOfKeys(study.plan.study),
+        ...(await factsOfData(study.corpus)),
+      }));
+      await requireSame(communicator, facts);
     }
     if (out === undefined) return work(study, ranks);
     if (dryRun) {

@@ -42,12 +42,6 @@ export async function gatherTexts(communicator: Communicator, text: string): Pro
   return lengths.map((length, from) => new TextDecoder().decode(all.slice(from * longest, from * longest + length)));
 }
 
-/** How many ranks are on this one's machine, itself among them. */
-export async function ranksOnMachine(communicator: Communicator): Promise<number> {
-  const { host } = communicator;
-  return (await gatherTexts(communicator, host)).filter((other) => other === host).length;
-}
-
 /** Whatever the bytes mean, they arrive as they are: nothing is computed with them. */
 async function gatherBytes(communicator: Communicator, { buffer, byteLength }: ArrayBufferView): Promise<void> {
   await communicator.allGather(new Float32Array(buffer, 0, byteLength / Float32Array.BYTES_PER_ELEMENT));

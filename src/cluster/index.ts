@@ -4,6 +4,7 @@ export * from "./exchange.ts";
 export * from "./in-process.ts";
 export { type JoinOptions, joinRanks, Ranks } from "./join.ts";
 export { type LaunchEnd, type LaunchOptions, type LaunchSignals, launch } from "./launcher.ts";
+export { ranksOnMachine } from "./machine.ts";
 export { MpiCommunicator, type MpiOptions } from "./mpi-communicator.ts";
 export { loadMpi, type MpiKind, type MpiLibrary } from "./mpi-library.ts";
 export { requireSame } from "./sameness.ts";

@@ -33,8 +33,8 @@ const NOISY_LINE = /^\S+: Forwarding signal \d+ to job$|plm:rsh: Warning: setpgi
 /** What ranks say when they cannot go on. */
 const REASON = /^tokenformer: /;
 
-/** What a rank says of another that it has lost. */
-const LOST = /^tokenformer: rank \d+ on \S+ .*; all ranks end$/;
+/** What a rank says of another that it has lost, or of all. */
+const LOST = /^tokenformer: (?:rank \d+ on \S+|the ranks wait for) .*; all ranks end$/;
 
 export class LauncherOutput {
   readonly #answers = this.#linesTo(process.stdout);

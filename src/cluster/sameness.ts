@@ -3,6 +3,7 @@
 import { UserError } from "../errors.ts";
 import type { Communicator } from "./communicator.ts";
 import { gatherTexts, rankName } from "./exchange.ts";
+import { machineOf } from "./machine.ts";
 
 /**
  * Compares facts about all ranks.
@@ -15,19 +16,18 @@ export async function requireSame(
   facts: Readonly<Record<string, string>>,
   onMachine: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const { host } = communicator;
-  const own: Told = { host, name: rankName(communicator), facts, onMachine };
+  const own: Told = { machine: machineOf(communicator), name: rankName(communicator), facts, onMachine };
   const all = (await gatherTexts(communicator, JSON.stringify(own))).map((text): Told => JSON.parse(text));
   const [first = own] = all;
   for (const other of all) {
-    const neighbour = all.find((one) => one.host === other.host) ?? other;
+    const neighbour = all.find((one) => one.machine === other.machine) ?? other;
     const difference = differenceOf("facts", first, other) ?? differenceOf("onMachine", neighbour, other);
     if (difference !== undefined) throw new UserError(`the ranks differ: ${difference}; give all ranks the same`);
   }
 }
 
 interface Told {
-  readonly host: string;
+  readonly machine: string;
   /** What messages call the rank. */
   readonly name: string;
   readonly facts: Readonly<Record<string, string>>;

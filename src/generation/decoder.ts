@@ -7,6 +7,7 @@ import { required } from "../required.ts";
 import type { PassResult } from "./cache-kernels.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
+import { OneByOne } from "./one-by-one.ts";
 import type { TokenScore } from "./scores.ts";
 import {
   freeSlot,
@@ -17,7 +18,6 @@ import {
   type StartOptions,
   sequenceAt,
 } from "./sequences.ts";
-import { Turns } from "./turns.ts";
 
 export interface DecoderOptions extends CachedModelOptions {
   /** The longest sequence, in tokens: the model's context. */
@@ -81,8 +81,8 @@ export class Decoder implements Sequences {
   /** Tokens that wait for a pass. */
   #waiting: WaitingStep[] = [];
   #prompts: WaitingPrompt[] = [];
-  readonly #turns = new Turns();
-  readonly #promptTurns = new Turns();
+  readonly #turns = new OneByOne();
+  readonly #promptTurns = new OneByOne();
   /** Resolves when all is freed; `undefined` until `release`. */
   #released: Promise<void> | undefined;
 

@@ -1,8 +1,8 @@
 /** What writes sequences token by token. */
 
 import { UserError } from "../errors.ts";
+import { OneByOne } from "./one-by-one.ts";
 import type { TokenScore } from "./scores.ts";
-import { Turns } from "./turns.ts";
 
 export interface StartOptions {
   /** Also scores each token of the prompt, with this many of the most likely ones at its place. Default: no scores. */
@@ -77,7 +77,7 @@ export function requireRoom(length: number, context: number): void {
  */
 export function windowed(next: NextLogits, context: number, slots: number = Number.POSITIVE_INFINITY): Sequences {
   const sequences = new Map<number, readonly number[]>();
-  const turns = new Turns();
+  const turns = new OneByOne();
   const after = (ids: readonly number[]) => next(Int32Array.from(ids));
   return {
     context,

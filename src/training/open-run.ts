@@ -114,7 +114,10 @@ export async function openRun(options: TrainOptions): Promise<Run> {
       frees.unshift(() => opened.close());
       return opened;
     });
-    if (communicator !== undefined) await requireSame(communicator, { "the device": device.kind });
+    // Of ranks that make each update together, those with GPUs ask for other operations.
+    if (communicator !== undefined && start.config.training.localSteps === 1) {
+      await requireSame(communicator, { "the device": device.kind === "cpu" ? "the cpu" : "a GPU" });
+    }
     const own = folder && new RunFolder(folder);
     const sink = communicator && directory !== undefined ? new SharedSink(own, directory, communicator) : own;
     const known = knownData(data, start.corpus);

@@ -145,6 +145,8 @@ export class Run {
       if (done === true) return;
       await this.#place.sink?.record(event);
       yield event;
+      // It may have been closed while its last event was looked at.
+      if (event.type === "end" && this.#closed !== undefined) return;
     }
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LauncherOutput } from "../../src/cluster/launcher-output.ts";
+import { lateness } from "../../src/cluster/watch-limits.ts";
 
 const RULE = "-".repeat(74);
 
@@ -42,6 +43,11 @@ describe("the output of ranks", () => {
       endings: 3,
       written: `step 1\n${lost}`,
     });
+  });
+
+  it("is known to end where all wait for one another, too", () => {
+    const written = `tokenformer: ${lateness([])}; all ranks end\n`;
+    expect(told(written)).toMatchObject({ endings: 1, written });
   });
 
   it("has a line where none of them could say it", () => {

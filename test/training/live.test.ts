@@ -148,6 +148,16 @@ describe("growing between two events", () => {
     await expect(run.checkpoint()).rejects.toThrow("the run was closed; resume it from a checkpoint");
   });
 
+  it("is over with a run that is closed while its end is looked at", async () => {
+    const run = await Run.create({ config: tinyConfig({ steps: 2 }, {}, model), corpus, device: device() });
+    const events: TrainingEvent[] = [];
+    for await (const event of run.events()) {
+      events.push(event);
+      if (event.type === "end") await run.close();
+    }
+    expect(told(events)).toMatch(/step 2, .*end 2$/);
+  });
+
   it("refuses what a configuration would, and the run goes on", async () => {
     const refusals: string[] = [];
     const events = await eventsOf(await begun(tinyConfig({ steps: 3 })), 2, async (run) => {

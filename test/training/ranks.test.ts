@@ -231,7 +231,7 @@ describe("several ranks", () => {
       differ(`--out is ${resolve("o")} on rank 0 on H and ${resolve("p")} on rank 1 on H`),
     );
     expect(await of((rank) => ({ device: Object.create(device(), { kind: { value: kinds[rank] } }) }))).toEqual(
-      differ("the device is cpu on rank 0 on H and webgpu on rank 1 on H"),
+      differ("the device is the cpu on rank 0 on H and a GPU on rank 1 on H"),
     );
   });
 
