@@ -1,8 +1,8 @@
 /**
  * What the updates after a growth make of the held-out loss: each preset that a laptop trains is grown to twice its tokens in the
- * middle of its run, by the default plan or another, beside the same run that is not grown.
+ * middle of its run, by the default plan or another, beside the same run that is not grown; and again, by a run that has grown once.
  *
- *     npm run bench:growth-loss -- [--plan '{"newRate": 4, "newWarmup": 50}'] [--out docs/concepts/parametrisation]
+ *     npm run bench:growth-loss -- [--plan '{"newRate": 4, "newWarmup": 50}'] [--presets mini,lecture] [--out docs/concepts/parametrisation]
  */
 
 import { mkdir, writeFile } from "node:fs/promises";
@@ -20,10 +20,10 @@ import {
 } from "tokenformer";
 import { type Curve, curvesFigure } from "tokenformer/benchmark";
 import { machine } from "./measure.ts";
-import { parsedOptions } from "./options.ts";
+import { parsedOptions, someOf } from "./options.ts";
 
-/** Updates before the growth, and after it when the loss is measured. */
-const [GROWN_AFTER, MEASURED] = [200, [1, 5, 10, 20, 40, 100, 200, 400]];
+/** Updates before the growth, before another one where it is the second, and after it when the loss is measured. */
+const [GROWN_AFTER, GROWN_BEFORE, MEASURED] = [200, 100, [1, 5, 10, 20, 40, 100, 200, 400]];
 
 const EVALUATION = { evaluateEvery: 0, evaluationTokens: 32_768, checkpointEvery: 0, keepBest: false };
 
@@ -40,15 +40,18 @@ const studio = {
   training: { ...presets.mini.config.training, schedule: "constant", warmup: 20 },
 };
 
-const subjects: readonly (readonly [name: string, config: unknown])[] = [
-  ["mini", presets.mini.config],
-  ["nanogpt-cpu", presets["nanogpt-cpu"].config],
-  ["studio", studio],
-];
+/** Each with how many updates after the growth are of interest: an update of `lecture` takes seconds. */
+const subjects = {
+  mini: { config: presets.mini.config, until: 400 },
+  "nanogpt-cpu": { config: presets["nanogpt-cpu"].config, until: 400 },
+  studio: { config: studio, until: 400 },
+  lecture: { config: presets.lecture.config, until: 20 },
+} as const;
 
 const { values: options } = parsedOptions({
   options: {
     plan: { type: "string", default: "{}" },
+    presets: { type: "string", default: Object.keys(subjects).join(",") },
     out: { type: "string", default: "docs/concepts/parametrisation" },
   },
 });
@@ -56,19 +59,33 @@ const plan: { readonly newRate?: number; readonly newWarmup?: number } = JSON.pa
 
 const corpus = await openCorpus("Moby-Dick", "character");
 const device = await openDevice("cpu", { threads: 1 });
-const results: { preset: string; before: number; grown: Loss[]; notGrown: Loss[] }[] = [];
-for (const [preset, input] of subjects) {
-  const config = parseConfig(withEvaluation(input), preset);
-  const checkpoint = await trainedTo(config, corpus, device);
-  const { losses: grown, before } = await lossesAfter(checkpoint, corpus, device, true);
-  const { losses: notGrown } = await lossesAfter(checkpoint, corpus, device, false);
-  results.push({ preset, before: before ?? Number.NaN, grown, notGrown });
-  console.log(JSON.stringify(results.at(-1)));
+const asked = someOf(["mini", "nanogpt-cpu", "studio", "lecture"], options.presets, "--presets");
+const results: { preset: keyof typeof subjects; growth: 1 | 2; before: number; grown: Loss[]; notGrown: Loss[] }[] = [];
+for (const preset of asked) {
+  const { config: input, until } = subjects[preset];
+  for (const growth of [1, 2] as const) {
+    const earlier = growth === 1 ? [] : [{ step: GROWN_BEFORE, add, ...plan }];
+    const config = parseConfig({ ...withEvaluation(input), growth: earlier }, preset);
+    const checkpoint = await trainedTo(config, corpus, device);
+    const measured = MEASURED.filter((updates) => updates <= until);
+    const { losses: grown, before } = await lossesAfter(checkpoint, corpus, device, measured, true);
+    const { losses: notGrown } = await lossesAfter(checkpoint, corpus, device, measured, false);
+    results.push({ preset, growth, before: before ?? Number.NaN, grown, notGrown });
+    console.log(JSON.stringify(results.at(-1)));
+  }
 }
 await device.close();
 await mkdir(options.out, { recursive: true });
 const date = new Date().toISOString().slice(0, 10);
-const told = { date, machine, plan, grownAfter: GROWN_AFTER, evaluationTokens: EVALUATION.evaluationTokens, results };
+const told = {
+  date,
+  machine,
+  plan,
+  grownAfter: GROWN_AFTER,
+  grownBefore: GROWN_BEFORE,
+  evaluationTokens: EVALUATION.evaluationTokens,
+  results,
+};
 await writeFile(join(options.out, "growth-loss.json"), `${JSON.stringify(told, null, 1)}\n`);
 await writeFile(join(options.out, "growth-loss.svg"), figure());
 
@@ -77,7 +94,7 @@ interface Loss {
   readonly loss: number;
 }
 
-function withEvaluation(input: unknown): unknown {
+function withEvaluation(input: unknown): object {
   const { training, ...others } = { training: {}, ...(typeof input === "object" ? input : {}) };
   return { ...others, training: { ...training, ...EVALUATION } };
 }
@@ -97,10 +114,11 @@ async function lossesAfter(
   checkpoint: Checkpoint,
   text: Corpus,
   on: Device,
+  measured: readonly number[],
   grows: boolean,
 ): Promise<{ readonly before: number | undefined; readonly losses: Loss[] }> {
   const { step } = checkpoint.state;
-  const training = { ...checkpoint.config.training, evaluateAt: MEASURED.map((updates) => step + updates) };
+  const training = { ...checkpoint.config.training, evaluateAt: measured.map((updates) => step + updates) };
   const run = await Run.resume(checkpoint, { config: { ...checkpoint.config, training }, corpus: text, device: on });
   const losses: Loss[] = [];
   try {
@@ -108,7 +126,7 @@ async function lossesAfter(
     for await (const event of run.events()) {
       if (event.type !== "validation" || event.step === step) continue;
       losses.push({ updates: event.step - step, loss: event.validationLoss });
-      if (losses.length === MEASURED.length) break;
+      if (losses.length === measured.length) break;
     }
     return { before: growth?.lossBefore ?? undefined, losses };
   } finally {
@@ -118,21 +136,18 @@ async function lossesAfter(
 
 /** By how much the loss has changed since before the growth. */
 function figure(): string {
-  const curves = results.flatMap(({ preset, before, grown, notGrown }, index) =>
-    (
-      [
-        ["", grown, "blue"],
-        [", not grown", notGrown, "orange"],
-      ] as const
-    ).map(
-      ([name, losses, colour]): Curve => ({
-        name: `${preset}${name}`,
-        colour,
-        strength: (index + 2) / 4,
-        points: losses.map(({ updates, loss }) => ({ x: updates, y: loss - before })),
-      }),
-    ),
-  );
+  const curves = results.flatMap(({ preset, growth, before, grown, notGrown }) => {
+    const curve = (name: string, colour: Curve["colour"], losses: readonly Loss[]): Curve => ({
+      name: `${preset}${name}`,
+      colour,
+      strength: (asked.indexOf(preset) + 2) / (asked.length + 1),
+      dashed: growth === 2,
+      points: losses.map(({ updates, loss }) => ({ x: updates, y: loss - before })),
+    });
+    return growth === 2
+      ? [curve(", again", "blue", grown)]
+      : [curve("", "blue", grown), curve(", not grown", "orange", notGrown)];
+  });
   return curvesFigure({
     description:
       "How much the held-out loss has changed since before a growth to twice the tokens, by updates after it",
