@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { UserError } from "../errors.ts";
 import { narrowToBfloat16, widenBfloat16 } from "../half.ts";
+import { OneByOne } from "../one-by-one.ts";
 import { type Communicator, type Order, type Part, partOf, type WireType } from "./communicator.ts";
 import type { MpiArgument, MpiArgumentType, MpiLibrary } from "./mpi-library.ts";
 
@@ -49,7 +50,8 @@ export class MpiCommunicator implements Communicator {
   readonly #order: Order;
   #received = new Float32Array();
   #receivedHalves = new Uint16Array();
-  #last: Promise<unknown> = Promise.resolve();
+  /** Calls of the library, in the order in which they are asked for. */
+  readonly #calls = new OneByOne();
 
   private constructor(library: MpiLibrary, order: Order) {
     this.#library = library;
@@ -78,7 +80,7 @@ export class MpiCommunicator implements Communicator {
 
   async allReduce(values: Float32Array, wire: WireType = "float32"): Promise<void> {
     const { inPlace, float, sum, world } = this.#library.handles;
-    await this.#alone(async () => {
+    await this.#calls.do(async () => {
       if (wire === "bfloat16") {
         await this.#sumParts(values, wire);
         await this.#shareHalves(values);
@@ -100,20 +102,20 @@ export class MpiCommunicator implements Communicator {
    */
   async reduceScatter(values: Float32Array, wire: WireType = "float32"): Promise<void> {
     const byLibrary = this.#order === "library" && wire === "float32";
-    await this.#alone(() => (byLibrary ? this.#reducedByLibrary(values) : this.#sumParts(values, wire)));
+    await this.#calls.do(() => (byLibrary ? this.#reducedByLibrary(values) : this.#sumParts(values, wire)));
   }
 
   async allGather(values: Float32Array): Promise<void> {
-    await this.#alone(() => this.#shareParts(values));
+    await this.#calls.do(() => this.#shareParts(values));
   }
 
   async broadcast(values: Float32Array, root: number): Promise<void> {
     const { float, world } = this.#library.handles;
-    await this.#alone(() => this.#later("MPI_Bcast", values, values.length, float, root, world));
+    await this.#calls.do(() => this.#later("MPI_Bcast", values, values.length, float, root, world));
   }
 
   async barrier(): Promise<void> {
-    await this.#alone(() => this.#later("MPI_Barrier", this.#library.handles.world));
+    await this.#calls.do(() => this.#later("MPI_Barrier", this.#library.handles.world));
   }
 
   apart<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -238,13 +240,6 @@ export class MpiCommunicator implements Communicator {
   #parts({ length }: Float32Array | Uint16Array): Part[] {
     if (length > MOST_NUMBERS) throw new Error(`MPI takes at most ${MOST_NUMBERS} numbers at a time, not ${length}`);
     return Array.from({ length: this.size }, (_, rank) => partOf(length, { rank, size: this.size }));
-  }
-
-  /** One call at a time, in the order in which they are asked for. */
-  #alone(work: () => Promise<void>): Promise<void> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
-    return done;
   }
 
   #number(name: "MPI_Comm_rank" | "MPI_Comm_size", world: number | bigint): number {

@@ -3,11 +3,11 @@
 import { eventLoopTurn } from "../event-loop.ts";
 import { allOrNothing, freeAll, freeQuietly } from "../freeing.ts";
 import { requireKnown } from "../inference/index.ts";
+import { OneByOne } from "../one-by-one.ts";
 import { required } from "../required.ts";
 import type { PassResult } from "./cache-kernels.ts";
 import type { CacheStore } from "./cache-store.ts";
 import { CachedModel, type CachedModelOptions, type LoadedModel } from "./cached-model.ts";
-import { OneByOne } from "./one-by-one.ts";
 import type { TokenScore } from "./scores.ts";
 import {
   freeSlot,
@@ -149,7 +149,7 @@ export class Decoder implements Sequences {
       const reading = new Promise<Read>((resolve, reject) => {
         this.#prompts.push({ sequence, tokens, top: scores, signal, resolve, reject });
       });
-      void this.#promptTurns.take(() => this.#readWaiting());
+      void this.#promptTurns.do(() => this.#readWaiting());
       return { slot, ...(await reading) };
     } catch (error) {
       if (this.#sequences.get(slot) === sequence) this.free(slot);
@@ -169,7 +169,7 @@ export class Decoder implements Sequences {
     const stepped = new Promise<Map<number, Float32Array>>((resolve, reject) => {
       this.#waiting.push({ tokens, resolve, reject });
     });
-    void this.#turns.take(() => this.#appendWaiting());
+    void this.#turns.do(() => this.#appendWaiting());
     return stepped;
   }
 
@@ -185,8 +185,8 @@ export class Decoder implements Sequences {
   }
 
   async #free(): Promise<void> {
-    await this.#promptTurns.take(async () => {});
-    await this.#turns.take(() =>
+    await this.#promptTurns.do(async () => {});
+    await this.#turns.do(() =>
       freeAll(
         () => this.#model.release(),
         () => this.#store.dispose(),
@@ -202,7 +202,7 @@ export class Decoder implements Sequences {
     if (first === undefined) return; // it was read with others
     const short = first.top === undefined && first.tokens.length <= PIECE;
     try {
-      await (short ? this.#turns.take(() => this.#readTogether(prompts)) : this.#readLong(first));
+      await (short ? this.#turns.do(() => this.#readTogether(prompts)) : this.#readLong(first));
     } catch (error) {
       for (const { reject } of prompts) reject(error);
     }
@@ -247,7 +247,7 @@ export class Decoder implements Sequences {
     for (let start = 0; start < tokens.length; start += PIECE) {
       signal?.throwIfAborted();
       const last = start + PIECE >= tokens.length;
-      const result = await this.#turns.take(async () => {
+      const result = await this.#turns.do(async () => {
         if (start === 0) await this.#prompt.empty();
         const result = await this.#piece([prompt], this.#prompt, start);
         if (last) await this.#settle(sequence, tokens.length);

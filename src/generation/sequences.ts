@@ -1,7 +1,7 @@
 /** What writes sequences token by token. */
 
 import { UserError } from "../errors.ts";
-import { OneByOne } from "./one-by-one.ts";
+import { OneByOne } from "../one-by-one.ts";
 import type { TokenScore } from "./scores.ts";
 
 export interface StartOptions {
@@ -88,7 +88,7 @@ export function windowed(next: NextLogits, context: number, slots: number = Numb
       const slot = freeSlot(sequences, slots);
       sequences.set(slot, ids);
       try {
-        const logits = await turns.take(async () => {
+        const logits = await turns.do(async () => {
           signal?.throwIfAborted();
           return after(ids);
         });
@@ -99,7 +99,7 @@ export function windowed(next: NextLogits, context: number, slots: number = Numb
       }
     },
     step: (tokens) =>
-      turns.take(async () => {
+      turns.do(async () => {
         const steps = [...tokens].map(([slot, token]) => {
           const ids = sequenceAt(sequences, slot);
           requireRoom(ids.length, context);

@@ -6,6 +6,12 @@ import { expect, it } from "vitest";
 import { BUILT, describeInBrowser, useBrowser } from "../support/browser.ts";
 import { useStudioServer } from "../support/studio-server.ts";
 
+/** A line of metrics, as a run writes it after an update. */
+function recordLine(step: number, loss: number): string {
+  const measured = { tokens: 1, flops: 1, seconds: 1, learningRate: 0.1, gradientNorm: 1, tokensPerSecond: 31 };
+  return `${JSON.stringify({ step, loss, ...measured })}\n`;
+}
+
 describeInBrowser("runs on this computer", () => {
   const browser = useBrowser();
   const { at, port, answer } = useStudioServer(undefined, BUILT);
@@ -20,17 +26,7 @@ describeInBrowser("runs on this computer", () => {
     await section(page)
       .getByText(/^Step \d+: training loss/)
       .waitFor();
-    const record = {
-      step: 977,
-      tokens: 1,
-      flops: 1,
-      seconds: 1,
-      loss: 1.25,
-      learningRate: 0.1,
-      gradientNorm: 1,
-      tokensPerSecond: 31,
-    };
-    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify(record)}\n`);
+    await appendFile(at("runs/first/metrics.jsonl"), recordLine(977, 1.25));
     await section(page)
       .getByText(/^Step 977: training loss 1.250/)
       .waitFor();
@@ -61,17 +57,7 @@ describeInBrowser("runs on this computer", () => {
         .getByText(/^Step \d+: training loss/)
         .waitFor();
     expect(await page.evaluate("fetch('api/runs').then(({ ok }) => ok)")).toBe(true);
-    const record = {
-      step: 978,
-      tokens: 1,
-      flops: 1,
-      seconds: 1,
-      loss: 1.5,
-      learningRate: 0.1,
-      gradientNorm: 1,
-      tokensPerSecond: 31,
-    };
-    await appendFile(at("runs/copy-5/metrics.jsonl"), `${JSON.stringify(record)}\n`);
+    await appendFile(at("runs/copy-5/metrics.jsonl"), recordLine(978, 1.5));
     await section(page)
       .getByText(/^Step 978: training loss 1.500/)
       .waitFor();
@@ -85,7 +71,7 @@ describeInBrowser("runs on this computer", () => {
     // Of many tabs of a browser, those that nobody sees keep none of its connections.
     await show(true);
     await expect.poll(isOpen).toBe(false);
-    await appendFile(at("runs/copy-5/metrics.jsonl"), `${JSON.stringify({ ...record, step: 979 })}\n`);
+    await appendFile(at("runs/copy-5/metrics.jsonl"), recordLine(979, 1.5));
     await show(false);
     await section(page)
       .getByText(/^Step 979: training loss 1.500/)
@@ -137,17 +123,7 @@ describeInBrowser("a run that the command names", () => {
   it("is followed as it goes, and branched where that is asked for", async () => {
     const page = await browser.open(`http://127.0.0.1:${port()}/`);
     await page.getByRole("heading", { level: 1, name: "runs/first" }).waitFor();
-    const record = {
-      step: 977,
-      tokens: 1,
-      flops: 1,
-      seconds: 1,
-      loss: 1.25,
-      learningRate: 0.1,
-      gradientNorm: 1,
-      tokensPerSecond: 31,
-    };
-    await appendFile(at("runs/first/metrics.jsonl"), `${JSON.stringify(record)}\n`);
+    await appendFile(at("runs/first/metrics.jsonl"), recordLine(977, 1.25));
     await page.getByText(/^Step 977: training loss 1.250/).waitFor();
     await page.getByRole("button", { name: "Branch a copy of runs/first here" }).click();
     await page.getByRole("heading", { level: 1, name: /^runs\/first, branched at step/ }).waitFor();
