@@ -13,8 +13,8 @@ const SPREAD = 0.1;
 
 /**
  * A state with more tokens in its vocabulary. New rows lie around the mean of the old ones: a token that was never seen is as likely
- * as one of those on average. Their moments are zero, by no update. What the model computes of the old tokens, but for the normalisation of the
- * probabilities, stays.
+ * as one of those on average. Their moments are zero, which no update has made yet. What the model computes of the old tokens, but
+ * for the normalisation of the probabilities, stays.
  * @throws UserError for a model of whose parameters others depend on the vocabulary than the tables of a TokenFormer or Transformer
  */
 export function widenVocabulary(state: ModelState, vocabulary: number, seed: number): ModelState {
