@@ -7,6 +7,10 @@ import { studyModelSchema } from "../study/index.ts";
 
 const count = z.int().positive();
 
+const bracketSize = z.int().nonnegative();
+
+const bracketExpected = "expected a number of sizes, 0 or more, or a list of such numbers, one for each budget";
+
 /** Ways to spend a budget, in the order of the report. */
 export const frontierArms = ["scratch", "rotary", "grown", "zero-start", "never-grown", "net2net", "when"] as const;
 
@@ -27,8 +31,11 @@ export const frontierSchema = z
     tokensPerParameter: z.number().positive().default(20),
     /** Share of a budget that its cooldown takes. */
     cooldown: z.number().gt(0).max(0.5).default(0.2),
-    /** How many sizes on each side of a budget's own are trained from scratch for it. */
-    bracket: z.int().nonnegative().default(1),
+    /**
+     * How many sizes on each side of a budget's own are trained from scratch for it: a number for all budgets, or one for each from
+     * the smallest, the last number being also that of those after it.
+     */
+    bracket: z.union([bracketSize, z.array(bracketSize).nonempty()], { error: bracketExpected }).default(1),
     /** How the grown arm grows. As in the paper, all its tokens learn at the same rate, unless this says otherwise. */
     growth: tokenPlanSchema
       .pick({
@@ -94,6 +101,11 @@ export type CompleteFrontier = FrontierConfig & { readonly model: { readonly voc
 /** Runs at a budget. */
 export function seedsAt({ seeds }: Pick<FrontierConfig, "seeds">, budget: number): number {
   return seeds[budget] ?? seeds.at(-1) ?? 1;
+}
+
+/** Sizes on each side of a budget's own. */
+export function bracketAt({ bracket }: Pick<FrontierConfig, "bracket">, budget: number): number {
+  return typeof bracket === "number" ? bracket : (bracket[budget] ?? bracket.at(-1) ?? 0);
 }
 
 /** What two cores can do in half a day to a day. */

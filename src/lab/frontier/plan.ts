@@ -8,7 +8,7 @@ import { UserError } from "../../errors.ts";
 import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { required } from "../../required.ts";
 import { checkGrowth, flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "../study/index.ts";
-import type { CompleteFrontier, FrontierArm } from "./config.ts";
+import { bracketAt, type CompleteFrontier, type FrontierArm } from "./config.ts";
 
 /** A branch, and the segment of the trunk before it. */
 export interface Branch {
@@ -165,9 +165,8 @@ class Ladder {
 
   /** The budgets near that of a size, and further on where asked for. */
   near(size: number, farther = false): number[] {
-    const { bracket } = this.study;
     return [...this.budgets.keys()].filter(
-      (budget) => Math.abs(budget - size) <= bracket || (farther && budget > size),
+      (budget) => Math.abs(budget - size) <= bracketAt(this.study, budget) || (farther && budget > size),
     );
   }
 }

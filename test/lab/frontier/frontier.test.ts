@@ -103,6 +103,33 @@ describe("the plan", () => {
     expect(budgetsOf(["never-grown"])).toEqual([["scratch/0", [0, 1]]]);
   });
 
+  it("brackets each budget by as many sizes as asked, and refuses what is no number of sizes", () => {
+    const rungs = [3, 9, 27, 81, 243].map((tokens) => ({ attention: tokens, feedForward: 2 * tokens }));
+    const budgetsOf = (bracket: unknown) => {
+      const { model } = plan.study;
+      const wide = frontierSchema.parse({ ...study, rungs, tokensPerParameter: 9, arms: ["scratch"], bracket });
+      return planFrontier({ ...wide, model }).tracks.map(({ branches }) => branches.map(({ budget }) => budget));
+    };
+    expect(budgetsOf(1)).toEqual([
+      [0, 1],
+      [0, 1, 2],
+      [1, 2, 3],
+      [2, 3, 4],
+      [3, 4],
+    ]);
+    expect(budgetsOf([2, 3, 0])).toEqual([
+      [0, 1],
+      [0, 1],
+      [0, 1, 2],
+      [1, 3],
+      [1, 4],
+    ]);
+    for (const bracket of [-1, 0.5, [], [1, -2], "2"])
+      expect(frontierSchema.safeParse({ ...study, bracket }).error?.issues.map(({ path }) => path[0])).toEqual([
+        "bracket",
+      ]);
+  });
+
   it("has all of its cost left where nothing is made yet", async () => {
     for (const directory of [folder("nothing"), undefined]) {
       const { done, left } = await surveyFrontier(plan, directory);
