@@ -133,6 +133,12 @@ async function tokenizerIn(folder: CheckpointFolder) {
   return withSettings(tokenizer, readSettings(parseJson(settings.text, settings.name), settings.name));
 }
 
+/** Whether a configuration is that of a published model, which has its width at the top, under one of several names. */
+function isPublished(found: unknown): boolean {
+  const { data = {} } = z.looseObject({}).safeParse(found);
+  return !("model" in data) && ["hidden_size", "n_embd", "d_model"].some((key) => key in data);
+}
+
 /** JSON that a schema checks. That of an older version is patched before, and a newer one is told from a damaged file. */
 async function readVersioned<Value>(
   folder: CheckpointFolder,
@@ -145,6 +151,11 @@ async function readVersioned<Value>(
   if (version > FORMAT_VERSION) {
     throw new UserError(
       `${name}: has format version ${version}, this program reads up to ${FORMAT_VERSION}; install a newer tokenformer`,
+    );
+  }
+  if (file === "config.json" && isPublished(found)) {
+    throw new UserError(
+      `${name}: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import FOLDER --out RUN`,
     );
   }
   const { value, applied } = patched(found, patchesOf[file]);

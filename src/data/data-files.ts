@@ -1,6 +1,7 @@
 /** What a user names to train on: texts that come with the package, text files, token files, folders of either. */
 
-import { readdir } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, parse, resolve } from "node:path";
 import { UserError } from "../errors.ts";
 import { explainFileError, statIfPresent } from "../formats/index.ts";
@@ -40,7 +41,7 @@ export type DataPart =
 export async function dataPartOf(name: string, reading: DataReading = {}): Promise<DataPart> {
   const book = embedded.get(name);
   if (book !== undefined) return embeddedPart(await book());
-  const stats = await statIfPresent(name);
+  const stats = await statsOf(name);
   if (stats === undefined) {
     const begun = embeddedNames.find((known) => name.length > 2 && known.toLowerCase().startsWith(name.toLowerCase()));
     const near = nearest(name, embeddedNames) ?? (await nearestBeside(name)) ?? begun;
@@ -113,7 +114,7 @@ async function contentsOf(folder: string): Promise<Contents> {
   const texts: { name: string; bytes: number }[] = [];
   const passedOver: { name: string; reason: string }[] = [];
   for (const name of train === undefined ? await filesIn(folder, names) : []) {
-    const stats = await statIfPresent(join(folder, name));
+    const stats = await statsOf(join(folder, name));
     const reason = reasonToPassOver(name, stats?.size);
     if (reason === "" && stats?.isFile() === true) texts.push({ name, bytes: stats.size });
     else passedOver.push({ name, reason: reason === "" ? "no file" : reason });
@@ -134,16 +135,32 @@ const METRICS = "metrics.jsonl";
 /** Of a folder or file that begins with a dot, as those of git, nothing is read. */
 const isHidden = (name: string): boolean => basename(name).startsWith(".");
 
-/** The files of a folder and of those within, by their paths in it; a hidden folder is one name. */
-async function filesIn(folder: string, names: readonly string[], inside = ""): Promise<string[]> {
+/** The files of a folder and of those within, by their paths in it; a hidden folder is one name, as is a link to a folder around it. */
+async function filesIn(
+  folder: string,
+  names: readonly string[],
+  inside = "",
+  around: string[] = [],
+): Promise<string[]> {
+  const within = [...around, await realpath(join(folder, inside))];
   const found: string[] = [];
   for (const name of names) {
     const path = join(inside, name);
-    const isFolder = !isHidden(name) && (await statIfPresent(join(folder, path)))?.isDirectory() === true;
-    if (isFolder) for (const file of await filesIn(folder, await namesIn(join(folder, path)), path)) found.push(file);
-    else found.push(path);
+    const place = join(folder, path);
+    const isFolder = !isHidden(name) && (await statsOf(place))?.isDirectory() === true;
+    if (!isFolder || within.includes(await realpath(place))) found.push(path);
+    else for (const file of await filesIn(folder, await namesIn(place), path, within)) found.push(file);
   }
   return found;
+}
+
+/** What the file system knows of what is named, or undefined where there is nothing. @throws UserError where it does not tell */
+async function statsOf(name: string): Promise<Stats | undefined> {
+  try {
+    return await statIfPresent(name);
+  } catch (error) {
+    throw explainFileError(error, "read", name);
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -159,7 +176,7 @@ export async function describeFolders(source: DataSource): Promise<string[]> {
   const { train, validation = [] } = dataFilesOf(source);
   const lines: string[] = [];
   for (const folder of [...train, ...validation]) {
-    if (embedded.has(folder) || !(await statIfPresent(folder))?.isDirectory()) continue;
+    if (embedded.has(folder) || !(await statsOf(folder))?.isDirectory()) continue;
     const { train: tokens, texts, passedOver } = await contentsOf(folder);
     if (tokens !== undefined || texts.length === 0) continue;
     const others = passedOver.map(({ name, reason }) => `${name} (${reason})`);

@@ -39,7 +39,7 @@ export async function openTokenCorpus(
   // The numbers of ids stand for any tokenizer.
   const expected = {
     vocabularySize: tokenizer.vocabularySize,
-    ...(choice !== IDS && { tokenizerHash: await hashTokenizer(tokenizer) }),
+    ...(!isOfIds(tokenizer) && { tokenizerHash: await hashTokenizer(tokenizer) }),
   };
   const opened: TokenSource[] = [];
   const open = (names: readonly string[]) =>
@@ -101,6 +101,14 @@ async function bytesOf(file: string): Promise<Uint8Array> {
 /** Tokens that are looked through at once. */
 const AT_ONCE = 2 ** 16;
 
+/** What stands in the tokenizer of ids for what it lacks, before the highest id: the mark by which it is known. */
+const ONLY_IDS = "none: ids are from 0 to ";
+
+const idTokenizerJson = z.looseObject({ model: z.looseObject({ unk_token: z.string().startsWith(ONLY_IDS) }) });
+
+/** Whether a tokenizer is one that `idTokenizer` has made, in this process or before. */
+const isOfIds = (tokenizer: Tokenizer): boolean => idTokenizerJson.safeParse(tokenizer.toJSON()).success;
+
 /** Writes ids as their numbers, with spaces between: for sequences that are no texts, or of texts that nobody has. */
 function idTokenizer(files: readonly string[]): Tokenizer {
   let highest = 0;
@@ -126,7 +134,7 @@ function idTokenizer(files: readonly string[]): Tokenizer {
       pre_tokenizer: { type: "WhitespaceSplit" },
       post_processor: null,
       decoder: null,
-      model: { type: "WordLevel", vocab, unk_token: `none: ids are from 0 to ${highest}` },
+      model: { type: "WordLevel", vocab, unk_token: `${ONLY_IDS}${highest}` },
     },
     IDS,
   );

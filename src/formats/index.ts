@@ -1,5 +1,5 @@
 export { explainFileError, fileExists, makeFolder, statIfPresent, writeFileAtomic } from "./files/atomic.ts";
-export { checkFolder, inEffect, recoverDirectory } from "./files/directory.ts";
+export { checkFolder, inEffect, isStale, recoverDirectory } from "./files/directory.ts";
 export { hasCode } from "./files/error-code.ts";
 export { openFile } from "./files/file-range.ts";
 export {
@@ -10,6 +10,7 @@ export {
   writeNewFiles,
 } from "./files/locked-folder.ts";
 export { openSnapshot, type Snapshot } from "./files/snapshot.ts";
+export { temporaryName } from "./files/temporary.ts";
 export { readZip } from "./files/zip.ts";
 export { readJson, writeJson } from "./json/json.ts";
 export * from "./portable.ts";

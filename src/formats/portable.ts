@@ -1,6 +1,6 @@
 /** Formats in memory: what Node and browsers have in common. */
 
-export type { StoredFloatType, StoredTensor } from "./elements.ts";
+export { isFloat, type StoredFloatType, type StoredTensor } from "./elements.ts";
 export { type ByteSource, contentBytes, type FileContents, memorySource } from "./files/byte-source.ts";
 export { checkJsonLine, type JsonLine, parseJsonLine, parseJsonLines } from "./json/json-lines.ts";
 export { checkJson, formatJson, parseJson, sameJson } from "./json/json-text.ts";

@@ -115,7 +115,7 @@ function settingsOf(given: Readonly<Record<string, unknown>>, file: string): Map
   for (const [written, said] of flattened(given)) {
     const name = written.replace(/^.*\./, "").replaceAll("-", "_").toLowerCase();
     // What is null is left to the default, whatever it is.
-    if (said === null || said === undefined || isWithoutEffect(name)) continue;
+    if (said === null || said === undefined || (isWithoutEffect(name) && !synonyms.has(name))) continue;
     const isTied = name === "tie_word_embeddings" && typeof said === "boolean";
     const key = isTied ? "no_weight_tying" : (synonyms.get(name) ?? name);
     const value = isTied ? !said : said;

@@ -1,10 +1,11 @@
 /** A run in the published layout: PyTorch's file with a .yml as the published code reads it, or safetensors. */
 
+import { stat } from "node:fs/promises";
 import { stringify } from "yaml";
-import { hasCheckpoint } from "../checkpoint/index.ts";
 import type { OpenedTensors } from "../checkpoint/portable.ts";
 import { UserError } from "../errors.ts";
 import {
+  inEffect,
   type LazyTensor,
   type StoredFloatType,
   writeFileAtomic,
@@ -128,7 +129,9 @@ function filesOf(
  * file is already there
  */
 export async function writeExport(to: string, files: Parameters<typeof writeNewFiles>[1]): Promise<string[]> {
-  if (await hasCheckpoint(to)) throw new UserError(`${to}: is the folder of a run; choose another folder`);
+  // A model's config.json alone may be that of an earlier export.
+  const isRun = (await inEffect(to, "training.json", stat)) !== undefined;
+  if (isRun) throw new UserError(`${to}: is the folder of a run; choose another folder`);
   return writeNewFiles(to, files);
 }
 
@@ -168,11 +171,14 @@ function publishedKeys(config: CompleteModelConfig<TokenFormerConfig>, tokenizer
   };
 }
 
-/** The published code does not round the rotated channels down to an even number: a share that comes out as even. */
+/**
+ * The published code does not round the rotated channels down to an even number: a share that comes out as even, by half a channel more than
+ * they are, as a quotient of two numbers times one of them may be less than the other.
+ */
 function rotaryShare(config: CompleteModelConfig<TokenFormerConfig>): number {
   const channels = config.width / config.heads;
   const isEven = Math.floor(channels * config.rotaryFraction) % 2 === 0;
-  return config.positions === "learned" || isEven ? config.rotaryFraction : rotaryChannels(config) / channels;
+  return config.positions === "learned" || isEven ? config.rotaryFraction : (rotaryChannels(config) + 0.5) / channels;
 }
 
 /** Tensors by published name, in the order in which the model uses them. */

@@ -1,7 +1,7 @@
 /** From a published configuration and the tensors of a checkpoint to a model's configuration, with every shape checked. */
 
 import { UserError } from "../errors.ts";
-import type { SafetensorsType, WeightEntry, WeightFile } from "../formats/index.ts";
+import { isFloat, type WeightEntry, type WeightFile } from "../formats/index.ts";
 import {
   type CompleteModelConfig,
   modelSchema,
@@ -97,9 +97,9 @@ class Found {
         `${this.#file}: the tensor "${name}" is [${shape.join(", ")}], expected [${expected.join(", ")}] by ${config} and the other tensors; the two are of different models`,
       );
     }
-    if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
+    if (dtype === undefined || !isFloat(dtype)) {
       throw new UserError(
-        `${this.#file}: the tensor "${name}" is ${dtype satisfies SafetensorsType | undefined}, expected F32, F16 or BF16; convert it first`,
+        `${this.#file}: the tensor "${name}" is ${dtype}, expected F32, F16, BF16 or F64; convert it first`,
       );
     }
   }

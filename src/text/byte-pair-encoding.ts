@@ -1,7 +1,7 @@
 import { UserError } from "../errors.ts";
 import { byteCharacters } from "./byte-alphabet.ts";
 import { PairMerger } from "./pair-merger.ts";
-import { checkSpecialTokens, specialPattern } from "./special-text.ts";
+import { checkNotTaken, checkSpecialTokens, specialPattern } from "./special-text.ts";
 import { bytePairJson } from "./tokenizer-json.ts";
 import { WORD } from "./word.ts";
 
@@ -48,10 +48,12 @@ function detached(word: string): string {
  * token has a single merge and merging by rank divides a word exactly as training did.
  *
  * Ids: bytes 0–255 in the order of GPT-2's byte alphabet (as in GPT-2, so "!" is 0), then the merges in the order made,
- * then the special tokens. The vocabulary is smaller than asked for where the text has no more pairs that occur twice.
+ * then the special tokens; no merge makes what one of these is called. The vocabulary is smaller than asked for where the text has no more
+ * pairs that occur twice.
  *
  * @param text a text, or the words of several that `countWords` has counted.
- * @throws UserError for a vocabulary that cannot hold the bytes and the special tokens.
+ * @throws UserError for a vocabulary that cannot hold the bytes and the special tokens, and for a special token that is one of the byte
+ * alphabet.
  */
 export function trainBytePairEncoding(text: string | WordCounts, options: BytePairOptions): unknown {
   const { vocabularySize, specialTokens = [], onProgress } = options;
@@ -64,6 +66,7 @@ export function trainBytePairEncoding(text: string | WordCounts, options: BytePa
     );
   }
   const alphabet = byteCharacters.toSorted((one, other) => (one < other ? -1 : 1));
+  checkNotTaken(specialTokens, (token) => alphabet.includes(token));
   const idOfByte = byteCharacters.map((character) => alphabet.indexOf(character));
   const occurrences: WordCounts = typeof text === "string" ? new Map() : text;
   if (typeof text === "string") countWords(text, occurrences, specialTokens);
@@ -78,7 +81,7 @@ export function trainBytePairEncoding(text: string | WordCounts, options: BytePa
   const merger = new PairMerger(words);
 
   const tokens = [...alphabet];
-  const known = new Set(tokens);
+  const known = new Set([...tokens, ...specialTokens]);
   const merges: string[] = [];
   const wanted = vocabularySize - least;
   while (merges.length < wanted) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { type Boundary, wordBoundary } from "./pieces.ts";
-import { checkSpecialTokens, specialPattern } from "./special-text.ts";
+import { checkNotTaken, checkSpecialTokens, specialPattern } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { bytePairJson } from "./tokenizer-json.ts";
 
@@ -16,7 +16,17 @@ const ABSENT_OPTION = z.union([z.literal(false), z.null(), z.undefined()]);
 
 /** The part of a tokenizer.json that makes it a character tokenizer: a byte-pair encoding without a single merge. */
 const characterJson = z.looseObject({
-  added_tokens: z.array(z.looseObject({ id: z.int(), content: z.string().min(1), special: z.literal(true) })),
+  added_tokens: z.array(
+    z.looseObject({
+      id: z.int(),
+      content: z.string().min(1),
+      special: z.literal(true),
+      single_word: ABSENT_OPTION,
+      lstrip: ABSENT_OPTION,
+      rstrip: ABSENT_OPTION,
+      normalized: z.boolean().optional(),
+    }),
+  ),
   normalizer: z.null(),
   pre_tokenizer: z.null(),
   decoder: z.looseObject({ type: z.literal("Fuse") }),
@@ -123,6 +133,9 @@ export class CharacterTokenizer implements Tokenizer {
       return undefined;
     }
     const { model, added_tokens } = parsed.data;
+    // Those that are not normalised are found first; and an unknown token that has a text of its own stands for both.
+    const differ = added_tokens.some(({ normalized }) => normalized !== added_tokens[0]?.normalized);
+    if (differ || added_tokens.some(({ content }) => content === model.unk_token)) return undefined;
     const special = new Map(added_tokens.map(({ content, id }) => [content, id]));
     const entries = Object.entries(model.vocab).sort(([, one], [, other]) => one - other);
     const valid = entries.every(
@@ -144,12 +157,7 @@ export class CharacterTokenizer implements Tokenizer {
    * @throws UserError for a special token that is one of its characters: that has learned something else.
    */
   extended(characters: Iterable<string>, special: readonly string[]): CharacterTokenizer | undefined {
-    const taken = special.find((token) => this.#tokens.includes(token));
-    if (taken !== undefined) {
-      throw new UserError(
-        `special tokens: ${JSON.stringify(taken)} is in the vocabulary already, expected a text that is not, such as <|endoftext|>`,
-      );
-    }
+    checkNotTaken(special, (token) => this.#tokens.includes(token));
     const missing = ordered(characters).filter((character) => {
       const id = this.#ids[character.codePointAt(0) ?? 0] ?? ABSENT;
       return id === ABSENT && !this.#special.has(character) && !special.includes(character);

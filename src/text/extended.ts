@@ -4,7 +4,7 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { CharacterTokenizer } from "./character-tokenizer.ts";
 import { loadTokenizer } from "./load-tokenizer.ts";
-import { checkSpecialTokens } from "./special-text.ts";
+import { checkNotTaken, checkSpecialTokens } from "./special-text.ts";
 import { specialTokens } from "./special-tokens.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { addedTokenJson } from "./tokenizer-json.ts";
@@ -12,11 +12,21 @@ import { readSettings, withSettings } from "./tokenizer-settings.ts";
 
 const tokenizerJson = z.looseObject({ added_tokens: z.array(z.unknown()).default([]) });
 
+/** The tokens of a model: by their ids, or with a score each. */
+const vocabularyJson = z.looseObject({
+  model: z.looseObject({
+    vocab: z.union([
+      z.record(z.string(), z.unknown()).transform((ids) => Object.keys(ids)),
+      z.array(z.tuple([z.string()], z.unknown()).transform(([token]) => token)),
+    ]),
+  }),
+});
+
 /**
  * The tokenizer with special tokens, and that of characters with characters, as far as it lacks them. The first of the special tokens ends
  * texts where none did.
  *
- * @throws UserError for special tokens that are empty or the same, and for characters with a tokenizer of another kind.
+ * @throws UserError for special tokens that are empty, the same, or in the vocabulary as something else.
  */
 export function extendedTokenizer(
   tokenizer: Tokenizer,
@@ -45,6 +55,8 @@ function withTokens(tokenizer: Tokenizer, special: readonly string[], characters
   if (special.length === 0) return tokenizer;
   const parsed = tokenizerJson.safeParse(json);
   if (!parsed.success) throw new UserError("the tokenizer has no list of added tokens, so that none can be added");
+  const vocabulary = new Set(vocabularyJson.safeParse(json).data?.model.vocab);
+  checkNotTaken(special, (token) => vocabulary.has(token));
   const added = special.map((content, index) => addedTokenJson({ id: tokenizer.vocabularySize + index, content }));
   return loadTokenizer(
     { ...parsed.data, added_tokens: [...parsed.data.added_tokens, ...added] },

@@ -14,3 +14,12 @@ export function checkSpecialTokens(tokens: readonly string[]): void {
   if (wrong === undefined) return;
   throw new UserError(`special tokens: ${JSON.stringify(wrong)} is empty or there twice, expected different texts`);
 }
+
+/** @throws UserError for a special token that a vocabulary has already, by whatever says so: that has learned something else */
+export function checkNotTaken(tokens: readonly string[], isTaken: (token: string) => boolean): void {
+  const taken = tokens.find(isTaken);
+  if (taken === undefined) return;
+  throw new UserError(
+    `special tokens: ${JSON.stringify(taken)} is in the vocabulary already, expected a text that is not, such as <|endoftext|>`,
+  );
+}

@@ -310,6 +310,11 @@ describe("errors", () => {
     expect(await message(folder.at("none.bin"), "character")).toMatchInlineSnapshot(
       `"UserError: cannot read <folder>/none.bin: there is no such file; check the path"`,
     );
+    const long = folder.at("n".repeat(300));
+    expect(await message(long, "character")).toMatch(
+      /^UserError: cannot read .*: its name is too long; choose a shorter/,
+    );
+    expect(await message("a\0b", "character")).toMatch(/^UserError: cannot read a.b: its name has a zero byte/);
     await writeFile(folder.at("empty.txt"), "");
     expect(await message(folder.at("empty.txt"), "character")).toMatchInlineSnapshot(
       `"UserError: <folder>/empty.txt: is empty, expected a text; name a file with text"`,

@@ -1,10 +1,12 @@
 /** Texts as they come: trees of files, lines of JSON, compressed, long; and what stands between them. */
 
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type DataProgress, describeFolders, openCorpus } from "../../src/data/index.ts";
+import { temporaryName } from "../../src/formats/index.ts";
 import {
   CharacterTokenizer,
   type Corpus,
@@ -13,6 +15,7 @@ import {
   loadTokenizer,
   type TokenSource,
   trainBytePairEncoding,
+  writeTokenFile,
 } from "../../src/text/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 
@@ -47,6 +50,13 @@ describe("a tree", () => {
     expect(await describeFolders(folder.at())).toEqual([
       `${folder.at()}: reads a/b/c.jsonl, a/z.md, b.txt, c.txt.gz; passes over .git (hidden), d.py (not .txt, .md, .jsonl or .parquet), e.txt (empty)`,
     ]);
+  });
+
+  it("has no links back to itself followed", async () => {
+    await symlink("..", folder.at("a", "up"));
+    await symlink("a/b", folder.at("z"));
+    expect(textOf(await openCorpus(folder.at(), "character"))).toBe("3\n4\n5\n1\n2\n6\n3\n4\n5");
+    expect((await describeFolders(folder.at())).join()).toContain("; passes over .git (hidden), a/up (not .txt,");
   });
 });
 
@@ -151,6 +161,18 @@ describe("a long text", () => {
     expect(await readdir(temporary)).toEqual([]);
     vi.unstubAllEnvs();
   });
+
+  it("removes what processes that are gone had written, and nothing else", async () => {
+    const name = `tokenformer-tokens${await temporaryName()}`;
+    const ended = spawnSync(process.execPath, ["--version"]).pid;
+    const stale = name.replace(String(process.pid), String(ended));
+    const kept = [name, `other${stale.slice(18)}`, "tokenformer-tokens-notes"];
+    for (const folder of [stale, ...kept]) await write(join("temporary", folder, "tokens.bin"), "");
+    vi.stubEnv("TMPDIR", folder.at("temporary"));
+    closeCorpus(await openCorpus(await write("long.txt", text), "character", { inMemory: 1000 }));
+    vi.unstubAllEnvs();
+    expect(new Set(await readdir(folder.at("temporary")))).toEqual(new Set(kept));
+  });
 });
 
 describe("token files", () => {
@@ -191,6 +213,14 @@ describe("token files", () => {
       );
     }
     closeCorpus(corpus);
+    // A run that goes on has the tokenizer itself, and the file may tell by which other one it was made.
+    await writeTokenFile(folder.at("b.bin"), [Uint32Array.from(ids)], {
+      vocabularySize: 3,
+      tokenizerHash: "a".repeat(64),
+    });
+    const again = await openCorpus(folder.at("b.bin"), loadTokenizer(corpus.tokenizer.toJSON(), "test"));
+    expect(all(again.train)).toEqual(ids.slice(0, 9));
+    closeCorpus(again);
     const text = await write(join("t", "a.txt"), "a");
     expect(await message(text, "ids")).toBe(
       'UserError: <folder>/t/a.txt: is text, expected token files for the tokenizer "ids"; choose "character" or "bpe:1024"',

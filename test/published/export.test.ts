@@ -187,6 +187,16 @@ it("converts the other Θ where that is exact, and refuses where it is not", asy
   expect(await refusal(softmax, true)).toContain("the weights of softmax change with every token that is added");
 });
 
+it("writes a share of rotated channels that comes out as the model has it", async () => {
+  // 104 times 30/104 is less than 30.
+  const before = drawn({ ...tiny, width: 104, heads: 1, rotaryFraction: 0.3 });
+  const { from, state } = await roundTrip(before, { layout: "safetensors" });
+  expect(state.config).toMatchObject({ rotaryFraction: 30.5 / 104 });
+  const keys: { rotary_pct: number } = JSON.parse(await readFile(`${from}-published/config.json`, "utf8"));
+  expect(Math.floor(104 * keys.rotary_pct)).toBe(30);
+  expect(relativeDifference(await logits(before), await logits(state))).toBe(0);
+});
+
 it("leaves alone what is there", async () => {
   const from = await saved(drawn(tiny));
   await exportCheckpoint({ from, to: at("there"), layout: "neox" });
@@ -194,4 +204,11 @@ it("leaves alone what is there", async () => {
   const again = exportCheckpoint({ from, to: at("there"), layout: "neox" });
   await expect(again).rejects.toThrow(/there: already holds pytorch_model\.bin; choose another folder$/);
   expect(await readFile(at("there", "config.yml"), "utf8")).toBe("changed");
+  const other = { from, to: at("safetensors"), layout: "safetensors" } as const;
+  await exportCheckpoint(other);
+  await expect(exportCheckpoint(other)).rejects.toThrow(/already holds model\.safetensors; choose another folder$/);
+  await expect(loadCheckpoint(other.to)).rejects.toThrow(
+    /config\.json: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import/,
+  );
+  await expect(exportCheckpoint({ ...other, to: from })).rejects.toThrow(/: is the folder of a run; choose another/);
 });

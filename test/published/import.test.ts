@@ -240,7 +240,7 @@ describe("refuses by name", () => {
     [
       "whole numbers",
       (tensors: Map<string, unknown>) => void tensors.set(KEYS, { shape: [7, 10], data: new Int32Array(70) }),
-      weights(`the tensor "${KEYS}" is I32, expected F32, F16 or BF16`),
+      weights(`the tensor "${KEYS}" is I32, expected F32, F16, BF16 or F64`),
     ],
     [
       "an output that is not the embedding it is tied to",
@@ -499,4 +499,32 @@ it("a config.json that names neither the vocabulary nor the type, and another pr
     Object.assign(keys, { torch_dtype: "float16", architectures: ["TokenFormerForCausalLM"] });
   });
   expect(parameters).toEqual(drawnParameters(tiny));
+});
+
+it("tensors of 64-bit floats become the nearest of 32", async () => {
+  const folder = freshFolder();
+  const tensors = publishedTensors(drawnParameters(tiny), tiny.layers);
+  await writePublished(folder, tensors, publishedKeys(tiny));
+  let end = 0;
+  const entries = [...tensors].map(([name, { shape, data }]) => {
+    const begin = end;
+    end += 8 * data.length;
+    return [name, { dtype: "F64", shape, data_offsets: [begin, end] }] as const;
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const doubles = [...tensors.values()].map(({ data }) =>
+    Buffer.from(Float64Array.from(data, (x) => x * (1 + 1e-12)).buffer),
+  );
+  await writeFile(`${folder}/model.safetensors`, Buffer.concat([length, header, ...doubles]));
+  await importCheckpoint({ from: folder, to: `${folder}-run` });
+  expect((await loadCheckpoint(`${folder}-run`)).state.parameters).toEqual(drawnParameters(tiny));
+});
+
+it("a number of experts is refused by any of its names", async () => {
+  for (const name of ["num_experts", "moe_num_experts"]) {
+    const model = imported(tiny, (_, keys) => void Object.assign(keys, { [name]: 8 }));
+    await expect(model).rejects.toThrow(`config.json: ${name}: is 8`);
+  }
 });

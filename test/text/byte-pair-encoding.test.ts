@@ -67,6 +67,24 @@ function trainPlainly(text: string, wanted: number): { merges: string[]; words: 
 }
 
 describe("trainBytePairEncoding", () => {
+  it("gives no merge the text of a special token, and refuses special tokens of its alphabet", () => {
+    const text = "the theme, the then\n".repeat(3);
+    expect(Object.keys(train(text, 264).model.vocab)).toContain("Ġthe");
+    // What the alphabet has for a space, and then "the", as a text of its own.
+    const { model, added_tokens } = train(text, 264, ["Ġthe"]);
+    expect(added_tokens).toMatchObject([{ content: "Ġthe", id: 263 }]);
+    expect(Object.keys(model.vocab)).not.toContain("Ġthe");
+    const tokenizer = new JsonTokenizer(
+      { ...(trainBytePairEncoding(text, { vocabularySize: 264, specialTokens: ["Ġthe"] }) as object) },
+      "test",
+    );
+    expect([...tokenizer.encode(" theĠthe")]).toEqual([...tokenizer.encode(" the"), 263]);
+    for (const taken of ["|", "Ġ"])
+      expect(() => train(text, 264, ["<x>", taken])).toThrow(
+        `special tokens: "${taken}" is in the vocabulary already, expected a text that is not`,
+      );
+  });
+
   it("numbers the bytes as GPT-2 does", () => {
     const { vocab } = train("", 256).model;
     expect(Object.keys(vocab)).toHaveLength(256);

@@ -108,4 +108,31 @@ describe("CharacterTokenizer", () => {
       }),
     );
   });
+
+  // Ids of Python's tokenizers 0.23.
+  it.each([
+    ["takes the spaces before it", [{ content: "<s>", lstrip: true }], "a  <s> a", [0, 2, 1, 0]],
+    ["takes the spaces after it", [{ content: "<s>", rstrip: true }], "a  <s> a", [0, 1, 1, 2, 0]],
+    ["is a word of its own", [{ content: "aa", single_word: true }], "aaa aa", [0, 0, 0, 1, 2]],
+    ["is found in normalised text", [{ content: "aa", normalized: true }, { content: "a " }], "aaa aa", [2, 3, 2]],
+    ["is the unknown one", [{ content: "<unk>" }], "a b <unk>a", [0, 1, 2, 1, 2, 0]],
+  ])("is left to a reader of byte pairs where a special token %s", (_, added, text, ids) => {
+    const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    const json = {
+      ...{ version: "1.0", truncation: null, padding: null, normalizer: null, pre_tokenizer: null },
+      added_tokens: added.map((token, index) => ({ id: 2 + index, ...plain, ...token })),
+      post_processor: null,
+      decoder: { type: "Fuse" },
+      model: {
+        ...{ type: "BPE", dropout: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false },
+        byte_fallback: false,
+        unk_token: added[0]?.content === "<unk>" ? "<unk>" : null,
+        vocab: Object.fromEntries(["a", " ", ...added.map(({ content }) => content)].map((token, id) => [token, id])),
+        merges: [],
+      },
+    };
+    const tokenizer = loadTokenizer(json, "test");
+    expect([...tokenizer.encode(text)]).toEqual(ids);
+    expect([...loadTokenizer(tokenizer.toJSON(), "test").encode(text)]).toEqual(ids);
+  });
 });

@@ -15,6 +15,12 @@ const bytes = loadTokenizer(
   "test",
 );
 
+/** A tokenizer.json but for its model. */
+const bare = {
+  ...{ version: "1.0", truncation: null, padding: null, added_tokens: [], normalizer: null },
+  ...{ pre_tokenizer: null, post_processor: null, decoder: null },
+};
+
 describe("characters", () => {
   it("follow those that are there, whatever stands before them, and are read again", () => {
     const before = CharacterTokenizer.fromText("ac", { unknown: true, specialTokens: ["<end>"] });
@@ -52,5 +58,13 @@ describe("special tokens", () => {
     const plain = CharacterTokenizer.fromText("ab");
     expect(endOfText(extendedTokenizer(plain, ["<x>"], []))).toMatchObject({ id: 2, content: "<x>" });
     expect(() => extendedTokenizer(plain, [""], [])).toThrow("special tokens");
+    const words = { type: "WordLevel", vocab: { old: 0, unknown: 1 }, unk_token: "unknown" };
+    const scored = { type: "Unigram", unk_id: 0, vocab: [["unknown", 0] as const, ["old", -1] as const] };
+    const tokenizers = [words, scored].map((model) => loadTokenizer({ ...bare, model }, "test"));
+    for (const [tokenizer, taken] of [...tokenizers.map((some) => [some, "old"] as const), [bytes, "|"] as const]) {
+      expect(() => extendedTokenizer(tokenizer, ["<x>", taken], [])).toThrow(
+        `special tokens: "${taken}" is in the vocabulary already, expected a text that is not`,
+      );
+    }
   });
 });

@@ -25,7 +25,7 @@ export async function writeFileAtomic(file: string, data: FileContents): Promise
   try {
     const present = await statIfPresent(file);
     if (present === undefined) {
-      await replaceFile(file, data, 0o666);
+      await replaceFile(file, data);
       await syncOrRemove(file);
     } else if (present.isDirectory()) {
       throw folderError(file);
@@ -41,11 +41,14 @@ export async function writeFileAtomic(file: string, data: FileContents): Promise
   }
 }
 
-async function replaceFile(file: string, data: FileContents, mode: number): Promise<void> {
+/** @param mode the permission bits; default: what the process gives to new files */
+async function replaceFile(file: string, data: FileContents, mode?: number): Promise<void> {
   const temporary = path.join(path.dirname(file), await temporaryName());
   const handle = await open(temporary, "wx", mode);
   try {
     try {
+      // What a new file is opened with loses what the process denies to others.
+      if (mode !== undefined) await handle.chmod(mode);
       await writeFile(handle, data);
       await handle.sync();
     } finally {

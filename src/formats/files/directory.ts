@@ -126,7 +126,8 @@ export async function recoverDirectory(directory: string): Promise<void> {
   try {
     await moveCommitted(directory);
     for (const name of await namesIn(directory)) {
-      if (await isStale(directory, name)) await rm(path.join(directory, name), { recursive: true, force: true });
+      const place = path.join(directory, name);
+      if (await isStale(place)) await rm(place, { recursive: true, force: true });
     }
   } catch (error) {
     throw explainFileError(error, "write", directory);
@@ -184,8 +185,11 @@ async function moveCommitted(directory: string): Promise<void> {
   await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], rmdir(commit));
 }
 
-/** Whether `name` is a temporary name of a process that is gone, though another one may have its id by now. */
-async function isStale(directory: string, name: string): Promise<boolean> {
+/**
+ * Whether what is at a place is of a process that is gone, though another one may have its id by now.
+ * @param name the temporary name that tells whose it is; default: that of the place
+ */
+export async function isStale(place: string, name = path.basename(place)): Promise<boolean> {
   const owner = await temporaryOwner(name);
   if (owner === undefined) return false;
   if (owner.isHere !== false) {
@@ -193,7 +197,7 @@ async function isStale(directory: string, name: string): Promise<boolean> {
     // Without its start, it may be another one.
     if (owner.started !== "") return false;
   }
-  return (await lastChange(path.join(directory, name))) < Date.now() - QUIET;
+  return (await lastChange(place)) < Date.now() - QUIET;
 }
 
 /** When a file, or a folder or what is in it, was last written to, in milliseconds since 1970; 0 where it is gone. */
