@@ -30,8 +30,12 @@ defineGrowthStrategy({
   exactTau: ({ tau, tokens }, added) => tau * Math.sqrt((tokens + added) / tokens),
 });
 
-/** What a block adds to the stream is what these give: where they are zero, a new block changes nothing, and learns. */
-const lastOfBranch = /(projection\.weight|projection\.bias|down\.weight|down\.bias|\.values)$/;
+/**
+ * What a block adds to the stream is what these give: where they are zero, a new block changes nothing, and learns. All else is drawn: a branch of
+ * which two parts in a row are zero has no gradient in either.
+ */
+const lastOfBranch =
+  /(projection\.weight|projection\.bias|down\.weight|down\.bias|(projection|feedForward|mixer)\.values)$/;
 
 /** Blocks are added after those that are there: for any model that has `layers`, and blocks that add to what came before them. */
 defineGrowthStrategy({

@@ -1,5 +1,5 @@
 /**
- * Scores texts with a run: how many bits a model needs for each byte of them, and which words surprise it most.
+ * Scores texts with a run: how many bits a model needs for each byte of them, and which token of each surprises it most.
  *
  *     npm run example -- score runs/book "The white whale" "The whale white"
  */

@@ -38,9 +38,16 @@ async function commandLine() {
 function partsOf(command, name) {
   const rows = [
     ...command.registeredArguments.map((argument) => [`\`${argument.name()}\``, argument.description]),
-    ...command.options.map(({ flags, description, defaultValue, mandatory }) => [
+    ...command.options.map(({ flags, description, argChoices = [], defaultValue, mandatory }) => [
       `\`${flags}\``,
-      [description, defaultOf(defaultValue), mandatory ? "(needed)" : ""].filter((part) => part !== "").join(" "),
+      [
+        description,
+        argChoices.length === 0 ? "" : `(${argChoices.map((choice) => `\`${choice}\``).join(", ")})`,
+        defaultOf(defaultValue),
+        mandatory ? "(needed)" : "",
+      ]
+        .filter((part) => part !== "")
+        .join(" "),
     ]),
   ];
   const usage = `    ${name} ${command.usage()}`;

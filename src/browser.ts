@@ -78,7 +78,7 @@ export {
   type TrainerState,
   type WidthPlan,
 } from "./growth/index.ts";
-export { Inference, type TokenBatch } from "./inference/index.ts";
+export { Inference, type TokenBatch, uploadArrays } from "./inference/index.ts";
 export {
   type CompleteModelConfig,
   countParameters,

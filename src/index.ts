@@ -48,7 +48,14 @@ export {
 } from "./configuration/index.ts";
 export { type DataSource, openCorpus } from "./data/index.ts";
 export { messageOf, UserError } from "./errors.ts";
-export { evaluateTask, readTask, Scorer, type SequenceScores, type TaskResult } from "./evaluation/index.ts";
+export {
+  evaluateTask,
+  readTask,
+  Scorer,
+  type ScorerOptions,
+  type SequenceScores,
+  type TaskResult,
+} from "./evaluation/index.ts";
 export {
   Decoder,
   type DecoderOptions,

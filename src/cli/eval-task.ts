@@ -34,7 +34,7 @@ async function evaluateOn(checkpoint: OpenedRun, file: string, options: TaskComm
   const longest = longestOf(options.longest, checkpoint.state.config.context);
   const task = await readTask(file, options.taskType);
   const score = async (inference: Inference) => {
-    const scorer = await Scorer.create(inference, { top: 1 });
+    const scorer = await Scorer.create(inference, { top: 1, next: false });
     return evaluateTask(scorer, tokenizer, file, task, { longest });
   };
   const result = await withModel(checkpoint, options.device, score, options.quantize);

@@ -27,9 +27,12 @@ export const growCommand = () =>
   new Command("grow")
     .argument("<run>", "folder of a run or checkpoint")
     .addOption(modelOption())
-    .addOption(strategyOption())
+    .addOption(strategyOption("--init"))
     .requiredOption("--to <folder>", "where the grown checkpoint goes")
-    .option("--add <sites>", "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or all=x2 for twice as many")
+    .option(
+      "--add <sites>",
+      "tokens to append: q=32,k=32,v=32,proj=32,ffn=128, or attention=x2, all=x2 for twice as many",
+    )
     .option("--width <n>", "new width of a Transformer, a multiple of a head's channels", wholeOption("--width"))
     .option(
       "--init <how>",

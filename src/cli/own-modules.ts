@@ -16,9 +16,12 @@ export const modelOption = () =>
     "a module that defines the run's model, where that is one of your own (default: a model of tokenformer's)",
   ).argParser(collected);
 
-/** The option of commands that grow, perhaps by a strategy of one's own. */
-export const strategyOption = () =>
-  new Option("--strategy <file>", "a module that defines a growth strategy of your own, for --init").argParser(
+/**
+ * The option of commands that grow, perhaps by a strategy of one's own.
+ * @param use where the command names it
+ */
+export const strategyOption = (use: string) =>
+  new Option("--strategy <file>", `a module that defines a growth strategy of your own, for ${use}`).argParser(
     collected,
   );
 

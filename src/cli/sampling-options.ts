@@ -15,7 +15,12 @@ export interface Sampling {
 /** Adds the options to a command. */
 export const withSampling = (command: Command): Command =>
   command
-    .option("--temperature <t>", "below 1 is bolder, 0 takes the most likely token", numberOption("--temperature"), 1)
+    .option(
+      "--temperature <t>",
+      "below 1 is more cautious, above 1 more varied, 0 takes the most likely token",
+      numberOption("--temperature"),
+      1,
+    )
     .option("--top-k <k>", "draw among the k most likely tokens", wholeOption("--top-k"))
     .option("--top-p <p>", "draw among the most likely tokens of this probability in all", numberOption("--top-p"), 1)
     .option(

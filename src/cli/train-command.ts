@@ -56,7 +56,7 @@ export function trainCommand(): Command {
   const command = new Command("train")
     .option("--preset <name>", "a named configuration, see `tokenformer presets` (default: mini)")
     .addOption(modelOption())
-    .addOption(strategyOption())
+    .addOption(strategyOption("the init of --grow-at"))
     .option("--config <file>", "a JSON file with a configuration, instead of a preset")
     .option("--set <key=value>", "change the configuration, for example training.learningRate=1e-3", collected, [])
     .option(

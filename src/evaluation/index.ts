@@ -1,7 +1,7 @@
 /** Scoring given texts: tasks of several choices, of the last word, and whole texts. */
 
 export { type Question, type TaskType, taskTypes } from "./layouts.ts";
-export { isGreedy, Scorer, type SequenceScores } from "./scorer.ts";
+export { isGreedy, Scorer, type ScorerOptions, type SequenceScores } from "./scorer.ts";
 export type { Estimate } from "./statistics.ts";
 export {
   evaluateTask,

@@ -16,8 +16,20 @@ export interface SequenceScores {
   /** The most likely tokens at places 1 … T - 1, best first [T - 1, top]. */
   readonly topIds: Int32Array;
   readonly topLogProbabilities: Float32Array;
-  /** The logits of the token that would follow [V]. */
+  /** The logits of the token that would follow [V]; empty where the scorer gives none. */
   readonly next: Float32Array;
+}
+
+export interface ScorerOptions {
+  /** How many most likely tokens to give at each place; fewer if the vocabulary has fewer. */
+  readonly top: number;
+  /**
+   * Whether the logits of the token that would follow are given. Default: true. Without them the last token of a sequence is only predicted,
+   * so that a sequence may be one longer than the model's context.
+   */
+  readonly next?: boolean;
+  /** Generations of parameter tokens that sequences have or have not. Default: all have all. */
+  readonly gated?: GatedGenerations | undefined;
 }
 
 /** Sequences that go through the model together have at most this many logits, unless it is one alone. */
@@ -28,30 +40,27 @@ const TOKENS_AT_ONCE = 4096;
 export class Scorer {
   readonly #inference: Inference;
   readonly #program: Program;
-  readonly #vocabulary: number;
   readonly #top: number;
+  readonly #next: boolean;
   /** How many generations are gated. */
   readonly #gates: number;
 
-  private constructor(inference: Inference, program: Program, vocabulary: number, top: number, gates: number) {
-    this.#gates = gates;
+  private constructor(inference: Inference, program: Program, { next = true, gated }: ScorerOptions) {
     this.#inference = inference;
     this.#program = program;
-    this.#vocabulary = vocabulary;
-    this.#top = top;
+    this.#top = staticColumns(required(program.graph.outputs, "topIds"));
+    this.#next = next;
+    this.#gates = gated?.count ?? 0;
   }
 
-  /**
-   * @param options `top`, how many most likely tokens to give at each place; fewer if the vocabulary has fewer. `gated`, generations of
-   * parameter tokens that sequences have or have not; default: all have all
-   */
-  static async create(
-    inference: Inference,
-    { top, gated }: { readonly top: number; readonly gated?: GatedGenerations | undefined },
-  ): Promise<Scorer> {
-    const program = await inference.program(`scores ${top}`, (traced) => scoresOf(traced, top), { gated });
-    const columns = (name: string) => staticColumns(required(program.graph.outputs, name));
-    return new Scorer(inference, program, columns("next"), columns("topIds"), gated?.count ?? 0);
+  static async create(inference: Inference, options: ScorerOptions): Promise<Scorer> {
+    const { top, next = true, gated } = options;
+    const name = `scores ${top}${next ? "" : ", no next"}`;
+    return new Scorer(
+      inference,
+      await inference.program(name, (traced) => scoresOf(traced, top, next), { gated }),
+      options,
+    );
   }
 
   /**
@@ -67,10 +76,10 @@ export class Scorer {
           `sequence ${index} is empty, expected one token at least, which others follow; leave it out`,
         );
       }
-      requireKnown(tokens, this.#vocabulary);
+      requireKnown(tokens, this.#inference.vocabulary);
     }
     const scores = new Map<number, SequenceScores>();
-    for (const batch of batchesOf(sequences, this.#vocabulary)) {
+    for (const batch of batchesOf(sequences, this.#inference.vocabulary)) {
       const scored = await this.#scoreBatch(
         batch.map((index) => sequences[index] ?? new Int32Array()),
         batch.map((index) => gates[index] ?? []),
@@ -85,16 +94,14 @@ export class Scorer {
 
   async #scoreBatch(sequences: readonly Int32Array[], open: readonly (readonly number[])[]): Promise<SequenceScores[]> {
     const gates = this.#gates === 0 ? {} : { [GATES]: gateInput(open, this.#gates) };
-    const inputs = { ...this.#inference.inputs(), ...gates, ...scoreInputs(sequences) };
+    const inputs = { ...this.#inference.inputs(), ...gates, ...scoreInputs(sequences, this.#next) };
     const { values } = await this.#program.run(inputs);
-    const [chosen, top, next] = [
-      floats(values, "logProbabilities"),
-      floats(values, "topLogProbabilities"),
-      floats(values, "next"),
-    ];
+    const [chosen, top] = [floats(values, "logProbabilities"), floats(values, "topLogProbabilities")];
+    const next = this.#next ? floats(values, "next") : new Float32Array();
+    const vocabulary = this.#inference.vocabulary;
     const ids = values["topIds"]?.data;
     if (!(ids instanceof Int32Array)) throw new Error("internal: the ids are int32");
-    const time = longest(sequences);
+    const time = timeOf(sequences, this.#next);
     const count = this.#top;
     return sequences.map((tokens, row) => {
       const [start, end] = [row * time, row * time + tokens.length - 1];
@@ -103,7 +110,7 @@ export class Scorer {
         top: count,
         topIds: ids.slice(start * count, end * count),
         topLogProbabilities: top.slice(start * count, end * count),
-        next: next.slice(row * this.#vocabulary, (row + 1) * this.#vocabulary),
+        next: next.slice(row * vocabulary, (row + 1) * vocabulary),
       };
     });
   }
@@ -119,7 +126,7 @@ export function isGreedy({ logProbabilities, topLogProbabilities, top }: Sequenc
 }
 
 /** The outputs that scores are read from: of the logits [B, T, V], what is asked for alone leaves the device. */
-function scoresOf({ tokens, logits }: Traced, top: number): Record<string, Tensor> {
+function scoresOf({ tokens, logits }: Traced, top: number, next: boolean): Record<string, Tensor> {
   const rows = rowsOf(logits); // [B T, V]
   const all = logSoftmax(rows);
   const targets = input("targets", tokens.shape, "int32");
@@ -128,27 +135,31 @@ function scoresOf({ tokens, logits }: Traced, top: number): Record<string, Tenso
     logProbabilities: pick(all, reshape(targets, [elements(targets.shape)])),
     topLogProbabilities: values,
     topIds: columns,
-    next: gather(rows, input("last", [at(tokens.shape, 0)], "int32")),
+    ...(next && { next: gather(rows, input("last", [at(tokens.shape, 0)], "int32")) }),
   };
 }
 
-/** Tokens [B, T] with what follows each, and the row of each sequence's last token among all B T. */
-function scoreInputs(sequences: readonly Int32Array[]): Record<"tokens" | "targets" | "last", HostTensor> {
-  const time = longest(sequences);
+/** Tokens [B, T] with what follows each, and the row of each sequence's last token among all B T where what follows that is wanted. */
+function scoreInputs(sequences: readonly Int32Array[], next: boolean): Readonly<Record<string, HostTensor>> {
+  const time = timeOf(sequences, next);
   const shape = [sequences.length, time];
   const tokens = new Int32Array(sequences.length * time);
   const targets = new Int32Array(tokens.length);
   sequences.forEach((sequence, row) => {
-    tokens.set(sequence, row * time);
+    tokens.set(sequence.subarray(0, time), row * time);
     targets.set(sequence.subarray(1), row * time);
   });
   const last = Int32Array.from(sequences, (sequence, row) => row * time + sequence.length - 1);
   return {
     tokens: { dtype: "int32", shape, data: tokens },
     targets: { dtype: "int32", shape, data: targets },
-    last: { dtype: "int32", shape: [last.length], data: last },
+    ...(next && { last: { dtype: "int32", shape: [last.length], data: last } }),
   };
 }
+
+/** The tokens T that the model reads of the longest sequence: of the last one only what follows it could be told, but of one alone. */
+const timeOf = (sequences: readonly Int32Array[], next: boolean) =>
+  Math.max(1, sequences.reduce((most, { length }) => Math.max(most, length), 0) - (next ? 0 : 1));
 
 /** The sequences by their indices, in batches of like length, the longest first. */
 function batchesOf(sequences: readonly Int32Array[], vocabulary: number): number[][] {
@@ -164,8 +175,6 @@ function batchesOf(sequences: readonly Int32Array[], vocabulary: number): number
   }
   return batches;
 }
-
-const longest = (sequences: readonly Int32Array[]) => sequences.reduce((most, { length }) => Math.max(most, length), 0);
 
 function floats(values: Readonly<Record<string, HostTensor>>, name: string): Float32Array {
   const data = values[name]?.data;

@@ -32,7 +32,7 @@ export interface TaskResult {
 }
 
 export interface TaskOptions {
-  /** The longest sequence, in tokens, the last of which is only predicted: at most the model's context + 1. */
+  /** The longest sequence, in tokens, the last of which is only predicted: at most the model's context + 1, with a scorer that gives no `next`. */
   readonly longest: number;
   /** Called with the number of questions answered so far. */
   readonly onProgress?: (done: number) => void;

@@ -46,7 +46,9 @@ export function fittingMessages(
   const lengthOf = (some: readonly Message[]) => tokenizer.encode(template.text(some)).length;
   const system = messages.filter(({ role }) => role === "system");
   let others = messages.filter(({ role }) => role !== "system");
-  while (others.length > 1 && lengthOf([...system, ...others]) > context / 2) others = others.slice(2);
+  // Two at a time, as of a conversation the message and the answer go together; the last one stays.
+  while (others.length > 1 && lengthOf([...system, ...others]) > context / 2)
+    others = others.slice(Math.min(2, others.length - 1));
   const length = lengthOf([...system, ...others]);
   if (length < context) return [...system, ...others];
   throw new UserError(

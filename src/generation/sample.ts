@@ -10,7 +10,7 @@ import { FEW, highestOf, mostLikely } from "./scores.ts";
  * penalty, the bias, the temperature, top-k, top-p of what top-k left, min-p.
  */
 export interface SamplingOptions {
-  /** Logits are divided by it before the softmax: below 1 is bolder, 0 takes the most likely token. Default 1. */
+  /** Logits are divided by it before the softmax: below 1 is more cautious, above 1 more varied, 0 takes the most likely token. Default 1. */
   readonly temperature?: number | undefined;
   /** Only the k most likely tokens can be drawn. Default: all. */
   readonly topK?: number | undefined;

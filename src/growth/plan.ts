@@ -156,13 +156,14 @@ export function planComplaint(issue: z.core.$ZodRawIssue): string | undefined {
   return first && `${first.path.map(String).join(".")}: ${first.message}`;
 }
 
-/** The sites as the command line names them. */
+/** The sites as the command line names them: shortly, by their kinds, or several at once. */
 export const siteNames: Readonly<Record<string, readonly SiteKind[]>> = {
   q: ["query"],
   k: ["key"],
   v: ["value"],
   proj: ["projection"],
   ffn: ["feedForward"],
+  ...Object.fromEntries(siteKinds.map((kind) => [kind, [kind]])),
   attention: ["query", "key", "value", "projection"],
   all: siteKinds,
 };

@@ -78,7 +78,8 @@ function aroundMean(
 ): (column: number) => number {
   const data = array?.data ?? new Float32Array();
   const width = data.length / rows;
-  const random = Random.from("vocabulary", seed, name);
+  // With the number of rows, as a table that is extended again would draw the same ones.
+  const random = Random.from("vocabulary", seed, name, rows);
   const columns = Array.from({ length: width }, (_, column) => {
     const values = Array.from({ length: rows }, (_unused, row) => data[row * width + column] ?? 0);
     const mean = values.reduce((sum, value) => sum + value, 0) / rows;

@@ -56,8 +56,11 @@ export interface ParameterSpec extends ParameterSetup {
 /** A language model: tokens int32 [B, T] → logits float32 [B, T, vocabulary]. */
 export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 
-/** Names of what a program is given beside the parameters of a model. */
-const RESERVED = new Set(["tokens", "targets", "lossFactor", "weights", "documents", "gates"]);
+/** Names of what a program is given, and of what it gives, beside the parameters of a model. */
+const RESERVED = new Set([
+  ...["tokens", "targets", "lossFactor", "weights", "documents", "gates", "last", "dropout.seed", "dropout.first"],
+  ...["logits", "loss", "rows"],
+]);
 
 /** Generations of parameter tokens that sequences have or have not, each by itself. */
 export interface Gates {
@@ -199,7 +202,9 @@ export class Scope {
       );
     }
     if (RESERVED.has(path) || path.startsWith("cache.")) {
-      throw new Error(`parameter("${path}"): the programs of a model have an input of that name; choose another`);
+      throw new Error(
+        `parameter("${path}"): the programs of a model have an input or an output of that name; choose another`,
+      );
     }
     const tensor = input(path, shape);
     this.#trace.parameters.set(path, { spec: { name: path, shape, initial, rate }, tensor });

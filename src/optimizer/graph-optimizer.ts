@@ -124,33 +124,37 @@ export class GraphOptimizer extends WholeOptimizer implements Optimizer {
 }
 
 /**
- * Corrections of a parameter's rows [rows, 1, …], the first times its rate, zero where the rows are not updated; and of columns that
- * are channels [1, columns].
+ * Corrections of a parameter's rows [rows, 1, …], the first times its rate, zero where the rows are not updated. Where columns are channels, theirs
+ * beside them [1, columns], and the rates of the rows by themselves: whichever correction holds, the row learns at its own.
  */
 function correctionInputs(spec: ParameterSpec, shape: readonly number[], step: UpdateStep, options: AdamWOptions) {
   const { name } = spec;
-  const { rows, columns, rate } = layoutOf(spec, shape);
-  const [row1, row2] = [new Float32Array(rows), new Float32Array(rows)];
+  const { rows, columns } = layoutOf(spec, shape);
+  const [row1, row2, rates] = [new Float32Array(rows), new Float32Array(rows), new Float32Array(rows)];
+  const ofChannels = hasChannelColumns(name);
   for (const group of rowUpdates(spec, shape, { ...step, columns: () => undefined }, options)) {
-    row1.fill(group.rate * group.correction1, group.start / columns, group.end / columns);
-    row2.fill(group.correction2, group.start / columns, group.end / columns);
+    const [start, end] = [group.start / columns, group.end / columns];
+    row1.fill(ofChannels ? group.correction1 : group.rate * group.correction1, start, end);
+    row2.fill(group.correction2, start, end);
+    rates.fill(group.rate, start, end);
   }
   const named = (kind: string, size: readonly number[], data: Float32Array) => ({
     [`${kind}:${name}`]: { dtype: "float32" as const, shape: size, data },
   });
   const ofRows = shape.map((size, axis) => (axis === 0 ? size : 1));
   const inputs = { ...named("correction1", ofRows, row1), ...named("correction2", ofRows, row2) };
-  if (!hasChannelColumns(name)) return inputs;
+  if (!ofChannels) return inputs;
   // Zero is below all corrections: that of the row holds.
   const [column1, column2] = [new Float32Array(columns), new Float32Array(columns)];
   let start = 0;
   for (const { tokens, updates } of step.columns?.(name) ?? []) {
     const { correction1, correction2 } = correctionsOf(updates, options);
-    column1.fill(rate * correction1, start, start + tokens);
+    column1.fill(correction1, start, start + tokens);
     column2.fill(correction2, start, start + tokens);
     start += tokens;
   }
-  return { ...inputs, ...named("column1", [1, columns], column1), ...named("column2", [1, columns], column2) };
+  const ofColumns = { ...named("column1", [1, columns], column1), ...named("column2", [1, columns], column2) };
+  return { ...inputs, ...ofColumns, ...named("rate", ofRows, rates) };
 }
 
 export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptions) {
@@ -193,7 +197,8 @@ function updated(
   const [correction1, correction2] = [orOfColumn(row1, "column1", spec), orOfColumn(row2, "column2", spec)];
   const first = add(mul(m, beta1), mul(g, 1 - beta1));
   const second = add(mul(v, beta2), mul(mul(g, g), 1 - beta2));
-  const change = div(mul(first, correction1), add(sqrt(mul(second, correction2)), epsilon));
+  const corrected = div(mul(first, correction1), add(sqrt(mul(second, correction2)), epsilon));
+  const change = hasChannelColumns(name) ? mul(corrected, input(`rate:${name}`, rows)) : corrected;
   const decay = decays(spec) ? mul(p, weightDecay) : constant(0);
   return {
     p: where(active, sub(p, mul(add(change, decay), learningRate)), p),

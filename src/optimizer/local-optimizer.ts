@@ -76,7 +76,11 @@ export class LocalOptimizer implements Optimizer {
     if (!wanted) return { first: new Map(), second: new Map() };
     const { first, second } = await this.#inner.moments(state, wanted);
     const { momentum } = outerOf(state);
-    return { first, second, outer: mapped(first, (name, { shape }) => ({ shape, data: required(momentum, name) })) };
+    return {
+      first,
+      second,
+      outer: mapped(first, (name, { shape }) => ({ shape, data: required(momentum, name).slice() })),
+    };
   }
 
   accumulate(total: Tensors, gradients: Tensors): Promise<Tensors> {

@@ -4,7 +4,7 @@
  */
 
 import { type Communicator, sharedArray, sumNumbers, type WireType } from "../cluster/portable.ts";
-import { freeQuietly } from "../freeing.ts";
+import { allOrNothing, freeQuietly } from "../freeing.ts";
 import type { Moments } from "../growth/index.ts";
 import { floatArray, type Tensors } from "../inference/index.ts";
 import type { Device, DeviceTensor } from "../runtime/portable.ts";
@@ -41,9 +41,8 @@ export class ReducedOptimizer implements Optimizer {
 
   async update(state: OptimizerState, { loss, gradients }: Computed, step: UpdateStep): Promise<Updated> {
     const reduce = async () => {
-      const reduced = await this.#reduced(gradients);
       const [wholeLoss = Number.NaN] = await sumNumbers(this.#communicator, [loss]);
-      return { loss: wholeLoss, gradients: reduced };
+      return { loss: wholeLoss, gradients: await this.#reduced(gradients) };
     };
     const whole = await reduce().finally(() => freeQuietly(() => this.#device.dispose(gradients.values())));
     return this.#inner.update(state, whole, step);
@@ -60,13 +59,16 @@ export class ReducedOptimizer implements Optimizer {
   /** The sums over all ranks, one tensor in the memory of the host at a time. */
   async #reduced(gradients: Tensors): Promise<Tensors> {
     const reduced = new Map<string, DeviceTensor>();
-    for (const [name, tensor] of gradients) {
-      const { shape, data } = floatArray(await this.#device.download(tensor));
-      const shared = sharedArray(data.length);
-      shared.set(data);
-      await this.#communicator.allReduce(shared, this.#wire);
-      reduced.set(name, await this.#device.upload({ dtype: "float32", shape, data: shared.slice() }));
-    }
+    await allOrNothing(async (onFailure) => {
+      onFailure(() => this.#device.dispose(reduced.values()));
+      for (const [name, tensor] of gradients) {
+        const { shape, data } = floatArray(await this.#device.download(tensor));
+        const shared = sharedArray(data.length);
+        shared.set(data);
+        await this.#communicator.allReduce(shared, this.#wire);
+        reduced.set(name, await this.#device.upload({ dtype: "float32", shape, data: shared.slice() }));
+      }
+    });
     return reduced;
   }
 }

@@ -85,9 +85,10 @@ export class ShardedOptimizer implements Optimizer {
   async update(state: OptimizerState, { gradients, loss, shared }: Computed, step: UpdateStep) {
     const division = this.#division(state.parameters);
     const names = this.#specs.map(({ name }) => name);
-    const own = await this.#ownGradients(division);
+    let own: DeviceTensor;
     let squares = 0;
     try {
+      own = await this.#ownGradients(division);
       const given = { tensors: Object.fromEntries(gradients), names, others: shared?.gradients ?? [] };
       for (const bucket of division.buckets) squares += await this.#reduce(bucket, given, own);
     } finally {

@@ -32,7 +32,7 @@ interface Workplace {
   readonly to: string;
   /** The device that computes, by its name, or an opened one, which stays open. Default "cpu". */
   readonly device?: DeviceName | Device | undefined;
-  /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
+  /** Threads of one operator on a CPU that is opened. Default: `OMP_NUM_THREADS`, else the number of cores. */
   readonly threads?: number | undefined;
   /** A function that is told how far the reading of texts has come. Default: none. */
   readonly onDataProgress?: OnProgress | undefined;

@@ -99,8 +99,14 @@ export function withSkills({ config, lineage, step }: CheckpointSummary["state"]
     for (const { path: place, tokens, tau } of sitesOfSkill(record)) {
       const path = generationPath(place, before.length + index + 1);
       for (const part of ["keys", "values"]) tensors.set(`${path}.${part}`, required(own, `${place}.${part}`));
-      if (tauRule(base) === "learned") tensors.set(`${path}.tau`, { shape: [], data: Float32Array.of(tau) });
-      born.set(path, [{ tokens, born: step, init: shortName(name), updates: 0, frozenUntil: 0 }]);
+      const lineageOf = (rows: number): Generation[] => [
+        { tokens: rows, born: step, init: shortName(name), updates: 0, frozenUntil: 0 },
+      ];
+      if (tauRule(base) === "learned") {
+        tensors.set(`${path}.tau`, { shape: [], data: Float32Array.of(tau) });
+        born.set(`${path}.tau`, lineageOf(1));
+      }
+      born.set(path, lineageOf(tokens));
     }
   }
   const generations = [...before, ...skills.map(({ record }) => record.generation)];

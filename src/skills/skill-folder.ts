@@ -104,8 +104,8 @@ export class SkillFolder implements RunSink {
     await this.#folder.check();
     // A crash may have left a commit half done there.
     for (const directory of [this.place, unfinishedIn(this.place)]) await recoverDirectory(directory);
-    const { config, progress } = start;
-    this.#hasBest = config.training.keepBest && (progress.best?.step ?? 0) > 0;
+    // What the folder holds may be the last one, where the best was not to be kept until now.
+    this.#hasBest = start.config.training.keepBest && (await keptSkillLoss(this.place)) !== undefined;
     await this.#metrics.open(start);
   }
 

@@ -44,7 +44,7 @@ export interface TrainOptions {
   readonly restart?: boolean | undefined;
   /** The device that computes, by its name, or an opened one, which stays open. Default "cpu". */
   readonly device?: DeviceName | Device | undefined;
-  /** Threads of one operator on a CPU that is opened. Default: the number of cores. */
+  /** Threads of one operator on a CPU that is opened. Default: `OMP_NUM_THREADS`, else the number of cores. */
   readonly threads?: number | undefined;
   /** The memory that training may take; what needs more is refused before anything is allocated. Default: that of this machine, or a rank's share. */
   readonly memory?: MemoryBudget | undefined;

@@ -395,6 +395,7 @@ export class Run {
     const validationLoss = await this.#validation.loss(this.trainer.inference);
     const { step } = this.trainer;
     this.#soundness.validated(step, validationLoss);
+    const measured = this.#config.model;
     yield {
       type: "validation",
       step,
@@ -404,7 +405,8 @@ export class Run {
       ...this.#totals(),
     };
     if (!Number.isFinite(validationLoss)) await this.requireSound();
-    if (validationLoss < (this.#lowest ?? Number.POSITIVE_INFINITY)) {
+    // Whoever was told may have let the model grow, which then is not what was measured.
+    if (this.#config.model === measured && validationLoss < (this.#lowest ?? Number.POSITIVE_INFINITY)) {
       const progress = { ...this.#progress, best: { step, validationLoss } };
       const { sink } = this.#place;
       if (sink !== undefined && step > 0 && this.#config.training.keepBest) yield* this.#saveBest(sink, progress);

@@ -171,6 +171,8 @@ export class Trainer {
     if (!(learningRate >= 0 && learningRate < Number.POSITIVE_INFINITY)) {
       throw new RangeError(`a learning rate of ${learningRate}: expected a number from 0`);
     }
+    if (!passes.some(({ tokens }) => tokens.length > 0))
+      throw new Error("an update needs at least one batch with a sequence");
     for (const pass of passes) {
       if (this.#time !== undefined && pass.context !== this.#time) {
         throw new Error(
@@ -344,7 +346,7 @@ export class Trainer {
       await freeQuietly(() => this.device.dispose(spent));
       throw error;
     }
-    if (sum === undefined) throw new Error("an update needs at least one batch");
+    if (sum === undefined) throw new Error("internal: a device without a pass");
     return { loss, gradients: sum };
   }
 

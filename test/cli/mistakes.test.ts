@@ -272,7 +272,7 @@ const mistakes: readonly (readonly [name: string, args: readonly string[], messa
   [
     "an unknown site",
     grow("q=8,up=8"),
-    'growth plan "q=8,up=8": unknown site "up", expected one of q, k, v, proj, ffn, attention, all',
+    'growth plan "q=8,up=8": unknown site "up", expected one of q, k, v, proj, ffn, query, key, value, projection, feedForward, attention, all',
   ],
   [
     "a site without a number",

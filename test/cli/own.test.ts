@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, expect, it } from "vitest";
+import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import { ownModelToTrain } from "../../src/cli/own-modules.ts";
 import { defineModel, optionsWithDefaults } from "../../src/index.ts";
 import { json, startProcess, useCommandLine } from "../support/command-line.ts";
@@ -48,6 +49,36 @@ it("trains, grows and goes on with the same updates as a run that was not interr
     { summary: "mixer 10 → 20 tokens", init: "zero-key", tau: "ramp", maxLogitDifference: 0 },
     { summary: "layers 2 → 3", init: "mine:deeper", maxLogitDifference: 0 },
   ]);
+});
+
+it("adds blocks to a TokenFormer that change nothing, and of which all parts learn", async () => {
+  const tokens = '{"query":5,"key":5,"value":5,"projection":5,"feedForward":7}';
+  const model = ["model.width=16", "model.context=16", "model.layers=1", "model.heads=2", `model.tokens=${tokens}`];
+  const training = ["training.steps=6", "training.batch=4", "training.warmup=0", "training.evaluateEvery=0"];
+  const changes = [...model, ...training].flatMap((change) => ["--set", change]);
+  const growth = ["--grow-at", "2:init=mine:deeper;option.blocks=1"];
+  await answer(
+    "train",
+    "--preset",
+    "mini",
+    ...STRATEGY,
+    "--data",
+    "text.txt",
+    ...changes,
+    ...growth,
+    "--out",
+    "deeper",
+  );
+  const grown = (await metrics("deeper")).flatMap((record) => record["growth"] ?? []);
+  expect(grown).toMatchObject([{ summary: "layers 1 → 2", maxLogitDifference: 0 }]);
+  const { state } = await loadCheckpoint(at("deeper"));
+  const added = [...state.parameters].filter(([name]) => name.startsWith("blocks.1."));
+  expect(added).toHaveLength(10);
+  // What began at zero has moved, and what was drawn has a gradient: a parameter whose gradient is always zero keeps moments of zero.
+  for (const [name, { data }] of added) {
+    expect(Math.max(...data.map(Math.abs)), name).toBeGreaterThan(0);
+    expect(Math.max(...(state.moments?.second.get(name)?.data ?? []).map(Math.abs)), name).toBeGreaterThan(0);
+  }
 });
 
 it("trains the one that is named of several models, and says what of a model's own does not hold", async () => {

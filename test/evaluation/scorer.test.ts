@@ -89,6 +89,24 @@ describe("scores", () => {
     await expect(scorer.score([Int32Array.of(1, -1)])).rejects.toThrow("token -1 is not one of 0 to 12");
   });
 
+  it("without what follows, have sequences of one token more than learned positions", async () => {
+    const config = { ...tinyTokenFormer, positions: "learned" as const };
+    const parameters = await uploadArrays(device(), drawnParameters(config));
+    const inference = new Inference(device(), modelOf(config), parameters, givenOf(config));
+    const [all, some] = [
+      await Scorer.create(inference, { top: 2 }),
+      await Scorer.create(inference, { top: 2, next: false }),
+    ];
+    const sequences = [config.context, 2, 1].map((length, index) => drawn(`learned ${index}`, length));
+    const short = (await all.score(sequences)).map((scores) => ({ ...scores, next: new Float32Array() }));
+    expect(await some.score(sequences)).toEqual(short);
+    const [long] = await some.score([Int32Array.of(...(sequences[0] ?? []), 3)]);
+    expect(long?.logProbabilities).toHaveLength(config.context);
+    const { data } = await inference.logits(sequences[0] ?? new Int32Array(), [1, config.context]);
+    expect(long?.logProbabilities.at(-1)).toBeCloseTo(logSoftmax(data.slice(-V))[3] ?? Number.NaN, 5);
+    await inference.close();
+  });
+
   it("with gated generations are of a program of their own", async () => {
     const tokens = { query: 2, key: 1, value: 3, projection: 4, feedForward: 5 };
     const config = { ...tinyTokenFormer, tokenNorm: "generation" as const, generations: [{ tokens }] };

@@ -106,6 +106,12 @@ describe("a wider vocabulary", () => {
       expect(Math.abs((table?.data[130 + column] ?? Number.NaN) - mean)).toBeLessThan(0.4);
     }
     expect(widenVocabulary(state, 15, 3)).toEqual(wide);
+    // Of two extensions by one token none is the other's.
+    const again = widenVocabulary(widenVocabulary(state, 14, 3), 15, 3).parameters.get("embedding.tokens");
+    const [first = [], second = []] = [again?.data.slice(130, 140), again?.data.slice(140)];
+    expect(Math.max(...[...first].map((value, column) => Math.abs(value - (second[column] ?? 0))))).toBeGreaterThan(
+      0.01,
+    );
     expect(widenVocabulary(state, 15, 4).parameters).not.toEqual(wide.parameters);
     expect(wide.moments?.first.get("output.weight")?.data.slice(130)).toEqual(new Float32Array(20));
     expect(wide.moments?.outer).toBe(undefined);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { normal, Scope, zeros } from "../../src/nn/index.ts";
+import { DROPOUT_FIRST, DROPOUT_SEED, normal, Scope, zeros } from "../../src/nn/index.ts";
 import { exp, graph, input, neg } from "../../src/tensor/index.ts";
 
 it("names parameters by their path, in the order in which they are asked for", () => {
@@ -42,9 +42,12 @@ it("gives each caller another number", () => {
 it("refuses a parameter with the name of another input of the programs", () => {
   const scope = Scope.root({ training: true });
   expect(() => scope.parameter("tokens", [3], zeros)).toThrowErrorMatchingInlineSnapshot(
-    `[Error: parameter("tokens"): the programs of a model have an input of that name; choose another]`,
+    `[Error: parameter("tokens"): the programs of a model have an input or an output of that name; choose another]`,
   );
   expect(() => scope.within("embedding").parameter("tokens", [3], zeros)).not.toThrow();
+  for (const name of ["last", "logits", "loss", "rows", DROPOUT_SEED, DROPOUT_FIRST]) {
+    expect(() => scope.parameter(name, [3], zeros), name).toThrow("have an input or an output of that name");
+  }
 });
 
 it("keeps what is recorded by its path, the last where a layer is used twice, and out of programs that do not ask", () => {

@@ -125,6 +125,34 @@ describe.each([
   });
 });
 
+it("rows that are new, whatever their columns, learn at the rate of their age in either way", async () => {
+  const deeper = "blocks.0.attention.query.weight";
+  const stepAfter = (made: number): UpdateStep => {
+    const step = updateStep(made);
+    const rows = { tokens: WIDTH, born: COUNTS[0], init: "own:deeper", updates: made, frozenUntil: 0, warmup: 4 };
+    return { ...step, generations: (name) => (name === deeper ? [rows] : step.generations(name)) };
+  };
+  const after = await Promise.all(
+    [new KernelOptimizer(device(), specs, options), await GraphOptimizer.create(device(), specs, options)].map(
+      async (optimizer: Optimizer) => {
+        let current = await optimizer.upload(state);
+        for (let made = 0; made < 2; made++) {
+          const computed = { loss: 1, gradients: await uploadArrays(device(), gradients) };
+          ({ state: current } = await optimizer.update(current, computed, stepAfter(made)));
+        }
+        const parameters = await downloadArrays(device(), current.parameters);
+        await optimizer.release();
+        return parameters;
+      },
+    ),
+  );
+  const [inPlace = [], asProgram = []] = after.map((parameters) => [...required(parameters, deeper).data]);
+  expectClose(values([inPlace.length], asProgram), values([inPlace.length], inPlace), 2e-6);
+  const moved = inPlace.map((value, index) => Math.abs(value - (state.parameters.get(deeper)?.data[index] ?? 0)));
+  // A fifth of the rate, then two fifths.
+  expect(Math.max(...moved)).toBeLessThan(0.61 * LEARNING_RATE);
+});
+
 it("numbers whose corrections no longer differ in float32 are updated together", () => {
   const shape = [3, WIDTH];
   const rangesAfter = (made: number) =>

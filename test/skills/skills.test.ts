@@ -107,6 +107,13 @@ describe.each([
       2 * 2 * 10 * (2 + 3 + 1 + 5) +
       (checkpoint.state.config.type === "tokenformer" && checkpoint.state.config.learnedTau ? 2 * 4 : 0);
     expect(countParameters(attached.state.config).total).toBe(countParameters(checkpoint.state.config).total + added);
+    // All that is new has made no update yet, the τ of its own too.
+    const names = [...attached.state.parameters.keys()].filter((name) => !before.has(name));
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) {
+      const path = name.replace(/\.(keys|values)$/, "");
+      expect(attached.state.lineage.get(path), name).toMatchObject([{ updates: 0, born: checkpoint.state.step }]);
+    }
   });
 
   it("is read from files as it was written", async () => {
@@ -446,6 +453,13 @@ describe("a skill whose training was stopped", () => {
     expect((await loadSkill(at("last"))).record.training.steps).toBe(3);
     await followed(await resumed("last"));
     expect(await contents("last")).toEqual(await contents("last whole"));
+  });
+
+  it("has the last of it where the best is kept only from then on, and there is none", async () => {
+    await followed(await openAdaptation(options("late", { keepBest: false })), { until: 3 });
+    const training = { ...options("late").training, evaluateEvery: 0, keepBest: true };
+    await followed(await resumeAdaptation({ from: at("small"), to: at("late"), training, device: device() }));
+    expect((await loadSkill(at("late"))).record.training.steps).toBe(options("late").training.steps);
   });
 
   it("keeps of the base nothing but its hash, and goes on beside no other one", async () => {

@@ -103,6 +103,23 @@ describe("growing between two events", () => {
     expect((await loadCheckpoint(out)).progress.growthsDone).toBe(0);
   });
 
+  it("as a validation is told leaves no mark of the loss of the model before", async () => {
+    const run = await openRun({
+      config: tinyConfig({ steps: 4, evaluateEvery: 2 }, {}, model),
+      data: corpus,
+      out: folder.at("told"),
+      device: device(),
+    });
+    const saved: number[] = [];
+    for await (const event of run.events()) {
+      if (event.type === "validation" && event.step === 2) await run.grow({ add: { query: "x2" }, init: "random" });
+      if (event.type === "checkpoint" && event.best) saved.push(event.step);
+    }
+    await run.close();
+    expect(saved).not.toContain(2);
+    expect(run.progress.best?.step).not.toBe(2);
+  });
+
   it("between growths of a configuration leaves one that resumes by that configuration", async () => {
     const query = { step: 3, add: { query: 2 } };
     const config = tinyConfig({}, { growth: [query, { step: 9, add: { value: 3 } }, { ...query, step: 10 }] }, model);

@@ -50,6 +50,17 @@ it("has the loss of batches of its form, and refuses others", async () => {
   await device().dispose(parameters.values());
 });
 
+it("refuses an update of nothing, on one device and on two", async () => {
+  for (const replicas of [1, 2]) {
+    const one = await create({ replicas });
+    await one.update([plain], 0, 1);
+    const before = (await one.download()).parameters;
+    await expect(one.update([], 0.01, 1)).rejects.toThrow("an update needs at least one batch with a sequence");
+    expect((await one.download()).parameters).toEqual(before);
+    await one.close();
+  }
+});
+
 it("makes one update at a time, at a rate that is a number", async () => {
   const [first, second] = await Promise.allSettled([
     trainer.update([plain], 0.01, 1),
