@@ -1,7 +1,7 @@
 /** Files that are replaced whole or not at all, and file-system errors told in one line. */
 
 import type { Stats } from "node:fs";
-import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UserError } from "../../errors.ts";
@@ -47,8 +47,7 @@ async function replaceFile(file: string, data: FileContents, mode?: number): Pro
   const handle = await open(temporary, "wx", mode);
   try {
     try {
-      // What a new file is opened with loses what the process denies to others.
-      if (mode !== undefined) await handle.chmod(mode);
+      if (mode !== undefined) await keepMode(handle, mode);
       await writeFile(handle, data);
       await handle.sync();
     } finally {
@@ -58,6 +57,17 @@ async function replaceFile(file: string, data: FileContents, mode?: number): Pro
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Gives a new file the permission bits that it lost, as the process denies them to others. */
+async function keepMode(handle: FileHandle, mode: number): Promise<void> {
+  if (((await handle.stat()).mode & 0o777) === mode) return;
+  try {
+    await handle.chmod(mode);
+  } catch (error) {
+    // Some network and FUSE file systems have no such bits, and one that forbids it keeps what it has.
+    if (!hasCode(error, "EPERM", "EINVAL", "ENOTSUP", "ENOSYS")) throw error;
   }
 }
 
