@@ -145,6 +145,11 @@ export async function hasCheckpoint(directory: string): Promise<boolean> {
   return (await inEffect(directory, "config.json", stat)) !== undefined;
 }
 
+/** Which checkpoint a directory holds: another version for each that is saved, `undefined` where there is none. Its contents are not looked at. */
+export async function checkpointVersion(directory: string): Promise<string | undefined> {
+  return withFiles(directory, async (files) => (files.has("config.json") ? files.version : undefined));
+}
+
 /**
  * Whether a directory has the file of the optimiser's state. A checkpoint that was saved without moments has one that is empty; copies of
  * the weights alone, and models from elsewhere, have none.

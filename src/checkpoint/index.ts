@@ -1,6 +1,7 @@
 /** Checkpoints and metrics: what is kept of a run, and how it is read again. */
 
 export {
+  checkpointVersion,
   chosenTokenizer,
   dataOf,
   hasCheckpoint,

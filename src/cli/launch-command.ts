@@ -2,7 +2,7 @@
 
 import { access, constants, stat } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
+import { checkpointVersion } from "../checkpoint/index.ts";
 import { launch } from "../cluster/index.ts";
 import { UserError } from "../errors.ts";
 import { nearest } from "../suggestion.ts";
@@ -39,12 +39,14 @@ async function runLaunch(words: readonly string[], options: Options): Promise<vo
   if (restarts > 0 && words[0] === "train" && out === undefined) {
     throw new UserError("--restarts: needs a command with --out, the folder whose checkpoint to start again from");
   }
-  const before = await savedIn(out);
+  // Not what is in it: that may take modules of one's own, which the ranks alone import.
+  const saved = async () => (out === undefined ? undefined : checkpointVersion(out));
+  const before = await saved();
   const atOnce = new AbortController();
   const rounds = async (stop: AbortSignal) => {
     for (let restart = 0; ; restart++) {
       // What is asked for is in the checkpoint from the first save on, and to be asked for again until then.
-      const hasSaved = restart > 0 && words[0] === "train" && (await savedIn(out)) !== before;
+      const hasSaved = restart > 0 && words[0] === "train" && (await saved()) !== before;
       const ownWords = hasSaved ? resuming(words) : words;
       const command = [process.execPath, process.argv[1] ?? "", ...ownWords];
       const { code, isLost } = await launch({ ...options, command }, { stop, end: atOnce.signal });
@@ -76,13 +78,6 @@ async function requireHostfile(file: string): Promise<void> {
 function outOf(words: readonly string[]): string | undefined {
   const place = words.findIndex((word) => /^--out(=|$)/.test(word));
   return place < 0 ? undefined : words[place]?.slice("--out=".length) || words[place + 1];
-}
-
-/** Which state the run in a folder was saved in; `undefined` where there is none. */
-async function savedIn(out: string | undefined): Promise<string | undefined> {
-  if (out === undefined || !(await hasCheckpoint(out))) return undefined;
-  const { config, state, progress } = await loadSummary(out);
-  return JSON.stringify([config, state.step, progress.seconds]);
 }
 
 /** Options of `train` that its checkpoint does not hold, each with a value. */

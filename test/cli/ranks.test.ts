@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
@@ -15,6 +16,25 @@ const TRAIN = ["train", "--data", "text.txt", ...TINY, "--set", "training.learni
 
 /** More steps, a checkpoint after every fifth, and a growth between them. */
 const LONGER = [...TRAIN, "--set", "training.steps=17", "--set", "training.checkpointEvery=5", "--grow-at", "7:all=x2"];
+
+/** Where a module of the package is, for one outside it. */
+const built = (name: string) =>
+  JSON.stringify(pathToFileURL(createRequire(import.meta.url).resolve(`tokenformer${name}`)).href);
+
+/** A module that defines a model: a bigram with a product in it. */
+const PLAIN = `
+import { defineModel, optionsWithDefaults } from ${built("")};
+import { linear, tokenTable } from ${built("/nn")};
+import { gather } from ${built("/tensor")};
+defineModel({
+  name: "test:plain",
+  options: optionsWithDefaults({ width: 4 }),
+  forward: ({ vocabulary, width }) => (scope, tokens) => {
+    const table = tokenTable(scope.within("embedding"), vocabulary, width);
+    return linear(scope.within("output"), gather(table, tokens), { width: vocabulary, bias: false });
+  },
+});
+`;
 
 /** Kills rank 1, the first time that it has written that step 10 is saved. */
 const KILLED = `
@@ -205,24 +225,27 @@ while :; do sleep 0.05; done
   });
 
   it("asks for the same again until it is saved, and from then on for what no checkpoint holds", async () => {
-    await answer(...TRAIN, "--out", "lost");
+    // A model of one's own, which the program that starts the ranks does not know.
+    await writeFile(at("plain.mjs"), PLAIN);
+    const begun = ["train", "--model", at("plain.mjs"), "--data", "text.txt", "--set", "training.steps=6"];
+    expect(await start(...begun, "--out", "lost").outcome).toMatchObject({ code: 0 });
     // Each rank is lost: the first before it has saved anything, the second behind its save.
     const script = `#!/bin/sh
 if [ "$1" = --version ]; then echo "Open MPI"; exit 0; fi
 while [ "$1" != train ]; do shift; done
 echo "$@" >> calls.txt
 calls=$(wc -l < calls.txt)
-if [ $calls = 2 ]; then "${process.execPath}" "${main}" train --resume --out lost --set training.steps=8 > ended.txt 2>&1; fi
+if [ $calls = 2 ]; then "${process.execPath}" "${main}" train --model plain.mjs --resume --out lost --set training.steps=8 > ended.txt 2>&1; fi
 [ $calls = 3 ] || exit 75
 `;
     await writeFile(at("losing"), script, { mode: 0o755 });
-    const asked = ["train", "--resume", "--out", "lost", "--set", "training.steps=8", "--strategy=own.mjs"];
+    const asked = "train --resume --out lost --set training.steps=8 --model plain.mjs --strategy=own.mjs".split(" ");
     await run("launch", "-n", "2", "--restarts", "2", "--mpirun", at("losing"), "--", ...asked);
     const calls = (await readFile(at("calls.txt"), "utf8")).trim().split("\n");
     expect(calls, await readFile(at("ended.txt"), "utf8")).toEqual([
       asked.join(" "),
       asked.join(" "),
-      "train --resume --out lost --strategy=own.mjs",
+      "train --resume --out lost --model plain.mjs --strategy=own.mjs",
     ]);
   });
 
