@@ -3,6 +3,7 @@
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { COOLDOWN_SHARE, type Config, type CooldownLength, cooldownOf } from "../configuration/index.ts";
 import { UserError } from "../errors.ts";
+import { sameJson } from "../formats/index.ts";
 import { note } from "./output.ts";
 
 /** The keys that a cooldown decides. */
@@ -23,13 +24,19 @@ export function cooldownLength(text: string | true): CooldownLength {
 /**
  * The configuration of a branch that cools a run down, and a note of what it does.
  * @param config what was asked for, without the cooldown
- * @throws UserError where its keys were changed as well, and where the run cannot be cooled down
+ * @throws UserError where its keys were changed as well or growth was added, and where the run cannot be cooled down
  */
 export function cooledDown(config: Config, summary: CheckpointSummary, where: string, length: CooldownLength): Config {
   const { config: trunk, state, progress } = summary;
   for (const key of KEYS) {
     if (config.training[key] === trunk.training[key]) continue;
     throw new UserError(`training.${key}: is what --cooldown decides; leave one of them out`);
+  }
+  const added = config.growth.find((plan) => !trunk.growth.some((known) => sameJson(known, plan)));
+  if (added !== undefined) {
+    throw new UserError(
+      `--cooldown: a branch grows no more, and the growth at step ${added.step} is none of ${where}; leave that plan out`,
+    );
   }
   const { step, rewarm } = state;
   const start = { trunk, step, rewarm, growthsDone: progress.growthsDone, where };

@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { highestRateAt, learningRateAt } from "../optimizer/index.ts";
-import { type Config, growthPlansOf, scheduleOf } from "./config.ts";
+import { type Config, exchangeComplaint, growthPlansOf, scheduleOf } from "./config.ts";
 
 /** Updates of a cooldown: so many, or a share, above 0 and below 1, of all updates at its end. */
 export type CooldownLength = { readonly updates: number } | { readonly share: number };
@@ -30,15 +30,17 @@ export const COOLDOWN_SHARE = 0.2;
 /**
  * The configuration of a branch that goes on from a run, its rate falling from what it is there by 1 - √ to 0 (arXiv 2405.18392).
  * It is the end of the run that has `warmup-stable-decay` from its beginning, bit for bit, so that one trunk serves many lengths.
- * @param config of the branch but for its length and schedule
- * @throws UserError where the run's learning rate is not at its highest there: warming up, or falling already
+ * It grows no more: its growth is what the run has applied.
+ * @param config of the branch but for its length, schedule and growth
+ * @param length a share is rounded to where ranks exchange their updates
+ * @throws UserError where the run's learning rate is not at its highest there: warming up, or falling already, and where so many
+ * updates do not end at an exchange
  */
 export function cooldownOf(config: Config, start: CooldownStart, length: CooldownLength): Config {
   const { trunk, step, growthsDone, rewarm, where } = start;
-  const updates =
-    "updates" in length ? length.updates : Math.max(1, Math.round((step * length.share) / (1 - length.share)));
-  const steps = step + updates;
-  const growth = growthPlansOf(config).slice(0, growthsDone);
+  const steps = lastStepOf(config, step, length);
+  const updates = steps - step;
+  const growth = growthPlansOf(trunk).slice(0, growthsDone);
   // The share is of the phase that the step belongs to: the schedule may have begun again with a growth.
   const phaseStart = growth.findLast(({ restart }) => restart)?.step ?? 0;
   const training: Config["training"] = {
@@ -61,4 +63,18 @@ export function cooldownOf(config: Config, start: CooldownStart, length: Cooldow
     );
   }
   return cooled;
+}
+
+/** The step at which a cooldown ends. */
+function lastStepOf({ training }: Config, step: number, length: CooldownLength): number {
+  const { localSteps } = training;
+  const first = (Math.floor(step / localSteps) + 1) * localSteps;
+  const nearest = (wanted: number) => Math.max(first, Math.round(wanted / localSteps) * localSteps);
+  if ("share" in length) return nearest(step / (1 - length.share));
+  const steps = step + length.updates;
+  const complaint = exchangeComplaint(steps, training);
+  if (complaint === undefined) return steps;
+  throw new UserError(
+    `the last step of a cooldown of ${length.updates} updates from step ${step} ${complaint}; make ${nearest(steps) - step} updates`,
+  );
 }

@@ -47,6 +47,10 @@ it.each([
     "training.steps: is what --cooldown decides; leave one of them out",
   ],
   [
+    ["--from", "trunk", "--cooldown", "--grow-at", "9:all=x2"],
+    "--cooldown: a branch grows no more, and the growth at step 9 is none of trunk; leave that plan out",
+  ],
+  [
     ["--from", "cosine", "--cooldown"],
     "cosine: its learning rate is 0.000100 at step 8, not the highest, 0.00100; a cooldown begins where the rate is constant: train with training.schedule=constant past the warm-up, and keep training.learningRate and training.warmup",
   ],

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
-import { cooldownOf, scheduleOf } from "../../src/configuration/index.ts";
+import { type CooldownLength, configSchema, cooldownOf, scheduleOf } from "../../src/configuration/index.ts";
 import { learningRateAt } from "../../src/optimizer/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
@@ -74,9 +74,33 @@ describe("the learning rate of a branch", () => {
     const add = { query: 2 };
     const growth = [{ step: 3, add, restart: true, learningRate: 0.02, warmup: 1 }];
     const trunk = tinyConfig({ steps: 7, schedule: "constant", warmup: 2 }, { growth });
-    const cooled = cooldownOf(trunk, { ...at(7), trunk, growthsDone: 1 }, { updates: 4 });
+    // What else is asked for has no part in it.
+    const asked = tinyConfig({ steps: 7, schedule: "constant", warmup: 2 }, { growth: [{ step: 9, add }] });
+    const cooled = cooldownOf(asked, { ...at(7), trunk, growthsDone: 1 }, { updates: 4 });
+    expect(cooled).toMatchObject({ growth: trunk.growth, training: { decayFraction: 4 / 8 } });
     const rates = [7, 8, 9, 10].map((step) => learningRateAt(step, scheduleOf(cooled)));
     expect(rates).toEqual([0, 1, 2, 3].map((update) => expect.closeTo(0.02 * (1 - Math.sqrt(update / 4)), 9)));
+  });
+
+  it("ends where ranks exchange their updates", () => {
+    const trunk = tinyConfig({ steps: 15, schedule: "constant", warmup: 2, localSteps: 3, evaluateEvery: 3 });
+    const start = { ...at(15), trunk };
+    const stepsOf = (length: CooldownLength) => {
+      const cooled = cooldownOf(trunk, start, length);
+      expect(configSchema.safeParse(cooled).error).toBeUndefined();
+      return cooled.training.steps;
+    };
+    expect([0.01, 0.2, 0.4, 0.5].map((share) => stepsOf({ share }))).toEqual([18, 18, 24, 30]);
+    expect(stepsOf({ updates: 6 })).toBe(21);
+    for (const [updates, near] of [
+      [1, 3],
+      [5, 6],
+      [7, 6],
+    ] as const) {
+      expect(() => stepsOf({ updates })).toThrow(
+        `the last step of a cooldown of ${updates} updates from step 15 is ${15 + updates}, expected a multiple of training.localSteps, 3: what happens between updates happens where ranks exchange them; make ${near} updates`,
+      );
+    }
   });
 
   it.each([
