@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
+import { dataOf, hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import type { Config, EndEvent, TrainingConfig } from "../configuration/index.ts";
 import type { DataSource } from "../data/portable.ts";
@@ -22,7 +22,14 @@ import {
 import type { Run } from "../training/index.ts";
 import { changed } from "./configuration.ts";
 import { noteData } from "./data-notes.ts";
-import { lossOnOption, type ReadingOptions, readingOf, separateOption, textKeyOption } from "./data-options.ts";
+import {
+  type DataOptions,
+  dataGoingOn,
+  lossOnOption,
+  readingOf,
+  separateOption,
+  textKeyOption,
+} from "./data-options.ts";
 import { parseLayers } from "./growth-options.ts";
 import { withInterrupt } from "./interrupt.ts";
 import {
@@ -39,12 +46,10 @@ import { Progress } from "./progress.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 import { deviceOption } from "./train-command.ts";
 
-interface Options extends ReadingOptions {
+interface Options extends DataOptions {
   readonly add?: string;
   readonly layers?: string;
-  readonly data?: readonly string[];
   readonly dataList?: string;
-  readonly validation?: readonly string[];
   readonly to: string;
   readonly set: readonly string[];
   readonly tokenizer?: string;
@@ -136,8 +141,9 @@ async function resumed(from: string, _: CheckpointSummary, options: Options, pro
   if (training.steps < state.step) {
     throw new UserError(`${to}: is at step ${state.step}, and training.steps is ${training.steps}; raise it`);
   }
-  const data = await dataFrom(options);
-  if (data !== undefined) await noteData(data);
+  const named = await namedData(options);
+  const data = dataGoingOn(dataOf(undefined, unfinished), { ...options, ...(named !== undefined && { data: named }) });
+  await noteData(data);
   for (const line of await momentNotes(unfinishedIn(to), unfinished)) note(line);
   return resumeAdaptation({ from, to, data, training, device, onDataProgress: progress.onData });
 }

@@ -1,7 +1,7 @@
 /** How data is read, as options. */
 
 import { Option } from "commander";
-import { type DataReading, type LossPart, lossParts } from "../data/portable.ts";
+import { type DataReading, type DataSource, dataFilesOf, type LossPart, lossParts } from "../data/portable.ts";
 
 export interface ReadingOptions {
   readonly textKey?: string;
@@ -34,6 +34,22 @@ export const lossOnOption = () =>
 
 export const separateOption = () =>
   new Option("--separate-documents", "let tokens of prompts and conversations attend to those of their own alone");
+
+/** Data by its names, and how it is read. */
+export interface DataOptions extends ReadingOptions {
+  readonly data?: readonly string[];
+  readonly validation?: readonly string[];
+}
+
+/**
+ * The data of a run that goes on: what is named, else that of before, in either case read as before but for what the options say. With
+ * other data, what was held out of that before is not held out any more.
+ */
+export function dataGoingOn(before: DataSource, { data, validation, ...options }: DataOptions): DataSource {
+  const { train, validation: heldOut, ...reading } = dataFilesOf(before);
+  const held = validation ?? (data === undefined ? heldOut : undefined);
+  return { ...reading, ...readingOf(options), train: data ?? train, ...(held !== undefined && { validation: held }) };
+}
 
 /** What of the options says how data is read. */
 export function readingOf({

@@ -8,7 +8,7 @@ import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { collected, momentNotes, noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
-import { modelOption, modelWords, strategyOption } from "./own-modules.ts";
+import { modelOption, moduleWords, strategyOption } from "./own-modules.ts";
 import { growthLines } from "./progress.ts";
 import { deviceOption } from "./train-command.ts";
 
@@ -94,6 +94,6 @@ async function runGrow(run: string, options: Options): Promise<void> {
   }
   for (const line of growthLines({ step, ...report })) print(line);
   note(
-    `saved to ${to}; train on with: tokenformer train --resume --out ${to}${modelWords(model)} --set training.steps=${checkpoint.config.training.steps + 500}`,
+    `saved to ${to}; train on with: tokenformer train --resume --out ${to}${moduleWords({ model })} --set training.steps=${checkpoint.config.training.steps + 500}`,
   );
 }

@@ -25,13 +25,14 @@ export const strategyOption = (use: string) =>
     collected,
   );
 
-/** The option `--model` as a command was given it, for one that is to come after it: with a space before it, or nothing. */
-export const modelWords = (files: readonly string[] = []) => files.map((file) => ` --model ${file}`).join("");
-
 interface ModuleOptions {
-  readonly model?: readonly string[];
-  readonly strategy?: readonly string[];
+  readonly model?: readonly string[] | undefined;
+  readonly strategy?: readonly string[] | undefined;
 }
+
+/** The options for modules as a command was given them, for one that is to come after it: each with a space before it, or nothing. */
+export const moduleWords = ({ model = [], strategy = [] }: ModuleOptions) =>
+  [...model.map((file) => ` --model ${file}`), ...strategy.map((file) => ` --strategy ${file}`)].join("");
 
 /** Imports the modules that a command names, before it does anything. Throws a `UserError` for one that defines nothing. */
 export async function importOwn(command: Command): Promise<void> {

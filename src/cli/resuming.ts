@@ -1,12 +1,13 @@
 /** A run that is gone on with from the command line: what of the options applies to it, and what that changes. */
 
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
-import { type Config, scheduleOf } from "../configuration/index.ts";
+import { type Config, growthPlansOf, scheduleOf } from "../configuration/index.ts";
 import { absoluteData } from "../data/index.ts";
-import { type DataSource, nameOfData } from "../data/portable.ts";
+import { type DataSource, dataFilesOf, nameOfData } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { sameJson } from "../formats/index.ts";
 import { learningRateAt } from "../optimizer/index.ts";
+import { growthGoingOn } from "../training/index.ts";
 import { type ConfigurationOptions, changed } from "./configuration.ts";
 
 export interface ResumeOptions extends ConfigurationOptions {
@@ -15,7 +16,8 @@ export interface ResumeOptions extends ConfigurationOptions {
 }
 
 /**
- * The configuration of a run, with the changes asked for. Its model, but for the dropout, and its tokenizer stay.
+ * The configuration of a run, with the changes asked for. Its model, but for the dropout, its tokenizer and the growth that it has
+ * applied stay.
  * @throws UserError that names an option which does not apply
  */
 export function resumedConfig(summary: CheckpointSummary, options: ResumeOptions, out: string): Config {
@@ -33,7 +35,8 @@ export function resumedConfig(summary: CheckpointSummary, options: ResumeOptions
       `tokenizer: ${out} has a tokenizer of its own, "${summary.config.tokenizer}", which its model was trained with; leave "${config.tokenizer}" out`,
     );
   }
-  return config;
+  const { applied, coming } = growthGoingOn(summary.config, summary.progress, config);
+  return { ...config, growth: [...applied, ...coming] };
 }
 
 function refuseOtherModel(known: Config["model"], { model }: Config, out: string): void {
@@ -48,16 +51,17 @@ function refuseOtherModel(known: Config["model"], { model }: Config, out: string
 
 /** What a user should know of a run before it goes on: what is changed, and what follows from it. */
 export function notesOfResuming(summary: CheckpointSummary, config: Config, data: DataSource): string[] {
-  const [before, after] = [valuesOf(summary.config), valuesOf(config)];
-  const keys = [...new Set([...before.keys(), ...after.keys()])].filter(
-    (key) => !sameJson(before.get(key), after.get(key)),
-  );
+  const before = { ...summary.config, growth: growthPlansOf(summary.config) };
+  return [...changes(before, config), ...rateNotes(summary, config), ...dataNotes(summary, data)];
+}
+
+/** A line for each value that differs, with its path. @param path of both, where they are a part of something */
+function changes(known: object, now: object, path = ""): string[] {
+  const [before, after] = [valuesOf(known, path), valuesOf(now, path)];
   const told = (value: unknown) => (value === undefined ? "unset" : JSON.stringify(value));
-  return [
-    ...keys.map((key) => `${key}: ${told(before.get(key))} → ${told(after.get(key))}`),
-    ...rateNotes(summary, config),
-    ...dataNotes(summary, data),
-  ];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((key) => !sameJson(before.get(key), after.get(key)))
+    .map((key) => `${key}: ${told(before.get(key))} → ${told(after.get(key))}`);
 }
 
 /** Rates that differ by less are the same to a reader. */
@@ -76,9 +80,14 @@ function rateNotes({ config: known, state: { step, rewarm } }: CheckpointSummary
 
 function dataNotes({ data: known }: CheckpointSummary, data: DataSource): string[] {
   if (known === undefined) return [];
+  const { train, validation, ...reading } = dataFilesOf(known);
   const now = absoluteData(data);
-  if (sameJson(known, now)) return [];
-  return [`other data than before: ${nameOfData(now)}, not ${nameOfData(known)}`];
+  const { train: train_, validation: validation_, ...readingNow } = now;
+  const isOther = !sameJson([train, validation], [train_, validation_]);
+  return [
+    ...(isOther ? [`other data than before: ${nameOfData(now)}, not ${nameOfData(known)}`] : []),
+    ...changes(reading, readingNow, "data"),
+  ];
 }
 
 /** The values in a configuration by their paths; lists are one value. */

@@ -5,7 +5,7 @@ import { dataOf, hasCheckpoint, loadSummary, type OpenedCheckpoint, openCheckpoi
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { together } from "../cluster/index.ts";
 import type { Config, EndEvent, StartEvent, TrainingEvent } from "../configuration/index.ts";
-import { type DataSource, dataFilesOf } from "../data/portable.ts";
+import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
 import { type DeviceName, deviceNames } from "../runtime/index.ts";
@@ -14,10 +14,10 @@ import { configurationOf } from "./configuration.ts";
 import { cooldownLength, cooledDown } from "./cooldown.ts";
 import { noteData } from "./data-notes.ts";
 import {
+  type DataOptions,
+  dataGoingOn,
   extendOption,
   lossOnOption,
-  type ReadingOptions,
-  readingOf,
   separateOption,
   specialTokensOption,
   textKeyOption,
@@ -25,21 +25,20 @@ import {
 import { withInterrupt } from "./interrupt.ts";
 import { collected, dataOption, momentNotes, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
-import { modelOption, modelWords, ownModelToTrain, strategyOption } from "./own-modules.ts";
+import { modelOption, moduleWords, ownModelToTrain, strategyOption } from "./own-modules.ts";
 import { Progress } from "./progress.ts";
 import { type RankOptions, rankOptions, type Shares, sharesOf, withRanks } from "./ranks.ts";
 import { notesOfResuming, resumedConfig } from "./resuming.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
-interface Options extends RankOptions, ReadingOptions {
+interface Options extends RankOptions, DataOptions {
   readonly model?: readonly string[];
+  readonly strategy?: readonly string[];
   readonly preset?: string;
   readonly config?: string;
   readonly set: string[];
   readonly growAt: string[];
-  readonly data?: readonly string[];
   readonly dataList?: string;
-  readonly validation?: string[];
   readonly out?: string;
   readonly device: DeviceName;
   readonly resume: boolean;
@@ -271,29 +270,30 @@ function summarised(summary: Readonly<Record<string, unknown>>, event: TrainingE
 /** Says how it ended. */
 function conclude(
   { step, interrupted }: EndEvent,
-  { out, json, model }: Pick<Options, "out" | "json" | "model">,
+  { out, json, model, strategy }: Pick<Options, "out" | "json" | "model" | "strategy">,
   made: number | undefined,
 ): void {
   if (interrupted) {
-    const saved = out === undefined ? "" : `; go on with: tokenformer train --resume --out ${out}${modelWords(model)}`;
-    note(`stopped at step ${step}${saved}`);
+    const words = moduleWords({ model, strategy });
+    note(
+      `stopped at step ${step}${out === undefined ? "" : `; go on with: tokenformer train --resume --out ${out}${words}`}`,
+    );
     process.exitCode = 130;
   } else if (made === step) {
     note(`${out}: was trained to its end, ${step} steps, before; to train on, add: --set training.steps=${2 * step}`);
   } else if (!json && out !== undefined) {
     print(
-      `trained ${step} steps, saved to ${out}; write with: tokenformer sample ${out}${modelWords(model)} --prompt "…"`,
+      `trained ${step} steps, saved to ${out}; write with: tokenformer sample ${out}${moduleWords({ model })} --prompt "…"`,
     );
   }
 }
 
 /** The data named, else what the checkpoint was trained on, with other validation data where that is named. */
-function dataFrom(
-  { data, validation, ...options }: Options,
-  summary: Pick<CheckpointSummary, "data" | "dataName">,
-): DataSource {
-  const source = dataOf(data && { train: data }, summary);
-  return { ...dataFilesOf(source), ...readingOf(options), ...(validation !== undefined && { validation }) };
+function dataFrom(options: Options, summary: Pick<CheckpointSummary, "data" | "dataName">): DataSource {
+  const { data, resume } = options;
+  // Another run reads data of its own in its own way; the same run reads other data as it did.
+  const before = resume ? undefined : data && { train: data };
+  return dataGoingOn(dataOf(before, summary), options);
 }
 
 /** Refuses a tokenizer that would take the place of a checkpoint's own. */

@@ -9,3 +9,4 @@ export * from "./portable.ts";
 export { bytesAnUpdate } from "./ranks.ts";
 export { lockRun, withNewRun } from "./run-folder.ts";
 export { factsOfData, factsOfKeys, requireSameOptions } from "./sameness.ts";
+export { growthGoingOn } from "./start.ts";

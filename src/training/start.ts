@@ -154,8 +154,7 @@ async function continued(
   { state, progress }: Pick<RunStart, "state" | "progress">,
   { config: wanted = checkpoint.config, corpus: given, where = CHECKPOINT, memory }: ContinueOptions,
 ): Promise<RunStart> {
-  const applied = growthPlansOf(checkpoint.config).slice(0, progress.growthsDone);
-  const coming = plansToCome(growthPlansOf(wanted), applied);
+  const { applied, coming } = growthGoingOn(checkpoint.config, progress, wanted);
   const tokenizer = checkpoint.tokenizer === undefined ? wanted.tokenizer : checkpoint.config.tokenizer;
   const config = { ...wanted, growth: [...applied, ...coming], tokenizer, model: state.config };
   checkGrowth(state.config, coming, state.step, config.training);
@@ -260,6 +259,16 @@ export function startEvent(
 }
 
 export const NO_PROGRESS: Progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
+
+/** The growth of a run that goes on: what it has applied, by its own configuration, and what is to come by the wanted one. */
+export function growthGoingOn(
+  own: Pick<Config, "growth">,
+  { growthsDone }: Pick<Progress, "growthsDone">,
+  wanted: Pick<Config, "growth">,
+): { readonly applied: readonly ScheduledGrowth[]; readonly coming: readonly ScheduledGrowth[] } {
+  const applied = growthPlansOf(own).slice(0, growthsDone);
+  return { applied, coming: plansToCome(growthPlansOf(wanted), applied) };
+}
 
 /**
  * The plans without those that a checkpoint has applied: each of these takes the place of one, wherever that is, as growth by hand may

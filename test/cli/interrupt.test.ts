@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
-import { startProcess } from "../support/program.ts";
+import { addressOf, startProcess } from "../support/program.ts";
 
 const { at, main, start, answer, metrics } = useCommandLine();
 
@@ -44,16 +44,28 @@ it("stops at once on a second Ctrl-C, and its folder stays whole", async () => {
   expect(json(await answer("inspect", "slow", "--json"))).toMatchObject({ step: 0 });
 });
 
+/** A module that defines a growth strategy. */
+const STRATEGY = `
+import { defineGrowthStrategy, optionsWithDefaults } from "${addressOf("tokenformer")}";
+defineGrowthStrategy({
+  name: "test:same", options: optionsWithDefaults({}), preserves: true,
+  config: (model) => model, parameters: ({ parameters }) => parameters,
+});
+`;
+
 it.each(["SIGTERM", "SIGHUP"] as const)(
   "saves on %s as on Ctrl-C, and a SIGHUP after it does not cut that short",
   async (signal) => {
-    const running = start(...ENDLESS, "--out", signal);
+    await writeFile(at("strategy.mjs"), STRATEGY);
+    const running = start(...ENDLESS, "--strategy", "strategy.mjs", "--out", signal);
     await running.shown(/step 0 {2}validation loss/);
     running.signal(signal);
     running.signal("SIGHUP");
     const { code, stderr } = await running.outcome;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/\nstopped at step \d+; go on with: tokenformer train --resume --out SIG/);
+    expect(stderr).toMatch(
+      /\nstopped at step \d+; go on with: tokenformer train --resume --out SIG\w+ --strategy strategy\.mjs\n$/,
+    );
     expect(json(await answer("inspect", signal, "--json"))).toHaveProperty("step");
   },
 );

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
@@ -9,6 +8,7 @@ import { COMMANDS_OF_RANKS } from "../../src/cli/launch-command.ts";
 import { gpuOf } from "../../src/cli/ranks.ts";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 import { itWith, mpich, mpiEnvironment, openMpi, runRanks } from "../support/mpi.ts";
+import { addressOf } from "../support/program.ts";
 
 const { at, main, answer, metrics, run, start } = useCommandLine();
 
@@ -17,15 +17,11 @@ const TRAIN = ["train", "--data", "text.txt", ...TINY, "--set", "training.learni
 /** More steps, a checkpoint after every fifth, and a growth between them. */
 const LONGER = [...TRAIN, "--set", "training.steps=17", "--set", "training.checkpointEvery=5", "--grow-at", "7:all=x2"];
 
-/** Where a module of the package is, for one outside it. */
-const built = (name: string) =>
-  JSON.stringify(pathToFileURL(createRequire(import.meta.url).resolve(`tokenformer${name}`)).href);
-
 /** A module that defines a model: a bigram with a product in it. */
 const PLAIN = `
-import { defineModel, optionsWithDefaults } from ${built("")};
-import { linear, tokenTable } from ${built("/nn")};
-import { gather } from ${built("/tensor")};
+import { defineModel, optionsWithDefaults } from "${addressOf("tokenformer")}";
+import { linear, tokenTable } from "${addressOf("tokenformer/nn")}";
+import { gather } from "${addressOf("tokenformer/tensor")}";
 defineModel({
   name: "test:plain",
   options: optionsWithDefaults({ width: 4 }),

@@ -87,6 +87,35 @@ describe("what applies", () => {
     ]);
   });
 
+  it("is told of data that is read in another way, and data is read as before where nothing is said", async () => {
+    const lines = Array.from({ length: 40 }, () => JSON.stringify({ prompt: "the ", completion: "whale " }));
+    await writeFile(at("pairs.jsonl"), lines.join("\n"));
+    const data = ["--data", "pairs.jsonl"];
+    await answer("train", ...data, ...TINY, "--loss-on", "all", "--separate-documents", "--out", "pairs");
+    const more = (steps: number) => ["train", "--resume", "--out", "pairs", "--set", `training.steps=${steps}`];
+    const same = await run(...more(7), ...data);
+    expect(same.stderr).toMatch(/^training\.steps: 6 → 7\n(?!data|other)/);
+    const other = await run(...more(8), ...data, "--loss-on", "completion");
+    expect(other.stderr).toMatch(
+      /^training\.steps: 7 → 8\n(the learning .*\n)?data\.lossOn: "all" → "completion"\n(?!data|other)/,
+    );
+    const { files } = JSON.parse(await readFile(at("pairs", "training.json"), "utf8")).data;
+    expect(files).toEqual({ train: [at("pairs.jsonl")], lossOn: "completion", separateDocuments: true });
+  });
+
+  it("is told of growth that comes to what has been", async () => {
+    const constant = ["--set", "training.schedule=constant"];
+    const grown = ["--grow-at", "3:ffn=x2;restart;learningRate=5e-4"];
+    await answer("train", "--data", "text.txt", ...TINY, ...constant, ...grown, "--out", "grown once");
+    const more = ["--grow-at", "8:ffn=3", "--set", "training.steps=9"];
+    const { stderr } = await run("train", "--resume", "--out", "grown once", ...more);
+    expect(stderr).toMatch(
+      /^training\.steps: 6 → 9\ngrowth: \[(\{.*"step":3,.*\})\] → \[\1,\{.*"step":8,.*\}\]\ntokenformer, /,
+    );
+    const config = JSON.parse(await readFile(at("grown once", "config.json"), "utf8"));
+    expect(config.growth).toMatchObject([{ step: 3 }, { step: 8 }]);
+  });
+
   it("is not told where nothing changes", async () => {
     const constant = ["--set", "training.schedule=constant"];
     await answer("train", "--data", "text.txt", ...TINY, ...constant, "--out", "constant");

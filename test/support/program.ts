@@ -4,6 +4,7 @@ import { fork, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
+import { pathToFileURL } from "node:url";
 import { Random } from "../../src/random.ts";
 import { NODE_FLAGS } from "./node-flags.ts";
 
@@ -12,6 +13,9 @@ export const ROOT = dirname(createRequire(import.meta.url).resolve("tokenformer/
 
 /** The built program. */
 export const MAIN = join(ROOT, "dist/cli/main.js");
+
+/** The address of a module of the built package, such as `tokenformer/nn`, for a module outside of it to import. */
+export const addressOf = (name: string) => pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
 
 const HOST = join(ROOT, "test/support/command-host.js");
 
