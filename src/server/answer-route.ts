@@ -5,6 +5,7 @@ import { ApiError } from "./api-error.ts";
 import type { Asked } from "./asked.ts";
 import type { Piece } from "./choice.ts";
 import { type Completion, complete, planCompletion, type Usage } from "./completion.ts";
+import type { Limits } from "./limits.ts";
 import type { RequestLife } from "./requests.ts";
 import type { ServerContext, Service } from "./service.ts";
 
@@ -31,8 +32,7 @@ export async function answerTexts(
   form: AnswerForm,
 ): Promise<Response> {
   const { model, prompts, lives } = service;
-  admit(service, asked);
-  const life = lives.begin(context.env.outgoing);
+  const life = lives.begin(context.env.outgoing, textsOf(asked, service.limits));
   try {
     const completion = await planCompletion(model, prompts, asked, life.signal);
     return asked.stream
@@ -44,19 +44,16 @@ export async function answerTexts(
   }
 }
 
-/** @throws ApiError where the texts asked for are more than can wait */
-function admit({ scheduler, threads, limits }: Service, asked: Asked): void {
+/** How many texts a request asks for. @throws ApiError where they are more than can ever wait */
+function textsOf(asked: Asked, limits: Limits): number {
   const prompts = asked.prompts.length;
   const texts = prompts * asked.count;
-  if (texts > limits.queue) {
-    throw new ApiError(
-      400,
-      `${asked.field}: ${prompts} prompts with n = ${asked.count} are ${texts} texts, expected at most ${limits.queue}`,
-      { parameter: asked.field },
-    );
-  }
-  if (scheduler.waiting + threads.waiting + texts > limits.queue)
-    throw new ApiError(429, "too many requests are waiting; try again later");
+  if (texts <= limits.queue) return texts;
+  throw new ApiError(
+    400,
+    `${asked.field}: ${prompts} prompts with n = ${asked.count} are ${texts} texts, expected at most ${limits.queue}`,
+    { parameter: asked.field },
+  );
 }
 
 async function whole(
@@ -67,7 +64,7 @@ async function whole(
   form: AnswerForm,
 ): Promise<Response> {
   const texts = Array.from({ length: completion.texts }, (): Piece[] => []);
-  const usage = await complete(scheduler, model, completion, life.signal, (index, piece) => texts[index]?.push(piece));
+  const usage = await complete(scheduler, model, completion, life, (index, piece) => texts[index]?.push(piece));
   life.end();
   metrics.wrote(usage.prompt_tokens, usage.completion_tokens);
   return context.json(form.whole(texts, usage));
@@ -94,7 +91,7 @@ function streamed(
         const first = form.first(index);
         if (first !== undefined) sendPiece(first);
       }
-      const usage = await complete(scheduler, model, completion, life.signal, (index, piece) =>
+      const usage = await complete(scheduler, model, completion, life, (index, piece) =>
         sendPiece(form.chunk(index, piece)),
       );
       metrics.wrote(usage.prompt_tokens, usage.completion_tokens);

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Message } from "../text/index.ts";
-import { samplingFields } from "./schemas.ts";
+import { fields, samplingFields } from "./schemas.ts";
 
 /** The largest `top_logprobs` of OpenAI's API. */
 const MOST_TOP = 20;
@@ -13,7 +13,7 @@ const contentSchema = z.union(
   [
     z.string(),
     z.array(
-      z.looseObject({
+      fields({
         type: z.literal("text", { error: "is not supported by this server, expected parts of type text" }),
         text: z.string(),
       }),
@@ -27,7 +27,7 @@ const contentSchema = z.union(
   },
 );
 
-const messageSchema = z.looseObject({
+const messageSchema = fields({
   /** What newer clients call "developer" is what templates know as "system". */
   role: z.enum(["system", "developer", "user", "assistant"], {
     error: ({ input }) =>
@@ -35,6 +35,8 @@ const messageSchema = z.looseObject({
         ? `is ${JSON.stringify(input)}, but ${noTools}`
         : `is ${JSON.stringify(input)}, expected system, user or assistant`,
   }),
+  /** Who of several has the role, for templates that tell. */
+  name: z.string().nullish(),
   content: contentSchema,
   tool_calls: z.tuple([], { error: noTools }).nullish(),
 });
@@ -42,38 +44,33 @@ const messageSchema = z.looseObject({
 /** A schema for what must not be there: a value that asks for nothing may. */
 const tools = z.tuple([], { error: `${noTools}; leave it out` }).nullish();
 
-export const chatSchema = z
-  .looseObject({
-    ...samplingFields,
-    messages: z
-      .array(messageSchema, { error: "expected an array of messages" })
-      .min(1, "expected at least one message"),
-    max_tokens: z.int().positive().nullish(),
-    max_completion_tokens: z.int().positive().nullish(),
-    logprobs: z.boolean().nullish(),
-    top_logprobs: z.int().min(0).max(MOST_TOP).nullish(),
-    tools,
-    functions: tools,
-    tool_choice: z.literal(["none", "auto"], { error: `${noTools}; leave it out` }).nullish(),
-    function_call: z.literal(["none", "auto"], { error: `${noTools}; leave it out` }).nullish(),
-    parallel_tool_calls: z.boolean().nullish(),
-    response_format: z
-      .looseObject({
-        type: z.literal("text", { error: "is not supported by this server, whose answers are text; leave it out" }),
-      })
-      .nullish(),
-    modalities: z.array(z.literal("text", { error: "expected text alone" })).nullish(),
-  })
-  .refine(({ logprobs, top_logprobs }) => top_logprobs == null || logprobs === true, {
-    path: ["top_logprobs"],
-    error: "needs logprobs: true",
-  });
+export const chatSchema = fields({
+  ...samplingFields,
+  messages: z.array(messageSchema, { error: "expected an array of messages" }).min(1, "expected at least one message"),
+  max_tokens: z.int().positive().nullish(),
+  max_completion_tokens: z.int().positive().nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(MOST_TOP).nullish(),
+  tools,
+  functions: tools,
+  tool_choice: z.literal(["none", "auto"], { error: `${noTools}; leave it out` }).nullish(),
+  function_call: z.literal(["none", "auto"], { error: `${noTools}; leave it out` }).nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  response_format: fields({
+    type: z.literal("text", { error: "is not supported by this server, whose answers are text; leave it out" }),
+  }).nullish(),
+  modalities: z.array(z.literal("text", { error: "expected text alone" })).nullish(),
+}).refine(({ logprobs, top_logprobs }) => top_logprobs == null || logprobs === true, {
+  path: ["top_logprobs"],
+  error: "needs logprobs: true",
+});
 
 export type ChatRequest = z.infer<typeof chatSchema>;
 
 /** What was said, as templates read it. */
 export function messagesOf({ messages }: ChatRequest): Message[] {
-  return messages.map(({ role, content }) => ({
+  return messages.map(({ role, name, content }) => ({
+    ...(name != null && { name }),
     role: role === "developer" ? "system" : role,
     content: typeof content === "string" ? content : content.map(({ text }) => text).join(""),
   }));

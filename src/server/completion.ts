@@ -8,6 +8,7 @@ import type { Asked } from "./asked.ts";
 import { Choice, type ChoiceOptions, type Piece } from "./choice.ts";
 import { scoreAt, type TokenEntry, tokenEntry } from "./log-probabilities.ts";
 import type { Prompt, PromptReader } from "./prompts.ts";
+import type { RequestLife } from "./requests.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** The model that answers, as far as requests know of it. */
@@ -90,17 +91,20 @@ export async function complete(
   scheduler: Scheduler,
   model: ServedModel,
   completion: Completion,
-  signal: AbortSignal,
+  life: Pick<RequestLife, "signal" | "textDone">,
   emit: (index: number, piece: Piece) => void,
 ): Promise<Usage> {
+  const { signal } = life;
   const { prompts, promptTokens, asked } = completion;
   const { count, seed = randomInt(2 ** 31) } = asked;
+  const work = { scheduler, model, completion, signal };
   const texts = prompts.flatMap((prompt, place) =>
-    Array.from({ length: count }, (_, number) =>
-      write({ scheduler, model, completion, signal }, prompt, Random.from("completion", seed, number), (piece) =>
-        emit(place * count + number, piece),
-      ),
-    ),
+    Array.from({ length: count }, async (_, number) => {
+      const random = Random.from("completion", seed, number);
+      const tokens = await write(work, prompt, random, (piece) => emit(place * count + number, piece));
+      life.textDone();
+      return tokens;
+    }),
   );
   const written = (await Promise.all(texts)).reduce((sum, tokens) => sum + tokens, 0);
   return { prompt_tokens: promptTokens, completion_tokens: written, total_tokens: promptTokens + written };

@@ -3,6 +3,7 @@
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { isLoopback } from "../http/index.ts";
+import { ApiError } from "./api-error.ts";
 import type { ServerTypes } from "./service.ts";
 
 /** Pages of this computer, whatever their port: those that nobody else can serve. */
@@ -12,8 +13,8 @@ export const LOOPBACK_ORIGINS = "loopback";
 const REMEMBERED = 600;
 
 /**
- * Tells browsers that pages of some origins may read the answers. What they ask before a request is answered at once, without a
- * key, as they send none with it.
+ * Refuses requests of pages of other origins, since a browser would keep the answer alone from these, and tells browsers that pages of
+ * some may read it. What they ask before a request is answered at once, without a key, as they send none with it.
  * @param origins such as `https://example.org`; `loopback`: pages of this computer; `*`: any
  */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<ServerTypes> {
@@ -26,9 +27,21 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<Serve
     maxAge: REMEMBERED,
   });
   return (context, next) => {
+    const origin = context.req.header("origin");
+    if (origin !== undefined && !allows(origin) && !isOfHost(origin, context.req.header("host"))) {
+      throw new ApiError(
+        403,
+        `${origin}: pages from there may not use this server; --cors ${isOrigin(origin) ? origin : '"*"'} allows it`,
+      );
+    }
     const asksBefore = context.req.header("access-control-request-method") !== undefined;
     return context.req.method === "OPTIONS" && !asksBefore ? next() : answer(context, next);
   };
+}
+
+/** Whether a page comes from the address that it asks, as behind a proxy that has both. */
+function isOfHost(origin: string, host: string | undefined): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host;
 }
 
 function isOfLoopback(origin: string): boolean {

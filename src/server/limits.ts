@@ -3,7 +3,7 @@
 export interface Limits {
   /** Bytes of a request's body. */
   readonly bytes: number;
-  /** Texts that may wait for a slot. */
+  /** Texts that may wait for a slot, or to become tokens, or text. */
   readonly queue: number;
   /** Seconds that an answer may take, up to `LONGEST_SECONDS`. */
   readonly seconds: number;

@@ -23,6 +23,52 @@ const isPrompt = (value: unknown): value is string | string[] | number[] | numbe
     value.length > 0 &&
     (value.every(isText) || value.every(isId) || value.every((one) => isIds(one) && one.length > 0)));
 
+/** What says something about the client and leaves the answer as it is. */
+const withoutEffect: ReadonlySet<string> = new Set([
+  "user",
+  "metadata",
+  "store",
+  "service_tier",
+  "safety_identifier",
+  "prompt_cache_key",
+  "prompt_cache_retention",
+  "request_id",
+]);
+
+/** What clients of OpenAI and of vLLM send although it asks for nothing: the values that do. Any others are refused. */
+const asksNothing: ReadonlyMap<string, readonly unknown[]> = new Map([
+  ["suffix", [""]],
+  ["use_beam_search", [false]],
+  ["length_penalty", [1]],
+  ["early_stopping", [false]],
+  ["ignore_eos", [false]],
+  ["min_tokens", [0]],
+  ["stop_token_ids", []],
+  ["include_stop_str_in_output", [false]],
+  ["skip_special_tokens", [true]],
+  ["spaces_between_special_tokens", [true]],
+  ["add_special_tokens", [false]],
+  ["return_tokens_as_token_ids", [false]],
+  ["include_obfuscation", [false]],
+  ["continuous_usage_stats", [false]],
+]);
+
+/**
+ * An object of a request, or within one. What it has beside its fields is refused by name, unless it asks for nothing: to leave out in
+ * silence what would change the answer would be worse.
+ */
+export function fields<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const names = new Set(Object.keys(shape));
+  return z.looseObject(shape).check(({ value, issues }) => {
+    for (const [name, given] of Object.entries(value)) {
+      const isEmpty = given === null || (Array.isArray(given) && given.length === 0);
+      if (names.has(name) || withoutEffect.has(name) || isEmpty || asksNothing.get(name)?.includes(given)) continue;
+      const message = "is not supported by this server; leave it out";
+      issues.push({ code: "custom", path: [name], message, input: given, continue: true });
+    }
+  });
+}
+
 /** What requests of any route may say of how texts are drawn and told. */
 export const samplingFields = {
   /** Any name where there is one model; with skills, one of those that `/v1/models` lists. Default: the model without skills. */
@@ -32,7 +78,8 @@ export const samplingFields = {
   /** 0 and -1: all tokens. */
   top_k: z.int().min(-1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
-  repetition_penalty: z.number().gt(0).nullish(),
+  /** Far beyond these bounds, which nobody needs, a logit would be infinite. */
+  repetition_penalty: z.number().min(0.01).max(100).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
@@ -44,10 +91,10 @@ export const samplingFields = {
     .nullish(),
   seed: z.int().nullish(),
   stream: flag,
-  stream_options: z.looseObject({ include_usage: flag }).nullish(),
+  stream_options: fields({ include_usage: flag }).nullish(),
 };
 
-const samplingSchema = z.looseObject(samplingFields);
+const samplingSchema = fields(samplingFields);
 
 export type SamplingRequest = z.infer<typeof samplingSchema>;
 
@@ -64,71 +111,28 @@ const completionFields = {
   best_of: z.int().nullish(),
 };
 
-/** What says something about the client and leaves the answer as it is. */
-const withoutEffect = [
-  "user",
-  "metadata",
-  "store",
-  "service_tier",
-  "safety_identifier",
-  "prompt_cache_key",
-  "prompt_cache_retention",
-  "request_id",
-];
-
-/** What clients of OpenAI and of vLLM send although it asks for nothing: the values that do. Any others are refused. */
-const asksNothing: ReadonlyMap<string, readonly unknown[]> = new Map([
-  ["suffix", [""]],
-  ["use_beam_search", [false]],
-  ["length_penalty", [1]],
-  ["early_stopping", [false]],
-  ["ignore_eos", [false]],
-  ["min_tokens", [0]],
-  ["stop_token_ids", []],
-  ["include_stop_str_in_output", [false]],
-  ["skip_special_tokens", [true]],
-  ["spaces_between_special_tokens", [true]],
-  ["add_special_tokens", [false]],
-  ["return_tokens_as_token_ids", [false]],
-]);
-
-export const completionSchema = z
-  .looseObject(completionFields)
-  .refine(({ n, best_of }) => (best_of ?? n ?? 1) === (n ?? 1), {
-    path: ["best_of"],
-    error: "is not supported by this server; leave it out",
-  });
+export const completionSchema = fields(completionFields).refine(({ n, best_of }) => (best_of ?? n ?? 1) === (n ?? 1), {
+  path: ["best_of"],
+  error: "is not supported by this server; leave it out",
+});
 
 export type CompletionRequest = z.infer<typeof completionSchema>;
 
-export const tokenizeSchema = z.looseObject({ model: text, prompt: z.string(), return_token_strs: flag });
+export const tokenizeSchema = fields({ model: text, prompt: z.string(), return_token_strs: flag });
 
-export const detokenizeSchema = z.looseObject({
+export const detokenizeSchema = fields({
   model: text,
   tokens: z.custom<number[]>(isIds, "expected an array of token ids"),
 });
 
 /** Checks a request. @throws ApiError that names the first field that is wrong, or not known and not without effect */
-export function checked<Value>(schema: z.ZodType<Value> & { readonly shape: object }, body: unknown): Value {
+export function checked<Value>(schema: z.ZodType<Value>, body: unknown): Value {
   const result = checkPlainly(schema, body);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const field = issue?.path.map(String).join(".") ?? "";
-    const message = `${field === "" ? "the body" : field}: ${issue?.message ?? "invalid"}`;
-    throw new ApiError(400, message, { parameter: field === "" ? null : field });
-  }
-  refuseUnknown(Object.entries(body ?? {}), Object.keys(schema.shape));
-  return result.data;
-}
-
-/** To leave out in silence what would change the answer would be worse. */
-function refuseUnknown(given: readonly (readonly [string, unknown])[], known: readonly string[]): void {
-  const names = new Set([...known, ...withoutEffect]);
-  for (const [name, value] of given) {
-    if (names.has(name) || value === null || asksNothing.get(name)?.includes(value)) continue;
-    if (Array.isArray(value) && value.length === 0) continue;
-    throw new ApiError(400, `${name}: is not supported by this server; leave it out`, { parameter: name });
-  }
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = issue?.path.map(String).join(".") ?? "";
+  const message = `${field === "" ? "the body" : field}: ${issue?.message ?? "invalid"}`;
+  throw new ApiError(400, message, { parameter: field === "" ? null : field });
 }
 
 /** The prompts of a request, one by one. */

@@ -35,7 +35,7 @@ const FAREWELL_SECONDS = 2;
 export async function startServer(model: ServedModel & Shared, options: ServerOptions): Promise<RunningServer> {
   const scheduler = new Scheduler(model);
   const threads = new TextThreads(model.tokenizer);
-  const lives = new RequestLives(options.limits.seconds);
+  const lives = new RequestLives(options.limits, model.slots);
   let draining = false;
   const service = {
     model,

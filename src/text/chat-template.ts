@@ -12,6 +12,8 @@ export const roles = ["system", "user", "assistant"] as const;
 /** Something that was said. */
 export interface Message {
   readonly role: (typeof roles)[number];
+  /** Who of several has the role, for templates that tell. */
+  readonly name?: string | undefined;
   readonly content: string;
 }
 

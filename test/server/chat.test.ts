@@ -9,7 +9,7 @@ import { stubServer } from "../support/server.ts";
 const specialTokens = ["<|endoftext|>", "<|turn|>"];
 const bytes = loadTokenizer(trainBytePairEncoding("", { vocabularySize: 258, specialTokens }), "test");
 const template =
-  "{% for message in messages %}{{ message.role + '=' + message.content + '<|turn|>' }}{% endfor %}" +
+  "{% for message in messages %}{{ message.role + ('/' + message.name if message.name else '') + '=' + message.content + '<|turn|>' }}{% endfor %}" +
   "{% if messages[0].role == 'assistant' %}{{ raise_exception('begin as the user') }}{% endif %}" +
   "{% if add_generation_prompt %}{{ 'assistant=' }}{% endif %}";
 const tokenizer = withSettings(bytes, readSettings({ chat_template: template }, "test"));
@@ -91,10 +91,10 @@ describe("a reply", () => {
           { type: "text", text: "i" },
         ],
       },
-      { role: "assistant", content: "Hello" },
-      user,
+      { role: "assistant", content: "Hello", refusal: null, function_call: null, tool_calls: [] },
+      { role: "user", content: "Hi", name: "Ann" },
     ];
-    const text = "system=Be short.<|turn|>user=Hi<|turn|>assistant=Hello<|turn|>user=Hi<|turn|>assistant=";
+    const text = "system=Be short.<|turn|>user=Hi<|turn|>assistant=Hello<|turn|>user/Ann=Hi<|turn|>assistant=";
     const { usage } = await create({ messages, max_tokens: 2 });
     expect(usage?.prompt_tokens).toBe(tokenizer.encode(text).length);
   });
@@ -200,6 +200,24 @@ describe("what is refused", () => {
       { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "a" } }] }] },
       "messages.0.content: expected parts of type text alone",
       "messages.0.content",
+    ],
+    [
+      "a call in what was said",
+      { messages: [{ role: "assistant", content: "a", function_call: { name: "f", arguments: "" } }, user] },
+      "messages.0.function_call: is not supported by this server; leave it out",
+      "messages.0.function_call",
+    ],
+    [
+      "more of a part than its text",
+      { messages: [{ role: "user", content: [{ type: "text", text: "a", cache_control: {} }] }] },
+      "messages.0.content.0.cache_control: is not supported by this server; leave it out",
+      "messages.0.content.0.cache_control",
+    ],
+    [
+      "more of a stream than its usage",
+      { stream_options: { continuous_usage_stats: true } },
+      "stream_options.continuous_usage_stats: is not supported by this server; leave it out",
+      "stream_options.continuous_usage_stats",
     ],
     ["no message", { messages: [] }, "messages: expected at least one message", "messages"],
     ["what is no list", { messages: "Hi" }, "messages: expected an array of messages", "messages"],

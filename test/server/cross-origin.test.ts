@@ -39,10 +39,36 @@ describe("a page", () => {
     },
   );
 
-  it.each(["https://example.org", "http://localhost.example.org", "null"])("of %s may not", async (origin) => {
-    const url = await serverFor();
-    expect(allowed(await preflight(url, origin))).toBe(null);
-    expect(allowed(await fetch(`${url}/health`, { headers: { origin } }))).toBe(null);
+  it.each([
+    ["https://example.org", "https://example.org"],
+    ["http://localhost.example.org", "http://localhost.example.org"],
+    ["null", '"*"'],
+  ])("of %s may not, also without asking before", async (origin, mend) => {
+    const stub = await stubServer(async () => {});
+    running.push(stub);
+    // What a form can send, for which a browser asks nothing before.
+    const headers = { origin, "content-type": "text/plain" };
+    const posted = await fetch(`${stub.url}/v1/completions`, { method: "POST", body: '{"prompt": "a"}', headers });
+    for (const response of [
+      await preflight(stub.url, origin),
+      await fetch(`${stub.url}/health`, { headers: { origin } }),
+      posted,
+    ]) {
+      expect([response.status, allowed(response)]).toEqual([403, null]);
+      const message = `${origin}: pages from there may not use this server; --cors ${mend} allows it`;
+      expect(await response.json()).toMatchObject({ error: { message } });
+    }
+    expect(stub.server.scheduler.active).toBe(0);
+  });
+
+  it("may that comes from the address that it asks, whatever is allowed", async () => {
+    const url = await serverFor([]);
+    for (const [origin, status] of [
+      [url, 200],
+      [url.replace(/\d$/, ""), 403],
+    ] as const) {
+      expect((await fetch(`${url}/health`, { headers: { origin } })).status).toBe(status);
+    }
   });
 
   it("may where its origin is named, and any where all are", async () => {

@@ -65,6 +65,31 @@ describe("limits", () => {
     for (const { result } of good) expect(result).toMatchObject({ usage: { completion_tokens: 160 } });
   });
 
+  it("on the texts that wait, also while their prompts become tokens", async () => {
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { server, ask, url } = await stubServer(() => gate, { queue: 11, slots: 2 });
+    const statuses: number[] = [];
+    const asked = Array.from({ length: 6 }, async () => {
+      const { status } = await ask({ prompt: "ab", n: 5, max_tokens: 3 });
+      statuses.push(status);
+    });
+    await expect.poll(() => statuses, { timeout: 20_000 }).toEqual([429, 429, 429, 429]);
+    const last = [3, 4].map((n) => ask({ n, max_tokens: 1 }).then(({ status }) => status));
+    const tokenized = () => post(`${url}/tokenize`, '{"prompt": "a"}').then(({ status }) => status);
+    expect(await last[1]).toBe(429);
+    await expect.poll(tokenized, { timeout: 20_000 }).toBe(429);
+    await expect.poll(() => server.scheduler.waiting, { timeout: 20_000 }).toBe(11);
+    go();
+    expect(await last[0]).toBe(200);
+    await Promise.all(asked);
+    expect(statuses.slice(4)).toEqual([200, 200]);
+    expect(await tokenized()).toBe(200);
+    await server.drain(1);
+  });
+
   it("on JSON", async () => {
     for (const body of ["", "{", "\u0000\u0001", '{"prompt": "a"', "<xml/>"]) {
       const expected = { status: 400, body: { error: { message: "the body is not JSON" } } };

@@ -66,6 +66,19 @@ describe("what is written", () => {
     expect(await textsOf({ ...greedy, repetition_penalty: 1.5 })).toEqual([expected]);
   });
 
+  it("has a repetition_penalty that leaves logits finite, or is told which", async () => {
+    for (const repetition_penalty of [0.01, 100]) await answer({ repetition_penalty });
+    for (const [repetition_penalty, bound] of [
+      [1e-39, "at least 0.01"],
+      [1e300, "at most 100"],
+    ] as const) {
+      const response = await stub?.ask({ prompt: "ab", repetition_penalty });
+      const message = `repetition_penalty: is ${repetition_penalty}, expected a number of ${bound}`;
+      const error = { message, param: "repetition_penalty" };
+      expect([response?.status, await response?.json()]).toMatchObject([400, { error }]);
+    }
+  });
+
   it("is biased by logit_bias, after penalties", async () => {
     const biases = { [idOf("a")]: -100, [idOf("🙂")]: 6, [idOf("j")]: 3 };
     const expected = likeliest((logit, { id, written }) => logit - 0.4 * written + (biases[id] ?? 0));
