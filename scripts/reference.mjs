@@ -81,7 +81,7 @@ async function configuration() {
   const parts = [
     "# Configuration",
     NOTE,
-    "A run's `config.json` (or YAML), `--set key=value` and `parseConfig` take these keys. What is not said has its default.",
+    "A run's `config.json`, `--set key=value` and `parseConfig` take these keys. What is not said has its default.",
   ];
   const { model, growth, training, ...others } = schema.properties;
   parts.push("## The run", rowsOf(others, schema.required ?? [], comments(run, "export const configSchema"), ""));

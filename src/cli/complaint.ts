@@ -2,8 +2,12 @@
 
 import { keyCalled } from "../configuration/near-key.ts";
 
-/** The commands whose configuration `--set` changes. */
-const CONFIGURED: readonly string[] = ["train", "study"];
+/** The commands whose `--set` changes the configuration of a run, and what its keys begin with there. Studies have keys of their own. */
+const CONFIGURED: ReadonlyMap<string | undefined, string> = new Map([
+  ["train", ""],
+  ["demo", ""],
+  ["adapt", "training."],
+]);
 
 /**
  * One line from what the parser of the command line says in several.
@@ -17,8 +21,9 @@ export function complaint(text: string, command: string | undefined): string {
     .replaceAll(/\s*\n\s*/g, " ")
     .replace(/\.$/, "");
   const [, option] = /^unknown option '--(?:no-)?([\w-]+)/.exec(line) ?? [];
-  const key =
-    option === undefined || command === undefined || !CONFIGURED.includes(command) ? undefined : keyCalled(option);
-  const what = key === undefined ? line : `unknown option '--${option}'; set ${key} with --set ${key}=…`;
+  const beginning = CONFIGURED.get(command);
+  const key = option === undefined || beginning === undefined ? undefined : keyCalled(option);
+  const isSet = key !== undefined && beginning !== undefined && key.startsWith(beginning);
+  const what = !isSet ? line : `unknown option '--${option}'; set ${key} with --set ${key}=…`;
   return `${what}${what.endsWith("?") ? " See" : "; see"} \`tokenformer ${command === undefined ? "" : `${command} `}--help\``;
 }

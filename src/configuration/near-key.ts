@@ -66,15 +66,17 @@ const meanings = new Map(
 );
 
 /**
- * The known key that was probably meant: by its name elsewhere, by its last part, or by one that is written like it.
+ * The known key that was probably meant: by its name elsewhere, by its last part, or by one that is written like it; first one beside it.
  * @param wrong a path such as `training.lerningRate`, or less of one, such as `lr`
  */
 export function nearKey(wrong: string, known: readonly string[]): string | undefined {
   const last = lastPart(wrong);
+  const parents = wrong.slice(0, wrong.length - last.length);
   const meant = meanings.get(plainName(last));
-  if (meant !== undefined && known.includes(meant)) return meant;
-  const same = known.find((key) => key !== wrong && plainName(lastPart(key)) === plainName(last));
-  if (same !== undefined) return same;
+  const named = [parents + lastPart(meant ?? ""), meant].find((key) => key !== undefined && known.includes(key));
+  if (named !== undefined) return named;
+  const same = known.filter((key) => key !== wrong && plainName(lastPart(key)) === plainName(last));
+  if (same.length > 0) return same.find((key) => key.startsWith(parents)) ?? same[0];
   const near = nearPath(wrong, known);
   if (near !== undefined) return near;
   const part = nearest(last, known.map(lastPart));

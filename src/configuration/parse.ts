@@ -13,7 +13,7 @@ const EXAMPLES = "tokenformer presets --json";
 
 /**
  * The configuration of a run, with its defaults.
- * @param value what a JSON or YAML file holds, or an object literal
+ * @param value what a JSON file holds, or an object literal
  * @param where what messages call it
  * @throws UserError that names the key that is wrong, and the near one if it is unknown
  */
@@ -75,8 +75,9 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): 
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const full = [...path, key].join(".");
-    const known = knownKeys(schema);
-    if (known.includes(full)) return `"${full}" is a key of another type of model; leave it out`;
+    const known = knownKeys(schema, path);
+    const kind = path[0] === "growth" || Object.is(schema, growthPlanSchema) ? "growth plan" : "model";
+    if (known.includes(full)) return `"${full}" is a key of another type of ${kind}; leave it out`;
     if (PUBLISHED.test(key)) {
       return `"${key}" is a key of a published model's configuration; import the model with: tokenformer import FOLDER --to RUN`;
     }
@@ -87,23 +88,25 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, examples: string): 
   return `${path.join(".") || "the whole"}: ${issue.message}; correct it, or see \`${examples}\` for examples`;
 }
 
-/** The paths of all keys that a value of a schema can have. */
-function knownKeys(schema: z.ZodType): string[] {
+/** The paths of all keys that a value of a schema can have: of lists, those of the items that lead to a place alone. */
+function knownKeys(schema: z.ZodType, place: readonly string[]): string[] {
   const found = new Set<string>();
-  const visit = (description: unknown, path: string): void => {
+  const visit = (description: unknown, path: readonly string[]): void => {
     const node = jsonSchema.safeParse(description);
     if (!node.success) return;
-    if (path !== "") found.add(path);
+    if (path.length > 0) found.add(path.join("."));
     for (const option of [...(node.data.anyOf ?? []), ...(node.data.oneOf ?? [])]) visit(option, path);
-    for (const [key, child] of Object.entries(node.data.properties ?? {}))
-      visit(child, path === "" ? key : `${path}.${key}`);
+    for (const [key, child] of Object.entries(node.data.properties ?? {})) visit(child, [...path, key]);
+    const item = place[path.length];
+    if (item !== undefined && path.every((key, depth) => key === place[depth])) visit(node.data.items, [...path, item]);
   };
-  visit(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), "");
+  visit(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), []);
   return [...found];
 }
 
 const jsonSchema = z.looseObject({
   properties: z.record(z.string(), z.unknown()).optional(),
+  items: z.unknown().optional(),
   anyOf: z.array(z.unknown()).optional(),
   oneOf: z.array(z.unknown()).optional(),
 });

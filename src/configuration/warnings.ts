@@ -44,10 +44,10 @@ function otherWarnings(config: Config): string[] {
   }
   for (const plan of growthPlansOf(config)) {
     const left = steps - plan.step;
-    if (plan.rewarm >= left) {
+    if (plan.rewarm > 0 && plan.rewarm >= left) {
       found.push(`growth at step ${plan.step}: rewarm is ${plan.rewarm}, and only ${left} steps are left; lower it`);
     }
-    if ("freeze" in plan && plan.freeze >= left) {
+    if ("freeze" in plan && plan.freeze > 0 && plan.freeze >= left) {
       found.push(
         `growth at step ${plan.step}: freeze is ${plan.freeze}, and only ${left} steps are left: old tokens stay frozen to the end`,
       );

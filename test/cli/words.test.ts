@@ -87,6 +87,7 @@ describe("warnings", () => {
       "growth at step 50: rewarm is 10, and only 10 steps are left; lower it",
       "growth at step 50: freeze is 11, and only 10 steps are left: old tokens stay frozen to the end",
     ]);
+    expect(warnings({}, [{ step: 60, add: { query: 5 } }])).toEqual([]);
   });
 
   it("are printed before training", async () => {
@@ -143,8 +144,14 @@ describe("the key that is meant", () => {
     ["colour", undefined],
     ["x", undefined],
     ["training.no", undefined],
+    ["growth.1.lr", "growth.1.learningRate"],
+    ["growth.1.learning_rate", "growth.1.learningRate"],
+    ["growth.1.lerningRate", "growth.1.learningRate"],
+    ["growth.1.batchSize", "training.batch"],
   ])("by %s is %s", (wrong, meant) => {
-    expect(nearKey(wrong, known)).toBe(meant);
+    // Of a list, the keys of the item alone that is meant.
+    const plan = ["growth", "growth.1", "growth.1.step", "growth.1.learningRate"];
+    expect(nearKey(wrong, wrong.startsWith("growth") ? [...known, ...plan] : known)).toBe(meant);
   });
 
   it("is not offered where it is none of the known", () => {
@@ -155,6 +162,19 @@ describe("the key that is meant", () => {
 it("a complaint of several lines is one line", () => {
   expect(complaint("error: unknown option '--x'\n(Did you mean one of --xy, --xz?)\n", undefined)).toBe(
     "unknown option '--x'; did you mean one of --xy, --xz? See `tokenformer --help`",
+  );
+});
+
+it.each([
+  ["train", "steps", "training.steps"],
+  ["demo", "n-layer", "model.layers"],
+  ["adapt", "steps", "training.steps"],
+  ["adapt", "n-layer", undefined],
+  ["study", "steps", undefined],
+])("%s --%s is told what to --set, where the command has it: %s", (command, option, key) => {
+  const mend = key === undefined ? "" : `; set ${key} with --set ${key}=…`;
+  expect(complaint(`error: unknown option '--${option}'`, command)).toBe(
+    `unknown option '--${option}'${mend}; see \`tokenformer ${command} --help\``,
   );
 });
 

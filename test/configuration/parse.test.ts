@@ -3,6 +3,7 @@ import { parseConfig, parseGrowthPlan, parseModel, presets } from "../../src/con
 import { UserError } from "../../src/errors.ts";
 
 const bigram = { type: "bigram", context: 7 };
+const width = { step: 2, width: 24 };
 
 it("a configuration has its defaults", () => {
   expect(parseConfig({ model: bigram, training: { steps: 3 } })).toMatchObject({
@@ -38,6 +39,14 @@ it.each([
   [
     () => parseConfig({ model: bigram, trainig: {} }),
     'the configuration: unknown key "trainig"; did you mean "training"?',
+  ],
+  [
+    () => parseConfig({ ...presets.mini.config, growth: [width, { step: 3, add: { query: 3 }, warmpu: 1 }] }),
+    'the configuration: unknown key "growth.1.warmpu"; did you mean "growth.1.warmup"?',
+  ],
+  [
+    () => parseConfig({ ...presets.mini.config, growth: [{ step: 3, add: { query: 3 }, lr: 1 }] }),
+    'the configuration: unknown key "growth.0.lr"; did you mean "growth.0.learningRate"?',
   ],
   [
     () => parseConfig({ model: { ...bigram, context: 0 } }, "a.json"),
