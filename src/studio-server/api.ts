@@ -25,7 +25,11 @@ export function apiRoutes(library: Library): Hono {
     const files = await metricsFiles(library, context.req.queries("run") ?? []);
     return streamSSE(context, (stream) => tellMetrics(stream, files));
   });
-  app.get("/runs/:id/files", async (context) => context.json(await filesOf(await directoryOf(library, context))));
+  app.get("/runs/:id/files", async (context) => {
+    const files = await filesOf(await directoryOf(library, context));
+    if (files === undefined) throw noSuchRun();
+    return context.json(files);
+  });
   app.get("/runs/:id/files/:name", async (context) => fileOf(await directoryOf(library, context), context));
   app.all("*", () => {
     throw new HTTPException(404, { message: "there is no such route" });
@@ -79,6 +83,7 @@ async function tellMetricsOf(run: string, file: string, stream: SSEStreamingApi,
 async function fileOf(directory: string, context: Context): Promise<Response> {
   const name = context.req.param("name") ?? "";
   const file = await openRunFile(directory, name, context.req.query("version"));
+  if (file === "gone") throw noSuchRun();
   if (file === undefined) throw new HTTPException(404, { message: "the run has no such file" });
   if (file === "replaced") {
     throw new HTTPException(409, { message: "the run was saved meanwhile; ask for its files again" });

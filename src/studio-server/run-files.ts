@@ -5,7 +5,7 @@ import { loadSummary } from "../checkpoint/index.ts";
 import { CHECKPOINT_FILES, METRICS } from "../checkpoint/portable.ts";
 import { embeddedNames, joinedText, openTexts } from "../data/index.ts";
 import { UserError } from "../errors.ts";
-import { type ByteSource, fileExists, openFile, openSnapshot } from "../formats/index.ts";
+import { type ByteSource, fileExists, openFile, openSnapshot, type Snapshot } from "../formats/index.ts";
 
 /** What the run was trained on, which is no file of its folder. */
 const TEXT = "text.txt";
@@ -16,31 +16,36 @@ export interface RunFiles {
   readonly version: string;
 }
 
-/** The files that a run has now. */
-export async function filesOf(directory: string): Promise<RunFiles> {
+/** The files that a run has now; undefined where it is not there any more. */
+export async function filesOf(directory: string): Promise<RunFiles | undefined> {
   const checkpoint = await openSnapshot(directory, CHECKPOINT_FILES);
   await checkpoint.close();
+  if (!isRun(checkpoint)) return undefined;
   const metrics = (await fileExists(join(directory, METRICS))) ? [METRICS] : [];
   const text = (await textOf(directory)) === undefined ? [] : [TEXT];
   return { files: [...checkpoint.names, ...metrics, ...text], version: checkpoint.version };
 }
+
+/** Whether a folder has a checkpoint: that of a run that was moved has none. */
+const isRun = (checkpoint: Snapshot) => checkpoint.has("config.json");
 
 /** A file that is open, or the contents of one. */
 export type RunFile = ByteSource | { readonly text: string };
 
 /**
  * Opens a file of a run; undefined where it has none of that name.
- * @param version the checkpoint that is wanted: "replaced" where the folder has another one by now
+ * @param version the checkpoint that is wanted: "replaced" where the folder has another one by now, "gone" where it has none
  */
 export async function openRunFile(
   directory: string,
   name: string,
   version: string | undefined,
-): Promise<RunFile | "replaced" | undefined> {
+): Promise<RunFile | "replaced" | "gone" | undefined> {
   const checkpoint = await openSnapshot(directory, CHECKPOINT_FILES);
-  if (version !== undefined && version !== checkpoint.version) {
+  const isReplaced = version !== undefined && version !== checkpoint.version;
+  if (isReplaced || !isRun(checkpoint)) {
     await checkpoint.close();
-    return "replaced";
+    return isRun(checkpoint) ? "replaced" : "gone";
   }
   if (checkpoint.has(name)) return { ...checkpoint.open(name), close: () => checkpoint.close() };
   await checkpoint.close();

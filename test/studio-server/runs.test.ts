@@ -172,6 +172,21 @@ describe("files", () => {
     expect((await raw(`/${run}/files/..%2f..%2f..%2f..%2fetc%2fpasswd`)).status).toBe(404);
   });
 
+  it("of a run that was moved, are not found", async () => {
+    await cp(at("runs/first"), at("runs/second"), { recursive: true });
+    const second = `api/runs/${(await listed()).find(({ name }) => name === "runs/second")?.id}`;
+    const { version } = JSON.parse(await (await ask(`${second}/files`)).text());
+    await rename(at("runs/second"), at("../second"));
+    for (const path of ["files", "files/config.json", "files/metrics.jsonl", `files/config.json?version=${version}`]) {
+      const response = await ask(`${second}/${path}`);
+      expect([response.status, await response.json()]).toEqual([
+        404,
+        { error: "there is no such run; it may have been moved" },
+      ]);
+    }
+    await rm(at("../second"), { recursive: true });
+  });
+
   it("of runs that there are not, are not found", async () => {
     for (const path of [
       "api/runs/nothing/files",
