@@ -6,7 +6,16 @@ import type { TokenBatch } from "../inference/index.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Training has diverged: what stopped, and what may help. */
-export class DivergenceError extends UserError {}
+export class DivergenceError extends UserError {
+  /** "step 3: the loss is NaN and the gradient norm 7". */
+  readonly what: string;
+
+  /** @param others what else there is to say of it: where things stand, and what may help */
+  constructor(what: string, others: string) {
+    super(`${what}, training stops${others}`);
+    this.what = what;
+  }
+}
 
 /** Watches the losses of a run's updates and validations, and ends one that has diverged. */
 export class Soundness {
@@ -93,7 +102,8 @@ function divergence(
   const kept = place === undefined ? "" : ` The last checkpoint in ${place} is kept.`;
   const precise = precision === "float16" ? "take training.precision=float32, " : "";
   return new DivergenceError(
-    `${what}, training stops; largest parameter norms: ${told}.${kept} Lower training.learningRate, ${precise}or limit the gradients with training.clip.`,
+    what,
+    `; largest parameter norms: ${told}.${kept} Lower training.learningRate, ${precise}or limit the gradients with training.clip.`,
   );
 }
 
