@@ -8,10 +8,11 @@ import { lossOn, ownText, pieces } from "../store/draft.ts";
 
 interface OwnTextProps {
   readonly complaint: string | undefined;
+  readonly change: (text: string) => void;
   readonly take: (file: File | undefined) => Promise<void>;
 }
 
-export function OwnText({ complaint, take }: OwnTextProps) {
+export function OwnText({ complaint, change, take }: OwnTextProps) {
   const { name, text: value } = ownText.value;
   return (
     <div class="own-text">
@@ -21,9 +22,7 @@ export function OwnText({ complaint, take }: OwnTextProps) {
         name={name}
         value={value}
         complaint={complaint}
-        change={(text) => {
-          ownText.value = { name: "My text", text };
-        }}
+        change={change}
         take={take}
       />
       {complaint === undefined && isOfRecords(value) && (

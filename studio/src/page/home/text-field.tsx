@@ -21,6 +21,10 @@ export function TextField() {
     if ("fault" in read) fault.value = read.fault;
     else ownText.value = read;
   };
+  const change = (text: string) => {
+    fault.value = undefined;
+    ownText.value = { name: "My text", text };
+  };
   return (
     <fieldset
       class="text-choice"
@@ -53,7 +57,7 @@ export function TextField() {
         <span class="title">Your own text</span>
         <span class="note">Paste it, drop a file here, or choose one</span>
       </label>
-      {own ? <OwnText take={take} complaint={complaint} /> : <Source {...galleryText(textKey.value)} />}
+      {own ? <OwnText change={change} take={take} complaint={complaint} /> : <Source {...galleryText(textKey.value)} />}
     </fieldset>
   );
 }
