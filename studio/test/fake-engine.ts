@@ -272,7 +272,16 @@ export class FakeEngine implements Engine {
     const skill = { base: view.summary.name, parameters, oldText: view.summary.textName };
     const name = `${view.summary.name}, taught ${textName}`;
     const summary: RunSummary = { ...view.summary, id, name, textName, step: 0, status: { kind: "paused" } };
-    const start = { step: 0, tokens: 0, flops: 0, seconds: 0, loss: 4.4, bitsPerByte: 6.3, oldLoss: 1.7 };
+    const start = {
+      step: 0,
+      tokens: 0,
+      flops: 0,
+      seconds: 0,
+      loss: 4.4,
+      bitsPerByte: 6.3,
+      oldLoss: 1.7,
+      oldBitsPerByte: 2.4,
+    };
     return this.#put({ ...view, summary, sites, skill, training: [], validation: [start], growths: [], samples: [] });
   }
 
@@ -350,7 +359,7 @@ export class FakeEngine implements Engine {
     let next: RunView = { ...view, summary, training: [...view.training, point] };
     this.#listener({ type: "training", run, points: [point] });
     if (step % 50 === 0) {
-      const old = view.skill === undefined ? {} : { oldLoss: 1.7 + 0.002 * step };
+      const old = view.skill === undefined ? {} : { oldLoss: 1.7 + 0.002 * step, oldBitsPerByte: 2.4 };
       const validation = { ...position, loss: base + 0.04, bitsPerByte: (base + 0.04) / Math.LN2, ...old };
       next = { ...next, validation: [...view.validation, validation] };
       this.#listener({ type: "validation", run, point: validation });
@@ -416,6 +425,8 @@ function viewOf(id: string, { text, pieces, ...choices }: Choices): RunView {
     },
     choices,
     pieces,
+    lossOn: text.kind === "own" ? text.lossOn : undefined,
+    regrows: !choices.name.startsWith("Foreign"),
     converses: choices.name === "A chat",
     vocabulary: 80,
     trainTokens: 1_100_000,

@@ -12,6 +12,7 @@ import {
   fromScratch,
 } from "../../studio/src/engine/choices.ts";
 import { previewOf } from "../../studio/src/engine/growing.ts";
+import { EMPTY } from "../../studio/src/engine/history.ts";
 
 const choices: Choices = {
   name: "a run",
@@ -74,7 +75,7 @@ it("estimates what the model itself counts", () => {
 
 it("finds the plain GPT that has about as many parameters, with heads of the same size", () => {
   const config = made({ ...choices, feedForwardTokens: 611 });
-  const plain = equalTransformer(config);
+  const plain = equalTransformer(config, EMPTY);
   if (plain.model.type !== "transformer") throw new Error("expected a Transformer");
   expect(plain.model.width / plain.model.heads).toBe(13);
   const wanted = countParameters(config.model).total;
@@ -92,7 +93,7 @@ it("begins again at the grown size, without the τ and the growth of the run", (
   if (config.model.type !== "tokenformer") throw new Error("expected a TokenFormer");
   const tau = { query: 1, key: 2, value: 3, projection: 4, feedForward: 5 };
   const grown = { ...config, model: { ...config.model, tau }, growth: [{ step: 3, add: { query: 5 } }] };
-  const fresh = fromScratch({ ...grown, growth: parseConfig(grown).growth });
+  const fresh = fromScratch({ ...grown, growth: parseConfig(grown).growth }, EMPTY);
   expect(fresh.growth).toEqual([]);
   expect(fresh.model).toEqual({ ...config.model, tau: undefined });
 });
@@ -128,4 +129,20 @@ it("lets a run whose schedule is at its end stay at its last rate", () => {
   expect(training).toMatchObject({ schedule: "constant", warmup: 0 });
   expect(training.learningRate).toBeCloseTo(1e-3, 4);
   expect(endlessOf(config, 50)).toBe(config);
+  // However far it has come, there is more to come.
+  for (const step of [100, 3_000_000]) expect(endlessOf(config, step).training.steps).toBeGreaterThan(step + 1e5);
+});
+
+it("compares a run whose schedule has ended with others that begin at the rate that it had, on the device or not", () => {
+  const training = { steps: 100, learningRate: 1e-2, minimumLearningRate: 1e-3, warmup: 10, batch: 3 };
+  const config = { ...made(choices), training: parseConfig({ ...made(choices), training }).training };
+  const point = { tokens: 1, flops: 1, seconds: 1, loss: 3, gradientNorm: 1, tokensPerSecond: 1 };
+  const rates = [4e-3, 1e-2, 1.2e-3];
+  const history = { ...EMPTY, training: rates.map((learningRate, step) => ({ ...point, step, learningRate })) };
+  const expected = configFromChoices({ ...choices, learningRate: 1e-2 });
+  if ("complaints" in expected) throw new Error("no configuration");
+  const { steps, schedule, warmup, learningRate } = expected.config.training;
+  for (const facts of [config, endlessOf(config, 100)])
+    for (const compared of [fromScratch(facts, history), equalTransformer({ ...facts, model: config.model }, history)])
+      expect(compared.training).toMatchObject({ steps, schedule, warmup, learningRate, batch: 3 });
 });

@@ -138,7 +138,7 @@ describeInBrowser("the engine", () => {
     await b.reached(id, 12);
     await a.call("pause", id);
     const { step } = (await a.call("view", id)).summary;
-    await b.waitFor(`events.at(-1).type === "summary" && events.at(-1).summary.status.kind === "paused"`);
+    await b.waitFor(`events.at(-1).type === "changed" && events.at(-1).view.summary.status.kind === "paused"`);
     const on = await b.trainTo(id, step + 10);
     expect(on.training.map((point) => point.step).filter((at) => at <= step)).not.toHaveLength(0);
 
@@ -146,7 +146,17 @@ describeInBrowser("the engine", () => {
     const back = await a.trainTo(id, on.summary.step + 5);
     expect(back.training.slice(0, on.training.length)).toEqual(on.training);
     await page.reload();
-    expect(await (await enginePage(page, "wasm")).call("runs")).toMatchObject([{ id, step: back.summary.step }]);
+    const again = await enginePage(page, "wasm");
+    expect(await again.call("runs")).toMatchObject([{ id, step: back.summary.step }]);
+
+    // Where the one that trains is gone, the other shows what was kept, though it has seen more.
+    await a.call("start", id);
+    await again.reached(id, back.summary.step + 3);
+    await a.page.close();
+    await again.waitFor(`events.at(-1).type === "changed"`);
+    const { view } = (await again.told("changed")).at(-1) ?? {};
+    expect(view?.summary).toMatchObject({ step: back.summary.step, status: { kind: "paused" } });
+    expect(view?.training).toEqual(back.training);
   });
 
   it("loses nothing that was saved before the page was closed in the midst of training", async () => {

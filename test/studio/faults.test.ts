@@ -85,6 +85,29 @@ describeInBrowser("a browser", () => {
     expect(await exportedStep(again, unkept.summary.id)).toBe(trained.step);
   });
 
+  it("in which a run has diverged has what was saved of it, from which it can try again", async () => {
+    const { call, told, waitFor } = await shared();
+    const { summary } = await call("create", { ...TINY_CHOICES, learningRate: 1e4 });
+    const { id } = summary;
+    await call("start", id);
+    const failed = `events.filter(({ type, summary }) => type === "summary" && summary.id === "${id}" && summary.status.kind === "failed")`;
+    await waitFor(`${failed}.length === 1`);
+    const view = await call("view", id);
+    expect(view).toMatchObject({ training: [], summary: { step: 0, status: { kind: "failed" } } });
+    const { status } = view.summary;
+    expect(status.kind === "failed" && status.message).toMatch(
+      /^Its loss is too high \(step \d+: .*trying again goes on/,
+    );
+    expect((await told("changed")).at(-1)?.view).toMatchObject({ training: [], summary: { id, step: 0 } });
+    await call("start", id);
+    await waitFor(`${failed}.length === 2`);
+    const tried = (await told("training"))
+      .filter(({ run }) => run === id)
+      .map(({ points: [point] }) => point?.step ?? 0);
+    expect(tried.filter((step, index) => step <= (tried[index - 1] ?? 0)).length).toBeGreaterThan(0);
+    await call("remove", id);
+  });
+
   it("whose GPU is software is better off with WebAssembly", async () => {
     const { page, environment } = await open();
     expect(environment.backend).toBe("wasm");

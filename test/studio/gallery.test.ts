@@ -4,13 +4,24 @@ import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { unzipSync } from "fflate";
-import { describe, expect, it } from "vitest";
+import { type Device, openDevice } from "tokenformer";
+import { consecutiveBatches, Run } from "tokenformer/browser";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseCheckpoint } from "../../src/checkpoint/portable.ts";
 import { countParameters } from "../../src/model/index.ts";
 import { CharacterTokenizer, embeddedBook } from "../../src/text/index.ts";
-import { GALLERY_TEXTS, galleryTextNamed, type TextKey } from "../../studio/src/engine/gallery.ts";
-import { historyOf } from "../../studio/src/engine/history.ts";
+import { endlessOf } from "../../studio/src/engine/choices.ts";
+import { GALLERY_TEXTS, galleryText, galleryTextNamed, type TextKey } from "../../studio/src/engine/gallery.ts";
+import { EMPTY, historyOf } from "../../studio/src/engine/history.ts";
+import { checkpointTokenizer, corpusOf } from "../../studio/src/engine/pieces.ts";
+import { isOfChoices } from "../../studio/src/engine/regrowing.ts";
 import models from "../../studio/src/page/gallery/models.json" with { type: "json" };
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice("cpu", { threads: 1 });
+});
+afterAll(() => device.close());
 
 const shipped = (path: string) => fileURLToPath(new URL(`../../studio/public/${path}`, import.meta.url));
 
@@ -33,11 +44,12 @@ describe.each(GALLERY_TEXTS)("$name", ({ key, path, name, about, source, licence
   });
 });
 
-describe.each(models)("the grown model of $key", ({ key, ...facts }) => {
-  const archive = async () => unzipSync(await readFile(shipped(`gallery/models/${key}.zip`)));
+const filesOf = async (model: string) =>
+  new Map(Object.entries(unzipSync(await readFile(shipped(`gallery/models/${model}.zip`)))));
 
+describe.each(models)("the grown model of $key", ({ key, ...facts }) => {
   it("is what the page says of it", async () => {
-    const files = new Map(Object.entries(await archive()));
+    const files = await filesOf(key);
     const { state, tokenizer } = await parseCheckpoint(files);
     const { growths, samples, usage, validation } = historyOf(new TextDecoder().decode(files.get("metrics.jsonl")));
     expect(facts).toMatchObject({ step: state.step, parameters: countParameters(state.config).total });
@@ -53,6 +65,28 @@ describe.each(models)("the grown model of $key", ({ key, ...facts }) => {
     const all = await textOf(text?.key ?? "moby-dick", text?.path ?? "");
     expect(tokenizer?.toJSON()).toEqual(CharacterTokenizer.fromText(all).toJSON());
   });
+});
+
+it("has models that go on learning: halves, and no moments of the optimiser, cost them little", async () => {
+  const { key, name, path } = galleryText("first-names");
+  const checkpoint = await parseCheckpoint(await filesOf(key));
+  const corpus = corpusOf({ name, text: await textOf(key, path) }, checkpointTokenizer(checkpoint));
+  const { step } = checkpoint.state;
+  const run = await Run.resume(checkpoint, { corpus, config: endlessOf(checkpoint.config, step), device });
+  const loss = async () => {
+    const batches = consecutiveBatches(corpus.validation, { context: run.context, maxTokens: 4096 });
+    return (await run.trainer.inference.evaluate(batches)).loss;
+  };
+  const before = await loss();
+  for await (const event of run.events()) if (event.step === step + 20) break;
+  const after = await loss();
+  expect(after).not.toBe(before);
+  expect(after).toBeLessThan(before + 0.02);
+  // A link has no room for a schedule, for one.
+  const { config, part, trainer } = run;
+  const facts = { config, part, lineage: trainer.lineage, tokenizer: corpus.tokenizer, history: EMPTY };
+  expect(isOfChoices(facts)).toBe(false);
+  await run.close();
 });
 
 it("has less than 2 MB in all", async () => {

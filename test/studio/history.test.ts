@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Growth, TrainingPoint } from "../../studio/src/engine/api.ts";
 import { EMPTY, historyOf, metricsText, pointOf, withSample, withTraining } from "../../studio/src/engine/history.ts";
+import { curveOfOld } from "../../studio/src/page/watch/curves.ts";
 
 function point(step: number, loss: number): TrainingPoint {
   const spent = { tokens: step * 84, flops: step * 5e6, seconds: step / 16 };
@@ -30,7 +31,18 @@ describe("metrics", () => {
     const history = {
       ...EMPTY,
       training: [point(3, 3.1), point(7, 2.9), point(11, 2.7)],
-      validation: [{ step: 7, tokens: 588, flops: 3.5e7, seconds: 0.4375, loss: 2.5, bitsPerByte: 3.6, oldLoss: 1.25 }],
+      validation: [
+        {
+          step: 7,
+          tokens: 588,
+          flops: 3.5e7,
+          seconds: 0.4375,
+          loss: 2.5,
+          bitsPerByte: 3.6,
+          oldLoss: 1.25,
+          oldBitsPerByte: 0.75,
+        },
+      ],
       growths: [growth],
       samples: [
         { step: 3, text: "teh wh\n" },
@@ -61,6 +73,17 @@ describe("metrics", () => {
     expect(validation[0]?.loss).toBe(2.5);
     expect(growths).toEqual([{ ...growth, lossBefore: 2.5, lossAfter: 2.5 }]);
   });
+});
+
+it("draws what was learned before in bits of its own bytes", () => {
+  const spent = { step: 7, tokens: 588, flops: 3.5e7, seconds: 0.4375 };
+  const validation = [{ ...spent, loss: 2.5, bitsPerByte: 3.6, oldLoss: 1.25, oldBitsPerByte: 0.75 }];
+  const drawn = (unit: "nats" | "bits") =>
+    curveOfOld({ validation }, { unit, across: "step", logAcross: false, logUp: false, smoothing: 0 });
+  expect([drawn("nats"), drawn("bits")]).toEqual([
+    { x: [7], y: [1.25] },
+    { x: [7], y: [0.75] },
+  ]);
 });
 
 it("gathers updates to a point: the mean loss, and the speed over all of them", () => {

@@ -1,6 +1,6 @@
 /** A run of the studio on a device of Node: what it writes with, and what is left of a failure. */
 
-import { type Device, openDevice } from "tokenformer";
+import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice } from "tokenformer";
 import { Run } from "tokenformer/browser";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EngineEvent } from "../../studio/src/engine/api.ts";
@@ -9,7 +9,7 @@ import { EMPTY } from "../../studio/src/engine/history.ts";
 import { InspectedText } from "../../studio/src/engine/inspecting.ts";
 import { LiveRun, type PlannedGrowthEvent } from "../../studio/src/engine/live-run.ts";
 import { faults } from "../support/faults.ts";
-import { corpus, tinyConfig, tokenformerModel, transformerModel } from "../training/support.ts";
+import { corpus, text, tinyConfig, tokenformerModel, transformerModel } from "../training/support.ts";
 
 let device: Device;
 beforeAll(async () => {
@@ -97,6 +97,49 @@ it("goes on after a failure: of a decoder, and of an update", async () => {
   expect(live.step).toBe(1);
   expect(await written()).toBe(text);
   await until(3);
+  await live.close();
+});
+
+it("has grown, as asked and as planned, though the use of the larger model could not be measured", async () => {
+  const config = tinyConfig({}, { growth: [{ step: 2, add: { query: 2 }, init: "random" }] });
+  const run = await Run.create({ config, corpus, device });
+  const { grow, events } = run;
+  run.grow = async (plan) => {
+    const event = await Reflect.apply(grow, run, [plan]);
+    faults.fail(1);
+    return event;
+  };
+  run.events = async function* () {
+    for await (const event of Reflect.apply(events, run, [])) {
+      if (event.type === "growth") faults.fail(1);
+      yield event;
+    }
+  };
+  const told: string[] = [];
+  const live = new LiveRun("a", run, EMPTY, ({ type }) => told.push(type));
+  await live.grow({ add: { key: 5 }, init: "split" }, async () => {});
+  expect(faults.mend()).toBe(true);
+  while (live.step < 2) await live.advance();
+  while (!told.includes("grown")) await live.advance();
+  expect(faults.mend()).toBe(true);
+  while (live.step < 3) await live.advance();
+  const { growths } = live.facts().history;
+  expect(growths.map(({ step, init }) => [step, init])).toEqual([
+    [0, "split"],
+    [2, "random"],
+  ]);
+  await live.close();
+});
+
+it("measures what was learned before by the bytes of its own text", async () => {
+  const own = CharacterTokenizer.fromText(`${text}é€`);
+  const mixed = createCorpus("cats", own, memoryTokens(own.encode(text)));
+  const run = await Run.create({ config: tinyConfig({ evaluateEvery: 2 }), corpus: mixed, device });
+  const before = { name: "signs", tokens: Uint32Array.from(own.encode("é€".repeat(30))) };
+  const live = new LiveRun("a", run, EMPTY, () => {}, before);
+  while (live.facts().history.validation.length === 0) await live.advance();
+  const [point] = live.facts().history.validation;
+  expect(point?.oldBitsPerByte).toBeCloseTo((point?.oldLoss ?? 0) / Math.LN2 / 2.5, 9);
   await live.close();
 });
 

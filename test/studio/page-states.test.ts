@@ -246,7 +246,23 @@ describeInBrowser("the page", () => {
     await page.getByText("This text has 10 characters;").waitFor();
     const data = { name: "photo.jpg", mimeType: "image/jpeg", buffer: Buffer.from([0xff, 0xd8, 0xff, 0xe0]) };
     await page.getByLabel("Choose a file").setInputFiles(data);
-    await page.getByText("photo.jpg is not plain text in UTF-8").waitFor();
+    const fault = page.getByText("photo.jpg is not plain text in UTF-8");
+    await fault.waitFor();
+    // What is typed then is another text.
+    await page.getByLabel("Your text").fill("A text that is long enough. ".repeat(200));
+    await fault.waitFor({ state: "detached" });
+    expect(await page.getByLabel("Your text").getAttribute("aria-invalid")).not.toBe("true");
+  });
+
+  it("offers no link to a run that a link cannot grow again", async () => {
+    const page = await visit();
+    await page.getByText("More choices").click();
+    await page.getByLabel("Name", { exact: true }).fill("Foreign");
+    await start(page);
+    await button(page, "Share").click();
+    await page.getByText("This model is made of more than a link holds").waitFor();
+    await button(page, "Save as PNG").waitFor();
+    expect(await button(page, "Copy link").count()).toBe(0);
   });
 
   it("shows what a link brings, before the engine is there to be asked", async () => {

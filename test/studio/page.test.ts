@@ -141,12 +141,9 @@ describeInBrowser("the page", () => {
     await button(page, "Write something else").click();
     await expect.poll(() => said.textContent(), { timeout: 30_000 }).not.toBe(first);
     expect((await said.textContent())?.split(/\s+/).length).toBeGreaterThan(10);
-    const loss = await number(tile(page, "Held-out loss"));
     await button(page, "Go on training").click();
     await trainOn(page, 30);
     await button(page, "Pause").click();
-    // Halves, and no moments of the optimiser, cost it little.
-    expect(await number(tile(page, "Held-out loss"))).toBeLessThan(loss + 0.1);
     await page.goto(`${host.url}#/new?layers=1&heads=2&width=24&context=24&attentionTokens=16&feedForwardTokens=40`);
     for (const name of ["Tang quatrains", "A play by rules", "State of the Union", "TypeScript"]) {
       await page.getByText(name, { exact: true }).first().click();

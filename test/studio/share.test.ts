@@ -2,13 +2,15 @@
 
 import fc from "fast-check";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice } from "tokenformer";
-import { Run } from "tokenformer/browser";
+import { parseConfig, Run, type RunConfig } from "tokenformer/browser";
+import { sites } from "tokenformer/model";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Choices, GrowthRequest, PlannedGrowth, SiteView } from "../../studio/src/engine/api.ts";
-import { choicesOf, configFromChoices } from "../../studio/src/engine/choices.ts";
+import { choicesOf, configFromChoices, equalTransformer, fromScratch } from "../../studio/src/engine/choices.ts";
 import { requestedPlan } from "../../studio/src/engine/growing.ts";
 import { EMPTY } from "../../studio/src/engine/history.ts";
-import { LiveRun } from "../../studio/src/engine/live-run.ts";
+import { type Facts, LiveRun } from "../../studio/src/engine/live-run.ts";
+import { isOfChoices } from "../../studio/src/engine/regrowing.ts";
 import { siteViews } from "../../studio/src/engine/sites.ts";
 import {
   growthsOf,
@@ -62,6 +64,14 @@ async function trained(from: Choices, growths: Readonly<Record<number, readonly 
   return { run, losses };
 }
 
+const factsOf = ({ config, trainer, part }: Run): Facts => ({
+  config,
+  lineage: trainer.lineage,
+  tokenizer,
+  history: EMPTY,
+  part,
+});
+
 /** The run as it is drawn. */
 function viewOf({ config, trainer }: Run) {
   const summary = {
@@ -76,6 +86,7 @@ function viewOf({ config, trainer }: Run) {
     summary: { ...summary, step: trainer.step, status: { kind: "paused" } },
     choices: choicesOf("sent", config),
     pieces: "characters",
+    lossOn: "all",
     sites: siteViews(config.model, trainer.lineage),
     validation: [{ step: 50, tokens: 1, flops: 1, seconds: 1, loss: 2.3456, bitsPerByte: 3 }],
     samples: [
@@ -108,7 +119,8 @@ it("holds all that is shown of the run, and grows the same model for who opens i
   expect(recipe).toMatchObject({ before: "qx, &= zj", now: "Call me, say Ishmael: 100 % of it" });
   expect(recipe.rings.map(({ tokens }) => tokens)).toEqual([2 * 41, 2 * 41, 8 + 2 * 13 + 4]);
 
-  const { draft, pieces, growth } = recipeOfQuery(query);
+  const { draft, pieces, lossOn, growth } = recipeOfQuery(query);
+  expect(lossOn).toBe("all");
   const receiver = await trained({
     ...draft,
     pieces,
@@ -120,6 +132,7 @@ it("holds all that is shown of the run, and grows the same model for who opens i
   for (const [index, loss] of receiver.losses.entries())
     expect(loss).toBeCloseTo(sender.losses[index] ?? Number.NaN, 5);
   expect(viewOf(receiver.run).sites).toEqual(view.sites);
+  expect([sender, receiver].map(({ run }) => isOfChoices(factsOf(run)))).toEqual([true, true]);
   const [sent, received] = await Promise.all(
     [sender, receiver].map(async ({ run }) => (await run.checkpoint()).state.lineage),
   );
@@ -129,8 +142,48 @@ it("holds all that is shown of the run, and grows the same model for who opens i
   await receiver.run.close();
 });
 
+/** As of a run that has just begun. */
+const lineageOf = (config: RunConfig) =>
+  new Map(
+    sites(config.model).map(({ path, tokens }) => [
+      path,
+      [{ tokens, born: 0, init: "initial", updates: 0, frozenUntil: 0 }],
+    ]),
+  );
+
+it("knows which runs a link cannot grow again", async () => {
+  const { run } = await trained(choices, { 3: [{ add: { query: 7 }, layers: [1], init: "split" }] });
+  const facts = factsOf(run);
+  const { config } = facts;
+  const { training, model, growth } = config;
+  expect(isOfChoices(facts)).toBe(true);
+  const changed: Readonly<Record<string, Partial<Facts>>> = {
+    "a schedule": { config: { ...config, training: { ...training, schedule: "warmup-stable-decay" } } },
+    "a warm-up": { config: { ...config, training: { ...training, warmup: 50 } } },
+    dropout: { config: { ...config, model: { ...model, dropout: 0.1 } as typeof model } },
+    "a growth with settings": { config: { ...config, growth: growth.map((plan) => ({ ...plan, rewarm: 7 })) } },
+    "a skill": { part: { parameters: [] } },
+    "another size in each block": { lineage: lineageOf(config) },
+  };
+  for (const [what, different] of Object.entries(changed))
+    expect(isOfChoices({ ...facts, ...different }), what).toBe(false);
+  const bigram = parseConfig({ model: { type: "bigram", context: 5 } });
+  expect(isOfChoices({ ...facts, config: { ...bigram, model: { ...bigram.model, vocabulary: 9 } } })).toBe(false);
+  // The run from scratch beside it has the sizes of its blocks from the start; the plain GPT is as the page makes them.
+  const scratch = { ...fromScratch(config, EMPTY), model: { ...config.model, tau: undefined } as typeof model };
+  expect(isOfChoices({ ...facts, config: scratch, lineage: lineageOf(scratch) })).toBe(false);
+  const plain = equalTransformer(config, EMPTY);
+  const plainModel = { ...plain.model, vocabulary: tokenizer.vocabularySize };
+  expect(isOfChoices({ ...facts, config: { ...plain, model: plainModel }, lineage: new Map() })).toBe(true);
+  await run.close();
+});
+
 it("grows by itself in the studio when it comes to the step, and tells so", async () => {
-  const made = configFromChoices({ ...choices, growth: [{ step: 2, add: { query: "x2" }, init: "zero-key" }] });
+  const planned = [
+    { step: 2, add: { query: "x2" }, init: "zero-key" },
+    { step: 9, add: { query: "x2" }, init: "random" },
+  ] as const;
+  const made = configFromChoices({ ...choices, growth: planned });
   if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
   const told: string[] = [];
   const run = await Run.create({ config: made.config, corpus, device });

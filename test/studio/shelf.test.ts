@@ -1,5 +1,6 @@
 /** The runs of the studio on a device of Node, kept in memory: what is kept of each, and when. */
 
+import { unzipSync } from "fflate";
 import { type Device, openDevice } from "tokenformer";
 import { parseConfig, UserError } from "tokenformer/browser";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
@@ -61,8 +62,12 @@ function memoryStore() {
 }
 
 const named = { name: "cats", text };
-async function opened(growth: Parameters<typeof tinyConfig>[1] = {}, store = memoryStore()) {
-  const config = parseConfig(tinyConfig({}, growth));
+async function opened(
+  growth: Parameters<typeof tinyConfig>[1] = {},
+  store = memoryStore(),
+  training: Parameters<typeof tinyConfig>[0] = {},
+) {
+  const config = parseConfig(tinyConfig(training, growth));
   const told: EngineEvent[] = [];
   const open = () =>
     Shelf.open({
@@ -96,6 +101,9 @@ it("keeps all of a run that had no room, once there is some, though it was renam
   const id = await create();
   expect(notices()).toEqual([expect.stringContaining("no room")]);
   await trainTo(id, 2);
+  // There is nothing to go back to.
+  await shelf.goBack(id);
+  expect([shelf.unsaved, (await shelf.live(id)).live.step]).toEqual([[id], 2]);
   await shelf.rename(id, "b");
   expect(shelf.summary(id).name).toBe("b");
   store.fault = undefined;
@@ -103,6 +111,7 @@ it("keeps all of a run that had no room, once there is some, though it was renam
   const again = await open();
   expect(again.summaries()).toMatchObject([{ id, name: "c", step: 2 }]);
   expect((await again.live(id)).live.step).toBe(2);
+  expect(shelf.unsaved).toEqual([]);
   await trainTo(id, 3);
   await shelf.save(id);
   expect((await open()).summaries()).toMatchObject([{ id, step: 3 }]);
@@ -178,6 +187,43 @@ it("goes on after the end of its schedule, without opening the page anew", async
   await shelf.goOn(id);
   expect((await shelf.live(id)).live).toBe(on.live);
   await shelf.remove(id);
+});
+
+it("goes back to what is kept of a run that has diverged, which trains on from there", async () => {
+  const { shelf, create, notices, trainTo } = await opened({}, memoryStore(), {
+    learningRate: 1e3,
+    warmup: 0,
+    clip: 0,
+  });
+  const id = await create();
+  await trainTo(id, 3);
+  await shelf.save(id);
+  expect(notices()).toEqual([
+    expect.stringMatching(
+      /^The loss of a is too high at the moment \(step 3: the loss on the next batch is .*\), so what was saved/,
+    ),
+  ]);
+  const { live } = await shelf.live(id);
+  await shelf.goBack(id);
+  expect([shelf.unsaved, shelf.summary(id).step]).toEqual([[], 0]);
+  const again = (await shelf.live(id)).live;
+  expect(again).not.toBe(live);
+  await trainTo(id, 1);
+  expect(again.step).toBe(1);
+  await shelf.remove(id);
+});
+
+it("takes no run without the tokenizer that it was trained with", async () => {
+  const { shelf, create } = await opened();
+  const id = await create();
+  const files = unzipSync(new Uint8Array(await (await shelf.archive(id)).arrayBuffer()));
+  const named = Object.entries(files).map(([name, data]) => ({ name, data: new Blob([data.slice()]) }));
+  expect((await shelf.take("whole", named)).pieces).toBe("characters");
+  const without = named.filter(({ name }) => name !== "tokenizer.json");
+  await expect(shelf.take("without", without)).rejects.toThrow(
+    "there is no tokenizer.json in it, which says what the run's tokens stand for; put the one",
+  );
+  for (const { id: run } of shelf.summaries()) await shelf.remove(run);
 });
 
 it("leaves a run that cannot be deleted as it was", async () => {

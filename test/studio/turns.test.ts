@@ -1,6 +1,7 @@
 /** Whose turn it is in the studio. */
 
-import { expect, it } from "vitest";
+import { DivergenceError } from "tokenformer/browser";
+import { expect, it, vi } from "vitest";
 import { explained, explaining } from "../../studio/src/engine/faults.ts";
 import { Turns, type TurnsOptions } from "../../studio/src/engine/turns.ts";
 
@@ -77,20 +78,46 @@ it("starts, pauses and keeps", async () => {
 });
 
 it("pauses a run that has come to its end", async () => {
-  const { runs, turns } = counting({ a: 1 }, 4);
-  turns.start("a");
-  await until(() => turns.status("a").kind === "paused");
+  const now = vi.spyOn(performance, "now").mockReturnValue(0);
+  const { runs, saved, stopped, turns } = counting({ a: 1, b: 1 }, 4);
+  for (const id of ["a", "b"]) turns.start(id);
+  // Long enough ago for it to be due to be kept: that it is, once, before others may have it.
+  now.mockReturnValue(1e6);
+  await until(() => turns.training.length === 0);
+  now.mockRestore();
   expect(runs.get("a")?.updates).toBe(4);
+  expect(saved.slice(-2)).toEqual(stopped);
+  expect(new Set(stopped)).toEqual(new Set(["a", "b"]));
+});
+
+it("does not go on after what interrupts it where it was paused or deleted meanwhile", async () => {
+  const { told, stopped, turns } = counting({ a: 1, b: 1 });
+  for (const id of ["a", "b"]) {
+    turns.start(id);
+    await until(() => turns.status(id).kind === "training");
+    await turns.interrupted(id, async () => (id === "a" ? turns.pause(id) : turns.forget(id)));
+    expect([turns.status(id).kind, turns.training]).toEqual(["paused", []]);
+  }
+  // Paused, it is told and let go of, once; deleted, there is nothing to tell.
+  expect(told).toEqual(["a starting", "a training", "a paused", "b starting", "b training"]);
+  expect(stopped).toEqual(["a", "b"]);
 });
 
 it("tells what failed, and lets the others go on", async () => {
-  const { runs, turns } = counting({ a: 1, b: 1 });
+  const faults: (readonly [unknown, string])[] = [];
+  const mended = async (error: unknown, run: string) => {
+    faults.push([error, run]);
+    return false;
+  };
+  const { runs, turns } = counting({ a: 1, b: 1 }, Number.POSITIVE_INFINITY, { mended });
   turns.start("a");
   turns.start("b");
   await until(() => (runs.get("b")?.updates ?? 0) === 3);
   const a = runs.get("a");
-  if (a !== undefined) a.fails = new RangeError("Array buffer allocation failed");
+  const fault = new RangeError("Array buffer allocation failed");
+  if (a !== undefined) a.fails = fault;
   await until(() => (runs.get("b")?.updates ?? 0) === 9);
+  expect(faults).toEqual([[fault, "a"]]);
   expect(turns.status("a")).toMatchObject({ kind: "failed", message: expect.stringContaining("not enough memory") });
   await turns.pause("b");
 });
@@ -180,4 +207,10 @@ it("explains faults, not what the visitor did", async () => {
   await expect(calls.broken()).rejects.toThrow(/^Something went wrong .*internal: x.*Reload the page/);
   expect(await calls.fine(2)).toBe(3);
   expect(explained(new Error("std::bad_alloc")).message).toMatch(/not enough memory/);
+  // In words of the page: there are no options here.
+  const { message } = explained(new DivergenceError("step 3: the loss is NaN", "; lower training.learningRate"));
+  expect(message).toMatch(
+    /^Its loss is too high \(step 3: the loss is NaN\): what was last saved of it is kept, and trying/,
+  );
+  expect(message).not.toContain("training.");
 });

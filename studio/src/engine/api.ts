@@ -17,7 +17,7 @@ export interface Environment {
   readonly backend: Backend;
   /** For people: "WebGPU (Apple, metal-3)" or "WebAssembly, 8 threads". */
   readonly device: string;
-  /** What the visitor should know, each a sentence with what to do: one thread only, storage that may be cleared. */
+  /** What the visitor should know, each a sentence, with what to do where something helps: one thread only. */
   readonly notices: readonly string[];
 }
 
@@ -137,8 +137,9 @@ export interface TrainingPoint extends Position {
 export interface ValidationPoint extends Position {
   readonly loss: number;
   readonly bitsPerByte: number;
-  /** Of a run that learns a skill: the loss on the text that its model had learned before. */
+  /** Of a run that learns a skill: the losses on the text that its model had learned before. */
   readonly oldLoss?: number;
+  readonly oldBitsPerByte?: number;
 }
 
 /** What growing did. */
@@ -197,6 +198,10 @@ export interface RunView {
   readonly summary: RunSummary;
   readonly choices: Omit<Choices, "text" | "pieces" | "growth">;
   readonly pieces: Pieces;
+  /** What it learns of prompts and conversations. Default: completion. */
+  readonly lossOn?: LossPart | undefined;
+  /** Whether its choices, its seed and its growths alone make the same model again, as a link has them. */
+  readonly regrows: boolean;
   /** Whether it was trained on conversations: its tokenizer comes with a form for them. */
   readonly converses: boolean;
   readonly vocabulary: number;
@@ -393,7 +398,7 @@ export interface Engine {
   /** Trains until paused. Several runs train in turns, so that they have had the same floating-point operations. */
   start(run: string): Promise<void>;
   pause(run: string): Promise<void>;
-  /** Saves what trains, as when the page is hidden. */
+  /** Saves what is not saved, as when the page is hidden. */
   save(): Promise<void>;
 
   previewGrowth(run: string, request: GrowthRequest): Promise<GrowthPreview>;

@@ -12,11 +12,13 @@ import {
   parseConfig,
   parseModel,
   scheduleOf,
+  type TrainingConfig,
   trainingFlopsPerToken,
   UserError,
 } from "tokenformer/browser";
 import { hasBlocks, sites, type TokenFormerConfig, type TransformerConfig } from "tokenformer/model";
 import type { Choices, Complaint, Estimate, RunView } from "./api.ts";
+import type { History } from "./history.ts";
 
 /** More than a tab can count on: WebAssembly ends at 4 GiB, and what is forecast is the least that a run takes. */
 const MEMORY_LIMIT = 1.5 * 2 ** 30;
@@ -29,8 +31,11 @@ export const EVALUATION = { evaluateEvery: 50, evaluationTokens: 4096 };
 
 export const WARMUP = 20;
 
+/** Choices of all but the text. */
+type ModelChoices = Omit<Choices, "text" | "pieces">;
+
 /** The configuration that choices stand for, not checked. */
-export function configInputOf(choices: Choices): ConfigInput {
+export function configInputOf(choices: ModelChoices): ConfigInput {
   const { batch, learningRate, seed, growth = [] } = choices;
   return {
     model: modelInputOf(choices),
@@ -48,7 +53,7 @@ export function configInputOf(choices: Choices): ConfigInput {
   };
 }
 
-function modelInputOf({ architecture, layers, heads, width, context, ...choices }: Choices): ConfigInput["model"] {
+function modelInputOf({ architecture, layers, heads, width, context, ...choices }: ModelChoices): ConfigInput["model"] {
   const blocks = { layers, heads, width, context, tied: true, parametrisation: "balanced" } as const;
   if (architecture === "transformer") return { type: "transformer", ...blocks, activation: "gelu", biases: true };
   const { attentionTokens: attention, feedForwardTokens: feedForward } = choices;
@@ -70,7 +75,7 @@ const FIELDS: readonly (readonly [place: RegExp, field: keyof Choices])[] = [
 ];
 
 /** The configuration of choices, or what is wrong with them. */
-export function configFromChoices(choices: Choices): { config: Config } | { complaints: Complaint[] } {
+export function configFromChoices(choices: ModelChoices): { config: Config } | { complaints: Complaint[] } {
   const input = configInputOf(choices);
   const faults = configFaults(input);
   if (faults.length === 0) return { config: parseConfig(input) };
@@ -143,23 +148,36 @@ export function endlessOf(config: Config, step: number): Config {
   const { training } = config;
   if (step < training.steps) return config;
   const learningRate = learningRateAt(training.steps - 1, scheduleOf(config));
-  return { ...config, training: { ...training, ...ENDLESS, warmup: 0, learningRate } };
+  const steps = step + ENDLESS.steps;
+  return { ...config, training: { ...training, ...ENDLESS, steps, warmup: 0, learningRate } };
+}
+
+/**
+ * How a run trains that is to be compared with another one from its first update on: at the rate that the other one has learned most
+ * with, which need not be its rate now, and as runs of the page begin.
+ * @param history of the other one
+ */
+function comparedTraining({ training }: Config, history: History): TrainingConfig {
+  const rates = history.training.map((point) => point.learningRate);
+  const learningRate = rates.reduce((highest, rate) => Math.max(highest, rate), training.learningRate);
+  return { ...training, ...ENDLESS, warmup: WARMUP, learningRate };
 }
 
 /** A model of the same size that has not been trained, and will not grow. */
-export function fromScratch(config: Config): Config {
+export function fromScratch(config: Config, history: History): Config {
   const { model } = config;
   const fresh = model.type === "tokenformer" ? { ...model, tau: undefined } : model;
-  return parseConfig({ ...config, model: fresh, growth: [] });
+  return parseConfig({ ...config, training: comparedTraining(config, history), model: fresh, growth: [] });
 }
 
 /** A plain GPT with about as many parameters: the width that comes nearest, with heads of as many channels. */
-export function equalTransformer(config: Config & { readonly model: CompleteModelConfig }): Config {
+export function equalTransformer(config: Config & { readonly model: CompleteModelConfig }, history: History): Config {
   const wanted = countParameters(config.model).total;
   let heads = 1;
   while (countOf(withHeads(config, heads + 1)) <= wanted) heads++;
   const isNearer = countOf(withHeads(config, heads + 1)) - wanted < wanted - countOf(withHeads(config, heads));
-  return parseConfig({ ...config, growth: [], model: withHeads(config, isNearer ? heads + 1 : heads) });
+  const model = withHeads(config, isNearer ? heads + 1 : heads);
+  return parseConfig({ ...config, training: comparedTraining(config, history), growth: [], model });
 }
 
 function withHeads({ model }: { readonly model: CompleteModelConfig }, heads: number): CompleteModelConfig {

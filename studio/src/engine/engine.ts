@@ -1,6 +1,6 @@
 /** The engine: runs that are kept in the browser, and train in turns on one device. */
 
-import { BreakdownError, DeviceLostError, UserError } from "tokenformer/browser";
+import { BreakdownError, DeviceLostError, DivergenceError, UserError } from "tokenformer/browser";
 import type {
   AttentionWeights,
   Backend,
@@ -61,7 +61,7 @@ export class StudioEngine implements Engine {
       // One that another tab has deleted meanwhile is not in the list any more.
       changed: (run) => this.#shelf.has(run) && this.#tell({ type: "summary", summary: this.#shelf.summary(run) }),
       stopped: (run) => this.#tabs.release(run),
-      mended: (error) => this.#mended(error),
+      mended: (error, run) => this.#mended(error, run),
     });
   }
 
@@ -117,6 +117,8 @@ export class StudioEngine implements Engine {
     return this.#changing(run, async () => {
       await this.#shelf.remove(run);
       this.#turns.forget(run);
+      // There may be room now for what had none.
+      await this.save();
     });
   }
 
@@ -137,7 +139,10 @@ export class StudioEngine implements Engine {
   }
 
   async save(): Promise<void> {
-    for (const run of this.#turns.training) await this.#shelf.save(run);
+    for (const run of this.#shelf.unsaved) {
+      await this.#shelf.save(run);
+      this.#tabs.settle(run);
+    }
   }
 
   async previewGrowth(run: string, request: GrowthRequest): Promise<GrowthPreview> {
@@ -178,10 +183,10 @@ export class StudioEngine implements Engine {
   }
 
   async compare(run: string, with_: Comparison): Promise<RunView> {
-    const { config, tokenizer } = await this.#shelf.facts(run);
+    const { config, tokenizer, history } = await this.#shelf.facts(run);
     const text = await this.#shelf.text(run);
     const { name, pieces = "characters" } = this.#shelf.record(run);
-    const made = with_ === "scratch" ? fromScratch(config) : equalTransformer(config);
+    const made = with_ === "scratch" ? fromScratch(config, history) : equalTransformer(config, history);
     const suffix = with_ === "scratch" ? "from scratch" : "plain GPT";
     return this.#shelf.create({ name: `${name}, ${suffix}`, config: made, text, pieces, besides: run, tokenizer });
   }
@@ -328,14 +333,17 @@ export class StudioEngine implements Engine {
 
   async #freed(run: string): Promise<void> {
     await this.#shelf.refresh(run);
-    if (this.#shelf.has(run)) this.#hand({ type: "summary", summary: this.#shelf.summary(run) });
+    if (!this.#shelf.has(run)) return;
+    // All that is kept, which may be less than what this tab has seen of it: the other one may have been closed before it kept that.
+    const view = await this.#shelf.view(run).catch(() => undefined);
+    this.#hand(view === undefined ? { type: "summary", summary: this.#shelf.summary(run) } : { type: "changed", view });
   }
 
   /** Keeps what has changed, and tells it. */
   async #changed(run: string): Promise<RunView> {
     await this.#shelf.save(run);
     const view = await this.#shelf.view(run);
-    // All at once: a summary alone would tell of more parameters than the sites have.
+    // The summary that was told when it was kept says of more or fewer parameters than the sites that are drawn have.
     this.#tell({ type: "changed", view });
     return view;
   }
@@ -356,8 +364,13 @@ export class StudioEngine implements Engine {
     }
   }
 
-  /** Where the GPU was lost, goes on from what was kept, on WebAssembly. */
-  async #mended(error: unknown): Promise<boolean> {
+  /** Where the GPU was lost, goes on from what was kept, on WebAssembly. A run that has diverged is what was kept of it, and stops. */
+  async #mended(error: unknown, run: string): Promise<boolean> {
+    if (error instanceof DivergenceError) {
+      await this.#shelf.goBack(run);
+      await this.#showKept(run);
+      return false;
+    }
     if (!(await this.#isLost(error))) return false;
     const shelf = this.#shelf;
     const device = await openBackend("wasm");

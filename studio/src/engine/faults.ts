@@ -1,6 +1,6 @@
 /** Faults as sentences with what to do. */
 
-import { messageOf, UnknownCharacterError, UserError } from "tokenformer/browser";
+import { DivergenceError, messageOf, UnknownCharacterError, UserError } from "tokenformer/browser";
 import { ZodError } from "zod";
 
 /** How engines word that memory has run out: V8's arrays, WebAssembly's heap, ONNX Runtime's allocators, WebGPU. */
@@ -9,8 +9,9 @@ const MEMORY =
 
 /** An error that a visitor can read. */
 export function explained(error: unknown): UserError {
-  // Its own message names options of the command line.
+  // Their own messages name options of the command line.
   if (error instanceof UnknownCharacterError) return new UserError(unknownWords(error), { cause: error });
+  if (error instanceof DivergenceError) return new UserError(divergedWords(error), { cause: error });
   if (error instanceof UserError) return error;
   if (error instanceof ZodError) return new UserError(error.issues.map(complaintOf).join("; "), { cause: error });
   const message = messageOf(error);
@@ -31,6 +32,18 @@ function unknownWords({ character, place }: UnknownCharacterError): string {
     `“${character}” at ${place} is none of the characters that this model knows, which are those of its text: leave it out, ` +
     "or start a run of your own text that reads byte pairs, or has a sign for all others."
   );
+}
+
+function divergedWords({ what }: DivergenceError): string {
+  return (
+    `Its loss is too high (${what}): what was last saved of it is kept, and trying again goes on from there; ` +
+    "where that ends alike, start a run with a lower learning rate."
+  );
+}
+
+/** Of a run that trains on, though it cannot be kept as it is. */
+export function unsoundWords(name: string, { what }: DivergenceError): string {
+  return `The loss of ${name} is too high at the moment (${what}), so what was saved before stays: it is saved again once its loss is lower.`;
 }
 
 const complaintOf = ({ path, message }: ZodError["issues"][number]) => [...path.map(String), message].join(": ");

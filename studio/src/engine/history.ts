@@ -69,13 +69,12 @@ export function pointOf(events: readonly StepEvent[]): TrainingPoint | undefined
   return { step, tokens, flops, seconds, loss, learningRate, gradientNorm, tokensPerSecond: events.length / spent };
 }
 
-/** @param oldLoss on the text that a model had learned before it learns a skill */
-export function validationPointOf(event: ValidationEvent, oldLoss?: number): ValidationPoint {
+export function validationPointOf(event: ValidationEvent): ValidationPoint {
   const { step, tokens, flops, seconds, validationLoss: loss, bitsPerByte } = event;
-  return { step, tokens, flops, seconds, loss, bitsPerByte, ...(oldLoss !== undefined && { oldLoss }) };
+  return { step, tokens, flops, seconds, loss, bitsPerByte };
 }
 
-export function growthOf({ type: _, ...event }: GrowthEvent, init: Growth["init"]): Growth {
+export function growthOf({ type: _, init, ...event }: GrowthEvent): Growth {
   const { step, tokens, flops, seconds, summary, lossBefore, lossAfter } = event;
   const { parametersBefore, parametersAfter, maxLogitDifference, logitScale } = event;
   return {
@@ -84,7 +83,8 @@ export function growthOf({ type: _, ...event }: GrowthEvent, init: Growth["init"
     flops,
     seconds,
     summary,
-    init,
+    // Others are as silent at first as those with keys of zeros.
+    init: init === "split" || init === "random" ? init : "zero-key",
     parametersBefore,
     parametersAfter,
     maxLogitDifference,
@@ -139,6 +139,7 @@ const validationRecord = z.object({
   validationLoss: z.number(),
   bitsPerByte: z.number(),
   oldLoss: z.number().optional(),
+  oldBitsPerByte: z.number().optional(),
 });
 
 const growthRecord = z.object({
@@ -194,8 +195,9 @@ function thinned(points: readonly TrainingPoint[]): TrainingPoint[] {
 function withRecord(history: History, record: unknown): History {
   const validation = validationRecord.safeParse(record);
   if (validation.success) {
-    const { validationLoss: loss, oldLoss, ...point } = validation.data;
-    const measured = { ...point, loss, ...(oldLoss !== undefined && { oldLoss }) };
+    const { validationLoss: loss, oldLoss, oldBitsPerByte, ...point } = validation.data;
+    const old = { ...(oldLoss !== undefined && { oldLoss }), ...(oldBitsPerByte !== undefined && { oldBitsPerByte }) };
+    const measured = { ...point, loss, ...old };
     return { ...history, validation: [...history.validation, measured] };
   }
   const written = sampleRecord.safeParse(record);

@@ -21,7 +21,15 @@ import {
   usageByGeneration,
 } from "tokenformer/browser";
 import { sites } from "tokenformer/model";
-import type { EngineEvent, Growth, GrowthRequest, Message, UsagePoint, WritingOptions } from "./api.ts";
+import type {
+  EngineEvent,
+  Growth,
+  GrowthRequest,
+  Message,
+  UsagePoint,
+  ValidationPoint,
+  WritingOptions,
+} from "./api.ts";
 import { requestedPlan } from "./growing.ts";
 import { growthOf, type History, pointOf, validationPointOf, withSample, withTraining, withUsage } from "./history.ts";
 import { InspectedText } from "./inspecting.ts";
@@ -153,10 +161,10 @@ export class LiveRun {
     return this.#work.do(async () => {
       await this.#sample();
       await keep(await this.#state());
-      const growth = growthOf(await this.#run.grow(requestedPlan(request, this.#run.config.model)), request.init);
+      const growth = growthOf(await this.#run.grow(requestedPlan(request, this.#run.config.model)));
       this.#changes++;
       this.#history = { ...this.#history, growths: [...this.#history.growths, growth] };
-      await this.#use();
+      await this.#useIfPossible();
       return growth;
     });
   }
@@ -242,26 +250,26 @@ export class LiveRun {
     if (event.type === "growth") {
       this.#flush();
       this.#changes++;
-      this.#history = {
-        ...this.#history,
-        growths: [...this.#history.growths, growthOf(event, initOf(this.#run.config))],
-      };
-      await this.#use();
+      this.#history = { ...this.#history, growths: [...this.#history.growths, growthOf(event)] };
+      await this.#useIfPossible();
       this.#tell({ type: "grown", run: this.id });
     }
     if (event.type === "validation") {
       this.#flush();
-      const point = validationPointOf(event, await this.#oldLoss());
+      const point = { ...validationPointOf(event), ...(await this.#old()) };
       this.#history = { ...this.#history, validation: [...this.#history.validation, point] };
       this.#tell({ type: "validation", run: this.id, point });
     }
   }
 
-  /** The loss on what the model had learned before. */
-  async #oldLoss(): Promise<number | undefined> {
-    if (this.#before === undefined) return undefined;
-    const batches = consecutiveBatches(memoryTokens(this.#before.tokens), { context: this.#run.context });
-    return (await this.#run.trainer.inference.evaluate(batches)).loss;
+  /** The loss on what the model had learned before, if that is known. */
+  async #old(): Promise<Pick<ValidationPoint, "oldLoss" | "oldBitsPerByte">> {
+    if (this.#before === undefined) return {};
+    const { tokens } = this.#before;
+    const batches = consecutiveBatches(memoryTokens(tokens), { context: this.#run.context });
+    const { loss: oldLoss } = await this.#run.trainer.inference.evaluate(batches);
+    const bytes = new TextEncoder().encode(this.corpus.tokenizer.decode(tokens)).length;
+    return { oldLoss, oldBitsPerByte: ((oldLoss / Math.LN2) * tokens.length) / bytes };
   }
 
   /** Gathers the updates since the last point. */
@@ -322,6 +330,11 @@ export class LiveRun {
     this.#tell({ type: "usage", run: this.id, usage: point });
   }
 
+  /** It has grown, also where the larger model's use cannot be measured for want of memory: the next sample tries again, and tells why. */
+  async #useIfPossible(): Promise<void> {
+    await this.#use().catch(() => undefined);
+  }
+
   async #write(options: WritingOptions, onText: OnText, signal?: AbortSignal): Promise<void> {
     const { prompt, length: tokens, ...others } = options;
     const written = { prompt, tokens, ...samplingOf(others), signal };
@@ -348,12 +361,4 @@ export class LiveRun {
 
 function samplingOf({ temperature, topK, topP, seed }: Omit<WritingOptions, "prompt" | "length">) {
   return { temperature, ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(seed !== undefined && { seed }) };
-}
-
-/** How the tokens of the plan that was carried out last started. */
-function initOf({ growth }: RunConfig): Growth["init"] {
-  const done = growth.findLast((plan) => "init" in plan);
-  return done !== undefined && "init" in done && (done.init === "split" || done.init === "random")
-    ? done.init
-    : "zero-key";
 }

@@ -2,6 +2,7 @@
 
 import {
   CharacterTokenizer,
+  type CheckpointSummary,
   type Corpus,
   createCorpus,
   JsonTokenizer,
@@ -12,6 +13,7 @@ import {
   type Tokenizer,
   textOfRecord,
   trainBytePairEncoding,
+  UserError,
 } from "tokenformer/browser";
 import type { LossPart, Pieces } from "./api.ts";
 
@@ -58,6 +60,14 @@ export function tokenizerOf(named: NamedText, pieces: Pieces): Tokenizer {
     return new JsonTokenizer(trainBytePairEncoding(text, { vocabularySize: BYTE_PAIRS }), "the text's byte pairs");
   }
   return CharacterTokenizer.fromText(text, { unknown: pieces === "characters and unknown" });
+}
+
+/** The tokenizer that a checkpoint was trained with. @throws UserError where it has none: another one's tokens would mean other things */
+export function checkpointTokenizer({ tokenizer }: CheckpointSummary): Tokenizer {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new UserError(
+    "there is no tokenizer.json in it, which says what the run's tokens stand for; put the one that it was trained with into its folder",
+  );
 }
 
 /** Tokens of a text: exactly, but for byte pairs, of which a short text may have fewer, and for lines of JSON, whose signs count too. */

@@ -25,6 +25,7 @@ export function newRecord(
     textName: text.name,
     opening: openingOf(text),
     pieces,
+    lossOn: text.lossOn,
     parameters: countParameters(model).total,
     vocabulary: tokenizer.vocabularySize,
     trainTokens: train.length,
@@ -41,7 +42,8 @@ export function lossOf({ validation }: History): { validationLoss?: number } {
 }
 
 export function summaryOf(record: StoredRun, status: RunStatus): RunSummary {
-  const { vocabulary: _, trainTokens: __, validationTokens: ___, pieces: ____, revision: _____, ...summary } = record;
+  const { vocabulary: _, trainTokens: __, validationTokens: ___, pieces: ____, lossOn: _____, ...others } = record;
+  const { revision: ______, ...summary } = others;
   return { ...summary, status };
 }
 

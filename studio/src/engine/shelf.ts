@@ -28,13 +28,14 @@ import type {
 } from "./api.ts";
 import { METRICS_FILE, packed, textFileOf, textIn, unpacked, unpackedSkill } from "./archive.ts";
 import { choicesOf, costsOf, endlessOf } from "./choices.ts";
-import { explained } from "./faults.ts";
+import { explained, unsoundWords } from "./faults.ts";
 import { EMPTY, type History, historyOf, metricsText } from "./history.ts";
 import { type Facts, LiveRun, type PlannedGrowthEvent, type RunState } from "./live-run.ts";
 import { LiveRuns, type OpenRun } from "./live-runs.ts";
 import { OneByOne } from "./one-by-one.ts";
-import { corpusOf, type NamedText, tokenizerOf } from "./pieces.ts";
+import { checkpointTokenizer, corpusOf, type NamedText, tokenizerOf } from "./pieces.ts";
 import { lossOf, type Named, newRecord, summaryOf } from "./records.ts";
+import { isOfChoices } from "./regrowing.ts";
 import { siteViews } from "./sites.ts";
 import { type Store, type StoredRun, type StoredState, storageFault } from "./store.ts";
 import { heldOutOf, lessonStart, skillView } from "./teaching.ts";
@@ -154,10 +155,10 @@ export class Shelf {
   async take(name: string, source: Blob | readonly NamedFile[], choice?: TextChoice): Promise<RunView> {
     const files = await unpacked(source);
     const checkpoint = await parseCheckpoint(files);
+    const pieces = checkpointTokenizer(checkpoint).kind === "character" ? "characters" : "byte-pairs";
     const given = await (choice === undefined ? fallbackText(checkpoint, textIn(files)) : textOf(choice));
     const text = { ...given, lossOn: checkpoint.data?.lossOn };
     const history = historyOf(new TextDecoder().decode(files.get(METRICS_FILE)));
-    const pieces = checkpoint.tokenizer?.kind === "character" ? "characters" : "byte-pairs";
     return this.#take({ name, checkpoint, text, history, pieces });
   }
 
@@ -202,8 +203,8 @@ export class Shelf {
   }
 
   async #take({ name, checkpoint, text, history, pieces }: Taken): Promise<RunView> {
-    const { state, tokenizer } = checkpoint;
-    const corpus = corpusOf(text, tokenizer ?? tokenizerOf(text, pieces));
+    const { state } = checkpoint;
+    const corpus = corpusOf(text, checkpointTokenizer(checkpoint));
     const record: StoredRun = {
       ...newRecord({ name, text, pieces }, state.config, corpus),
       step: state.step,
@@ -228,9 +229,21 @@ export class Shelf {
     if (!this.isUnsaved(id)) await this.#live.unload(id);
   }
 
+  /** Has a run be what is kept of it, whatever became of it since. One of which nothing is kept stays as it is. */
+  async goBack(id: string): Promise<void> {
+    if (this.#live.isNew(id)) return;
+    await this.#live.unload(id);
+    await this.refresh(id);
+  }
+
   /** Whether the page has more of a run than what is kept. */
   isUnsaved(id: string): boolean {
     return this.#live.isUnsaved(id);
+  }
+
+  /** The runs of which the page has more than what is kept. */
+  get unsaved(): string[] {
+    return [...this.#records.keys()].filter((id) => this.isUnsaved(id));
   }
 
   /** What is to be seen of a run beside its weights. */
@@ -250,6 +263,8 @@ export class Shelf {
       summary: this.#summaryOf(record),
       choices: choicesOf(record.name, config),
       pieces: record.pieces ?? "characters",
+      lossOn: record.lossOn,
+      regrows: isOfChoices(facts),
       converses: tokenizer?.settings?.chatTemplate !== undefined,
       vocabulary: record.vocabulary,
       trainTokens: record.trainTokens,
@@ -378,7 +393,7 @@ export class Shelf {
   async #open(id: string): Promise<OpenRun> {
     const [state, text] = [await this.#storedState(id), await this.#storedText(id)];
     const checkpoint = await parseCheckpoint(state.files);
-    const corpus = corpusOf(text, checkpoint.tokenizer ?? tokenizerOf(text, "characters"));
+    const corpus = corpusOf(text, checkpointTokenizer(checkpoint));
     const config = endlessOf(checkpoint.config, checkpoint.state.step);
     const run = await Run.resume(checkpoint, { corpus, config, ...this.#placeOf(text) });
     return { live: this.#liveRun(id, run, state.history, text), text };
@@ -428,7 +443,7 @@ export class Shelf {
   async #save(id: string): Promise<void> {
     const open = await this.#live.get(id);
     if (open === undefined) return;
-    const now = await this.#soundState(open.live);
+    const now = await this.#soundState(id, open.live);
     if (now === undefined) return;
     const { checkpoint, history, changes } = now;
     const record: StoredRun = {
@@ -465,12 +480,12 @@ export class Shelf {
   }
 
   /** Undefined where it has diverged: what was kept before is kept still. */
-  async #soundState(live: LiveRun): Promise<RunState | undefined> {
+  async #soundState(id: string, live: LiveRun): Promise<RunState | undefined> {
     try {
       return await live.state();
     } catch (error) {
       if (!(error instanceof DivergenceError)) throw error;
-      this.#options.tell({ type: "notice", message: error.message });
+      this.#options.tell({ type: "notice", message: unsoundWords(this.record(id).name, error) });
       return undefined;
     }
   }

@@ -2,7 +2,7 @@
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { messageOf, UserError } from "tokenformer/browser";
-import type { Pieces } from "./api.ts";
+import type { LossPart, Pieces } from "./api.ts";
 import type { History } from "./history.ts";
 import type { NamedText } from "./pieces.ts";
 
@@ -20,6 +20,8 @@ export interface StoredRun {
   readonly opening?: string;
   /** Default: characters. */
   readonly pieces?: Pieces;
+  /** Default: completion. */
+  readonly lossOn?: LossPart | undefined;
   readonly parameters: number;
   readonly vocabulary: number;
   readonly trainTokens: number;

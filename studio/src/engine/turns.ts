@@ -15,8 +15,8 @@ export interface TurnsOptions {
   readonly changed: (run: string) => void;
   /** It does not train any more, for whatever reason. */
   readonly stopped: (run: string) => void;
-  /** What to do about a fault. Whether training can go on. */
-  readonly mended: (error: unknown) => Promise<boolean>;
+  /** What to do about a fault of a run. Whether training can go on. */
+  readonly mended: (error: unknown, run: string) => Promise<boolean>;
 }
 
 export class Turns {
@@ -25,6 +25,8 @@ export class Turns {
   readonly #saved = new Map<string, number>();
   /** How often each was started: what became of an update says nothing of a run that was put in another state since. */
   readonly #starts = new Map<string, number>();
+  /** Those whose state is being replaced, and whether they are to train again then: until somebody pauses them. */
+  readonly #interrupted = new Map<string, boolean>();
   #looping: Promise<void> | undefined;
   #round = 0;
 
@@ -44,8 +46,9 @@ export class Turns {
     this.#looping ??= this.#loop();
   }
 
-  /** Resolves when the update under way is done and the run is kept. */
+  /** Resolves when the update under way is done and the run is kept; of one that is interrupted, at once: it does not go on then. */
   async pause(run: string): Promise<void> {
+    if (this.#interrupted.has(run)) this.#interrupted.set(run, false);
     if (!this.#trains(run)) return;
     this.#statuses.set(run, { kind: "paused" });
     try {
@@ -58,26 +61,37 @@ export class Turns {
   }
 
   /**
-   * Does what puts another state in the place of a run's, which does not train meanwhile. One that trained goes on then, from its new
-   * state or, where that failed, from the one that it had.
+   * Does what puts another state in the place of a run's, which does not train meanwhile. One that trained goes on then, unless it was
+   * paused, from its new state or, where that failed, from the one that it had.
    */
   async interrupted<Result>(run: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#statuses.get(run);
     const trained = this.#trains(run);
     this.#statuses.delete(run);
+    if (trained) this.#interrupted.set(run, true);
     try {
       return await work();
     } catch (error) {
       if (before !== undefined && !trained) this.#statuses.set(run, before);
       throw error;
     } finally {
-      if (trained) this.start(run);
+      this.#goOn(run);
     }
+  }
+
+  /** What was wished for a run while it was interrupted. */
+  #goOn(run: string): void {
+    const trainsAgain = this.#interrupted.get(run);
+    this.#interrupted.delete(run);
+    if (trainsAgain === true) this.start(run);
+    if (trainsAgain !== false) return;
+    this.#options.changed(run);
+    this.#options.stopped(run);
   }
 
   /** Ends its training where it is: it is deleted. */
   forget(run: string): void {
-    if (this.#trains(run)) this.#options.stopped(run);
+    if (this.#trains(run) || this.#interrupted.delete(run)) this.#options.stopped(run);
     this.#statuses.delete(run);
     this.#saved.delete(run);
     this.#starts.delete(run);
@@ -107,13 +121,14 @@ export class Turns {
       const live = await this.#options.live(run);
       const going = await live.advance();
       if (!goesOn()) return;
-      if (!going) await this.pause(run);
-      else if (this.status(run).kind === "starting") this.#become(run, { kind: "training" });
+      // That has kept it, and let it go.
+      if (!going) return await this.pause(run);
+      if (this.status(run).kind === "starting") this.#become(run, { kind: "training" });
       if (performance.now() - (this.#saved.get(run) ?? 0) < SAVE_EVERY) return;
       await this.#options.save(run);
       this.#saved.set(run, performance.now());
     } catch (error) {
-      const fault = await this.#left(error);
+      const fault = await this.#left(error, run);
       if (fault === undefined || !goesOn()) return;
       this.#become(run, { kind: "failed", message: explained(fault).message });
       this.#options.stopped(run);
@@ -121,9 +136,9 @@ export class Turns {
   }
 
   /** What is left of a fault that could be mended: nothing, or why it could not. */
-  async #left(error: unknown): Promise<unknown> {
+  async #left(error: unknown, run: string): Promise<unknown> {
     try {
-      return (await this.#options.mended(error)) ? undefined : error;
+      return (await this.#options.mended(error, run)) ? undefined : error;
     } catch (another) {
       return another;
     }

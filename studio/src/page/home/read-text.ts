@@ -1,6 +1,5 @@
 /** A file as text, or why it is none. */
 
-import type { TextChoice } from "../../engine/api.ts";
 import { bytes } from "../format.ts";
 import { tell } from "../store/state.ts";
 
@@ -22,9 +21,9 @@ export async function readText(file: File): Promise<{ name: string; text: string
 }
 
 /** A file as a text to learn from. Where it is none, the visitor is told why. */
-export async function textChoiceOf(file: File): Promise<TextChoice | undefined> {
+export async function textChoiceOf(file: File) {
   const read = await readText(file);
-  if (!("fault" in read)) return { kind: "own", ...read };
+  if (!("fault" in read)) return { kind: "own", ...read } as const;
   tell(read.fault, "fault");
   return undefined;
 }

@@ -3,8 +3,8 @@
  * it wrote. The text is not in it.
  */
 
-import type { GrowthInit, Pieces, PlannedGrowth, RunView, SiteView } from "../../engine/api.ts";
-import { type Draft, draftOf, toQuery } from "../store/draft.ts";
+import type { GrowthInit, LossPart, Pieces, PlannedGrowth, RunView, SiteView } from "../../engine/api.ts";
+import { type Draft, draftOf, lossOnOf, piecesOf, toQuery } from "../store/draft.ts";
 
 /** Parameter tokens that were born together. */
 export interface Ring {
@@ -17,6 +17,8 @@ export interface Ring {
 export interface Recipe {
   readonly draft: Draft;
   readonly pieces: Pieces;
+  /** What it learns of prompts and conversations. */
+  readonly lossOn: LossPart;
   readonly textName: string;
   readonly growth: readonly PlannedGrowth[];
   /** Updates that the model has had. */
@@ -29,7 +31,8 @@ export interface Recipe {
   readonly now: string;
 }
 
-type Shown = Pick<RunView, "summary" | "choices" | "pieces" | "sites" | "validation" | "samples" | "usage"> & {
+type Drawn = "summary" | "choices" | "pieces" | "lossOn" | "sites" | "validation" | "samples" | "usage";
+type Shown = Pick<RunView, Drawn> & {
   readonly growths: readonly Pick<RunView["growths"][number], "step">[];
 };
 
@@ -44,6 +47,7 @@ export function recipeOfRun(run: Shown): Recipe {
   return {
     draft: initialDraft(run),
     pieces: run.pieces,
+    lossOn: run.lossOn ?? "completion",
     textName: summary.textName,
     growth: growthsOf(run.sites),
     step: summary.step,
@@ -187,9 +191,10 @@ function amountOf(part: string): (readonly [SiteView["kind"], number | "x2"])[] 
 // ---- in an address --------------------------------------------------------------------------------------------------------
 
 export function recipeQuery(recipe: Recipe): string {
-  const query = new URLSearchParams(toQuery(recipe.draft));
+  const query = toQuery(recipe.draft);
   query.set("text", recipe.textName);
   if (recipe.pieces !== "characters") query.set("pieces", recipe.pieces);
+  if (recipe.lossOn !== "completion") query.set("learns", recipe.lossOn);
   query.set("step", String(recipe.step));
   if (recipe.growth.length > 0) query.set("grow", recipe.growth.map(growthWord).join(","));
   query.set("rings", recipe.rings.map(({ born, tokens, use }) => `${born}:${tokens}:${use.toFixed(2)}`).join(","));
@@ -204,10 +209,10 @@ export function recipeOfQuery(text: string): Recipe {
   const query = new URLSearchParams(text);
   const list = (key: string) => (query.get(key) ?? "").split(",").filter((part) => part !== "");
   const numbers = (key: string) => list(key).map((part) => part.split(":").map(Number));
-  const pieces = query.get("pieces");
   return {
     draft: draftOf(query),
-    pieces: pieces === "byte-pairs" || pieces === "characters and unknown" ? pieces : "characters",
+    pieces: piecesOf(query) ?? "characters",
+    lossOn: lossOnOf(query) ?? "completion",
     textName: query.get("text") ?? "",
     growth: list("grow").flatMap((word) => plannedGrowth(word) ?? []),
     step: Number(query.get("step") ?? 0) || 0,

@@ -40,20 +40,19 @@ export function SharePanel({ run }: { readonly run: RunView }) {
           {recipe.before === "" ? "Around it" : "Around it, inside, what it wrote before it grew; outside"}, what it
           writes now.
         </p>
-        <p class="note">
-          The link holds the choices, the seed and every growth with its step: who opens it sees this ring, and can grow
-          the same model again beside your curve.
-          {galleryTextNamed(run.summary.textName) !== undefined ? "" : " Your text is not in it: send that too."}
-          {isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}
-        </p>
+        <p class="note">{run.regrows ? linkWords(run) : NO_LINK}</p>
         <div class="actions">
-          <CopyButton
-            text={link}
-            label="Copy link"
-            copied="Copied."
-            refused="The browser does not let the page copy."
-          />
-          <CopyButton text={() => embedded(link())} label="Copy for an article" copied="Copied: an iframe." />
+          {run.regrows && (
+            <>
+              <CopyButton
+                text={link}
+                label="Copy link"
+                copied="Copied."
+                refused="The browser does not let the page copy."
+              />
+              <CopyButton text={() => embedded(link())} label="Copy for an article" copied="Copied: an iframe." />
+            </>
+          )}
           <button type="button" onClick={() => void savePicture()}>
             Save as PNG
           </button>
@@ -65,6 +64,17 @@ export function SharePanel({ run }: { readonly run: RunView }) {
     </section>
   );
 }
+
+function linkWords({ summary }: RunView): string {
+  const whole =
+    "The link holds the choices, the seed and every growth with its step: who opens it sees this ring, and can grow the same model again beside your curve.";
+  const isOwn = galleryTextNamed(summary.textName) === undefined;
+  return `${whole}${isOwn ? " Your text is not in it: send that too." : ""}${isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}`;
+}
+
+/** Of a run that began elsewhere, with settings that the page has no choices for, or from more than choices. */
+const NO_LINK =
+  "This model is made of more than a link holds, such as settings of the command line or a skill, so no link could grow it again: to hand it on, send what Download gives.";
 
 export function ringWords(step: number, growths: number, parameters?: number): string {
   const size = parameters === undefined ? "" : `${compact(parameters)} parameters, `;

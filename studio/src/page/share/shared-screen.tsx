@@ -16,7 +16,7 @@ import { ringWords } from "./share-panel.tsx";
 
 export function SharedScreen({ query }: { readonly query: string }) {
   const recipe = recipeOfQuery(query);
-  const { draft, pieces, growth, textName, step, before, now } = recipe;
+  const { draft, pieces, lossOn, growth, textName, step, before, now } = recipe;
   const known = textName === "" ? galleryText(DEFAULT_TEXT) : galleryTextNamed(textName);
   const blocked = phase.value.kind !== "ready" || busy.value.has("begin");
   const regrow = async (text: TextChoice, called: string) => {
@@ -27,7 +27,7 @@ export function SharedScreen({ query }: { readonly query: string }) {
   };
   const take = async (file: File) => {
     const text = await textChoiceOf(file);
-    if (text !== undefined) await regrow(text, textName);
+    if (text !== undefined) await regrow({ ...text, lossOn }, textName);
   };
   return (
     <section class="card share shared">

@@ -1,7 +1,7 @@
 /** The choices of a run that is not made yet, and what they come to. */
 
 import { computed, effect, signal } from "@preact/signals";
-import type { Choices, Complaint, Estimate, LossPart, Pieces, TextChoice } from "../../engine/api.ts";
+import type { Architecture, Choices, Complaint, Estimate, LossPart, Pieces, TextChoice } from "../../engine/api.ts";
 import { DEFAULT_TEXT, galleryText, galleryTextNamed, type TextKey } from "../../engine/gallery.ts";
 import { unused } from "./names.ts";
 import { engine, phase } from "./state.ts";
@@ -72,6 +72,7 @@ export const text = computed(
       ? { kind: "gallery", key: textKey.value }
       : { kind: "own", ...ownText.value, lossOn: lossOn.value },
 );
+/** What that is cut into: a text of the page's own is read by characters. */
 export const pieces = signal<Pieces>("characters");
 
 /** The preset that the draft is, if any. */
@@ -104,7 +105,12 @@ export const name = computed(() => {
 });
 
 export const choices = computed(
-  (): Choices => ({ ...draft.value, name: name.value, text: text.value, pieces: pieces.value }),
+  (): Choices => ({
+    ...draft.value,
+    name: name.value,
+    text: text.value,
+    pieces: text.value.kind === "own" ? pieces.value : "characters",
+  }),
 );
 
 // ---- what they come to ------------------------------------------------------------------------------------------------
@@ -155,38 +161,54 @@ function alphabetOf(of: string): string {
 
 // ---- in an address ----------------------------------------------------------------------------------------------------
 
-/** The choices of the first screen as a query; a text of the visitor's own stays with them. */
+/** What stands for a text of the visitor's own, which stays with them. */
+const OWN = "own";
+
+/** The choices of the first screen as a query: all of them, as whoever opens it may have made others. */
 export function choicesQuery(): string {
-  const chosen = text.peek();
-  const name = chosen.kind === "gallery" && chosen.key !== DEFAULT_TEXT ? galleryText(chosen.key).name : undefined;
-  return `${toQuery(draft.peek())}${name === undefined ? "" : `&${new URLSearchParams({ text: name })}`}`;
+  const { text: chosen, pieces: cut } = choices.peek();
+  const query = toQuery(draft.peek());
+  query.set("text", chosen.kind === "own" ? OWN : galleryText(chosen.key).name);
+  query.set("pieces", cut);
+  if (chosen.kind === "own") query.set("learns", lossOn.peek());
+  return query.toString();
 }
 
 /** A draft as a query. */
-export function toQuery(of: Draft): string {
-  const query = new URLSearchParams();
-  if (of.architecture !== "tokenformer") query.set("architecture", of.architecture);
+export function toQuery(of: Draft): URLSearchParams {
+  const query = new URLSearchParams({ architecture: of.architecture });
   for (const field of FIELDS) query.set(field, String(of[field]));
-  return query.toString();
+  return query;
 }
 
 /** Takes over the choices of a query. */
 export function fromQuery(query: string): void {
   const given = new URLSearchParams(query);
   draft.value = draftOf(given, draft.peek());
-  const named = galleryTextNamed(given.get("text") ?? "");
-  if (named === undefined) return;
-  textKind.value = "gallery";
-  textKey.value = named.key;
+  pieces.value = piecesOf(given) ?? pieces.peek();
+  lossOn.value = lossOnOf(given) ?? lossOn.peek();
+  const name = given.get("text") ?? "";
+  const named = galleryTextNamed(name);
+  if (named !== undefined) textKey.value = named.key;
+  if (named !== undefined || name === OWN) textKind.value = name === OWN ? "own" : "gallery";
 }
+
+/** What texts are cut into, by a query; undefined where it does not say, as of the others. */
+export const piecesOf = (given: URLSearchParams) => PIECES.find((one) => one === given.get("pieces"));
+export const lossOnOf = (given: URLSearchParams) => LOSS_PARTS.find((one) => one === given.get("learns"));
+
+const PIECES: readonly Pieces[] = ["characters", "characters and unknown", "byte-pairs"];
+const LOSS_PARTS: readonly LossPart[] = ["completion", "all"];
+const ARCHITECTURES: readonly Architecture[] = ["tokenformer", "transformer"];
 
 /** The choices of a query; what it does not name, or names wrongly, is as in others. */
 export function draftOf(given: URLSearchParams, others: Draft = SMALL): Draft {
   const changed: Mutable<Draft> = { ...others };
   for (const field of FIELDS) {
-    const value = Number(given.get(field) ?? Number.NaN);
+    // Without a digit it would be a zero.
+    const value = Number(given.get(field)?.trim() || Number.NaN);
     if (Number.isFinite(value)) changed[field] = value;
   }
-  if (given.get("architecture") === "transformer") changed.architecture = "transformer";
-  return changed;
+  const architecture = ARCHITECTURES.find((one) => one === given.get("architecture")) ?? others.architecture;
+  return { ...changed, architecture };
 }

@@ -84,7 +84,7 @@ export function engine(): Engine {
 
 let noticeCount = 0;
 
-/** Milliseconds for which something is said that asks for nothing; a fault stays until it is dismissed. */
+/** Milliseconds for which something is said that asks for nothing; a fault stays until it is dismissed, or three others are told. */
 const SAID = 20_000;
 
 export function tell(message: string, kind: Notice["kind"] = "information"): void {

@@ -37,12 +37,13 @@ export function curvesOf(run: Pick<RunView, "training" | "validation">, options:
 
 /** The losses on the text that was learned before a skill. */
 export function curveOfOld({ validation }: Pick<RunView, "validation">, options: ChartOptions): Curve {
-  const scale = unitScale({ validation }, options.unit);
-  const points = validation.flatMap(({ oldLoss, ...point }) =>
-    oldLoss === undefined || (options.logAcross && point[options.across] <= 0)
+  const points = validation.flatMap(({ oldLoss, oldBitsPerByte, ...point }) => {
+    // Its tokens have as many bytes as they have, whatever those of the text have that is learned now.
+    const y = options.unit === "nats" ? oldLoss : oldBitsPerByte;
+    return y === undefined || (options.logAcross && point[options.across] <= 0)
       ? []
-      : [{ x: point[options.across], y: oldLoss * scale }],
-  );
+      : [{ x: point[options.across], y }];
+  });
   return thinned({ x: points.map(({ x }) => x), y: points.map(({ y }) => y) });
 }
 

@@ -61,6 +61,7 @@ export function RunHead({ run, shares }: RunHeadProps) {
 }
 
 function sizeWords({ choices, summary }: RunView): string {
+  if (choices.layers === 0) return `Bigram, context ${choices.context}, on ${summary.textName}`;
   const kind = choices.architecture === "transformer" ? "Plain GPT" : "TokenFormer";
   return `${kind}, ${choices.layers} ${choices.layers === 1 ? "layer" : "layers"} of width ${choices.width}, context ${choices.context}, on ${summary.textName}`;
 }
