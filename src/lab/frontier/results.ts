@@ -26,7 +26,10 @@ export interface Point {
   readonly maker?: Maker;
 }
 
-/** The learning rates that were tried for a track at a budget, each with its loss on the half of the documents for that. */
+/**
+ * The learning rates that were tried for a track at a budget, each with its loss on the half of the documents for that: infinite where
+ * it diverged, which a file of JSON has as null.
+ */
 export interface Tuning {
   readonly track: string;
   readonly budget: number;

@@ -31,7 +31,7 @@ export interface Workplace {
   readonly corpus: Corpus;
   readonly documents: readonly Document[];
   readonly directory: string;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal: AbortSignal;
   readonly maker?: Maker | undefined;
 }
 
@@ -122,10 +122,9 @@ export async function makeSegment(place: Place, site: Workplace, device: Device)
   const { track, index, rates, seed } = place;
   const from = index === 0 ? undefined : folderOf(site, "trunk", { ...place, index: index - 1 });
   const directory = folderOf(site, "trunk", place);
-  // Another process may have made its branch and removed its weights while this one waited.
-  const find = async () =>
-    (await segmentIn(directory)) ??
-    ((await resultIn(folderOf(site, "branch", place))) === undefined ? undefined : resultIn(directory));
+  // Another process may have made its branch and removed its weights while this one waited: then no more is needed of it. One that is
+  // not the last of its trunk is needed for its weights, which are gone where it was the last before arms were added.
+  const find = async () => (await segmentIn(directory)) ?? (isLast(place) ? resultOfSpent(place, site) : undefined);
   return takenOnce(directory, find, async (folder) => {
     if ((await resultIn(directory)) !== undefined) await forgetSegment(directory);
     const whole = trunkConfig(site.plan, track, index, rates, seed);
@@ -138,12 +137,18 @@ export function branchOf({ track, index }: Pick<Place, "track" | "index">): Bran
   return required(new Map(track.branches.entries()), index);
 }
 
+const isLast = ({ track, index }: Place): boolean => index === track.branches.length - 1;
+
+/** The result of a segment whose branch is there, or undefined. */
+async function resultOfSpent(place: Place, site: Workplace): Promise<Work | undefined> {
+  const branch = await resultIn(folderOf(site, "branch", place));
+  return branch && resultIn(folderOf(site, "trunk", place));
+}
+
 /** Weights that no branch or segment will start from any more are removed. */
 async function forgetWeights(site: Workplace, place: Place): Promise<void> {
   await forget(folderOf(site, "branch", place));
-  const next = { ...place, index: place.index + 1 };
-  const isLast = next.index === place.track.branches.length;
-  if (isLast) await forget(folderOf(site, "trunk", place));
+  if (isLast(place)) await forget(folderOf(site, "trunk", place));
 }
 
 async function forget(directory: string): Promise<void> {

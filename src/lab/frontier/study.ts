@@ -62,9 +62,10 @@ export interface FrontierOutcome {
   readonly interrupted: boolean;
 }
 
-/** Makes all that a plan lacks yet. */
+/** Makes all that a plan lacks yet. At an error what is under way ends with a checkpoint, and then it is thrown. */
 export async function runFrontier(options: FrontierOptions): Promise<FrontierOutcome> {
-  return new Frontier(options.plan, new DeviceMakers(options), options.onBranch).run();
+  const makers = new DeviceMakers(options);
+  return makers.whole(() => new Frontier(options.plan, makers, options.onBranch).run());
 }
 
 /** What a folder has of a frontier, and what is still to be made. */
@@ -155,7 +156,8 @@ class Frontier {
     const sorted = this.#points.toSorted(
       (a, b) => a.budget - b.budget || order(a.track) - order(b.track) || a.seed - b.seed,
     );
-    return { points: sorted, tunings: this.#tunings, interrupted };
+    const tunings = this.#tunings.toSorted((a, b) => a.budget - b.budget || order(a.track) - order(b.track));
+    return { points: sorted, tunings, interrupted };
   }
 
   /** Whether all runs of a track at a budget are done. */
@@ -247,10 +249,16 @@ class DeviceMakers implements Makers {
   readonly #onPart: FrontierOptions["onPart"];
 
   constructor({ plan, corpus, directory, signal, maker, devices, onPart }: FrontierOptions) {
-    this.#site = { plan, corpus, directory, signal, maker, documents: documentsOf(corpus, plan.study.model.context) };
-    this.#devices = new Pool(devices);
+    this.#devices = new Pool(devices, signal);
+    const documents = documentsOf(corpus, plan.study.model.context);
+    this.#site = { plan, corpus, directory, signal: this.#devices.signal, maker, documents };
     this.#count = devices.length;
     this.#onPart = onPart;
+  }
+
+  /** Work that needs what is made here. Where it fails, the error is thrown once nothing is made any more. */
+  whole<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#devices.whole(work);
   }
 
   found(kind: Part, place: Place): Promise<Work | undefined> {
@@ -276,7 +284,6 @@ class DeviceMakers implements Makers {
       if (existing !== undefined) return { work: existing, made: false };
       try {
         return await this.#devices.use(async (device) => {
-          if (this.#site.signal?.aborted) return undefined;
           const isWhole = !(await hasCheckpoint(folderOf(this.#site, kind, place)));
           const startedAt = performance.now();
           const outcome = await make(device);

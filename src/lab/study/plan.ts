@@ -24,6 +24,11 @@ export function planStudy(study: CompleteStudy): StudyPlan {
   return { study, arms, questions: questionsOf(sizes, ablation), bases };
 }
 
+/** The cell that questions start from, also where none is asked yet: they may be added to a study later. */
+export function baseOf({ study }: StudyPlan): Cell | undefined {
+  return study.ablation && scratchOf(new Sizes(study), study.ablation.stage - 1);
+}
+
 /** All cells, each once. */
 export function cellsOf({ arms, questions, bases }: StudyPlan): Cell[] {
   const variants = questions.flatMap((question) => question.variants.map(({ cell }) => cell));

@@ -32,7 +32,7 @@ export interface StudyRun {
 export interface RunContext {
   readonly corpus: Corpus;
   readonly device: Device;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
   readonly onEvent: (event: TrainingEvent) => void;
 }
 

@@ -8,7 +8,7 @@ import { required } from "../../required.ts";
 import type { Device } from "../../runtime/index.ts";
 import type { Corpus } from "../../text/index.ts";
 import type { Cell } from "./cells.ts";
-import { cellsOf, type StudyPlan } from "./plan.ts";
+import { baseOf, cellsOf, type StudyPlan } from "./plan.ts";
 import { Pool } from "./pool.ts";
 import type { CellResult, RunResult } from "./results.ts";
 import { makeRun, resultOf, type StudyRun } from "./run.ts";
@@ -48,7 +48,7 @@ export interface StudyOutcome {
   readonly interrupted: boolean;
 }
 
-/** Makes all runs of a plan that are not made yet. */
+/** Makes all runs of a plan that are not made yet. At an error the runs under way end with a checkpoint, and then it is thrown. */
 export async function runStudy(options: StudyOptions): Promise<StudyOutcome> {
   return new Study(options).run();
 }
@@ -65,17 +65,20 @@ class Study {
   readonly #options: StudyOptions;
   readonly #devices: Pool<Device>;
   readonly #cells: ReadonlyMap<string, Cell>;
+  readonly #base: Cell | undefined;
   readonly #results = new Map<string, Promise<CellResult | undefined>>();
   #spent = { runs: 0, flops: 0, seconds: 0 };
 
   constructor(options: StudyOptions) {
     this.#options = options;
-    this.#devices = new Pool(options.devices);
+    this.#devices = new Pool(options.devices, options.signal);
     this.#cells = new Map(cellsOf(options.plan).map((cell) => [cell.id, cell]));
+    this.#base = baseOf(options.plan);
   }
 
   async run(): Promise<StudyOutcome> {
-    const results = await Promise.all([...this.#cells.keys()].map((id) => this.#cell(id)));
+    const all = [...this.#cells.keys()];
+    const results = await this.#devices.whole(() => Promise.all(all.map((id) => this.#cell(id))));
     const done = results.filter((result) => result !== undefined);
     return {
       cells: new Map(done.map((result) => [result.id, result])),
@@ -137,7 +140,7 @@ class Study {
       seed,
       directory: this.#directory(cell.id, rate, seed),
       ...(base !== undefined && { from: this.#directory(base.id, base.learningRate, seed) }),
-      keep: [...this.#cells.values()].some(({ from }) => from === cell.id),
+      keep: cell.id === this.#base?.id,
     };
     for (;;) {
       const existing = await resultOf(run);
@@ -153,13 +156,12 @@ class Study {
   }
 
   async #made(run: StudyRun, device: Device): Promise<RunResult | undefined> {
-    const { corpus, signal, onEvent } = this.#options;
-    if (signal?.aborted) return undefined;
+    const { corpus, onEvent } = this.#options;
     const outcome = await makeRun(run, {
       corpus,
       device,
       onEvent: (event) => onEvent?.({ type: "training", run, event }),
-      ...(signal !== undefined && { signal }),
+      signal: this.#devices.signal,
     });
     return outcome && this.#done(run, outcome.result, outcome.made);
   }

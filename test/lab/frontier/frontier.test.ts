@@ -67,7 +67,7 @@ afterAll(async () => {
 /** What does not depend on the clock. */
 const measured = ({ points, tunings }: FrontierOutcome) => ({
   points: points.map(({ seconds: _, ...point }) => point),
-  tunings: tunings.toSorted((a, b) => a.budget - b.budget || (a.track < b.track ? -1 : 1)),
+  tunings,
 });
 
 describe("the plan", () => {
@@ -246,6 +246,29 @@ it("is divided among processes, which all end with the same, and reported with w
     /\*\*Partial\.\*\* Not done yet: at .* scratch\/0 \(1 of 2 seeds\)\. All runs of .*grown.* are done, and differences between them are final;/,
   );
   expect(frontierMarkdown({ ...results, points: [] })).toContain("Nothing follows from what is below until it is.");
+});
+
+it("makes the end of the smallest size's trunk again, for the arm that goes on from there", {
+  timeout: 300_000,
+}, async () => {
+  const directory = folder("farther");
+  const rungs = [plan.study.rungs[0], { attention: 5, feedForward: 7 }].flatMap((rung) => rung ?? []);
+  const only = {
+    rungs,
+    bracket: 0,
+    tokensPerParameter: 0.3,
+    learningRates: [0.004] as [number],
+    seeds: [1] as [number],
+  };
+  const planned = (arms: typeof study.arms) => planFrontier({ ...plan.study, ...only, arms });
+  const { points } = await runFrontier({ plan: planned(["scratch"]), corpus, devices, directory });
+  const later = await runFrontier({ plan: planned(["scratch", "never-grown"]), corpus, devices, directory });
+  expect(later.points.map(({ track, budget }) => [track, budget])).toEqual([
+    ["scratch/0", 0],
+    ["scratch/0", 1],
+    ["scratch/1", 1],
+  ]);
+  expect(later.points.toSpliced(1, 1)).toEqual(points);
 });
 
 it("tunes the rate of each segment, and goes on from where it was stopped", { timeout: 300_000 }, async () => {

@@ -173,6 +173,45 @@ it("grows from the finished run of the same seed", { timeout: 60_000 }, async ()
   }
 });
 
+it("answers questions that are asked later, from what it kept for them", { timeout: 60_000 }, async () => {
+  const directory = folder("asked later");
+  const { arms: _, ...rest } = plan.study;
+  const asking = (questions: "optimizer"[]) =>
+    planStudy({
+      ...rest,
+      arms: ["scratch-tokens"],
+      learningRates: [0.01],
+      seeds: 1,
+      ablation: { stage: 1, questions },
+    });
+  for (const [questions, cells] of [[[], 2] as const, [["optimizer"], 5] as const]) {
+    const outcome = await runStudy({ plan: asking([...questions]), corpus, directory, devices });
+    expect(outcome.cells.size).toBe(cells);
+  }
+});
+
+it("ends the other runs with a checkpoint before it tells of an error", { timeout: 60_000 }, async () => {
+  const [begun, going] = [new Set<string>(), new Set<string>()];
+  let other: string | undefined;
+  const onEvent = (event: StudyEvent) => {
+    if (event.type !== "training") return;
+    const { directory } = event.run;
+    begun.add(directory);
+    going.add(directory);
+    if (event.event.type === "end") going.delete(directory);
+    if (going.size < 2 || other !== undefined) return;
+    other = [...going].find((run) => run !== directory);
+    begun.clear();
+    throw new Error("a full disk");
+  };
+  const failing = runStudy({ plan, corpus, directory: folder("failing"), devices, onEvent });
+  await expect(failing).rejects.toThrow("a full disk");
+  expect(going.has(other ?? "none")).toBe(false);
+  // It was stopped, or at its end already.
+  expect(readdirSync(other ?? "none").join()).toMatch(/model\.safetensors|result\.json/);
+  expect([...begun]).toEqual([other]);
+});
+
 it("goes on without the runs whose base diverged", { timeout: 60_000 }, async () => {
   const { arms: _, ...rest } = plan.study;
   const high = planStudy({ ...rest, arms: ["scratch-tokens"], learningRates: [1e30], seeds: 1 });
