@@ -1,12 +1,15 @@
 /**
  * What the updates after a growth make of the held-out loss: each preset that a laptop trains is grown to twice its tokens in the
  * middle of its run, by the default plan or another, beside the same run that is not grown; and again, by a run that has grown once.
+ * What is in the file already of other presets and plans stays there, and is in the figure where the plan is the same.
  *
  *     npm run bench:growth-loss -- [--plan '{"newRate": 4, "newWarmup": 50}'] [--presets mini,lecture] [--out docs/concepts/parametrisation]
  */
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   type Checkpoint,
   type Config,
@@ -19,6 +22,7 @@ import {
   Run,
 } from "tokenformer";
 import { type Curve, curvesFigure } from "tokenformer/benchmark";
+import { z } from "zod";
 import { machine } from "./measure.ts";
 import { parsedOptions, someOf } from "./options.ts";
 
@@ -28,6 +32,27 @@ const [GROWN_AFTER, GROWN_BEFORE, MEASURED] = [200, 100, [1, 5, 10, 20, 40, 100,
 const EVALUATION = { evaluateEvery: 0, evaluationTokens: 32_768, checkpointEvery: 0, keepBest: false };
 
 const add = { query: "x2", key: "x2", value: "x2", projection: "x2", feedForward: "x2" };
+
+const lossesSchema = z.array(z.strictObject({ updates: z.int(), loss: z.number() }));
+
+type Losses = z.infer<typeof lossesSchema>;
+
+/** Which of a run's growths was measured. */
+const growths = [1, 2] as const;
+
+const resultSchema = z.strictObject({
+  preset: z.string(),
+  growth: z.literal(growths),
+  plan: z.looseObject({ newRate: z.number().optional(), newWarmup: z.number().optional() }),
+  date: z.string(),
+  machine: z.string(),
+  /** The loss just before the growth. */
+  before: z.number(),
+  grown: lossesSchema,
+  notGrown: lossesSchema,
+});
+
+type Result = z.infer<typeof resultSchema>;
 
 /** As the studio's first model: a small one, at a constant rate. */
 const studio = {
@@ -55,43 +80,43 @@ const { values: options } = parsedOptions({
     out: { type: "string", default: "docs/concepts/parametrisation" },
   },
 });
-const plan: { readonly newRate?: number; readonly newWarmup?: number } = JSON.parse(options.plan);
+const plan = resultSchema.shape.plan.parse(JSON.parse(options.plan));
 
 const corpus = await openCorpus("Moby-Dick", "character");
 const device = await openDevice("cpu", { threads: 1 });
 const asked = someOf(["mini", "nanogpt-cpu", "studio", "lecture"], options.presets, "--presets");
-const results: { preset: keyof typeof subjects; growth: 1 | 2; before: number; grown: Loss[]; notGrown: Loss[] }[] = [];
+const date = new Date().toISOString().slice(0, 10);
+const measuredNow: Result[] = [];
 for (const preset of asked) {
   const { config: input, until } = subjects[preset];
-  for (const growth of [1, 2] as const) {
+  for (const growth of growths) {
     const earlier = growth === 1 ? [] : [{ step: GROWN_BEFORE, add, ...plan }];
     const config = parseConfig({ ...withEvaluation(input), growth: earlier }, preset);
     const checkpoint = await trainedTo(config, corpus, device);
     const measured = MEASURED.filter((updates) => updates <= until);
     const { losses: grown, before } = await lossesAfter(checkpoint, corpus, device, measured, true);
     const { losses: notGrown } = await lossesAfter(checkpoint, corpus, device, measured, false);
-    results.push({ preset, growth, before: before ?? Number.NaN, grown, notGrown });
-    console.log(JSON.stringify(results.at(-1)));
+    measuredNow.push({ preset, growth, plan, date, machine, before: before ?? Number.NaN, grown, notGrown });
+    console.log(JSON.stringify(measuredNow.at(-1)));
   }
 }
 await device.close();
 await mkdir(options.out, { recursive: true });
-const date = new Date().toISOString().slice(0, 10);
-const told = {
-  date,
-  machine,
-  plan,
-  grownAfter: GROWN_AFTER,
-  grownBefore: GROWN_BEFORE,
-  evaluationTokens: EVALUATION.evaluationTokens,
-  results,
-};
-await writeFile(join(options.out, "growth-loss.json"), `${JSON.stringify(told, null, 1)}\n`);
-await writeFile(join(options.out, "growth-loss.svg"), figure());
+const file = join(options.out, "growth-loss.json");
+const results = [...(await othersIn(file)), ...measuredNow];
+const terms = { grownAfter: GROWN_AFTER, grownBefore: GROWN_BEFORE, evaluationTokens: EVALUATION.evaluationTokens };
+await writeFile(file, `${JSON.stringify({ ...terms, results }, null, 1)}\n`);
+await writeFile(
+  join(options.out, "growth-loss.svg"),
+  figure(results.filter((one) => isDeepStrictEqual(one.plan, plan))),
+);
 
-interface Loss {
-  readonly updates: number;
-  readonly loss: number;
+/** What a file has of others than were measured now. */
+async function othersIn(file: string): Promise<Result[]> {
+  if (!existsSync(file)) return [];
+  const known = z.object({ results: z.array(resultSchema) }).parse(JSON.parse(await readFile(file, "utf8")));
+  const nameOf = ({ preset, growth, plan }: Result) => [preset, growth, plan];
+  return known.results.filter((one) => !measuredNow.some((own) => isDeepStrictEqual(nameOf(own), nameOf(one))));
 }
 
 function withEvaluation(input: unknown): object {
@@ -116,11 +141,11 @@ async function lossesAfter(
   on: Device,
   measured: readonly number[],
   grows: boolean,
-): Promise<{ readonly before: number | undefined; readonly losses: Loss[] }> {
+): Promise<{ readonly before: number | undefined; readonly losses: Losses }> {
   const { step } = checkpoint.state;
   const training = { ...checkpoint.config.training, evaluateAt: measured.map((updates) => step + updates) };
   const run = await Run.resume(checkpoint, { config: { ...checkpoint.config, training }, corpus: text, device: on });
-  const losses: Loss[] = [];
+  const losses: Losses = [];
   try {
     const growth = grows ? await run.grow({ add, ...plan }) : undefined;
     for await (const event of run.events()) {
@@ -135,12 +160,13 @@ async function lossesAfter(
 }
 
 /** By how much the loss has changed since before the growth. */
-function figure(): string {
+function figure(results: readonly Result[]): string {
+  const names = Object.keys(subjects).filter((name) => results.some(({ preset }) => preset === name));
   const curves = results.flatMap(({ preset, growth, before, grown, notGrown }) => {
-    const curve = (name: string, colour: Curve["colour"], losses: readonly Loss[]): Curve => ({
+    const curve = (name: string, colour: Curve["colour"], losses: Losses): Curve => ({
       name: `${preset}${name}`,
       colour,
-      strength: (asked.indexOf(preset) + 2) / (asked.length + 1),
+      strength: (names.indexOf(preset) + 2) / (names.length + 1),
       dashed: growth === 2,
       points: losses.map(({ updates, loss }) => ({ x: updates, y: loss - before })),
     });
