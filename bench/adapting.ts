@@ -75,7 +75,7 @@ async function measured(way: (typeof ways)[number]) {
   await trainer.close();
   await device.close();
   const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  return { learning, gigabytes: Number(peak) / 1e6, seconds };
+  return { learning, gigabytes: (1024 * Number(peak)) / 1e9, seconds };
 }
 
 if (options.way !== undefined) console.log(JSON.stringify(await measured(oneOf(ways, options.way, "--way"))));

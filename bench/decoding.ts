@@ -76,7 +76,7 @@ interface Row {
   /** By round: bytes read in a second, over the bandwidth measured around it. */
   readonly shareOfOneStream: { readonly median: number; readonly best: number };
   readonly shareOfTwoStreams: { readonly median: number; readonly best: number };
-  /** The time of the first side over that of this one, by round. */
+  /** The time of this side over that of the first, by round: the speed of the first beside it. */
   readonly speedOfFirst: number;
 }
 

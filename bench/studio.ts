@@ -160,6 +160,6 @@ function report({
     console.log(`  ${duration} ms at ${(startTime / 1000).toFixed(1)} s`);
   for (const [index, { step, bytes }] of memory.entries()) {
     const stage = index % 2 === 0 ? `size ${index / 2 + 1}, ` : "        ";
-    console.log(`${stage}step ${step}: ${(bytes / 2 ** 20).toFixed(1)} MB`);
+    console.log(`${stage}step ${step}: ${(bytes / 2 ** 20).toFixed(1)} MiB`);
   }
 }

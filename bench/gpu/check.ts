@@ -171,8 +171,7 @@ async function pytorchSides(work: Work): Promise<Side[]> {
     for (const dtype of ["float32", "bfloat16"] as const) {
       const side = pytorch(options.python, work, files, { compile, dtype, device: "cuda" });
       try {
-        await side.steps(1);
-        sides.push(side);
+        sides.push(goingOn(side, await side.steps(1)));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         report.notMeasured.push({ name: `${side.name}, ${work.config.type} at ${work.name}`, reason });
@@ -181,6 +180,22 @@ async function pytorchSides(work: Work): Promise<Side[]> {
   }
   files.remove();
   return sides;
+}
+
+/** A side that has made some steps on trial, which count as its first. */
+function goingOn(side: Side, tried: Awaited<ReturnType<Side["steps"]>>): Side {
+  let first: typeof tried | undefined = tried;
+  return {
+    ...side,
+    async steps(count) {
+      if (first === undefined) return side.steps(count);
+      const { seconds, losses } = first;
+      first = undefined;
+      if (count <= seconds.length) return { seconds, losses };
+      const rest = await side.steps(count - seconds.length);
+      return { seconds: [...seconds, ...rest.seconds], losses: [...losses, ...rest.losses] };
+    },
+  };
 }
 
 async function keep(): Promise<void> {

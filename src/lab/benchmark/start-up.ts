@@ -1,6 +1,7 @@
 /** Start-up: the command line, the first step of a new run, and the programs of deep models. */
 
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { promisify } from "node:util";
 import { formatDuration } from "../report/format.ts";
 import type { SessionTimes } from "./session-task.ts";
@@ -29,7 +30,10 @@ export async function measureStartUp(
   for (let round = 0; round < rounds && (round === 0 || !isOver()); round++) {
     times.node.push((await node("-e", "0")).seconds);
     times.help.push((await node(program, "--help")).seconds);
-    times.firstStep.push((await timeOf(() => untilFirstStep(program))).seconds);
+    const first = await timeOf(() => untilFirstStep(program));
+    times.firstStep.push(first.seconds);
+    // What is timed next must not share the processor with what is left of the training.
+    await first.result.end();
   }
   const spreads = { help: spreadOf(times.help), node: spreadOf(times.node), firstStep: spreadOf(times.firstStep) };
   const [alone, help, first] = [spreads.node, spreads.help, spreads.firstStep].map(({ median }) =>
@@ -47,7 +51,8 @@ export async function measureStartUp(
   return { ...spreads, sessions };
 }
 
-async function untilFirstStep(program: string): Promise<void> {
+/** A training that has made its first step, which `end` ends. */
+async function untilFirstStep(program: string): Promise<{ end(): Promise<unknown> }> {
   const given = ["train", "--preset", "mini", "--set", "training.steps=1"];
   const child = spawn(process.execPath, [program, ...given], { stdio: ["ignore", "ignore", "pipe"] });
   let shown = "";
@@ -59,4 +64,10 @@ async function untilFirstStep(program: string): Promise<void> {
     child.on("error", reject);
     child.on("close", (code) => reject(new Error(`training ended with ${code} before its first step: ${shown}`)));
   });
+  const closed = once(child, "close");
+  const end = () => {
+    child.kill("SIGKILL");
+    return closed;
+  };
+  return { end };
 }
