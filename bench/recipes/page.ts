@@ -1,25 +1,9 @@
 /** The page of the recipes: what each ended at, beside the reference of the same seed. */
 
 import { mean, sampleStandardDeviation } from "simple-statistics";
-import { z } from "zod";
+import type { Cell } from "./cells.ts";
 import { REFERENCE, type Recipe } from "./recipes.ts";
 import { budgetOf, PROTOCOL, type Terms } from "./terms.ts";
-
-export const cellSchema = z.strictObject({
-  recipe: z.string(),
-  seed: z.int(),
-  loss: z.number(),
-  around: z.strictObject({ before: z.number(), after1: z.number(), after20: z.number() }).optional(),
-  updates: z.int(),
-  flops: z.number(),
-  seconds: z.number(),
-  date: z.string(),
-  machine: z.string(),
-  /** The software's. Other roundings make another run of the same seed: only cells of one commit are paired. */
-  commit: z.string(),
-});
-
-export type Cell = z.infer<typeof cellSchema>;
 
 /** Of Student's t, 97.5 %, by degrees of freedom from 1. */
 const T = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
@@ -29,7 +13,7 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
   const rows = recipes
     .map((recipe) => rowOf(recipe, cells))
     .filter(({ losses }) => losses.length > 0)
-    .toSorted((a, b) => mean(a.differences) - mean(b.differences));
+    .toSorted((a, b) => orderOf(a) - orderOf(b));
   const [date] = cells
     .map((cell) => cell.date)
     .toSorted()
@@ -41,12 +25,11 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
     [
       "| recipe | what it is | loss | Δ to the reference | after 1 | after 20 | seeds |",
       "| --- | --- | --- | --- | --- | --- | --- |",
-      ...rows.map(({ recipe, seeds, losses, differences, jumps }) => {
+      ...rows.map(({ recipe, losses, differences, after1, after20 }) => {
         const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
-        const jump = (at: number) =>
-          jumps.length === 0 ? "" : signed(mean(jumps.map((pair) => pair[at] ?? Number.NaN)));
+        const jump = (values: readonly number[]) => (values.length === 0 ? "" : signed(mean([...values])));
         const delta = recipe.name === REFERENCE ? "" : interval(differences, signed);
-        return `| ${recipe.name} | ${recipe.what} | ${mean(losses).toFixed(4)} | ${delta} | ${jump(0)} | ${jump(1)} | ${seeds} |`;
+        return `| ${recipe.name} | ${recipe.what} | ${mean(losses).toFixed(4)} | ${delta} | ${jump(after1)} | ${jump(after20)} | ${losses.length} |`;
       }),
     ].join("\n"),
     "",
@@ -59,23 +42,27 @@ function rowOf(recipe: Recipe, cells: readonly Cell[]) {
   const references = cells.filter((cell) => cell.recipe === REFERENCE);
   const reference = new Map(references.map((cell) => [pairOf(cell), cell.loss]));
   const seeds = [...new Set(own.map(({ seed }) => seed))];
+  // A seed that two commits ran is one seed: its initial values and batches are the same.
+  const bySeed = (pick: (cell: Cell) => number | undefined) =>
+    seeds.flatMap((seed) => {
+      const found = own.flatMap((cell) => (cell.seed === seed ? (pick(cell) ?? []) : []));
+      return found.length === 0 ? [] : [mean(found)];
+    });
   return {
     recipe,
-    seeds: seeds.length,
-    losses: own.map(({ loss }) => loss),
-    // A seed that two commits ran is one seed: its initial values and batches are the same.
-    differences: seeds.flatMap((seed) => {
-      const found = own.flatMap((cell) => {
-        const beside = cell.seed === seed ? reference.get(pairOf(cell)) : undefined;
-        return beside === undefined ? [] : [cell.loss - beside];
-      });
-      return found.length === 0 ? [] : [mean(found)];
+    losses: bySeed(({ loss }) => loss),
+    differences: bySeed((cell) => {
+      const beside = reference.get(pairOf(cell));
+      return beside === undefined ? undefined : cell.loss - beside;
     }),
-    jumps: own.flatMap(({ around }) =>
-      around === undefined ? [] : [[around.after1 - around.before, around.after20 - around.before]],
-    ),
+    after1: bySeed(({ around }) => around && around.after1 - around.before),
+    after20: bySeed(({ around }) => around && around.after20 - around.before),
   };
 }
+
+/** Recipes without a reference beside them come last. */
+const orderOf = ({ differences }: ReturnType<typeof rowOf>) =>
+  differences.length === 0 ? Number.POSITIVE_INFINITY : mean(differences);
 
 function interval(differences: readonly number[], signed: (value: number) => string): string {
   if (differences.length === 0) return "";
