@@ -4,9 +4,10 @@ import { UserError } from "../../errors.ts";
 import { type Cell, cellOf, checkGrowth, type Phase } from "./cells.ts";
 import type { QuestionId } from "./config.ts";
 import { type CompleteStudy, flopsPerStep, sizeOf, type TokenCounts, tokenFormerOf } from "./models.ts";
+import { REFERENCE, referenceOf } from "./reference.ts";
 import type { LeftOut } from "./results.ts";
 import { added, type Sizes, scratchOf } from "./sizes.ts";
-import { questionTexts, REFERENCE, type Variant, variantsOf } from "./variants.ts";
+import { questionTexts, type Variant, variantsOf } from "./variants.ts";
 
 export interface PlannedVariant extends Pick<Variant, "id" | "label" | "doc"> {
   readonly cell: Cell;
@@ -25,8 +26,9 @@ export function questionsOf(
   sizes: Sizes,
   { stage, questions }: NonNullable<CompleteStudy["ablation"]>,
 ): PlannedQuestion[] {
+  const reference = referenceOf(sizes.study, stage);
   return questions.map((id): PlannedQuestion => {
-    const all = [REFERENCE, ...variantsOf(id, sizes.steps(stage))].map((variant) => plannedOf(sizes, stage, variant));
+    const all = [reference, ...variantsOf(id, sizes.steps(stage))].map((variant) => plannedOf(sizes, stage, variant));
     const leftOut = all.filter((planned) => "reason" in planned);
     const without = leftOut.length === 0 ? "" : ` (without ${leftOut.map(({ label }) => label).join(", ")})`;
     return {
@@ -47,7 +49,7 @@ function plannedOf(sizes: Sizes, stage: number, variant: Variant): PlannedVarian
     return { id, label, doc, cell };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    if (variant !== REFERENCE) return { label, reason: error.message };
+    if (id !== REFERENCE) return { label, reason: error.message };
     throw new UserError(
       `ablation: its reference cannot grow so: ${error.message}; change ladder or growth, or leave the questions out`,
       { cause: error },

@@ -3,10 +3,10 @@
 import type { Corpus } from "../../text/index.ts";
 import { Validation } from "../../training/portable.ts";
 import type { StudyPlan } from "./plan.ts";
+import { REFERENCE, referenceOf } from "./reference.ts";
 import type { StudyResults } from "./results.ts";
 import { describeStages } from "./sizes.ts";
 import type { StudyOutcome } from "./study.ts";
-import { REFERENCE } from "./variants.ts";
 
 /** What a study cannot know of itself. */
 export type Circumstances = Pick<StudyResults, "date" | "machine" | "software" | "command">;
@@ -19,7 +19,7 @@ export function studyResults(
   circumstances: Circumstances,
 ): StudyResults {
   const { layers, heads, width, context } = study.model;
-  const { batch, evaluationTokens } = study.training;
+  const { batch, evaluationTokens, schedule, warmup } = study.training;
   const validation = new Validation(corpus, { context, evaluationTokens });
   const resultOf = (id: string) => {
     const cell = cells.get(id);
@@ -37,6 +37,7 @@ export function studyResults(
       bytesPerToken: validation.bytes / validation.tokens,
     },
     model: { layers, heads, width, context, batch },
+    training: { schedule, warmup },
     stages: describeStages(study),
     seeds: Array.from({ length: study.seeds }, (_, index) => index + 1),
     arms: arms.map((arm) => ({ ...arm, cells: arm.cells.flatMap(({ id }) => resultOf(id)) })),
@@ -46,15 +47,16 @@ export function studyResults(
 }
 
 function ablationOf(
-  { ablation }: StudyPlan["study"],
+  study: StudyPlan["study"],
   questions: StudyPlan["questions"],
   resultOf: (id: string) => StudyResults["arms"][number]["cells"],
 ): Pick<StudyResults, "ablation"> {
+  const { ablation } = study;
   return {
     ablation: {
-      doc: REFERENCE.doc,
+      doc: ablation === undefined ? "" : referenceOf(study, ablation.stage).doc,
       stage: ablation?.stage ?? 0,
-      reference: REFERENCE.id,
+      reference: REFERENCE,
       questions: questions.map(({ id, question, variants, leftOut }) => ({
         id,
         question,

@@ -1,5 +1,7 @@
 /** What a study has measured, as plain data: what its report, its figures and its verdicts are made of. */
 
+import type { TrainingConfig } from "../../configuration/index.ts";
+
 /** The validation loss at one instant of a run. */
 export interface Point {
   /** Updates since the run began. */
@@ -71,7 +73,10 @@ export interface CellResult {
   readonly id: string;
   /** The last size that it has an outcome for. */
   readonly stage: number;
-  /** The mean final validation loss of each learning rate tried, by a seed that is used for nothing else. */
+  /**
+   * The final validation loss of each learning rate tried, by a seed that is used for nothing else: infinite where it diverged, which a
+   * file of JSON has as null.
+   */
   readonly grid: readonly { readonly learningRate: number; readonly loss: number }[];
   /** The one chosen: that of the lowest loss. */
   readonly learningRate: number;
@@ -158,6 +163,8 @@ export interface StudyResults {
     /** Sequences of an update. */
     readonly batch: number;
   };
+  /** How the learning rate of every run goes, and over how many updates it rises. */
+  readonly training: Pick<TrainingConfig, "schedule" | "warmup">;
   readonly stages: readonly StageDescription[];
   readonly seeds: readonly number[];
   /** The arms in the order in which they are shown; the grown arm is "grown". */

@@ -26,12 +26,6 @@ export interface Variant {
   readonly restart?: boolean;
 }
 
-export const REFERENCE: Variant = {
-  id: "reference",
-  label: "reference",
-  doc: "Zero keys, τ from its old value to √n over 100 updates, moments kept and new tokens counting their own updates, everything trained, the learning rate's warm-up and cosine from the start, all sites doubled at once.",
-};
-
 /** The steps of the old tokens' frozen time and of slow ramps are shares of the stage, so that they fit every study. */
 export function variantsOf(question: QuestionId, stageSteps: number): readonly Variant[] {
   return variants[question](stageSteps);
@@ -129,13 +123,13 @@ const variants: Readonly<Record<QuestionId, (steps: number) => readonly Variant[
     {
       id: "schedule-cold",
       label: "no warm-up",
-      doc: "The cosine begins again at its highest rate at once.",
+      doc: "The schedule begins again at its highest rate at once.",
       training: { warmup: 0 },
     },
     {
       id: "schedule-one",
-      label: "one cosine over both",
-      doc: "The schedule does not begin again: one cosine from the first update to the last.",
+      label: "one schedule over both",
+      doc: "The schedule does not begin again: it goes on from the first update to the last.",
       restart: false,
     },
   ],

@@ -43,6 +43,28 @@ function stepFlops(attention: number, feedForward: number): number {
   return 3 * (2 * blocks * 13 + 4 * 3 * 66 * 13 ** 2 + 2 * 71 * 66 * 13) * 5;
 }
 
+it("tells of its own reference, to which it grows as it is configured", () => {
+  const told = (own: object) =>
+    planStudy(withVocabulary(studySchema.parse({ ...study, ...own }))).questions[0]?.variants[0]?.doc;
+  expect(told({})).toBe(
+    "Zero keys, τ from its old value to √n over 100 updates, moments kept and new tokens counting their own updates, everything trained, the learning rate of new tokens rising over 50 updates, the schedule from its start (a warm-up of 3 updates, then a cosine), all sites doubled at once.",
+  );
+  const growth = {
+    init: "random",
+    optimizer: "reset",
+    freeze: 5,
+    newWarmup: 0,
+    newRate: 3,
+    newRateSteps: 7,
+    rewarm: 2,
+  };
+  const training = { ...study.training, warmup: 0, schedule: "constant" };
+  const ladder = study.ladder.map((size) => ({ ...size, attention: size.attention + 1 }));
+  expect(told({ growth, training, ladder })).toBe(
+    "Keys and values drawn, τ = √n at once, all moments from zero, the old tokens frozen for 5 updates, new tokens at 3 times the rate at first, falling over 7 updates, the learning rate of all rising again over 2 updates, the schedule from its start (a constant rate), from 18 to 35 tokens at each attention projection and from 41 to 82 at the feed-forward layer at once.",
+  );
+});
+
 it("adds up what the grown arm spends", () => {
   const spent = 31 * stepFlops(8, 20) + 37 * stepFlops(17, 41) + 43 * stepFlops(34, 82);
   expect(cell("grown").flops).toBeCloseTo(spent, -2);

@@ -89,6 +89,9 @@ describe("the page", () => {
     expect(answers).toMatch(
       /From scratch with the tokens of the stage alone \(75\s% of the grown arm’s FLOPs\): grown is better/,
     );
+    expect(answers).toContain("the learning rate of every run warms up and decays over its budget");
+    const constant = studyDocument({ ...sampleStudy(), training: { schedule: "constant", warmup: 0 } });
+    expect(renderMarkdown(constant)).toContain("the learning rate of every run stays constant, so final losses");
     expect(answers).toContain("3 seeds for each recipe");
     expect(answers).toContain("jump of 0.420 at growth");
   });

@@ -327,6 +327,7 @@ export function sampleStudy(): StudyResults {
       bytesPerToken: 1.02,
     },
     model: { layers: 4, heads: 4, width: 128, context: 64, batch: 12 },
+    training: { schedule: "cosine", warmup: 40 },
     stages,
     seeds,
     arms,

@@ -19,7 +19,7 @@ export function scepticSection(
     { question: "Were the baselines tuned?", sentences: tuning(results) },
     { question: "Equal compute or equal tokens?", sentences: budgets(comparisons) },
     { question: "How many seeds, and how much do they differ?", sentences: seeds(results) },
-    { question: "Is it the learning-rate schedule?", sentences: schedule(ablations) },
+    { question: "Is it the learning-rate schedule?", sentences: schedule(results, ablations) },
     { question: "Does the function-preserving start matter?", sentences: preservation(ablations) },
   ];
   return { title: "A sceptic’s five questions", blocks: [{ kind: "answers", items }] };
@@ -87,13 +87,15 @@ function seeds(results: StudyResults): string[] {
   ];
 }
 
-function schedule({ questions }: AblationVerdicts): string[] {
+function schedule({ training }: StudyResults, { questions }: AblationVerdicts): string[] {
   const found = questions.find(({ id }) => id === "schedule");
   if (found === undefined) return ["The study did not vary it."];
-  return [
-    "The learning rate of every run warms up and decays over its budget, and again after each growth, so final losses are compared at the ends of schedules, never in the midst of one.",
-    ...found.sentences,
-  ];
+  const rises = training.warmup > 0 ? "warms up and " : "";
+  const told =
+    training.schedule === "constant"
+      ? `${rises}stays constant, so final losses are compared at a rate that has not decayed`
+      : `${rises}decays over its budget, and again after each growth, so final losses are compared at the ends of schedules, never in the midst of one`;
+  return [`But for what is varied here, the learning rate of every run ${told}.`, ...found.sentences];
 }
 
 function preservation({ questions, sentences }: AblationVerdicts): string[] {
@@ -124,7 +126,11 @@ export function limitSection(results: StudyResults, comparisons: readonly Compar
     ...epochs(results),
     `${counted(all.length, "seed")}: enough for differences well above the noise alone.`,
     `Short schedules: the grown arm makes ${formatInteger(stages.reduce((sum, { steps }) => sum + steps, 0))} updates in all.`,
-    "Crossings for the speed-up lie in the midst of a curve, where its learning rate has not decayed yet: they understate whichever arm is ahead.",
+    ...(results.training.schedule === "constant"
+      ? []
+      : [
+          "Crossings for the speed-up lie in the midst of a curve, where its learning rate has not decayed yet: they understate whichever arm is ahead.",
+        ]),
     `Some ${tests} comparisons are made, each by a rule that errs now and then; one that stands alone deserves doubt.`,
     ...(ablation.questions.length > 0
       ? [
