@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { z } from "zod";
 import { parseBy } from "../configuration/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
@@ -70,14 +71,41 @@ async function run(options: Options): Promise<void> {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
   const folder = await LockedFolder.take(out);
   try {
-    // These may change: each training is of one of them, and kept.
-    const { seeds: _, sizes: __, rates: ___, ways: ____, ...fixed } = study;
-    const noted: unknown = JSON.parse(JSON.stringify({ files: Object.fromEntries(files), study: fixed }));
-    await claimFolder(join(out, "skills.json"), out, noted, (found) => found);
+    await claim(out, study, files);
     await carryOut(study, files, { ...options, out });
   } finally {
     await folder.release();
   }
+}
+
+const noteSchema = z.object({ files: z.record(z.string(), z.array(z.string())), study: z.looseObject({}) });
+
+/** Notes in the folder which study it holds. Throws a `UserError` if it holds another. */
+async function claim(out: string, study: SkillsStudy, files: ReadonlyMap<string, readonly string[]>): Promise<void> {
+  const { doc, seeds, sizes, rates, ways } = study;
+  await claimFolder(join(out, "skills.json"), out, noteOf(Object.fromEntries(files), study), (found) => {
+    const noted = noteSchema.safeParse(found);
+    // Read as a configuration, so that options which are newer than the note have their defaults.
+    const read = noted.success
+      ? skillsSchema.safeParse({ doc, ...noted.data.study, seeds, sizes, rates, ways })
+      : noted;
+    return noted.success && read.success ? noteOf(noted.data.files, read.data) : undefined;
+  });
+}
+
+/** What makes a study another one: its texts, and all but what may change, as each training is of one of those, and kept. */
+function noteOf(
+  files: Readonly<Record<string, readonly string[]>>,
+  { doc: _doc, seeds: _seeds, sizes: _sizes, rates: _rates, ways: _ways, ...fixed }: SkillsStudy,
+): unknown {
+  const named = Object.entries(files).map(([name, own]) => [name, own.map(withoutPlace)]);
+  return JSON.parse(JSON.stringify({ files: Object.fromEntries(named), study: fixed }));
+}
+
+/** The name of a text of the package, wherever that is installed; other files as they are. */
+function withoutPlace(file: string): string {
+  const path = file.replaceAll("\\", "/");
+  return ownTexts.find((name) => path.endsWith(`/studio/gallery/texts/${name}.txt.gz`)) ?? file;
 }
 
 async function studyOf({ config, set }: Options): Promise<SkillsStudy> {

@@ -49,6 +49,11 @@ it("compares skills with other ways to learn, and goes on from what is there", a
 
   // What is not measured yet is made again, and more seeds and rates are made beside what is there.
   for (const name of ["skill", "lora"]) await rm(at("skills", "runs", `${name}-cats-2-0.001-1`, "result.json"));
+  // The folder is the same study's, whatever its note says of it in words, and where options are newer than the note.
+  const note = JSON.parse(await readFile(at("skills", "skills.json"), "utf8"));
+  const { doc: _words, ...fixed } = note.study;
+  delete fixed.adapting.clip;
+  await writeFile(at("skills", "skills.json"), JSON.stringify({ ...note, study: { ...fixed, doc: "older words" } }));
   const again = await study("--out", "skills");
   expect(again.stderr).toMatch(/^skill-cats-2-0\.001-1: /m);
   expect(again.stderr).toMatch(/^lora-cats-2-0\.001-1: /m);
