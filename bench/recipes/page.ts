@@ -21,7 +21,7 @@ export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: 
   return [
     `# Recipes of growth: ${terms.from}/${4 * terms.from} → ${terms.to}/${4 * terms.to} parameter tokens`,
     `${PROTOCOL} ${(budgetOf(terms) / 1e12).toFixed(1)} TFLOP each.`,
-    `Δ is the mean difference to the reference of the same seed and commit, with its 95 % interval over seeds by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`.`,
+    `Δ is the mean difference to the reference of the same seed and commit, with its 95 % interval over seeds by Student's t: exploratory, not corrected for so many comparisons, and of one seed no interval at all. After 1 and 20 updates: what the first ${"16,384"} held-out tokens lose from just before the growth on. ${cells[0]?.machine ?? ""}, ${date ?? ""}, \`npm run bench:recipes -- --from ${terms.from}\`; each cell, with its commit, is in [results-${terms.from}.json](results-${terms.from}.json).`,
     [
       "| recipe | what it is | loss | Δ to the reference | after 1 | after 20 | seeds |",
       "| --- | --- | --- | --- | --- | --- | --- |",
