@@ -113,7 +113,7 @@ async function contentsOf(folder: string): Promise<Contents> {
   const [train, validation] = [TRAIN, VALIDATION].map((pattern) => names.find((name) => pattern.test(name)));
   const texts: { name: string; bytes: number }[] = [];
   const passedOver: { name: string; reason: string }[] = [];
-  for (const name of train === undefined ? await filesIn(folder, names) : []) {
+  for (const name of train === undefined ? await filesIn(folder, names, [await realpath(folder)]) : []) {
     const stats = await statsOf(join(folder, name));
     const reason = reasonToPassOver(name, stats?.size);
     if (reason === "" && stats?.isFile() === true) texts.push({ name, bytes: stats.size });
@@ -135,21 +135,23 @@ const METRICS = "metrics.jsonl";
 /** Of a folder or file that begins with a dot, as those of git, nothing is read. */
 const isHidden = (name: string): boolean => basename(name).startsWith(".");
 
-/** The files of a folder and of those within, by their paths in it; a hidden folder is one name, as is a link to a folder around it. */
+/**
+ * The files of a folder and of those within, by their paths in it; a hidden folder is one name, as is a link to a folder around it.
+ * @param around the real paths of the folders around these names
+ */
 async function filesIn(
   folder: string,
   names: readonly string[],
+  around: readonly string[],
   inside = "",
-  around: string[] = [],
 ): Promise<string[]> {
-  const within = [...around, await realpath(join(folder, inside))];
   const found: string[] = [];
   for (const name of names) {
     const path = join(inside, name);
     const place = join(folder, path);
-    const isFolder = !isHidden(name) && (await statsOf(place))?.isDirectory() === true;
-    if (!isFolder || within.includes(await realpath(place))) found.push(path);
-    else for (const file of await filesIn(folder, await namesIn(place), path, within)) found.push(file);
+    const real = !isHidden(name) && (await statsOf(place))?.isDirectory() ? await realpath(place) : undefined;
+    if (real === undefined || around.includes(real)) found.push(path);
+    else for (const file of await filesIn(folder, await namesIn(place), [...around, real], path)) found.push(file);
   }
   return found;
 }

@@ -45,22 +45,19 @@ export class Scorer {
   /** How many generations are gated. */
   readonly #gates: number;
 
-  private constructor(inference: Inference, program: Program, { next = true, gated }: ScorerOptions) {
+  private constructor(inference: Inference, program: Program, gates: number) {
+    const { outputs } = program.graph;
     this.#inference = inference;
     this.#program = program;
-    this.#top = staticColumns(required(program.graph.outputs, "topIds"));
-    this.#next = next;
-    this.#gates = gated?.count ?? 0;
+    this.#top = staticColumns(required(outputs, "topIds"));
+    this.#next = outputs.has("next");
+    this.#gates = gates;
   }
 
-  static async create(inference: Inference, options: ScorerOptions): Promise<Scorer> {
-    const { top, next = true, gated } = options;
+  static async create(inference: Inference, { top, next = true, gated }: ScorerOptions): Promise<Scorer> {
     const name = `scores ${top}${next ? "" : ", no next"}`;
-    return new Scorer(
-      inference,
-      await inference.program(name, (traced) => scoresOf(traced, top, next), { gated }),
-      options,
-    );
+    const program = await inference.program(name, (traced) => scoresOf(traced, top, next), { gated });
+    return new Scorer(inference, program, gated?.count ?? 0);
   }
 
   /**
