@@ -12,7 +12,16 @@ const bracketSize = z.int().nonnegative();
 const bracketExpected = "expected a number of sizes, 0 or more, or a list of such numbers, one for each budget";
 
 /** Ways to spend a budget, in the order of the report. */
-export const frontierArms = ["scratch", "rotary", "grown", "zero-start", "never-grown", "net2net", "when"] as const;
+export const frontierArms = [
+  "scratch",
+  "rotary",
+  "grown",
+  "grown-by-default",
+  "zero-start",
+  "never-grown",
+  "net2net",
+  "when",
+] as const;
 
 export type FrontierArm = (typeof frontierArms)[number];
 

@@ -6,7 +6,7 @@ import { draw, type Frame } from "../report/figure.ts";
 import { formatFlops, formatLoss } from "../report/format.ts";
 import { endLabels } from "../report/marks.ts";
 import { standalone } from "../report/standalone.ts";
-import { curveOf } from "./metrics.ts";
+import { curveOf, type GrownArm, grownArms } from "./metrics.ts";
 import { bestOf, type FrontierResults, lossOf, type Point, pointsOf } from "./results.ts";
 
 interface Line {
@@ -25,9 +25,11 @@ interface Dot {
   readonly high: number;
 }
 
-/** The colours of the style know no green: it is added, as `standalone` adds its own. */
-const GREEN =
-  ":root { --green: #1a7f4b; --green-text: #14633a; } @media (prefers-color-scheme: dark) { :root { --green: #4cc38a; --green-text: #6fd3a4; } }";
+/** The colours of the style know no green and no purple: they are added, as `standalone` adds its own. */
+const GROWN_COLOURS =
+  ":root { --green: #1a7f4b; --green-text: #14633a; --purple: #9a4a8c; --purple-text: #82397a; } @media (prefers-color-scheme: dark) { :root { --green: #4cc38a; --green-text: #6fd3a4; --purple: #cc79a7; --purple-text: #e0a3c6; } }";
+
+const coloursOfGrown: Readonly<Record<GrownArm, string>> = { grown: "green", "grown-by-default": "purple" };
 
 /** Whether there is anything to draw: a point whose runs are done and did not diverge. */
 export const hasFigure = (results: FrontierResults): boolean => linesOf(results).length > 0;
@@ -73,7 +75,7 @@ export function frontierFigure(results: FrontierResults): string | undefined {
       ),
     ],
   });
-  return standalone(plot, GREEN);
+  return standalone(plot, GROWN_COLOURS);
 }
 
 /** The lines, without the points of runs that diverged: an infinite loss has no place on an axis, and would take that of all others. */
@@ -128,11 +130,13 @@ function envelopesOf(results: FrontierResults): Line[] {
 }
 
 function grownOf(results: FrontierResults): Line[] {
-  const points = results.budgets.flatMap((_, budget) => {
-    const found = pointsOf(results, "grown", budget);
-    return found.length === 0 ? [] : [dotOf(found)];
+  return grownArms.map((arm) => {
+    const points = results.budgets.flatMap((_, budget) => {
+      const found = pointsOf(results, arm, budget);
+      return found.length === 0 ? [] : [dotOf(found)];
+    });
+    return { name: arm.replaceAll("-", " "), colour: coloursOfGrown[arm], points };
   });
-  return [{ name: "grown", colour: "green", points }];
 }
 
 function dotOf(points: readonly Point[]): Dot {

@@ -1,6 +1,7 @@
 /** The metrics of a frontier, stated before it was run: see `docs/guides/study.md`. */
 
 import { Random } from "../../random.ts";
+import type { FrontierArm } from "./config.ts";
 import { halfOf } from "./documents.ts";
 import { bestOf, type FrontierResults, meanLoss, meanOver, type Point, pointsOf } from "./results.ts";
 
@@ -61,10 +62,20 @@ function picked<Item>(items: readonly Item[], indices: readonly number[]): Item[
   return indices.flatMap((index) => items.slice(index, index + 1));
 }
 
-/** Δ at a budget: the loss of the grown run less that of the best size from scratch. */
-export function gapAt(results: FrontierResults, budget: number): Difference | undefined {
+/** The arms of which one run grows through all TokenFormers, each by a recipe. */
+export const grownArms = ["grown", "grown-by-default"] as const satisfies readonly FrontierArm[];
+
+export type GrownArm = (typeof grownArms)[number];
+
+/** Δ at a budget: the loss of a grown run less that of the best size from scratch. */
+export function gapAt(results: FrontierResults, budget: number, arm: GrownArm = "grown"): Difference | undefined {
   const best = bestOf(results, "scratch", budget);
-  return best && difference(pointsOf(results, "grown", budget), best.points);
+  return best && difference(pointsOf(results, arm, budget), best.points);
+}
+
+/** What the recipe of `grow` wins at a budget over the one of the study: the loss of one grown run less that of the other. */
+export function gainOfDefault(results: FrontierResults, budget: number): Difference | undefined {
+  return difference(pointsOf(results, "grown-by-default", budget), pointsOf(results, "grown", budget));
 }
 
 /** The gain at the last rung in its two parts: what zero-key tokens at the start give, and what reusing a trained model gives. */

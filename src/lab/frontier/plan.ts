@@ -3,8 +3,10 @@
  * is spent. A trunk consists of segments, one for each of its branches, so that several processes can share the work.
  */
 
+import { z } from "zod";
 import { type Config, configSchema } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
+import { withModelDefaults } from "../../growth/index.ts";
 import { type CompleteModelConfig, countParameters } from "../../model/index.ts";
 import { required } from "../../required.ts";
 import { checkGrowth, flopsPerStep, matchingWidth, tokenFormerOf, transformerOf } from "../study/index.ts";
@@ -71,6 +73,8 @@ export function planFrontier(study: CompleteFrontier): FrontierPlan {
   }
   return plan;
 }
+
+const anyPlan = z.record(z.string(), z.unknown());
 
 /** The sizes of a study, and what they may spend. */
 class Ladder {
@@ -155,12 +159,22 @@ class Ladder {
     return { id: arm, arm, start: at(models, 0), branches, climbs: true };
   }
 
-  /** The plan that appends what a size has more than another. */
-  growth(from: number, to: number): Readonly<Record<string, unknown>> {
+  /** What a size has more than another at each site. */
+  added(from: number, to: number): Readonly<Record<string, number>> {
     const [old, now] = [at(this.study.rungs, from), at(this.study.rungs, to)];
     const attention = now.attention - old.attention;
     const add = { query: attention, key: attention, value: attention, projection: attention };
-    return { ...this.study.growth, add: { ...add, feedForward: now.feedForward - old.feedForward } };
+    return { ...add, feedForward: now.feedForward - old.feedForward };
+  }
+
+  /** The plan that appends what a size has more than another, as the study says. */
+  growth(from: number, to: number): Readonly<Record<string, unknown>> {
+    return { ...this.study.growth, add: this.added(from, to) };
+  }
+
+  /** The same, as \`grow\` does unless told otherwise. */
+  growthByDefault(from: number, to: number): Readonly<Record<string, unknown>> {
+    return anyPlan.parse(withModelDefaults({ add: this.added(from, to) }, this.study.model));
   }
 
   /** The budgets near that of a size, and further on where asked for. */
@@ -181,6 +195,9 @@ const tracksOf: Readonly<Record<FrontierArm, (ladder: Ladder) => readonly Track[
   rotary: (ladder) =>
     ladder.transformers.map((model, size) => ladder.constant(`rotary/${size}`, "rotary", model, ladder.near(size))),
   grown: (ladder) => [ladder.climbing("grown", ladder.tokenFormers, (size) => ladder.growth(size - 1, size))],
+  "grown-by-default": (ladder) => [
+    ladder.climbing("grown-by-default", ladder.tokenFormers, (size) => ladder.growthByDefault(size - 1, size)),
+  ],
   "zero-start": (ladder) => {
     const model = at(ladder.tokenFormers, ladder.last);
     const track = ladder.constant("zero-start", "zero-start", model, [ladder.last]);

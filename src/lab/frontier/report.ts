@@ -6,7 +6,7 @@ import { writeJson } from "../../formats/json/json.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
 import { halfOf } from "./documents.ts";
 import { frontierFigure, hasFigure } from "./figure.ts";
-import { type Difference, familySaving, gapAt, splitOfGain } from "./metrics.ts";
+import { type Difference, familySaving, gainOfDefault, gapAt, splitOfGain } from "./metrics.ts";
 import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
 
 /**
@@ -37,6 +37,7 @@ export function frontierMarkdown(results: FrontierResults): string {
     ...(!hasFigure(results) ? [] : ["![Held-out loss over the FLOPs of training](frontier.svg)"]),
     sizeTable(results),
     budgetTable(results),
+    ...recipeTable(results),
     ...verdictLines(results),
     tuningTable(results),
   ];
@@ -132,6 +133,20 @@ function budgetTable(results: FrontierResults): string {
       ];
     }),
   );
+}
+
+/** How a run does that grows as `grow` does unless told otherwise, where there is one. */
+function recipeTable(results: FrontierResults): string[] {
+  const rows = results.budgets.flatMap((flops, budget) => {
+    const grown = pointsOf(results, "grown-by-default", budget);
+    if (grown.length === 0) return [];
+    const loss = toldLoss(meanOver(grown, "report"));
+    const against = [gapAt(results, budget, "grown-by-default"), gainOfDefault(results, budget)];
+    return [[formatFlops(flops), loss, ...against.map(told)]];
+  });
+  if (rows.length === 0) return [];
+  const head = ["budget", "grown by default", "Δ, it − best TokenFormer", "it − grown"];
+  return ["Grown as `grow` does unless told otherwise (new tokens learn faster at first):", table(head, rows)];
 }
 
 function verdictLines(results: FrontierResults): string[] {

@@ -18,6 +18,7 @@ import {
   surveyFrontier,
   type Track,
 } from "../../../src/lab/frontier/index.ts";
+import { trunkConfig } from "../../../src/lab/frontier/plan.ts";
 import { frontierMarkdown, writeFrontierReport } from "../../../src/lab/frontier/report.ts";
 import { flopsPerStep } from "../../../src/lab/study/index.ts";
 import { required } from "../../../src/required.ts";
@@ -91,7 +92,8 @@ describe("the plan", () => {
 
   it("has every arm, and one trunk for the smallest size whether it is never grown or from scratch", () => {
     expect(plan.tracks.map(({ id }) => id)).toEqual([
-      ...["scratch/0", "scratch/1", "rotary/0", "rotary/1", "grown", "zero-start", "net2net", "when/0.5"],
+      ...["scratch/0", "scratch/1", "rotary/0", "rotary/1", "grown", "grown-by-default"],
+      ...["zero-start", "net2net", "when/0.5"],
     ]);
     const wide = { ...plan.study, bracket: 0 };
     const budgetsOf = (arms: typeof study.arms) =>
@@ -101,6 +103,18 @@ describe("the plan", () => {
       ["scratch/1", [1]],
     ]);
     expect(budgetsOf(["never-grown"])).toEqual([["scratch/0", [0, 1]]]);
+  });
+
+  it("grows as the study says, or as `grow` does unless told otherwise", () => {
+    const growth = (id: string) => trunkConfig(plan, track(id), 1, [0.004, 0.008], 1).growth;
+    const [usual, byDefault] = [growth("grown"), growth("grown-by-default")];
+    const same = { step: track("grown").branches[0]?.trunkSteps, init: "zero-key", restart: true, learningRate: 0.008 };
+    const add = { query: 20, key: 20, value: 20, projection: 20, feedForward: 42 };
+    expect(usual).toMatchObject([{ ...same, add, newRate: 1, newWarmup: 50 }]);
+    expect(byDefault).toMatchObject([{ ...same, add, newRate: 4, newWarmup: 200 }]);
+    expect(track("grown-by-default").branches.map(({ flops }) => flops)).toEqual(
+      track("grown").branches.map(({ flops }) => flops),
+    );
   });
 
   it("brackets each budget by as many sizes as asked, and refuses what is no number of sizes", () => {

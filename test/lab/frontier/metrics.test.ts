@@ -113,6 +113,16 @@ describe("the report", () => {
     expect(frontierMarkdown(whole)).not.toContain("iverged");
   });
 
+  it("sets a run that grows by default beside the best from scratch and the run that grows by the study's recipe", () => {
+    const byDefault = point("grown-by-default", 1, 1, 2, 1.45);
+    const found = results([...scratch, grown, other, byDefault]);
+    expect(frontierMarkdown(found)).toMatch(
+      /\n\| 10 FLOP \| 1\.450 \| −0\.2500 \(.*; 1 seed\) \| −0\.0500 \(.*; 1 seed\) \|\n/,
+    );
+    expect(frontierFigure(found)).toMatch(/grown by default/);
+    expect(frontierMarkdown(results([...scratch, grown]))).not.toContain("by default");
+  });
+
   it("has no figure where all diverged", () => {
     const nothing = results([...scratch, grown].map(lost));
     expect(frontierFigure(nothing)).toBeUndefined();
