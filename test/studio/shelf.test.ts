@@ -118,6 +118,22 @@ it("keeps all of a run that had no room, once there is some, though it was renam
   await shelf.remove(id);
 });
 
+it("keeps no record that is ahead of its state, where that could not be kept before a run is renamed", async () => {
+  const { shelf, store, open, create, trainTo } = await opened();
+  const id = await create();
+  await trainTo(id, 2);
+  store.fault = new Error("no room");
+  await shelf.save(id);
+  store.fault = undefined;
+  await shelf.rename(id, "b");
+  const again = await open();
+  expect(again.summaries()).toMatchObject([{ id, name: "b", step: 2 }]);
+  expect((await again.live(id)).live.step).toBe(2);
+  await again.rename(id, "c");
+  expect((await open()).summaries()).toMatchObject([{ name: "c", step: 2 }]);
+  await shelf.remove(id);
+});
+
 it("says of a run that had no room that nothing is kept, once it is not on the device any more", async () => {
   const { shelf, store, create } = await opened();
   store.fault = new Error("no room");

@@ -281,8 +281,8 @@ export class Shelf {
   rename(id: string, name: string): Promise<void> {
     return this.#inTurn(id, async () => {
       const renamed = { ...this.record(id), name };
-      if (this.#live.isNew(id)) {
-        // By its name alone it could not be opened.
+      if (this.isUnsaved(id)) {
+        // A record alone has nothing to be opened, or would be ahead of what is kept where that failed.
         this.#records.set(id, renamed);
         this.#options.tell({ type: "summary", summary: this.#summaryOf(renamed) });
         return this.#save(id);
