@@ -1,12 +1,10 @@
 /** The page of the recipes: what each ended at, beside the reference of the same seed. */
 
-import { mean, sampleStandardDeviation } from "simple-statistics";
+import { mean } from "simple-statistics";
+import { studentHalfWidth } from "#tokenformer/lab/frontier";
 import type { Cell } from "./cells.ts";
 import { REFERENCE, type Recipe } from "./recipes.ts";
 import { budgetOf, PROTOCOL, type Terms } from "./terms.ts";
-
-/** Of Student's t, 97.5 %, by degrees of freedom from 1. */
-const T = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
 
 /** Markdown, by the differences to the reference. */
 export function page(cells: readonly Cell[], recipes: readonly Recipe[], terms: Terms): string {
@@ -66,9 +64,6 @@ const orderOf = ({ differences }: ReturnType<typeof rowOf>) =>
 
 function interval(differences: readonly number[], signed: (value: number) => string): string {
   if (differences.length === 0) return "";
-  const [first = 0] = differences;
-  const t = T[differences.length - 2];
-  if (t === undefined) return signed(first);
-  const half = (t * sampleStandardDeviation([...differences])) / Math.sqrt(differences.length);
-  return `${signed(mean([...differences]))} ± ${half.toFixed(4)}`;
+  const half = studentHalfWidth(differences);
+  return `${signed(mean([...differences]))}${half === undefined ? "" : ` ± ${half.toFixed(4)}`}`;
 }

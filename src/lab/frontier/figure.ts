@@ -25,11 +25,15 @@ interface Dot {
   readonly high: number;
 }
 
-/** The colours of the style know no green and no purple: they are added, as `standalone` adds its own. */
+/** The colours of the style know no green, purple and grey: they are added, as `standalone` adds its own. */
 const GROWN_COLOURS =
-  ":root { --green: #1a7f4b; --green-text: #14633a; --purple: #9a4a8c; --purple-text: #82397a; } @media (prefers-color-scheme: dark) { :root { --green: #4cc38a; --green-text: #6fd3a4; --purple: #cc79a7; --purple-text: #e0a3c6; } }";
+  ":root { --grey: #5b6570; --grey-text: #4d5660; --green: #1a7f4b; --green-text: #14633a; --purple: #9a4a8c; --purple-text: #82397a; } @media (prefers-color-scheme: dark) { :root { --grey: #a0a8b0; --grey-text: #b5bcc3; --green: #4cc38a; --green-text: #6fd3a4; --purple: #cc79a7; --purple-text: #e0a3c6; } }";
 
-const coloursOfGrown: Readonly<Record<GrownArm, string>> = { grown: "green", "grown-by-default": "purple" };
+const coloursOfGrown: Readonly<Record<GrownArm | "zero-start", string>> = {
+  grown: "green",
+  "grown-by-default": "purple",
+  "zero-start": "grey",
+};
 
 /** Whether there is anything to draw: a point whose runs are done and did not diverge. */
 export const hasFigure = (results: FrontierResults): boolean => linesOf(results).length > 0;
@@ -130,7 +134,7 @@ function envelopesOf(results: FrontierResults): Line[] {
 }
 
 function grownOf(results: FrontierResults): Line[] {
-  return grownArms.map((arm) => {
+  return ([...grownArms, "zero-start"] as const).map((arm) => {
     const points = results.budgets.flatMap((_, budget) => {
       const found = pointsOf(results, arm, budget);
       return found.length === 0 ? [] : [dotOf(found)];

@@ -15,6 +15,7 @@ export { type Branch, type FrontierPlan, planFrontier, type Track } from "./plan
 export { type FrontierResults, meanLoss, type Point, type Rung, type Tuning } from "./results.ts";
 export { type FrontierCircumstances, frontierResults, rungsOf } from "./results-of-outcome.ts";
 export type { Maker, Place, Work } from "./run.ts";
+export { studentHalfWidth } from "./student.ts";
 export {
   type FrontierOptions,
   type FrontierOutcome,

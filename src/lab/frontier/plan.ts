@@ -172,7 +172,7 @@ class Ladder {
     return { ...this.study.growth, add: this.added(from, to) };
   }
 
-  /** The same, as \`grow\` does unless told otherwise. */
+  /** The same, as `grow` does unless told otherwise. */
   growthByDefault(from: number, to: number): Readonly<Record<string, unknown>> {
     return anyPlan.parse(withModelDefaults({ add: this.added(from, to) }, this.study.model));
   }

@@ -38,6 +38,7 @@ export function frontierMarkdown(results: FrontierResults): string {
     sizeTable(results),
     budgetTable(results),
     ...recipeTable(results),
+    "Differences are paired by seed and document. Their intervals of 95 % are by the bootstrap over documents and seeds that was planned; of three seeds that is little more than their range, so ± t is that of Student's t over the seeds alone.",
     ...verdictLines(results),
     tuningTable(results),
   ];
@@ -186,9 +187,10 @@ function tuningTable({ tunings, budgets }: FrontierResults): string {
 /** A difference with its interval and its number of seeds. */
 function told(difference: Difference | undefined): string {
   if (difference === undefined) return "";
-  const { mean, low, high, seeds } = difference;
+  const { mean, low, high, bySeeds, seeds } = difference;
   const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
-  return `${signed(mean)} (${signed(low)} to ${signed(high)}; ${seeds} ${seeds === 1 ? "seed" : "seeds"})`;
+  const student = bySeeds === undefined ? "" : `; ± ${bySeeds.toFixed(4)} by t`;
+  return `${signed(mean)} (${signed(low)} to ${signed(high)}${student}; ${seeds} ${seeds === 1 ? "seed" : "seeds"})`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

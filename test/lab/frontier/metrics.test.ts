@@ -12,6 +12,7 @@ import {
   gapAt,
   type Point,
   splitOfGain,
+  studentHalfWidth,
 } from "../../../src/lab/frontier/index.ts";
 import { frontierMarkdown } from "../../../src/lab/frontier/report.ts";
 import { bestOf } from "../../../src/lab/frontier/results.ts";
@@ -130,6 +131,16 @@ describe("the report", () => {
   });
 });
 
+it("the interval by Student's t is half as wide as tables say", () => {
+  // Of −1 and 1, as often as there are pairs, and a 0: the standard error is √(2 pairs / (count − 1) / count).
+  const halfOfPairs = (pairs: number) => {
+    const values = [0, ...Array.from({ length: pairs }, () => [-1, 1]).flat()];
+    return (studentHalfWidth(values) ?? Number.NaN) / Math.sqrt((2 * pairs) / (values.length - 1) / values.length);
+  };
+  expect([1, 4, 5, 15].map(halfOfPairs)).toEqual([4.303, 2.306, 2.228, 2.042].map((t) => expect.closeTo(t, 2)));
+  expect(studentHalfWidth([3])).toBeUndefined();
+});
+
 describe("metrics", () => {
   it("choose the best size by one half and report the other", () => {
     const found = results([
@@ -152,7 +163,13 @@ describe("metrics", () => {
       [point("scratch/0", 1, 2, 0, 1.5), point("scratch/0", 1, 1, 0, 1.0)],
     ];
     const found = difference(a, b);
-    expect(found).toMatchObject({ mean: expect.closeTo(0.15, 12), seeds: 2 });
+    // Of 0.2 and 0.1 the standard error is 0.05, and t of one degree of freedom 12.706.
+    expect(found).toMatchObject({
+      mean: expect.closeTo(0.15, 12),
+      seeds: 2,
+      bySeeds: expect.closeTo(0.05 * 12.706, 9),
+    });
+    expect(difference(a, b.slice(1))).not.toHaveProperty("bySeeds");
     expect(found?.low).toBeCloseTo(0.1, 12);
     expect(found?.high).toBeCloseTo(0.2, 12);
     expect(difference(a, [])).toBeUndefined();
