@@ -47,6 +47,8 @@ const INNER = new RegExp(
     ...["cli/", "http/", "server/", "studio-server/", "lab/(frontier|skills)/", "text/tokenizer-parts/"],
     ...["lab/report/(figure|labels|marks|sections|style)\\b", "lab/study/report/(?!index)"],
     ...["lab/study/(ablations|crossings|outcomes|statistics|verdicts)\\b"],
+    "optimizer/(adamw-(pieces|program|threads)|(graph|kernel|reduced)-optimizer|pieces|row-updates|together|\\S+-wasm)(\\.|$)",
+    "runtime/(local-connection|native-session|session-host)\\b",
     "published/(config|config-keys|convert|model|names)\\b",
   ].join("|")})`,
 );

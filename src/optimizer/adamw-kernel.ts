@@ -5,25 +5,26 @@
  */
 
 import type { HostData } from "../runtime/portable.ts";
-import { type AdamWParameters, clipFactor, PREFIXES, type TensorUpdate } from "./adamw-parameters.ts";
-import { addGradients, type ParameterArrays, updateRange } from "./adamw-simd.ts";
+import { type AdamWParameters, clipFactor, PREFIXES, type RowUpdate, type TensorUpdate } from "./adamw-parameters.ts";
+import { addGradients, type ParameterArrays, type Program, updateRange } from "./adamw-simd.ts";
 import { floats, give } from "./exchange-kernel.ts";
 
 /**
- * One step. Rows that no `RowUpdate` covers stay as they are, moments included. If the gradients are not finite, nothing is
- * changed.
+ * One step. Rows that no `RowUpdate` covers stay as they are, moments included, and their gradients do not count. If the gradients are
+ * not finite, nothing is changed.
  * @returns the global norm of the gradients, before clipping
  */
 export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: AdamWParameters): number {
   const { gradients = [], weights } = step.shared ?? {};
   let [squares, start] = [0, 0];
-  for (const { name } of step.tensors) {
+  for (const { name, rows } of step.tensors) {
     const g = floats(arrays, PREFIXES.gradient + name);
     const [from, to] = [start, start + g.length];
-    squares += addGradients(
+    const all = addGradients(
       g,
       gradients.map((shared) => shared.subarray(from, to)),
     );
+    squares += leaveOut(g, rows) ? addGradients(g, []) : all;
     start = to;
   }
   const norm = Math.sqrt(squares) / step.lossScale;
@@ -45,17 +46,37 @@ export function adamwStep(arrays: Readonly<Record<string, HostData>>, step: Adam
   return norm;
 }
 
-/** Updates rows of a parameter, its gradient multiplied by `scale` first. */
+/**
+ * Makes gradients of rows that are not updated zero, so that they do not clip those of others.
+ * @returns whether there are any
+ */
+export function leaveOut(g: Float32Array, rows: readonly Pick<RowUpdate, "start" | "end">[]): boolean {
+  let [from, isLeft] = [0, false];
+  for (const { start, end } of [...rows, { start: g.length, end: g.length }]) {
+    if (start > from) {
+      g.fill(0, from, start);
+      isLeft = true;
+    }
+    from = end;
+  }
+  return isLeft;
+}
+
+/**
+ * Updates rows of a parameter, its gradient multiplied by `scale` first.
+ * @param shared the program in the memory that has all arrays, if there is one
+ */
 export function updateRows(
   own: ParameterArrays,
   { decay, rows }: TensorUpdate,
   step: Pick<AdamWParameters, "learningRate" | "beta1" | "beta2" | "epsilon">,
   scale: number,
+  shared?: Program,
 ): void {
   const keep = 1 - step.learningRate * decay;
   for (const { start, end, rate: factor, correction1, correction2 } of rows) {
     const [rate, root] = [step.learningRate * factor * correction1, Math.sqrt(correction2)];
-    updateRange(own, start, end, { ...step, scale, keep, rate, root });
+    updateRange(own, start, end, { ...step, scale, keep, rate, root }, shared);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { required } from "../required.ts";
-import { updateRows } from "./adamw-kernel.ts";
+import { leaveOut, updateRows } from "./adamw-kernel.ts";
 import { type AdamWParameters, clipFactor, type TensorUpdate } from "./adamw-parameters.ts";
 import { CHUNK } from "./adamw-program.ts";
 import { addGradients, type ParameterArrays, sumSquares } from "./adamw-simd.ts";
@@ -102,8 +102,10 @@ export class StepInPieces {
     if (Atomics.load(phase, 0) === Phase.updating) this.#updated.take((piece) => this.#update(piece));
   }
 
-  #measure({ arrays, start, end, chunk }: StepPiece): void {
-    sumSquares(arrays.g.subarray(start, end), this.#shared.squares.subarray(chunk));
+  #measure({ arrays, update, start, end, chunk }: StepPiece): void {
+    const g = arrays.g.subarray(start, end);
+    leaveOut(g, updatesOf(update.rows, { start, end }));
+    sumSquares(g, this.#shared.squares.subarray(chunk));
   }
 
   #update({ arrays, update, start, end }: StepPiece): void {

@@ -1,61 +1,63 @@
-/** The WebAssembly program of AdamW as text: what `adamw-simd.ts` runs, assembled in `adamw-wasm.ts`. */
+/** The WebAssembly program of AdamW as text: what `adamw-simd.ts` runs, assembled in `adamw-wasm.ts` and `adamw-shared-wasm.ts`. */
 
-/** Numbers that the WebAssembly memory holds of each array: together they fit a core's second cache. */
+/** Numbers that are computed at once of arrays outside of its memory: of four arrays they fit a core's second cache. */
 export const CHUNK = 8192;
 
-const BYTES = CHUNK * Float32Array.BYTES_PER_ELEMENT;
+/** The memories that it is assembled for, in pages of 64 kB: of a thread's own, with room for four chunks; or one that threads share. */
+export const MEMORIES = { own: "2", shared: "0 65536 shared" } as const;
 
-/** Where the memory has the arrays, one after the other: parameters p, gradients g, first moments m, second moments v. */
-export const OFFSETS = { p: 0, g: BYTES, m: 2 * BYTES, v: 3 * BYTES } as const;
-
-const { p: P, g: G, m: M, v: V } = OFFSETS;
+/** The place of the four numbers at which a loop is. */
+const at = (array: string) => `(i32.add (local.get $${array}) (local.get $i))`;
 
 /**
+ * Arrays are given by their addresses in the memory, and their length in bytes is rounded up to four numbers.
+ *
  * update: m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← keep · p - rate · m / (√v · root + ε), where g is scaled first.
- * add: g ← g + p, where p is other gradients then. squares: Σ g² in float64.
+ * add: g ← g + other. squares: Σ g² in float64.
+ * @param memory in which it computes
  */
-export const ADAMW_PROGRAM = `
+export const adamwProgram = (memory: keyof typeof MEMORIES): string => `
 (module
-  (import "host" "memory" (memory 2))
+  (import "host" "memory" (memory ${MEMORIES[memory]}))
   (func (export "update")
+    (param $p i32) (param $g i32) (param $m i32) (param $v i32)
     (param $bytes i32) (param $scale f32) (param $keep f32) (param $rate f32) (param $root f32)
     (param $beta1 f32) (param $rest1 f32) (param $beta2 f32) (param $rest2 f32) (param $epsilon f32)
-    (local $i i32) (local $g v128) (local $m v128) (local $v v128)
+    (local $i i32) (local $gradient v128) (local $first v128) (local $second v128)
     (loop $four
-      (local.set $g
-        (f32x4.mul (v128.load offset=${G} (local.get $i)) (f32x4.splat (local.get $scale))))
-      (local.set $m
+      (local.set $gradient
+        (f32x4.mul (v128.load ${at("g")}) (f32x4.splat (local.get $scale))))
+      (local.set $first
         (f32x4.add
-          (f32x4.mul (v128.load offset=${M} (local.get $i)) (f32x4.splat (local.get $beta1)))
-          (f32x4.mul (local.get $g) (f32x4.splat (local.get $rest1)))))
-      (local.set $v
+          (f32x4.mul (v128.load ${at("m")}) (f32x4.splat (local.get $beta1)))
+          (f32x4.mul (local.get $gradient) (f32x4.splat (local.get $rest1)))))
+      (local.set $second
         (f32x4.add
-          (f32x4.mul (v128.load offset=${V} (local.get $i)) (f32x4.splat (local.get $beta2)))
-          (f32x4.mul (f32x4.mul (local.get $g) (local.get $g)) (f32x4.splat (local.get $rest2)))))
-      (v128.store offset=${M} (local.get $i) (local.get $m))
-      (v128.store offset=${V} (local.get $i) (local.get $v))
-      (v128.store offset=${P} (local.get $i)
+          (f32x4.mul (v128.load ${at("v")}) (f32x4.splat (local.get $beta2)))
+          (f32x4.mul (f32x4.mul (local.get $gradient) (local.get $gradient)) (f32x4.splat (local.get $rest2)))))
+      (v128.store ${at("m")} (local.get $first))
+      (v128.store ${at("v")} (local.get $second))
+      (v128.store ${at("p")}
         (f32x4.sub
-          (f32x4.mul (v128.load offset=${P} (local.get $i)) (f32x4.splat (local.get $keep)))
+          (f32x4.mul (v128.load ${at("p")}) (f32x4.splat (local.get $keep)))
           (f32x4.div
-            (f32x4.mul (local.get $m) (f32x4.splat (local.get $rate)))
+            (f32x4.mul (local.get $first) (f32x4.splat (local.get $rate)))
             (f32x4.add
-              (f32x4.mul (f32x4.sqrt (local.get $v)) (f32x4.splat (local.get $root)))
+              (f32x4.mul (f32x4.sqrt (local.get $second)) (f32x4.splat (local.get $root)))
               (f32x4.splat (local.get $epsilon))))))
       (local.set $i (i32.add (local.get $i) (i32.const 16)))
       (br_if $four (i32.lt_u (local.get $i) (local.get $bytes)))))
-  (func (export "add") (param $bytes i32) (local $i i32)
+  (func (export "add") (param $g i32) (param $other i32) (param $bytes i32) (local $i i32)
     (loop $four
-      (v128.store offset=${G} (local.get $i)
-        (f32x4.add (v128.load offset=${G} (local.get $i)) (v128.load offset=${P} (local.get $i))))
+      (v128.store ${at("g")} (f32x4.add (v128.load ${at("g")}) (v128.load ${at("other")})))
       (local.set $i (i32.add (local.get $i) (i32.const 16)))
       (br_if $four (i32.lt_u (local.get $i) (local.get $bytes)))))
-  (func (export "squares") (param $bytes i32) (result f64)
+  (func (export "squares") (param $g i32) (param $bytes i32) (result f64)
     (local $i i32) (local $x v128) (local $low v128) (local $high v128)
     (loop $four
-      (local.set $x (f64x2.promote_low_f32x4 (v128.load64_zero offset=${G} (local.get $i))))
+      (local.set $x (f64x2.promote_low_f32x4 (v128.load64_zero ${at("g")})))
       (local.set $low (f64x2.add (local.get $low) (f64x2.mul (local.get $x) (local.get $x))))
-      (local.set $x (f64x2.promote_low_f32x4 (v128.load64_zero offset=${G + 8} (local.get $i))))
+      (local.set $x (f64x2.promote_low_f32x4 (v128.load64_zero offset=8 ${at("g")})))
       (local.set $high (f64x2.add (local.get $high) (f64x2.mul (local.get $x) (local.get $x))))
       (local.set $i (i32.add (local.get $i) (i32.const 16)))
       (br_if $four (i32.lt_u (local.get $i) (local.get $bytes))))

@@ -16,6 +16,7 @@ import type { Device, DeviceTensor, OutputKernel } from "../runtime/portable.ts"
 import type { AdamWParameters } from "./adamw-parameters.ts";
 import type { OuterState } from "./local-optimizer.ts";
 import type { SharedArrays } from "./replicas.ts";
+import type { SharedFloats } from "./shared-floats.ts";
 import type { SharedState } from "./together-parameters.ts";
 
 export interface AdamWOptions {
@@ -110,7 +111,10 @@ export interface Updated {
 }
 
 /** Adam's moments of all parameters that learn, one after the other. */
-export type SharedMoments = Pick<SharedState, "first" | "second">;
+export interface SharedMoments extends Pick<SharedState, "first" | "second"> {
+  /** What has them, and has room for weights and gradients beside them. */
+  readonly floats: SharedFloats;
+}
 
 /** A state on the host, by the names of the parameters. */
 export type HostState = Pick<TrainerState, "parameters" | "moments">;

@@ -14,7 +14,6 @@ import {
   greaterOrEqual,
   input,
   mul,
-  type Shape,
   sqrt,
   sub,
   sum,
@@ -141,8 +140,7 @@ function correctionInputs(spec: ParameterSpec, shape: readonly number[], step: U
   const named = (kind: string, size: readonly number[], data: Float32Array) => ({
     [`${kind}:${name}`]: { dtype: "float32" as const, shape: size, data },
   });
-  const ofRows = shape.map((size, axis) => (axis === 0 ? size : 1));
-  const inputs = { ...named("correction1", ofRows, row1), ...named("correction2", ofRows, row2) };
+  const inputs = { ...named("correction1", ofRows(shape), row1), ...named("correction2", ofRows(shape), row2) };
   if (!ofChannels) return inputs;
   // Zero is below all corrections: that of the row holds.
   const [column1, column2] = [new Float32Array(columns), new Float32Array(columns)];
@@ -154,17 +152,13 @@ function correctionInputs(spec: ParameterSpec, shape: readonly number[], step: U
     start += tokens;
   }
   const ofColumns = { ...named("column1", [1, columns], column1), ...named("column2", [1, columns], column2) };
-  return { ...inputs, ...ofColumns, ...named("rate", ofRows, rates) };
+  return { ...inputs, ...ofColumns, ...named("rate", ofRows(shape), rates) };
 }
 
 export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptions) {
   const gradients = new Map(specs.map(({ name, shape }) => [name, input(PREFIXES.gradient + name, shape)]));
-  const squares = [...gradients.values()].map((g) =>
-    sum(
-      mul(g, g),
-      g.shape.map((_, axis) => axis),
-    ),
-  );
+  const active = new Map(specs.map((spec) => [spec.name, activeRows(spec)]));
+  const squares = specs.map(({ name }) => squaresOf(required(gradients, name), required(active, name)));
   const unscale = input("unscale", []);
   const norm = mul(sqrt(squares.reduce((total, square) => add(total, square))), unscale);
   const limit = div(options.clip, add(norm, 1e-6));
@@ -173,7 +167,7 @@ export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptio
   const outputs: Record<string, Tensor> = { norm };
   for (const spec of specs) {
     const gradient = mul(required(gradients, spec.name), scale);
-    const { p, m, v } = updated(spec, gradient, learningRate, options);
+    const { p, m, v } = updated(spec, gradient, required(active, spec.name), learningRate, options);
     outputs[`new ${PREFIXES.parameter}${spec.name}`] = p;
     outputs[`new ${PREFIXES.first}${spec.name}`] = m;
     outputs[`new ${PREFIXES.second}${spec.name}`] = v;
@@ -181,19 +175,40 @@ export function updateGraph(specs: readonly ParameterSpec[], options: AdamWOptio
   return graph("update", outputs);
 }
 
+/** The second corrections of a parameter's rows [rows, 1, …], and which rows are updated: those whose correction is 1 at least. */
+interface ActiveRows {
+  readonly correction2: Tensor;
+  readonly active: Tensor;
+}
+
+function activeRows({ name, shape }: ParameterSpec): ActiveRows {
+  const correction2 = input(`correction2:${name}`, ofRows(shape));
+  return { correction2, active: greaterOrEqual(correction2, 0.5) };
+}
+
+/** Σ g² over the rows that are updated: others do not clip them. */
+function squaresOf(g: Tensor, { active }: ActiveRows): Tensor {
+  const [, ...rest] = g.shape.keys();
+  return sum(where(active, sum(mul(g, g), rest, { keep: true }), 0), [...g.shape.keys()]);
+}
+
+function ofRows<Size>(shape: readonly Size[]): (Size | 1)[] {
+  return shape.map((size, axis) => (axis === 0 ? size : 1));
+}
+
 /** m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← (1 - η λ) p - η r m̂ / (√v̂ + ε), in the rows that are updated; r is the parameter's rate. */
 function updated(
   spec: ParameterSpec,
   g: Tensor,
+  { correction2: row2, active }: ActiveRows,
   learningRate: Tensor,
   { beta1, beta2, epsilon, weightDecay }: AdamWOptions,
 ) {
   const { name, shape } = spec;
-  const rows: Shape = shape.map((size, axis) => (axis === 0 ? size : 1));
+  const rows = ofRows(shape);
   const [p, m, v] = [PREFIXES.parameter, PREFIXES.first, PREFIXES.second].map((prefix) => input(prefix + name, shape));
   if (p === undefined || m === undefined || v === undefined) throw new Error("internal: three inputs");
-  const [row1, row2] = [input(`correction1:${name}`, rows), input(`correction2:${name}`, rows)];
-  const active = greaterOrEqual(row2, 0.5);
+  const row1 = input(`correction1:${name}`, rows);
   const [correction1, correction2] = [orOfColumn(row1, "column1", spec), orOfColumn(row2, "column2", spec)];
   const first = add(mul(m, beta1), mul(g, 1 - beta1));
   const second = add(mul(v, beta2), mul(mul(g, g), 1 - beta2));

@@ -1,6 +1,5 @@
 /** AdamW in place, by kernels over arrays: for the CPU. */
 
-import { sharedArray } from "../cluster/portable.ts";
 import { elementCount, elementsOf } from "../element-count.ts";
 import { freeQuietly } from "../freeing.ts";
 import type { Moments } from "../growth/index.ts";
@@ -26,6 +25,7 @@ import {
 import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
 import type { SharedArrays } from "./replicas.ts";
 import { tensorUpdates } from "./row-updates.ts";
+import { SharedFloats } from "./shared-floats.ts";
 
 export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   readonly #shares: boolean;
@@ -39,9 +39,11 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   override async upload(state: HostState): Promise<OptimizerState> {
     if (!this.#shares) return super.upload(state);
     const { parameters, moments } = state;
+    const floats = new SharedFloats();
     const shared = {
-      first: this.#inShared(parameters, moments?.first),
-      second: this.#inShared(parameters, moments?.second),
+      floats,
+      first: this.#inShared(floats, parameters, moments?.first),
+      second: this.#inShared(floats, parameters, moments?.second),
     };
     return { parameters: await uploadArrays(this.device, parameters), first: new Map(), second: new Map(), shared };
   }
@@ -110,9 +112,13 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   }
 
   /** Moments of what learns, one after the other in shared memory; zeros of none. */
-  #inShared(parameters: HostState["parameters"], moments: HostState["parameters"] | undefined): Float32Array {
+  #inShared(
+    floats: SharedFloats,
+    parameters: HostState["parameters"],
+    moments: HostState["parameters"] | undefined,
+  ): Float32Array {
     const names = this.specs.map(({ name }) => name);
-    const memory = sharedArray(elementsOf(parameters, names));
+    const memory = floats.allocate(elementsOf(parameters, names));
     if (moments === undefined) return memory;
     let start = 0;
     for (const name of names) {

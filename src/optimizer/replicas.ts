@@ -12,7 +12,7 @@ import { allOrNothing, freeAll, freeQuietly, settled } from "../freeing.ts";
 import { scalarOf, type Tensors } from "../inference/index.ts";
 import type { Device, DeviceTensor, Program } from "../runtime/portable.ts";
 import type { Graph } from "../tensor/index.ts";
-import type { TogetherStep, Updated } from "./adamw.ts";
+import type { OptimizerState, TogetherStep, Updated } from "./adamw.ts";
 import type { GiveParameters, TakeParameters } from "./exchange-parameters.ts";
 import { gradientName, type PassInputs } from "./passes.ts";
 import { updateOf } from "./together.ts";
@@ -30,7 +30,7 @@ interface Memory {
   /** The weights of each member. */
   readonly weights: readonly Tensors[];
   /** The gradients of the state's device, where it makes updates together with the members. */
-  own?: Float32Array;
+  readonly own: Float32Array | undefined;
 }
 
 /** The replicas beside the device of the state. */
@@ -87,20 +87,26 @@ export class Replicas {
     return { weights, gradients: gradients.filter((_, index) => index < this.#working) };
   }
 
-  /** Memory with weights of the state's device, whatever their sizes: for `use`, or to be freed. */
-  async prepare(parameters: Tensors): Promise<Memory> {
-    const weights = await this.#given(parameters, this.#names);
-    const shared = { weights, gradients: this.#members.map(() => sharedArray(weights.length)) };
+  /**
+   * Memory with weights of the state's device, whatever their sizes: for `use`, or to be freed.
+   * @param moments of the state, where they are shared: the memory is beside them
+   */
+  async prepare({ parameters, shared: moments }: Pick<OptimizerState, "parameters" | "shared">): Promise<Memory> {
+    const allocate = (length: number) => moments?.floats.allocate(length) ?? sharedArray(length);
+    const weights = await this.#given(parameters, this.#names, allocate);
+    const shared = { weights, gradients: this.#members.map(() => allocate(weights.length)) };
     const allocated = this.#members.map(({ device }) => allocatedLike(device, parameters));
     return allOrNothing(async (onFailure) => {
       for (const [index, own] of (await Promise.allSettled(allocated)).entries()) {
         if (own.status === "fulfilled") onFailure(() => this.#members[index]?.device.dispose(own.value.values()));
       }
-      const memory = { shared, weights: await Promise.all(allocated) };
+      // Where updates are made together, the state's device has gradients there, too.
+      const own = moments && allocate(weights.length);
+      const memory = { shared, own, weights: await Promise.all(allocated) };
       const frozen = [...parameters.keys()].filter((name) => !this.#names.includes(name));
       await this.#take(memory.weights, { names: this.#names, shared: weights });
       if (frozen.length > 0) {
-        await this.#take(memory.weights, { names: frozen, shared: await this.#given(parameters, frozen) });
+        await this.#take(memory.weights, { names: frozen, shared: await this.#given(parameters, frozen, sharedArray) });
       }
       return memory;
     });
@@ -115,8 +121,12 @@ export class Replicas {
   }
 
   /** Some of the weights of the state's device, one after the other in shared memory. */
-  async #given(parameters: Tensors, names: readonly string[]): Promise<Float32Array> {
-    const shared = sharedArray(elementsOf(parameters, names));
+  async #given(
+    parameters: Tensors,
+    names: readonly string[],
+    allocate: (length: number) => Float32Array,
+  ): Promise<Float32Array> {
+    const shared = allocate(elementsOf(parameters, names));
     const exchange: GiveParameters = { names, shared, adding: false };
     await this.#device.kernel({ kernel: "give", tensors: Object.fromEntries(parameters), parameters: exchange });
     return shared;
@@ -163,7 +173,7 @@ export class Replicas {
     step: TogetherStep,
   ): Promise<Omit<Updated, "state">> {
     const memory = this.#loaded();
-    memory.own ??= sharedArray(memory.shared.weights.length);
+    if (memory.own === undefined) throw new Error("internal: an update of moments that are not shared");
     const [own = [], ...others] = passes;
     const members = this.#members.map((member, index) => ({
       ...member,

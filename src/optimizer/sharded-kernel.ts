@@ -1,11 +1,11 @@
 /** AdamW where the moments are divided among ranks: what is done in the device's thread. */
 
 import type { HostData } from "../runtime/portable.ts";
-import { updateRows } from "./adamw-kernel.ts";
+import { leaveOut, updateRows } from "./adamw-kernel.ts";
 import { PREFIXES } from "./adamw-parameters.ts";
 import { addGradients } from "./adamw-simd.ts";
 import { floats } from "./exchange-kernel.ts";
-import type { OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
+import type { KeptParameters, OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
 
 type Arrays = Readonly<Record<string, HostData>>;
 
@@ -30,10 +30,12 @@ export function takeRange(arrays: Arrays, { others, ...given }: RangeParameters)
   for (const other of others) other.set(given.shared, given.range.start);
 }
 
-/** Keeps own gradients. Returns the sum of their squares. */
-export function keepGradients(arrays: Arrays, { at, shared }: OwnParameters): number {
-  const own = floats(arrays, OWN).subarray(at, at + shared.length);
+/** Keeps own gradients of what is updated. Returns the sum of their squares. */
+export function keepGradients(arrays: Arrays, { at, shared, pieces }: KeptParameters): number {
+  const all = floats(arrays, OWN);
+  const own = all.subarray(at, at + shared.length);
   own.set(shared);
+  for (const piece of pieces) leaveOut(all.subarray(piece.at, piece.at + piece.end - piece.start), piece.rows);
   return addGradients(own, []);
 }
 

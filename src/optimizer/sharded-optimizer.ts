@@ -25,7 +25,7 @@ import {
 import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
 import { tensorUpdates } from "./row-updates.ts";
-import type { OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
+import type { KeptParameters, OwnParameters, PieceUpdate, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
 import { BUCKET_LENGTH, type Bucket, type Division, divisionOf, updatesOf } from "./sharding.ts";
 
 /** The name of the one tensor that holds a rank's own numbers of all parameters. */
@@ -85,19 +85,20 @@ export class ShardedOptimizer implements Optimizer {
   async update(state: OptimizerState, { gradients, loss, shared }: Computed, step: UpdateStep) {
     const division = this.#division(state.parameters);
     const names = this.#specs.map(({ name }) => name);
+    const pieces = this.#updates(state, division, step);
     let own: DeviceTensor;
     let squares = 0;
     try {
       own = await this.#ownGradients(division);
       const given = { tensors: Object.fromEntries(gradients), names, others: shared?.gradients ?? [] };
-      for (const bucket of division.buckets) squares += await this.#reduce(bucket, given, own);
+      for (const bucket of division.buckets) squares += await this.#reduce(bucket, given, own, pieces);
     } finally {
       await freeQuietly(() => this.#device.dispose(gradients.values()));
     }
     const [wholeLoss = Number.NaN, wholeSquares = Number.NaN] = await sumNumbers(this.#communicator, [loss, squares]);
     const norm = Math.sqrt(wholeSquares) / step.lossScale;
     if (Number.isFinite(norm)) {
-      await this.#updateOwn(state, division, own, norm, step);
+      await this.#updateOwn(state, pieces, own, norm, step);
       const taken = { tensors: Object.fromEntries(state.parameters), names, others: shared ? [shared.weights] : [] };
       for (const bucket of division.buckets) await this.#share(bucket, taken);
     }
@@ -156,27 +157,45 @@ export class ShardedOptimizer implements Optimizer {
     return this.#device.upload({ dtype: "float32", shape: [length], data });
   }
 
+  /** How what this rank has is updated. */
+  #updates({ parameters }: OptimizerState, { pieces }: Division, step: UpdateStep): PieceUpdate[] {
+    const updates = new Map(
+      tensorUpdates(this.#specs, parameters, step, this.#options).map(({ name, ...update }) => [name, update]),
+    );
+    return pieces.map((piece) => {
+      const { decay, rows } = required(updates, piece.name);
+      return { ...piece, decay, rows: updatesOf(rows, piece) };
+    });
+  }
+
   /** Adds up the gradients of a bucket over all ranks, and keeps the own ones. Returns the sum of their squares. */
-  async #reduce(bucket: Bucket, { tensors, ...given }: Given, own: DeviceTensor): Promise<number> {
+  async #reduce(
+    bucket: Bucket,
+    { tensors, ...given }: Given,
+    own: DeviceTensor,
+    pieces: readonly PieceUpdate[],
+  ): Promise<number> {
     const shared = this.#stage(bucket);
     const parameters: RangeParameters = { ...given, range: bucket, shared };
     await this.#device.kernel({ kernel: "giveRange", tensors, parameters });
     await this.#communicator.reduceScatter(shared, this.#options.communicationDtype);
-    const kept: OwnParameters = { at: bucket.at, shared: ownOf(bucket, shared) };
+    const { at } = bucket;
+    const kept: KeptParameters = {
+      at,
+      shared: ownOf(bucket, shared),
+      pieces: pieces.filter((piece) => piece.at >= at && piece.at < at + bucket.own.end - bucket.own.start),
+    };
     const tensorsKept = { [OWN]: own };
     return Number(await this.#device.kernel({ kernel: "keepGradients", tensors: tensorsKept, parameters: kept }));
   }
 
   async #updateOwn(
     { parameters, first, second }: OptimizerState,
-    { pieces }: Division,
+    pieces: readonly PieceUpdate[],
     gradients: DeviceTensor,
     norm: number,
     step: UpdateStep,
   ): Promise<void> {
-    const updates = new Map(
-      tensorUpdates(this.#specs, parameters, step, this.#options).map(({ name, ...update }) => [name, update]),
-    );
     const { beta1, beta2, epsilon } = this.#options;
     const given: ShardedStep = {
       beta1,
@@ -184,10 +203,7 @@ export class ShardedOptimizer implements Optimizer {
       epsilon,
       learningRate: step.learningRate,
       scale: clipFactor(norm, limitOf(this.#options)) / step.lossScale,
-      pieces: pieces.map((piece) => {
-        const { decay, rows } = required(updates, piece.name);
-        return { ...piece, decay, rows: updatesOf(rows, piece) };
-      }),
+      pieces,
     };
     const tensors = {
       ...prefixed(PREFIXES.parameter, parameters),

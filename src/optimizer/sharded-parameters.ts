@@ -24,6 +24,11 @@ export interface OwnParameters {
 /** An update of a piece of a parameter; rows count from its beginning. */
 export interface PieceUpdate extends Piece, TensorUpdate {}
 
+/** Gradients of this rank, and what of them is updated. */
+export interface KeptParameters extends OwnParameters {
+  readonly pieces: readonly PieceUpdate[];
+}
+
 export interface ShardedStep extends Omit<AdamWParameters, "tensors" | "shared" | "clip" | "lossScale"> {
   /** What the gradients are multiplied by first. */
   readonly scale: number;

@@ -1,17 +1,21 @@
 /**
  * AdamW by all threads that have computed gradients, each in its own part of all numbers: what is done in the thread of each device. The
- * state is in shared memory, but each thread has the weights that it computes with to itself, as ONNX Runtime takes no shared memory.
+ * state is in shared memory, in which AdamW's program computes. Each thread has the weights that it computes with to itself, as ONNX
+ * Runtime's binding takes no shared memory.
  */
 
 import { partOf } from "../cluster/portable.ts";
 import { required } from "../required.ts";
 import type { HostData } from "../runtime/portable.ts";
-import { updateRows } from "./adamw-kernel.ts";
+import { leaveOut, updateRows } from "./adamw-kernel.ts";
 import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
-import { addGradients } from "./adamw-simd.ts";
+import { ADAMW_SHARED_WASM } from "./adamw-shared-wasm.ts";
+import { addGradients, moduleOf, programIn } from "./adamw-simd.ts";
 import { floats, give, take } from "./exchange-kernel.ts";
 import { piecesOf, updatesOf } from "./sharding.ts";
 import { meet, type TogetherParameters } from "./together-parameters.ts";
+
+const module = moduleOf(ADAMW_SHARED_WASM);
 
 /**
  * One step of this thread. If the gradients are not finite, nothing is changed.
@@ -23,7 +27,8 @@ export function updateTogether(
   arrays: Readonly<Record<string, HostData>>,
   { state, meeting, member, working, adding, tensors, ...step }: TogetherParameters,
 ): number {
-  const { weights, gradients, first, second } = state;
+  const { weights, gradients, first, second, memory } = state;
+  const shared = memory && programIn(memory, module);
   const [sums, ...others] = gradients;
   const named = (prefix: string) => tensors.map(({ name }) => prefix + name);
   const own = gradients[member];
@@ -31,18 +36,23 @@ export function updateTogether(
   meet(meeting, 1);
   const range = partOf(weights.length, { rank: member, size: gradients.length });
   const ranged = (array: Float32Array) => array.subarray(range.start, range.end);
-  meeting.squares[member] = addGradients(ranged(sums), others.slice(0, working - 1).map(ranged));
+  const lengths = new Map(tensors.map(({ name }) => [name, floats(arrays, PREFIXES.parameter + name).length]));
+  const updates = new Map(tensors.map(({ name, ...update }) => [name, update]));
+  const pieces = piecesOf(lengths, range, range.start).map(({ name, at, start, end }) => {
+    const { decay, rows } = required(updates, name);
+    const part = (array: Float32Array) => array.subarray(at, at + end - start);
+    return { part, update: { decay, rows: updatesOf(rows, { start, end }) } };
+  });
+  const all = addGradients(ranged(sums), others.slice(0, working - 1).map(ranged), shared);
+  const left = pieces.filter(({ part, update }) => leaveOut(part(sums), update.rows));
+  meeting.squares[member] = left.length === 0 ? all : addGradients(ranged(sums), [], shared);
   meet(meeting, 2);
   const norm = Math.sqrt(meeting.squares.reduce((total, squares) => total + squares, 0)) / step.lossScale;
   if (!Number.isFinite(norm)) return norm;
   const scale = clipFactor(norm, step.clip) / step.lossScale;
-  const lengths = new Map(tensors.map(({ name }) => [name, floats(arrays, PREFIXES.parameter + name).length]));
-  const updates = new Map(tensors.map(({ name, ...update }) => [name, update]));
-  for (const { name, at, start, end } of piecesOf(lengths, range, range.start)) {
-    const { decay, rows } = required(updates, name);
-    const part = (array: Float32Array) => array.subarray(at, at + end - start);
+  for (const { part, update } of pieces) {
     const numbers = { p: part(weights), g: part(sums), m: part(first), v: part(second) };
-    updateRows(numbers, { decay, rows: updatesOf(rows, { start, end }) }, step, scale);
+    updateRows(numbers, update, step, scale, shared);
   }
   meet(meeting, 3);
   take(arrays, { names: named(PREFIXES.parameter), shared: weights });

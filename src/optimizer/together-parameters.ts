@@ -1,6 +1,7 @@
 /** What the kernel of `together-kernel.ts` is given, apart from it: a kernel is loaded in the device's thread alone. */
 
 import type { AdamWParameters } from "./adamw-parameters.ts";
+import type { WasmMemory } from "./web-assembly.ts";
 
 /** Memory that all threads share: the numbers of all parameters that learn, one parameter after the other. */
 export interface SharedState {
@@ -10,6 +11,8 @@ export interface SharedState {
   /** Adam's moments. */
   readonly first: Float32Array;
   readonly second: Float32Array;
+  /** The memory that has all of these; undefined where they are in several. */
+  readonly memory: WasmMemory | undefined;
 }
 
 /** Where the threads of one update wait for each other. */

@@ -42,7 +42,9 @@ export async function updateOf(
   const state: SharedState = {
     weights,
     gradients: [first.gradients, ...others.map((side) => side.gradients)],
-    ...moments,
+    first: moments.first,
+    second: moments.second,
+    memory: moments.floats.memory,
   };
   const working = sides.filter(({ passes }) => passes.length > 0).length;
   const given = { ...step, state, working, meeting: openMeeting(sides.length) };

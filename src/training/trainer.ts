@@ -115,9 +115,10 @@ export class Trainer {
       const { specs, gradients, replicas } = await openGradients(device, model, options, onFailure);
       const optimizer = await createOptimizer(device, specs, options, options.communicator, replicas !== undefined);
       onFailure(() => optimizer.release());
-      const { parameters, ...moments } = await optimizer.upload(state);
-      onFailure(() => device.dispose(tensorsOf({ parameters, ...moments })));
-      replicas?.use(await replicas.prepare(parameters));
+      const uploaded = await optimizer.upload(state);
+      onFailure(() => device.dispose(tensorsOf(uploaded)));
+      replicas?.use(await replicas.prepare(uploaded));
+      const { parameters, ...moments } = uploaded;
       const inference = new Inference(device, model, parameters, options.given);
       const programs = { gradients, replicas, optimizer };
       return new Trainer(inference, programs, options, specs, countedUpdates(state), moments);
@@ -252,7 +253,7 @@ export class Trainer {
       const uploaded = await this.#optimizer.upload(state);
       const dispose = () => this.device.dispose(tensorsOf(uploaded));
       onFailure(dispose);
-      const memory = await this.#replicas?.prepare(uploaded.parameters);
+      const memory = await this.#replicas?.prepare(uploaded);
       const inference = this.inference.with({ parameters: uploaded.parameters, given });
       return {
         inference,

@@ -26,14 +26,15 @@ export function newParameter(p: number[][], decay: number, rate = 1): ReferenceP
   return { p, m: zeros(), v: zeros(), counts: p.map(() => 0), decay, rate };
 }
 
-/** One update in place. `frozen` tells which rows of which parameter stay as they are. Returns the norm before clipping. */
+/** One update in place. `frozen` tells which rows of which parameter stay as they are, and do not count in the norm. Returns the norm before clipping. */
 export function referenceStep(
   parameters: readonly ReferenceParameter[],
   gradients: readonly (readonly number[][])[],
   options: ReferenceOptions,
   frozen: (parameter: number, row: number) => boolean = () => false,
 ): number {
-  const norm = Math.hypot(...gradients.flat(2));
+  const learning = gradients.flatMap((rows, index) => rows.filter((_, row) => !frozen(index, row)));
+  const norm = Math.hypot(...learning.flat());
   const scale = options.clip === 0 ? 1 : Math.min(1, options.clip / (norm + 1e-6));
   parameters.forEach((parameter, index) => {
     parameter.counts.forEach((count, row) => {
