@@ -54,7 +54,7 @@ const resultSchema = z.strictObject({
 
 type Result = z.infer<typeof resultSchema>;
 
-/** As the studio's first model: a small one, at a constant rate. */
+/** As the studio's smallest model, Tiny, at a constant rate. */
 const studio = {
   model: {
     ...presets.mini.config.model,

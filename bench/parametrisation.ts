@@ -66,8 +66,11 @@ const rateOf = { published: 2e-3, balanced: 1e-3 };
 
 const colourOf = { published: "orange", balanced: "blue" } as const;
 
-/** The learning rates of a curve. */
-const ratesOf = { published: [1e-3, 2e-3, 4e-3], balanced: [5e-4, 1e-3, 2e-3] };
+/** The learning rates of a curve: the best is not at its edge. */
+const ratesOf = { published: [1e-3, 2e-3, 4e-3, 8e-3], balanced: [5e-4, 1e-3, 2e-3] };
+
+/** The learning rates of a Transformer, in the same way. */
+const transformerRatesOf = { published: [5e-4, 1e-3, 2e-3, 4e-3, 8e-3], balanced: [5e-4, 1e-3, 2e-3, 4e-3] };
 
 const plans: Readonly<Record<string, readonly Cell[]>> = {
   rates: parametrisations.flatMap((parametrisation) =>
@@ -105,7 +108,7 @@ const plans: Readonly<Record<string, readonly Cell[]>> = {
   ),
   transformers: [{}, { positions: "learned" as const }].flatMap((positions) =>
     parametrisations.flatMap((parametrisation) =>
-      [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({
+      transformerRatesOf[parametrisation].map((learningRate) => ({
         ...base,
         model: "transformer" as const,
         ...positions,
