@@ -70,7 +70,7 @@ const colourOf = { published: "orange", balanced: "blue" } as const;
 const ratesOf = { published: [1e-3, 2e-3, 4e-3, 8e-3], balanced: [5e-4, 1e-3, 2e-3] };
 
 /** The learning rates of a Transformer, in the same way. */
-const transformerRatesOf = { published: [5e-4, 1e-3, 2e-3, 4e-3, 8e-3], balanced: [5e-4, 1e-3, 2e-3, 4e-3] };
+const transformerRatesOf = { published: [5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2], balanced: [5e-4, 1e-3, 2e-3, 4e-3] };
 
 const plans: Readonly<Record<string, readonly Cell[]>> = {
   rates: parametrisations.flatMap((parametrisation) =>
