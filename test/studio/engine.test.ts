@@ -142,7 +142,9 @@ describeInBrowser("the engine", () => {
     const on = await b.trainTo(id, step + 10);
     expect(on.training.map((point) => point.step).filter((at) => at <= step)).not.toHaveLength(0);
 
-    // And back, though the first has the run on its device still, as it was.
+    // And back, though the first has the run on its device still, as it was: it shows it as it is.
+    await a.waitFor(`events.at(-1).type === "changed" && events.at(-1).view.summary.status.kind === "paused"`);
+    expect((await a.told("changed")).at(-1)?.view.training).toEqual(on.training);
     const back = await a.trainTo(id, on.summary.step + 5);
     expect(back.training.slice(0, on.training.length)).toEqual(on.training);
     await page.reload();

@@ -62,6 +62,7 @@ function memoryStore() {
 }
 
 const named = { name: "cats", text };
+
 async function opened(
   growth: Parameters<typeof tinyConfig>[1] = {},
   store = memoryStore(),
@@ -187,6 +188,36 @@ it("goes back from the last growth alone: not from one that was planned, nor to 
   expect(await ways()).toEqual({ undoable: false, growths: [2, 2, 4] });
   await expect(shelf.undo(id)).rejects.toThrow("There is no growth to undo here");
   expect((await shelf.live(id)).live.step).toBe(5);
+  await shelf.remove(id);
+});
+
+it("shows, hands out and undoes what another tab has kept since, though the run is on the device still as it was", async () => {
+  const { shelf, open, create, trainTo } = await opened();
+  const id = await create();
+  await trainTo(id, 2);
+  await shelf.save(id);
+  const other = await open();
+  const { live } = await other.live(id);
+  while (live.step < 5) await live.advance();
+  await other.grow(id, { add: { query: 3 }, init: "zero-key" });
+  await other.save(id);
+  const stepOf = async () => {
+    const files = unzipSync(new Uint8Array(await (await shelf.archive(id)).arrayBuffer()));
+    return JSON.parse(new TextDecoder().decode(files["training.json"])).step;
+  };
+  expect([(await shelf.view(id)).growths, await stepOf()]).toEqual([[], 2]);
+  await shelf.refresh(id);
+  expect(await shelf.view(id)).toEqual(await other.view(id));
+  expect(await stepOf()).toBe(5);
+  expect(await shelf.undo(id)).toMatchObject({ growths: [], undoable: false, summary: { step: 5 } });
+
+  // What it has more than what it once kept can still be downloaded, as the visitor was told to.
+  await trainTo(id, 7);
+  await other.refresh(id);
+  await other.rename(id, "b");
+  await shelf.refresh(id);
+  expect(await stepOf()).toBe(7);
+  await other.goBack(id);
   await shelf.remove(id);
 });
 

@@ -47,6 +47,15 @@ export class LiveRuns {
   }
 
   /**
+   * A run that is on the device as it was kept last, or as more than that: not as it was before another tab kept it.
+   * @param revision of what is kept
+   */
+  current(id: string, revision: number): Promise<OpenRun> | undefined {
+    const entry = this.#entries.get(id);
+    return entry?.revision === revision || this.isUnsaved(id) ? entry?.opened : undefined;
+  }
+
+  /**
    * A run, opened from what is kept where it is not on the device as it was kept last.
    * @param revision of what is kept
    */

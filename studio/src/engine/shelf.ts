@@ -194,7 +194,7 @@ export class Shelf {
 
   /** A zip of the skill that a run learns, as it is now. Throws a `UserError` where it learns none. */
   async skill(id: string): Promise<Blob> {
-    const open = isElsewhere(this.#options.status(id)) ? undefined : await this.#live.get(id);
+    const open = await this.#current(id);
     const checkpoint =
       open === undefined
         ? await parseCheckpoint((await this.#storedState(id)).files)
@@ -248,8 +248,14 @@ export class Shelf {
 
   /** What is to be seen of a run beside its weights. */
   async facts(id: string): Promise<Facts> {
-    const open = isElsewhere(this.#options.status(id)) ? undefined : await this.#live.get(id);
+    const open = await this.#current(id);
     return open?.live.facts() ?? this.#stored(id);
+  }
+
+  /** A run that is on the device as it is now: not where another tab has it, or has kept something else of it since. */
+  #current(id: string): Promise<OpenRun> | undefined {
+    if (isElsewhere(this.#options.status(id))) return undefined;
+    return this.#live.current(id, this.record(id).revision ?? 0);
   }
 
   /** All that is drawn of a run. */
@@ -374,9 +380,8 @@ export class Shelf {
   }
 
   async #everything(id: string): Promise<StoredState & { readonly text: NamedText }> {
-    const open = await this.#live.get(id);
-    const isCurrent = open !== undefined && !isElsewhere(this.#options.status(id));
-    if (!isCurrent) return { ...(await this.#storedState(id)), text: await this.text(id) };
+    const open = await this.#current(id);
+    if (open === undefined) return { ...(await this.#storedState(id)), text: await this.text(id) };
     const { checkpoint, history } = await open.live.snapshot();
     return { files: await checkpointFiles(checkpoint), history, text: open.text };
   }
