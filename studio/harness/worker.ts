@@ -1,4 +1,4 @@
-/** The engine's worker, with ways to have fewer cores, and to lose the GPU. */
+/** The engine's worker, with ways to have fewer cores, to lose the GPU, and to be refused a lock or what is kept. */
 
 import { expose } from "comlink";
 import { StudioEngine } from "../src/engine/engine.ts";
@@ -25,6 +25,20 @@ export class HarnessEngine extends StudioEngine {
   async loseGpu(): Promise<number> {
     for (const device of opened) device.destroy();
     return opened.length;
+  }
+
+  /** Has the browser refuse its next lock, or its next transaction. */
+  async refuseOnce(what: "lock" | "transaction"): Promise<void> {
+    const [locks, databases] = [LockManager.prototype, IDBDatabase.prototype];
+    const { request } = locks;
+    const { transaction } = databases;
+    const refuse = (): never => {
+      Object.assign(locks, { request });
+      Object.assign(databases, { transaction });
+      throw new Error(`no ${what}`);
+    };
+    if (what === "lock") Object.assign(locks, { request: async () => refuse() });
+    else Object.assign(databases, { transaction: refuse });
   }
 }
 

@@ -139,6 +139,14 @@ describeInBrowser("the engine", () => {
     await a.call("pause", id);
     const { step } = (await a.call("view", id)).summary;
     await b.waitFor(`events.at(-1).type === "changed" && events.at(-1).view.summary.status.kind === "paused"`);
+    // What the browser refuses once keeps neither this tab from it, nor another.
+    for (const [{ page, call }, what] of [
+      [b, "lock"],
+      [a, "transaction"],
+    ] as const) {
+      await page.evaluate(`engine.refuseOnce("${what}")`);
+      await expect(call("rename", id, "mine"), what).rejects.toThrow(`no ${what}`);
+    }
     const on = await b.trainTo(id, step + 10);
     expect(on.training.map((point) => point.step).filter((at) => at <= step)).not.toHaveLength(0);
 

@@ -83,6 +83,15 @@ describeInBrowser("a browser", () => {
     expect(await exportedStep(again, unkept.summary.id)).toBe(0);
     const { summary: trained } = await again.trainTo(unkept.summary.id, 3);
     expect(await exportedStep(again, unkept.summary.id)).toBe(trained.step);
+    const { summary: lost } = await again.call("create", { ...TINY_CHOICES, name: "lost", learningRate: 1e4 });
+    await again.call("start", lost.id);
+    await again.waitFor(
+      `events.some(({ summary }) => summary?.id === "${lost.id}" && summary.status.kind === "failed")`,
+    );
+    const { status } = (await again.call("view", lost.id)).summary;
+    expect(status.kind === "failed" && status.message).toMatch(
+      /^Its loss is too high \(.*, and nothing of it was saved/,
+    );
   });
 
   it("in which a run has diverged has what was saved of it, from which it can try again", async () => {

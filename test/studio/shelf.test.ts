@@ -103,7 +103,7 @@ it("keeps all of a run that had no room, once there is some, though it was renam
   expect(notices()).toEqual([expect.stringContaining("no room")]);
   await trainTo(id, 2);
   // There is nothing to go back to.
-  await shelf.goBack(id);
+  expect(await shelf.goBack(id)).toBe(false);
   expect([shelf.unsaved, (await shelf.live(id)).live.step]).toEqual([[id], 2]);
   await shelf.rename(id, "b");
   expect(shelf.summary(id).name).toBe("b");
@@ -227,6 +227,12 @@ it("goes on after the end of its schedule, without opening the page anew", async
   await trainTo(id, 12);
   const { live } = await shelf.live(id);
   while (await live.advance());
+  // One that cannot be closed, on a device that is gone, is opened anew all the same.
+  const close = live.close.bind(live);
+  vi.spyOn(live, "close").mockImplementation(async () => {
+    await close();
+    throw new Error("the device is gone");
+  });
   await shelf.goOn(id);
   await trainTo(id, 14);
   const on = await shelf.live(id);
@@ -251,7 +257,7 @@ it("goes back to what is kept of a run that has diverged, which trains on from t
     ),
   ]);
   const { live } = await shelf.live(id);
-  await shelf.goBack(id);
+  expect(await shelf.goBack(id)).toBe(true);
   expect([shelf.unsaved, shelf.summary(id).step]).toEqual([[], 0]);
   const again = (await shelf.live(id)).live;
   expect(again).not.toBe(live);
@@ -271,6 +277,19 @@ it("takes no run without the tokenizer that it was trained with", async () => {
     "there is no tokenizer.json in it, which says what the run's tokens stand for; put the one",
   );
   for (const { id: run } of shelf.summaries()) await shelf.remove(run);
+});
+
+it("tells of a run that fails to be kept when all are, and keeps the others", async () => {
+  const { shelf, create, notices, trainTo } = await opened();
+  const ids = [await create(), await create()];
+  for (const id of ids) await trainTo(id, 1);
+  expect(shelf.unsaved).toEqual(ids);
+  faults.fail(1);
+  for (const id of ids) await shelf.saveIfPossible(id);
+  faults.mend();
+  expect(shelf.unsaved).toEqual(ids.slice(0, 1));
+  expect(notices()).toEqual([expect.stringContaining("injected")]);
+  for (const id of ids) await shelf.remove(id);
 });
 
 it("leaves a run that cannot be deleted as it was", async () => {

@@ -2,7 +2,7 @@
 
 import { DivergenceError } from "tokenformer/browser";
 import { expect, it, vi } from "vitest";
-import { explained, explaining } from "../../studio/src/engine/faults.ts";
+import { divergedWords, explained, explaining } from "../../studio/src/engine/faults.ts";
 import { Turns, type TurnsOptions } from "../../studio/src/engine/turns.ts";
 
 /** Runs that only count: each update costs some operations. */
@@ -208,9 +208,10 @@ it("explains faults, not what the visitor did", async () => {
   expect(await calls.fine(2)).toBe(3);
   expect(explained(new Error("std::bad_alloc")).message).toMatch(/not enough memory/);
   // In words of the page: there are no options here.
-  const { message } = explained(new DivergenceError("step 3: the loss is NaN", "; lower training.learningRate"));
-  expect(message).toMatch(
-    /^Its loss is too high \(step 3: the loss is NaN\): what was last saved of it is kept, and trying/,
-  );
+  const diverged = new DivergenceError("step 3: the loss is NaN", "; lower training.learningRate");
+  const { message } = explained(diverged);
+  expect(message).toMatch(/^Its loss is too high at the moment \(step 3: the loss is NaN\): train it until/);
   expect(message).not.toContain("training.");
+  expect(divergedWords(diverged, true)).toMatch(/: the loss is NaN\): what was last saved of it is kept, and trying/);
+  expect(divergedWords(diverged, false)).toMatch(/: the loss is NaN\), and nothing of it was saved/);
 });

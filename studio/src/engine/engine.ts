@@ -28,6 +28,7 @@ import type {
 } from "./api.ts";
 import { configFromChoices, equalTransformer, estimateOf, fromScratch } from "./choices.ts";
 import { type Opened, openBackend } from "./device.ts";
+import { divergedWords } from "./faults.ts";
 import { Figures } from "./figures.ts";
 import { previewOf } from "./growing.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -140,7 +141,7 @@ export class StudioEngine implements Engine {
 
   async save(): Promise<void> {
     for (const run of this.#shelf.unsaved) {
-      await this.#shelf.save(run);
+      await this.#shelf.saveIfPossible(run);
       this.#tabs.settle(run);
     }
   }
@@ -285,13 +286,18 @@ export class StudioEngine implements Engine {
 
   // ---- other tabs -----------------------------------------------------------------------------------------------------
 
-  /** Has a run for itself, as it was kept last. */
+  /** Has a run for itself, as it was kept last; where that cannot be read, lets others have it. */
   async #claim(run: string): Promise<void> {
     const { name } = this.#shelf.record(run);
     if (!(await this.#tabs.claim(run))) {
       throw new UserError(`${name} trains in another tab: watch it here, or pause it there first.`);
     }
-    await this.#shelf.refresh(run);
+    try {
+      await this.#shelf.refresh(run);
+    } catch (error) {
+      this.#tabs.release(run);
+      throw error;
+    }
   }
 
   async #changing<Result>(run: string, work: () => Promise<Result>): Promise<Result> {
@@ -364,12 +370,15 @@ export class StudioEngine implements Engine {
     }
   }
 
-  /** Where the GPU was lost, goes on from what was kept, on WebAssembly. A run that has diverged is what was kept of it, and stops. */
+  /**
+   * Where the GPU was lost, goes on from what was kept, on WebAssembly. A run that has diverged is what was kept of it, and stops: the
+   * error that is thrown says what can be done.
+   */
   async #mended(error: unknown, run: string): Promise<boolean> {
     if (error instanceof DivergenceError) {
-      await this.#shelf.goBack(run);
+      const isBack = await this.#shelf.goBack(run);
       await this.#showKept(run);
-      return false;
+      throw new UserError(divergedWords(error, isBack), { cause: error });
     }
     if (!(await this.#isLost(error))) return false;
     const shelf = this.#shelf;

@@ -11,7 +11,7 @@ const MEMORY =
 export function explained(error: unknown): UserError {
   // Their own messages name options of the command line.
   if (error instanceof UnknownCharacterError) return new UserError(unknownWords(error), { cause: error });
-  if (error instanceof DivergenceError) return new UserError(divergedWords(error), { cause: error });
+  if (error instanceof DivergenceError) return new UserError(highLossWords(error), { cause: error });
   if (error instanceof UserError) return error;
   if (error instanceof ZodError) return new UserError(error.issues.map(complaintOf).join("; "), { cause: error });
   const message = messageOf(error);
@@ -34,11 +34,19 @@ function unknownWords({ character, place }: UnknownCharacterError): string {
   );
 }
 
-function divergedWords({ what }: DivergenceError): string {
-  return (
-    `Its loss is too high (${what}): what was last saved of it is kept, and trying again goes on from there; ` +
-    "where that ends alike, start a run with a lower learning rate."
-  );
+/** Of a run that is not to be handed on as it is. */
+function highLossWords({ what }: DivergenceError): string {
+  return `Its loss is too high at the moment (${what}): train it until that is lower and try again, or start a run with a lower learning rate.`;
+}
+
+/**
+ * Of a run that has stopped.
+ * @param isBack whether it is what was last saved of it; else nothing was
+ */
+export function divergedWords({ what }: DivergenceError, isBack: boolean): string {
+  return isBack
+    ? `Its loss is too high (${what}): what was last saved of it is kept, and trying again goes on from there; where that ends alike, start a run with a lower learning rate.`
+    : `Its loss is too high (${what}), and nothing of it was saved that it could go back to: delete runs that you no longer need, and start one with a lower learning rate.`;
 }
 
 /** Of a run that trains on, though it cannot be kept as it is. */

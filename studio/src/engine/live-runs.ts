@@ -101,11 +101,12 @@ export class LiveRuns {
     return entry?.live !== undefined && entry.kept !== entry.live.changes;
   }
 
+  /** Frees a run. A failure to close it is not told: what cannot be freed lies on a device that is gone, as its next request says. */
   async unload(id: string): Promise<void> {
     // One that could not be opened has nothing to close.
     const open = await this.get(id)?.catch(() => undefined);
     this.#entries.delete(id);
-    await open?.live.close();
+    await open?.live.close().catch(() => undefined);
   }
 
   /** Forgets what is on the device, for it is gone. */

@@ -229,11 +229,15 @@ export class Shelf {
     if (!this.isUnsaved(id)) await this.#live.unload(id);
   }
 
-  /** Has a run be what is kept of it, whatever became of it since. One of which nothing is kept stays as it is. */
-  async goBack(id: string): Promise<void> {
-    if (this.#live.isNew(id)) return;
+  /**
+   * Has a run be what is kept of it, whatever became of it since.
+   * @returns whether it is: one of which nothing is kept stays as it is
+   */
+  async goBack(id: string): Promise<boolean> {
+    if (this.#live.isNew(id)) return false;
     await this.#live.unload(id);
     await this.refresh(id);
+    return true;
   }
 
   /** Whether the page has more of a run than what is kept. */
@@ -443,6 +447,15 @@ export class Shelf {
   /** Keeps a run as it is now. Where that fails, it goes on, and the visitor is told. */
   save(id: string): Promise<void> {
     return this.#inTurn(id, () => this.#save(id));
+  }
+
+  /** Keeps a run if it can be. Whatever fails, the visitor is told, and what is done beside it goes on. */
+  async saveIfPossible(id: string): Promise<void> {
+    try {
+      await this.save(id);
+    } catch (error) {
+      this.#options.tell({ type: "notice", message: explained(error).message });
+    }
   }
 
   async #save(id: string): Promise<void> {

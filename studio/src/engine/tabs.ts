@@ -124,7 +124,11 @@ export class Tabs {
           resolve(true);
         });
       };
-      locks.request(PREFIX + run, { ifAvailable: true }, until).catch(reject);
+      locks.request(PREFIX + run, { ifAvailable: true }, until).catch((error: unknown) => {
+        // Whoever wants it next asks again.
+        this.#held.delete(run);
+        reject(error);
+      });
     }
     return held;
   }
