@@ -5,6 +5,7 @@ import { type Device, openDevice } from "tokenformer";
 import { parseConfig, UserError } from "tokenformer/browser";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import type { EngineEvent } from "../../studio/src/engine/api.ts";
+import { configFromChoices } from "../../studio/src/engine/choices.ts";
 import { Shelf, type ShelfOptions } from "../../studio/src/engine/shelf.ts";
 import type { StoredRun, StoredState } from "../../studio/src/engine/store.ts";
 import { faults } from "../support/faults.ts";
@@ -63,12 +64,20 @@ function memoryStore() {
 
 const named = { name: "cats", text };
 
+/** A configuration as the page makes it. */
+function pageConfig() {
+  const sizes = { layers: 1, heads: 2, width: 12, context: 7, attentionTokens: 0, feedForwardTokens: 0, batch: 3 };
+  const made = configFromChoices({ ...sizes, name: "a", architecture: "transformer", learningRate: 1e-3, seed: 5 });
+  if ("complaints" in made) throw new Error(JSON.stringify(made.complaints));
+  return made.config;
+}
+
 async function opened(
   growth: Parameters<typeof tinyConfig>[1] = {},
   store = memoryStore(),
   training: Parameters<typeof tinyConfig>[0] = {},
+  config = parseConfig(tinyConfig(training, growth)),
 ) {
-  const config = parseConfig(tinyConfig(training, growth));
   const told: EngineEvent[] = [];
   const open = () =>
     Shelf.open({
@@ -290,6 +299,30 @@ it("tells of a run that fails to be kept when all are, and keeps the others", as
   expect(shelf.unsaved).toEqual(ids.slice(0, 1));
   expect(notices()).toEqual([expect.stringContaining("injected")]);
   for (const id of ids) await shelf.remove(id);
+});
+
+it("offers no link of a run that was opened with another text than it began with, nor of its copies", async () => {
+  const { shelf, create } = await opened({}, undefined, {}, pageConfig());
+  const id = await create();
+  expect(await shelf.view(id)).toMatchObject({ regrows: true, summary: { architecture: "transformer" } });
+  const files = unzipSync(new Uint8Array(await (await shelf.archive(id)).arrayBuffer()));
+  const whole = Object.entries(files).map(([name, data]) => ({ name, data: new Blob([data.slice()]) }));
+  const own = { kind: "own", ...named } as const;
+  const other = { ...own, text: `${text} ` };
+  const views = [await shelf.take("a", whole), await shelf.take("b", whole, own), await shelf.take("c", whole, other)];
+  views.push(await shelf.duplicate(views[2]?.summary.id ?? ""));
+  // Where its own is not there, it is known by its name.
+  const without = whole.filter(({ name }) => name !== "text.txt");
+  views.push(await shelf.take("d", without, own), await shelf.take("e", without, { ...own, name: "dogs" }));
+  expect(views.map(({ regrows }) => regrows)).toEqual([true, true, false, false, true, false]);
+  for (const { id: run } of shelf.summaries()) await shelf.remove(run);
+});
+
+it("knows a bigram of the command line from a plain GPT", async () => {
+  const { shelf, create } = await opened({}, undefined, {}, parseConfig({ model: { type: "bigram", context: 5 } }));
+  const id = await create();
+  expect(shelf.summary(id).architecture).toBe("bigram");
+  await shelf.remove(id);
 });
 
 it("leaves a run that cannot be deleted as it was", async () => {

@@ -102,7 +102,8 @@ export type RunStatus =
 export interface RunSummary {
   readonly id: string;
   readonly name: string;
-  readonly architecture: Architecture;
+  /** The page makes no bigrams, but takes those of the command line. */
+  readonly architecture: Architecture | "bigram";
   /** The run that this one was started beside, for comparison. */
   readonly besides?: string;
   readonly textName: string;

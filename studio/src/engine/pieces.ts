@@ -23,6 +23,8 @@ export interface NamedText {
   readonly text: string;
   /** What is learned of it, where it is lines of JSON with prompts or conversations. Default: completion. */
   readonly lossOn?: LossPart | undefined;
+  /** Whether a model learns it in place of the text that it was made for. Default: no. */
+  readonly replaces?: boolean;
   /** Where a skill is learned of it: what the model had learned before. */
   readonly before?: HeldOut | undefined;
 }

@@ -34,7 +34,9 @@ export function newRecord(
   } as const;
 }
 
-const architectureOf = ({ type }: CompleteModelConfig) => (type === "tokenformer" ? type : "transformer");
+/** A page has no definitions of other models, and opens none. */
+const architectureOf = ({ type }: CompleteModelConfig) =>
+  type === "tokenformer" || type === "bigram" ? type : "transformer";
 
 export function lossOf({ validation }: History): { validationLoss?: number } {
   const loss = validation.at(-1)?.loss;

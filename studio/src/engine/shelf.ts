@@ -156,8 +156,10 @@ export class Shelf {
     const files = await unpacked(source);
     const checkpoint = await parseCheckpoint(files);
     const pieces = checkpointTokenizer(checkpoint).kind === "character" ? "characters" : "byte-pairs";
-    const given = await (choice === undefined ? fallbackText(checkpoint, textIn(files)) : textOf(choice));
-    const text = { ...given, lossOn: checkpoint.data?.lossOn };
+    const own = textIn(files);
+    const given = await (choice === undefined ? fallbackText(checkpoint, own) : textOf(choice));
+    const replaces = own === undefined ? given.name !== checkpoint.dataName : given.text !== own;
+    const text = { ...given, lossOn: checkpoint.data?.lossOn, replaces };
     const history = historyOf(new TextDecoder().decode(files.get(METRICS_FILE)));
     return this.#take({ name, checkpoint, text, history, pieces });
   }
@@ -274,7 +276,7 @@ export class Shelf {
       choices: choicesOf(record.name, config),
       pieces: record.pieces ?? "characters",
       lossOn: record.lossOn,
-      regrows: isOfChoices(facts),
+      regrows: isOfChoices(facts) && (await this.text(id)).replaces !== true,
       converses: tokenizer?.settings?.chatTemplate !== undefined,
       vocabulary: record.vocabulary,
       trainTokens: record.trainTokens,

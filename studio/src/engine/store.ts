@@ -2,7 +2,7 @@
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { messageOf, UserError } from "tokenformer/browser";
-import type { LossPart, Pieces } from "./api.ts";
+import type { LossPart, Pieces, RunSummary } from "./api.ts";
 import type { History } from "./history.ts";
 import type { NamedText } from "./pieces.ts";
 
@@ -13,7 +13,7 @@ export type Files = ReadonlyMap<string, Uint8Array>;
 export interface StoredRun {
   readonly id: string;
   readonly name: string;
-  readonly architecture: "tokenformer" | "transformer";
+  readonly architecture: RunSummary["architecture"];
   readonly besides?: string;
   readonly textName: string;
   /** The first words of the text. Runs that were made earlier have none. */

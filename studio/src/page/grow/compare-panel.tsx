@@ -7,7 +7,7 @@ import { busy } from "../store/state.ts";
 
 export function ComparePanel({ run }: { readonly run: RunView }) {
   const { id, architecture, parameters, besides } = run.summary;
-  if (architecture === "transformer" || besides !== undefined) return null;
+  if (architecture !== "tokenformer" || besides !== undefined) return null;
   const disabled = busy.value.has("compare");
   return (
     <section class="card compare" aria-labelledby="compare-title">

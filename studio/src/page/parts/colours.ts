@@ -1,6 +1,6 @@
 /** Colours of the style sheet, for canvases; told apart by people with any kind of colour vision. */
 
-import type { Architecture } from "../../engine/api.ts";
+import type { RunSummary } from "../../engine/api.ts";
 import { theme } from "./theme.tsx";
 
 let known = { theme: theme.peek(), colours: new Map<string, string>() };
@@ -30,9 +30,9 @@ const RUN_STYLES = [
 ] as const;
 const PLAIN = { property: "--run-plain", dash: [3, 4] } as const;
 
-/** @param architecture of the run: a plain GPT is grey, wherever it stands */
-export function runStyle(index: number, architecture: Architecture) {
-  if (architecture === "transformer") return PLAIN;
+/** @param architecture of the run: one without parameter tokens is grey, wherever it stands */
+export function runStyle(index: number, architecture: RunSummary["architecture"]) {
+  if (architecture !== "tokenformer") return PLAIN;
   return RUN_STYLES[index % RUN_STYLES.length] ?? RUN_STYLES[0];
 }
 

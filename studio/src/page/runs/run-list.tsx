@@ -88,11 +88,13 @@ async function removed(run: string): Promise<void> {
   requestAnimationFrame(() => document.getElementById("runs-title")?.focus());
 }
 
+const KINDS = { tokenformer: "TokenFormer", transformer: "plain GPT", bigram: "bigram" } as const;
+
 function RunFacts({ run }: { readonly run: RunSummary }) {
   return (
     <p class="run-facts">
       <StatusWord status={run.status} />
-      <span>{run.architecture === "transformer" ? "plain GPT" : "TokenFormer"}</span>
+      <span>{KINDS[run.architecture]}</span>
       <span>{compact(run.parameters)} parameters</span>
       <span>step {count(run.step)}</span>
       <span>loss {loss(run.validationLoss)}</span>

@@ -72,9 +72,9 @@ function linkWords({ summary }: RunView): string {
   return `${whole}${isOwn ? " Your text is not in it: send that too." : ""}${isPublic() ? "" : " This page is served by your own computer, so the link opens here alone."}`;
 }
 
-/** Of a run that began elsewhere, with settings that the page has no choices for, or from more than choices. */
+/** Of a run that began elsewhere, with settings that the page has no choices for, or from more than choices; or that has learned two texts. */
 const NO_LINK =
-  "This model is made of more than a link holds, such as settings of the command line or a skill, so no link could grow it again: to hand it on, send what Download gives.";
+  "This model is made of more than a link holds, such as settings of the command line, a second text or a skill, so no link could grow it again: to hand it on, send what Download gives.";
 
 export function ringWords(step: number, growths: number, parameters?: number): string {
   const size = parameters === undefined ? "" : `${compact(parameters)} parameters, `;
