@@ -50,7 +50,7 @@ export function checkTau({ tau }: TokenPlan, config: ModelConfig): void {
   if (tau === "learned" && rule === "none") {
     throw new UserError("growth plan: with activation softmax there is no τ to learn; leave tau out");
   }
-  if (tau === "learned" && learningTauConfig(config) === undefined) {
+  if (tau === "learned" && rule !== "learned" && learningTauConfig(config) === undefined) {
     throw new UserError(`growth plan: a ${config.type} cannot learn τ; use tau fixed, sqrt-n or ramp`);
   }
 }
@@ -80,7 +80,7 @@ export function withLearnedTau<Config extends ModelConfig>(
   parameters: ModelState["parameters"],
 ): Config {
   if (tauRule(config) !== "learned") return config;
-  const learned = (path: string) => required(parameters, `${path}.tau`).data[0];
+  const learned = (path: string) => parameters.get(`${path}.tau`)?.data[0]; // none at a site of Θ softmax
   return withSites(
     config,
     sites(config).map((site) => ({ ...site, tau: learned(site.path) ?? site.tau })),
@@ -92,10 +92,11 @@ export function withLearnedTau<Config extends ModelConfig>(
  * updates of its own, by which Adam corrects them.
  */
 export function learningTau(state: ModelState, config: CompleteModelConfig): ModelState {
-  const taus = new Map(sites(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
-  const zeros = new Map([...taus.keys()].map((name) => [name, scalar(0)]));
   // In the order of a model's parameters, in which they are saved.
   const names = parametersOf(config).map(({ name }) => name);
+  const known = new Map(sites(config).map(({ path, tau }) => [`${path}.tau`, scalar(tau)]));
+  const taus = new Map([...known].filter(([name]) => names.includes(name)));
+  const zeros = new Map([...taus.keys()].map((name) => [name, scalar(0)]));
   const merged = (...maps: ReadonlyMap<string, HostArray>[]) => {
     const all = new Map(maps.flatMap((map) => [...map]));
     return new Map(names.map((name) => [name, required(all, name)]));

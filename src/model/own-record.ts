@@ -6,27 +6,30 @@ import type { Model, ParameterSpec } from "../nn/index.ts";
 import {
   concreteShape,
   graph,
+  inputName,
   printDimension,
   printType,
   productFlops,
   productSize,
   productsAmong,
+  type Tensor,
 } from "../tensor/index.ts";
 import type { CompleteModelConfig } from "./config.ts";
 import { type OwnModelConfig, ownModels, ownSites, withOwnSites } from "./own.ts";
-import type { ModelRecord } from "./record.ts";
+import type { ModelRecord, TauRule } from "./record.ts";
 import { type Traced, traceModel } from "./trace.ts";
 
 export const ownRecord: ModelRecord<OwnModelConfig> = {
   forward: (config) => {
     const { forward, cached } = ownModels.of(config.type);
-    return cached ? forward(config) : withoutCache(config, forward(config));
+    const model = withDocuments(config, forward(config));
+    return cached ? model : withoutCache(config, model);
   },
   check: (config) => void checkedTrace(config),
   sites: {
     of: ownSites,
     with: withOwnSites,
-    tau: () => "given",
+    tau: tauRuleOf,
     initials: (config) => new Map(checkedTrace(config).scope.parameters.map(({ name, initial }) => [name, initial])),
   },
   costs: {
@@ -61,8 +64,49 @@ function withoutCache({ type }: OwnModelConfig, model: Model): Model {
   };
 }
 
+/** A model that would take no notice of documents that are given, and mix tokens of one with those of others. */
+function withDocuments({ type }: OwnModelConfig, model: Model): Model {
+  return (scope, tokens) => {
+    const logits = model(scope, tokens);
+    if (scope.documents === undefined || inputsOf(logits).has("documents")) return logits;
+    throw new UserError(
+      `the model "${type}": takes no notice of the documents of tokens; use causalAttention, hide tokens by scope.documents, or leave out --separate-documents (separateDocuments)`,
+    );
+  };
+}
+
+/** The names of what a tensor is computed from. */
+const inputsOf = (tensor: Tensor) => new Set(graph("inputs", { tensor }).inputs.map(inputName));
+
+/** The rules that are known, by what of a configuration they depend on: a ramp of τ asks at every step. */
+const tauRules = new Map<string, TauRule>();
+
+/** Where the τ of a model's sites come from: `learned` where any is a parameter. */
+function tauRuleOf({ sites: _, ...config }: OwnModelConfig): TauRule {
+  const key = JSON.stringify(config);
+  const known = tauRules.get(key);
+  if (known !== undefined) return known;
+  const rules = new Set(tausOf(config, checkedTrace(withVocabulary(config))).values());
+  const rule = (["learned", "given"] as const).find((one) => rules.has(one)) ?? "none";
+  tauRules.set(key, rule);
+  return rule;
+}
+
+/** Where the τ of each site comes from, by its path. */
+function tausOf(config: OwnModelConfig, { scope, logits }: Traced): Map<string, TauRule> {
+  const learned = new Set(scope.parameters.map(({ name }) => name));
+  const inputs = inputsOf(logits);
+  return new Map(
+    ownSites(config).map(({ path }) => {
+      const tau = `${path}.tau`;
+      return [path, learned.has(tau) ? "learned" : inputs.has(tau) ? "given" : "none"];
+    }),
+  );
+}
+
 /**
- * The trace of a model, once its logits are known to have the shape of logits, and its sites to be those that are declared.
+ * The trace of a model, once its logits are known to have the shape of logits, and its sites to be those that are declared, which
+ * all learn τ, or none.
  * @throws UserError where they are not
  */
 function checkedTrace(config: CompleteModelConfig<OwnModelConfig>): Traced {
@@ -82,6 +126,11 @@ function checkedTrace(config: CompleteModelConfig<OwnModelConfig>): Traced {
       if (shapes.get(`${path}.${part}`)?.[0] === `${path}.tokens`) continue;
       refuse(`declares the site ${path}, at which its forward pass calls no pattention`);
     }
+  }
+  const taus = [...tausOf(config, traced)];
+  const [learns, given] = (["learned", "given"] as const).map((rule) => taus.find(([, own]) => own === rule)?.[0]);
+  if (learns !== undefined && given !== undefined) {
+    refuse(`learns τ at ${learns} and is given it at ${given}; say learnedTau at all of its sites, or at none`);
   }
   for (const { name, shape } of scope.parameters) {
     const open = shape.find((size) => typeof size !== "number");

@@ -11,13 +11,18 @@ import {
 } from "../../src/growth/index.ts";
 import {
   type CompleteModelConfig,
+  defineModel,
   givenOf,
   modelOf,
+  modelSchema,
   parametersOf,
   sitesOf,
   type TokenFormerConfig,
 } from "../../src/model/index.ts";
+import { normal, pattention } from "../../src/nn/index.ts";
+import { optionsWithDefaults } from "../../src/options.ts";
 import { required } from "../../src/required.ts";
+import { gather, matmul } from "../../src/tensor/index.ts";
 import { Trainer } from "../../src/training/portable.ts";
 import { useDevice } from "../support/device.ts";
 import {
@@ -182,4 +187,53 @@ it("learns τ, and does not decay it", async () => {
     expect(Math.abs(tau - (tausIn(learned)[index] ?? 0))).toBeCloseTo(0.01, 4);
   });
   expect(await after(0.5)).toEqual(moved);
+});
+
+describe("a model of one's own that learns τ", () => {
+  const drawn = { initial: normal(0.5) };
+  const type = defineModel({
+    name: "test:learned-tau",
+    options: optionsWithDefaults({ width: 6, tokens: 7 }),
+    sites: ({ tokens }) => [{ path: "mixer", tokens }],
+    forward:
+      ({ vocabulary, width, tokens: first }) =>
+      (scope, tokens) => {
+        const table = scope.within("embedding").parameter("tokens", [vocabulary, width], normal(1));
+        const x = pattention(scope.within("mixer"), gather(table, tokens), {
+          width,
+          activation: "l2_norm_gelu",
+          keys: drawn,
+          values: drawn,
+          learnedTau: Math.sqrt(first),
+        });
+        return matmul(x, table, { transposeB: true });
+      },
+  });
+  const config: CompleteModelConfig = { ...modelSchema.parse({ type, context: 4 }), vocabulary: 13 };
+  /** τ was learned to be something else than √n. */
+  const state = modelState(config, {
+    parameters: drawnParameters(config).set("mixer.tau", { shape: [], data: Float32Array.of(4.5) }),
+  });
+  const tauIn = ({ parameters }: ModelState) => required(parameters, "mixer.tau").data[0] ?? Number.NaN;
+
+  it("computes with it", async () => {
+    const other = new Map(state.parameters).set("mixer.tau", { shape: [], data: Float32Array.of(1.5) });
+    expect(await difference(state, { ...state, parameters: other })).toBeGreaterThan(CHANGED);
+  });
+
+  it.each<[string, object, number]>([
+    ["zero keys", { add: { mixer: 3 } }, 4.5],
+    ["zero keys with τ learned", { add: { mixer: 3 }, tau: "learned" }, 4.5],
+    ["split", { add: { mixer: "x2" }, init: "split" }, 4.5 * Math.SQRT2],
+  ])("computes the same after %s", async (_, given, tau) => {
+    const grown = grow(state, growthPlanSchema.parse(given), 1);
+    expect(await difference(state, grown)).toBeLessThan(EXACT);
+    expect(tauIn(grown)).toBeCloseTo(tau, 6);
+    expect(grown.ramps).toEqual([]);
+  });
+
+  it("takes no ramp, and √((n + m) / n) times its τ with sqrt-n", () => {
+    expect(tauIn(grow(state, plan({ add: { mixer: 2 }, tau: "sqrt-n" }), 1))).toBeCloseTo(4.5 * Math.sqrt(9 / 7), 6);
+    expect(() => grow(state, plan({ add: { mixer: 2 }, tau: "ramp" }), 1)).toThrow("which no ramp can lead");
+  });
 });

@@ -12,15 +12,18 @@ import {
   leastActivations,
   leastParameters,
   type ModelDefinition,
+  modelOf,
   modelSchema,
   parametersOf,
   sameProgram,
   sites,
+  tauRule,
+  traceModel,
   withSites,
 } from "../../src/model/index.ts";
 import { type Model, normal, pattention, type Scope } from "../../src/nn/index.ts";
 import { optionsWithDefaults } from "../../src/options.ts";
-import { add, gather, matmul, type Tensor } from "../../src/tensor/index.ts";
+import { add, cast, gather, matmul, reshape, type Tensor } from "../../src/tensor/index.ts";
 
 interface Options {
   readonly width: number;
@@ -30,18 +33,24 @@ interface Options {
 
 const drawn = { initial: normal(0.1) };
 
-const mixed = (scope: Scope, x: Tensor, width: number) =>
-  pattention(scope, x, { width, activation: "l2_norm_gelu", keys: drawn, values: drawn });
+const mixed = (scope: Scope, x: Tensor, width: number, learnedTau: number | undefined) =>
+  pattention(scope, x, { width, activation: "l2_norm_gelu", keys: drawn, values: drawn, learnedTau });
 
-/** Embeddings, then `layers` sites that add to them, then the embeddings again. */
-const forward =
+/** Embeddings, then `layers` sites that add to them, then the embeddings again; those from `first` on learn τ. */
+const learningAt =
+  (first: number) =>
   ({ vocabulary, width, layers }: Options & { vocabulary: number }): Model =>
   (scope, tokens) => {
     const table = scope.within("embedding").parameter("tokens", [vocabulary, width], normal(1));
     let x = gather(table, tokens);
-    for (let layer = 0; layer < layers; layer++) x = add(x, mixed(scope.within(`blocks.${layer}.mixer`), x, width));
+    for (let layer = 0; layer < layers; layer++) {
+      const learnedTau = layer < first ? undefined : 1.7;
+      x = add(x, mixed(scope.within(`blocks.${layer}.mixer`), x, width, learnedTau));
+    }
     return matmul(x, table, { transposeB: true });
   };
+
+const forward = learningAt(Number.POSITIVE_INFINITY);
 
 let count = 0;
 
@@ -142,6 +151,29 @@ it("has sites, whose tokens and τ the configuration keeps", () => {
   expect(sameProgram(model, whole(define(), { layers: 3 }))).toBe(false);
 });
 
+it("is given no τ that it learns", () => {
+  const model = whole(define({ forward: learningAt(0) }));
+  expect(tauRule(model)).toBe("learned");
+  expect(givenOf(model)).toEqual(new Map());
+  expect(parametersOf(model).map(({ name }) => name)).toContain("blocks.1.mixer.tau");
+});
+
+it("is told of documents that it takes no notice of", () => {
+  const type = define();
+  expect(() => traceModel(modelOf(whole(type)), { training: true, separate: true })).toThrow(
+    `the model "${type}": takes no notice of the documents of tokens; use causalAttention, hide tokens by scope.documents, or leave out --separate-documents`,
+  );
+  const hiding = define({
+    forward: (config) => (scope, tokens) => {
+      const logits = forward(config)(scope, tokens);
+      return scope.documents === undefined
+        ? logits
+        : add(logits, reshape(cast(scope.documents, "float32"), [...tokens.shape, 1]));
+    },
+  });
+  expect(traceModel(modelOf(whole(hiding)), { training: true, separate: true }).logits.shape.at(-1)).toBe(11);
+});
+
 it("costs what its products do, unless it says otherwise", () => {
   const model = whole(define());
   const tokenParameters = 2 * 6 * (5 + 6);
@@ -185,6 +217,11 @@ it.each<[string, Partial<ModelDefinition<Options>>, string]>([
     { sites: () => [{ path: "blocks.0.mixer", tokens }] },
     `the site blocks.0.mixer has ${tokens} tokens, expected a whole number from 1`,
   ]),
+  [
+    "learns τ at one site and is given it at another",
+    { forward: learningAt(1) },
+    "learns τ at blocks.1.mixer and is given it at blocks.0.mixer; say learnedTau at all of its sites, or at none",
+  ],
   [
     "uses a site that it does not declare",
     { sites: ({ tokens }) => [{ path: "blocks.0.mixer", tokens }] },
