@@ -1,7 +1,15 @@
 /** The configuration of a run: one schema for files, the command line and the library. */
 
 import { z } from "zod";
-import { ownPlanSchema, planComplaint, planMismatch, tokenPlanSchema, widthPlanSchema } from "../growth/index.ts";
+import {
+  isTokenPlan,
+  isWidthPlan,
+  ownPlanSchema,
+  planComplaint,
+  planMismatch,
+  tokenPlanSchema,
+  widthPlanSchema,
+} from "../growth/index.ts";
 import { type CompleteModelConfig, modelSchema } from "../model/index.ts";
 import { decayShapeSchema, type ScheduleOptions, scheduleSchema } from "../optimizer/index.ts";
 import { precisions } from "../tensor/index.ts";
@@ -153,6 +161,8 @@ export const configSchema = z
     }
   })
   .check(({ value: { growth, model }, issues }) => {
+    // A strategy of one's own may make another type of model, before or after which a plan is applied: only `checkPlans` asks it.
+    if (growth.some((plan) => !isTokenPlan(plan) && !isWidthPlan(plan))) return;
     growth.forEach((plan, index) => {
       const message = planMismatch(model, plan);
       if (message !== undefined) issues.push({ code: "custom", path: ["growth", index], message, input: plan });

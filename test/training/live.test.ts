@@ -7,12 +7,13 @@ import { type Checkpoint, checkpointFiles, parseCheckpoint } from "../../src/che
 import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Decoder, write } from "../../src/generation/index.ts";
 import { defineGrowthStrategy } from "../../src/growth/index.ts";
+import { modelSchema } from "../../src/model/index.ts";
 import { optionsWithDefaults } from "../../src/options.ts";
 import { openRun } from "../../src/training/index.ts";
 import { Run } from "../../src/training/run.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
-import { corpus, lossesOf, ofType, only, tinyConfig, tokenformerModel, told } from "./support.ts";
+import { corpus, lossesOf, ofType, only, tinyConfig, tokenformerModel, told, transformerModel } from "./support.ts";
 
 const device = useDevice("cpu", { threads: 1 });
 const folder = useFolder();
@@ -32,6 +33,15 @@ defineGrowthStrategy({
         { shape, data: name === "embedding.tokens" ? data.map((value) => 1000 * value) : data },
       ]),
     ),
+});
+
+/** Another type of model, with the embeddings of the old one. */
+defineGrowthStrategy({
+  name: "mine:tokenised",
+  options: optionsWithDefaults({}),
+  preserves: false,
+  config: () => modelSchema.parse({ ...tokenformerModel, heads: 3, width: 18 }),
+  parameters: ({ parameters }) => new Map([...parameters].filter(([name]) => name === "embedding.tokens")),
 });
 
 const begun = async (config: Config) => Run.create({ config, corpus, device: device() });
@@ -132,6 +142,25 @@ describe("growing between two events", () => {
     const run = await Run.resume(checkpoint, { config, corpus, device: device() });
     expect(run.config.growth.map(({ step }) => step)).toEqual([3, 5, 9, 10]);
     expect(lossesOf(await eventsOf(run))).toEqual(lossesOf(whole).slice(5));
+  });
+
+  it("by a strategy that makes another type of model can be planned, is kept, and goes on", async () => {
+    const growth = [
+      { step: 1, width: 18 },
+      { step: 2, init: "mine:tokenised" as const },
+      { step: 4, add: { query: 2 } },
+    ];
+    let files: Map<string, Uint8Array> | undefined;
+    const whole = await eventsOf(
+      await begun(tinyConfig({ steps: 5 }, { growth }, transformerModel)),
+      3,
+      async (run) => {
+        files = await checkpointFiles(await run.checkpoint());
+      },
+    );
+    expect(told(whole)).toMatch(/growth 1, step 2, growth 2, step 3, step 4, growth 4, step 5/);
+    const rest = await eventsOf(await resumed(await parseCheckpoint(files ?? new Map())));
+    expect(lossesOf(rest)).toEqual(lossesOf(whole).slice(3));
   });
 
   it("leaves the run as it was where a strategy cannot be, whatever it did to what it was given", async () => {
