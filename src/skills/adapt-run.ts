@@ -19,7 +19,7 @@ import {
   type RunPlace,
   withKept,
 } from "../training/index.ts";
-import { adaptation, type SkillPlan, skillOf } from "./adapt.ts";
+import { adaptation, adaptedModel, type SkillPlan, skillOf } from "./adapt.ts";
 import { checkSkills, checkTokenizer, mergedArrays } from "./attach.ts";
 import { keptSkillLoss, loadUnfinished, requireNoSkill, SkillFolder } from "./skill-folder.ts";
 import { weightsHash } from "./weights-hash.ts";
@@ -63,6 +63,7 @@ export function openAdaptation(options: AdaptOptions): Promise<Run> {
   return withWorkplace(options, async (memory, closedLater) => {
     await requireNoSkill(to);
     const checkpoint = await loadCheckpoint(from);
+    adaptedModel(checkpoint, options, from); // before the text is read, which takes longer
     const corpus = await openCorpus(data, await chosenTokenizer(checkpoint, from, named), { onProgress });
     closedLater(corpus);
     const start = await adaptation(checkpoint, corpus, options, from);

@@ -12,6 +12,7 @@ import {
   tauRule,
   withSites,
 } from "../model/index.ts";
+import { checkPlainly } from "../plain-words.ts";
 import { Random } from "../random.ts";
 import { required } from "../required.ts";
 import { type Corpus, hashTokenizer, type Tokenizer } from "../text/portable.ts";
@@ -43,8 +44,7 @@ export async function adaptation(
   { add, layers, training }: SkillPlan,
   where = "the checkpoint",
 ): Promise<RunStart> {
-  const base = requireTokenFormer(checkpoint.state.config, where);
-  const model = withGeneration(base, tokenPlanSchema.parse({ add, layers, init: "zero-value" }));
+  const { base, model } = adaptedModel(checkpoint, { add, layers }, where);
   const generation = model.generations?.length ?? 0;
   const sites = sitesOf(model).filter((site) => site.generation === generation);
   const added = new Map<string, HostArray>();
@@ -73,6 +73,18 @@ export async function adaptation(
   };
   const skill = { generation, ...(await originOf(checkpoint, base, corpus.tokenizer, where)) };
   return { config, corpus, state, progress: NO_PROGRESS, part: { parameters: [...added.keys()], skill } };
+}
+
+/**
+ * The model of a checkpoint, and what it is with the tokens of a skill.
+ * @throws UserError as `adaptation` does
+ */
+export function adaptedModel({ state }: Checkpoint, { add, layers }: Pick<SkillPlan, "add" | "layers">, where: string) {
+  const base = requireTokenFormer(state.config, where);
+  const { data: plan, error } = checkPlainly(tokenPlanSchema, { add, layers, init: "zero-value" });
+  if (plan !== undefined) return { base, model: withGeneration(base, plan) };
+  const [issue] = error.issues;
+  throw new UserError(["the skill", ...(issue?.path ?? []), issue?.message].map(String).join(": "));
 }
 
 /** The model with one more generation, which has a norm of its own whatever the model's rule for growth is. */

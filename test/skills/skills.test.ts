@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { hasCheckpoint, loadCheckpoint, loadPart, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { type Checkpoint, checkpointFiles, learnsOf, parseCheckpoint } from "../../src/checkpoint/portable.ts";
 import { trainingSchema } from "../../src/configuration/index.ts";
+import { UserError } from "../../src/errors.ts";
 import {
   type CompleteModelConfig,
   countParameters,
@@ -370,6 +371,16 @@ describe("folders", () => {
     await expect(open({ to: at("new"), data: at("missing.txt") })).rejects.toThrow("missing.txt");
     await expect(open({ to: at("new"), from: at("bigram") })).rejects.toThrow("is a bigram, which takes no skills");
     await expect(open({ to: at("new"), layers: [2] })).rejects.toThrow("there is no layer 2");
+    for (const [changes, message] of [
+      [{ add: { query: 0 } }, /^the skill: add: query: is 0, expected a number above 0$/],
+      [{ add: { query: "2x" } }, /^the skill: add: query: expected a whole number of tokens, or "x"/],
+      [{ add: {} }, /^the skill: add: names no site; give at least one/],
+      [{ layers: [] }, /^the skill: layers: is \[\], expected a list of at least 1 element$/],
+    ] as const) {
+      const refused = open({ to: at("new"), data: at("missing.txt"), ...changes }); // before any text is read
+      await expect(refused).rejects.toThrow(message);
+      await expect(refused).rejects.toBeInstanceOf(UserError);
+    }
     await expect(open({ to: at("new"), training: { ...training, localSteps: 2 } })).rejects.toThrow(
       "training.localSteps is 2, expected 1: a skill is trained on one machine; leave it out",
     );
