@@ -141,11 +141,16 @@ export function growthLines(report: GrowthReport & { readonly step: number }): s
   const { init, maxLogitDifference, logitScale } = report;
   const tau = report.tau === undefined ? "" : `, τ ${report.tau}`;
   const isKept = maxLogitDifference <= 1e-4 * logitScale || !strategyOf(init).preserves;
-  const why = init === "zero-key" ? ": zero keys do not with Θ softmax, split does" : `, though ${init} says so`;
   return [
     `step ${report.step}  grown by ${init}${tau}: ${report.summary}`,
     `  parameters ${formatCount(report.parametersBefore)} → ${formatCount(report.parametersAfter)}, ${formatFlops(report.flopsPerTokenBefore)} → ${formatFlops(report.flopsPerTokenAfter)} a token, memory ${formatBytes(report.memoryBefore)} → ${formatBytes(report.memoryAfter)}`,
-    ...(isKept ? [] : [`  the function is not preserved${why}`]),
+    ...(isKept ? [] : [`  the function is not preserved${reasonOf(report)}`]),
     `  largest change of a logit ${formatScientific(maxLogitDifference)}, of logits up to ${logitScale.toFixed(2)}`,
   ];
+}
+
+/** Why a strategy that preserves the function did not. */
+function reasonOf({ init, tau }: GrowthReport): string {
+  if (init === "zero-key" && tau === undefined) return ": zero keys do not with Θ softmax, split does";
+  return tau === "sqrt-n" ? ": τ sqrt-n changes it at once, fixed keeps it" : `, though ${init} says so`;
 }

@@ -19,6 +19,7 @@ import {
   givenOf,
   modelOf,
   sameProgram,
+  tauRule,
   trainingFlopsOf,
 } from "../model/index.ts";
 import { type GrowthNow, withGrowthNow } from "./growth-now.ts";
@@ -106,7 +107,7 @@ export async function growthReport(
     ...costs(inferences, { before, after }),
     ...difference(logits.data, grown.data),
     init: plan.init,
-    ...(isTokenPlan(plan) && { tau: tauOf(plan, before) }),
+    ...(isTokenPlan(plan) && tauRule(before) !== "none" && { tau: tauOf(plan, before) }),
     summary: growthSummary(before, after, plan),
   };
 }

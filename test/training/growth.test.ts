@@ -1,10 +1,22 @@
 /** Growth in mid-run; what growing does to a state is tested with growth itself. */
 
 import { describe, expect, it } from "vitest";
+import { growthLines } from "../../src/cli/progress.ts";
 import type { Config, GrowthEvent, TrainingEvent } from "../../src/configuration/index.ts";
 import { openRun } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
-import { corpus, lossesOf, measured, ofType, only, tinyConfig, told, trained, transformerModel } from "./support.ts";
+import {
+  corpus,
+  lossesOf,
+  measured,
+  ofType,
+  only,
+  tinyConfig,
+  tokenformerModel,
+  told,
+  trained,
+  transformerModel,
+} from "./support.ts";
 
 const device = useDevice();
 
@@ -26,6 +38,18 @@ const expectPreserved = ({ lossBefore, lossAfter, maxLogitDifference, logitScale
 };
 
 describe("growth", () => {
+  it.each([
+    ["softmax", "ramp", undefined, ": zero keys do not with Θ softmax, split does"],
+    ["l2_norm_gelu", "sqrt-n", "sqrt-n", ": τ sqrt-n changes it at once, fixed keeps it"],
+  ] as const)("that changes the function of %s with τ %s tells why", async (activation, tau, told, why) => {
+    const growth = [{ step: 1, add: { feedForward: 5, value: 3 }, tau }];
+    const config = tinyConfig({ steps: 2 }, { growth }, { ...tokenformerModel, activation });
+    const [event] = ofType(await trained({ config, device: device() }), "growth");
+    if (event === undefined) expect.fail("a growth");
+    expect(event.tau).toBe(told);
+    expect(growthLines(event)).toContain(`  the function is not preserved${why}`);
+  });
+
   it("twice at step 0 and twice after one step goes on from the same loss", async () => {
     const growth = [
       { step: 0, add: { query: 2 } },
