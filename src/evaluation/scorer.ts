@@ -54,7 +54,13 @@ export class Scorer {
     this.#gates = gates;
   }
 
+  /** @throws UserError for a `top` that is no whole number from 1 */
   static async create(inference: Inference, { top, next = true, gated }: ScorerOptions): Promise<Scorer> {
+    if (!(Number.isSafeInteger(top) && top >= 1)) {
+      throw new UserError(
+        `top is ${top}, expected a whole number from 1: the most likely tokens to give at each place`,
+      );
+    }
     const name = `scores ${top}${next ? "" : ", no next"}`;
     const program = await inference.program(name, (traced) => scoresOf(traced, top, next), { gated });
     return new Scorer(inference, program, gated?.count ?? 0);

@@ -49,6 +49,10 @@ describe("scores", () => {
     }
   });
 
+  it.each([0, -1, 1.5, Number.NaN])("are not of %f most likely tokens", async (top) => {
+    await expect(open(top)).rejects.toThrow(`top is ${top}, expected a whole number from 1`);
+  });
+
   it("of a greedy continuation are, to the bit, those of the best tokens", async () => {
     const { inference, scorer } = await open(1);
     const tokens = [4];
