@@ -154,8 +154,8 @@ function rootMeanSquareNormalise(emitter: Emitter, x: string, scale: string, sha
     2,
     { axis: { int: -1 }, epsilon: SMALLEST_SQUARE, stash_type: { int: 1 } },
   );
-  // 0 where the inverse is 1 / √ε, 1 where it is less than the rounding of 1.
-  const isRow = emitter.node("HardSigmoid", [inverse], { alpha: -10 * Math.sqrt(SMALLEST_SQUARE), beta: 1 });
+  // A step between 0, where the inverse is more than 0.9 / √ε, and 1, where it is less than 0.5 / √ε.
+  const isRow = emitter.node("HardSigmoid", [inverse], { alpha: -2.5 * SMALLEST_NORM, beta: 2.25 });
   return [y, emitter.node("Mul", [emitter.node("Mul", [inverse, isRow]), unit])];
 }
 

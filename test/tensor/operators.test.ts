@@ -43,26 +43,30 @@ describe("where the difference quotient has no limit", () => {
   });
 
   it("l2Normalise takes rows of any length but zero", async () => {
-    const [x, scale] = [input("x", [3, 2]), input("scale", [])];
+    const [x, scale] = [input("x", [4, 2]), input("scale", [])];
     const y = l2Normalise(x, scale);
-    const [dx = x] = gradients(sum(mul(y, input("weights", [3, 2])), [0, 1]), [x]);
-    const lengths = [1e-8, 1, 1e8];
+    const [dx = x] = gradients(sum(mul(y, input("weights", [4, 2])), [0, 1]), [x]);
+    const lengths = [1e-15, 1e-8, 1, 1e8];
     const results = await run(
       device(),
       { y, dx },
       {
         x: values(
-          [3, 2],
+          [4, 2],
           lengths.flatMap((length) => [3 * length, 4 * length]),
         ),
         scale: values([], [5]),
-        weights: values([3, 2], [1, 0, 1, 0, 1, 0]),
+        weights: values([4, 2], [1, 0, 1, 0, 1, 0, 1, 0]),
       },
     );
-    expectClose(results.y, values([3, 2], [3, 4, 3, 4, 3, 4]), 1e-6);
+    expectClose(results.y, values([4, 2], [3, 4, 3, 4, 3, 4, 3, 4]), 1e-6);
     // scale/‖x‖ · (w - u (u·w)) with u = (0.6, 0.8) and w = (1, 0)
     const scaled = results.dx.data.map((value, index) => Number(value) * (lengths[Math.floor(index / 2)] ?? 0));
-    expectClose({ ...results.dx, data: scaled }, values([3, 2], [0.64, -0.48, 0.64, -0.48, 0.64, -0.48]), 1e-6);
+    expectClose(
+      { ...results.dx, data: scaled },
+      values([4, 2], [0.64, -0.48, 0.64, -0.48, 0.64, -0.48, 0.64, -0.48]),
+      1e-6,
+    );
   });
 
   it("relu has the gradient 0 at 0", async () => {

@@ -19,7 +19,8 @@ export const erfGate = (x: Tensor): Tensor => apply(neural.erfGate, {}, [x]);
 
 /**
  * scale · x / ‖x‖₂ over the last axis, with a scalar scale; zeros where x is zero throughout. Float32 has the squares of lengths
- * from 1e-16 to 1e18: shorter and longer rows may give zeros or shorter ones, depending on the target. Gradients need such a scale, not 0.
+ * from 1e-15 √P for P columns to 1e18: shorter and longer rows may give zeros or shorter ones, depending on the target, and gradients
+ * alike. These need such a scale, not 0.
  */
 export const l2Normalise = (x: Tensor, scale: Tensor): Tensor => apply(neural.l2Normalise, {}, [x, scale]);
 
