@@ -10,8 +10,8 @@ import { defineGrowthStrategy, type HostArray, optionsWithDefaults, UserError } 
 import { withRows } from "tokenformer/growth";
 
 /**
- * How new parameter tokens start: with the keys of old ones, a little off, and values of zero. The L2 norm of a row of scores grows
- * with √(n + m), and so does τ: but for the noise, the model computes what it did.
+ * How new parameter tokens start: with the keys of old ones, a little off, and values of zero. Where all are copied as often (x2, x3), the L2
+ * norm of a row of scores grows with √(n + m), and so does a τ of √n: but for the noise, the model computes what it did.
  */
 defineGrowthStrategy({
   name: "mine:near-copies",
@@ -35,7 +35,7 @@ defineGrowthStrategy({
  * which two parts in a row are zero has no gradient in either.
  */
 const lastOfBranch =
-  /(projection\.weight|projection\.bias|down\.weight|down\.bias|(projection|feedForward|mixer)\.values)$/;
+  /(projection\.weight|projection\.bias|down\.weight|down\.bias|(projection|feedForward|mixer)(\.generations\.\d+)?\.values)$/;
 
 /** Blocks are added after those that are there: for any model that has `layers`, and blocks that add to what came before them. */
 defineGrowthStrategy({

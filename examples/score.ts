@@ -28,10 +28,13 @@ if (long >= 0) {
 }
 const scores = await scorer.score(sequences);
 
+const bytesOf = (ids: Int32Array) => Buffer.byteLength(tokenizer.decode(ids));
+
 for (const [index, { logProbabilities }] of scores.entries()) {
   const ids = sequences[index] ?? new Int32Array();
   const bits = logProbabilities.reduce((sum, value) => sum - value / Math.LN2, 0);
-  const bytes = Buffer.byteLength(tokenizer.decode(ids.slice(1)));
+  // Those of the text after its first token: decoders may leave out a space at the beginning of what they are given.
+  const bytes = bytesOf(ids) - bytesOf(ids.slice(0, 1));
   const places = Array.from(logProbabilities, (value, place) => ({ value, token: ids[place + 1] ?? 0 }));
   const [surprise] = places.toSorted((a, b) => a.value - b.value);
   const said = JSON.stringify(tokenizer.decode([surprise?.token ?? 0]));

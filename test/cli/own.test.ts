@@ -53,10 +53,18 @@ it("trains, grows and goes on with the same updates as a run that was not interr
 
 it("adds blocks to a TokenFormer that change nothing, and of which all parts learn", async () => {
   const tokens = '{"query":5,"key":5,"value":5,"projection":5,"feedForward":7}';
-  const model = ["model.width=16", "model.context=16", "model.layers=1", "model.heads=2", `model.tokens=${tokens}`];
+  // With tokens of a second generation, which have a norm of their own.
+  const model = [
+    "model.tokenNorm=generation",
+    "model.width=16",
+    "model.context=16",
+    "model.layers=1",
+    "model.heads=2",
+    `model.tokens=${tokens}`,
+  ];
   const training = ["training.steps=6", "training.batch=4", "training.warmup=0", "training.evaluateEvery=0"];
   const changes = [...model, ...training].flatMap((change) => ["--set", change]);
-  const growth = ["--grow-at", "2:init=mine:deeper;option.blocks=1"];
+  const growth = ["--grow-at", "1:ffn=3", "--grow-at", "2:init=mine:deeper;option.blocks=1"];
   await answer(
     "train",
     "--preset",
@@ -70,10 +78,10 @@ it("adds blocks to a TokenFormer that change nothing, and of which all parts lea
     "deeper",
   );
   const grown = (await metrics("deeper")).flatMap((record) => record["growth"] ?? []);
-  expect(grown).toMatchObject([{ summary: "layers 1 → 2", maxLogitDifference: 0 }]);
+  expect(grown).toMatchObject([{}, { summary: "layers 1 → 2", maxLogitDifference: 0 }]);
   const { state } = await loadCheckpoint(at("deeper"));
   const added = [...state.parameters].filter(([name]) => name.startsWith("blocks.1."));
-  expect(added).toHaveLength(10);
+  expect(added).toHaveLength(12);
   // What began at zero has moved, and what was drawn has a gradient: a parameter whose gradient is always zero keeps moments of zero.
   for (const [name, { data }] of added) {
     expect(Math.max(...data.map(Math.abs)), name).toBeGreaterThan(0);
