@@ -80,13 +80,38 @@ it("is causal: later tokens change nothing before them, and each changes its own
 });
 
 it("sees only distances with rotary positions: the same vectors shifted in time give the same scores", async () => {
-  const row = (name: string) => normal(name, [WIDTH]).data;
-  const same = (name: string) => values(shape, Array.from({ length: BATCH * TIME }, () => row(name)).flat());
-  // Equal keys all along: without rotation the weights would be equal, whatever the distance.
-  const distinct = { ...inputs, query: same("q"), key: same("k") };
-  const [rotated, plain] = [(await attended(distinct, 6)).y, (await attended(distinct, 0)).y];
-  expectClose(rotated, values(shape, expected(distinct, 6)), 2e-6);
-  expect(rotated.data.some((value, index) => Math.abs(value - (plain.data[index] ?? 0)) > 0.01)).toBe(true);
+  const [channels, later] = [WIDTH / HEADS, 2];
+  const at = (row: number, time: number, channel: number) => (row * TIME + time) * WIDTH + channel;
+  const filled = (of: (row: number, time: number, channel: number) => number) =>
+    values(
+      shape,
+      Array.from({ length: BATCH * TIME * WIDTH }, (_, index) => {
+        const place = Math.floor(index / WIDTH);
+        return of(Math.floor(place / TIME), place % TIME, index % WIDTH);
+      }),
+    );
+  const shifted = ({ data }: Values) =>
+    filled((row, time, channel) => data[at(row, (time + TIME - later) % TIME, channel)] ?? Number.NaN);
+  // Of the value at time s each head has 1 in channel s alone, so that what it gives at time t are its weights.
+  const value = filled((_, time, channel) => Number(channel % channels === time));
+  const scoresOf = async (given: Pick<typeof inputs, "query" | "key">, rotary: number, shift: number) => {
+    const { data } = (await attended({ ...given, value }, rotary)).y;
+    const scores: number[] = [];
+    for (let place = 0; place < BATCH * HEADS; place++) {
+      const [row, head] = [Math.floor(place / HEADS), place % HEADS];
+      for (let time = 0; time + later < TIME; time++) {
+        const log = (other: number) =>
+          Math.log(data[at(row, time + shift, head * channels + other + shift)] ?? Number.NaN);
+        // Scores but for what all of a row have in common.
+        for (let other = 0; other < time; other++) scores.push(log(other) - log(time));
+      }
+    }
+    return values([scores.length], scores);
+  };
+  const [there, plain] = [await scoresOf(inputs, 6, 0), await scoresOf(inputs, 0, 0)];
+  const moved = { query: shifted(inputs.query), key: shifted(inputs.key) };
+  expectClose(await scoresOf(moved, 6, later), there, 1e-5);
+  expect(there.data.some((score, index) => Math.abs(score - (plain.data[index] ?? 0)) > 0.1)).toBe(true);
 });
 
 /** Attention of some tokens, and gradients, in a program for that number, or for any. */

@@ -140,14 +140,14 @@ it("nodes of the whole program, and products among them, at each size of the ben
   `);
 });
 
-it("the sizes of all that is computed of tokens are told: planning memory takes quadratic time without", () => {
+it("the sizes of all products are told: planning memory takes quadratic time without", () => {
   const { onnx } = stepOf("nanogpt-cpu", "tokenformer", 2);
   const told = new Set(onnx.valueInfo.map(({ name }) => name));
   const products = onnx.node.filter(({ opType }) => opType.endsWith("MatMul") || opType === "Flatten");
   for (const { output } of products) expect(told).toContain(output[0]);
 });
 
-it("a step copies its gradients and the loss, and nothing else", () => {
+it("the outputs of a step are its gradients and the loss, and nothing else", () => {
   const { config, graph } = stepOf("nanogpt-cpu", "tokenformer", 2);
   const sizes = new Map([...sizesOf(config), ["B", 12] as const]);
   const numbers = [...graph.outputs.values()].map(({ shape }) => elementCount(concreteShape(shape, sizes)));
