@@ -24,7 +24,7 @@ export function feedsOf(work: Pick<Work, "config" | "batch">): Readonly<Record<s
 }
 
 /**
- * A session with the options of src/runtime/session-host.ts.
+ * A session with the options of src/runtime/session-host.ts, but for the needless optimisers, which that leaves out.
  * @param profileFilePrefix where ONNX Runtime writes its profile. Default: it makes none
  */
 export function openSession(model: Uint8Array, threads: number, profileFilePrefix?: string): Promise<InferenceSession> {

@@ -40,12 +40,10 @@ export const growCommand = () =>
     )
     .option("--option <key=value>", "what a strategy of your own is told; given again, more of it", collected)
     .addOption(
-      new Option("--tau <how>", "what becomes of τ (default: ramp, for random sqrt-n)").choices([
-        "fixed",
-        "sqrt-n",
-        "ramp",
-        "learned",
-      ]),
+      new Option(
+        "--tau <how>",
+        "what becomes of τ (default: ramp; sqrt-n for strategies that do not preserve, such as random)",
+      ).choices(["fixed", "sqrt-n", "ramp", "learned"]),
     )
     .option("--ramp-steps <n>", "steps of the ramp (default: 100)", wholeOption("--ramp-steps"))
     .addOption(

@@ -54,9 +54,10 @@ export const tokenPlanSchema = z.strictObject({
   /**
    * What becomes of τ. `fixed`: what preserves the function, for ever. `sqrt-n`: the square root of the new number of tokens,
    * at once. `ramp`: from the one to the other in equal parts over `rampSteps` steps. `learned`: what preserves the function,
-   * and from there on a parameter of each site, in the whole model. Default: `sqrt-n` for `random`, else `ramp`.
+   * and from there on a parameter of each site, in the whole model. Default: `sqrt-n` for
+   * strategies that do not preserve the function, such as `random`, else `ramp`.
    *
-   * Where τ is learned already, `fixed` (there the default, but for `random`) and `learned` give it the value that preserves
+   * Where τ is learned already, `fixed` (there the default, but for those strategies) and `learned` give it the value that preserves
    * the function, `sqrt-n` multiplies it by √((n + m) / n), and there is no ramp.
    *
    * New tokens with a norm of their own have a τ of their own, the square root of their number, and that of the old ones stays.
