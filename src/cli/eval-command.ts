@@ -15,7 +15,6 @@ import {
   measureBytes,
   type TokenSource,
 } from "../text/index.ts";
-import { noteData } from "./data-notes.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
 import {
@@ -37,7 +36,7 @@ const splits = ["validation", "train", "all"] as const;
 
 interface Options extends WithOptions {
   readonly data?: string;
-  readonly split: (typeof splits)[number];
+  readonly split?: (typeof splits)[number];
   readonly tokenizer?: string;
   readonly task?: string;
   readonly taskType?: TaskType;
@@ -54,9 +53,9 @@ export const evalCommand = () =>
     .addOption(withOption())
     .option("--data <file>", "a text or token file (default: what the run was trained on)")
     .addOption(
-      new Option("--split <name>", "the last 10 % of the text, the first 90 %, or all")
-        .choices(splits)
-        .default("validation"),
+      new Option("--split <name>", "the last 10 % of the text, the first 90 %, or all (default: validation)").choices(
+        splits,
+      ),
     )
     .addOption(tokenizerOption())
     .option("--task <file>", "a JSON Lines file in the layout of a known task, instead of a text")
@@ -79,6 +78,7 @@ export const evalCommand = () =>
 async function runEval(run: string, options: Options): Promise<void> {
   if (options.task === undefined) return evaluateText(run, options);
   if (options.data !== undefined) throw new UserError("--task and --data: give one of them, a task or a text");
+  if (options.split !== undefined) throw new UserError("--task and --split: a task has no splits; leave --split out");
   return evaluateTaskFile(run, options.task, options);
 }
 
@@ -92,7 +92,6 @@ async function evaluateText(run: string, options: Options): Promise<void> {
 async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<void> {
   const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const data = dataOf(options.data, checkpoint);
-  await noteData(data);
   const result = await withCorpus(data, tokenizer, (corpus) => measure(checkpoint, corpus, options));
   if (options.json) printJson(result);
   else printText(result);
@@ -101,7 +100,7 @@ async function evaluateSplit(checkpoint: OpenedRun, options: Options): Promise<v
 /** The loss on the parts of a text. Its windows are made as they are needed: a text may be larger than memory. */
 async function measure(checkpoint: OpenedRun, corpus: Corpus, options: Options): Promise<TextResult> {
   const { name, tokenizer } = corpus;
-  const { split, quantize } = options;
+  const { split = "validation", quantize } = options;
   const { context } = checkpoint.state.config;
   const parts: TokenSource[] = split === "all" ? [corpus.train, corpus.validation] : [corpus[split]];
   const batches = function* () {

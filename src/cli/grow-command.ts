@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import { hasCheckpoint, loadConfig } from "../checkpoint/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { growRun } from "../training/index.ts";
+import { noteData } from "./data-notes.ts";
 import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { collected, momentNotes, noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
@@ -82,6 +83,7 @@ async function runGrow(run: string, options: Options): Promise<void> {
   if (!(await hasCheckpoint(run))) throw await noCheckpoint(run);
   // The step is that of the checkpoint.
   const { step: __, ...plan } = planOfOptions(planned, 0, (await loadConfig(run)).model);
+  if (data !== undefined) await noteData(data);
   const { checkpoint, report } = await growRun({ from: run, to, plan, data, seed, tokenizer, device });
   notePatches(checkpoint);
   if (plan.optimizer !== "reset") for (const line of await momentNotes(run, checkpoint)) note(line);

@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import { chosenTokenizer, hasCheckpoint, hasOptimizerFile, loadCheckpoint } from "../checkpoint/index.ts";
 import { type Checkpoint, type CheckpointSummary, withoutPart } from "../checkpoint/portable.ts";
-import { type DataSource, EMBEDDED, embeddedNames, nearestBeside, openCorpus } from "../data/index.ts";
+import { type DataSource, dataFilesOf, EMBEDDED, embeddedNames, nearestBeside, openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { statIfPresent } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
@@ -12,6 +12,7 @@ import { givenOf, modelOf, type QuantizationName, quantizationNames } from "../m
 import { type DeviceName, openDevice } from "../runtime/index.ts";
 import { type AttachedCheckpoint, openAttached } from "../skills/index.ts";
 import { type Batch, type Corpus, closeCorpus, consecutiveBatches, type Tokenizer } from "../text/index.ts";
+import { noteData } from "./data-notes.ts";
 import { note } from "./output.ts";
 
 export const tokenizerOption = () =>
@@ -43,13 +44,14 @@ export interface WithOptions {
 /** The values of an option that may be given several times. */
 export const collected = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
-/** Opens a corpus, and closes it after use. Throws a `UserError` as `openCorpus` does. */
+/** Opens a corpus, read as a run has read it or as it is, tells of its folders, and closes it after use. Throws a `UserError` as `openCorpus` does. */
 export async function withCorpus<Result>(
   data: DataSource,
   tokenizer: Tokenizer,
   use: (corpus: Corpus) => Promise<Result> | Result,
 ): Promise<Result> {
-  const corpus = await openCorpus(data, tokenizer);
+  await noteData(data);
+  const corpus = await openCorpus(data, tokenizer, { before: dataFilesOf(data) });
   try {
     return await use(corpus);
   } finally {

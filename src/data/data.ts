@@ -2,6 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { type Corpus, createCorpus, memoryTokens, type Tokenizer, type TokenSource } from "../text/index.ts";
+import { checkApplicable } from "./applicable.ts";
 import { type DataPart, dataPartOf } from "./data-files.ts";
 import { type DataReading, type DataSource, dataFilesOf, nameOfData } from "./data-names.ts";
 import { documentTokens } from "./document-corpus.ts";
@@ -24,13 +25,15 @@ export interface CorpusOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Bytes of texts whose tokens are kept in memory; those of longer ones are on disk, in a temporary file. Default: 32 MiB. */
   readonly inMemory?: number;
+  /** How data were read before, by a run that goes on: what of that is still asked may have nothing to apply to. Default: nothing. */
+  readonly before?: DataReading | undefined;
 }
 
 /**
  * Opens a corpus.
  * @param source names of texts or token files
  * @param tokenizer how to tokenise: a tokenizer, or a configuration's choice of one
- * @throws UserError if the source cannot be read, is of both kinds, or has no tokenizer
+ * @throws UserError if the source cannot be read, is of both kinds, or has no tokenizer, and for a way to read it that cannot apply
  */
 export async function openCorpus(
   source: DataSource,
@@ -39,16 +42,28 @@ export async function openCorpus(
 ): Promise<Corpus> {
   const { name, train, validation } = await namedParts(source);
   const texts = textsOf(name, train, validation);
+  const made = typeof tokenizer === "string" ? undefined : tokenizer;
+  checkApplicable(dataFilesOf(source), options.before ?? {}, { name, texts: texts && allOf(texts), tokenizer: made });
   if (texts !== undefined) return openTextCorpus(texts, tokenizer, { ...dataFilesOf(source), ...options });
   const tokens = (parts: readonly DataPart[]) => parts.filter((part) => part.kind === "tokens");
   return openTokenCorpus(name, tokens(train), tokens(validation), tokenizer);
 }
 
-/** The texts that a source names. Throws a `UserError` if it cannot be read, or names token files. */
-export async function openTexts(source: DataSource): Promise<Texts> {
+/**
+ * The texts that a source names.
+ * @param before as of `CorpusOptions`
+ * @throws UserError if it cannot be read, or in no such way, or names token files
+ */
+export async function openTexts(
+  source: DataSource,
+  { before = {} }: Pick<CorpusOptions, "before"> = {},
+): Promise<Texts> {
   const { name, train, validation } = await namedParts(source);
   const texts = textsOf(name, train, validation);
-  if (texts !== undefined) return texts;
+  if (texts !== undefined) {
+    checkApplicable(dataFilesOf(source), before, { name, texts: allOf(texts), tokenizer: undefined });
+    return texts;
+  }
   throw new UserError(`${name}: is made of tokens already, expected a text`);
 }
 
@@ -93,6 +108,8 @@ function textsOf(name: string, train: readonly DataPart[], validation: readonly 
   };
 }
 
+const allOf = ({ train, validation }: Texts): TextSource[] => [...train, ...validation];
+
 async function openTextCorpus(
   texts: Texts,
   choice: Tokenizer | string,
@@ -105,7 +122,7 @@ async function openTextCorpus(
       : options.extendVocabulary === true
         ? await extendedForTexts(choice, texts, options)
         : choice;
-  if ([...train, ...validation].some((source) => source.isForFineTuning)) {
+  if (allOf(texts).some((source) => source.isForFineTuning)) {
     return openDocumentCorpus(texts, withChatTemplate(tokenizer), options);
   }
   const opened: TokenSource[] = [];

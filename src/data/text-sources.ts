@@ -17,6 +17,8 @@ export interface TextSource {
   pieces(onRead?: (bytes: number) => void): AsyncIterable<TextPiece>;
   /** Whether it is for fine-tuning: whether its first record is a prompt with what follows it, or a conversation. */
   readonly isForFineTuning: boolean;
+  /** Whether its texts are under a key, of objects or of rows. */
+  readonly hasKeys: boolean;
   /** The texts as records, or what is there for fine-tuning. @param onRead as of `pieces` */
   records(onRead?: (bytes: number) => void): AsyncIterable<PlacedRecord>;
 }
@@ -44,6 +46,7 @@ export function givenText(name: string, text: string): TextSource {
     name,
     bytes: Buffer.byteLength(text),
     isForFineTuning: false,
+    hasKeys: false,
     async *pieces(onRead) {
       onlyRead(onRead);
       yield { text, isLast: true };
@@ -68,6 +71,7 @@ export async function textFile(file: string, bytes: number, key = TEXT_KEY): Pro
     name: file,
     bytes,
     isForFineTuning: false,
+    hasKeys: false,
     pieces: (onRead) => whole(pieces(onRead)),
     async *records(onRead) {
       const all: string[] = [];
@@ -102,6 +106,7 @@ async function objectsSource(file: string, bytes: number, key: string, rows: Row
     name: file,
     bytes,
     isForFineTuning: isFor,
+    hasKeys: true,
     records,
     async *pieces(onRead) {
       for await (const { record } of records(onRead)) yield { text: textOfRecord(record), isLast: true };

@@ -87,7 +87,10 @@ export function resumeAdaptation(options: ResumeAdaptationOptions): Promise<Run>
     const training = options.training ?? config.training;
     const { progress, ...checkpoint } = await besideBase(unfinished, to, await loadCheckpoint(from), from);
     const kept = training.keepBest ? await keptSkillLoss(to) : undefined;
-    const corpus = await openCorpus(data, unfinished.tokenizer ?? config.tokenizer, { onProgress });
+    const corpus = await openCorpus(data, unfinished.tokenizer ?? config.tokenizer, {
+      onProgress,
+      before: unfinished.data,
+    });
     closedLater(corpus);
     const known = knownData(data, corpus);
     const continued = {

@@ -62,7 +62,7 @@ async function textOf(directory: string): Promise<(() => Promise<string>) | unde
   try {
     const { data } = await loadSummary(directory);
     if (data === undefined) return undefined;
-    const { name, train, validation } = await openTexts(data);
+    const { name, train, validation } = await openTexts(data, { before: data });
     if (validation.length > 0 || !(await allThere(data.train))) return undefined;
     return () => joinedText(name, train);
   } catch (error) {

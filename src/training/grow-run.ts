@@ -53,7 +53,7 @@ export async function growRun({
   checkMemory(config, config.model, memory, [scheduledNow(plan, config.model, state.step)]);
   return withNewRun(to, async (folder) => {
     const tokenizer = await chosenTokenizer(checkpoint, from, options.tokenizer);
-    const batch = await firstBatch(dataOf(options.data, checkpoint), tokenizer, config.model.context);
+    const batch = await firstBatch(dataOf(options.data, checkpoint), tokenizer, checkpoint);
     const device = await openDevice(options.device ?? "cpu");
     try {
       const parameters = await uploadArrays(device, state.parameters);
@@ -71,10 +71,14 @@ export async function growRun({
 }
 
 /** The beginning of the held-out part of a text. */
-async function firstBatch(data: DataSource, tokenizer: Tokenizer, context: number): Promise<TokenBatch> {
-  const corpus = await openCorpus(data, tokenizer);
+async function firstBatch(
+  data: DataSource,
+  tokenizer: Tokenizer,
+  { config, data: before }: Checkpoint,
+): Promise<TokenBatch> {
+  const corpus = await openCorpus(data, tokenizer, { before });
   try {
-    const [batch] = consecutiveBatches(corpus.validation, { sequences: SEQUENCES, context });
+    const [batch] = consecutiveBatches(corpus.validation, { sequences: SEQUENCES, context: config.model.context });
     if (batch !== undefined) return batch;
     throw new UserError(
       `${corpus.name}: too short for the preservation check, expected at least 20 tokens; give a longer text`,

@@ -192,5 +192,8 @@ function corpusAfter(
   if (isCorpus(data)) return data;
   const named = checkpoint.tokenizer === undefined && tokenizer.endsWith(".json");
   return async () =>
-    openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined), { onProgress });
+    openCorpus(data, await chosenTokenizer(checkpoint, where, named ? tokenizer : undefined), {
+      onProgress,
+      before: checkpoint.data,
+    });
 }

@@ -42,6 +42,7 @@ describe("eval --task", () => {
   it.each([
     [["--task", "gone.jsonl"], "cannot read gone.jsonl: there is no such file; check the path"],
     [["--task", "words.jsonl", "--data", "text.txt"], "--task and --data: give one of them, a task or a text"],
+    [["--task", "words.jsonl", "--split", "train"], "--task and --split: a task has no splits; leave --split out"],
     [["--task-type", "piqa"], "--task-type and --longest: are for a task; name its file with --task"],
     [
       ["--task", "words.jsonl", "--longest", "18"],

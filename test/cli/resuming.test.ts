@@ -99,8 +99,15 @@ describe("what applies", () => {
     expect(other.stderr).toMatch(
       /^training\.steps: 7 → 8\n(the learning .*\n)?data\.lossOn: "all" → "completion"\n(?!data|other)/,
     );
+    // What was said before, and has nothing to apply to now, is no mistake; what is said anew is.
+    await writeFile(at("plain.txt"), "the whale ".repeat(60));
+    await answer(...more(9), "--data", "plain.txt");
+    const refused = await run(...more(10), "--data", "plain.txt", "--special-tokens", "<x>");
+    expect(refused.stderr).toMatch(
+      /^tokenformer: --special-tokens <x>: plain\.txt is read by the tokenizer of the run/m,
+    );
     const { files } = JSON.parse(await readFile(at("pairs", "training.json"), "utf8")).data;
-    expect(files).toEqual({ train: [at("pairs.jsonl")], lossOn: "completion", separateDocuments: true });
+    expect(files).toEqual({ train: [at("plain.txt")], lossOn: "completion", separateDocuments: true });
   });
 
   it("is told of growth that comes to what has been", async () => {

@@ -138,6 +138,7 @@ describe("several texts", () => {
       name: "text",
       bytes: text.length,
       isForFineTuning: false,
+      hasKeys: false,
       records: () => {
         throw new Error("nobody asks for records");
       },

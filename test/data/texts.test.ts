@@ -1,11 +1,12 @@
 /** Texts as they come: trees of files, lines of JSON, compressed, long; and what stands between them. */
 
 import { spawnSync } from "node:child_process";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import files, { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { basename, dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { type DataProgress, describeFolders, openCorpus } from "../../src/data/index.ts";
+import { type DataProgress, describeFolders, openCorpus, openTexts } from "../../src/data/index.ts";
 import { temporaryName } from "../../src/formats/index.ts";
 import {
   CharacterTokenizer,
@@ -122,6 +123,48 @@ describe("between texts", () => {
   });
 });
 
+describe("a way to read data", () => {
+  it("is refused by name where it cannot apply", async () => {
+    const plain = await write("a.txt", "the cat");
+    const records = await write("b.jsonl", lines([{ prompt: "the", completion: " cat" }]));
+    const tokens = folder.at("c.bin");
+    const chosen = CharacterTokenizer.fromText("the cat\n");
+    await writeTokenFile(tokens, [chosen.encode("the cat")], { vocabularySize: chosen.vocabularySize });
+    const noRecords = "has no prompts or conversations, expected lines of JSON that begin with one; name such data";
+    const known =
+      "is read by the tokenizer of the run, which has its own; take them in with --from RUN --extend-vocabulary";
+    const isTokens = "is token files, in which all is tokens already; give the texts that they were made of";
+    for (const [file, reading, option, reason] of [
+      [
+        plain,
+        { textKey: "body" },
+        "--text-key body",
+        "has no texts under keys, expected .jsonl or .parquet; name such data",
+      ],
+      [plain, { lossOn: "all" }, "--loss-on all", noRecords],
+      [plain, { separateDocuments: true }, "--separate-documents", noRecords],
+      [records, { specialTokens: ["<a>", "<b>"] }, "--special-tokens <a> <b>", known],
+      [tokens, { textKey: "body" }, "--text-key body", isTokens],
+      [tokens, { lossOn: "completion" }, "--loss-on completion", isTokens],
+      [tokens, { separateDocuments: true }, "--separate-documents", isTokens],
+      [tokens, { extendVocabulary: true, specialTokens: ["<a>"] }, "--extend-vocabulary", isTokens],
+      [tokens, { specialTokens: ["<a>"] }, "--special-tokens <a>", isTokens],
+    ] as const) {
+      const name = `<folder>/${basename(file)}`;
+      expect(await message({ train: [file], ...reading }, chosen)).toBe(
+        `UserError: ${option}: ${name} ${reason}, or leave the option out`,
+      );
+      // As a run that goes on was read before, or not at all.
+      closeCorpus(await openCorpus({ train: [file], ...reading }, chosen, { before: reading }));
+    }
+    expect(await message({ train: [tokens], specialTokens: ["<a>"] }, "ids")).toContain(isTokens);
+    closeCorpus(await openCorpus({ train: [plain], separateDocuments: false, extendVocabulary: false }, chosen));
+    await expect(openTexts({ train: [plain], textKey: "body" })).rejects.toThrow(
+      /--text-key body: .*a\.txt has no texts/,
+    );
+  });
+});
+
 describe("a character without a token", () => {
   it("is told with its file and its place in that", async () => {
     const chosen = CharacterTokenizer.fromText("ab\n");
@@ -166,10 +209,26 @@ describe("a long text", () => {
     const name = `tokenformer-tokens${await temporaryName()}`;
     const ended = spawnSync(process.execPath, ["--version"]).pid;
     const stale = name.replace(String(process.pid), String(ended));
-    const kept = [name, `other${stale.slice(18)}`, "tokenformer-tokens-notes"];
+    // Of a system that has been quiet for long, and may not be looked into.
+    const closed = name.replace(/[0-9a-f]{8}-[0-9a-f]{8}$/, "00000000-00000000");
+    const kept = [name, `other${stale.slice(18)}`, "tokenformer-tokens-notes", closed];
     for (const folder of [stale, ...kept]) await write(join("temporary", folder, "tokens.bin"), "");
     vi.stubEnv("TMPDIR", folder.at("temporary"));
-    closeCorpus(await openCorpus(await write("long.txt", text), "character", { inMemory: 1000 }));
+    const file = await write("long.txt", text);
+    const { readdir: original } = files;
+    Object.assign(files, {
+      readdir: async (place: string) => {
+        if (place === folder.at("temporary", closed)) throw Object.assign(new Error("raw"), { code: "EACCES" });
+        return original(place);
+      },
+    });
+    syncBuiltinESMExports();
+    try {
+      closeCorpus(await openCorpus(file, "character", { inMemory: 1000 }));
+    } finally {
+      files.readdir = original;
+      syncBuiltinESMExports();
+    }
     vi.unstubAllEnvs();
     expect(new Set(await readdir(folder.at("temporary")))).toEqual(new Set(kept));
   });

@@ -186,7 +186,8 @@ async function moveCommitted(directory: string): Promise<void> {
 }
 
 /**
- * Whether what is at a place is of a process that is gone, though another one may have its id by now.
+ * Whether what is at a place is of a process that is gone, though another one may have its id by now. What this one may not look into,
+ * as a folder of another user, is not known to be.
  * @param name the temporary name that tells whose it is; default: that of the place
  */
 export async function isStale(place: string, name = path.basename(place)): Promise<boolean> {
@@ -197,7 +198,12 @@ export async function isStale(place: string, name = path.basename(place)): Promi
     // Without its start, it may be another one.
     if (owner.started !== "") return false;
   }
-  return (await lastChange(place)) < Date.now() - QUIET;
+  try {
+    return (await lastChange(place)) < Date.now() - QUIET;
+  } catch (error) {
+    if (hasCode(error, "EACCES", "EPERM")) return false;
+    throw error;
+  }
 }
 
 /** When a file, or a folder or what is in it, was last written to, in milliseconds since 1970; 0 where it is gone. */
