@@ -26,7 +26,7 @@ import {
 } from "./open.ts";
 import { note, print } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
-import { untilStopped } from "./serving.ts";
+import { servedUntilStopped } from "./serving.ts";
 import { deviceOption } from "./train-command.ts";
 
 interface Options extends WithOptions {
@@ -124,9 +124,7 @@ async function serveRun(checkpoint: OpenedRun, options: Options, skills: readonl
     const problem = problemOfChat(tokenizer);
     if (problem !== undefined) note(`/v1/chat/completions refuses all: ${problem}`);
     announce(server, [name, ...skills].join(", "), options.host, apiKey);
-    await untilStopped();
-    note("answering what is under way; once more to stop at once");
-    await server.drain(DRAIN_SECONDS);
+    await servedUntilStopped("answering what is under way", () => server.drain(DRAIN_SECONDS));
     await sequences.release();
   };
   await withModel(checkpoint, options.device, serve, options.quantize);

@@ -8,7 +8,7 @@ import { isLoopback, urlOf } from "../http/address.ts";
 import { wholeOption } from "./numbers.ts";
 import { withRun } from "./open.ts";
 import { note, print } from "./output.ts";
-import { untilStopped } from "./serving.ts";
+import { servedUntilStopped } from "./serving.ts";
 
 interface Options {
   readonly port?: number;
@@ -43,6 +43,5 @@ async function runStudio(run: string | undefined, { port, host }: Options): Prom
   const studio = await startStudio({ ...asked, host, page: PAGE, root: process.cwd(), run, note });
   print(`the studio is at ${urlOf(host, studio.port)}; Ctrl-C ends it`);
   if (!isLoopback(host)) note("anyone who reaches this address can read the runs below this folder");
-  await untilStopped();
-  await studio.close(0);
+  await servedUntilStopped("closing the studio", () => studio.close(0));
 }

@@ -48,14 +48,16 @@ describe("serve", () => {
     ).json();
     const last = ask({ prompt: "the ", max_tokens: 12, n: 100 });
     await setTimeout(50);
+    // A service manager sends both; neither is a second request to end.
     server.signal("SIGTERM");
+    server.signal("SIGHUP");
     expect(await (await last).json()).toMatchObject({ usage: { completion_tokens: 1200 } });
     const { code, stderr } = await server.outcome;
     const unreadable =
       'the model can hold no conversation: its vocabulary lacks ":", which the form of one has; give it texts to go on with, or train it on conversations';
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: `/v1/chat/completions refuses all: ${unreadable}\nanswering what is under way; once more to stop at once\n`,
+      stderr: `/v1/chat/completions refuses all: ${unreadable}\n\nanswering what is under way; press Ctrl-C again to stop at once\n`,
     });
     expect(refused).toMatchObject({ error: { message: `messages: ${unreadable}` } });
   });

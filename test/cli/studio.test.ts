@@ -37,7 +37,10 @@ describe("studio", () => {
     // A stream that never ends does not keep it from ending.
     const stream = await fetch(`${url}/api/metrics?run=${runs[0].id}`);
     studio.signal(signal);
-    expect(await studio.outcome).toMatchObject({ code: 0, stderr: "" });
+    expect(await studio.outcome).toMatchObject({
+      code: 0,
+      stderr: "\nclosing the studio; press Ctrl-C again to stop at once\n",
+    });
     await expect(stream.text()).rejects.toThrow();
   });
 
