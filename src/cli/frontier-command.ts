@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { Ranks } from "../cluster/index.ts";
 import { parseBy } from "../configuration/index.ts";
 import { readJson } from "../formats/index.ts";
+import { freeAll } from "../freeing.ts";
 import {
   costAt,
   type FrontierConfig,
@@ -24,7 +25,7 @@ import {
 import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
 import { type Speed, secondsOf, speedFor } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { type Corpus, closeCorpus } from "../text/index.ts";
+import type { Corpus } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
 import { FrontierProgress } from "./frontier-progress.ts";
@@ -36,8 +37,8 @@ import {
   commandLine,
   concludeStudy,
   openDevices,
+  plannedOn,
   type StudyWorkOptions,
-  studyCorpus,
   withStudyOptions,
   withVocabulary,
   workOnStudy,
@@ -76,8 +77,8 @@ async function planned(options: Options): Promise<{ plan: FrontierPlan; corpus: 
   const value = config === undefined ? frontierPreset : await readJson(config);
   const where = config ?? "the configuration";
   const study = parseBy(frontierSchema, assignAll(value, set), where, "tokenformer study presets --json");
-  const corpus = await studyCorpus({ ...options, data: options.data ?? [TEXT] }, study.tokenizer);
-  return { plan: planFrontier(withVocabulary(study, corpus)), corpus };
+  const named = { ...options, data: options.data ?? [TEXT] };
+  return plannedOn(named, study.tokenizer, (corpus) => planFrontier(withVocabulary(study, corpus)));
 }
 
 async function planAndRun(
@@ -98,8 +99,7 @@ async function planAndRun(
     if (dryRun || out === undefined) return;
     await carryOut(plan, corpus, devices, { ...options, out }, ranks);
   } finally {
-    for (const device of devices) await device.close();
-    closeCorpus(corpus);
+    await freeAll(...devices.map((device) => () => device.close()));
   }
 }
 
@@ -124,6 +124,7 @@ async function carryOut(
       maker: { date, machine, software },
       onBranch: (...told) => progress.show(...told),
       onPart: (cost) => progress.part(cost),
+      onWaiting: (words) => progress.waiting(words),
     }),
   ).finally(() => progress.stop());
   if (outcome.interrupted) process.exitCode = 130;

@@ -34,6 +34,11 @@ export class FrontierProgress {
     this.#parts.push(made);
   }
 
+  /** Something is waited for, as another process makes it. */
+  waiting(words: string): void {
+    this.#bar.line(`waiting: ${words}`);
+  }
+
   show({ track, index, rates, seed }: Place, { documents, diverged }: Work, made: boolean): void {
     const branch = track.branches[index];
     if (branch === undefined || !made) return;

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { z } from "zod";
-import { parseBy } from "../configuration/index.ts";
+import { parseBy, parseConfig, warningsOf } from "../configuration/index.ts";
 import { openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { LockedFolder, readJson } from "../formats/index.ts";
+import { allOrNothing, freeAll } from "../freeing.ts";
 import { formatDuration, formatFlops } from "../lab/report/format.ts";
 import {
   costOfSkills,
@@ -24,6 +25,7 @@ import { type DeviceName, openDevice } from "../runtime/index.ts";
 import { CharacterTokenizer, type Corpus, closeCorpus, createCorpus, memoryTokens } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
+import { noteData } from "./data-notes.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { collected } from "./open.ts";
 import { note, printJson } from "./output.ts";
@@ -144,6 +146,7 @@ async function tellPlan(study: SkillsStudy, texts: readonly string[], { device: 
   if (json) return printJson({ study, texts, cost });
   note(`study ${study.name}: ${study.doc}`);
   note(`${texts[0]}, then ${texts.slice(1).join(", ")}`);
+  noteWarnings(study);
   note(`${cost.bases} bases of ${base.steps} updates, ${cost.adapting} trainings of ${adapting.steps}`);
   const device = await openDevice(name);
   try {
@@ -165,8 +168,13 @@ async function carryOut(
   { out, device: name, json }: Options & { readonly out: string },
 ): Promise<void> {
   const startedAt = performance.now();
+  noteWarnings(study);
   const corpora = await openCorpora(study, files);
-  const device = await openDevice(name);
+  const closeAll = () => freeAll(...[...corpora.values()].map((corpus) => () => closeCorpus(corpus)));
+  const device = await allOrNothing((onFailure) => {
+    onFailure(closeAll);
+    return openDevice(name);
+  });
   try {
     const outcome = await withInterrupt("stopping after this update", (signal) =>
       runSkills({
@@ -187,8 +195,7 @@ async function carryOut(
     await writeSkillsReport(results, out);
     concludeStudy(results, { interrupted: outcome.interrupted, startedAt, report: join(out, "report.md"), json });
   } finally {
-    await device.close();
-    for (const corpus of corpora.values()) closeCorpus(corpus);
+    await freeAll(() => device.close(), closeAll);
   }
 }
 
@@ -197,12 +204,27 @@ async function openCorpora(
   study: SkillsStudy,
   files: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, Corpus>> {
-  const corpora = new Map<string, Corpus>();
-  for (const [name, own] of files) {
-    const [first] = corpora.values();
-    corpora.set(name, await openCorpus({ train: own }, first?.tokenizer ?? study.tokenizer));
+  return allOrNothing(async (onFailure) => {
+    const corpora = new Map<string, Corpus>();
+    for (const [name, own] of files) {
+      const [first] = corpora.values();
+      const data = { train: own };
+      await noteData(data);
+      const corpus = await openCorpus(data, first?.tokenizer ?? study.tokenizer);
+      onFailure(() => closeCorpus(corpus));
+      corpora.set(name, corpus);
+    }
+    return corpora;
+  });
+}
+
+/** Tells what is hardly meant of both trainings, by the study's own names. */
+function noteWarnings({ model, tokenizer, base, adapting }: SkillsStudy): void {
+  for (const [name, training] of Object.entries({ base, adapting })) {
+    for (const warning of warningsOf(parseConfig({ model, tokenizer, training }))) {
+      note(`warning: ${warning.replaceAll("training.", `${name}.`)}`);
+    }
   }
-  return corpora;
 }
 
 function assembled(

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import type { Ranks } from "../cluster/index.ts";
+import { freeAll } from "../freeing.ts";
 import { frontierPreset } from "../lab/frontier/index.ts";
 import { skillsPreset } from "../lab/skills/index.ts";
 import {
@@ -20,7 +21,7 @@ import {
   studySchema,
 } from "../lab/study/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { type Corpus, closeCorpus } from "../text/index.ts";
+import type { Corpus } from "../text/index.ts";
 import { circumstances } from "./circumstances.ts";
 import { frontierCommand } from "./frontier-command.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -36,8 +37,8 @@ import {
   commandLine,
   concludeStudy,
   openDevices,
+  plannedOn,
   type StudyWorkOptions,
-  studyCorpus,
   withStudyOptions,
   withVocabulary,
   workOnStudy,
@@ -86,8 +87,7 @@ const runProgressive = (options: Options): Promise<void> =>
 
 async function planned(options: Options): Promise<{ plan: StudyPlan; corpus: Corpus }> {
   const config = await studyConfigOf(options);
-  const corpus = await studyCorpus(options, config.tokenizer);
-  return { plan: planStudy(withVocabulary(config, corpus)), corpus };
+  return plannedOn(options, config.tokenizer, (corpus) => planStudy(withVocabulary(config, corpus)));
 }
 
 async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options, ranks: Ranks | undefined): Promise<void> {
@@ -105,8 +105,7 @@ async function planAndRun(plan: StudyPlan, corpus: Corpus, options: Options, ran
     const isFirst = ranks === undefined || ranks.communicator.rank === 0;
     await run(plan, corpus, devices, out, options, new StudyProgress(plan, speed), isFirst);
   } finally {
-    for (const device of devices) await device.close();
-    closeCorpus(corpus);
+    await freeAll(...devices.map((device) => () => device.close()));
   }
 }
 

@@ -1,9 +1,11 @@
 /** How the plan of a study looks in a terminal. */
 
 import { availableParallelism } from "node:os";
+import { warningsOf } from "../configuration/index.ts";
 import { formatCount, formatDuration, formatFlops } from "../lab/report/format.ts";
 import {
   type Cost,
+  cellsOf,
   costOf,
   describeStages,
   plannedRuns,
@@ -46,6 +48,7 @@ export function notePlan(plan: StudyPlan, pace: Pace): void {
   const { speed, parallel } = pace;
   const { stages, rows, total, left, seconds } = planSummary(plan, pace);
   note(`study ${study.name}: ${study.doc}`);
+  for (const warning of new Set(cellsOf(plan).flatMap(({ config }) => warningsOf(config)))) note(`warning: ${warning}`);
   note();
   printTable(
     [

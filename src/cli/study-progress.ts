@@ -35,6 +35,10 @@ export class StudyProgress {
   }
 
   show(event: StudyEvent): void {
+    if (event.type === "waiting") {
+      this.#bar.line(`waiting: ${event.words}`);
+      return;
+    }
     const { cell, directory, learningRate, seed } = event.run;
     const work = secondsOf(runCost(cell), this.#speed);
     if (event.type === "training") {

@@ -8,9 +8,10 @@ import { type Ranks, requireSame, together } from "../cluster/index.ts";
 import { EMBEDDED, openCorpus } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { fileExists, LockedFolder, readJson, writeJson } from "../formats/index.ts";
+import { allOrNothing, settled } from "../freeing.ts";
 import { formatDuration } from "../lab/report/format.ts";
 import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
-import type { Corpus } from "../text/index.ts";
+import { type Corpus, closeCorpus } from "../text/index.ts";
 import { factsOfData, factsOfKeys, requireSameOptions } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
 import { wholeOption } from "./numbers.ts";
@@ -49,8 +50,21 @@ export function withStudyOptions(command: Command, text?: string): Command {
   return command;
 }
 
+/** Plans a study on its text, which is closed where the plan is refused. */
+export async function plannedOn<Plan>(
+  options: StudyWorkOptions,
+  tokenizer: string,
+  planFor: (corpus: Corpus) => Plan,
+): Promise<Planned<Plan>> {
+  return allOrNothing(async (onFailure) => {
+    const corpus = await studyCorpus(options, tokenizer);
+    onFailure(() => closeCorpus(corpus));
+    return { plan: planFor(corpus), corpus };
+  });
+}
+
 /** The text of a study. Throws a `UserError` where there is no folder for it either. */
-export async function studyCorpus(options: StudyWorkOptions, tokenizer: string): Promise<Corpus> {
+async function studyCorpus(options: StudyWorkOptions, tokenizer: string): Promise<Corpus> {
   const { out, dryRun, validation } = options;
   if (out === undefined && !dryRun) {
     throw new UserError("study: needs --out, a folder for its runs and report; or --dry-run to see the plan alone");
@@ -91,7 +105,7 @@ export interface StudyKind<Plan> {
 
 /**
  * Plans a study on all ranks, which have to come to the same, and has them do its work: in its folder, which they take, or for a dry run
- * without taking it.
+ * without taking it. Then its text is closed.
  */
 export async function workOnStudy<Plan extends { readonly study: object }>(
   options: StudyWorkOptions,
@@ -101,28 +115,36 @@ export async function workOnStudy<Plan extends { readonly study: object }>(
   await withRanks(options, async (ranks) => {
     if (ranks !== undefined) await requireSameOptions(ranks.communicator, { out, dryRun });
     const study = await together(ranks?.communicator, planned);
-    if (ranks !== undefined) {
-      const { communicator } = ranks;
-      // The data may lie nearer to one rank than to another, and it is read whole.
-      const facts = await communicator.apart(async () => ({
-        ...factsOfKeys(study.plan.study),
-        ...(await factsOfData(study.corpus)),
-      }));
-      await requireSame(communicator, facts);
+    try {
+      if (ranks !== undefined) await requireSameStudy(study, ranks);
+      if (out === undefined) return await work(study, ranks);
+      if (dryRun) {
+        // What is left is counted in a folder, which must be the study's own; one that has none yet stays as it is.
+        if (await fileExists(join(out, name))) await claim(out, study);
+        return await work(study, ranks);
+      }
+      await inStudyFolder(
+        out,
+        ranks,
+        () => claim(out, study),
+        () => work(study, ranks),
+      );
+    } finally {
+      closeCorpus(study.corpus);
     }
-    if (out === undefined) return work(study, ranks);
-    if (dryRun) {
-      // What is left is counted in a folder, which must be the study's own; one that has none yet stays as it is.
-      if (await fileExists(join(out, name))) await claim(out, study);
-      return work(study, ranks);
-    }
-    await inStudyFolder(
-      out,
-      ranks,
-      () => claim(out, study),
-      () => work(study, ranks),
-    );
   });
+}
+
+async function requireSameStudy(
+  { plan, corpus }: Planned<{ readonly study: object }>,
+  { communicator }: Ranks,
+): Promise<void> {
+  // The data may lie nearer to one rank than to another, and it is read whole.
+  const facts = await communicator.apart(async () => ({
+    ...factsOfKeys(plan.study),
+    ...(await factsOfData(corpus)),
+  }));
+  await requireSame(communicator, facts);
 }
 
 /** Says where the report is of what was done, and how to go on where that is not all. */
@@ -193,8 +215,14 @@ export async function openDevices(
   const cores = sharesOf(ranks, device).threads ?? availableParallelism();
   const count = parallel ?? (device === "cpu" ? cores : 1);
   const threads = Math.max(1, Math.floor(cores / count));
-  const open = () => openDevice(device, { threads });
-  return [await open(), ...(await Promise.all(Array.from({ length: count - 1 }, open)))];
+  return allOrNothing(async (onFailure) => {
+    const open = async () => {
+      const opened = await openDevice(device, { threads });
+      onFailure(() => opened.close());
+      return opened;
+    };
+    return [await open(), ...(await settled(Array.from({ length: count - 1 }, open)))];
+  });
 }
 
 /** The command as a user types it. */

@@ -1,6 +1,6 @@
 /** The study `skills`, in miniature. */
 
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { json, useCommandLine } from "../support/command-line.ts";
 
@@ -14,11 +14,12 @@ const SMALL = [
 ].flatMap((assignment) => ["--set", assignment]);
 
 const study = (...more: readonly string[]) =>
-  run("study", "skills", "--base", "text.txt", "--text", "cats=cats.txt", "--text", "logs=logs.txt", ...SMALL, ...more);
+  run("study", "skills", "--base", "text.txt", "--text", "cats=cats.txt", "--text", "logs=logs", ...SMALL, ...more);
 
 it("compares skills with other ways to learn, and goes on from what is there", async () => {
   await writeFile(at("cats.txt"), "the cat sat on the mat. ".repeat(60));
-  await writeFile(at("logs.txt"), "a log; a dog; a bog. ".repeat(60));
+  await mkdir(at("logs"));
+  await writeFile(at("logs", "own.txt"), "a log; a dog; a bog. ".repeat(60));
   const plan = json((await study("--dry-run", "--json", "--set", "seeds=[1,2]", "--set", "rates=[0.001,0.02]")).stdout);
   // Two texts by five ways, at two rates with the first seed and at one with the other; and all parameters for one text after the other.
   const adapting = 2 * 5 * (2 + 1) + 2 * 2;
@@ -27,6 +28,10 @@ it("compares skills with other ways to learn, and goes on from what is there", a
   });
   const first = await study("--out", "skills");
   expect(first, first.stderr).toMatchObject({ code: 0 });
+  expect(first.stderr).toMatch(/^logs: reads own\.txt$/m);
+  expect(first.stderr).toMatch(
+    /^warning: the warm-up of \d+ steps is no shorter than the training of 5 steps: .*; lower base\.warmup$/m,
+  );
   const read = async () => JSON.parse(await readFile(at("skills", "results.json"), "utf8"));
   const results = await read();
   expect(results).toMatchObject({ texts: ["text.txt", "cats", "logs"], sizes: [2], seeds: [1], rates: [0.001] });

@@ -1,8 +1,9 @@
 /** `tokenformer study` as a user meets it. */
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { plannedOn, workOnStudy } from "../../src/cli/study-work.ts";
 import { json, useCommandLine } from "../support/command-line.ts";
 import { itWith, openMpi, runRanks } from "../support/mpi.ts";
 
@@ -76,6 +77,31 @@ it("plans, runs, goes on with more arms and reports", async () => {
     expect(other.stderr).toMatch(/^tokenformer: study: holds another study \(see study\/study\.json\)/);
   }
 });
+
+it.skipIf(!existsSync("/proc/self/fd"))("closes its text where the plan, or the folder, is refused", async () => {
+  await answer("tokenize", "--data", "text.txt", "--to", "ids.bin");
+  const file = at("ids.bin");
+  const opened = () => readdirSync("/proc/self/fd").filter((name) => placeOf(name) === file).length;
+  const fixed = { device: "cpu", sumOrder: "fixed", dryRun: false, json: false } as const;
+  const named = { ...fixed, data: [file], out: at("refused") };
+  const refuse = () => {
+    throw new Error(`refused with ${opened()} open`);
+  };
+  await expect(plannedOn(named, "character", refuse)).rejects.toThrow("refused with 1 open");
+  expect(opened()).toBe(0);
+  const planned = () => plannedOn(named, "character", () => ({ study: {} }));
+  const kind = { note: "study.json", planned, claim: async () => refuse(), work: async () => undefined };
+  await expect(workOnStudy(named, kind)).rejects.toThrow("refused with 1 open");
+  expect(opened()).toBe(0);
+});
+
+function placeOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return undefined;
+  }
+}
 
 describe.concurrent("one line says what is wrong and how to mend it", () => {
   it.each([

@@ -70,7 +70,7 @@ export class LockedFolder implements WritableFolder {
    * Takes a folder, which is made where it is missing, until `release`.
    * @param others folders whose owners count too, because they write here
    * @throws FolderTakenError where another process has it, which is named
-   * @throws UserError where it cannot be written
+   * @throws UserError where it cannot be written, or has a lock that cannot be read, so that no process is known to wait for
    */
   static async take(directory: string, others: readonly string[] = []): Promise<LockedFolder> {
     const created = await makeFolder(directory);
@@ -192,11 +192,14 @@ async function otherOwner(own: string, folders: readonly string[]): Promise<stri
   return undefined;
 }
 
-/** What to say of the owner of a lock; undefined where it is gone. */
+/** What to say of the owner of a lock; undefined where it is gone. @throws UserError where the lock does not tell */
 async function refusalBy(lock: string, own: string): Promise<string | undefined> {
   const owner = await ownerOf(lock);
   if (owner === undefined) return undefined;
-  if (owner === "unknown") return `has a lock that cannot be read, ${lock}; remove it if no process writes there`;
+  if (owner === "unknown") {
+    const folder = path.dirname(lock);
+    throw new UserError(`${folder}: has a lock that cannot be read, ${lock}; remove it if no process writes there`);
+  }
   const { system, host, pid } = await ownIdentity();
   const since = `since ${owner.since.slice(0, 19).replace("T", " ")} UTC`;
   const wait = "wait until it ends, or choose another folder";

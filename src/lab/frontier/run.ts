@@ -113,7 +113,7 @@ export async function makeBranch(place: Place, site: Workplace, device: Device):
     const work = await trained({ folder, from, config: cooled, documents: site.documents }, site, device);
     return work && { ...work, flops: work.flops + spentBefore };
   });
-  if (outcome?.made) await forgetWeights(site, place);
+  if (outcome !== undefined) await forgetWeights(site, place);
   return outcome;
 }
 
@@ -145,8 +145,8 @@ async function resultOfSpent(place: Place, site: Workplace): Promise<Work | unde
   return branch && resultIn(folderOf(site, "trunk", place));
 }
 
-/** Weights that no branch or segment will start from any more are removed. */
-async function forgetWeights(site: Workplace, place: Place): Promise<void> {
+/** Weights that no branch or segment will start from any more, as the branch of a place is there, are removed. */
+export async function forgetWeights(site: Workplace, place: Place): Promise<void> {
   await forget(folderOf(site, "branch", place));
   if (isLast(place)) await forget(folderOf(site, "trunk", place));
 }

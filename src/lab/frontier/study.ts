@@ -3,12 +3,10 @@
  * seed of its own, then every seed at the best one.
  */
 
-import { setTimeout } from "node:timers/promises";
 import { hasCheckpoint } from "../../checkpoint/index.ts";
-import { FolderTakenError } from "../../formats/index.ts";
 import type { Device } from "../../runtime/index.ts";
 import type { Corpus } from "../../text/index.ts";
-import { Pool, TUNING_SEED } from "../study/index.ts";
+import { onceFree, Pool, TUNING_SEED } from "../study/index.ts";
 import { seedsAt } from "./config.ts";
 import { documentsOf } from "./documents.ts";
 import { costOfPart, type FrontierCost, type MadePart, sumOf } from "./estimate.ts";
@@ -17,6 +15,7 @@ import { lossOf, type Point, type Tuning } from "./results.ts";
 import {
   branchOf,
   folderOf,
+  forgetWeights,
   type MadeWork,
   type Maker,
   makeBranch,
@@ -28,9 +27,6 @@ import {
   type Work,
   type Workplace,
 } from "./run.ts";
-
-/** Milliseconds after which work that another process does is looked for again. */
-const LOOK_AGAIN_AFTER = 1000;
 
 /** A point is tried at this times the rate, or one over it, where the best is at the edge of the grid. */
 const RATE_STEP = Math.SQRT2;
@@ -51,6 +47,8 @@ export interface FrontierOptions {
   readonly onBranch?: (place: Place, work: Work, made: boolean) => void;
   /** A function that is told what a segment or a branch cost that this process has made, and how long it took. */
   readonly onPart?: (made: MadePart) => void;
+  /** A function that is told once of each segment or branch that is waited for, as another process makes it: the words name that. */
+  readonly onWaiting?: (words: string) => void;
   /** Who makes what is made, which its results keep. Default: they do not say. */
   readonly maker?: Maker;
 }
@@ -247,13 +245,15 @@ class DeviceMakers implements Makers {
   readonly #devices: Pool<Device>;
   readonly #count: number;
   readonly #onPart: FrontierOptions["onPart"];
+  readonly #onWaiting: FrontierOptions["onWaiting"];
 
-  constructor({ plan, corpus, directory, signal, maker, devices, onPart }: FrontierOptions) {
+  constructor({ plan, corpus, directory, signal, maker, devices, onPart, onWaiting }: FrontierOptions) {
     this.#devices = new Pool(devices, signal);
     const documents = documentsOf(corpus, plan.study.model.context);
     this.#site = { plan, corpus, directory, signal: this.#devices.signal, maker, documents };
     this.#count = devices.length;
     this.#onPart = onPart;
+    this.#onWaiting = onWaiting;
   }
 
   /** Work that needs what is made here. Where it fails, the error is thrown once nothing is made any more. */
@@ -261,8 +261,12 @@ class DeviceMakers implements Makers {
     return this.#devices.whole(work);
   }
 
-  found(kind: Part, place: Place): Promise<Work | undefined> {
-    return foundIn(this.#site.directory, kind, place);
+  async found(kind: Part, place: Place): Promise<Work | undefined> {
+    const work = await foundIn(this.#site.directory, kind, place);
+    // A process may have ended between the result and this.
+    if (kind === "branch" && work !== undefined && !this.#devices.signal.aborted)
+      await forgetWeights(this.#site, place);
+    return work;
   }
 
   segment(place: Place): Promise<MadeWork | undefined> {
@@ -279,11 +283,11 @@ class DeviceMakers implements Makers {
     place: Place,
     make: (device: Device) => Promise<MadeWork | undefined>,
   ): Promise<MadeWork | undefined> {
-    for (;;) {
-      const existing = await this.found(kind, place);
-      if (existing !== undefined) return { work: existing, made: false };
-      try {
-        return await this.#devices.use(async (device) => {
+    return onceFree(
+      async () => {
+        const existing = await this.found(kind, place);
+        if (existing !== undefined) return { work: existing, made: false };
+        return this.#devices.use(async (device) => {
           const isWhole = !(await hasCheckpoint(folderOf(this.#site, kind, place)));
           const startedAt = performance.now();
           const outcome = await make(device);
@@ -291,11 +295,9 @@ class DeviceMakers implements Makers {
           if (outcome?.made) this.#onPart?.({ ...costOfPart(kind, place), ...(isWhole && { seconds }) });
           return outcome;
         });
-      } catch (error) {
-        if (!(error instanceof FolderTakenError)) throw error;
-        await setTimeout(LOOK_AGAIN_AFTER);
-      }
-    }
+      },
+      (words) => this.#onWaiting?.(words),
+    );
   }
 }
 

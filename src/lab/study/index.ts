@@ -29,3 +29,4 @@ export type * from "./results.ts";
 export { type Circumstances, studyResults } from "./results-of-outcome.ts";
 export { describeStages } from "./sizes.ts";
 export { runStudy, runsDone, type StudyEvent, type StudyOptions, type StudyOutcome, TUNING_SEED } from "./study.ts";
+export { onceFree } from "./taken.ts";

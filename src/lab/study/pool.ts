@@ -8,14 +8,13 @@ export class Pool<Item> {
   readonly #free: Item[];
   readonly #waiting: ((item: Item) => void)[] = [];
   readonly #end = new AbortController();
+  readonly #given: AbortSignal | undefined;
 
-  /** @param signal ends the work under way. Default: only an error does */
+  /** @param signal ends the work of `whole`. Default: only an error does */
   constructor(items: readonly Item[], signal?: AbortSignal) {
     this.#items = items;
     this.#free = [...items];
-    const end = () => this.#end.abort();
-    if (signal?.aborted) end();
-    signal?.addEventListener("abort", end, { once: true });
+    this.#given = signal;
   }
 
   /** Aborts where the work is to end: as the signal that was given, or at an error. */
@@ -42,12 +41,17 @@ export class Pool<Item> {
 
   /** Does work that uses the items here and there. Where some of it fails, the error is thrown once no item is in use any more. */
   async whole<Result>(work: () => Promise<Result>): Promise<Result> {
+    const end = () => this.#end.abort();
+    if (this.#given?.aborted) end();
+    this.#given?.addEventListener("abort", end);
     try {
       return await work();
     } catch (error) {
       this.#end.abort();
       await Promise.all(this.#items.map(() => this.#taken()));
       throw error;
+    } finally {
+      this.#given?.removeEventListener("abort", end);
     }
   }
 

@@ -182,6 +182,7 @@ async function usageOf(run: Run): Promise<GenerationUse[]> {
   }));
 }
 
-async function forgetWeights(directory: string): Promise<void> {
+/** Removes the weights of a run that is done, from which nothing starts. */
+export async function forgetWeights(directory: string): Promise<void> {
   for (const file of ["model.safetensors", "optimizer.safetensors"]) await rm(join(directory, file), { force: true });
 }

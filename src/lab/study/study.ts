@@ -1,9 +1,7 @@
 /** Running a study: every cell with each learning rate of its grid, then with every seed at the best one. */
 
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import type { TrainingEvent } from "../../configuration/index.ts";
-import { FolderTakenError } from "../../formats/index.ts";
 import { required } from "../../required.ts";
 import type { Device } from "../../runtime/index.ts";
 import type { Corpus } from "../../text/index.ts";
@@ -11,13 +9,11 @@ import type { Cell } from "./cells.ts";
 import { baseOf, cellsOf, type StudyPlan } from "./plan.ts";
 import { Pool } from "./pool.ts";
 import type { CellResult, RunResult } from "./results.ts";
-import { makeRun, resultOf, type StudyRun } from "./run.ts";
+import { forgetWeights, makeRun, resultOf, type StudyRun } from "./run.ts";
+import { onceFree } from "./taken.ts";
 
 /** The seed with which learning rates are chosen, and nothing else. */
 export const TUNING_SEED = 1000;
-
-/** Milliseconds after which a run that another process makes is looked for again. */
-const LOOK_AGAIN_AFTER = 1000;
 
 export interface StudyOptions {
   readonly plan: StudyPlan;
@@ -37,7 +33,9 @@ export interface StudyOptions {
 export type StudyEvent =
   | { readonly type: "training"; readonly run: StudyRun; readonly event: TrainingEvent }
   /** A run that is done; `made`, if it was made now and not read from an earlier time. */
-  | { readonly type: "run"; readonly run: StudyRun; readonly result: RunResult; readonly made: boolean };
+  | { readonly type: "run"; readonly run: StudyRun; readonly result: RunResult; readonly made: boolean }
+  /** A run that another process makes, which is waited for: `words` name it. */
+  | { readonly type: "waiting"; readonly run: StudyRun; readonly words: string };
 
 /** What a study has done, by the ids of cells; some are missing if it was stopped. */
 export interface StudyOutcome {
@@ -56,7 +54,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyOutcome> {
 /** The runs of a plan that are done in a folder. */
 export async function runsDone(options: Omit<StudyOptions, "signal" | "onEvent">): Promise<StudyRun[]> {
   const done: StudyRun[] = [];
-  const onEvent = ({ run }: StudyEvent) => void done.push(run);
+  const onEvent = ({ type, run }: StudyEvent) => void (type === "run" && done.push(run));
   await runStudy({ ...options, signal: AbortSignal.abort(), onEvent });
   return done;
 }
@@ -142,17 +140,16 @@ class Study {
       ...(base !== undefined && { from: this.#directory(base.id, base.learningRate, seed) }),
       keep: cell.id === this.#base?.id,
     };
-    for (;;) {
-      const existing = await resultOf(run);
-      if (existing !== undefined) return this.#done(run, existing, false);
-      try {
-        return await this.#devices.use((device) => this.#made(run, device));
-      } catch (error) {
-        if (!(error instanceof FolderTakenError)) throw error;
-        // Another process makes it, and if that one dies, this one or another takes it up.
-        await setTimeout(LOOK_AGAIN_AFTER);
-      }
-    }
+    return onceFree(
+      async () => {
+        const existing = await resultOf(run);
+        if (existing === undefined) return this.#devices.use((device) => this.#made(run, device));
+        // A process may have ended between the result and this; one that only looks changes nothing.
+        if (!run.keep && !this.#devices.signal.aborted) await forgetWeights(run.directory);
+        return this.#done(run, existing, false);
+      },
+      (words) => this.#options.onEvent?.({ type: "waiting", run, words }),
+    );
   }
 
   async #made(run: StudyRun, device: Device): Promise<RunResult | undefined> {

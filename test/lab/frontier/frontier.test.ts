@@ -1,6 +1,6 @@
 /** A tiny frontier: its plan, what it does once, stopped, and divided among processes. */
 
-import { cpSync, readdirSync, renameSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { FrontierProgress } from "../../../src/cli/frontier-progress.ts";
@@ -320,6 +320,13 @@ it("tunes the rate of each segment, and goes on from where it was stopped", { ti
   for (const name of gone.slice(1)) renameSync(folder(name), join(runs, name));
   const again = await runFrontier({ plan: grown, corpus, devices, directory: folder("whole") });
   expect(measured(again)).toEqual(measured(whole));
+  // As of a process that ended between the result and the removal of the weights: who only looks leaves them.
+  const left = gone.slice(0, 2).map((name) => join(runs, name, "model.safetensors"));
+  for (const file of left) writeFileSync(file, "");
+  await runFrontier({ plan: grown, corpus, devices, directory: folder("whole"), signal: AbortSignal.abort() });
+  expect(left.map((file) => existsSync(file))).toEqual([true, true]);
+  await runFrontier({ plan: grown, corpus, devices, directory: folder("whole") });
+  expect(left.map((file) => existsSync(file))).toEqual([false, false]);
 
   // Of a grid that is tried in part, no more than its own rates are foreseen.
   const tried = `seed-1000-rate-${grown.study.learningRates[0]}-branch`;

@@ -1,6 +1,7 @@
 /** Running a study: once, and again after it was stopped. */
 
-import { readdirSync } from "node:fs";
+import { getEventListeners } from "node:events";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -247,13 +248,27 @@ it("takes up what a process leaves that dies", { timeout: 60_000 }, async () => 
   await rm(run, { recursive: true });
   const other = startProcess(["--input-type=module", "-e", HOLDER, run], directory);
   await other.shown(/taken/);
+  // As of a process that ended between the result and the removal of the weights.
+  const left = join(
+    directory,
+    "runs",
+    runs.find((name) => /^net2net.*seed-1$/.test(name)) ?? "none",
+    "model.safetensors",
+  );
+  writeFileSync(left, "");
+  await runsDone({ plan, corpus, directory, devices });
+  expect(existsSync(left)).toBe(true);
   const made: string[] = [];
+  const waiting: string[] = [];
+  const { signal } = new AbortController();
   const going = runStudy({
     plan,
     corpus,
     directory,
     devices,
+    signal,
     onEvent: (event) => {
+      if (event.type === "waiting") waiting.push(event.words);
       if (event.type !== "run") return;
       if (event.made) made.push(event.run.directory);
       // All else is done: only what the other has is left.
@@ -262,6 +277,16 @@ it("takes up what a process leaves that dies", { timeout: 60_000 }, async () => 
   });
   const outcome = await going;
   expect(made).toEqual([run]);
+  expect(waiting).toEqual([expect.stringContaining(`${run}: is being written to by `)]);
+  expect(existsSync(left)).toBe(false);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
   expect(losses(outcome)).toEqual(losses(await whole(folder("whole"))));
   await other.outcome;
+
+  // Of a lock that tells nobody, nothing is to be waited for.
+  await rm(join(run, "result.json"));
+  writeFileSync(join(run, ".lock-0123456789abcdef"), "{");
+  await expect(runStudy({ plan, corpus, directory, devices })).rejects.toThrow(
+    `${run}: has a lock that cannot be read`,
+  );
 });
