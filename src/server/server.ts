@@ -1,5 +1,6 @@
 /** The server: routes on a port, until it is drained. */
 
+import { allOrNothing } from "../freeing.ts";
 import { isLoopback, type ListenOptions, listen } from "../http/index.ts";
 import { ApiError } from "./api-error.ts";
 import type { ServedModel } from "./completion.ts";
@@ -49,7 +50,10 @@ export async function startServer(model: ServedModel & Shared, options: ServerOp
     draining: () => draining,
     failure: (error: unknown) => failureOf(error, options.note),
   };
-  const listening = await listen(routes(service, options).fetch, options);
+  const listening = await allOrNothing((onFailure) => {
+    onFailure(() => threads.close());
+    return listen(routes(service, options).fetch, options);
+  });
   const drain = async (seconds: number) => {
     draining = true;
     const ending = new ApiError(503, "the server ended before the answer was whole; ask again, or another one");

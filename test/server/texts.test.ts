@@ -1,6 +1,6 @@
 /** Long texts: they hold up nobody, and what cannot fit is not read. */
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Random } from "../../src/random.ts";
 import { labelsOf } from "../../src/server/labels.ts";
 import { TextThreads } from "../../src/server/text-threads.ts";
@@ -73,6 +73,15 @@ describe("texts in threads", () => {
     expect([asked.status, await asked.text()]).toEqual([400, expect.stringContaining('prompt: Character \\"Z\\"')]);
     await server.drain(1);
   });
+});
+
+it("leave no thread where the server's port is taken", async () => {
+  const { server } = await stubServer(async () => undefined);
+  const close = vi.spyOn(TextThreads.prototype, "close");
+  await expect(stubServer(async () => undefined, { port: server.port })).rejects.toThrow(/cannot listen on/);
+  expect(close).toHaveBeenCalledTimes(1);
+  close.mockRestore();
+  await server.drain(1);
 });
 
 describe("a server", () => {
