@@ -27,7 +27,7 @@ export interface TauChange {
 
 /** What becomes of τ by a plan for a model. A ramp over no steps is at its end at once. */
 export function tauOf(
-  { tau, init, rampSteps }: TokenPlan,
+  { tau, init, rampSteps }: Pick<TokenPlan, "tau" | "init" | "rampSteps">,
   config: ModelConfig,
 ): "fixed" | "sqrt-n" | "ramp" | "learned" {
   if (hasGenerationNorm(config)) return tau === "learned" ? tau : "fixed";

@@ -1,6 +1,7 @@
 /** The way to grow that all others are compared with: the study's own. */
 
-import { type CompleteStudy, sizeOf } from "./models.ts";
+import { tauOf } from "../../growth/index.ts";
+import { type CompleteStudy, sizeOf, tokenFormerOf } from "./models.ts";
 import type { Variant } from "./variants.ts";
 
 /** The id of the reference among the variants. */
@@ -8,7 +9,7 @@ export const REFERENCE = "reference";
 
 /** The reference of the growth to a size, with a sentence on what the study's configuration makes of it. */
 export function referenceOf(study: CompleteStudy, stage: number): Variant {
-  const parts = [...startOf(study), ...ratesOf(study), stepOf(study, stage)];
+  const parts = [...startOf(study, stage), ...ratesOf(study), stepOf(study, stage)];
   return { id: REFERENCE, label: "reference", doc: `${parts.join(", ")}.` };
 }
 
@@ -25,8 +26,9 @@ const moments: Readonly<Record<CompleteStudy["growth"]["optimizer"], string>> = 
   reset: "all moments from zero",
 };
 
-function startOf({ growth }: CompleteStudy): string[] {
-  const { init, tau = init === "random" ? "sqrt-n" : "ramp", rampSteps, optimizer, freeze } = growth;
+function startOf(study: CompleteStudy, stage: number): string[] {
+  const { init, rampSteps, optimizer, freeze } = study.growth;
+  const tau = tauOf(study.growth, tokenFormerOf(study, sizeOf(study, stage - 1)));
   const taus = {
     fixed: "τ as it was",
     "sqrt-n": "τ = √n at once",

@@ -49,6 +49,7 @@ it("tells of its own reference, to which it grows as it is configured", () => {
   expect(told({})).toBe(
     "Zero keys, τ from its old value to √n over 100 updates, moments kept and new tokens counting their own updates, everything trained, the learning rate of new tokens rising over 50 updates, the schedule from its start (a warm-up of 3 updates, then a cosine), all sites doubled at once.",
   );
+  expect(told({ growth: { rampSteps: 0 } })).toMatch(/^Zero keys, τ = √n at once, /);
   const growth = {
     init: "random",
     optimizer: "reset",
