@@ -155,7 +155,7 @@ async function readVersioned<Value>(
   }
   if (file === "config.json" && isPublished(found)) {
     throw new UserError(
-      `${name}: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import FOLDER --out RUN`,
+      `${name}: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import FOLDER --to RUN`,
     );
   }
   const { value, applied } = patched(found, patchesOf[file]);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
@@ -61,6 +62,7 @@ it("refuses a layout that there is not, and writes nothing", async () => {
   await expect(exportCheckpoint({ from, to, layout })).rejects.toThrow(
     'layout is "safetensor", expected neox or safetensors',
   );
+  expect(existsSync(to)).toBe(false);
 });
 
 const refusal = async (state: ModelState, convert = false) =>
@@ -208,7 +210,7 @@ it("leaves alone what is there", async () => {
   await exportCheckpoint(other);
   await expect(exportCheckpoint(other)).rejects.toThrow(/already holds model\.safetensors; choose another folder$/);
   await expect(loadCheckpoint(other.to)).rejects.toThrow(
-    /config\.json: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import/,
+    /config\.json: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import FOLDER --to RUN$/,
   );
   await expect(exportCheckpoint({ ...other, to: from })).rejects.toThrow(/: is the folder of a run; choose another/);
 });
