@@ -268,11 +268,10 @@ it("takes up what a process leaves that dies", { timeout: 60_000 }, async () => 
     devices,
     signal,
     onEvent: (event) => {
-      if (event.type === "waiting") waiting.push(event.words);
-      if (event.type !== "run") return;
-      if (event.made) made.push(event.run.directory);
-      // All else is done: only what the other has is left.
-      if (event.run.cell.id === "how/reference") other.signal("SIGKILL");
+      if (event.type === "run" && event.made) made.push(event.run.directory);
+      if (event.type !== "waiting") return;
+      waiting.push(event.words);
+      other.signal("SIGKILL");
     },
   });
   const outcome = await going;
