@@ -12,6 +12,11 @@ export class LineReader {
     this.#onLine = onLine;
   }
 
+  /** Characters that have come of a line whose end has not. */
+  get unfinished(): number {
+    return this.#rest.length;
+  }
+
   read(chunk: Buffer | string): void {
     this.#take(this.#decoder.write(chunk));
   }
@@ -24,7 +29,9 @@ export class LineReader {
   }
 
   #take(text: string): void {
-    const lines = (this.#rest + text).split("\n");
+    // What has come before is not looked through again.
+    const [first = "", ...others] = text.split("\n");
+    const lines = [this.#rest + first, ...others];
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#onLine(line);
   }

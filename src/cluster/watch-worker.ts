@@ -10,7 +10,7 @@ import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import koffi from "koffi";
 import { rankName } from "./exchange.ts";
-import { LineReader } from "./line-reader.ts";
+import { readPeer } from "./peer-lines.ts";
 import { WakingClock } from "./waking-clock.ts";
 import { LONGEST_GREETING, LONGEST_SILENCE, lateness, SIGN_EVERY, type Standing, Stragglers } from "./watch-limits.ts";
 import {
@@ -97,8 +97,7 @@ function listenToAll(): void {
   const server = createServer((socket) => {
     let other: number | undefined;
     socket.setNoDelay(true);
-    socket.on("data", (chunk) => lines.read(chunk));
-    const lines = new LineReader((line) => {
+    readPeer(socket, (line) => {
       const report = parsed(reportSchema, line);
       const greets = report !== undefined && "secret" in report && report.secret === secret;
       if (greets && !peers.has(report.rank)) {
@@ -169,7 +168,7 @@ function reportTo({ addresses, port: at, secret }: Place): void {
     const socket = createConnection({ host, port: at });
     socket.setNoDelay(true);
     socket.on("connect", () => send(socket, { secret, rank }));
-    const lines = new LineReader((line) => {
+    readPeer(socket, (line) => {
       const order = parsed(orderSchema, line);
       if (order === undefined) return;
       // Rank 0 answers on one of its addresses.
@@ -179,7 +178,6 @@ function reportTo({ addresses, port: at, secret }: Place): void {
       if (isAnswered && isLeaving) leave();
       if ("end" in order) exit(order.end);
     });
-    socket.on("data", (chunk) => lines.read(chunk));
     socket.on("error", () => undefined);
     socket.on("close", () => socket === connected && loseFirst("is gone"));
   }
