@@ -3,7 +3,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { Option } from "commander";
-import { joinRanks, launchedBy, type Order, orders, type Ranks, requireSame, unjoinedTasks } from "../cluster/index.ts";
+import { joinRanks, type Order, orders, type Ranks, requireSame, unjoinedTasks } from "../cluster/index.ts";
 import { messageOf } from "../errors.ts";
 import { explainFileError, makeFolder } from "../formats/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
@@ -37,8 +37,7 @@ export async function withRanks(
   options: RankOptions,
   work: (ranks: Ranks | undefined) => Promise<void>,
 ): Promise<void> {
-  const rank = launchedBy(process.env)?.rank ?? 0;
-  if (rank > 0) redirectOutput(await logOf(rank, options));
+  // Where it cannot join, no other rank speaks for this one.
   const ranks = await joinRanks({ mpiLibrary: options.mpiLibrary, order: options.sumOrder });
   if (ranks === undefined) {
     const tasks = unjoinedTasks(process.env);
@@ -49,6 +48,7 @@ export async function withRanks(
   }
   try {
     const { communicator } = ranks;
+    if (communicator.rank > 0) redirectOutput(await logOf(communicator.rank, options));
     await requireSame(communicator, { "the version": version, "the command": process.argv[2] ?? "missing" });
     note(`${communicator.size} ranks, joined by ${communicator.description}`);
     await work(ranks);

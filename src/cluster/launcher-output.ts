@@ -40,7 +40,8 @@ export class LauncherOutput {
   readonly #answers = this.#linesTo(process.stdout);
   readonly #notes = this.#linesTo(process.stderr);
   #death: string | undefined;
-  #hasReason = false;
+  /** What ranks have said so far of why they cannot go on: several may say the same. */
+  readonly #reasons = new Set<string>();
   #isTold = false;
   readonly #onEnd: () => void;
 
@@ -79,14 +80,17 @@ export class LauncherOutput {
       this.#isTold = true;
       this.#onEnd();
     }
-    this.#hasReason ||= REASON.test(line);
+    if (REASON.test(line)) {
+      if (this.#reasons.has(line)) return;
+      this.#reasons.add(line);
+    }
     stream.write(`${line}\n`);
   }
 
   #block(block: readonly string[], stream: NodeJS.WriteStream): void {
     const text = block.join("\n");
     if (!DISCONNECTED.test(text)) this.#onEnd();
-    if (GUESS.test(text) && !this.#hasReason) stream.write(`${text}\n`);
+    if (GUESS.test(text) && this.#reasons.size === 0) stream.write(`${text}\n`);
     const [, rank, host, signal] = OF_OPEN_MPI.exec(text) ?? [];
     if (rank !== undefined) this.#death ??= `rank ${rank} on ${host} was ended by signal ${signal}`;
     const [, vanished] = OF_MACHINE.exec(text) ?? [];

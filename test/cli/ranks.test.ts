@@ -8,7 +8,7 @@ import { COMMANDS_OF_RANKS } from "../../src/cli/launch-command.ts";
 import { gpuOf } from "../../src/cli/ranks.ts";
 import { json, TINY, useCommandLine } from "../support/command-line.ts";
 import { itWith, mpich, mpiEnvironment, openMpi, runRanks } from "../support/mpi.ts";
-import { addressOf } from "../support/program.ts";
+import { addressOf, startProcess } from "../support/program.ts";
 
 const { at, main, answer, metrics, run, start } = useCommandLine();
 
@@ -99,7 +99,8 @@ describe("training on several ranks", () => {
     await writeFile(at("between.mjs"), between);
     const { code, errors } = await runRanks(mpich, 2, [at("between.mjs")], at());
     expect(code).toBe(1);
-    expect(errors.match(/^tokenformer: .*$/gm)).toEqual([
+    // None has joined the others, so each speaks for itself.
+    expect([...new Set(errors.match(/^tokenformer: .*$/gm))]).toEqual([
       "tokenformer: what mpirun has started, such as npx, keeps the ranks from it; use `tokenformer launch`, or mpirun with `node node_modules/tokenformer/dist/cli/main.js`",
     ]);
   });
@@ -116,6 +117,13 @@ describe("training on several ranks", () => {
       ),
     ]);
   });
+});
+
+it("a rank that cannot join says why, also where it is not the first", async () => {
+  const environment = { OMPI_COMM_WORLD_SIZE: "2", OMPI_COMM_WORLD_RANK: "1" };
+  const words = [main, ...TRAIN, "--mpi-library", "no.so"];
+  const { code, stderr } = await startProcess(words, at(), environment).outcome;
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^tokenformer: .*no\.so/)]);
 });
 
 it("gradients in bfloat16 are not for a library to add up, nor for one process", async () => {

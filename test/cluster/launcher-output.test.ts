@@ -45,6 +45,11 @@ describe("the output of ranks", () => {
     });
   });
 
+  it("has once what several say of why they cannot go on", () => {
+    const [one, other] = ["tokenformer: no.so: there is no such file\n", "tokenformer: out of memory\n"];
+    expect(told(`${one}step 1\n${one}${other}step 1\n${one}`).written).toBe(`${one}step 1\n${other}step 1\n`);
+  });
+
   it("is known to end where all wait for one another, too", () => {
     const written = `tokenformer: ${lateness([])}; all ranks end\n`;
     expect(told(written)).toMatchObject({ endings: 1, written });
