@@ -4,11 +4,12 @@ import { freemem, totalmem } from "node:os";
 
 /**
  * Bytes of memory that this process may have: the machine's, or less where a limit (cgroup) says so.
- * @param sharing how many processes like this one divide the machine's. Default 1
+ * @param sharing how many processes like this one divide them. A limit is taken for that of all together, as a container's is;
+ * where each has one of its own, it is more than what is given here. Default 1
  */
 export function memoryLimit(sharing = 1): number {
-  const [limit, share] = [process.constrainedMemory(), totalmem() / sharing];
-  return limit > 0 ? Math.min(limit, share) : share;
+  const limit = process.constrainedMemory();
+  return (limit > 0 ? Math.min(limit, totalmem()) : totalmem()) / sharing;
 }
 
 /** Bytes of memory that are free for this process now. */
