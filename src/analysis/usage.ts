@@ -54,9 +54,9 @@ export async function measureUsage(inference: Inference, batches: Iterable<Token
     sites.map((site) => [
       site,
       {
-        mass: mean(`${site}.mass`),
-        contribution: mean(`${site}.contribution`),
-        normaliserShare: mean(`${site}.normaliserShare`),
+        mass: mean(`mass:${site}`),
+        contribution: mean(`contribution:${site}`),
+        normaliserShare: mean(`normaliserShare:${site}`),
       },
     ]),
   );
@@ -76,16 +76,16 @@ export async function tokenGradientNorms(inference: Inference, batch: TokenBatch
     ...inference.batchInputs(batch, 1 / countedIn(batch)),
   });
   const norms = new Map(Object.entries(values));
-  return new Map(sites.map((site) => [site, plus(undefined, required(norms, `${site}.gradient`))]));
+  return new Map(sites.map((site) => [site, plus(undefined, required(norms, `gradient:${site}`))]));
 }
 
 function usageOutputs(traced: Traced): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = {};
   for (const [site, { values, weights, shares }] of siteTensors(traced)) {
     const mass = sum(abs(weights), [0, 1]); // Σ |Θ(A)| [P]
-    outputs[`${site}.mass`] = mass;
-    outputs[`${site}.contribution`] = mul(mass, sqrt(rowSquares(values)));
-    outputs[`${site}.normaliserShare`] = sum(shares, [0, 1]);
+    outputs[`mass:${site}`] = mass;
+    outputs[`contribution:${site}`] = mul(mass, sqrt(rowSquares(values)));
+    outputs[`normaliserShare:${site}`] = sum(shares, [0, 1]);
   }
   return outputs;
 }
@@ -96,7 +96,7 @@ function gradientOutputs(traced: Traced, form: BatchForm): Record<string, Tensor
   const wrt = gradients(lossOf(traced, form), tensors);
   const squares = new Map(wrt.map((gradient, index) => [tensors[index], rowSquares(gradient)] as const));
   const norm = (keys: Tensor, values: Tensor) => sqrt(add(required(squares, keys), required(squares, values))); // [P]
-  return Object.fromEntries([...sites].map(([site, { keys, values }]) => [`${site}.gradient`, norm(keys, values)]));
+  return Object.fromEntries([...sites].map(([site, { keys, values }]) => [`gradient:${site}`, norm(keys, values)]));
 }
 
 /** The tensors of each site in a trace: K [P, D], V [P, D], Θ(A) and the normaliser's shares [B, T, P]. */

@@ -37,6 +37,14 @@ const LOGITS_AT_ONCE = 2 ** 25;
 /** Sequences that go through the model together have at most this many tokens: more make it no faster. */
 const TOKENS_AT_ONCE = 4096;
 
+/** What the program gives, under names that no parameter has. */
+const GIVEN = {
+  logProbabilities: "score:logProbabilities",
+  topIds: "score:topIds",
+  topLogProbabilities: "score:topLogProbabilities",
+  next: "score:next",
+} as const;
+
 export class Scorer {
   readonly #inference: Inference;
   readonly #program: Program;
@@ -49,8 +57,8 @@ export class Scorer {
     const { outputs } = program.graph;
     this.#inference = inference;
     this.#program = program;
-    this.#top = staticColumns(required(outputs, "topIds"));
-    this.#next = outputs.has("next");
+    this.#top = staticColumns(required(outputs, GIVEN.topIds));
+    this.#next = outputs.has(GIVEN.next);
     this.#gates = gates;
   }
 
@@ -99,10 +107,10 @@ export class Scorer {
     const gates = this.#gates === 0 ? {} : { [GATES]: gateInput(open, this.#gates) };
     const inputs = { ...this.#inference.inputs(), ...gates, ...scoreInputs(sequences, this.#next) };
     const { values } = await this.#program.run(inputs);
-    const [chosen, top] = [floats(values, "logProbabilities"), floats(values, "topLogProbabilities")];
-    const next = this.#next ? floats(values, "next") : new Float32Array();
+    const [chosen, top] = [floats(values, GIVEN.logProbabilities), floats(values, GIVEN.topLogProbabilities)];
+    const next = this.#next ? floats(values, GIVEN.next) : new Float32Array();
     const vocabulary = this.#inference.vocabulary;
-    const ids = values["topIds"]?.data;
+    const ids = values[GIVEN.topIds]?.data;
     if (!(ids instanceof Int32Array)) throw new Error("internal: the ids are int32");
     const time = timeOf(sequences, this.#next);
     const count = this.#top;
@@ -135,10 +143,10 @@ function scoresOf({ tokens, logits }: Traced, top: number, next: boolean): Recor
   const targets = input("targets", tokens.shape, "int32");
   const { values, columns } = topK(all, Math.min(top, staticColumns(all)));
   return {
-    logProbabilities: pick(all, reshape(targets, [elements(targets.shape)])),
-    topLogProbabilities: values,
-    topIds: columns,
-    ...(next && { next: gather(rows, input("last", [at(tokens.shape, 0)], "int32")) }),
+    [GIVEN.logProbabilities]: pick(all, reshape(targets, [elements(targets.shape)])),
+    [GIVEN.topLogProbabilities]: values,
+    [GIVEN.topIds]: columns,
+    ...(next && { [GIVEN.next]: gather(rows, input("last", [at(tokens.shape, 0)], "int32")) }),
   };
 }
 

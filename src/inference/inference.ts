@@ -212,10 +212,10 @@ export class Inference {
     paths: readonly string[],
   ): Promise<Map<string, HostArray>> {
     const program = await this.program(`records ${paths.join(" ")}`, ({ scope }) =>
-      Object.fromEntries(paths.map((path) => [path, recorded(scope, path)])),
+      Object.fromEntries(paths.map((path) => [RECORD + path, recorded(scope, path)])),
     );
     const { values } = await program.run({ ...this.inputs(), tokens: this.#tokens(tokens, shape) });
-    return new Map(Object.entries(values).map(([path, value]) => [path, floatArray(value)]));
+    return new Map(Object.entries(values).map(([name, value]) => [name.slice(RECORD.length), floatArray(value)]));
   }
 
   /**
@@ -275,6 +275,9 @@ export function lossOf({ tokens, logits }: Traced, { weighted = false }: BatchFo
   return mul(sum(counted, [0]), input("lossFactor", []));
 }
 
+/** A parameter may have the path of a record. */
+const RECORD = "record:";
+
 function recorded({ records }: Scope, path: string): Tensor {
   const tensor = records.get(path);
   if (tensor !== undefined) return tensor;
@@ -312,6 +315,15 @@ export async function uploadArrays(
 /** Copies tensors from a device. */
 export async function downloadArrays(device: Device, tensors: Tensors): Promise<Map<string, HostArray>> {
   const arrays = new Map<string, HostArray>();
-  for (const [name, tensor] of tensors) arrays.set(name, floatArray(await device.download(tensor)));
+  for await (const [name, array] of downloaded(device, tensors)) arrays.set(name, array);
   return arrays;
+}
+
+/** Copies tensors on a device, by way of the host, where one of them is at a time. */
+export async function copyTensors(device: Device, tensors: Tensors): Promise<Map<string, DeviceTensor>> {
+  return uploadArrays(device, downloaded(device, tensors));
+}
+
+async function* downloaded(device: Device, tensors: Tensors): AsyncGenerator<readonly [string, HostArray]> {
+  for (const [name, tensor] of tensors) yield [name, floatArray(await device.download(tensor))];
 }

@@ -56,7 +56,10 @@ export interface ParameterSpec extends ParameterSetup {
 /** A language model: tokens int32 [B, T] → logits float32 [B, T, vocabulary]. */
 export type Model = (scope: Scope, tokens: Tensor) => Tensor;
 
-/** Names of what a program is given, and of what it gives, beside the parameters of a model. */
+/**
+ * Names of what a program is given, and of what it gives, beside the parameters of a model. Whatever else a program gives has a colon in
+ * its name, which no parameter has.
+ */
 const RESERVED = new Set([
   ...["tokens", "targets", "lossFactor", "weights", "documents", "gates", "last", "dropout.seed", "dropout.first"],
   ...["logits", "loss", "rows"],
@@ -189,13 +192,13 @@ export class Scope {
    * A parameter that is learned. Asked for twice, alike, it is shared. The rows of parameters named `keys` and `values` are parameter
    * tokens: their scope is a site, whose tokens may be born at different steps.
    * @param rate multiplies the learning rate, not weight decay
-   * @throws Error for a name that is taken, also by the parameter itself with another shape or beginning
+   * @throws Error for a name that is taken, also by the parameter itself with another shape, beginning or rate
    */
   parameter(name: string, shape: Shape, initial: Initial, rate: RateFactor = 1): Tensor {
     const path = this.path(name);
     const existing = this.#trace.parameters.get(path);
     if (existing !== undefined) {
-      const [one, other] = [printSpec(existing.spec), printSpec({ shape, initial })];
+      const [one, other] = [printSpec(existing.spec), printSpec({ shape, initial, rate })];
       if (one === other) return existing.tensor;
       throw new Error(
         `parameter("${path}"): is asked for as ${other}, and was as ${one}; ask alike, or choose another name`,
@@ -204,6 +207,11 @@ export class Scope {
     if (RESERVED.has(path) || path.startsWith("cache.")) {
       throw new Error(
         `parameter("${path}"): the programs of a model have an input or an output of that name; choose another`,
+      );
+    }
+    if (path.includes(":")) {
+      throw new Error(
+        `parameter("${path}"): a colon is in names that the programs of a model choose themselves; leave it out`,
       );
     }
     const tensor = input(path, shape);
@@ -243,10 +251,18 @@ export class Scope {
   }
 }
 
-/** The shape of a parameter, and how it starts. */
-function printSpec({ shape, initial }: Pick<ParameterSpec, "shape" | "initial">): string {
+/** The shape of a parameter, how it starts, and what its rate is multiplied by. */
+function printSpec({ shape, initial, rate = 1 }: Omit<ParameterSpec, "name">): string {
   const start = initial.kind === "normal" ? `N(0, ${initial.deviation})` : `all ${initial.value}`;
-  return `${printType({ dtype: "float32", shape })} of ${start}`;
+  return `${printType({ dtype: "float32", shape })} of ${start}${printRate(rate, shape)}`;
+}
+
+function printRate(rate: RateFactor, shape: Shape): string {
+  const sizes = shape.filter((size) => typeof size === "number");
+  // Functions of a size that may grow are taken to be alike.
+  if (typeof rate === "function" && sizes.length < shape.length) return " at a rate of its size";
+  const factor = typeof rate === "number" ? rate : rate(sizes);
+  return factor === 1 ? "" : ` at ${factor} times the rate`;
 }
 
 /** The place in its row where each token's document begins: documents int32 [B, T], numbered in their order → int32 [B, T]. */

@@ -6,7 +6,7 @@ import type { DeviceTensor, HostTensor } from "../runtime/portable.ts";
 /** The inputs of a pass beside the weights. */
 export type PassInputs = Readonly<Record<string, HostTensor>>;
 
-const GRADIENT = "gradient.";
+const GRADIENT = "gradient:";
 
 /** The output with the gradient of a parameter. */
 export const gradientName = (parameter: string) => GRADIENT + parameter;

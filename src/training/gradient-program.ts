@@ -8,7 +8,7 @@ import { gradients, graph, lowerings } from "../tensor/index.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
 
 /**
- * The program of an update's gradients: `loss`, and `gradient.<parameter>` for each parameter that learns.
+ * The program of an update's gradients: `loss`, and `gradient:<parameter>` for each parameter that learns.
  * @param time the tokens of each sequence; default: any number
  * @param learns which parameters learn; default: all
  */

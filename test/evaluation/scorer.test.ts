@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { isGreedy, Scorer } from "../../src/evaluation/index.ts";
 import { Inference, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
+import { type Model, normal } from "../../src/nn/index.ts";
+import { add, gather } from "../../src/tensor/index.ts";
 import { useDevice } from "../support/device.ts";
 import { drawnParameters, tinyTokenFormer } from "../support/models.ts";
 import { integers } from "../support/values.ts";
@@ -78,6 +80,21 @@ describe("scores", () => {
     const [own] = await scorer.score([drawn("all", 2)]);
     expect(own?.top).toBe(V);
     expect([...(own?.topIds ?? [])].toSorted((a, b) => a - b)).toEqual([...new Array(V).keys()]);
+  });
+
+  it("are given of a model whose parameters are named like them", async () => {
+    const names = ["next", "topIds", "logProbabilities", "topLogProbabilities"];
+    const model: Model = (scope, tokens) => {
+      const [first, ...others] = names.map((name) => gather(scope.parameter(name, [5, 3], normal(1)), tokens));
+      if (first === undefined) throw new Error("no parameter");
+      return others.reduce((sum, other) => add(sum, other), first);
+    };
+    const data = (index: number) => Float32Array.from({ length: 15 }, (_, at) => Math.sin(at + index));
+    const arrays = names.map((name, index) => [name, { shape: [5, 3], data: data(index) }] as const);
+    const inference = new Inference(device(), model, await uploadArrays(device(), arrays));
+    const [own] = await (await Scorer.create(inference, { top: 2 })).score([Int32Array.of(1, 2)]);
+    const logits = [6, 7, 8].map((at) => names.reduce((sum, _, index) => sum + Math.sin(at + index), 0));
+    for (const [id, logit] of logits.entries()) expect(own?.next[id]).toBeCloseTo(logit, 5);
   });
 
   it("of nothing are nothing", async () => {

@@ -32,6 +32,9 @@ it("refuses to share a parameter that is asked for unlike the first time", () =>
     `[Error: parameter("w"): is asked for as float32[5, 3] of N(0, 0.02), and was as float32[3, 5] of N(0, 0.02); ask alike, or choose another name]`,
   );
   expect(() => scope.parameter("w", [3, 5], zeros)).toThrow("is asked for as float32[3, 5] of all 0, and was as");
+  expect(() => scope.parameter("w", [3, 5], normal(0.02), 6)).toThrow("of N(0, 0.02) at 6 times the rate, and was as");
+  expect(() => scope.parameter("w", [3, 5], normal(0.02), ([rows = 0]) => rows)).toThrow("at 3 times the rate");
+  expect(() => scope.parameter("w", [3, 5], normal(0.02), ([rows = 0]) => rows - 2)).not.toThrow();
 });
 
 it("gives each caller another number", () => {
@@ -48,6 +51,9 @@ it("refuses a parameter with the name of another input of the programs", () => {
   for (const name of ["last", "logits", "loss", "rows", DROPOUT_SEED, DROPOUT_FIRST]) {
     expect(() => scope.parameter(name, [3], zeros), name).toThrow("have an input or an output of that name");
   }
+  expect(() => scope.parameter("score:next", [3], zeros)).toThrow(
+    'parameter("score:next"): a colon is in names that the programs of a model choose themselves; leave it out',
+  );
 });
 
 it("keeps what is recorded by its path, the last where a layer is used twice, and out of programs that do not ask", () => {

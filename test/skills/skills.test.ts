@@ -168,7 +168,7 @@ describe("what does not learn", () => {
     const { graph, specs } = gradientsOf(modelOf(state.config), 7, {}, learnsOf(part));
     expect(specs).toHaveLength(2 * 4 * 2);
     expect([...graph.outputs.keys()].toSorted((a, b) => a.localeCompare(b))).toEqual(
-      ["loss", ...specs.map(({ name }) => `gradient.${name}`)].toSorted((a, b) => a.localeCompare(b)),
+      ["loss", ...specs.map(({ name }) => `gradient:${name}`)].toSorted((a, b) => a.localeCompare(b)),
     );
     expect(specs.every(({ name }) => /generations\.1\.(keys|values)$/.test(name))).toBe(true);
     const { parameters, moments } = await updated(1);

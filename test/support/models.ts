@@ -113,7 +113,7 @@ export async function lossGradients(device: Device, { config, parameters }: Weig
   await device.dispose(uploaded.values());
   return new Map(
     specs.map(({ name }) => {
-      const gradient = results[`gradient.${name}`];
+      const gradient = results[`gradient:${name}`];
       if (gradient === undefined) throw new Error(`no gradient of ${name}`);
       return [name, fromHost(gradient)] as const;
     }),
