@@ -152,14 +152,19 @@ export class Run {
 
   /** Does what must not be done twice at a time. */
   async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#closed !== undefined) throw new Error("the run was closed; resume it from a checkpoint");
-    if (this.#underWay) throw new Error("the run is at work; it can be changed and copied between its events");
+    this.#requireIdle();
     this.#underWay = true;
     try {
       return await work();
     } finally {
       this.#underWay = false;
     }
+  }
+
+  /** Amid its work, some of the weights may be of one step and some of another. */
+  #requireIdle(): void {
+    if (this.#closed !== undefined) throw new Error("the run was closed; resume it from a checkpoint");
+    if (this.#underWay) throw new Error("the run is at work; it can be changed and copied between its events");
   }
 
   async *#loop(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
@@ -218,8 +223,12 @@ export class Run {
     return this.#trainer;
   }
 
-  /** The logits [V] of the token that follows a window, by the weights as they are now. */
+  /**
+   * The logits [V] of the token that follows a window, by the weights as they are now.
+   * @throws Error while the run is at work
+   */
   async nextLogits(window: Int32Array): Promise<Float32Array> {
+    this.#requireIdle();
     return this.trainer.inference.nextLogits(window);
   }
 
@@ -243,9 +252,12 @@ export class Run {
     return this.#config.growth.some((plan) => plan.step === step);
   }
 
-  /** Weights, moments, counts and the model as they are now, on the host. */
-  state(): Promise<ModelState> {
-    return this.#state();
+  /**
+   * Weights, moments, counts and the model as they are now, on the host.
+   * @throws Error while the run is at work
+   */
+  async state(): Promise<ModelState> {
+    return this.#alone(() => this.#state());
   }
 
   /**
@@ -276,7 +288,7 @@ export class Run {
       requireExchanged(this.#config, step, "growth");
       const { config, scheduled, coming } = withGrowthNow(this.#config, this.#progress.growthsDone, plan, step);
       checkComing(this.#config, coming, step, this.#place.memory);
-      return this.#grow(scheduled, config, (event) => recordOrWithdraw(this.#place.sink, event));
+      return this.#grow(scheduled, config, (event) => recordOrWithdraw(this.#place, event));
     });
   }
 
@@ -365,7 +377,7 @@ export class Run {
     const { inference, step } = this.trainer;
     const lossBefore = await this.#validation.loss(inference);
     const batch = this.#plan.firstPassAt(step);
-    const state = grow(await this.state(), plan, config.training.seed);
+    const state = grow(await this.#state(), plan, config.training.seed);
     return allOrNothing(async (onFailure) => {
       const { communicator } = this.#place;
       const place = { config: this.#config, communicator, sequences: this.#plan.sequences };

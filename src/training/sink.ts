@@ -3,6 +3,7 @@
 import type { Checkpoint } from "../checkpoint/portable.ts";
 import { type Communicator, together } from "../cluster/portable.ts";
 import type { TrainingEvent } from "../configuration/index.ts";
+import type { RunPlace } from "./run-place.ts";
 import type { RunStart } from "./start.ts";
 
 export interface RunSink {
@@ -26,10 +27,13 @@ export interface RunSink {
   close?(): Promise<void>;
 }
 
-/** Has a sink take note of an event that happens only if it can. */
-export async function recordOrWithdraw(sink: RunSink | undefined, event: TrainingEvent): Promise<void> {
+/** Has a sink take note of an event that happens, on all ranks, only if it can. */
+export async function recordOrWithdraw(
+  { sink, communicator }: Pick<RunPlace, "sink" | "communicator">,
+  event: TrainingEvent,
+): Promise<void> {
   try {
-    await sink?.record(event);
+    await together(communicator, async () => sink?.record(event));
   } catch (error) {
     sink?.withdraw?.(event);
     throw error;

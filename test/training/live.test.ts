@@ -230,15 +230,19 @@ describe("growing between two events", () => {
     await run.close();
   });
 
-  it("is refused while the run is at work", async () => {
+  it("is refused while the run is at work, as looking into it is", async () => {
     const run = await begun(tinyConfig({ steps: 2 }));
     const events = run.events();
     await events.next();
     const working = events.next();
     await expect(run.grow(plan)).rejects.toThrow("the run is at work");
     await expect(run.checkpoint()).rejects.toThrow("the run is at work");
+    // Amid an update, some of the weights would be of one step and some of another.
+    await expect(run.state()).rejects.toThrow("the run is at work");
+    await expect(run.nextLogits(Int32Array.of(1))).rejects.toThrow("the run is at work");
     await working;
     await expect(run.checkpoint()).resolves.toMatchObject({ state: { step: 0 } });
+    await expect(run.state()).resolves.toMatchObject({ step: 0 });
     await run.close();
   });
 });
