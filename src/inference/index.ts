@@ -2,6 +2,7 @@
 
 export {
   type BatchForm,
+  copyTensors,
   countedIn,
   downloadArrays,
   floatArray,

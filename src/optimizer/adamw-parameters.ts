@@ -30,7 +30,7 @@ export interface AdamWParameters {
   /** The factor of the loss, by which the gradients are too large. */
   readonly lossScale: number;
   /** The arrays of replicas: gradients that are added to those of this device, and where the weights go then. */
-  readonly shared?: SharedArrays | undefined;
+  readonly shared?: (Pick<SharedArrays, "gradients"> & Partial<SharedArrays>) | undefined;
   readonly tensors: readonly ({ readonly name: string } & TensorUpdate)[];
 }
 

@@ -102,6 +102,11 @@ export interface Computed {
   readonly shared?: SharedArrays | undefined;
 }
 
+/** What an update is made of that need not last: replicas are not told of its weights. */
+export interface Tried extends Omit<Computed, "shared"> {
+  readonly shared?: Pick<SharedArrays, "gradients"> | undefined;
+}
+
 export interface Updated {
   /** The norm of the gradients of all ranks together. */
   readonly norm: number;
@@ -156,6 +161,12 @@ export abstract class WholeOptimizer {
   protected readonly device: Device;
   protected readonly specs: readonly ParameterSpec[];
   protected readonly options: AdamWOptions;
+
+  /**
+   * As `update`, but what learns is made anew, and the state that is given stays as it is. A failure changes nothing. If the norm is
+   * not finite, that state is the one of the result.
+   */
+  abstract updateBeside(state: OptimizerState, tried: Tried, step: UpdateStep): Promise<Updated>;
 
   constructor(device: Device, specs: readonly ParameterSpec[], options: AdamWOptions) {
     this.device = device;

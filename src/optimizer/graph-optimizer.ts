@@ -27,6 +27,7 @@ import {
   type Optimizer,
   type OptimizerState,
   prefixed,
+  type Tried,
   tensorsOf,
   type Updated,
   type UpdateStep,
@@ -71,13 +72,27 @@ export class GraphOptimizer extends WholeOptimizer implements Optimizer {
     }
   }
 
-  async update(state: OptimizerState, { loss, gradients }: Computed, step: UpdateStep): Promise<Updated> {
+  update(state: OptimizerState, computed: Computed, step: UpdateStep): Promise<Updated> {
+    return this.#updated(state, computed, step, { ...state, parameters: learned(this.specs, state.parameters) });
+  }
+
+  updateBeside(state: OptimizerState, tried: Tried, step: UpdateStep): Promise<Updated> {
+    return this.#updated(state, tried, step);
+  }
+
+  /** @param old is freed once there is what takes its place. Default: nothing */
+  async #updated(
+    state: OptimizerState,
+    { loss, gradients }: Tried,
+    step: UpdateStep,
+    old?: OptimizerState,
+  ): Promise<Updated> {
     const spent = [...gradients.values()];
     try {
       const { norm, next } = await this.#next(state, gradients, step);
       const finite = Number.isFinite(norm);
-      const old = { ...state, parameters: learned(this.specs, state.parameters) };
-      spent.push(...tensorsOf(finite ? old : next));
+      const useless = finite ? old : next;
+      if (useless !== undefined) spent.push(...tensorsOf(useless));
       if (!finite) return { loss, norm, state };
       return { loss, norm, state: { ...next, parameters: new Map([...state.parameters, ...next.parameters]) } };
     } finally {

@@ -1,9 +1,9 @@
 /** AdamW in place, by kernels over arrays: for the CPU. */
 
 import { elementCount, elementsOf } from "../element-count.ts";
-import { freeQuietly } from "../freeing.ts";
+import { allOrNothing, freeQuietly } from "../freeing.ts";
 import type { Moments } from "../growth/index.ts";
-import { type Tensors, uploadArrays } from "../inference/index.ts";
+import { copyTensors, type Tensors, uploadArrays } from "../inference/index.ts";
 import type { ParameterSpec } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, Kernel, OutputKernel } from "../runtime/portable.ts";
@@ -18,12 +18,13 @@ import {
   type OptimizerState,
   prefixed,
   type TogetherStep,
+  type Tried,
+  tensorsOf,
   type Updated,
   type UpdateStep,
   WholeOptimizer,
 } from "./adamw.ts";
 import { type AdamWParameters, PREFIXES } from "./adamw-parameters.ts";
-import type { SharedArrays } from "./replicas.ts";
 import { tensorUpdates } from "./row-updates.ts";
 import { SharedFloats } from "./shared-floats.ts";
 
@@ -60,10 +61,38 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
     return total;
   }
 
-  async update(state: OptimizerState, { loss, gradients, shared }: Computed, step: UpdateStep): Promise<Updated> {
+  update(state: OptimizerState, computed: Computed, step: UpdateStep): Promise<Updated> {
+    return this.#updated(state, computed, step);
+  }
+
+  async #updated(
+    state: OptimizerState,
+    { loss, gradients, shared }: Computed | Tried,
+    step: UpdateStep,
+  ): Promise<Updated> {
     const { tensors, ...kernel } = this.#stepKernel(state, step, shared);
     const all = { ...tensors, ...prefixed(PREFIXES.gradient, gradients) };
     return { loss, norm: normOf(await this.#spending(gradients, { ...kernel, tensors: all })), state };
+  }
+
+  async updateBeside(state: OptimizerState, tried: Tried, step: UpdateStep): Promise<Updated> {
+    return allOrNothing(async (onFailure) => {
+      onFailure(() => this.device.dispose(tried.gradients.values()));
+      const copied = async (tensors: Tensors) => {
+        const copies = await copyTensors(this.device, tensors);
+        onFailure(() => this.device.dispose(copies.values()));
+        return copies;
+      };
+      const beside = {
+        parameters: await copied(state.parameters),
+        first: await copied(state.first),
+        second: await copied(state.second),
+      };
+      const { norm, loss } = await this.#updated(beside, tried, step);
+      if (Number.isFinite(norm)) return { norm, loss, state: beside };
+      await freeQuietly(() => this.device.dispose(tensorsOf(beside)));
+      return { norm, loss, state };
+    });
   }
 
   /** Runs a kernel that takes the gradients over: the device frees them in the same request. */
@@ -87,7 +116,11 @@ export class KernelOptimizer extends WholeOptimizer implements Optimizer {
   }
 
   /** The kernel without the gradients. */
-  #stepKernel({ parameters, first, second }: OptimizerState, step: UpdateStep, shared?: SharedArrays): Kernel {
+  #stepKernel(
+    { parameters, first, second }: OptimizerState,
+    step: UpdateStep,
+    shared?: AdamWParameters["shared"],
+  ): Kernel {
     const given: AdamWParameters = { ...this.#numbers(parameters, step), shared };
     const tensors = {
       ...prefixed(PREFIXES.parameter, learned(this.specs, parameters)),

@@ -22,8 +22,8 @@ import {
   tensorsOf,
   type Updated,
   type UpdateStep,
+  type WholeOptimizer,
 } from "./adamw.ts";
-import type { SharedArrays } from "./replicas.ts";
 import type { Travel } from "./sharded-optimizer.ts";
 
 /** How often ranks exchange what they have learnt, and what becomes of it. */
@@ -43,9 +43,12 @@ export interface OuterState {
   readonly momentum: ReadonlyMap<string, Float32Array>;
 }
 
+/** What makes the updates of one rank. */
+type Inner = Optimizer & WholeOptimizer;
+
 export class LocalOptimizer implements Optimizer {
   readonly #device: Device;
-  readonly #inner: Optimizer;
+  readonly #inner: Inner;
   readonly #options: LocalUpdates;
   readonly #communicator: Communicator | undefined;
 
@@ -53,7 +56,7 @@ export class LocalOptimizer implements Optimizer {
    * @param inner makes the updates of this rank; it is released with this one
    * @param communicator `undefined`: this rank is alone
    */
-  constructor(device: Device, inner: Optimizer, options: LocalUpdates, communicator: Communicator | undefined) {
+  constructor(device: Device, inner: Inner, options: LocalUpdates, communicator: Communicator | undefined) {
     this.#device = device;
     this.#inner = inner;
     this.#options = options;
@@ -87,13 +90,24 @@ export class LocalOptimizer implements Optimizer {
     return this.#inner.accumulate(total, gradients);
   }
 
-  /** If an exchange with the other ranks fails, the run is over: others may have made it. */
+  /**
+   * An update with an exchange is made beside the state, which a failure leaves as it was. With other ranks the run is over then: they
+   * may have made it.
+   */
   async update(state: OptimizerState, computed: Computed, step: UpdateStep): Promise<Updated> {
     const outer = outerOf(state);
-    const updated = await this.#inner.update(state, computed, step);
-    const moved = { ...updated.state, outer };
-    const exchanges = this.#exchangesAt(step) && Number.isFinite(updated.norm);
-    return { ...updated, state: exchanges ? await this.#exchanged(moved, step, computed.shared) : moved };
+    if (!this.#exchangesAt(step)) {
+      const updated = await this.#inner.update(state, computed, step);
+      return { ...updated, state: { ...updated.state, outer } };
+    }
+    const { shared, ...own } = computed;
+    const tried = { ...own, shared: shared && { gradients: shared.gradients } };
+    const updated = await this.#inner.updateBeside(state, tried, step);
+    if (!Number.isFinite(updated.norm)) return updated;
+    const next = await this.#exchanged({ ...updated.state, outer }, step);
+    if (shared !== undefined) place(outerOf(next).anchor, shared.weights);
+    await freeQuietly(() => this.#device.dispose(tensorsOf(state)));
+    return { ...updated, state: next };
   }
 
   kernel(state: OptimizerState, step: UpdateStep, outputOf: (parameter: string) => string): OutputKernel | undefined {
@@ -110,35 +124,53 @@ export class LocalOptimizer implements Optimizer {
     return step % this.#options.localSteps === 0;
   }
 
-  /** The state that all ranks have after an exchange, one parameter after the other. What was there before is freed. */
-  async #exchanged(state: OptimizerState, step: UpdateStep, shared: SharedArrays | undefined): Promise<OptimizerState> {
-    const outer = outerOf(state);
-    const next = { parameters: new Map<string, DeviceTensor>(), first: new Map(), second: new Map() };
+  /**
+   * The state that all ranks have after an exchange, one parameter after the other.
+   * @param state its tensors are freed, whatever happens; its outer state stays as it is
+   */
+  async #exchanged(state: OptimizerState, step: UpdateStep): Promise<OptimizerState> {
+    const next = {
+      parameters: new Map(state.parameters),
+      first: new Map(state.first),
+      second: new Map(state.second),
+    };
+    const outer = { anchor: new Map<string, Float32Array>(), momentum: new Map<string, Float32Array>() };
     await allOrNothing(async (onFailure) => {
       onFailure(() => this.#device.dispose(tensorsOf(next)));
-      let offset = 0;
       for (const name of state.parameters.keys()) {
-        const own = await this.#download(state, name);
-        await this.#exchange(name, own, step, outer);
-        shared?.weights.set(own.parameters.data, offset);
-        offset += own.parameters.data.length;
-        for (const part of PARTS) {
-          next[part].set(name, await this.#device.upload({ dtype: "float32", ...own[part] }));
-        }
+        const own = await this.#download(next, name);
+        outer.momentum.set(name, await this.#exchange(name, own, step, outerOf(state)));
+        outer.anchor.set(name, own.parameters.data);
+        for (const part of PARTS) await this.#replace(next[part], name, own[part]);
       }
     });
-    await freeQuietly(() => this.#device.dispose(tensorsOf(state)));
     return { ...next, outer };
   }
 
-  /** Makes of a parameter and its moments what they are on all ranks. Rows that are frozen are so already, and are not sent. */
-  async #exchange(name: string, own: OwnArrays, step: UpdateStep, { anchor, momentum }: OuterState): Promise<void> {
+  /** Puts an array in the place of a tensor, which is freed. */
+  async #replace(tensors: Map<string, DeviceTensor>, name: string, array: HostArray): Promise<void> {
+    const before = required(tensors, name);
+    tensors.set(name, await this.#device.upload({ dtype: "float32", ...array }));
+    await freeQuietly(() => this.#device.dispose([before]));
+  }
+
+  /**
+   * Makes of a parameter and its moments what they are on all ranks. Rows that are frozen are so already, and are not sent.
+   * @returns the outer momentum
+   */
+  async #exchange(
+    name: string,
+    own: OwnArrays,
+    step: UpdateStep,
+    { anchor, momentum }: OuterState,
+  ): Promise<Float32Array> {
     const { outerLearningRate, outerMomentum } = this.#options;
+    const [from, speed] = [required(anchor, name), required(momentum, name).slice()];
+    const weights = own.parameters.data;
     for (const { start, end } of movingRanges(name, own.parameters.shape, step)) {
       const length = end - start;
-      const [from, speed] = [required(anchor, name), required(momentum, name)];
       // How far the weights have moved is sent, not the weights, of which rounding would take just that away.
-      const moved = from.subarray(start, end).map((value, index) => value - (own.parameters.data[start + index] ?? 0));
+      const moved = from.subarray(start, end).map((value, index) => value - (weights[start + index] ?? 0));
       const means = await this.#means([moved, ...MOMENTS.map((part) => own[part].data.subarray(start, end))]);
       const [gradients = moved, ...moments] = means;
       for (let index = 0; index < length; index++) {
@@ -146,13 +178,13 @@ export class LocalOptimizer implements Optimizer {
         const gradient = gradients[index] ?? 0;
         const faster = outerMomentum * (speed[at] ?? 0) + gradient;
         speed[at] = faster;
-        from[at] = (from[at] ?? 0) - outerLearningRate * (gradient + outerMomentum * faster);
+        weights[at] = (from[at] ?? 0) - outerLearningRate * (gradient + outerMomentum * faster);
       }
-      own.parameters.data.set(from.subarray(start, end), start);
       MOMENTS.forEach((part, index) => {
         own[part].data.set(moments[index] ?? [], start);
       });
     }
+    return speed;
   }
 
   /** The means over all ranks of arrays of one length. */
@@ -169,7 +201,7 @@ export class LocalOptimizer implements Optimizer {
     return arrays.map((_, index) => all.subarray(index * length, (index + 1) * length));
   }
 
-  async #download(state: OptimizerState, name: string): Promise<OwnArrays> {
+  async #download(state: Pick<OptimizerState, (typeof PARTS)[number]>, name: string): Promise<OwnArrays> {
     const array = async (tensors: Tensors) => floatArray(await this.#device.download(required(tensors, name)));
     return {
       parameters: await array(state.parameters),
@@ -184,6 +216,15 @@ const PARTS = ["parameters", ...MOMENTS] as const;
 
 /** A parameter with its moments. */
 type OwnArrays = Readonly<Record<(typeof PARTS)[number], HostArray>>;
+
+/** Puts arrays one after the other. */
+function place(arrays: ReadonlyMap<string, Float32Array>, into: Float32Array): void {
+  let offset = 0;
+  for (const array of arrays.values()) {
+    into.set(array, offset);
+    offset += array.length;
+  }
+}
 
 function outerOf({ outer }: OptimizerState): OuterState {
   if (outer === undefined) throw new Error("internal: a state without that of the outer optimiser");

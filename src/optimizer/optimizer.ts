@@ -25,7 +25,10 @@ export async function createOptimizer(
 ): Promise<Optimizer> {
   checkAdamW(options);
   if (local !== undefined && local.localSteps > 1) {
-    const inner = await createOptimizer(device, specs, options, undefined);
+    const inner =
+      device.kind === "cpu"
+        ? new KernelOptimizer(device, specs, options)
+        : await GraphOptimizer.create(device, specs, options);
     // Loaded where it is asked for: a page has no use for it.
     const { LocalOptimizer } = await import("./local-optimizer.ts");
     return new LocalOptimizer(device, inner, local, communicator);

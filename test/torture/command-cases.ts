@@ -64,6 +64,19 @@ export const writingCases: readonly CommandCase[] = [
     goOn: resumedFrom(-1),
   },
   {
+    name: "train, exchanging",
+    args: (to) => [
+      "train",
+      "--data",
+      "text.txt",
+      ...TINY,
+      ...training("localSteps=2", "checkpointEvery=2", "evaluateEvery=2"),
+      "--out",
+      to,
+    ],
+    goOn: resumedFrom(-1),
+  },
+  {
     name: "adapt",
     args: (to) => ["adapt", "run", "--data", "more.txt", "--add", "all=2", ...SHORT, "--to", to],
     goOn: async (made) => ((await hasUnfinished(made)) ? (to) => ["adapt", "run", "--resume", "--to", to] : undefined),

@@ -6,16 +6,23 @@ import { pruneMeasured } from "../../src/analysis/index.ts";
 import { readMetrics } from "../../src/checkpoint/index.ts";
 import { MetricsFile } from "../../src/checkpoint/metrics.ts";
 import { type Checkpoint, checkpointFiles } from "../../src/checkpoint/portable.ts";
+import { inProcessCommunicators } from "../../src/cluster/index.ts";
 import type { Config, TrainingEvent } from "../../src/configuration/index.ts";
 import { Decoder } from "../../src/generation/index.ts";
 import { grow, growthPlanSchema, type ModelState } from "../../src/growth/index.ts";
-import { Inference, uploadArrays } from "../../src/inference/index.ts";
+import { downloadArrays, Inference, uploadArrays } from "../../src/inference/index.ts";
 import { givenOf, modelOf } from "../../src/model/index.ts";
+import { tensorsOf } from "../../src/optimizer/adamw.ts";
+import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
+import { LocalOptimizer } from "../../src/optimizer/local-optimizer.ts";
 import { consecutiveBatches } from "../../src/text/index.ts";
+import { gradientsOf } from "../../src/training/gradient-program.ts";
 import type { RunSink } from "../../src/training/portable.ts";
 import { Trainer } from "../../src/training/portable.ts";
 import { Run } from "../../src/training/run.ts";
+import { SharedSink } from "../../src/training/sink.ts";
 import { newStart } from "../../src/training/start.ts";
+import type { TrainerOptions } from "../../src/training/trainer-options.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { failUntilDone, faults, InjectedFault } from "../support/faults.ts";
@@ -53,6 +60,15 @@ async function stepsOf(run: Run): Promise<TrainingEvent[]> {
   return events;
 }
 
+/** A sink that cannot keep growth. */
+const full: RunSink = {
+  place: "",
+  save: async () => "",
+  record: async ({ type }) => {
+    if (type === "growth") throw new Error("disk full");
+  },
+};
+
 describe("growing a run at once", () => {
   it.each([
     ["by tokens", tokenformer, { add: { query: 2, feedForward: "x2" }, rampSteps: 5, freeze: 2 }],
@@ -81,16 +97,15 @@ describe("growing a run at once", () => {
   it("changes nothing when it cannot be told of, and is not told of later", async () => {
     const file = folder.at("metrics.jsonl");
     const metrics = await MetricsFile.open(file, await newStart(tinyConfig(), { corpus }));
-    const full: RunSink = {
-      place: "",
-      save: async () => "",
+    const sink: RunSink = {
+      ...full,
       record: async (event) => {
         metrics.add(event);
-        if (event.type === "growth") throw new Error("disk full");
+        await full.record(event);
       },
       withdraw: (event) => metrics.withdraw(event),
     };
-    const run = await begun(tinyConfig({}, {}, tokenformer), full);
+    const run = await begun(tinyConfig({}, {}, tokenformer), sink);
     for await (const { type } of run.events()) if (type === "validation") break;
     const before = await snapshot(run);
     await expect(run.grow({ add: { query: 2 } })).rejects.toThrow("disk full");
@@ -101,16 +116,32 @@ describe("growing a run at once", () => {
       expect.arrayContaining(["validationLoss"]),
     ]);
   });
+
+  it("changes nothing on any rank when the first cannot tell of it", async () => {
+    const grown = inProcessCommunicators(2).map(async (communicator) => {
+      const sink = new SharedSink(communicator.rank === 0 ? full : undefined, "", communicator);
+      const config = tinyConfig({}, {}, tokenformer);
+      const run = await Run.create({ config, corpus, device: device(), sink, communicator });
+      await expect(run.grow({ add: { query: 2 } })).rejects.toThrow("disk full");
+      expect(run.config.model).toMatchObject({ tokens: tokenformer.tokens });
+      expect([run.config.growth, run.progress.growthsDone]).toEqual([[], 0]);
+      await run.close();
+    });
+    await Promise.all(grown);
+  });
 });
 
+const local = { localSteps: 2, outerLearningRate: 0.6, outerMomentum: 0.8 };
+
 it.each([
-  ["tokenformer", tokenformer, [{ step: 2, add: { feedForward: 3 } }]],
-  ["transformer", transformer, [{ step: 2, width: 18 }]],
+  ["a tokenformer", tokenformer, { add: { feedForward: 3 } }, { checkpointEvery: 3 }],
+  ["a transformer", transformer, { width: 18 }, { checkpointEvery: 3 }],
+  ["updates by itself", tokenformer, { add: { feedForward: 3 } }, { checkpointEvery: 4, ...local }],
 ] as const)(
-  "a run of a %s with evaluations, growth and checkpoints goes on where it failed",
-  async (_, model, growth) => {
-    const training = { steps: 4, evaluateEvery: 2, checkpointEvery: 3, microBatch: 3 };
-    const config = tinyConfig(training, { growth: [...growth] }, model);
+  "a run of %s with evaluations, growth and checkpoints goes on where it failed",
+  async (_, model, plan, others) => {
+    const training = { steps: 4, evaluateEvery: 2, microBatch: 3, ...others };
+    const config = tinyConfig(training, { growth: [{ step: 2, ...plan }] }, model);
     const saves: string[] = [];
     const sink: RunSink = {
       place: "memory",
@@ -155,8 +186,8 @@ it.each([
 const options = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1, clip: 1 };
 const passes = [drawnBatch("first", [5, 4], 13), drawnBatch("second", [2, 4], 13)];
 const state: ModelState = modelState({ ...tinyTokenFormer, layers: 1 });
-const trainerWith = (replicas: number) =>
-  Trainer.create(device(), modelOf(state.config), state, { ...options, given: givenOf(state.config), replicas });
+const trainerWith = (others: Pick<TrainerOptions, "replicas" | "local">) =>
+  Trainer.create(device(), modelOf(state.config), state, { ...options, given: givenOf(state.config), ...others });
 
 describe.each([1, 2])("a trainer with %d replicas", (replicas) => {
   it("is opened whole or not at all", async () => {
@@ -164,7 +195,7 @@ describe.each([1, 2])("a trainer with %d replicas", (replicas) => {
     let trainer: Trainer | undefined;
     await failUntilDone(
       async () => {
-        trainer = await trainerWith(replicas);
+        trainer = await trainerWith({ replicas });
       },
       async () => expect(faults.held()).toEqual(before),
       { sparse: true },
@@ -176,7 +207,7 @@ describe.each([1, 2])("a trainer with %d replicas", (replicas) => {
   it("is closed whole, whatever fails", async () => {
     const before = faults.held();
     for (const lasting of [false, true]) {
-      const trainer = await trainerWith(replicas);
+      const trainer = await trainerWith({ replicas });
       await trainer.inference.evaluate(passes);
       faults.fail(2, { lasting });
       await expect(trainer.close()).rejects.toThrow("injected");
@@ -185,9 +216,12 @@ describe.each([1, 2])("a trainer with %d replicas", (replicas) => {
     }
   });
 
-  it("makes its updates, and takes other states, as if nothing had failed", async () => {
+  it.each([
+    ["updates", {}],
+    ["updates with exchanges", { local }],
+  ])("makes its %s, and takes other states, as if nothing had failed", async (_, others) => {
     const grown = grow({ ...state, step: 1 }, growthPlanSchema.parse({ add: { query: 3, feedForward: 5 } }), 1);
-    const [trainer, other] = [await trainerWith(replicas), await trainerWith(replicas)];
+    const [trainer, other] = [await trainerWith({ replicas, ...others }), await trainerWith({ replicas, ...others })];
     const held = faults.held();
     const update = (one: Trainer) => one.update(passes, 0.01, 1);
     const results: unknown[] = [];
@@ -218,6 +252,39 @@ describe.each([1, 2])("a trainer with %d replicas", (replicas) => {
     await trainer.close();
     await other.close();
   });
+});
+
+it("an exchange of updates that are made by a program leaves their state as it was when a request fails", async () => {
+  const { specs } = gradientsOf(modelOf(state.config));
+  const inner = await GraphOptimizer.create(device(), specs, options);
+  const optimizer = new LocalOptimizer(device(), inner, local, undefined);
+  const ones = [...state.parameters].map(([name, own]) => [name, { ...own, data: own.data.map(() => 1) }] as const);
+  const step = { learningRate: 0.01, step: 2, updates: 1, lossScale: 1, generations: () => undefined };
+  let current = await optimizer.upload(state);
+  const contents = async () => ({
+    weights: await downloadArrays(device(), current.parameters),
+    moments: await optimizer.moments(current, true),
+    outer: structuredClone(current.outer),
+    held: faults.held(),
+  });
+  const { held } = await contents();
+  for (let [nth, failed] = [1, true]; failed; nth++) {
+    const before = await contents();
+    const update = async () => {
+      const gradients = await uploadArrays(device(), ones);
+      ({ state: current } = await optimizer.update(current, { loss: 1, gradients }, step));
+    };
+    const check = async () => expect(await contents()).toEqual(before);
+    ({ nth, failed } = await failUntilDone(update, check, { from: nth, sparse: true }));
+    const after = await contents();
+    expect(after.held).toEqual(held);
+    for (const [name, { data }] of after.weights) {
+      expect(data, name).not.toEqual(before.weights.get(name)?.data);
+      expect(after.outer?.anchor.get(name), name).toEqual(data);
+    }
+  }
+  await optimizer.release();
+  await device().dispose(tensorsOf(current));
 });
 
 describe("a model", () => {
@@ -299,8 +366,8 @@ it("a run is begun whole or not at all", async () => {
     },
     async () => expect(faults.held()).toEqual(before),
   );
-  const full: RunSink = { place: "", save: () => Promise.reject(new Error("disk full")), record: async () => {} };
+  const failing: RunSink = { ...full, save: () => Promise.reject(new Error("disk full")) };
   await run?.close();
-  await expect(begun(tinyConfig({}, {}, bigramModel), full)).rejects.toThrow("disk full");
+  await expect(begun(tinyConfig({}, {}, bigramModel), failing)).rejects.toThrow("disk full");
   expect(faults.held()).toEqual(before);
 });
