@@ -30,7 +30,7 @@ it("counts a seed once, whichever commits ran it, and tells what has no referenc
     // The two runs of seed 1 lose 0.2 on average, that of seed 2 loses 0.5; Student's t of one degree of freedom is 12.71.
     .toEqual([
       ["reference", "1.4500", "", "+0.3500", "−0.5000", "2"],
-      ["split", "1.5500", "+0.1500 ± 0.6355", "+0.0000", "−0.5000", "2"],
+      ["split", "1.5500", "+0.1500 ± 0.6353", "+0.0000", "−0.5000", "2"],
       ["random", "1.1000", "", "+0.0000", "−0.5000", "1"],
     ]);
 });
