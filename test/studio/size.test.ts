@@ -29,7 +29,7 @@ async function firstLoad(): Promise<string[]> {
   return [...loaded];
 }
 
-it("is 304 kB of code at most, without the story and the encoder of loops", async () => {
+it("is 306 kB of code at most, without the story and the encoder of loops", async () => {
   const loaded = await firstLoad();
   expect(loaded.filter((name) => /^(index|main|worker)-.*\.js$/.test(name))).toHaveLength(3);
   expect(loaded.some((name) => name.endsWith(".css"))).toBe(true);
@@ -37,5 +37,5 @@ it("is 304 kB of code at most, without the story and the encoder of loops", asyn
   expect(later.some((name) => name.startsWith("learn-page-"))).toBe(true);
   expect(later.some((name) => name.startsWith("ring-loop-"))).toBe(true);
   const sizes = await Promise.all(loaded.map(async (name) => gzipSync(await source(name)).length));
-  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(304_000);
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(306_000);
 });
