@@ -25,20 +25,26 @@ export async function createOptimizer(
 ): Promise<Optimizer> {
   checkAdamW(options);
   if (local !== undefined && local.localSteps > 1) {
-    const inner =
-      device.kind === "cpu"
-        ? new KernelOptimizer(device, specs, options)
-        : await GraphOptimizer.create(device, specs, options);
+    const inner = await wholeOptimizer(device, specs, options);
     // Loaded where it is asked for: a page has no use for it.
     const { LocalOptimizer } = await import("./local-optimizer.ts");
     return new LocalOptimizer(device, inner, local, communicator);
   }
-  if (device.kind === "cpu") {
-    return communicator === undefined
-      ? new KernelOptimizer(device, specs, options, shares)
-      : new ShardedOptimizer(device, specs, options, communicator);
-  }
-  const alone = await GraphOptimizer.create(device, specs, options);
+  if (communicator !== undefined && device.kind === "cpu")
+    return new ShardedOptimizer(device, specs, options, communicator);
+  const alone = await wholeOptimizer(device, specs, options, shares);
   if (communicator === undefined) return alone;
   return new ReducedOptimizer(device, alone, communicator, options.communicationDtype);
+}
+
+/** The one whose state is all on one device. */
+async function wholeOptimizer(
+  device: Device,
+  specs: readonly ParameterSpec[],
+  options: AdamWOptions,
+  shares = false,
+): Promise<KernelOptimizer | GraphOptimizer> {
+  return device.kind === "cpu"
+    ? new KernelOptimizer(device, specs, options, shares)
+    : GraphOptimizer.create(device, specs, options);
 }

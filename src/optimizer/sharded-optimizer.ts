@@ -25,8 +25,15 @@ import {
 import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
 import { tensorUpdates } from "./row-updates.ts";
-import type { KeptParameters, OwnParameters, PieceUpdate, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
-import { BUCKET_LENGTH, type Bucket, type Division, divisionOf, updatesOf } from "./sharding.ts";
+import type { KeptParameters, OwnParameters, RangeParameters, ShardedStep } from "./sharded-parameters.ts";
+import {
+  BUCKET_LENGTH,
+  type Bucket,
+  type Division,
+  divisionOf,
+  type PieceUpdate,
+  updatesOfPieces,
+} from "./sharding.ts";
 
 /** The name of the one tensor that holds a rank's own numbers of all parameters. */
 const OWN = "own";
@@ -159,13 +166,7 @@ export class ShardedOptimizer implements Optimizer {
 
   /** How what this rank has is updated. */
   #updates({ parameters }: OptimizerState, { pieces }: Division, step: UpdateStep): PieceUpdate[] {
-    const updates = new Map(
-      tensorUpdates(this.#specs, parameters, step, this.#options).map(({ name, ...update }) => [name, update]),
-    );
-    return pieces.map((piece) => {
-      const { decay, rows } = required(updates, piece.name);
-      return { ...piece, decay, rows: updatesOf(rows, piece) };
-    });
+    return updatesOfPieces(pieces, tensorUpdates(this.#specs, parameters, step, this.#options));
   }
 
   /** Adds up the gradients of a bucket over all ranks, and keeps the own ones. Returns the sum of their squares. */

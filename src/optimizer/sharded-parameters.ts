@@ -1,8 +1,8 @@
 /** What the kernels of `sharded-kernel.ts` are given, apart from them: a kernel is loaded in the device's thread alone. */
 
 import type { Part } from "../cluster/portable.ts";
-import type { AdamWParameters, TensorUpdate } from "./adamw-parameters.ts";
-import type { Piece } from "./sharding.ts";
+import type { AdamWParameters } from "./adamw-parameters.ts";
+import type { PieceUpdate } from "./sharding.ts";
 
 /** Some of the numbers of all parameters, which follow one another in the order of their names, in shared memory. */
 export interface RangeParameters {
@@ -20,9 +20,6 @@ export interface OwnParameters {
   /** The numbers of this rank, in memory that threads share. */
   readonly shared: Float32Array;
 }
-
-/** An update of a piece of a parameter; rows count from its beginning. */
-export interface PieceUpdate extends Piece, TensorUpdate {}
 
 /** Gradients of this rank, and what of them is updated. */
 export interface KeptParameters extends OwnParameters {

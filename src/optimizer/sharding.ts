@@ -5,7 +5,8 @@
  */
 
 import { type Communicator, type Part, partOf } from "../cluster/portable.ts";
-import type { RowUpdate } from "./adamw-parameters.ts";
+import { required } from "../required.ts";
+import type { AdamWParameters, RowUpdate, TensorUpdate } from "./adamw-parameters.ts";
 
 /** Numbers of a bucket: 16 MiB. */
 export const BUCKET_LENGTH = 2 ** 22;
@@ -27,6 +28,9 @@ export interface Piece {
   /** Where it begins among all that this rank has. */
   readonly at: number;
 }
+
+/** An update of a piece of a parameter; rows count from its beginning. */
+export interface PieceUpdate extends Piece, TensorUpdate {}
 
 /** A division of parameters of some lengths. */
 export interface Division {
@@ -69,6 +73,15 @@ export function piecesOf(lengths: ReadonlyMap<string, number>, { start, end }: P
     offset += length;
   }
   return pieces;
+}
+
+/** How pieces of parameters are updated. */
+export function updatesOfPieces(pieces: readonly Piece[], tensors: AdamWParameters["tensors"]): PieceUpdate[] {
+  const updates = new Map(tensors.map(({ name, ...update }) => [name, update]));
+  return pieces.map((piece) => {
+    const { decay, rows } = required(updates, piece.name);
+    return { ...piece, decay, rows: updatesOf(rows, piece) };
+  });
 }
 
 /** The updates of a parameter's rows that concern a piece of it, counted from the beginning of the piece. */

@@ -5,14 +5,13 @@
  */
 
 import { partOf } from "../cluster/portable.ts";
-import { required } from "../required.ts";
 import type { HostData } from "../runtime/portable.ts";
 import { leaveOut, updateRows } from "./adamw-kernel.ts";
 import { clipFactor, PREFIXES } from "./adamw-parameters.ts";
 import { ADAMW_SHARED_WASM } from "./adamw-shared-wasm.ts";
 import { addGradients, moduleOf, programIn } from "./adamw-simd.ts";
 import { floats, give, take } from "./exchange-kernel.ts";
-import { piecesOf, updatesOf } from "./sharding.ts";
+import { piecesOf, updatesOfPieces } from "./sharding.ts";
 import { meet, type TogetherParameters } from "./together-parameters.ts";
 
 const module = moduleOf(ADAMW_SHARED_WASM);
@@ -37,11 +36,9 @@ export function updateTogether(
   const range = partOf(weights.length, { rank: member, size: gradients.length });
   const ranged = (array: Float32Array) => array.subarray(range.start, range.end);
   const lengths = new Map(tensors.map(({ name }) => [name, floats(arrays, PREFIXES.parameter + name).length]));
-  const updates = new Map(tensors.map(({ name, ...update }) => [name, update]));
-  const pieces = piecesOf(lengths, range, range.start).map(({ name, at, start, end }) => {
-    const { decay, rows } = required(updates, name);
-    const part = (array: Float32Array) => array.subarray(at, at + end - start);
-    return { part, update: { decay, rows: updatesOf(rows, { start, end }) } };
+  const pieces = updatesOfPieces(piecesOf(lengths, range, range.start), tensors).map((update) => {
+    const part = (array: Float32Array) => array.subarray(update.at, update.at + update.end - update.start);
+    return { part, update };
   });
   const all = addGradients(ranged(sums), others.slice(0, working - 1).map(ranged), shared);
   const left = pieces.filter(({ part, update }) => leaveOut(part(sums), update.rows));

@@ -6,7 +6,8 @@ import { draw, type Frame } from "../report/figure.ts";
 import { formatFlops, formatLoss } from "../report/format.ts";
 import { endLabels } from "../report/marks.ts";
 import { standalone } from "../report/standalone.ts";
-import { curveOf, type GrownArm, grownArms } from "./metrics.ts";
+import type { FrontierArm } from "./config.ts";
+import { curveOf } from "./metrics.ts";
 import { bestOf, type FrontierResults, lossOf, type Point, pointsOf } from "./results.ts";
 
 interface Line {
@@ -26,14 +27,15 @@ interface Dot {
 }
 
 /** The colours of the style know no green, purple and grey: they are added, as `standalone` adds its own. */
-const GROWN_COLOURS =
+const SINGLE_COLOURS =
   ":root { --grey: #5b6570; --grey-text: #4d5660; --green: #1a7f4b; --green-text: #14633a; --purple: #9a4a8c; --purple-text: #82397a; } @media (prefers-color-scheme: dark) { :root { --grey: #a0a8b0; --grey-text: #b5bcc3; --green: #4cc38a; --green-text: #6fd3a4; --purple: #cc79a7; --purple-text: #e0a3c6; } }";
 
-const coloursOfGrown: Readonly<Record<GrownArm | "zero-start", string>> = {
-  grown: "green",
-  "grown-by-default": "purple",
-  "zero-start": "grey",
-};
+/** The arms of one track each, with their colours. */
+const singles = [
+  ["grown", "green"],
+  ["grown-by-default", "purple"],
+  ["zero-start", "grey"],
+] as const satisfies readonly (readonly [FrontierArm, string])[];
 
 /** Whether there is anything to draw: a point whose runs are done and did not diverge. */
 export const hasFigure = (results: FrontierResults): boolean => linesOf(results).length > 0;
@@ -79,13 +81,13 @@ export function frontierFigure(results: FrontierResults): string | undefined {
       ),
     ],
   });
-  return standalone(plot, GROWN_COLOURS);
+  return standalone(plot, SINGLE_COLOURS);
 }
 
 /** The lines, without the points of runs that diverged: an infinite loss has no place on an axis, and would take that of all others. */
 function linesOf(results: FrontierResults): Line[] {
   const isThere = ({ y, high }: Dot) => Number.isFinite(y) && Number.isFinite(high);
-  return [...sizesOf(results), ...envelopesOf(results), ...grownOf(results)]
+  return [...sizesOf(results), ...envelopesOf(results), ...singlesOf(results)]
     .map((line) => ({ ...line, points: line.points.filter(isThere) }))
     .filter(({ points }) => points.length > 0);
 }
@@ -133,13 +135,13 @@ function envelopesOf(results: FrontierResults): Line[] {
   });
 }
 
-function grownOf(results: FrontierResults): Line[] {
-  return ([...grownArms, "zero-start"] as const).map((arm) => {
+function singlesOf(results: FrontierResults): Line[] {
+  return singles.map(([arm, colour]) => {
     const points = results.budgets.flatMap((_, budget) => {
       const found = pointsOf(results, arm, budget);
       return found.length === 0 ? [] : [dotOf(found)];
     });
-    return { name: arm.replaceAll("-", " "), colour: coloursOfGrown[arm], points };
+    return { name: arm.replaceAll("-", " "), colour, points };
   });
 }
 

@@ -2,7 +2,6 @@
 
 import { mean } from "simple-statistics";
 import { Random } from "../../random.ts";
-import type { FrontierArm } from "./config.ts";
 import { halfOf } from "./documents.ts";
 import { bestOf, type FrontierResults, meanLoss, meanOver, type Point, pointsOf } from "./results.ts";
 import { studentHalfWidth } from "./student.ts";
@@ -69,13 +68,15 @@ function picked<Item>(items: readonly Item[], indices: readonly number[]): Item[
   return indices.flatMap((index) => items.slice(index, index + 1));
 }
 
-/** The arms of which one run grows through all TokenFormers, each by a recipe. */
-export const grownArms = ["grown", "grown-by-default"] as const satisfies readonly FrontierArm[];
-
-export type GrownArm = (typeof grownArms)[number];
-
-/** Δ at a budget: the loss of a grown run less that of the best size from scratch. */
-export function gapAt(results: FrontierResults, budget: number, arm: GrownArm = "grown"): Difference | undefined {
+/**
+ * Δ at a budget: the loss of a grown run less that of the best size from scratch.
+ * @param arm the recipe by which it grows
+ */
+export function gapAt(
+  results: FrontierResults,
+  budget: number,
+  arm: "grown" | "grown-by-default" = "grown",
+): Difference | undefined {
   const best = bestOf(results, "scratch", budget);
   return best && difference(pointsOf(results, arm, budget), best.points);
 }
