@@ -58,12 +58,13 @@ export class LauncherOutput {
     this.#notes.read(chunk);
   }
 
-  /** Says how a rank died, where none has. Returns whether one did. */
-  end(): { readonly isLost: boolean } {
+  /** Says how a rank died, where none has. Returns whether one did, and whether any has said why it cannot go on. */
+  end(): { readonly isLost: boolean; readonly hasFailed: boolean } {
     this.#answers.end();
     this.#notes.end();
     if (!this.#isTold && this.#death !== undefined) process.stderr.write(`tokenformer: ${this.#death}\n`);
-    return { isLost: this.#isTold || this.#death !== undefined };
+    const isLost = this.#isTold || this.#death !== undefined;
+    return { isLost, hasFailed: isLost || this.#reasons.size > 0 };
   }
 
   #linesTo(stream: NodeJS.WriteStream): StreamOfRanks {

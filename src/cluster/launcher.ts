@@ -81,13 +81,20 @@ export async function launch(options: LaunchOptions, signals: LaunchSignals): Pr
       child.on("error", reject);
       child.on("close", (status, name) => resolve(status ?? 128 + (name === null ? 0 : constants.signals[name])));
     });
-    const { isLost } = output.end();
+    const { isLost, hasFailed } = output.end();
+    if (code === 0 && kind === "mpich") return { code: unreported(hasFailed, signals.stop), isLost };
     return { code, isLost: isLost || code === LOST_A_RANK };
   } finally {
     clearTimeout(killing);
     signals.stop.removeEventListener("abort", stop);
     signals.end.removeEventListener("abort", end);
   }
+}
+
+/** The code of an end of which MPICH's says 0: so it does (4.0.2) where the codes of ranks have not reached it before all had ended. */
+function unreported(hasFailed: boolean, stop: AbortSignal): number {
+  if (hasFailed) return 1;
+  return stop.aborted ? INTERRUPTED : 0;
 }
 
 /** Sends a signal to all processes of a group that are left. */

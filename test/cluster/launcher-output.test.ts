@@ -23,7 +23,7 @@ function told(text: string) {
   const bytes = Buffer.from(text);
   // In pieces, as a pipe gives it.
   for (let at = 0; at < bytes.length; at += 17) output.notes(bytes.subarray(at, at + 17));
-  return { ...output.end(), endings, written };
+  return { isLost: output.end().isLost, endings, written };
 }
 
 const block = (...lines: string[]) => [RULE, ...lines, RULE, ""].join("\n");

@@ -48,6 +48,20 @@ describe("launch", () => {
     expect(await launch(options, { stop: abortWhenReady(), end: never })).toEqual({ code: 1, isLost: false });
   });
 
+  it.each([
+    ["were asked to save", `trap 'exit 0' TERM\n${WAIT}`, 130],
+    ["said why they cannot go on", "echo 'tokenformer: nothing.txt: there is no such file' >&2", 1],
+    ["had nothing left to do", "exit 0", 0],
+  ])(
+    "ends as ranks of MPICH do of which it says 0, its code where theirs came late: they %s",
+    async (_, script, code) => {
+      vi.spyOn(process.stderr, "write").mockReturnValue(true);
+      const options = await mpirun("HYDRA build details: Version: 4.0.2", script);
+      const stop = code === 130 ? abortWhenReady() : never;
+      expect(await launch(options, { stop, end: never })).toEqual({ code, isLost: false });
+    },
+  );
+
   it("starts no ranks where it is to stop before", async () => {
     const options = await mpirun("Open MPI", "touch started; exit 0");
     expect(await launch(options, { stop: AbortSignal.abort(), end: never })).toEqual({ code: 130, isLost: false });
