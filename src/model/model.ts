@@ -3,7 +3,7 @@
 import { elementCount } from "../element-count.ts";
 import type { Initial, Model, ParameterSpec } from "../nn/index.ts";
 import { concreteShape } from "../tensor/index.ts";
-import type { CompleteModelConfig, ModelConfig } from "./config.ts";
+import { type CompleteModelConfig, isOwn, type ModelConfig } from "./config.ts";
 import { countByGroup, type ParameterCounts } from "./counts.ts";
 import type { TauRule } from "./record.ts";
 import { recordOf } from "./records.ts";
@@ -82,6 +82,25 @@ export interface SizedParameter extends ParameterSpec {
 
 /** The parameters of a configuration, in the order in which the model uses them. */
 export function parametersOf(config: CompleteModelConfig): SizedParameter[] {
+  // A model of one's own may be defined anew.
+  return isOwn(config) ? tracedParameters(config) : [...knownParameters(config)];
+}
+
+function knownParameters(config: CompleteModelConfig): readonly SizedParameter[] {
+  const key = JSON.stringify(config);
+  const parameters = latest.get(key) ?? tracedParameters(config);
+  latest.delete(key);
+  latest.set(key, parameters);
+  for (const oldest of latest.keys()) if (latest.size > MOST_KEPT) latest.delete(oldest);
+  return parameters;
+}
+
+/** The parameters of the configurations that were last asked for: a plan of a study asks for those of a few models thousands of times. */
+const latest = new Map<string, readonly SizedParameter[]>();
+
+const MOST_KEPT = 32;
+
+function tracedParameters(config: CompleteModelConfig): SizedParameter[] {
   const sizes = sizesOf(config);
   const { scope } = traceModel(modelOf(config), { training: false });
   return scope.parameters.map((spec) => ({ ...spec, size: concreteShape(spec.shape, sizes) }));

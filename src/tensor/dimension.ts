@@ -41,6 +41,8 @@ export function subtractDimensions(a: Dimension, b: Dimension): Dimension {
 
 export function multiplyDimensions(a: Dimension, b: Dimension): Dimension {
   if (typeof a === "number" && typeof b === "number") return a * b;
+  if (a === 1) return b;
+  if (b === 1) return a;
   const product = new Map<string, number>();
   for (const [left, leftCoefficient] of termsOf(a)) {
     for (const [right, rightCoefficient] of termsOf(b)) {

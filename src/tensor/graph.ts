@@ -1,7 +1,7 @@
 /** A program as a graph: its nodes in order, its named inputs and outputs; the verifier and the printer. */
 
-import { isSymbol, printDimension, symbolsOf, termsOf } from "./dimension.ts";
-import { printType, type Shape, sameShape, type TensorType } from "./shape.ts";
+import { isSymbol, printDimension, type SymbolicDimension, symbolsOf } from "./dimension.ts";
+import { printType, sameShape, type TensorType } from "./shape.ts";
 import type { AttributeValue, Node, Tensor } from "./tensor.ts";
 
 export interface Graph {
@@ -81,6 +81,8 @@ export function verify({ name, nodes, inputs, outputs }: Graph): void {
   if (outputs.size === 0) fail("it has no outputs");
   const defined = new Set<Tensor>();
   const known = new Set(inputs.flatMap(({ shape }) => shape.flatMap((size) => (isSymbol(size) ? [size.text] : []))));
+  /** Dimensions whose symbols are all known. */
+  const given = new Set<string>();
   for (const node of nodes) {
     const operator = node.operator.name;
     for (const input of node.inputs) {
@@ -93,8 +95,12 @@ export function verify({ name, nodes, inputs, outputs }: Graph): void {
       if (type === undefined || !sameType(type, output)) {
         fail(`${operator} gives ${type === undefined ? "nothing" : printType(type)}, not ${printType(output)}`);
       }
-      for (const unknown of symbols([...output.shape, ...asked]).filter((text) => !known.has(text))) {
-        fail(`${operator} has the dimension ${unknown} in ${printType(output)}, which no input gives`);
+      for (const size of [...output.shape, ...asked]) {
+        if (typeof size === "number" || given.has(size.text)) continue;
+        for (const unknown of symbolsIn(size).filter((text) => !known.has(text))) {
+          fail(`${operator} has the dimension ${unknown} in ${printType(output)}, which no input gives`);
+        }
+        given.add(size.text);
       }
       defined.add(output);
     });
@@ -149,6 +155,6 @@ function sameType(a: TensorType, b: TensorType): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
-function symbols(shape: Shape): string[] {
-  return shape.flatMap((size) => (typeof size === "number" ? [] : [...termsOf(size).keys()].flatMap(symbolsOf)));
+function symbolsIn(size: SymbolicDimension): string[] {
+  return [...size.terms.keys()].flatMap(symbolsOf);
 }

@@ -18,12 +18,13 @@ import {
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
+  type TypeProto,
   TypeProto_TensorSchema,
   TypeProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "./onnx-format/onnx_pb.ts";
-import { checkNumber, type DataType, type Shape, type TensorType } from "./shape.ts";
+import { checkNumber, type DataType, printType, type Shape, type TensorType } from "./shape.ts";
 import {
   type Emitter,
   type Node,
@@ -125,10 +126,18 @@ function checkOption<Name extends string>(what: string, given: Name, known: read
  * that two are equal, planning its memory takes time quadratic in the nodes.
  */
 function sizesOf(nodes: readonly NodeProto[], values: ReadonlyMap<string, TensorType>): ValueInfoProto[] {
+  // Many values are of few types.
+  const types = new Map<string, TypeProto>();
+  const typeOf = (type: TensorType) => {
+    const text = printType(type);
+    const proto = types.get(text) ?? typeProto(type);
+    types.set(text, proto);
+    return proto;
+  };
   return nodes.flatMap(({ output }) =>
     output.flatMap((name) => {
       const type = values.get(name);
-      return type === undefined ? [] : [valueInfo(name, type)];
+      return type === undefined ? [] : [create(ValueInfoProtoSchema, { name, type: typeOf(type) })];
     }),
   );
 }
@@ -240,7 +249,7 @@ class GraphEmitter implements Emitter {
     attributes: OnnxAttributes,
     options: OnnxNodeOptions,
   ): readonly string[] {
-    const key = JSON.stringify([type, inputs, outputs, attributes, options], withExactNumbers);
+    const key = `${type} ${outputs} ${options.domain} ${JSON.stringify(inputs)} ${exactAttributes(attributes)}`;
     const equal = drawing.has(type) ? undefined : this.#nodes.get(key);
     if (equal !== undefined) return equal;
     const names = Array.from({ length: outputs }, () => this.#fresh(type));
@@ -334,7 +343,11 @@ function attribute(name: string, value: OnnxAttributes[string]) {
   return create(AttributeProtoSchema, { name, type: attributeType.ints, ints: value.map(BigInt) });
 }
 
-function valueInfo(name: string, { dtype, shape }: TensorType): ValueInfoProto {
+function valueInfo(name: string, type: TensorType): ValueInfoProto {
+  return create(ValueInfoProtoSchema, { name, type: typeProto(type) });
+}
+
+function typeProto({ dtype, shape }: TensorType): TypeProto {
   const dim = shape.map((size) =>
     create(TensorShapeProto_DimensionSchema, {
       value:
@@ -347,10 +360,7 @@ function valueInfo(name: string, { dtype, shape }: TensorType): ValueInfoProto {
     elemType: tensorDataType[dtype],
     shape: create(TensorShapeProtoSchema, { dim }),
   });
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: create(TypeProtoSchema, { value: { case: "tensorType", value: tensorType } }),
-  });
+  return create(TypeProtoSchema, { value: { case: "tensorType", value: tensorType } });
 }
 
 function littleEndian(dtype: DataType, values: readonly number[]): Uint8Array<ArrayBuffer> {
@@ -368,9 +378,15 @@ function littleEndian(dtype: DataType, values: readonly number[]): Uint8Array<Ar
 /** A number as no other is written. */
 const exactText = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
 
-/** For JSON, which knows neither -0 nor what is not finite. */
-const withExactNumbers = (_: string, value: unknown): unknown =>
-  typeof value === "number" ? [exactText(value)] : value;
+/** Attributes as no others are written: JSON knows neither -0 nor what is not finite. */
+function exactAttributes(attributes: OnnxAttributes): string {
+  const written = Object.entries(attributes).map(([name, value]) => {
+    if (typeof value === "number") return `${name}:${exactText(value)}`;
+    if (typeof value === "string") return `${name}:${JSON.stringify(value)}`;
+    return `${name}:${"int" in value ? `i${exactText(value.int)}` : `[${value.map(exactText)}]`}`;
+  });
+  return written.join();
+}
 
 function isStatic(shape: Shape): shape is readonly number[] {
   return shape.every((size) => typeof size === "number");

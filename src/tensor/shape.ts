@@ -48,7 +48,13 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** The number of elements. */
 export function elements(shape: Shape): Dimension {
-  return shape.reduce<Dimension>(multiplyDimensions, 1);
+  let known = 1;
+  let unknown: Dimension = 1;
+  for (const size of shape) {
+    if (typeof size === "number") known *= size;
+    else unknown = multiplyDimensions(unknown, size);
+  }
+  return multiplyDimensions(unknown, known);
 }
 
 /** The dimension of an axis; negative axes count from the end. Throws if there is no such axis. */
