@@ -1,5 +1,6 @@
 /**
- * Where the time of a training step goes: ONNX Runtime's own profile of its program by kind of operator, beside the whole step.
+ * Where the time of a training step goes: ONNX Runtime's own profile of its program by kind of operator, beside the whole step, both on
+ * one device with all threads. (A step of `train` may share its batch among several.)
  *
  *     npm run bench:profile -- [--size 124m] [--model tokenformer] [--steps 7] [--out FILE]
  */
@@ -122,7 +123,7 @@ const report = {
   work: work.name,
   model: work.config.type,
   milliseconds: {
-    step,
+    "step on one device": step,
     ...operators,
     "copies of outputs, optimiser and the rest": step - inOperators,
   },

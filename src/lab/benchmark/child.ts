@@ -3,6 +3,7 @@
  * answer lines, see `sides.ts`; the others print one line of JSON.
  */
 
+import { threadsEach } from "../../optimizer/index.ts";
 import { type Device, deviceNames, openDevice } from "../../runtime/index.ts";
 import { type Precision, precisions } from "../../tensor/index.ts";
 import { growthTask } from "./growth-task.ts";
@@ -10,7 +11,7 @@ import { peakBytes } from "./memory.ts";
 import { serveLines } from "./peer.ts";
 import { compileProducts, productsOf } from "./products.ts";
 import { sessionTask } from "./session-task.ts";
-import { stepTrainer } from "./step-trainer.ts";
+import { replicasOf, stepTrainer } from "./step-trainer.ts";
 import { batchesOf, stateOf, type Work, workModels, workNames, workOf } from "./work.ts";
 
 /** How a side computes. */
@@ -35,10 +36,21 @@ async function trainingSteps({ device, precision }: Way, work: Work): Promise<St
   };
 }
 
-/** The matrix products of a step, and nothing else. */
+/** The matrix products of a step, and nothing else, on the devices that share its batch, with the threads that each has in a step. */
 async function productSteps({ device, precision }: Way, work: Work): Promise<Stepper> {
-  const products = await compileProducts(device, productsOf(work), precision);
-  return async () => ({ seconds: await products.run() });
+  const count = replicasOf(device, work);
+  const threads = threadsEach(device, count);
+  const devices = [device, ...(await Promise.all(Array.from({ length: count - 1 }, () => device.another(threads))))];
+  const shares = devices.map((own, index) => {
+    const batch = Math.floor((work.batch + index) / count);
+    return compileProducts(own, productsOf({ ...work, batch }), { precision, threads });
+  });
+  const products = await Promise.all(shares);
+  return async () => {
+    const startedAt = performance.now();
+    await Promise.all(products.map((own) => own.run()));
+    return { seconds: (performance.now() - startedAt) / 1000 };
+  };
 }
 
 async function serveSteps(begin: (way: Way, work: Work) => Promise<Stepper>, given: readonly string[]) {

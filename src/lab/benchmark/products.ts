@@ -50,11 +50,18 @@ export interface ProductRun {
   release(): Promise<void>;
 }
 
+export interface ProductOptions {
+  /** What operands and sums are rounded to. Default: float32. */
+  readonly precision?: Precision;
+  /** Threads of a product on the CPU. Default: those of the device. */
+  readonly threads?: number;
+}
+
 /** Only one number of each product leaves the program, as outputs are copied. Each has a second operand of its own. */
 export async function compileProducts(
   device: Device,
   products: readonly Product[],
-  precision: Precision = "float32",
+  { precision = "float32", threads = device.threads }: ProductOptions = {},
 ): Promise<ProductRun> {
   const tensors = new Map<string, { readonly symbol: Tensor; readonly shape: readonly number[] }>();
   const operand = (name: string, shape: readonly number[]) => {
@@ -71,7 +78,7 @@ export async function compileProducts(
     return reshape(corner, [1]);
   });
   const all = graph("products", { corners: concat(corners, 0) });
-  const program = await device.compile(all, { download: ["corners"], products: precision });
+  const program = await device.compile(all, { download: ["corners"], products: precision, threads });
   return timed(program, device, await uploaded(device, tensors));
 }
 
