@@ -43,6 +43,7 @@ export interface FaultOptions {
 class Faults {
   readonly #held = new Map<ThreadConnection, { readonly tensors: Set<number>; readonly programs: Set<number> }>();
   #requests = 0;
+  #unlike: number[] = [];
   #nth = Number.POSITIVE_INFINITY;
   #options: FaultOptions = {};
   #failed = false;
@@ -53,12 +54,18 @@ class Faults {
     return this.#requests;
   }
 
+  /** The numbers of those since then of which there are few alike in a row: see `sparse`. */
+  get unlike(): readonly number[] {
+    return this.#unlike;
+  }
+
   /**
    * Makes a request fail.
    * @param nth its number from now on, from 1
    */
   fail(nth: number, options: FaultOptions = {}): void {
     this.#requests = 0;
+    this.#unlike = [];
     this.#nth = nth;
     this.#options = options;
     this.#failed = false;
@@ -87,8 +94,10 @@ class Faults {
     this.#requests++;
     this.#row = { name, length: this.#row.name === name ? this.#row.length + 1 : 1 };
     const { lasting = false, sparse = false } = this.#options;
+    const isLikeOthers = this.#row.length > 3 && this.#row.length % 7 !== 0;
+    if (!isLikeOthers) this.#unlike.push(this.#requests);
     if (this.#requests < this.#nth || (this.#failed && !lasting)) return;
-    if (sparse && this.#row.length > 3 && this.#row.length % 7 !== 0) return;
+    if (sparse && isLikeOthers) return;
     this.#failed = true;
     throw new InjectedFault(name, this.#requests);
   }

@@ -8,8 +8,23 @@ import { type CommandHost, type Outcome, TINY, textOf } from "../support/program
 import { changesOf, differences, snapshot } from "./compare.ts";
 import { check } from "./part.ts";
 
+/** A command that has not ended. */
+export interface UnderWay {
+  /** What it has written so far, to either stream. */
+  said(): string;
+  hasEnded(): boolean;
+}
+
+/** What a command meets while it runs. */
+export interface Circumstances {
+  /** Its standard input. Default: none. */
+  readonly input?: string;
+  /** What is done meanwhile. */
+  readonly meanwhile?: (command: UnderWay) => Promise<void>;
+}
+
 /** Runs a command in a folder. */
-export type Execute = (args: readonly string[], folder: string) => Promise<Outcome>;
+export type Execute = (args: readonly string[], folder: string, circumstances: Circumstances) => Promise<Outcome>;
 
 /** In a process that goes on to the next command: nothing happens to it. */
 export const undisturbed =
@@ -18,13 +33,17 @@ export const undisturbed =
     host.run(args, folder);
 
 /** A command that writes to a place, and what is there before. */
-export interface CommandCase {
+export interface CommandCase extends Circumstances {
   readonly name: string;
   readonly args: (to: string) => readonly string[];
   /** A run that is copied to the place; default: nothing is there. */
   readonly from?: string;
   /** If it trains: what goes on from what it has saved in a folder; nothing where it has saved nothing yet. */
   readonly goOn?: (made: string) => Promise<((to: string) => readonly string[]) | undefined>;
+  /** Whether what it has finished of many things may be there without the others. Default: false. */
+  readonly leavesParts?: boolean;
+  /** The files that are as on any day in the end, whatever happened. Default: all. */
+  readonly compared?: RegExp;
 }
 
 /** What goes on with a run that was saved beyond a step. */
@@ -95,12 +114,15 @@ export const writingCases: readonly CommandCase[] = [
 
 /** Makes what the commands read. */
 export async function prepare(folder: string, host: CommandHost): Promise<void> {
-  await writeFile(join(folder, "text.txt"), textOf(4000));
+  // A conversation is written with a colon after each role.
+  await writeFile(join(folder, "text.txt"), `a: ${textOf(4000)}`);
   await writeFile(join(folder, "more.txt"), textOf(500));
   await writeFile(join(folder, "tokens.json"), JSON.stringify([[1, 2, 3, 4, 5]]));
   await writeFile(join(folder, "questions.jsonl"), '{"text": "the whale sea"}\n{"text": "old man said"}\n');
   for (const args of [
     ["train", "--data", "text.txt", ...TINY, ...training("schedule=constant"), "--out", "run"],
+    // With room for a conversation.
+    ["train", "--data", "text.txt", ...TINY, "--set", "model.context=64", "--out", "talker"],
     ["adapt", "run", "--data", "more.txt", "--add", "all=2", ...SHORT, "--to", "skill"],
     ["export", "run", "--format", "neox", "--to", "published"],
   ]) {
@@ -137,18 +159,18 @@ export class CommandTrial {
 
   /** Runs the command. */
   run(): Promise<Outcome> {
-    return this.#execute(this.#case.args(join(this.#place, "made")), this.#folder);
+    return this.#execute(this.#case.args(join(this.#place, "made")), this.#folder, this.#case);
   }
 
   /** Fails unless what was there is there, or the whole of something newer. */
   async checkFiles(before: ReadonlyMap<string, string>, expected: string): Promise<void> {
-    const { name } = this.#case;
+    const { name, leavesParts = false } = this.#case;
     const place = join(this.#folder, this.#place);
     const after = await snapshot(place);
     const stray = [...after.keys()].filter((file) => /(^|\/)\.(?!commit\/|unfinished\/)/.test(file));
     check(stray.length === 0, () => `${name} leaves ${stray.join(", ")}`);
     const changed = changesOf(before, after).filter((file) => !file.endsWith("metrics.jsonl"));
-    if (changed.length === 0) return;
+    if (changed.length === 0 || leavesParts) return;
     // There is the whole of something newer: a checkpoint, a skill or what its training goes on from, or all that the command makes.
     const made = join(place, "made");
     const [isRun, isSkill, isUnfinished] = [await hasCheckpoint(made), await hasSkill(made), await hasUnfinished(made)];
@@ -163,14 +185,14 @@ export class CommandTrial {
 
   /** Does it again where there is space: fails unless it makes what it makes on any day. */
   async checkAgain(expected: string): Promise<void> {
-    const { name, from, goOn } = this.#case;
+    const { name, from, goOn, compared } = this.#case;
     const made = join(this.#folder, this.#place, "made");
     const goingOn = await goOn?.(made);
     if (goingOn === undefined && from === undefined) await rm(made, { recursive: true, force: true });
     const args = goingOn?.(join(this.#place, "made"));
-    const { code, stderr } = await (args === undefined ? this.run() : this.#execute(args, this.#folder));
+    const { code, stderr } = await (args === undefined ? this.run() : this.#execute(args, this.#folder, {}));
     check(code === 0, () => `${name} with space again: ${stderr}`);
-    const wrong = await differences(expected, join(this.#folder, this.#place));
+    const wrong = await differences(expected, join(this.#folder, this.#place), compared);
     check(wrong.length === 0, () => `${name} with space again: ${wrong.join("; ")}`);
   }
 }

@@ -3,8 +3,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What depends on the clock. */
+/** What depends on the clock, or on the place. */
 const CLOCK = new Set([
+  "command",
   "seconds",
   "tokensPerSecond",
   "flopsPerSecond",
@@ -12,9 +13,13 @@ const CLOCK = new Set([
   "tokensPerSecondAfter",
 ]);
 
-/** The files that differ, and how; none where the folders are the same. */
-export async function differences(expected: string, found: string): Promise<string[]> {
-  const [names, others] = [await filesIn(expected), await filesIn(found)];
+/**
+ * The files that differ, and how; none where the folders are the same.
+ * @param compared the files that are compared; default: all
+ */
+export async function differences(expected: string, found: string, compared = /^/): Promise<string[]> {
+  const filesOf = async (folder: string) => (await filesIn(folder)).filter((name) => compared.test(name));
+  const [names, others] = [await filesOf(expected), await filesOf(found)];
   const missing = names.filter((name) => !others.includes(name)).map((name) => `${name} is missing`);
   const more = others.filter((name) => !names.includes(name)).map((name) => `${name} should not be there`);
   const both = names.filter((name) => others.includes(name));
@@ -50,9 +55,13 @@ async function sameContents(expected: string, found: string): Promise<boolean> {
   return a.equals(b) || (/\.jsonl?$/.test(expected) && timeless(a) === timeless(b));
 }
 
-/** JSON, or lines of it, without what depends on the clock. */
+/** JSON, or lines of it, without what depends on the clock; the order of its keys says nothing. */
 function timeless(bytes: Buffer): string {
-  const withoutClock = (key: string, value: unknown): unknown => (CLOCK.has(key) ? undefined : value);
+  const withoutClock = (key: string, value: unknown): unknown => {
+    if (CLOCK.has(key)) return undefined;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  };
   const text = bytes.toString();
   const values = text.startsWith("{\n") ? [text] : text.trim().split("\n");
   return values.map((value) => JSON.stringify(JSON.parse(value), withoutClock)).join("\n");

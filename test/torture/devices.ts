@@ -2,39 +2,48 @@
 
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { commands } from "../../src/cli/commands.ts";
 import { messageOf } from "../../src/errors.ts";
+import { hasUnfinished } from "../../src/skills/index.ts";
 import { faults } from "../support/faults.ts";
 import { CommandHost, type Outcome } from "../support/program.ts";
-import { type CommandCase, CommandTrial, prepare, writingCases } from "./command-cases.ts";
+import { type Circumstances, type CommandCase, CommandTrial, prepare, writingCases } from "./command-cases.ts";
+import { longCases } from "./long-cases.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
-/** Commands that only read, and those that write by what a device computes. */
+/** Commands that only read, those that write by what a device computes, and those that go on where they were. */
 const cases: readonly CommandCase[] = [
   ...writingCases.filter(({ name }) => !/^(import|export|tokenize|merge)/.test(name)),
+  ...longCases,
   { name: "eval", args: () => ["eval", "run", "--data", "more.txt", "--split", "all"] },
   { name: "eval --quantize", args: () => ["eval", "run", "--data", "more.txt", "--quantize", "int4"] },
   { name: "eval --task", args: () => ["eval", "run", "--task", "questions.jsonl", "--task-type", "text"] },
   { name: "sample", args: () => ["sample", "run", "--prompt", "the", "--prompt", "whale", "--tokens", "5"] },
   { name: "inspect --usage", args: () => ["inspect", "run", "--usage"] },
+  { name: "chat", args: () => ["chat", "talker", "--tokens", "5"], input: "the whale\nold man\n" },
 ];
+
+/** Requests of a command, of more than which not each of many alike in a row is refused, such as those that draw a token. */
+const MANY = 300;
 
 export const devices: Part = {
   name: "devices",
   title:
-    "each request of a device refused once, in train (new, resumed and branched), adapt, grow, prune, logits, eval (also in 4 bits, and of a task), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
-  async begin({ folder, short, random }: Setting): Promise<Trials> {
+    "each request of a device refused once (where there are more than 300, the first three and every seventh of those alike in a row), in train (new, resumed and branched), adapt (new and resumed), demo, the three studies, serve, chat, grow, prune, logits, eval (also in 4 bits, and of a task), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
+  async begin({ folder, short, random, isTried }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
     const host = new CommandHost();
     await prepare(folder, host);
     await host.close();
     const all: { which: CommandCase; nth: number }[] = [];
-    for (const which of short
-      ? [0, 2 + random.integer(cases.length - 2)].flatMap((index) => cases[index] ?? [])
-      : cases) {
+    const chosen = short ? [0, 2 + random.integer(cases.length - 2)].flatMap((index) => cases[index] ?? []) : cases;
+    if (chosen.some(({ from }) => from === "unfinished")) await prepareUnfinished(folder);
+    for (const which of chosen.filter(({ name }) => isTried(name))) {
       const requests = await requestsOf(which, folder);
-      const places = Array.from({ length: requests }, (_, index) => ({ which, nth: index + 1 }));
+      const every = Array.from({ length: requests }, (_, index) => index + 1);
+      const places = (requests > MANY ? faults.unlike : every).map((nth) => ({ which, nth }));
       all.push(...(short ? places.filter(() => random.integer(60) === 0) : places));
     }
     return {
@@ -52,8 +61,7 @@ export const devices: Part = {
 const folderOf = ({ name }: CommandCase) => name.replaceAll(/\W+/g, "-");
 
 /** Makes what a case makes on any day, and gives how many requests that took. */
-async function requestsOf(which: CommandCase, folder: string): Promise<number> {
-  const place = `expected-${folderOf(which)}`;
+async function requestsOf(which: CommandCase, folder: string, place = `expected-${folderOf(which)}`): Promise<number> {
   const trial = new CommandTrial(which, folder, place, inThisProcess);
   await mkdir(join(folder, place));
   await trial.begin();
@@ -88,8 +96,27 @@ async function refused(which: CommandCase, nth: number, folder: string) {
   return { refused: 1, ...(code === 0 && { "succeeded all the same": 1 }) };
 }
 
+/** Makes the folder of a skill whose training stopped after it had been saved: at the last request at which it does. */
+async function prepareUnfinished(folder: string): Promise<void> {
+  const adapt = writingCases.find(({ name }) => name === "adapt");
+  if (adapt === undefined) throw new Error("internal: there is no case adapt");
+  const to = join(folder, "unfinished");
+  for (let nth = await requestsOf(adapt, folder, "finished"); nth > 0; nth--) {
+    faults.fail(nth);
+    const { code } = await inThisProcess(adapt.args(to), folder, adapt);
+    faults.mend();
+    if (code !== 0 && (await hasUnfinished(to))) return;
+    await rm(to, { recursive: true, force: true });
+  }
+  throw new Error("internal: no request leaves an unfinished skill");
+}
+
 /** Runs a command in this process, whose devices can be made to fail. */
-async function inThisProcess(args: readonly string[]): Promise<Outcome> {
+async function inThisProcess(
+  args: readonly string[],
+  _: string,
+  { input = "", meanwhile }: Circumstances,
+): Promise<Outcome> {
   const [name = "", ...rest] = args;
   const command = new Map(Object.entries(commands)).get(name);
   if (command === undefined) throw new Error(`there is no command ${name}`);
@@ -104,12 +131,20 @@ async function inThisProcess(args: readonly string[]): Promise<Outcome> {
     stderr += String(text);
     return true;
   };
+  const stdin = Object.getOwnPropertyDescriptor(process, "stdin") ?? {};
+  Object.defineProperty(process, "stdin", { value: Readable.from(input === "" ? [] : [input]), configurable: true });
+  let hasEnded = false;
   try {
-    await (await command.load()).exitOverride().parseAsync(rest, { from: "user" });
+    const running = (await command.load()).exitOverride().parseAsync(rest, { from: "user" });
+    const watched = running.finally(() => {
+      hasEnded = true;
+    });
+    await Promise.all([watched, meanwhile?.({ said: () => stdout + stderr, hasEnded: () => hasEnded })]);
     return { code: 0, stdout, stderr };
   } catch (error) {
     return { code: 1, stdout, stderr: `${stderr}tokenformer: ${messageOf(error)}` };
   } finally {
+    Object.defineProperty(process, "stdin", stdin);
     process.stdout.write = writeOut;
     process.stderr.write = writeError;
   }

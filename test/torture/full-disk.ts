@@ -30,11 +30,11 @@ export const disk: Part = {
   name: "disk",
   title:
     "the disk full (injected) at every change that a command makes to it: nothing half written, and the disk is named",
-  async begin({ folder, short, random }: Setting): Promise<Trials> {
+  async begin({ folder, short, random, isTried }: Setting): Promise<Trials> {
     const host = new CommandHost();
     await prepare(folder, host);
     const all: { which: number; at: number }[] = [];
-    for (const which of chosen(random, short)) {
+    for (const which of chosen(random, short).filter((index) => isTried(itemOf(writingCases, index).name))) {
       const counted = join(folder, `changes-${which}`);
       await makeExpected(which, folder, limited({ FULL_COUNT: counted }));
       const count = Number(await readFile(counted, "utf8"));
@@ -74,7 +74,7 @@ export const tmpfs: Part = {
   name: "tmpfs",
   title:
     "a disk (tmpfs) with room for every number of pages less than a command needs: nothing half written, and the disk is named",
-  async begin({ folder, short, random }: Setting): Promise<Trials> {
+  async begin({ folder, short, random, isTried }: Setting): Promise<Trials> {
     const mounted = join(folder, "disk");
     await mkdir(mounted);
     if (!(await mayMount(mounted)))
@@ -82,7 +82,7 @@ export const tmpfs: Part = {
     const host = new CommandHost();
     await prepare(folder, host);
     const all: { which: number; pages: number }[] = [];
-    for (const which of chosen(random, short)) {
+    for (const which of chosen(random, short).filter((index) => isTried(itemOf(writingCases, index).name))) {
       await makeExpected(which, folder, undisturbed(host));
       const most = await pagesOf(join(folder, `expected-${which}`));
       const sizes = Array.from({ length: most }, (_, pages) => ({ which, pages }));

@@ -1,9 +1,10 @@
 /**
  * The torture suite: what becomes of runs, files and servers when processes die, devices fail, disks are full and files are broken.
  *
- *     npm run torture -- [--seed 1] [--minutes 60] [--only kills,disk] [--trial 7] [--out torture]
+ *     npm run torture -- [--seed 1] [--minutes 60] [--only kills,disk] [--commands serve,chat] [--trial 7]
+ *         [--out torture]
  *
- * It takes minutes to hours. Each part is stopped after an equal share of the minutes; the same command goes on with the next trial.
+ * It takes minutes to hours. With `--commands`, devices and disks fail under these alone, and the folder is to be another. Each part is stopped after an equal share of the minutes; the same command goes on with the next trial.
  * `torture.md` and `torture.json` in the folder tell what came of it; a failure is made again by its part, seed and trial.
  */
 
@@ -20,6 +21,7 @@ const { values: options } = parseArgs({
     seed: { type: "string", default: "1" },
     minutes: { type: "string" },
     only: { type: "string" },
+    commands: { type: "string" },
     trial: { type: "string" },
     out: { type: "string", default: "torture" },
   },
@@ -29,6 +31,7 @@ const seed = wholeNumber("--seed", options.seed);
 const trial = options.trial === undefined ? undefined : wholeNumber("--trial", options.trial);
 const minutes = options.minutes === undefined ? Number.POSITIVE_INFINITY : wholeNumber("--minutes", options.minutes);
 const names = options.only?.split(",") ?? parts.map(({ name }) => name);
+const commands = options.commands?.split(",");
 const unknown = names.filter((name) => !parts.some((part) => part.name === name));
 if (unknown.length > 0)
   throw new Error(`--only ${unknown.join(",")}: there is ${parts.map(({ name }) => name).join(", ")}`);
@@ -45,6 +48,7 @@ for (const part of chosen) {
   const result = await torture(part, {
     seed,
     from,
+    isTried: (command) => commands?.includes(command) ?? true,
     trial,
     seconds: (minutes * 60) / chosen.length,
     note: async (soFar) => {

@@ -13,6 +13,8 @@ export interface Setting {
   readonly random: Random;
   /** Whether it is to take seconds: the same trials on less. */
   readonly short: boolean;
+  /** Whether a command is tried, by its name, where a part tries many. */
+  readonly isTried: (command: string) => boolean;
 }
 
 /** The trials of a part, ready to be made. */

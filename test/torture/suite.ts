@@ -23,6 +23,8 @@ export interface PartResult {
 export interface SuiteOptions {
   readonly seed: number;
   readonly short?: boolean;
+  /** Whether a command is tried where a part tries many. Default: all are. */
+  readonly isTried?: (command: string) => boolean;
   /** The first trial to make, and what those before it came to. Default: the first there is. */
   readonly from?: PartResult | undefined;
   /** Makes this trial alone. */
@@ -35,7 +37,7 @@ export interface SuiteOptions {
 
 /** Makes the trials of a part. A failure is kept, and the next trial made. */
 export async function torture(part: Part, options: SuiteOptions): Promise<PartResult> {
-  const { seed, short = false, from, trial: only, seconds = Number.POSITIVE_INFINITY, note } = options;
+  const { seed, short = false, isTried = () => true, from, trial: only, seconds = Infinity, note } = options;
   const folder = await mkdtemp(join(tmpdir(), `tokenformer-torture-${part.name}-`));
   const begun = performance.now();
   let result: PartResult = from ?? {
@@ -51,7 +53,7 @@ export async function torture(part: Part, options: SuiteOptions): Promise<PartRe
   const before = result.seconds;
   const elapsed = () => (performance.now() - begun) / 1000;
   try {
-    const trials = await part.begin({ folder, short, random: Random.from("torture", seed, part.name) });
+    const trials = await part.begin({ folder, short, isTried, random: Random.from("torture", seed, part.name) });
     try {
       const last = only === undefined ? trials.count : Math.min(trials.count, only + 1);
       for (let index = only ?? result.done; index < last && elapsed() < seconds; index++) {
