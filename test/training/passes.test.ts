@@ -5,11 +5,13 @@ import { describe, expect, it, vi } from "vitest";
 import { elementCount } from "../../src/element-count.ts";
 import { type WorkModel, type WorkName, workOf } from "../../src/lab/benchmark/index.ts";
 import { countParameters, modelOf, sizesOf } from "../../src/model/index.ts";
+import { ThreadConnection } from "../../src/runtime/thread-connection.ts";
 import { concreteShape, emitOnnx } from "../../src/tensor/index.ts";
 import { ModelProtoSchema } from "../../src/tensor/onnx-format/onnx_pb.ts";
 import { gradientsOf } from "../../src/training/gradient-program.ts";
+import { train } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
-import { ofType, tinyConfig, trained } from "./support.ts";
+import { corpus, ofType, tinyConfig, trained } from "./support.ts";
 
 const device = useDevice();
 
@@ -140,6 +142,48 @@ it("nodes of the whole program, and products among them, at each size of the ben
   `);
 });
 
+/** A dimension as it is written, such as `2*B*T + 1`, with values for its symbols. */
+function sizeOf(text: string, values: ReadonlyMap<string, number>): number {
+  const factorOf = (factor: string) => values.get(factor) ?? Number(factor);
+  const products = text.split(" + ").map((term) => term.split("*").reduce((product, x) => product * factorOf(x), 1));
+  return products.reduce((sum, product) => sum + product, 0);
+}
+
+it("numbers that a step's operators write, in millions: each is a pass through memory", () => {
+  const VIEWS = ["Reshape", "Flatten", "Identity", "Shape", "Expand"];
+  const counts = (["tokenformer", "transformer"] as const).map((type) => {
+    const { layers } = { layers: 1, ...workOf("nanogpt-cpu", type).config };
+    const { config, onnx } = stepOf("nanogpt-cpu", type, layers);
+    const values = new Map([...sizesOf(config), ["B", workOf("nanogpt-cpu", type).batch] as const]);
+    const written = new Map(
+      onnx.valueInfo.map(({ name, type: { value } = {} }) => {
+        const dims = value?.case === "tensorType" ? (value.value.shape?.dim ?? []) : [];
+        const sizes = dims.map((dim) => sizeOf(String(dim.value.value), values));
+        return [name, elementCount(sizes)] as const;
+      }),
+    );
+    const numbers = { products: 0, others: 0 };
+    for (const { opType, input, output } of onnx.node) {
+      const kind = opType.endsWith("MatMul") ? "products" : "others";
+      // Of what an operator computes on the way the sizes are not told: it is as large as the largest input.
+      const most = Math.max(...input.map((name) => written.get(name) ?? 1));
+      for (const name of output) {
+        const count = written.get(name) ?? most;
+        written.set(name, count);
+        if (!VIEWS.includes(opType)) numbers[kind] += count;
+      }
+    }
+    const inMillions = (count: number) => (count / 1e6).toFixed(2);
+    return `${type}: products ${inMillions(numbers.products)}, all else ${inMillions(numbers.others)}`;
+  });
+  expect(counts).toMatchInlineSnapshot(`
+    [
+      "tokenformer: products 12.75, all else 57.39",
+      "transformer: products 11.18, all else 34.66",
+    ]
+  `);
+});
+
 it("the sizes of all products are told: planning memory takes quadratic time without", () => {
   const { onnx } = stepOf("nanogpt-cpu", "tokenformer", 2);
   const told = new Set(onnx.valueInfo.map(({ name }) => name));
@@ -152,6 +196,37 @@ it("the outputs of a step are its gradients and the loss, and nothing else", () 
   const sizes = new Map([...sizesOf(config), ["B", 12] as const]);
   const numbers = [...graph.outputs.values()].map(({ shape }) => elementCount(concreteShape(shape, sizes)));
   expect(numbers.reduce((sum, count) => sum + count, 0)).toBe(countParameters(config).total + 1);
+});
+
+/** Bytes of the arrays in what is sent from thread to thread, which copies all but shared ones. */
+function bytesIn(value: unknown): number {
+  if (ArrayBuffer.isView(value)) return value.buffer instanceof SharedArrayBuffer ? 0 : value.byteLength;
+  if (typeof value !== "object" || value === null) return 0;
+  return [...(value instanceof Map ? value.values() : Object.values(value))].reduce((sum, x) => sum + bytesIn(x), 0);
+}
+
+it("a step copies its batch to the device's thread, what the model is given, and the loss back", async () => {
+  const request = vi.spyOn(ThreadConnection.prototype, "request");
+  const stepBytes: number[] = [];
+  const config = tinyConfig({ steps: 5 });
+  for await (const { type } of train({ data: corpus, config, device: device() })) {
+    const sent = request.mock.calls.map(([, given]) => given);
+    const answers = request.mock.settledResults.map(({ value }) => value);
+    if (type === "step") stepBytes.push(bytesIn(sent) + bytesIn(answers));
+    request.mockClear();
+  }
+  request.mockRestore();
+  // Tokens and targets are int32; the rest are numbers for each of ten sites, and those that a step has one of.
+  const ofBatch = 2 * 4 * config.training.batch * config.model.context;
+  expect(stepBytes.map((bytes) => bytes - ofBatch)).toMatchInlineSnapshot(`
+    [
+      48,
+      48,
+      48,
+      48,
+      48,
+    ]
+  `);
 });
 
 it("a run that grows compiles its programs once", async () => {
