@@ -40,7 +40,8 @@ describeInBrowser("the engine", () => {
   it("trains, grows without a jump, and goes back", async () => {
     const { call, told, trainTo, waitFor, environment } = await open("wasm", { cores: 2 });
     expect(environment).toMatchObject({ backend: "wasm", device: "WebAssembly, 2 threads" });
-    const { summary, sites } = await call("create", TINY_CHOICES);
+    const gallery = { kind: "gallery", key: "moby-dick" } as const;
+    const { summary, sites } = await call("create", { ...TINY_CHOICES, text: gallery });
     const trained = await trainTo(summary.id, 120);
     expect(trained.training.at(-1)?.loss).toBeLessThan((trained.validation[0]?.loss ?? 0) - 1);
     expect(trained.samples.at(-1)?.text.length).toBeGreaterThan(20);

@@ -12,6 +12,7 @@ import { defaultText } from "../../studio/build/default-text.ts";
 import type { Choices, Engine, EngineEvent, Environment, RunView } from "../../studio/src/engine/api.ts";
 import studio from "../../studio/vite.config.ts";
 import { startStaticHost, type TestBrowser } from "./browser.ts";
+import { textOf } from "./program.ts";
 
 /** Builds the engine with nothing but a page to hold it. */
 export async function buildHarness(folder: string): Promise<void> {
@@ -123,11 +124,11 @@ export async function enginePage(page: Page, backend: "wasm" | "webgpu", cores =
   return { page, environment, call, told, waitFor, reached, trainTo };
 }
 
-/** So small that an update takes a few milliseconds. */
+/** So small that an update takes a few milliseconds. The text is short too: of one of the gallery's, each validation takes 4096 tokens. */
 export const TINY_CHOICES: Choices = {
   name: "tiny",
   architecture: "tokenformer",
-  text: { kind: "gallery", key: "moby-dick" },
+  text: { kind: "own", name: "whales", text: textOf(4000) },
   pieces: "characters",
   layers: 2,
   heads: 2,
