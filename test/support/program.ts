@@ -74,13 +74,19 @@ const PATIENCE = 240_000;
 
 /** A process that runs commands one after the other, and another where a command ended it. */
 export class CommandHost {
+  readonly #program: string;
   #process: HostProcess | undefined;
   #last: Promise<unknown> = Promise.resolve();
+
+  /** @param program a module that runs what the arguments of its process say, each time that it is loaded; default: the built program */
+  constructor(program = MAIN) {
+    this.#program = program;
+  }
 
   /** Runs a command in a folder, after those that were asked for before. */
   run(args: readonly string[], folder: string): Promise<Outcome> {
     const outcome = this.#last.then(() => {
-      if (this.#process?.isAlive !== true) this.#process = new HostProcess();
+      if (this.#process?.isAlive !== true) this.#process = new HostProcess(this.#program);
       return this.#process.run(args, folder);
     });
     this.#last = outcome.catch(() => undefined);
@@ -98,9 +104,9 @@ class HostProcess {
   readonly #ended: Promise<number | null>;
   isAlive = true;
 
-  constructor() {
+  constructor(program: string) {
     // What else this process was started with is not for another.
-    this.#process = fork(HOST, [MAIN], { execArgv: [...NODE_FLAGS], stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    this.#process = fork(HOST, [program], { execArgv: [...NODE_FLAGS], stdio: ["ignore", "pipe", "pipe", "ipc"] });
     // It ends with this process, which waits for it only while it runs a command: in a script nothing else may be under way.
     this.#process.unref();
     this.#process.channel?.unref();

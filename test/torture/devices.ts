@@ -7,7 +7,7 @@ import { commands } from "../../src/cli/commands.ts";
 import { messageOf } from "../../src/errors.ts";
 import { hasUnfinished } from "../../src/skills/index.ts";
 import { faults } from "../support/faults.ts";
-import { CommandHost, type Outcome } from "../support/program.ts";
+import type { Outcome } from "../support/program.ts";
 import { type Circumstances, type CommandCase, CommandTrial, prepare, writingCases } from "./command-cases.ts";
 import { longCases } from "./long-cases.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
@@ -31,12 +31,10 @@ export const devices: Part = {
   name: "devices",
   title:
     "each request of a device refused once (where there are more than 300, the first three and every seventh of those alike in a row), in train (new, resumed and branched), adapt (new and resumed), demo, the three studies, serve, chat, grow, prune, logits, eval (also in 4 bits, and of a task), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
-  async begin({ folder, short, random, isTried }: Setting): Promise<Trials> {
+  async begin({ folder, host, short, random, isTried }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
-    const host = new CommandHost();
     await prepare(folder, host);
-    await host.close();
     const all: { which: CommandCase; nth: number }[] = [];
     const chosen = short ? [0, 2 + random.integer(cases.length - 2)].flatMap((index) => cases[index] ?? []) : cases;
     if (chosen.some(({ from }) => from === "unfinished")) await prepareUnfinished(folder);

@@ -1,6 +1,6 @@
 /**
- * Loaded before a program: the disk is full from the n-th change on that the program makes to it, n being `FULL_AT`. What writes
- * data writes half of it first. With `FULL_COUNT` the number of changes is written to that file at the end instead.
+ * A disk that is full from a certain change on that the program makes to it, which is the test's to say. What writes data writes half of
+ * it first. It is in effect from when this module is loaded.
  */
 
 import sync from "node:fs";
@@ -8,14 +8,15 @@ import files from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import process from "node:process";
 
-const at = Number(process.env.FULL_AT ?? Number.POSITIVE_INFINITY);
-const countFile = process.env.FULL_COUNT;
-const { writeFileSync } = sync;
-let changes = 0;
+/** Changes so far, and the first for which there is no space. */
+export const disk = { changes: 0, at: Number.POSITIVE_INFINITY };
+
+/** Writes a file beside all limits. */
+export const { writeFileSync } = sync;
 
 function isFull() {
-  changes += 1;
-  return changes >= at;
+  disk.changes += 1;
+  return disk.changes >= disk.at;
 }
 
 function full(call) {
@@ -46,7 +47,7 @@ function limit(owner, name, { counts = () => true, before = async () => undefine
 const writes = (_path, flags = "r") => typeof flags !== "string" || /[wax+]/.test(flags);
 const writeHalf = {
   async before(original, file, data) {
-    if (changes === at) await original.call(this, file, half(data));
+    if (disk.changes === disk.at) await original.call(this, file, half(data));
   },
 };
 
@@ -77,5 +78,3 @@ for (const name of ["write", "writev"]) {
   };
 }
 syncBuiltinESMExports();
-
-if (countFile !== undefined) process.on("exit", () => writeFileSync(countFile, String(changes)));

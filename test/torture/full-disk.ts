@@ -5,18 +5,19 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Random } from "../../src/random.ts";
-import { CommandHost, MAIN, type Outcome, ROOT, startProcess } from "../support/program.ts";
+import { CommandHost, type Outcome, ROOT } from "../support/program.ts";
 import { CommandTrial, type Execute, prepare, undisturbed, writingCases } from "./command-cases.ts";
 import { snapshot } from "./compare.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
-const PRELOAD = ["--import", join(ROOT, "test/torture/full-disk.js")];
+/** The program, with a disk of its own. */
+const ON_LIMITED_DISK = join(ROOT, "test/torture/on-limited-disk.js");
 
-/** Runs a command whose changes of the disk are counted, or limited. */
+/** Runs a command whose changes of the disk are counted, and limited to less than a number. */
 const limited =
-  (environment: Readonly<Record<string, string>>): Execute =>
+  (host: CommandHost, at: number, counted: string): Execute =>
   (args, folder) =>
-    startProcess([...PRELOAD, MAIN, ...args], folder, environment).outcome;
+    host.run([String(at), counted, ...args], folder);
 
 /** Fails unless the disk is named as what is full, in one line. */
 function checkMessage(name: string, { code, stderr }: Outcome): void {
@@ -30,13 +31,13 @@ export const disk: Part = {
   name: "disk",
   title:
     "the disk full (injected) at every change that a command makes to it: nothing half written, and the disk is named",
-  async begin({ folder, short, random, isTried }: Setting): Promise<Trials> {
-    const host = new CommandHost();
+  async begin({ folder, host, short, random, isTried }: Setting): Promise<Trials> {
+    const onDisk = new CommandHost(ON_LIMITED_DISK);
     await prepare(folder, host);
     const all: { which: number; at: number }[] = [];
     for (const which of chosen(random, short).filter((index) => isTried(itemOf(writingCases, index).name))) {
       const counted = join(folder, `changes-${which}`);
-      await makeExpected(which, folder, limited({ FULL_COUNT: counted }));
+      await makeExpected(which, folder, limited(onDisk, Number.POSITIVE_INFINITY, counted));
       const count = Number(await readFile(counted, "utf8"));
       const places = Array.from({ length: count }, (_, index) => ({ which, at: index + 1 }));
       all.push(...(short ? [itemOf(places, random.integer(count))] : places));
@@ -47,7 +48,8 @@ export const disk: Part = {
         const { which, at } = itemOf(all, index);
         const place = `trial-${index}`;
         const one = itemOf(writingCases, which);
-        const trial = new CommandTrial(one, folder, place, limited({ FULL_AT: String(at) }));
+        const counted = join(folder, `changes-of-${place}`);
+        const trial = new CommandTrial(one, folder, place, limited(onDisk, at, counted));
         await mkdir(join(folder, place));
         const before = await trial.begin();
         const expected = join(folder, `expected-${which}`);
@@ -57,7 +59,7 @@ export const disk: Part = {
         await rm(join(folder, place), { recursive: true });
         return { faults: 1 };
       },
-      close: () => host.close(),
+      close: () => onDisk.close(),
     };
   },
 };
@@ -74,12 +76,11 @@ export const tmpfs: Part = {
   name: "tmpfs",
   title:
     "a disk (tmpfs) with room for every number of pages less than a command needs: nothing half written, and the disk is named",
-  async begin({ folder, short, random, isTried }: Setting): Promise<Trials> {
+  async begin({ folder, host, short, random, isTried }: Setting): Promise<Trials> {
     const mounted = join(folder, "disk");
     await mkdir(mounted);
     if (!(await mayMount(mounted)))
       return { count: 0, trial: () => Promise.resolve({}), close: () => Promise.resolve() };
-    const host = new CommandHost();
     await prepare(folder, host);
     const all: { which: number; pages: number }[] = [];
     for (const which of chosen(random, short).filter((index) => isTried(itemOf(writingCases, index).name))) {
@@ -113,7 +114,7 @@ export const tmpfs: Part = {
           await command("umount", mounted);
         }
       },
-      close: () => host.close(),
+      close: () => Promise.resolve(),
     };
   },
 };

@@ -1,6 +1,7 @@
 /** A part of the torture suite: trials of one kind of misfortune, each made again by its seed and number. */
 
 import type { Random } from "../../src/random.ts";
+import type { CommandHost } from "../support/program.ts";
 
 /** What happened, to be added up: for example `{ kills: 3 }`. */
 export type Counts = Readonly<Record<string, number>>;
@@ -11,6 +12,8 @@ export interface Setting {
   readonly folder: string;
   /** Draws what the trials share. */
   readonly random: Random;
+  /** Runs commands to which nothing happens; other parts may have one with it, and it is not the part's to close. */
+  readonly host: CommandHost;
   /** Whether it is to take seconds: the same trials on less. */
   readonly short: boolean;
   /** Whether a command is tried, by its name, where a part tries many. */

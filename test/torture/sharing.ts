@@ -4,20 +4,24 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadSummary, readMetrics } from "../../src/checkpoint/index.ts";
-import { MAIN, type Outcome, ROOT, startProcess, TINY, textOf } from "../support/program.ts";
+import { type CommandHost, MAIN, type Outcome, ROOT, startProcess, TINY, textOf } from "../support/program.ts";
 import { type Counts, check, type Part, type Setting, type Trials } from "./part.ts";
 
 const CHECKPOINTS = JSON.stringify(pathToFileURL(join(ROOT, "dist/checkpoint/index.js")).href);
 
-/** Saves checkpoint after checkpoint for some seconds; all numbers of each are that of its step. */
+/** Saves checkpoint after checkpoint until it is asked to end; all numbers of each are that of its step. */
 const WRITER = `
   const { loadCheckpoint, saveCheckpoint } = await import(${CHECKPOINTS});
-  const [from, to, seconds] = process.argv.slice(1);
+  const [from, to] = process.argv.slice(1);
   const checkpoint = await loadCheckpoint(from);
   const filled = (arrays, step) =>
     new Map([...arrays].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length).fill(step) }]));
   let step = 0;
-  for (const end = performance.now() + 1000 * seconds; step === 0 || performance.now() < end; ) {
+  let isAsked = false;
+  process.once("SIGTERM", () => {
+    isAsked = true;
+  });
+  while (step === 0 || !isAsked) {
     step += 1;
     const { parameters, moments } = checkpoint.state;
     const state = {
@@ -59,16 +63,18 @@ const node = (folder: string, script: string, ...args: readonly (string | number
 export const readers: Part = {
   name: "readers",
   title: "a process that saves checkpoint after checkpoint, and four that read: each load is one whole checkpoint",
-  async begin({ folder, short }: Setting): Promise<Trials> {
-    await prepare(folder);
+  async begin({ folder, host, short }: Setting): Promise<Trials> {
+    await prepare(folder, host);
     const seconds = short ? 0.5 : 6;
     return {
       count: short ? 1 : 10,
       trial: async () => {
-        const writer = node(folder, WRITER, "run", "shared", seconds + 1);
+        const writer = node(folder, WRITER, "run", "shared");
         await writer.shown(/begun/);
         const reading = Array.from({ length: 4 }, () => node(folder, READER, "shared", seconds).outcome);
-        const read = (await Promise.all(reading)).map(({ code, stdout, stderr }) => {
+        const ended = await Promise.all(reading);
+        writer.signal("SIGTERM");
+        const read = ended.map(({ code, stdout, stderr }) => {
           check(code === 0, () => stderr);
           const found: { loads: number; seen: number; wrong: string[] } = JSON.parse(stdout);
           return found;
@@ -91,7 +97,7 @@ export const writers: Part = {
   title:
     "two processes that train into one folder at once: one does, the other is told whose it is; after `kill -9` the next one may",
   async begin({ folder, short }: Setting): Promise<Trials> {
-    await prepare(folder);
+    await writeFile(join(folder, "text.txt"), textOf(4000));
     return {
       count: short ? 1 : 20,
       trial: (index, random) => twoWriters(folder, `run-${index}`, (short ? 10 : 40) + random.integer(40)),
@@ -141,9 +147,8 @@ async function checkMetrics(run: string, steps: number): Promise<void> {
   );
 }
 
-async function prepare(folder: string): Promise<void> {
+async function prepare(folder: string, host: CommandHost): Promise<void> {
   await writeFile(join(folder, "text.txt"), textOf(4000));
-  const { code, stderr } = await startProcess([MAIN, "train", "--data", "text.txt", ...TINY, "--out", "run"], folder)
-    .outcome;
+  const { code, stderr } = await host.run(["train", "--data", "text.txt", ...TINY, "--out", "run"], folder);
   check(code === 0, () => stderr);
 }

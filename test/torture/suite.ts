@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
 import { Random } from "../../src/random.ts";
+import { CommandHost } from "../support/program.ts";
 import type { Counts, Part } from "./part.ts";
 
 /** What came of a part. */
@@ -25,6 +26,8 @@ export interface SuiteOptions {
   readonly short?: boolean;
   /** Whether a command is tried where a part tries many. Default: all are. */
   readonly isTried?: (command: string) => boolean;
+  /** Runs commands to which nothing happens. Default: one for this part alone. */
+  readonly host?: CommandHost;
   /** The first trial to make, and what those before it came to. Default: the first there is. */
   readonly from?: PartResult | undefined;
   /** Makes this trial alone. */
@@ -39,6 +42,7 @@ export interface SuiteOptions {
 export async function torture(part: Part, options: SuiteOptions): Promise<PartResult> {
   const { seed, short = false, isTried = () => true, from, trial: only, seconds = Infinity, note } = options;
   const folder = await mkdtemp(join(tmpdir(), `tokenformer-torture-${part.name}-`));
+  const host = options.host ?? new CommandHost();
   const begun = performance.now();
   let result: PartResult = from ?? {
     part: part.name,
@@ -53,7 +57,8 @@ export async function torture(part: Part, options: SuiteOptions): Promise<PartRe
   const before = result.seconds;
   const elapsed = () => (performance.now() - begun) / 1000;
   try {
-    const trials = await part.begin({ folder, short, isTried, random: Random.from("torture", seed, part.name) });
+    const setting = { folder, host, short, isTried, random: Random.from("torture", seed, part.name) };
+    const trials = await part.begin(setting);
     try {
       const last = only === undefined ? trials.count : Math.min(trials.count, only + 1);
       for (let index = only ?? result.done; index < last && elapsed() < seconds; index++) {
@@ -68,6 +73,7 @@ export async function torture(part: Part, options: SuiteOptions): Promise<PartRe
       await trials.close();
     }
   } finally {
+    if (options.host === undefined) await host.close();
     await rm(folder, { recursive: true });
   }
 }
