@@ -282,13 +282,14 @@ describe("what is too long for a command line", () => {
       { cwd: at(), input: "the whale ".repeat(3000), encoding: "utf8", timeout },
     );
     expect(json(sample.stdout)).toMatchObject({ prompt: "the whale ".repeat(3000) });
+    await writeFile(at("words.txt"), "the whale and the sea");
     const made = spawnSync(process.execPath, [main, "tokenize", "--data-list", "-", "--to", "piped.bin"], {
       cwd: at(),
-      input: "text.txt\n".repeat(1000),
+      input: "words.txt\n".repeat(1000),
       encoding: "utf8",
       timeout,
     });
-    expect(made.stdout).toMatch(/^piped\.bin: 4000999 tokens/);
+    expect(made.stdout).toMatch(/^piped\.bin: 21999 tokens/);
     const none = spawnSync(process.execPath, [main, "tokenize", "--data-list", "-", "--to", "none.bin"], {
       cwd: at(),
       input: "\n",

@@ -170,7 +170,7 @@ const frontier = (...options: string[]) => ["study", "frontier", "--data", "text
 
 /** A frontier of seconds. */
 const small = [
-  ...set('rungs=[{"attention":4,"feedForward":6},{"attention":24,"feedForward":48}]', 'arms=["scratch","grown"]'),
+  ...set('rungs=[{"attention":4,"feedForward":6},{"attention":12,"feedForward":24}]', 'arms=["scratch","grown"]'),
   ...set('model={"layers":1,"heads":2,"width":16,"context":8}', "training.warmup=1", "learningRates=[0.01]"),
   ...set("tokensPerParameter=2", "seeds=[1]", "heldOutTokens=64"),
 ];
@@ -178,7 +178,7 @@ const small = [
 it("plans a frontier, and makes and reports it", async () => {
   const plan = json(await answer(...frontier(...small, "--dry-run", "--json")));
   expect(plan).toMatchObject({
-    rungs: [{ attention: 4 }, { attention: 24 }],
+    rungs: [{ attention: 4 }, { attention: 12 }],
     budgets: [{ runs: 3 }, { runs: 3 }],
     tracks: [{ id: "scratch/0" }, { id: "scratch/1" }, { id: "grown" }],
     total: { runs: 6 },

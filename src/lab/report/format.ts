@@ -53,16 +53,18 @@ export function formatScientific(value: number): string {
 
 /** A whole number with its thousands apart: 12500 is "12,500". */
 export function formatInteger(value: number): string {
+  whole ??= new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
   return whole.format(value);
 }
+
+/** Made where it is first needed: to make it takes longer than to load most of the package. */
+let whole: Intl.NumberFormat | undefined;
 
 /** A share of one: 0.213 is "21%". */
 export function formatShare(share: number): string {
   const percent = share * 100;
   return percent > 0 && percent < 0.5 ? "< 1%" : `${plain(Math.round(percent))}%`;
 }
-
-const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 
 const superscripts = new Map(Array.from("-0123456789", (character, at) => [character, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][at]]));
 
