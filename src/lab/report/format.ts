@@ -57,7 +57,7 @@ export function formatInteger(value: number): string {
   return whole.format(value);
 }
 
-/** Made where it is first needed: to make it takes longer than to load most of the package. */
+/** Made where it is first needed: that takes some 20 ms, and most commands write no such number. */
 let whole: Intl.NumberFormat | undefined;
 
 /** A share of one: 0.213 is "21%". */

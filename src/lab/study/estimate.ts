@@ -73,8 +73,8 @@ export function secondsOf({ steps, flops }: Pick<Cost, "steps" | "flops">, speed
   return steps * speed.secondsPerStep + flops * speed.secondsPerFlop;
 }
 
-/** Updates that warm up, as the first alone takes longer, and those after them of which the time is taken. */
-const [WARM, TIMED] = [1, 3];
+/** Updates that warm up, and those after them of which the time is taken. */
+const [WARM, TIMED] = [2, 3];
 
 /**
  * Measures how fast a device trains, with two small models.
