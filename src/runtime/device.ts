@@ -146,7 +146,7 @@ export class Device {
     const shapes = [...frozen].map(
       ([name, { shape }]) => [name, { shape, quantization: quantization?.(name) }] as const,
     );
-    const { model, external } = emitWith(graph, { target, products, frozen: new Map(shapes) });
+    const { model, external } = emittedOnce(graph, { target, products, frozen: new Map(shapes) });
     const constants = external.map((constant) => ({ constant, buffer: required(frozen, constant.input).id }));
     const program = await this.#connection.request("compile", {
       model,
@@ -220,6 +220,19 @@ export class Device {
     if (this.#first !== undefined) this.#first.#others.delete(this);
     await Promise.all([this.#connection.close(), ...[...this.#others].map((device) => device.close())]);
   }
+}
+
+/** What each graph was emitted as the last time, and the options of that. */
+const emissions = new WeakMap<Graph, { readonly options: string; readonly emitted: ReturnType<typeof emitWith> }>();
+
+/** A graph that is compiled again, for another run of the same model or for a replica, is not emitted again. */
+function emittedOnce(graph: Graph, options: Omit<Parameters<typeof emitWith>[1], "place">) {
+  const key = JSON.stringify({ ...options, frozen: [...(options.frozen ?? [])] });
+  const known = emissions.get(graph);
+  if (known?.options === key) return known.emitted;
+  const emitted = emitWith(graph, options);
+  emissions.set(graph, { options: key, emitted });
+  return emitted;
 }
 
 function checkDownload({ name, outputs }: Graph, download: readonly string[]): void {
