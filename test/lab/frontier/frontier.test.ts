@@ -41,7 +41,7 @@ const study = frontierSchema.parse({
   model: { layers: 1, heads: 2, width: 16, context: 7, parametrisation: "balanced" },
   rungs: [
     { attention: 4, feedForward: 6 },
-    { attention: 24, feedForward: 48 },
+    { attention: 12, feedForward: 24 },
   ],
   tokensPerParameter: 1,
   training: { batch: 5, warmup: 2 },
@@ -109,7 +109,7 @@ describe("the plan", () => {
     const growth = (id: string) => trunkConfig(plan, track(id), 1, [0.004, 0.008], 1).growth;
     const [usual, byDefault] = [growth("grown"), growth("grown-by-default")];
     const same = { step: track("grown").branches[0]?.trunkSteps, init: "zero-key", restart: true, learningRate: 0.008 };
-    const add = { query: 20, key: 20, value: 20, projection: 20, feedForward: 42 };
+    const add = { query: 8, key: 8, value: 8, projection: 8, feedForward: 18 };
     expect(usual).toMatchObject([{ ...same, add, newRate: 1, newWarmup: 50 }]);
     expect(byDefault).toMatchObject([{ ...same, add, newRate: 4, newWarmup: 200 }]);
     expect(track("grown-by-default").branches.map(({ flops }) => flops)).toEqual(
