@@ -8,7 +8,7 @@ import { CharacterTokenizer } from "../../src/text/index.ts";
 import { openRun, type Run } from "../../src/training/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
-import { corpus, tinyConfig, tokenformerModel, tokenizer } from "../training/support.ts";
+import { corpus, tokenformerModel as oneLayer, tinyConfig, tokenizer } from "../training/support.ts";
 
 const device = useDevice("cpu", { threads: 1 });
 const folder = useFolder();
@@ -25,7 +25,7 @@ function grownCheckpoint(): Promise<Checkpoint> {
 
 async function makeCheckpoint(): Promise<Checkpoint> {
   const growth = [{ step: 2, add: { feedForward: 5 }, rampSteps: 50, freeze: 20, newWarmup: 17, rewarm: 30 }];
-  const config = tinyConfig({ steps: 4 }, { growth });
+  const config = tinyConfig({ steps: 4 }, { growth }, { ...oneLayer, layers: 2 });
   const run = await openRun({ config, data: corpus, device: device() });
   for await (const _ of run.events());
   const state = await run.state();
@@ -320,7 +320,7 @@ describe("a checkpoint that cannot be saved", () => {
     "UserError: cannot write <folder>/run/best: there is a file where a folder should be; remove it or check the path";
 
   const opened = (steps: number) => {
-    const config = tinyConfig({ steps, evaluateEvery: 2 }, {}, { ...tokenformerModel, layers: 1 });
+    const config = tinyConfig({ steps, evaluateEvery: 2 }, {}, oneLayer);
     return openRun({ config, data: corpus, out: folder.at("run"), resume: true, device: device() });
   };
 

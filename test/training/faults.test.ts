@@ -33,8 +33,8 @@ const device = useDevice();
 
 const folder = useFolder();
 
-const tokenformer = { ...tokenformerModel, layers: 1, dropout: 0.1 };
-const transformer = { ...transformerModel, layers: 1, biases: false };
+const tokenformer = { ...tokenformerModel, dropout: 0.1 };
+const transformer = { ...transformerModel, biases: false };
 
 const begun = async (config: Config, sink?: RunSink) => Run.create({ config, corpus, device: device(), sink });
 

@@ -133,7 +133,7 @@ describe("a run that restarts from another", () => {
     expect(told(rest)).toBe("start 0, validation 0, step 1, step 2, validation 2, checkpoint 2, checkpoint 2, end 2");
     expect(steps(rest).map(({ learningRate }) => learningRate)).toEqual([0.005, 0.01]);
     const { state, progress, config: saved } = await loadCheckpoint(folder.at("second"));
-    expect(state.lineage.get("blocks.1.feedForward")).toEqual([
+    expect(state.lineage.get("blocks.0.feedForward")).toEqual([
       { tokens: 11, init: "initial", born: 0, updates: 2, frozenUntil: 0 },
       { tokens: 5, init: "zero-key", born: 0, updates: 2, frozenUntil: 0 },
     ]);

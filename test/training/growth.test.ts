@@ -6,19 +6,24 @@ import type { Config, GrowthEvent, TrainingEvent } from "../../src/configuration
 import { openRun } from "../../src/training/index.ts";
 import { useDevice } from "../support/device.ts";
 import {
+  tinyConfig as configOf,
   corpus,
   lossesOf,
   measured,
   ofType,
+  tokenformerModel as oneLayer,
   only,
-  tinyConfig,
-  tokenformerModel,
   told,
   trained,
-  transformerModel,
+  transformerModel as transformerOfOne,
 } from "./support.ts";
 
 const device = useDevice();
+
+// Two layers, as growth may be of one of them.
+const tokenformerModel = { ...oneLayer, layers: 2 };
+const transformerModel = { ...transformerOfOne, layers: 2 };
+const tinyConfig: typeof configOf = (training, others, model = tokenformerModel) => configOf(training, others, model);
 
 type Growth = NonNullable<Parameters<typeof tinyConfig>[1]>["growth"];
 

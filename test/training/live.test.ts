@@ -314,7 +314,7 @@ describe("a checkpoint in memory", () => {
   });
 
   it("tells what is missing or damaged by the name of the file", async () => {
-    const run = await begun(tinyConfig({ steps: 1 }));
+    const run = await begun(tinyConfig({ steps: 1 }, {}, { ...tokenformerModel, layers: 2 }));
     const files = await checkpointFiles(await run.checkpoint());
     await run.close();
     const without = (name: string) => new Map([...files].filter(([other]) => other !== name));

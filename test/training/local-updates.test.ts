@@ -17,7 +17,7 @@ const device = useDevice("cpu", { threads: 1 });
 
 const [H, ETA, MU] = [3, 0.6, 0.8];
 const local = { localSteps: H, outerLearningRate: ETA, outerMomentum: MU };
-const model = { ...tokenformerModel, layers: 1 };
+const model = tokenformerModel;
 
 interface Outcome {
   readonly events: readonly TrainingEvent[];

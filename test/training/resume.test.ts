@@ -23,7 +23,7 @@ function eventfulConfig(steps: number): Config {
     { step: 14, add: { feedForward: "x2" }, init: "split" as const, optimizer: "keep" as const },
   ];
   const training = { steps, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 };
-  return tinyConfig(training, { growth }, { ...tokenformerModel, layers: 1, dropout: 0.2 });
+  return tinyConfig(training, { growth }, { ...tokenformerModel, dropout: 0.2 });
 }
 
 /** What the clock says. */
@@ -140,13 +140,15 @@ describe("a run that ended without a word, time after time, goes on bit for bit:
       { step: 10, add: { key: "x2" }, init: "random" as const, tau: "learned" as const },
     ];
     const training = { steps: 13, microBatch: 2, evaluateEvery: 4, checkpointEvery: 3 };
-    const config = tinyConfig(training, { growth }, { ...tokenformerModel, tokenNorm: "generation", dropout: 0.2 });
+    const model = { ...tokenformerModel, layers: 2, tokenNorm: "generation", dropout: 0.2 } as const;
+    const config = tinyConfig(training, { growth }, model);
     await expectResumed(config, ["growth", 2], ["step", 5], ["growth", 7], ["growth", 10], ["step", 11]);
   });
 
   it("a balanced model with a merged skill, beside whose tokens others are appended", async () => {
     const skill = { query: 3, key: 0, value: 2, projection: 0, feedForward: 7 };
-    const model = { ...tokenformerModel, parametrisation: "balanced" as const, generations: [{ tokens: skill }] };
+    const generations = [{ tokens: skill }];
+    const model = { ...tokenformerModel, layers: 2, parametrisation: "balanced" as const, generations };
     const growth = [
       { step: 4, add: { query: 2 } },
       { step: 7, add: { feedForward: "x2" }, layers: [1], init: "random" as const },

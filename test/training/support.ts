@@ -19,11 +19,11 @@ export const tokenizer = CharacterTokenizer.fromText(text);
 
 export const corpus = createCorpus("cats", tokenizer, memoryTokens(tokenizer.encode(text)));
 
-/** Sizes are different primes where they can be. */
+/** Sizes are different primes where they can be. One layer, of which programs are half as large: tests that tell layers apart have two. */
 export const tokenformerModel = {
   type: "tokenformer",
   context: 7,
-  layers: 2,
+  layers: 1,
   heads: 2,
   width: 12,
   rotaryFraction: 0.5,
@@ -34,7 +34,7 @@ export const tokenformerModel = {
 export const transformerModel = {
   type: "transformer",
   context: 7,
-  layers: 2,
+  layers: 1,
   heads: 2,
   width: 12,
   tied: false,
