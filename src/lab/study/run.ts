@@ -146,7 +146,7 @@ async function trained(
       if (event.type === "end" && event.interrupted) return undefined;
     }
     const usage = await usageOf(started);
-    return usage.length > 1 ? { usage } : {};
+    return usage.length > 0 ? { usage } : {};
   } catch (error) {
     if (error instanceof DivergenceError) return { diverged: error.message };
     throw error;
@@ -158,7 +158,7 @@ async function trained(
 /** Validation windows on which the use of parameter tokens is measured; their gradient, on those of one pass of training. */
 const USAGE_WINDOWS = 64;
 
-/** How much the tokens of each generation are used; nothing for a model without parameter tokens. */
+/** How much the tokens of each generation are used; nothing for a model whose tokens are all of one, or without any. */
 async function usageOf(run: Run): Promise<GenerationUse[]> {
   const { trainer, corpus } = run;
   const { config, lineage } = await run.state();
@@ -168,7 +168,8 @@ async function usageOf(run: Run): Promise<GenerationUse[]> {
   const options = { context, sequences, maxTokens: USAGE_WINDOWS * context };
   const batches = [...consecutiveBatches(corpus.validation, options)];
   const [batch] = batches;
-  if (config.type !== "tokenformer" || batch === undefined) return [];
+  const births = [...lineage.values()].flat().map(({ born, init }) => `${born} ${init}`);
+  if (config.type !== "tokenformer" || batch === undefined || new Set(births).size < 2) return [];
   const usage = await measureUsage(trainer.inference, batches);
   const gradients = await tokenGradientNorms(trainer.inference, batch);
   const generations = usageByGeneration(sites(config), lineage, usage, gradients).all;

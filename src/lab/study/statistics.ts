@@ -151,11 +151,25 @@ export function shuffleProbability(a: readonly number[], b: readonly number[]): 
   const found = spearman(a, b);
   if (found === undefined) return undefined;
   const random = Random.from("shuffle", a.length);
-  const shuffled = [...b];
+  // Values have the same ranks in any order, so that these are shuffled.
+  const [left, right] = [rankDeviations(a), rankDeviations(b)];
+  const scale = Math.sqrt(product(left, left) * product(right, right));
   let asFar = 0;
   for (let trial = 0; trial < resamples; trial++) {
-    shuffleInPlace(shuffled, () => random.uniform());
-    if (Math.abs(sampleRankCorrelation(a, shuffled)) >= Math.abs(found) - 1e-9) asFar++;
+    shuffleInPlace(right, () => random.uniform());
+    if (Math.abs(product(left, right)) >= (Math.abs(found) - 1e-9) * scale) asFar++;
   }
   return (asFar + 1) / (resamples + 1); // what was found is one of the orders too
 }
+
+/** How far the rank of each value is from the middle one; equal values share their mean rank. */
+function rankDeviations(values: readonly number[]): number[] {
+  const middle = (values.length - 1) / 2;
+  return values.map((value) => {
+    const [below, equal] = [values.filter((other) => other < value), values.filter((other) => other === value)];
+    return below.length + (equal.length - 1) / 2 - middle;
+  });
+}
+
+const product = (a: readonly number[], b: readonly number[]) =>
+  a.reduce((total, value, index) => total + value * (b[index] ?? 0), 0);
