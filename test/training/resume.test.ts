@@ -9,6 +9,7 @@ import { Random } from "../../src/random.ts";
 import { train } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
+import { NODE_FLAGS } from "../support/node-flags.ts";
 import { ofType, only, tinyConfig, tokenformerModel, trained, transformerModel, writeText } from "./support.ts";
 
 const folder = useFolder();
@@ -188,7 +189,7 @@ const SCRIPT = `
 
 /** Runs the script; kills it so many milliseconds after it has started, unless it ends before. */
 async function attempt(args: readonly string[], lifetime: number): Promise<{ whole: boolean; complaint: string }> {
-  const child = spawn(process.execPath, [folder.at("train.mjs"), ...args]);
+  const child = spawn(process.execPath, [...NODE_FLAGS, folder.at("train.mjs"), ...args]);
   let complaint = "";
   child.stderr.on("data", (data: Buffer) => {
     complaint += data.toString();
