@@ -60,14 +60,16 @@ const P = symbol("P");
 
 /** Σ over 0 … count - 1. */
 function total(count: number, term: (index: number) => number): number {
-  return Array.from({ length: count }, (_, index) => term(index)).reduce((sum, value) => sum + value, 0);
+  let sum = 0;
+  for (let index = 0; index < count; index++) sum += term(index);
+  return sum;
 }
 
 /** e^(-x²) Σ 2ⁿ x^(2n+1) / (1 · 3 · … · (2n+1)) · 2/√π: no cancellation. */
 function erfReference(x: number): number {
   let term = x;
   let series = 0;
-  for (let n = 0; n < 200; n++) {
+  for (let n = 0; Math.abs(term) > 1e-18 * Math.abs(series); n++) {
     series += term;
     term *= (2 * x * x) / (2 * n + 3);
   }

@@ -34,7 +34,11 @@ export function parts<Item>(items: readonly Item[], length: number): Item[][] {
   return Array.from({ length: items.length / length }, (_, part) => items.slice(part * length, (part + 1) * length));
 }
 
-export const total = (x: Row): number => x.reduce((sum, value) => sum + value, 0);
+export function total(x: Row): number {
+  let sum = 0;
+  for (const value of x) sum += value;
+  return sum;
+}
 
 /** A loop, as nearly all the time of central differences is spent here and in `times`. What is missing makes it no number. */
 function dot(a: Row, b: Row): number {
@@ -50,16 +54,14 @@ export const transposed = (a: Matrix): Matrix => item(a, 0).map((_, column) => a
 
 /** A B: for each row of A, the sum of B's rows times its numbers. */
 export const times = (a: Matrix, b: Matrix): Matrix =>
-  a.map((weights) => {
-    const sum = Array<number>(item(b, 0).length).fill(0);
-    for (let index = 0; index < weights.length; index++) {
-      const [weight, row] = [weights[index] ?? Number.NaN, item(b, index)];
-      for (let column = 0; column < sum.length; column++) {
-        sum[column] = (sum[column] ?? 0) + weight * (row[column] ?? Number.NaN);
-      }
-    }
-    return sum;
-  });
+  a.map((weights) =>
+    item(b, 0).map((_, column) => {
+      let sum = 0;
+      for (let index = 0; index < weights.length; index++)
+        sum += (weights[index] ?? Number.NaN) * (b[index]?.[column] ?? Number.NaN);
+      return sum;
+    }),
+  );
 
 /** A + B; a B of one row is added to each row. */
 export const plus = (a: Matrix, b: Matrix): Matrix =>
@@ -134,10 +136,11 @@ export function pattention(x: Matrix, keys: Matrix, values: Matrix, activation: 
 /** Channel c of the first half of the rotated ones turns with channel c of the second, by position · 10000^(-2c / rotated). */
 export function rotary(x: Matrix, rotated: number): Matrix {
   const half = rotated / 2;
+  const speeds = Array.from({ length: half }, (_, channel) => 10_000 ** ((-2 * channel) / rotated));
   return x.map((row, position) =>
     row.map((value, channel) => {
       if (channel >= rotated) return value;
-      const angle = position * 10_000 ** ((-2 * (channel % half)) / rotated);
+      const angle = position * at(speeds, channel % half);
       const other = channel < half ? -at(row, channel + half) : at(row, channel - half);
       return value * Math.cos(angle) + other * Math.sin(angle);
     }),

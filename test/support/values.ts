@@ -18,20 +18,35 @@ export function values(shape: readonly number[], data: readonly number[], dtype:
   return { dtype, shape, data };
 }
 
-/** The array whose element at an index is `element(index)`. */
+/** The array whose element at an index is `element(index)`, which must not keep the index: the next one is in the same array. */
 export function generate(
   shape: readonly number[],
   element: (index: Index) => number,
   dtype: DataType = "float32",
 ): Values {
-  const data = Array.from({ length: size(shape) }, (_, offset) => element(indexOf(offset, shape)));
+  const count = size(shape);
+  const data: number[] = [];
+  // One array, which counts on from element to element: central differences make references of millions of elements.
+  const index = shape.map(() => 0);
+  while (data.length < count) {
+    data.push(element(index));
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const next = (index[axis] ?? 0) + 1;
+      index[axis] = next === shape[axis] ? 0 : next;
+      if (next !== shape[axis]) break;
+    }
+  }
   return { dtype, shape, data };
 }
 
 /** The element at an index, by NumPy's rule of broadcasting: leading axes are dropped, axes of size 1 repeat. */
 export function read({ shape, data }: Values, index: Index): number {
   const leading = index.length - shape.length;
-  const offset = shape.reduce((sum, length, axis) => sum * length + (length === 1 ? 0 : at(index, axis + leading)), 0);
+  let offset = 0;
+  for (let axis = 0; axis < shape.length; axis++) {
+    const length = at(shape, axis);
+    offset = offset * length + (length === 1 ? 0 : at(index, axis + leading));
+  }
   return at(data, offset);
 }
 
@@ -76,7 +91,9 @@ export function at(numbers: readonly number[], offset: number): number {
 }
 
 export function size(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
+  let product = 1;
+  for (const length of shape) product *= length;
+  return product;
 }
 
 function indexOf(offset: number, shape: readonly number[]): number[] {
