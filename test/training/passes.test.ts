@@ -216,15 +216,15 @@ it("a step copies its batch to the device's thread, what the model is given, and
     request.mockClear();
   }
   request.mockRestore();
-  // Tokens and targets are int32; the rest are numbers for each of ten sites, and those that a step has one of.
+  // Tokens and targets are int32; the rest are numbers for each site, and those that a step has one of.
   const ofBatch = 2 * 4 * config.training.batch * config.model.context;
   expect(stepBytes.map((bytes) => bytes - ofBatch)).toMatchInlineSnapshot(`
     [
-      48,
-      48,
-      48,
-      48,
-      48,
+      28,
+      28,
+      28,
+      28,
+      28,
     ]
   `);
 });
