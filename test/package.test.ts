@@ -1,8 +1,9 @@
 /** What is published: the library, the command line and the page, without what other packages bring. */
 
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { publint } from "publint";
@@ -41,38 +42,37 @@ it("is of 5 MB at most", () => {
   expect(unpackedSize).toBeLessThanOrEqual(LIMIT);
 });
 
-/** Modules to whose types no export leads: the program, its servers, the studies that it alone makes, and inner parts. */
-const INNER = new RegExp(
-  `^(${[
-    ...["cli/", "http/", "server/", "studio-server/", "lab/(frontier|skills)/", "text/tokenizer-parts/"],
-    ...["lab/report/(figure|labels|marks|sections|style)\\b", "lab/study/report/(?!index)"],
-    ...["lab/study/(ablations|crossings|outcomes|statistics|verdicts)\\b"],
-    "cluster/(launcher-output|line-reader|peer-lines|waking-clock|watch|watch-limits|watched-communicator)(\\.|$)",
-    "formats/pytorch/(deepspeed|pickle-write|pytorch-(archive|legacy|magic)|zero-shards)(\\.|$)",
-    "growth/(append|lines|token-strategies|transform)(\\.|$)",
-    "model/(bigram|block-costs|embed|records|tokenformer)(\\.|$)",
-    "text/(megatron|pair-merger|special-text|token-bytes|tokenizer-json|word)(\\.|$)",
-    "training/(run-trainer|step-plan)(\\.|$)",
-    "optimizer/(adamw-(pieces|program|threads)|(graph|kernel|reduced)-optimizer|pieces|row-updates|together|\\S+-wasm)(\\.|$)",
-    "runtime/(local-connection|native-session|session-host)\\b",
-    "published/(config|config-keys|convert|model|names)\\b",
-  ].join("|")})`,
-);
-const isInnerType = (path: string) => path.endsWith(".d.ts") && INNER.test(path.replace("dist/", ""));
+/** The files of types to which the exports of the package lead, from the root of the repository. */
+function typesOfExports(): ReadonlySet<string> {
+  const { exports } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+  const found = new Set<string>();
+  const visit = (path: string) => {
+    if (found.has(path)) return;
+    found.add(path);
+    const text = readFileSync(`${root}${path}`, "utf8");
+    for (const [, name = ""] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+      visit(posix.join(posix.dirname(path), name.replace(/\.[jt]s$/, ".d.ts")));
+    }
+  };
+  for (const [, path = ""] of JSON.stringify(exports).matchAll(/"\.\/(dist\/[^"]+\.d\.ts)"/g)) visit(path);
+  return found;
+}
 
 it("has each module, with its types where others can import it", () => {
   const modules = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .map((file) => file.replaceAll("\\", "/").replace(/\.ts$/, ""));
-  const typed = modules.filter((name) => !INNER.test(name));
-  const wanted = [...modules.map((name) => `dist/${name}.js`), ...typed.map((name) => `dist/${name}.d.ts`)];
+  const types = typesOfExports();
+  expect(types.size).toBeGreaterThan(200);
+  const wanted = [...modules.map((name) => `dist/${name}.js`), ...types];
   expect(wanted.filter((path) => !paths.has(path))).toEqual([]);
 });
 
-it("has nothing but modules, their types, the page, the book and what npm always takes", () => {
+it("has nothing but modules, types to which exports lead, the page, the book and what npm always takes", () => {
   const known =
     /^(dist\/.+\.(js|d\.ts)|dist\/studio\/(index\.html|assets\/[\w.-]+\.(js|css|svg)|gallery\/(texts\/[\w-]+\.txt\.gz|models\/[\w-]+\.zip))|texts\/moby-dick\.txt\.br|package\.json|README\.md|LICENSE)$/;
-  expect([...paths].filter((path) => !known.test(path) || isInnerType(path))).toEqual([]);
+  const types = typesOfExports();
+  expect([...paths].filter((path) => !known.test(path) || (path.endsWith(".d.ts") && !types.has(path)))).toEqual([]);
   if (existsSync(`${root}dist/studio/index.html`)) expect(paths).toContain("dist/studio/index.html");
 });
 
