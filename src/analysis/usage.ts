@@ -70,11 +70,7 @@ export async function tokenGradientNorms(inference: Inference, batch: TokenBatch
   const sites = sitePaths(inference.parameters.keys());
   if (sites.length === 0) return new Map();
   const form = formOf(batch);
-  const program = await inference.program(
-    "token gradients",
-    form.weighted === true ? weightedGradients : plainGradients,
-    form,
-  );
+  const program = await inference.program("token gradients", (traced) => gradientOutputs(traced, form), form);
   const { values } = await program.run({
     ...inference.inputs(),
     ...inference.batchInputs(batch, 1 / countedIn(batch)),
@@ -93,9 +89,6 @@ function usageOutputs(traced: Traced): Record<string, Tensor> {
   }
   return outputs;
 }
-
-const plainGradients = (traced: Traced) => gradientOutputs(traced, {});
-const weightedGradients = (traced: Traced) => gradientOutputs(traced, { weighted: true });
 
 function gradientOutputs(traced: Traced, form: BatchForm): Record<string, Tensor> {
   const sites = siteTensors(traced);

@@ -30,8 +30,8 @@ const AFTER_MPICH = /^(YOUR APPLICATION TERMINATED|This typically refers to|Plea
 /** Lines of Open MPI without a rule. */
 const NOISY_LINE = /^\S+: Forwarding signal \d+ to job$|plm:rsh: Warning: setpgid/;
 
-/** What ranks say when they cannot go on. */
-const REASON = /^tokenformer: /;
+/** What ranks say when they cannot go on; not that one was stopped for a while, and goes on. */
+const REASON = /^tokenformer: (?!.* was stopped for \d+ s; it goes on)/;
 
 /** What a rank says of another that it has lost, or of all. */
 const LOST = /^tokenformer: (?:rank \d+ on \S+|the ranks wait for) .*; all ranks end$/;

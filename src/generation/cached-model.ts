@@ -5,7 +5,6 @@ import {
   GATES,
   type GatedGenerations,
   gateInput,
-  PerModel,
   type QuantizationName,
   quantizationOf,
   traceWithCache,
@@ -83,11 +82,13 @@ export class CachedModel {
   static async compile(loaded: LoadedModel, options: CachedModelOptions): Promise<CachedModel> {
     const { device, model, parameters, quantize } = loaded;
     const { freeze = device.kind === "cpu" || quantize !== undefined, gated } = options;
-    const { traced, vocabulary, layers } = decodings.get(model, JSON.stringify(gated ?? {}), () =>
-      decoding(model, gated),
-    );
+    const whole = traceWithCache(model, gated);
+    const vocabulary = vocabularyOf(whole);
+    const { cache, logits } = whole;
+    const { rows, layers } = cache;
     const gates = gated?.count ?? 0;
-    const download = [...traced.outputs.keys()];
+    const download = rows === undefined ? ["logits"] : ["logits", "rows"];
+    const traced = graph("decode", { logits, ...(rows !== undefined && { rows }) });
     if (!freeze) {
       const program = await device.compile(traced, { download });
       return new CachedModel(device, { vocabulary, layers, gates }, program, loaded);
@@ -167,16 +168,6 @@ export class CachedModel {
   async release(): Promise<void> {
     await this.#program.release();
   }
-}
-
-const decodings = new PerModel<ReturnType<typeof decoding>>();
-
-/** The program of a pass as a graph, and what it keeps of each layer. */
-function decoding(model: Model, gated: GatedGenerations | undefined) {
-  const whole = traceWithCache(model, gated);
-  const { rows, layers } = whole.cache;
-  const traced = graph("decode", { logits: whole.logits, ...(rows !== undefined && { rows }) });
-  return { traced, vocabulary: vocabularyOf(whole), layers };
 }
 
 /** The weights and given values as they are now: training may have changed or replaced them. */

@@ -4,7 +4,6 @@ import { allOrNothing, freeAll } from "../freeing.ts";
 import type { HostArray } from "../growth/index.ts";
 import { Memo } from "../memo.ts";
 import {
-  PerModel,
   type QuantizationName,
   quantizationOf,
   type Traced,
@@ -15,18 +14,7 @@ import {
 import type { Model, Scope } from "../nn/index.ts";
 import { required } from "../required.ts";
 import type { Device, DeviceTensor, HostTensor, Program } from "../runtime/portable.ts";
-import {
-  crossEntropy,
-  elements,
-  type Graph,
-  graph,
-  input,
-  mul,
-  reshape,
-  rowsOf,
-  sum,
-  type Tensor,
-} from "../tensor/index.ts";
+import { crossEntropy, elements, graph, input, mul, reshape, rowsOf, sum, type Tensor } from "../tensor/index.ts";
 import { requireKnown } from "./known.ts";
 
 /** Windows of tokens and what follows each: both int32 [sequences, context], row by row. */
@@ -117,9 +105,7 @@ export class Inference {
 
   /** V, the number of logits: that of the tokenizer, or more where the model is padded. */
   get vocabulary(): number {
-    this.#vocabulary ??= vocabularies.get(this.model, "", () =>
-      vocabularyOf(traceModel(this.model, { training: false })),
-    );
+    this.#vocabulary ??= vocabularyOf(traceModel(this.model, { training: false }));
     return this.#vocabulary;
   }
 
@@ -182,7 +168,7 @@ export class Inference {
     let [sum, tokens] = [0, 0];
     for (const batch of batches) {
       const form = formOf(batch);
-      const program = await this.program("loss", form.weighted === true ? weightedLoss : plainLoss, form);
+      const program = await this.program("loss", (traced) => ({ loss: lossOf(traced, form) }), form);
       const { values } = await program.run({ ...this.inputs(), ...this.batchInputs(batch, 1) });
       sum += scalarOf(values, "loss");
       tokens += countedIn(batch);
@@ -206,7 +192,7 @@ export class Inference {
   }
 
   #logitsProgram(): Promise<Program> {
-    return this.program("logits", onlyLogits);
+    return this.program("logits", ({ logits }) => ({ logits }));
   }
 
   /** The logits [V] of the token that follows a window of tokens. */
@@ -244,11 +230,12 @@ export class Inference {
     const gates = gated === undefined ? "" : ` gated ${gated.first} ${gated.count}`;
     const formed = `${name}${weighted ? " weighted" : ""}${separate ? " separate" : ""}${gates}`;
     return this.#programs.get(formed, async () => {
-      const traced = tracedOnce(this.model, formed, outputs, { training: false, separate, gated });
-      this.#vocabulary ??= traced.vocabulary;
+      const traced = traceModel(this.model, { training: false, separate, gated });
+      this.#vocabulary ??= vocabularyOf(traced);
+      const named = outputs(traced);
       const { quantize } = this;
-      return this.device.compile(traced.graph, {
-        download: [...traced.graph.outputs.keys()],
+      return this.device.compile(graph(formed, named), {
+        download: Object.keys(named),
         ...(quantize !== undefined && {
           frozen: this.parameters,
           quantization: (parameter: string) => quantizationOf(quantize, parameter),
@@ -268,31 +255,6 @@ export class Inference {
     this.#parameters = undefined;
     await this.release();
   }
-}
-
-type Outputs = (traced: Traced) => Readonly<Record<string, Tensor>>;
-
-const onlyLogits: Outputs = ({ logits }) => ({ logits });
-const plainLoss: Outputs = (traced) => ({ loss: lossOf(traced) });
-const weightedLoss: Outputs = (traced) => ({ loss: lossOf(traced, { weighted: true }) });
-
-interface TracedProgram {
-  readonly graph: Graph;
-  readonly vocabulary: number;
-}
-
-const vocabularies = new PerModel<number>();
-
-/** Programs by the functions that give their outputs: those of a function that is made for a call are forgotten with it. */
-const programs = new WeakMap<Outputs, PerModel<TracedProgram>>();
-
-function tracedOnce(model: Model, name: string, outputs: Outputs, options: TraceOptions): TracedProgram {
-  const ofOutputs = programs.get(outputs) ?? new PerModel<TracedProgram>();
-  programs.set(outputs, ofOutputs);
-  return ofOutputs.get(model, name, () => {
-    const traced = traceModel(model, options);
-    return { graph: graph(name, outputs(traced)), vocabulary: vocabularyOf(traced) };
-  });
 }
 
 /** A model's loss as `lossOf` has it, with the scope of its trace. */

@@ -34,7 +34,6 @@ export {
   type WeightName,
   weightSetup,
 } from "./parametrisation.ts";
-export { PerModel } from "./per-model.ts";
 export { type QuantizationName, quantizationNames, quantizationOf } from "./quantization.ts";
 export type { TauRule } from "./record.ts";
 export type { Site } from "./site.ts";

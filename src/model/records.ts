@@ -25,9 +25,9 @@ const isTransformer = (config: ModelConfig): config is TransformerConfig => conf
 const isTokenFormer = (config: ModelConfig): config is TokenFormerConfig => config.type === "tokenformer";
 
 const builtIn: Readonly<Record<BuiltInConfig["type"], AnyModelRecord>> = {
-  bigram: anyRecord(isBigram, remembering(bigramRecord)),
-  transformer: anyRecord(isTransformer, remembering(transformerRecord)),
-  tokenformer: anyRecord(isTokenFormer, remembering(tokenformerRecord)),
+  bigram: anyRecord(isBigram, bigramRecord),
+  transformer: anyRecord(isTransformer, transformerRecord),
+  tokenformer: anyRecord(isTokenFormer, tokenformerRecord),
 };
 
 const own = anyRecord(isOwn, ownRecord);
@@ -36,27 +36,6 @@ const isBuiltIn = (config: ModelConfig): config is BuiltInConfig => Object.hasOw
 
 export function recordOf(config: ModelConfig): AnyModelRecord {
   return isBuiltIn(config) ? builtIn[config.type] : own;
-}
-
-/** Models of a type that are remembered: as many as a study has at a time. */
-const REMEMBERED = 8;
-
-/**
- * A record that gives the same model again for a configuration that was among the last: what was traced of it serves each run of a study,
- * and each time that a run is opened.
- */
-function remembering<Own extends ModelConfig>(record: ModelRecord<Own>): ModelRecord<Own> {
-  const models = new Map<string, Model>();
-  const forward = (config: Parameters<typeof record.forward>[0]) => {
-    const key = JSON.stringify(config);
-    const model = models.get(key) ?? record.forward(config);
-    models.delete(key);
-    models.set(key, model);
-    const [oldest] = models.keys();
-    if (models.size > REMEMBERED && oldest !== undefined) models.delete(oldest);
-    return model;
-  };
-  return { ...record, forward };
 }
 
 /** A record that takes any configuration, and finds out whether it is one of its own. */

@@ -222,10 +222,10 @@ export class Device {
   }
 }
 
-/** What each graph was emitted as the last time, and the options of that. */
+/** What each graph was last emitted as, and the options of that. */
 const emissions = new WeakMap<Graph, { readonly options: string; readonly emitted: ReturnType<typeof emitWith> }>();
 
-/** A graph that is compiled again, for another run of the same model or for a replica, is not emitted again. */
+/** A graph that several devices compile alike, as replicas do, is emitted once. */
 function emittedOnce(graph: Graph, options: Omit<Parameters<typeof emitWith>[1], "place">) {
   const key = JSON.stringify({ ...options, frozen: [...(options.frozen ?? [])] });
   const known = emissions.get(graph);

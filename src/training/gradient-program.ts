@@ -1,7 +1,6 @@
 /** The program of an update's gradients, and the replicas that run it beside a device. */
 
 import { type BatchForm, tracedLoss } from "../inference/index.ts";
-import { PerModel } from "../model/index.ts";
 import type { Model, ParameterSpec } from "../nn/index.ts";
 import { gradientName, openReplicas, type Replicas, threadsEach } from "../optimizer/index.ts";
 import type { Device, Program } from "../runtime/portable.ts";
@@ -22,20 +21,6 @@ export function gradientsOf(model: Model, time?: number, form: BatchForm = {}, l
   return { specs, graph: graph("gradients", { loss, ...Object.fromEntries(named) }) };
 }
 
-const known = new PerModel<ReturnType<typeof gradientsOf>>();
-
-/** As `gradientsOf`, once for each model of which all parameters learn. */
-function gradientsOnce(
-  model: Model,
-  time: number | undefined,
-  form: BatchForm = {},
-  learns?: TrainerOptions["learns"],
-) {
-  const make = () => gradientsOf(model, time, form, learns);
-  if (learns !== undefined) return make();
-  return known.get(model, [time, form.weighted === true, form.separate === true].join(), make);
-}
-
 /** Compiles the program, on the device and on its replicas, with the specifications of what learns. */
 export async function openGradients(
   device: Device,
@@ -49,8 +34,8 @@ export async function openGradients(
 }> {
   if (count > 1 && products !== "float32") throw new Error(`replicas compute in float32, not ${products}`);
   if (count > 1 && !device.canMultiply) throw new Error(`replicas need the cpu of Node, not ${device.description}`);
-  const size = lowerings[device.kind].knownSizes ? time : undefined;
-  const { specs, graph: program } = gradientsOnce(model, size, form, learns);
+  const known = lowerings[device.kind].knownSizes ? time : undefined;
+  const { specs, graph: program } = gradientsOf(model, known, form, learns);
   const names = specs.map(({ name }) => name);
   const threads = threadsEach(device, count);
   const opening = count > 1 ? openReplicas(device, count - 1, threads, program, names) : undefined;

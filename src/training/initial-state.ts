@@ -2,21 +2,19 @@
 
 import { elementCount } from "../element-count.ts";
 import { fillInitial, type Generation, type HostArray, type TrainerState } from "../growth/index.ts";
-import { PerModel, traceModel } from "../model/index.ts";
+import { traceModel } from "../model/index.ts";
 import type { Model, ParameterSpec } from "../nn/index.ts";
 import { Random } from "../random.ts";
 import { concreteShape } from "../tensor/index.ts";
 import { siteOf } from "./trainer.ts";
-
-const specs = new PerModel<readonly ParameterSpec[]>();
 
 /**
  * The state of a new model: parameters as the model says, each drawn from the seed and its own name alone.
  * @param sizes the values of the symbolic dimensions in the parameters' shapes, such as a site's number of tokens
  */
 export function initialState(model: Model, seed: number, sizes: ReadonlyMap<string, number> = new Map()): TrainerState {
-  const known = specs.get(model, "", () => traceModel(model, { training: false }).scope.parameters);
-  const parameters = new Map(known.map((spec) => [spec.name, initialArray(spec, seed, sizes)]));
+  const { scope } = traceModel(model, { training: false });
+  const parameters = new Map(scope.parameters.map((spec) => [spec.name, initialArray(spec, seed, sizes)]));
   return { step: 0, parameters, moments: undefined, updates: 0, lineage: firstGenerations(parameters) };
 }
 

@@ -23,7 +23,8 @@ function told(text: string) {
   const bytes = Buffer.from(text);
   // In pieces, as a pipe gives it.
   for (let at = 0; at < bytes.length; at += 17) output.notes(bytes.subarray(at, at + 17));
-  return { isLost: output.end().isLost, endings, written };
+  const { isLost, hasFailed } = output.end();
+  return { isLost, hasFailed, endings, written };
 }
 
 const block = (...lines: string[]) => [RULE, ...lines, RULE, ""].join("\n");
@@ -40,6 +41,7 @@ describe("the output of ranks", () => {
     const peer = block("An MPI communication peer process has unexpectedly disconnected.  This", "usually indicates");
     expect(told(`step 1\n${peer}${lost}${lost}${ABORTED}${killed}`)).toEqual({
       isLost: true,
+      hasFailed: true,
       endings: 3,
       written: `step 1\n${lost}`,
     });
@@ -61,6 +63,7 @@ describe("the output of ranks", () => {
     );
     expect(told(`${ABORTED}${killed}`)).toEqual({
       isLost: true,
+      hasFailed: true,
       endings: 2,
       written: "tokenformer: rank 1 on first was ended by signal 11\n",
     });
@@ -78,13 +81,13 @@ describe("the output of ranks", () => {
       "There are not enough slots available in the system to satisfy the 9 slots",
       "that were requested",
     );
-    expect(told(slots)).toEqual({ isLost: false, endings: 0, written: slots });
+    expect(told(slots)).toEqual({ isLost: false, hasFailed: false, endings: 0, written: slots });
     written = "";
     expect(told("mpirun: Forwarding signal 12 to job\nstep 2\n").written).toBe("step 2\n");
     written = "";
     const status = block("mpirun detected that one or more processes exited with non-zero status, thus causing");
     const fault = "tokenformer: nothing.txt: no such file\n";
-    expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, endings: 2, written: fault });
+    expect(told(`${fault}${ABORTED}${status}`)).toEqual({ isLost: false, hasFailed: true, endings: 2, written: fault });
   });
 
   it("has all that ranks say: rules, what never ends behind one, half a last line, and letters of several bytes", () => {
@@ -110,7 +113,7 @@ describe("the output of ranks", () => {
       "mpirun has exited due to process rank 1 with PID 0 on",
       "node first exiting improperly. There are three reasons this could occur:",
     );
-    expect(told(guess)).toEqual({ isLost: false, endings: 1, written: guess });
+    expect(told(guess)).toEqual({ isLost: false, hasFailed: false, endings: 1, written: guess });
     written = "";
     const fault = "tokenformer: cannot write logs: permission denied\n";
     expect(told(`${fault}${guess}`).written).toBe(fault);
@@ -139,6 +142,7 @@ describe("the output of ranks", () => {
     const after = "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)\n";
     expect(told(`${bad.join("\n")}\n${after}`)).toEqual({
       isLost: true,
+      hasFailed: true,
       endings: 1,
       written: "tokenformer: a rank on first was ended by signal 9\n",
     });

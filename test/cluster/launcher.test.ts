@@ -52,6 +52,11 @@ describe("launch", () => {
     ["were asked to save", `trap 'exit 0' TERM\n${WAIT}`, 130],
     ["said why they cannot go on", "echo 'tokenformer: nothing.txt: there is no such file' >&2", 1],
     ["had nothing left to do", "exit 0", 0],
+    [
+      "were stopped, and went on",
+      "echo 'tokenformer: rank 0 on here was stopped for 12 s; it goes on, if the others do' >&2",
+      0,
+    ],
   ])(
     "ends as ranks of MPICH do of which it says 0, its code where theirs came late: they %s",
     async (_, script, code) => {

@@ -2,9 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { messageOf, UserError } from "../../src/errors.ts";
 import { type DeviceName, deviceNames, type HostTensor, openDevice } from "../../src/runtime/index.ts";
+import { ThreadConnection } from "../../src/runtime/thread-connection.ts";
 import {
   add,
   addDimensions,
@@ -48,6 +49,30 @@ describe("programs", () => {
     const second = await program.run({ x: y });
     expect((await device().download(entry(second.tensors, "y"))).data).toEqual(new Float32Array([4, 8, 12]));
     expect((await device().download(y)).data).toEqual(new Float32Array([2, 4, 6]));
+  });
+
+  it("are emitted once for all that compile them alike", async () => {
+    const request = vi.spyOn(ThreadConnection.prototype, "request");
+    const x = input("x", [N, 3]);
+    const cubes = graph("cubes", { y: matmul(mul(x, mul(x, x)), input("w", [3, 3])) });
+    const w = await device().upload({ dtype: "float32", shape: [3, 3], data: new Float32Array(9).fill(1) });
+    const other = await device().another(1);
+    const programs = [
+      await device().compile(cubes),
+      await other.compile(cubes, { download: ["y"] }),
+      await device().compile(cubes, { target: "portable" }),
+      await device().compile(cubes, { frozen: new Map([["w", w]]), download: ["y"] }),
+    ];
+    const calls = request.mock.calls.filter(([name]) => name === "compile");
+    const [first, alike, portable, frozen] = calls.map(([, given]) => ("model" in given ? given.model : undefined));
+    expect(first).toBeInstanceOf(Uint8Array);
+    expect(alike).toBe(first);
+    expect(portable).not.toBe(first);
+    expect(frozen).not.toBe(portable);
+    request.mockRestore();
+    const given = { x: toHost(values([1, 3], [1, 2, 3])) };
+    expect((await programs[3]?.run(given))?.values["y"]?.data).toEqual(new Float32Array(3).fill(36));
+    await other.close();
   });
 
   it("bring the outputs to the host that are asked for", async () => {

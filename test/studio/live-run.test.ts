@@ -52,7 +52,7 @@ it("writes with the model that it has, also after it grew to another, and frees 
 });
 
 it("shows the generations of a place together where they have norms of their own", async () => {
-  const { run, live, until } = await opened({ ...tokenformerModel, tokenNorm: "generation" });
+  const { run, live, until } = await opened({ ...tokenformerModel, layers: 2, tokenNorm: "generation" });
   await until(1);
   const request = { add: { query: 2, feedForward: 3 }, layers: [], init: "zero-key" as const };
   expect(previewOf(run.config, request).complaint).toBeUndefined();

@@ -1,10 +1,10 @@
-/** Whether two runs' folders hold the same, but for what a clock says. */
+/** Whether two runs' folders hold the same, but for what a clock says, and where they are. */
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What depends on the clock, or on the place. */
-const CLOCK = new Set([
+const UNLIKE = new Set([
   "command",
   "seconds",
   "tokensPerSecond",
@@ -55,14 +55,14 @@ async function sameContents(expected: string, found: string): Promise<boolean> {
   return a.equals(b) || (/\.jsonl?$/.test(expected) && timeless(a) === timeless(b));
 }
 
-/** JSON, or lines of it, without what depends on the clock; the order of its keys says nothing. */
+/** JSON, or lines of it, without what depends on the clock and the place; the order of its keys says nothing. */
 function timeless(bytes: Buffer): string {
-  const withoutClock = (key: string, value: unknown): unknown => {
-    if (CLOCK.has(key)) return undefined;
+  const withoutThese = (key: string, value: unknown): unknown => {
+    if (UNLIKE.has(key)) return undefined;
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   };
   const text = bytes.toString();
   const values = text.startsWith("{\n") ? [text] : text.trim().split("\n");
-  return values.map((value) => JSON.stringify(JSON.parse(value), withoutClock)).join("\n");
+  return values.map((value) => JSON.stringify(JSON.parse(value), withoutThese)).join("\n");
 }

@@ -24,13 +24,15 @@ const cases: readonly CommandCase[] = [
   { name: "chat", args: () => ["chat", "talker", "--tokens", "5"], input: "the whale\nold man\n" },
 ];
 
+export const commandNames = [...new Set([...writingCases, ...cases].map(({ name }) => name))];
+
 /** Requests of a command, of more than which not each of many alike in a row is refused, such as those that draw a token. */
 const MANY = 300;
 
 export const devices: Part = {
   name: "devices",
   title:
-    "each request of a device refused once (where there are more than 300, the first three and every seventh of those alike in a row), in train (new, resumed and branched), adapt (new and resumed), demo, the three studies, serve, chat, grow, prune, logits, eval (also in 4 bits, and of a task), sample and inspect: that error is told, files are as before or whole, nothing is left on a device",
+    "each request of a device refused once (where there are more than 300, the first three and every seventh of those alike in a row), in train (new, resumed and branched), adapt (new and resumed), demo, the three studies, serve, chat, grow, prune, logits, eval (also in 4 bits, and of a task), sample and inspect: that error is told, files are as before or whole (of a study, those of what it has finished), nothing is left on a device",
   async begin({ folder, host, short, random, isTried }: Setting): Promise<Trials> {
     const before = process.cwd();
     process.chdir(folder);
@@ -132,18 +134,19 @@ async function inThisProcess(
   const stdin = Object.getOwnPropertyDescriptor(process, "stdin") ?? {};
   Object.defineProperty(process, "stdin", { value: Readable.from(input === "" ? [] : [input]), configurable: true });
   let hasEnded = false;
+  const others = meanwhile?.({ said: () => stdout + stderr, hasEnded: () => hasEnded });
+  // What they find wrong fails the trial, once the command has ended.
+  others?.catch(() => undefined);
   try {
-    const running = (await command.load()).exitOverride().parseAsync(rest, { from: "user" });
-    const watched = running.finally(() => {
-      hasEnded = true;
-    });
-    await Promise.all([watched, meanwhile?.({ said: () => stdout + stderr, hasEnded: () => hasEnded })]);
+    await (await command.load()).exitOverride().parseAsync(rest, { from: "user" });
     return { code: 0, stdout, stderr };
   } catch (error) {
     return { code: 1, stdout, stderr: `${stderr}tokenformer: ${messageOf(error)}` };
   } finally {
+    hasEnded = true;
     Object.defineProperty(process, "stdin", stdin);
     process.stdout.write = writeOut;
     process.stderr.write = writeError;
+    await others;
   }
 }

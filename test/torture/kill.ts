@@ -13,11 +13,11 @@ export const kills: Part = {
   name: "kills",
   title:
     "`kill -9` at random moments of a run with growth, evaluation and best-keeping: it ends bitwise like the run left alone",
-  async begin({ folder, host, short }: Setting): Promise<Trials> {
+  async begin({ folder, short }: Setting): Promise<Trials> {
     await writeFile(join(folder, "text.txt"), textOf(4000));
     const victim = new Victim(folder, short ? 20 : 120);
     const begun = performance.now();
-    const { code, stderr } = await host.run(victim.beginning("alone"), folder);
+    const { code, stderr } = await victim.start("alone").outcome;
     check(code === 0, () => `the run that is left alone: ${stderr}`);
     const duration = performance.now() - begun;
     return {
@@ -46,7 +46,7 @@ class Victim {
   }
 
   start(run: string) {
-    return startProcess([MAIN, ...this.beginning(run)], this.#folder);
+    return startProcess([MAIN, ...this.#beginning(), "--out", run], this.#folder);
   }
 
   async goOn(run: string) {
@@ -74,14 +74,13 @@ class Victim {
   }
 
   /** Growths of three kinds, each kind of save, and an end that is none of them. */
-  beginning(run: string): string[] {
+  #beginning(): string[] {
     const settings = { steps: this.#steps, evaluateEvery: 5, checkpointEvery: 3, schedule: "constant" };
     const plans = ["q=8,k=8,v=8,proj=8,ffn=16", "ffn=x2;init=split;tau=fixed", "all=x2;freeze=3"];
     return [
       ...["train", "--data", "text.txt", ...TINY],
       ...Object.entries(settings).flatMap(([key, value]) => ["--set", `training.${key}=${value}`]),
       ...plans.flatMap((plan, index) => ["--grow-at", `${Math.floor(((index + 1) * this.#steps) / 4)}:${plan}`]),
-      ...["--out", run],
     ];
   }
 }

@@ -12,6 +12,7 @@ import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { machine, today } from "../../src/cli/circumstances.ts";
 import { ROOT } from "../support/program.ts";
+import { commandNames } from "./devices.ts";
 import { parts } from "./parts.ts";
 import { type PartResult, torture } from "./suite.ts";
 import { markdown, readSummary, type Summary, withResult, writeSummary } from "./summary.ts";
@@ -32,6 +33,8 @@ const trial = options.trial === undefined ? undefined : wholeNumber("--trial", o
 const minutes = options.minutes === undefined ? Number.POSITIVE_INFINITY : wholeNumber("--minutes", options.minutes);
 const names = options.only?.split(",") ?? parts.map(({ name }) => name);
 const commands = options.commands?.split(",");
+const strange = commands?.filter((name) => !commandNames.includes(name)) ?? [];
+if (strange.length > 0) throw new Error(`--commands ${strange.join(",")}: there is ${commandNames.join(", ")}`);
 const unknown = names.filter((name) => !parts.some((part) => part.name === name));
 if (unknown.length > 0)
   throw new Error(`--only ${unknown.join(",")}: there is ${parts.map(({ name }) => name).join(", ")}`);

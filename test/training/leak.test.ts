@@ -9,7 +9,7 @@ const MEGABYTE = 2 ** 20;
 it("600 steps with micro-batches, a growth and validations hold no memory", async () => {
   // 74,000 parameters and two passes a step: 350 MB of gradients in 600 steps if they were not freed.
   const tokens = { query: 64, key: 64, value: 64, projection: 64, feedForward: 128 };
-  const model = { ...tokenformerModel, width: 48, dropout: 0.1, tokens };
+  const model = { ...tokenformerModel, layers: 2, width: 48, dropout: 0.1, tokens };
   const training = { steps: 700, microBatch: 3, evaluateEvery: 50 };
   const config = tinyConfig(training, { growth: [{ step: 300, add: { feedForward: "x2" } }] }, model);
   const run = await openRun({ config, data: corpus, device: device() });

@@ -146,7 +146,7 @@ async function trained(
       if (event.type === "end" && event.interrupted) return undefined;
     }
     const usage = await usageOf(started);
-    return usage.length > 0 ? { usage } : {};
+    return usage.length > 1 ? { usage } : {};
   } catch (error) {
     if (error instanceof DivergenceError) return { diverged: error.message };
     throw error;
@@ -168,8 +168,9 @@ async function usageOf(run: Run): Promise<GenerationUse[]> {
   const options = { context, sequences, maxTokens: USAGE_WINDOWS * context };
   const batches = [...consecutiveBatches(corpus.validation, options)];
   const [batch] = batches;
-  const births = [...lineage.values()].flat().map(({ born, init }) => `${born} ${init}`);
-  if (config.type !== "tokenformer" || batch === undefined || new Set(births).size < 2) return [];
+  const [first, ...others] = sites(config).flatMap(({ path }) => lineage.get(path) ?? []);
+  const isOne = others.every(({ born, init }) => born === first?.born && init === first.init);
+  if (config.type !== "tokenformer" || batch === undefined || isOne) return [];
   const usage = await measureUsage(trainer.inference, batches);
   const gradients = await tokenGradientNorms(trainer.inference, batch);
   const generations = usageByGeneration(sites(config), lineage, usage, gradients).all;
