@@ -105,7 +105,11 @@ export const longCases: readonly CommandCase[] = [
     name: "adapt --resume",
     args: (to) => ["adapt", "run", "--resume", "--to", to],
     from: "unfinished",
-    goOn: async (made) => ((await hasUnfinished(made)) ? (to) => ["adapt", "run", "--resume", "--to", to] : undefined),
+    // Where it is finished, it serves.
+    goOn: async (made) =>
+      (await hasUnfinished(made))
+        ? (to) => ["adapt", "run", "--resume", "--to", to]
+        : (to) => ["eval", "run", "--with", to, "--data", "more.txt", "--split", "all"],
   },
   {
     name: "demo",
