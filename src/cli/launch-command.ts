@@ -39,7 +39,11 @@ async function runLaunch(words: readonly string[], options: Options): Promise<vo
     throw new UserError("--restarts: needs a command with --out, the folder whose checkpoint to start again from");
   }
   // Not what is in it: that may take modules of one's own, which the ranks alone import.
-  const saved = async () => (out === undefined ? undefined : versionOf(out));
+  const saved = async () => {
+    // What reads checkpoints takes most of the time of a start: it is loaded where ranks may start again.
+    const { checkpointVersion } = await import("../checkpoint/index.ts");
+    return out === undefined ? undefined : checkpointVersion(out);
+  };
   const before = restarts > 0 ? await saved() : undefined;
   const atOnce = new AbortController();
   const rounds = async (stop: AbortSignal) => {
@@ -81,12 +85,6 @@ function outOf(words: readonly string[]): string | undefined {
 
 /** Options of `train` that its checkpoint does not hold, each with a value. */
 const KEPT = /^--(out|device|model|strategy|mpi-library|sum-order|rank-logs)(=|$)/;
-
-/** Which checkpoint a folder holds. What reads checkpoints is loaded for that alone: it takes most of the time of a start. */
-async function versionOf(folder: string): Promise<string | undefined> {
-  const { checkpointVersion } = await import("../checkpoint/index.ts");
-  return checkpointVersion(folder);
-}
 
 /** The command that goes on with a run, which has its configuration and data. */
 function resuming(words: readonly string[]): string[] {

@@ -77,12 +77,12 @@ export async function launch(options: LaunchOptions, signals: LaunchSignals): Pr
   signals.stop.addEventListener("abort", stop);
   signals.end.addEventListener("abort", end);
   try {
-    const code = await new Promise<number>((resolve, reject) => {
+    const reported = await new Promise<number>((resolve, reject) => {
       child.on("error", reject);
       child.on("close", (status, name) => resolve(status ?? 128 + (name === null ? 0 : constants.signals[name])));
     });
     const { isLost, hasFailed } = output.end();
-    if (code === 0 && kind === "mpich") return { code: unreported(hasFailed, signals.stop), isLost };
+    const code = reported === 0 && kind === "mpich" ? unreported(hasFailed, signals.stop) : reported;
     return { code, isLost: isLost || code === LOST_A_RANK };
   } finally {
     clearTimeout(killing);

@@ -91,7 +91,8 @@ function knownParameters(config: CompleteModelConfig): readonly SizedParameter[]
   const parameters = latest.get(key) ?? tracedParameters(config);
   latest.delete(key);
   latest.set(key, parameters);
-  for (const oldest of latest.keys()) if (latest.size > MOST_KEPT) latest.delete(oldest);
+  const [oldest] = latest.keys();
+  if (latest.size > MOST_KEPT && oldest !== undefined) latest.delete(oldest);
   return parameters;
 }
 

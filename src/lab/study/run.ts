@@ -162,15 +162,15 @@ const USAGE_WINDOWS = 64;
 async function usageOf(run: Run): Promise<GenerationUse[]> {
   const { trainer, corpus } = run;
   const { config, lineage } = await run.state();
+  const [first, ...others] = sites(config).flatMap(({ path }) => lineage.get(path) ?? []);
+  if (others.every(({ born, init }) => born === first?.born && init === first.init)) return [];
   const { context } = config;
   // What fits while training fits here: the gradient of more windows at once may not.
   const sequences = microBatchOf(run.config);
   const options = { context, sequences, maxTokens: USAGE_WINDOWS * context };
   const batches = [...consecutiveBatches(corpus.validation, options)];
   const [batch] = batches;
-  const [first, ...others] = sites(config).flatMap(({ path }) => lineage.get(path) ?? []);
-  const isOne = others.every(({ born, init }) => born === first?.born && init === first.init);
-  if (config.type !== "tokenformer" || batch === undefined || isOne) return [];
+  if (config.type !== "tokenformer" || batch === undefined) return [];
   const usage = await measureUsage(trainer.inference, batches);
   const gradients = await tokenGradientNorms(trainer.inference, batch);
   const generations = usageByGeneration(sites(config), lineage, usage, gradients).all;
