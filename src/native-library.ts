@@ -85,7 +85,7 @@ function sharedWords(): Int32Array {
  * Called before koffi is loaded, calls or makes a view, in a thread that may be ended meanwhile; what it returns is called
  * afterwards.
  * @param startedBy of the thread that started this one, where it may end before the process does
- * @throws Error where this thread is about to be ended
+ * @throws Error where this thread is about to be ended, and is not in koffi yet
  */
 export function enterKoffi(startedBy?: Ending): () => void {
   const words = sharedWords();
@@ -98,7 +98,8 @@ export function enterKoffi(startedBy?: Ending): () => void {
   // Looked at after it was counted, so that whoever ends this thread either waits for it or is seen here.
   const isEnding =
     Atomics.load(words, PROCESS_ENDS) === 1 || (startedBy !== undefined && Atomics.load(startedBy, 0) === 1);
-  if (isEnding) {
+  // One that is in koffi already is waited for, and goes further in: if it failed there, koffi would be taken not to be installed.
+  if (isEnding && own === 1) {
     move(-1);
     throw new Error("internal: this thread is about to be ended");
   }

@@ -3,6 +3,8 @@
  * where nothing waits for that, in one of sixty of the longer ones here.
  */
 
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
 import { ROOT, startProcess } from "../support/program.ts";
 
@@ -21,4 +23,20 @@ it.concurrent.each([
     setTimeout(() => process.exit(3), ${wait});`;
   const { code, stderr } = await startProcess(["--input-type=module", "--eval", program], ROOT).outcome;
   expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
+});
+
+it("waits for a thread that is in koffi, which may go further in; no other may enter", async () => {
+  const program = `
+    import { getEnvironmentData } from "node:worker_threads";
+    import { enterKoffi } from "${pathToFileURL(join(ROOT, "dist/native-library.js"))}";
+    const leave = enterKoffi();
+    // As where the process ends meanwhile. What fails further in would be taken for a koffi that is not there.
+    Atomics.store(getEnvironmentData("tokenformer: threads in koffi"), 1, 1);
+    enterKoffi()();
+    console.log("was further in");
+    leave();
+    enterKoffi();`;
+  const { code, stdout, stderr } = await startProcess(["--input-type=module", "--eval", program], ROOT).outcome;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "was further in\n" });
+  expect(stderr).toContain("Error: internal: this thread is about to be ended\n");
 });
