@@ -25,7 +25,8 @@ function succeeds(command) {
 
 /** What uses the library as it is built. */
 async function checksOfBuild() {
-  if (!(await succeeds("npm run --silent library:build -- --noCheck"))) return [false];
+  if (!(await succeeds("npm run --silent library:build -- --noCheck && npm run --silent programs:build")))
+    return [false];
   const commands = ["npm run --silent studio:build", "tsc -p tsconfig.json --checkers 2", "tsc -p studio"];
   return Promise.all(commands.map(succeeds));
 }

@@ -17,7 +17,7 @@ function run(command) {
 const hasCompiler = () => existsSync("node_modules/typescript");
 // What is installed whole already stays so.
 run(`npm install --no-audit --no-fund${hasCompiler() ? "" : " --omit=dev --omit=peer"}`);
-if (hasCompiler()) run("npm run --silent library:build");
+if (hasCompiler()) run("npm run --silent library:build && npm run --silent programs:build");
 else {
   const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const compiler = `typescript@${packages["node_modules/typescript"].version}`;

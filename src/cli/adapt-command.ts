@@ -30,6 +30,7 @@ import {
   separateOption,
   textKeyOption,
 } from "./data-options.ts";
+import { deviceOption } from "./device-option.ts";
 import { parseLayers } from "./growth-options.ts";
 import { withInterrupt } from "./interrupt.ts";
 import {
@@ -44,7 +45,6 @@ import {
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { dataListOption, namedData } from "./text-input.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends DataOptions {
   readonly add?: string;

@@ -8,6 +8,7 @@ import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { chatTemplateOf, type Message, type Tokenizer } from "../text/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { wholeOption } from "./numbers.ts";
 import {
   type OpenedRun,
@@ -22,7 +23,6 @@ import {
 import { note, outputIsClosed } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends Sampling, WithOptions {
   readonly system?: string;

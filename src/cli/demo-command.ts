@@ -14,11 +14,11 @@ import type { DeviceName } from "../runtime/index.ts";
 import { openRun, type Run } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { millisecondsOfUpdate, updatesInTime } from "./demo-length.ts";
+import { deviceOption } from "./device-option.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { collected } from "./open.ts";
 import { note, print } from "./output.ts";
 import { Progress } from "./progress.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options {
   readonly set: string[];

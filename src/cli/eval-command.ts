@@ -15,6 +15,7 @@ import {
   measureBytes,
   type TokenSource,
 } from "../text/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { evaluateTaskFile } from "./eval-task.ts";
 import { wholeOption } from "./numbers.ts";
 import {
@@ -30,7 +31,6 @@ import {
 } from "./open.ts";
 import { print, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
-import { deviceOption } from "./train-command.ts";
 
 const splits = ["validation", "train", "all"] as const;
 

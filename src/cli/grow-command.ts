@@ -5,13 +5,13 @@ import { hasCheckpoint, loadConfig } from "../checkpoint/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { growRun } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
+import { deviceOption } from "./device-option.ts";
 import { type PlanOptions, planOfOptions } from "./growth-options.ts";
 import { numberOption, wholeOption } from "./numbers.ts";
 import { collected, momentNotes, noCheckpoint, notePatches, tokenizerOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption, moduleWords, strategyOption } from "./own-modules.ts";
 import { growthLines } from "./progress.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends PlanOptions {
   readonly model?: readonly string[];

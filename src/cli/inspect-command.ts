@@ -7,10 +7,10 @@ import { VOCABULARY_TABLES } from "../growth/index.ts";
 import { formatCount, formatFlops } from "../lab/report/format.ts";
 import { type CompleteModelConfig, countParameters, forwardFlops, trainingFlopsPerToken } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { tokenizerOption, type WithOptions, withOption, withRun } from "./open.ts";
 import { print, printJson, printTable } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
-import { deviceOption } from "./train-command.ts";
 import { printUsage, usageJson, usageOf } from "./usage-table.ts";
 
 export const inspectCommand = () =>

@@ -6,10 +6,10 @@ import { UserError } from "../errors.ts";
 import { readJson, statIfPresent, writeSafetensors } from "../formats/index.ts";
 import type { Inference } from "../inference/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { type OpenedRun, type WithOptions, withModel, withOption, withRun } from "./open.ts";
 import { print } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends WithOptions {
   readonly tokens: string;

@@ -1,16 +1,11 @@
 #!/usr/bin/env node
-/** The program. Its page of help takes little longer than Node itself, as the parser of the command line is loaded for all else alone. */
+/**
+ * The program. It is built into few files, which load in a third of the time of its modules. A model or a growth strategy of one's own
+ * imports the library's modules, though, and the program that is to know it must be made of the same.
+ */
 
-import { helpPage } from "./help-page.ts";
-import { print, surviveLostOutput } from "./output.ts";
-
-surviveLostOutput();
-
-const [word, ...others] = process.argv.slice(2);
-
-if (others.length === 0 && (word === "--help" || word === "-h" || word === "help")) {
-  print(helpPage(process.stdout.isTTY ? process.stdout.columns : undefined));
-} else {
-  const { runCommandLine } = await import("./command-line.ts");
-  await runCommandLine();
-}
+const namesOwn = process.argv.some((word) => /^--(?:model|strategy)(?:=|$)/.test(word));
+const { runProgram }: typeof import("./program.ts") = await (namesOwn
+  ? import(new URL("./program.js", import.meta.url).href)
+  : import("./program.ts"));
+await runProgram();

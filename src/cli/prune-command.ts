@@ -18,6 +18,7 @@ import {
   type Tokenizer,
 } from "../text/index.ts";
 import { withNewRun } from "../training/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { numberOption } from "./numbers.ts";
 import {
   checkpointOf,
@@ -30,7 +31,6 @@ import {
 } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends PruneOptions {
   readonly to: string;

@@ -7,6 +7,7 @@ import type { Inference } from "../inference/index.ts";
 import type { QuantizationName } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
 import { StreamDecoder, type Tokenizer } from "../text/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { wholeOption } from "./numbers.ts";
 import {
   collected,
@@ -23,7 +24,6 @@ import { outputIsClosed, printJson } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { type Sampling, withSampling } from "./sampling-options.ts";
 import { promptFrom } from "./text-input.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends Sampling, WithOptions {
   readonly prompt: readonly string[];

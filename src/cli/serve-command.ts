@@ -12,6 +12,7 @@ import type { DeviceName } from "../runtime/index.ts";
 import type { RunningServer } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
 import { chatTemplateOf, type Tokenizer } from "../text/index.ts";
+import { deviceOption } from "./device-option.ts";
 import { wholeOption } from "./numbers.ts";
 import {
   collected,
@@ -27,7 +28,6 @@ import {
 import { note, print } from "./output.ts";
 import { modelOption } from "./own-modules.ts";
 import { servedUntilStopped } from "./serving.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options extends WithOptions {
   readonly skill?: readonly string[];

@@ -26,11 +26,11 @@ import { CharacterTokenizer, type Corpus, closeCorpus, createCorpus, memoryToken
 import { circumstances } from "./circumstances.ts";
 import { assignAll } from "./configuration.ts";
 import { noteData } from "./data-notes.ts";
+import { deviceOption } from "./device-option.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { collected } from "./open.ts";
 import { note, printJson } from "./output.ts";
 import { claimFolder, commandLine, concludeStudy } from "./study-work.ts";
-import { deviceOption } from "./train-command.ts";
 
 interface Options {
   readonly config?: string;

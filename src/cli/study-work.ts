@@ -14,12 +14,12 @@ import { type Device, type DeviceName, openDevice } from "../runtime/index.ts";
 import { type Corpus, closeCorpus } from "../text/index.ts";
 import { factsOfData, factsOfKeys, requireSameOptions } from "../training/index.ts";
 import { noteData } from "./data-notes.ts";
+import { deviceOption } from "./device-option.ts";
 import { wholeOption } from "./numbers.ts";
 import { dataOption, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { type RankOptions, rankOptions, sharesOf, withRanks } from "./ranks.ts";
 import { dataListOption, namedData } from "./text-input.ts";
-import { deviceOption } from "./train-command.ts";
 
 export interface StudyWorkOptions extends RankOptions {
   readonly data?: string[];

@@ -1,6 +1,6 @@
 /** `tokenformer train`: trains a model, growing it on the way where asked to. */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { dataOf, hasCheckpoint, loadSummary, type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
 import { together } from "../cluster/index.ts";
@@ -8,7 +8,7 @@ import type { Config, EndEvent, StartEvent, TrainingEvent } from "../configurati
 import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import type { LockedFolder } from "../formats/index.ts";
-import { type DeviceName, deviceNames } from "../runtime/index.ts";
+import type { DeviceName } from "../runtime/index.ts";
 import { bytesAnUpdate, lockRun, train } from "../training/index.ts";
 import { configurationOf } from "./configuration.ts";
 import { cooldownLength, cooledDown } from "./cooldown.ts";
@@ -22,6 +22,7 @@ import {
   specialTokensOption,
   textKeyOption,
 } from "./data-options.ts";
+import { deviceOption } from "./device-option.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { collected, dataOption, momentNotes, noCheckpoint, notePatches, validationOption } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
@@ -48,8 +49,6 @@ interface Options extends RankOptions, DataOptions {
   readonly tokenizer?: string;
   readonly json: boolean;
 }
-
-export const deviceOption = () => new Option("--device <name>", "where to compute").choices(deviceNames).default("cpu");
 
 export function trainCommand(): Command {
   const command = new Command("train")
