@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
@@ -10,7 +10,7 @@ import { ownModelToTrain } from "../../src/cli/own-modules.ts";
 import { defineModel, optionsWithDefaults } from "../../src/index.ts";
 import { json, startProcess, useCommandLine } from "../support/command-line.ts";
 
-const { at, answer, run, start, metrics } = useCommandLine();
+const { at, answer, main, run, start, metrics } = useCommandLine();
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const example = (name: string) => join(ROOT, "dist-examples", `${name}.js`);
@@ -49,6 +49,16 @@ it("trains, grows and goes on with the same updates as a run that was not interr
     { summary: "mixer 10 → 20 tokens", init: "zero-key", tau: "ramp", maxLogitDifference: 0 },
     { summary: "layers 2 → 3", init: "mine:deeper", maxLogitDifference: 0 },
   ]);
+});
+
+it("knows a model that Node was told to import, which options do not name", async () => {
+  const model = { type: "mine:averages", context: 16, width: 12, layers: 1, tokens: 10 };
+  await writeFile(at("own.json"), JSON.stringify({ model, training: { steps: 1, batch: 3, warmup: 0 } }));
+  const imported = ["--import", pathToFileURL(example("own-model")).href];
+  const words = ["train", "--data", "text.txt", "--config", "own.json", "--json"];
+  const { code, stdout, stderr } = await startProcess([...imported, main, ...words], at()).outcome;
+  expect(code, stderr).toBe(0);
+  expect(json(stdout)).toMatchObject({ step: 1 });
 });
 
 it("adds blocks to a TokenFormer that change nothing, and of which all parts learn", async () => {

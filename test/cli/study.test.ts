@@ -1,7 +1,7 @@
 /** `tokenformer study` as a user meets it. */
 
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { plannedOn, workOnStudy } from "../../src/cli/study-work.ts";
 import { json, useCommandLine } from "../support/command-line.ts";
@@ -202,6 +202,16 @@ it("plans a frontier, and makes and reports it", async () => {
   const wild = await run(...frontier(...small, "--out", "wild", ...set("learningRates=[0.01,1e30]", "extensions=0")));
   expect(wild.stderr).toMatch(/ 100 % done, 0 s left$/m);
   expect(wild.stderr).not.toContain("NaN");
+  // Nothing starts from a run that diverged: its weights are gone.
+  const files = await readdir(at("wild", "runs"), { recursive: true });
+  expect(files.filter((file) => /1e\+30.*trunk[\\/]result\.json$/.test(file))).not.toEqual([]);
+  expect(files.filter((file) => /1e\+30.*\.safetensors$/.test(file))).toEqual([]);
+  // Those that a version before left, or a process that ended before they were removed, are, too.
+  const trunk = files.find((file) => /1e\+30.*trunk[\\/]result\.json$/.test(file)) ?? "";
+  const left = at("wild", "runs", trunk, "../model.safetensors");
+  await writeFile(left, "");
+  await run(...frontier(...small, "--out", "wild", ...set("learningRates=[0.01,1e30]", "extensions=0")));
+  await expect(readFile(left)).rejects.toThrow("ENOENT");
   for (const more of [[], ["--dry-run"]]) {
     const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3"), ...more));
     expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);

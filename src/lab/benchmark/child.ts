@@ -3,6 +3,7 @@
  * answer lines, see `sides.ts`; the others print one line of JSON.
  */
 
+import { UserError } from "../../errors.ts";
 import { threadsEach } from "../../optimizer/index.ts";
 import { type Device, deviceNames, openDevice } from "../../runtime/index.ts";
 import { type Precision, precisions } from "../../tensor/index.ts";
@@ -85,4 +86,9 @@ const tasks: Readonly<Record<string, (given: readonly string[]) => Promise<void>
 };
 
 const [task = "", ...given] = process.argv.slice(2);
-await tasks[task]?.(given);
+try {
+  await tasks[task]?.(given);
+} catch (error) {
+  console.error(error instanceof UserError ? error.message : error);
+  process.exitCode = 1;
+}

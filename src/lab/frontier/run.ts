@@ -113,7 +113,7 @@ export async function makeBranch(place: Place, site: Workplace, device: Device):
     const work = await trained({ folder, from, config: cooled, documents: site.documents }, site, device);
     return work && { ...work, flops: work.flops + spentBefore };
   });
-  if (outcome !== undefined) await forgetWeights(site, place);
+  if (outcome !== undefined) await forgetWeights(site, place, "branch", outcome.work);
   return outcome;
 }
 
@@ -125,12 +125,14 @@ export async function makeSegment(place: Place, site: Workplace, device: Device)
   // Another process may have made its branch and removed its weights while this one waited: then no more is needed of it. One that is
   // not the last of its trunk is needed for its weights, which are gone where it was the last before arms were added.
   const find = async () => (await segmentIn(directory)) ?? (isLast(place) ? resultOfSpent(place, site) : undefined);
-  return takenOnce(directory, find, async (folder) => {
+  const outcome = await takenOnce(directory, find, async (folder) => {
     if ((await resultIn(directory)) !== undefined) await forgetSegment(directory);
     const whole = trunkConfig(site.plan, track, index, rates, seed);
     const config = from === undefined ? whole : { ...whole, model: (await loadSummary(from)).config.model };
     return trained({ folder, from, config, documents: [] }, site, device);
   });
+  if (outcome !== undefined) await forgetWeights(site, place, "trunk", outcome.work);
+  return outcome;
 }
 
 export function branchOf({ track, index }: Pick<Place, "track" | "index">): Branch {
@@ -145,10 +147,10 @@ async function resultOfSpent(place: Place, site: Workplace): Promise<Work | unde
   return branch && resultIn(folderOf(site, "trunk", place));
 }
 
-/** Weights that no branch or segment will start from any more, as the branch of a place is there, are removed. */
-export async function forgetWeights(site: Workplace, place: Place): Promise<void> {
-  await forget(folderOf(site, "branch", place));
-  if (isLast(place)) await forget(folderOf(site, "trunk", place));
+/** Weights that no branch or segment will start from any more, as this part of a place is there, are removed. */
+export async function forgetWeights(site: Workplace, place: Place, made: Part, { diverged }: Work): Promise<void> {
+  if (made === "branch") await forget(folderOf(site, "branch", place));
+  if (made === "branch" ? isLast(place) : diverged !== undefined) await forget(folderOf(site, "trunk", place));
 }
 
 async function forget(directory: string): Promise<void> {

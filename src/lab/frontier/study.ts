@@ -264,8 +264,7 @@ class DeviceMakers implements Makers {
   async found(kind: Part, place: Place): Promise<Work | undefined> {
     const work = await foundIn(this.#site.directory, kind, place);
     // A process may have ended between the result and this.
-    if (kind === "branch" && work !== undefined && !this.#devices.signal.aborted)
-      await forgetWeights(this.#site, place);
+    if (work !== undefined && !this.#devices.signal.aborted) await forgetWeights(this.#site, place, kind, work);
     return work;
   }
 
