@@ -101,6 +101,9 @@ async function bytesOf(file: string): Promise<Uint8Array> {
 /** Tokens that are looked through at once. */
 const AT_ONCE = 2 ** 16;
 
+/** Ids on their own are below this: each is a token of the model and has a name in memory, of which a damaged file could ask for billions. */
+const ID_LIMIT = 2 ** 20;
+
 /** What stands in the tokenizer of ids for what it lacks, before the highest id: the mark by which it is known. */
 const ONLY_IDS = "none: ids are from 0 to ";
 
@@ -117,6 +120,7 @@ function idTokenizer(files: readonly string[]): Tokenizer {
     try {
       for (let start = 0; start < tokens.length; start += AT_ONCE) {
         const ids = tokens.read(start, Math.min(AT_ONCE, tokens.length - start));
+        checkIds(file, ids, start);
         for (const id of ids) if (id > highest) highest = id;
       }
     } finally {
@@ -137,5 +141,15 @@ function idTokenizer(files: readonly string[]): Tokenizer {
       model: { type: "WordLevel", vocab, unk_token: `${ONLY_IDS}${highest}` },
     },
     IDS,
+  );
+}
+
+/** Refuses ids that are too many to be named; `start` is the position of the first. */
+function checkIds(file: string, ids: Uint32Array, start: number): void {
+  const index = ids.findIndex((id) => id >= ID_LIMIT);
+  if (index < 0) return;
+  throw new UserError(
+    `${file}: token ${start + index} has id ${ids[index]}, expected ids below ${ID_LIMIT} for --tokenizer ${IDS}; ` +
+      "make the token file again with smaller ids, or name its tokenizer with --tokenizer FILE.json",
   );
 }

@@ -280,6 +280,13 @@ describe("token files", () => {
     const again = await openCorpus(folder.at("b.bin"), loadTokenizer(corpus.tokenizer.toJSON(), "test"));
     expect(all(again.train)).toEqual(ids.slice(0, 9));
     closeCorpus(again);
+    for (const highest of [2 ** 20, 1e9]) {
+      const options = { vocabularySize: 2 ** 31 };
+      await writeTokenFile(folder.at("c.bin"), [Uint32Array.of(...ids, highest)], options);
+      expect(await message(folder.at("c.bin"), "ids")).toBe(
+        `UserError: <folder>/c.bin: token ${ids.length} has id ${highest}, expected ids below 1048576 for --tokenizer ids; make the token file again with smaller ids, or name its tokenizer with --tokenizer FILE.json`,
+      );
+    }
     const text = await write(join("t", "a.txt"), "a");
     expect(await message(text, "ids")).toBe(
       'UserError: <folder>/t/a.txt: is text, expected token files for the tokenizer "ids"; choose "character" or "bpe:1024"',

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { loadCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
 import { readMetrics } from "../../src/checkpoint/metrics.ts";
 import { configSchema, presets } from "../../src/configuration/index.ts";
+import { openCorpus } from "../../src/data/index.ts";
 import { UserError } from "../../src/errors.ts";
 import { readTask } from "../../src/evaluation/task-file.ts";
 import { openPyTorch, openWeights, readJson, readSafetensors, writeSafetensors } from "../../src/formats/index.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
 import {
   CharacterTokenizer,
+  closeCorpus,
   openTokenFile,
   readTokenizer,
   type Tokenizer,
@@ -37,6 +39,7 @@ export async function mutationSubjects(folder: string): Promise<MutationSubject[
     run,
     configuration,
     tokenFile,
+    plainIds,
     megatron,
     ...["arc", "hellaswag", "lambada"].map((name) => task(name)),
   ];
@@ -278,6 +281,15 @@ const tokenFile: Maker = async (folder) => {
   await writeTokenFile(join(folder, "data.bin"), [Uint32Array.of(5, 6, 7)], { vocabularySize: 9, textBytes: 12 });
   const read = async (copy: string) => readTokens(join(copy, "data.bin"));
   return { name: "token-file", folder, kinds: { "data.bin": "bytes", "data.bin.json": "json" }, read };
+};
+
+/** Ids of four bytes without a tokenizer. */
+const plainIds: Maker = async (folder) => {
+  await mkdir(folder, { recursive: true });
+  const ids = Uint32Array.from({ length: 40 }, (_, index) => index % 7);
+  await writeTokenFile(join(folder, "data.bin"), [ids], { vocabularySize: 2 ** 16 + 1 });
+  const read = async (copy: string) => closeCorpus(await openCorpus(join(copy, "data.bin"), "ids"));
+  return { name: "ids", folder, kinds: { "data.bin": "bytes", "data.bin.json": "json" }, read };
 };
 
 const megatron: Maker = async (folder) => {
