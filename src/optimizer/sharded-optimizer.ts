@@ -54,6 +54,8 @@ export class ShardedOptimizer implements Optimizer {
   #gradients: DeviceTensor | undefined;
   /** Memory for the bucket that goes over the wire. */
   #staging = sharedArray(0);
+  /** Whether an update began to change the state in place and did not come to its end. */
+  #isTorn = false;
 
   constructor(
     device: Device,
@@ -88,7 +90,10 @@ export class ShardedOptimizer implements Optimizer {
     return this.#whole.accumulate(total, gradients);
   }
 
-  /** If an exchange with the other ranks fails, some weights may be new and others old: the run is over. */
+  /**
+   * If a request or an exchange with the other ranks fails once weights change, some are new and others old: the run is over, and
+   * what is left of the state is refused from then on.
+   */
   async update(state: OptimizerState, { gradients, loss, shared }: Computed, step: UpdateStep) {
     const division = this.#division(state.parameters);
     const names = this.#specs.map(({ name }) => name);
@@ -96,6 +101,7 @@ export class ShardedOptimizer implements Optimizer {
     let own: DeviceTensor;
     let squares = 0;
     try {
+      this.#requireWhole();
       own = await this.#ownGradients(division);
       const given = { tensors: Object.fromEntries(gradients), names, others: shared?.gradients ?? [] };
       for (const bucket of division.buckets) squares += await this.#reduce(bucket, given, own, pieces);
@@ -105,14 +111,17 @@ export class ShardedOptimizer implements Optimizer {
     const [wholeLoss = Number.NaN, wholeSquares = Number.NaN] = await sumNumbers(this.#communicator, [loss, squares]);
     const norm = Math.sqrt(wholeSquares) / step.lossScale;
     if (Number.isFinite(norm)) {
+      this.#isTorn = true;
       await this.#updateOwn(state, pieces, own, norm, step);
       const taken = { tensors: Object.fromEntries(state.parameters), names, others: shared ? [shared.weights] : [] };
       for (const bucket of division.buckets) await this.#share(bucket, taken);
+      this.#isTorn = false;
     }
     return { norm, loss: wholeLoss, state };
   }
 
   async moments({ parameters, first, second }: OptimizerState, wanted: boolean): Promise<Moments> {
+    this.#requireWhole();
     const division = this.#division(parameters);
     const gather = async (own: Tensors) => {
       const arrays = new Map(
@@ -138,6 +147,14 @@ export class ShardedOptimizer implements Optimizer {
     const gradients = this.#gradients;
     this.#gradients = undefined;
     if (gradients !== undefined) await this.#device.dispose([gradients]);
+  }
+
+  /** @throws Error where the state is of no step */
+  #requireWhole(): void {
+    if (!this.#isTorn) return;
+    throw new Error(
+      "an update failed amid its changes: some weights are new and others old; the run is over, resume it from its last checkpoint",
+    );
   }
 
   /** Where the sums of this rank's own gradients are kept. */

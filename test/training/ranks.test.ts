@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/portable.ts";
@@ -12,10 +13,11 @@ import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
 import { ReducedOptimizer } from "../../src/optimizer/reduced-optimizer.ts";
 import { ShardedOptimizer } from "../../src/optimizer/sharded-optimizer.ts";
 import { required } from "../../src/required.ts";
-import { type Device, openDevice } from "../../src/runtime/index.ts";
+import { type Device, type DeviceTensor, openDevice } from "../../src/runtime/index.ts";
 import { gradientsOf } from "../../src/training/gradient-program.ts";
 import { bytesAnUpdate, openRun, type TrainOptions } from "../../src/training/index.ts";
 import { initialState } from "../../src/training/portable.ts";
+import { failure } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { modelState, tinyTokenFormer } from "../support/models.ts";
 import { corpus, lossesOf, ofType, tinyConfig, tokenformerModel } from "./support.ts";
@@ -347,4 +349,75 @@ describe("optimisers of several ranks", () => {
       }
     }
   });
+
+  it("refuse what an update left that failed amid its changes, and nothing before", async () => {
+    const second = await openDevice("cpu", { threads: 1 });
+    const gradientsOn = async (own: Device) => {
+      const gradients = new Map<string, DeviceTensor>();
+      for (const [name, { shape, data }] of state.parameters) {
+        const gradient = Float32Array.from(data, (_, index) => Math.sin(index));
+        gradients.set(name, await own.upload({ dtype: "float32", shape, data: gradient }));
+      }
+      return gradients;
+    };
+    const step = { learningRate: 0.01, step: 1, updates: 0, lossScale: 1, generations: () => undefined };
+    const outcomes: { readonly changed: boolean; readonly refusals: readonly string[] }[] = [];
+    for (let nth = 1; ; nth++) {
+      const all = inProcessCommunicators(2);
+      const devices = [refusing(device(), nth), second];
+      const ranks = await Promise.all(
+        all.map(async (communicator, rank) => {
+          const own = required(new Map(devices.entries()), rank);
+          const optimizer = new ShardedOptimizer(own, specs, options, communicator, 300);
+          return { optimizer, own, communicator, held: await optimizer.upload(state) };
+        }),
+      );
+      const [first] = ranks;
+      if (first === undefined) throw new Error("no rank");
+      const bytes = async () => {
+        const { parameters, first: firsts, second: seconds } = first.held;
+        const tensors = [parameters, firsts, seconds].flatMap((part) => [...part.values()]);
+        return Promise.all(tensors.map(async (tensor) => [...(await device().download(tensor)).data]));
+      };
+      const before = await bytes();
+      const update = async ({ optimizer, own, communicator, held }: (typeof ranks)[number]) => {
+        const computed = { gradients: await gradientsOn(own), loss: 1 };
+        // Where a rank is gone, nobody waits for it.
+        return optimizer.update(held, computed, step).catch(async (error: unknown) => {
+          await communicator.close();
+          throw error;
+        });
+      };
+      const [updated] = await Promise.allSettled(ranks.map(update));
+      if (updated?.status === "fulfilled") break;
+      const changed = !isDeepStrictEqual(await bytes(), before);
+      const refusals = [await failure(update(first)), await failure(first.optimizer.moments(first.held, true))];
+      outcomes.push({ changed, refusals });
+      for (const { optimizer } of ranks) await optimizer.release();
+    }
+    await second.close();
+    const torn = "Error: an update failed amid its changes";
+    for (const { changed, refusals } of outcomes) {
+      const expected = changed ? torn : expect.stringMatching(/amid its changes|rank 0 has left/);
+      for (const refusal of refusals) expect(changed ? refusal.slice(0, torn.length) : refusal).toEqual(expected);
+    }
+    expect(outcomes.filter(({ changed }) => changed).length).toBeGreaterThan(3);
+    expect(outcomes.filter(({ refusals }) => refusals[0] === "Error: rank 0 has left").length).toBeGreaterThan(3);
+  });
 });
+
+/** A device that refuses one of the requests that change or read what is in its thread. */
+function refusing(device: Device, nth: number): Device {
+  let requests = 0;
+  return new Proxy(device, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      if (key !== "kernel") return value.bind(target);
+      return async (...given: readonly unknown[]) => {
+        if (++requests === nth) throw new Error(`request ${nth} was refused`);
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+}
