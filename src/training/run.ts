@@ -326,18 +326,10 @@ export class Run {
     const together = training.localSteps === 1 ? this.#plan.countedAt(step) : undefined;
     const { loss, gradientNorm } = await this.trainer.update(passes, learningRate, training.seed, together);
     const seconds = (performance.now() - startedAt) / 1000;
-    await this.#soundness.updated(this.trainer, step + 1, { loss, gradientNorm }, this.#lowest);
     const flops = tokens * this.#flopsPerToken;
-    this.#progress = {
-      ...this.#progress,
-      tokens: this.#progress.tokens + tokens,
-      flops: this.#progress.flops + flops,
-      seconds: this.#progress.seconds + seconds,
-    };
-    const { evaluation, checkpoint } = this.#plan.isDueAfter(step + 1);
-    this.#due = { evaluation, checkpoint: this.#due.checkpoint || checkpoint };
-    // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
-    if (this.#growing.ramps.length > 0) this.#advanceRamps(step + 1);
+    // Before anything that may fail, so that all counts are of one step; what is not finite made no update.
+    if (this.trainer.step > step) this.#count(step + 1, { tokens, flops, seconds });
+    await this.#soundness.updated(this.trainer, step + 1, { loss, gradientNorm }, this.#lowest);
     return {
       type: "step",
       step: step + 1,
@@ -348,6 +340,20 @@ export class Run {
       tokensPerSecond: tokens / seconds,
       flopsPerSecond: flops / seconds,
     };
+  }
+
+  /** Takes note of an update that was made. @param step the one that it made */
+  #count(step: number, spent: Pick<Progress, "tokens" | "flops" | "seconds">): void {
+    this.#progress = {
+      ...this.#progress,
+      tokens: this.#progress.tokens + spent.tokens,
+      flops: this.#progress.flops + spent.flops,
+      seconds: this.#progress.seconds + spent.seconds,
+    };
+    const { evaluation, checkpoint } = this.#plan.isDueAfter(step);
+    this.#due = { evaluation, checkpoint: this.#due.checkpoint || checkpoint };
+    // At once, so that what is evaluated, saved or grown now has the τ of the next pass.
+    if (this.#growing.ramps.length > 0) this.#advanceRamps(step);
   }
 
   #advanceRamps(step: number): void {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { loadCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
 import type { TrainingEvent } from "../../src/configuration/index.ts";
 import { UserError } from "../../src/errors.ts";
-import { train } from "../../src/training/index.ts";
+import { openRun, type Run, train } from "../../src/training/index.ts";
+import { DivergenceError } from "../../src/training/portable.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
 import { corpus, lossesOf, ofType, only, tinyConfig, told, trained } from "./support.ts";
@@ -25,6 +26,12 @@ async function diverged(training: Parameters<typeof tinyConfig>[0], out?: string
     throw error;
   }
   throw new Error("it did not diverge");
+}
+
+async function collected(run: Run): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  for await (const event of run.events()) events.push(event);
+  return events;
 }
 
 const number = "(?:NaN|-?Infinity|[-+.e0-9]+)";
@@ -102,6 +109,22 @@ describe("a loss that is not finite", () => {
     expect(saved.at(-1)).toBe(60);
     // The update after a checkpoint has its loss.
     for (const step of saved.filter((step) => step < 60)) expect(losses[step]).toBeLessThan(20);
+  });
+
+  it("leaves counts of one step, whether or not the last update was made", async () => {
+    for (const [training, step] of [
+      [{ ...HUGE }, 1],
+      // Here the update is made before its loss is found too high.
+      [{ ...HUGE, learningRate: 10, steps: 70, checkpointEvery: 1 }, undefined],
+    ] as const) {
+      const run = await openRun({ config: tinyConfig(training), data: corpus, device: device() });
+      await expect(collected(run)).rejects.toThrow(DivergenceError);
+      const { trainer, progress, context, config } = run;
+      if (step !== undefined) expect(trainer.step).toBe(step);
+      else expect(trainer.step).toBeGreaterThan(19);
+      expect(progress.tokens).toBe(trainer.step * config.training.batch * context);
+      await run.close();
+    }
   });
 
   it("does not come of a rate that is only high", async () => {
