@@ -9,6 +9,12 @@ const precompiledSchema = z.looseObject({ precompiled_charsmap: z.string() });
 /** Longer characters, in UTF-8 bytes, are looked up code point by code point alone. */
 const LONGEST_CLUSTER = 5;
 
+/** Characters longer than this, in UTF-16 units, hardly ever come again; there is no end to the accents that one may have. */
+const LONGEST_KNOWN = 16;
+
+/** How many characters are remembered, some 10 MB; then that begins anew, as clients of a server choose them. */
+const MOST_KNOWN = 2 ** 16;
+
 /**
  * The normalization of a compiled table: a double-array trie (Darts) of the texts that it replaces, and after it the
  * replacements, each ended by a zero.
@@ -23,8 +29,13 @@ export function readPrecompiled(part: unknown, place: string): (text: string) =>
   const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
   const known = new Map<string, string>();
   const normalized = (cluster: string) => {
-    const found = known.get(cluster) ?? table.normalize(cluster);
-    known.set(cluster, found);
+    if (cluster.length > LONGEST_KNOWN) return table.normalize(cluster);
+    let found = known.get(cluster);
+    if (found === undefined) {
+      found = table.normalize(cluster);
+      if (known.size >= MOST_KNOWN) known.clear();
+      known.set(cluster, found);
+    }
     return found;
   };
   return (text) => {
