@@ -1,5 +1,6 @@
 /** `metrics.jsonl`: what was measured, a JSON object a line. */
 
+import { statSync, truncateSync } from "node:fs";
 import { constants, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { growthPlansOf, type TrainingEvent } from "../configuration/index.ts";
@@ -16,6 +17,10 @@ export class MetricsFile {
   /** Bytes of the records that are written whole. */
   #length: number;
   #pending: string[] = [];
+  /** The line that was written last, which can be withdrawn. */
+  #last: string | undefined;
+  /** Whether a write that failed may have left something in the file. */
+  #isTorn = false;
 
   private constructor(file: string, length: number) {
     this.#file = file;
@@ -38,24 +43,44 @@ export class MetricsFile {
     if (record !== undefined) this.#pending.push(linesOf([record]));
   }
 
-  /** Writes what is pending. Where that fails, it stays so: the next time takes the place of what was half written. */
+  /** Writes what is pending. Where that fails, it stays so, and what was half written is cut off. */
   async flush(): Promise<void> {
     const count = this.#pending.length;
     if (count === 0) return;
     const lines = Buffer.from(this.#pending.join(""));
+    this.#isTorn = true;
     try {
       await writeFrom(this.#file, this.#length, lines);
     } catch (error) {
+      this.#cut();
       throw explainFileError(error, "write", this.#file);
     }
+    this.#isTorn = false;
     this.#length += lines.length;
+    this.#last = this.#pending[count - 1];
     this.#pending = this.#pending.slice(count);
   }
 
-  /** Forgets the last event that was added, if it is this one and not written. */
+  /** Forgets the last event that was added, if it is this one, written or not. */
   withdraw(event: TrainingEvent): void {
     const record = metricRecord(event);
-    if (record !== undefined && this.#pending.at(-1) === linesOf([record])) this.#pending.pop();
+    if (record === undefined) return;
+    const line = linesOf([record]);
+    if (this.#pending.at(-1) === line) this.#pending.pop();
+    else if (this.#pending.length === 0 && this.#last === line) {
+      this.#length -= Buffer.byteLength(line);
+      this.#last = undefined;
+      this.#isTorn = true;
+    }
+    if (this.#isTorn) this.#cut();
+  }
+
+  /** Removes what is no whole record. Where that fails, the next write begins with it: what failed first is what is told. */
+  #cut(): void {
+    try {
+      if (statSync(this.#file).size > this.#length) truncateSync(this.#file, this.#length);
+      this.#isTorn = false;
+    } catch {}
   }
 
   get pending(): number {
@@ -63,11 +88,13 @@ export class MetricsFile {
   }
 }
 
-/** Writes bytes from a position of a file on, or from its end where that comes before. */
+/** Writes bytes from a position of a file on, of which what comes after goes, or from its end where that comes before. */
 async function writeFrom(file: string, position: number, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, constants.O_RDWR | constants.O_CREAT);
   try {
-    let at = Math.min(position, (await handle.stat()).size);
+    const { size } = await handle.stat();
+    if (size > position) await handle.truncate(position);
+    let at = Math.min(position, size);
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at);
       done += bytesWritten;

@@ -15,11 +15,15 @@ afterEach(() => {
   syncBuiltinESMExports();
 });
 
-/** From here on, a file takes so many bytes more, then its disk is full. */
-function fillDiskAfter(bytes: number): void {
+/**
+ * From here on, a file takes so many bytes more, then its disk is full.
+ * @param last what fails at the latest
+ */
+function fillDiskAfter(bytes: number, last: "write" | "close" = "write"): void {
   let left = bytes;
   files.open = async (...args: Parameters<typeof open>) => {
     const handle = await open(...args);
+    const { close: closeOf } = handle;
     const write = handle.write.bind(handle);
     const limited = async (buffer: Uint8Array, offset: number, length: number, position: number) => {
       if (left === 0) throw Object.assign(new Error("full"), { code: "ENOSPC" });
@@ -27,7 +31,12 @@ function fillDiskAfter(bytes: number): void {
       left -= bytesWritten;
       return { bytesWritten, buffer };
     };
-    return Object.assign(handle, { write: limited });
+    if (last === "write") return Object.assign(handle, { write: limited });
+    const close = async () => {
+      await Reflect.apply(closeOf, handle, []);
+      throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    };
+    return Object.assign(handle, { write: limited, close });
   };
   syncBuiltinESMExports();
 }
@@ -36,6 +45,9 @@ const evaluation = (step: number) => {
   const measures = { validationLoss: 1.5, perplexity: 4.5, bitsPerByte: 2.25, tokens: 7, flops: 11, seconds: 0.5 };
   return { type: "validation", step, ...measures } as const;
 };
+
+/** An event that is longer than the others, of something that does not happen. */
+const growth = { ...evaluation(9), tokens: 2 ** 50, flops: 2 ** 50 };
 
 function openMetrics(): Promise<MetricsFile> {
   const progress = { start: 0, tokens: 0, flops: 0, seconds: 0, growthsDone: 0 };
@@ -75,6 +87,40 @@ describe("metrics that cannot be written", () => {
     expect(metrics.pending).toBe(0);
     expect(await steps()).toEqual([1, 2, 3, 4]);
     expect((await readFile(folder.at("metrics.jsonl"), "utf8")).split("\n")).toHaveLength(5);
+  });
+
+  it.each([5, 130, 180, 10_000])(
+    "after %d bytes leave whole records alone, also once they are withdrawn",
+    async (bytes) => {
+      const metrics = await openMetrics();
+      metrics.add(evaluation(1));
+      await metrics.flush();
+      const whole = await readFile(folder.at("metrics.jsonl"), "utf8");
+      metrics.add(evaluation(2));
+      metrics.add(growth);
+      fillDiskAfter(bytes, "close");
+      await failure(metrics.flush());
+      expect(await readFile(folder.at("metrics.jsonl"), "utf8")).toBe(whole);
+      metrics.withdraw(growth);
+      files.open = open;
+      syncBuiltinESMExports();
+      await metrics.flush();
+      expect(await steps()).toEqual([1, 2]);
+    },
+  );
+
+  it("are taken back where an event that they tell of has not happened after all", async () => {
+    const metrics = await openMetrics();
+    metrics.add(evaluation(1));
+    metrics.add(growth);
+    await metrics.flush();
+    metrics.withdraw(growth);
+    metrics.withdraw(growth);
+    expect(await steps()).toEqual([1]);
+    metrics.add(evaluation(3));
+    await metrics.flush();
+    expect((await readFile(folder.at("metrics.jsonl"), "utf8")).split("\n")).toHaveLength(3);
+    expect(await steps()).toEqual([1, 3]);
   });
 
   it("are written anew where the file is gone", async () => {
