@@ -130,8 +130,9 @@ export class Run {
       // Growth then compiles nothing, and what it needs is known to be had before any time is spent.
       if (growthPlansOf(config).length > progress.growthsDone) await trainer.inference.prepareLogits();
       const run = new Run(start, place, trainer, validation);
-      if (state.step === progress.start) await run.#save();
       await sink?.open?.(start);
+      // Last, as a start that fails once there is a checkpoint would leave a run, which the same command refuses to make again.
+      if (state.step === progress.start) await run.#save();
       return run;
     });
   }

@@ -11,7 +11,7 @@ export interface RunSink {
   readonly place: string;
   /** Whether another rank keeps checkpoints, so that they are empty here. Default false. */
   readonly isIdle?: boolean;
-  /** Called once, before anything is recorded, with what the run starts from. */
+  /** Called once, before anything is kept or recorded, with what the run starts from. */
   open?(start: RunStart): Promise<void>;
   /**
    * Keeps a checkpoint, and returns where: at the start of a run, as its configuration says, and at the end. Where a part of the run
@@ -59,7 +59,7 @@ export class SharedSink implements RunSink {
   }
 
   async open(start: RunStart): Promise<void> {
-    await this.#sink?.open?.(start);
+    await together(this.#communicator, async () => this.#sink?.open?.(start));
   }
 
   save(...given: Parameters<RunSink["save"]>): Promise<string> {

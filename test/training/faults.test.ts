@@ -1,9 +1,11 @@
 /** What the failure of any one request of a device leaves behind: all as it was, and nothing that is not freed. */
 
 import { createHash } from "node:crypto";
+import { mkdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { pruneMeasured } from "../../src/analysis/index.ts";
-import { readMetrics } from "../../src/checkpoint/index.ts";
+import { hasCheckpoint, readMetrics } from "../../src/checkpoint/index.ts";
 import { MetricsFile } from "../../src/checkpoint/metrics.ts";
 import { type Checkpoint, checkpointFiles } from "../../src/checkpoint/portable.ts";
 import { inProcessCommunicators } from "../../src/cluster/index.ts";
@@ -17,6 +19,7 @@ import { GraphOptimizer } from "../../src/optimizer/graph-optimizer.ts";
 import { LocalOptimizer } from "../../src/optimizer/local-optimizer.ts";
 import { consecutiveBatches } from "../../src/text/index.ts";
 import { gradientsOf } from "../../src/training/gradient-program.ts";
+import { openRun } from "../../src/training/index.ts";
 import type { RunSink } from "../../src/training/portable.ts";
 import { Trainer } from "../../src/training/portable.ts";
 import { Run } from "../../src/training/run.ts";
@@ -115,6 +118,28 @@ describe("growing a run at once", () => {
     expect((await readMetrics(file)).map((record) => Object.keys(record))).toEqual([
       expect.arrayContaining(["validationLoss"]),
     ]);
+  });
+
+  it("of the sink as a run begins leaves none that the same command would not make again", async () => {
+    const [config, out] = [tinyConfig({ steps: 1 }), folder.at("run")];
+    await mkdir(join(out, "metrics.jsonl"), { recursive: true });
+    const open = () => openRun({ config, data: corpus, device: device(), out });
+    await expect(open()).rejects.toThrow("metrics.jsonl: it is a folder");
+    expect(await hasCheckpoint(out)).toBe(false);
+    await rmdir(join(out, "metrics.jsonl"));
+    const run = await open();
+    await run.close();
+    expect(await hasCheckpoint(out)).toBe(true);
+  });
+
+  it("of the sink as a run begins is told on all ranks", async () => {
+    const closed: RunSink = { ...full, open: () => Promise.reject(new Error("disk full")) };
+    const begun = inProcessCommunicators(2).map(async (communicator) => {
+      const sink = new SharedSink(communicator.rank === 0 ? closed : undefined, "", communicator);
+      const run = Run.create({ config: tinyConfig(), corpus, device: device(), sink, communicator });
+      await expect(run).rejects.toThrow("disk full");
+    });
+    await Promise.all(begun);
   });
 
   it("changes nothing on any rank when the first cannot tell of it", async () => {
