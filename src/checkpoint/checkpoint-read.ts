@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type Config, configSchema, FORMAT_VERSION } from "../configuration/index.ts";
 import { modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
-import { type ByteSource, checkJson, memorySource, parseJson } from "../formats/portable.ts";
+import { type ByteSource, checkJson, memorySource, parseJson, patched, versionOf } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { type CompleteModelConfig, parametersOf, sites } from "../model/index.ts";
 import { required } from "../required.ts";
@@ -12,7 +12,7 @@ import { loadTokenizer, readSettings, SETTINGS, withSettings } from "../text/por
 import { type Checkpoint, type CheckpointSummary, OPTIMIZER, trainingFileSchema } from "./checkpoint-schema.ts";
 import { type OpenedTensors, openTensors, readTensors, tensorNames } from "./checkpoint-tensors.ts";
 import { learnsOf } from "./learning-part.ts";
-import { patched, patchesOf, versionOf } from "./patches.ts";
+import { patchesOf } from "./patches.ts";
 
 /** Where the files of a checkpoint are. */
 export interface CheckpointFolder {
@@ -158,7 +158,7 @@ async function readVersioned<Value>(
       `${name}: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import FOLDER --to RUN`,
     );
   }
-  const { value, applied } = patched(found, patchesOf[file]);
+  const { value, applied } = patched(found, patchesOf[file], FORMAT_VERSION);
   return { value: checkJson(value, name, schema), applied: applied.map((patch) => `${name}: ${patch}`) };
 }
 

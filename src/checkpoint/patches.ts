@@ -1,48 +1,9 @@
-/** Files of a checkpoint that an older version wrote, made into what this one reads. */
+/** What makes the files of a checkpoint that an older version wrote into what this one reads. */
 
-import { FORMAT_VERSION } from "../configuration/index.ts";
+import { noteVersion, type Patches } from "../formats/portable.ts";
 
-/** One change, from a version to the next. */
-export interface Patch {
-  /** What it changes, to be told: "the version is noted". */
-  readonly name: string;
-  apply(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
-}
-
-/** The patches of a file, each at the version that it starts from. */
-export type Patches = readonly Patch[];
-
-const noteVersion: Patch = { name: "the version is noted", apply: (value) => value };
-
-/** By the names of files. Files from before there were versions are of version 0. */
+/** By the names of files. */
 export const patchesOf: Readonly<Record<"config.json" | "training.json", Patches>> = {
   "config.json": [noteVersion],
   "training.json": [noteVersion],
 };
-
-/** The version of a file's value: 0 where none is noted, NaN where that is no number. */
-export function versionOf(value: unknown): number {
-  const version = isRecord(value) ? (value["formatVersion"] ?? 0) : Number.NaN;
-  return typeof version === "number" ? version : Number.NaN;
-}
-
-/**
- * A value as this version writes it, with the names of the patches that made it so. What is no object, or of a version that there
- * never was, stays as it is.
- */
-export function patched(
-  value: unknown,
-  patches: Patches,
-  current: number = FORMAT_VERSION,
-): { readonly value: unknown; readonly applied: readonly string[] } {
-  const first = versionOf(value);
-  if (!isRecord(value) || !Number.isInteger(first) || first < 0 || first >= current) return { value, applied: [] };
-  const needed = patches.slice(first, current);
-  if (needed.length < current - first) throw new Error(`internal: no patch leads from version ${first} to ${current}`);
-  const whole = needed.reduce<Readonly<Record<string, unknown>>>((older, patch) => patch.apply(older), value);
-  return { value: { ...whole, formatVersion: current }, applied: needed.map(({ name }) => name) };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

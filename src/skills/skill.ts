@@ -15,14 +15,21 @@ import {
   type FileContents,
   formatJson,
   memorySource,
+  noteVersion,
+  type Patches,
   parseJson,
+  patched,
   safetensorsPieces,
+  versionOf,
 } from "../formats/portable.ts";
 import type { HostArray } from "../growth/index.ts";
 import { generationSchema, generationSites, type TokenFormerSite } from "../model/index.ts";
 
 /** Version of the files. A program reads its own and older ones. */
 const SKILL_VERSION = 1;
+
+/** What makes a `skill.json` of an older version into one of this. */
+const PATCHES: Patches = [noteVersion];
 
 export const SKILL_FILES = ["skill.json", "skill.safetensors"] as const;
 
@@ -91,13 +98,13 @@ export async function readSkill(folder: CheckpointFolder, name: string): Promise
     await file.close();
   }
   const found = parseJson(new TextDecoder().decode(bytes), file.name);
-  const { data: version } = z.looseObject({ formatVersion: z.number() }).safeParse(found);
-  if (version !== undefined && version.formatVersion > SKILL_VERSION) {
+  const version = versionOf(found);
+  if (version > SKILL_VERSION) {
     throw new UserError(
-      `${file.name}: has format version ${version.formatVersion}, this program reads up to ${SKILL_VERSION}; install a newer tokenformer`,
+      `${file.name}: has format version ${version}, this program reads up to ${SKILL_VERSION}; install a newer tokenformer`,
     );
   }
-  const record = checkJson(found, file.name, skillSchema);
+  const record = checkJson(patched(found, PATCHES, SKILL_VERSION).value, file.name, skillSchema);
   const tensors = new Map<string, HostArray>();
   for await (const [path, tensor] of readTensors(folder.open(weights), shapesOf(record), about)) {
     tensors.set(path, tensor);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { explainFileError, writeFileAtomic } from "../formats/files/atomic.ts";
 import { hasCode } from "../formats/files/error-code.ts";
+import { noteVersion, type Patches, patched, versionOf } from "../formats/json/patches.ts";
 import { checkPlainly } from "../plain-words.ts";
 import { megatronIndexName, readMegatronIndex } from "./megatron.ts";
 import { decodeIds, encodeIds, openForReading, readBytes, type TokenType, tokenBytes } from "./token-bytes.ts";
@@ -11,10 +12,16 @@ import { checkRange, type TokenSource } from "./token-source.ts";
 
 export { memoryTokens, type TokenSource } from "./token-source.ts";
 
+/** Version of the header. A program reads its own and older ones. */
+const HEADER_VERSION = 1;
+
+/** What makes a header of an older version into one of this. */
+const PATCHES: Patches = [noteVersion];
+
 /** What the JSON file beside a token file says of it. */
 const headerSchema = z.strictObject({
   format: z.literal("tokenformer tokens"),
-  version: z.literal(1),
+  version: z.literal(HEADER_VERSION),
   /** How an id is stored, little-endian. */
   dtype: z.enum(["uint16", "uint32"]),
   /** The number of tokens. */
@@ -150,7 +157,7 @@ export async function writeTokenFile(
   const { textBytes, ...others } = options;
   const header: TokenFileHeader = {
     format: "tokenformer tokens",
-    version: 1,
+    version: HEADER_VERSION,
     dtype,
     tokens,
     ...others,
@@ -171,7 +178,14 @@ function readHeader(file: string): TokenFileHeader | undefined {
     }
     throw explainFileError(error, "read", name);
   }
-  const result = checkPlainly(headerSchema, parsedOrNothing(contents));
+  const found = parsedOrNothing(contents);
+  const version = versionOf(found, "version");
+  if (version > HEADER_VERSION) {
+    throw new UserError(
+      `${name}: has version ${version}, this program reads up to ${HEADER_VERSION}; install a newer tokenformer`,
+    );
+  }
+  const result = checkPlainly(headerSchema, patched(found, PATCHES, HEADER_VERSION, "version").value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const reason =

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint, openCheckpoint, saveCheckpoint } from "../../src/checkpoint/index.ts";
-import { type Patch, patched } from "../../src/checkpoint/patches.ts";
+import { type Patch, patched } from "../../src/formats/portable.ts";
+import { headerName, openTokenFile, writeTokenFile } from "../../src/text/index.ts";
 import { openRun } from "../../src/training/index.ts";
 import { useFolder } from "../formats/helpers.ts";
 import { useDevice } from "../support/device.ts";
@@ -55,4 +56,17 @@ it("a checkpoint of version 0, from before versions were noted, is read, told, a
   const again = await openCheckpoint(folder.at("run"));
   expect(again.summary.patches).toBeUndefined();
   await again.close();
+});
+
+it("the header of a token file of version 0 is read as one of the present one, and a newer one is told", async () => {
+  const file = folder.at("a.bin");
+  const { version: _, ...header } = await writeTokenFile(file, [Uint32Array.of(3, 1)], { vocabularySize: 9 });
+  await writeFile(headerName(file), JSON.stringify(header));
+  const tokens = openTokenFile(file);
+  expect([...tokens.read(0, 2)]).toEqual([3, 1]);
+  tokens.close();
+  await writeFile(headerName(file), JSON.stringify({ ...header, version: 2 }));
+  expect(() => openTokenFile(file)).toThrow(
+    "a.bin.json: has version 2, this program reads up to 1; install a newer tokenformer",
+  );
 });

@@ -336,6 +336,15 @@ describe("folders", () => {
     return { config: { ...tinyConfig(), model: config }, state: modelState(config) };
   };
 
+  it("of version 0, from before versions were noted, are read as the present one", async () => {
+    const skill = await loadSkill(at("mine"));
+    const { formatVersion: _, ...older } = skill.record;
+    const json = new TextEncoder().encode(JSON.stringify(older));
+    expect((await parseSkill(new Map([...(await skillFiles(skill)), ["skill.json", json]]))).record).toEqual(
+      skill.record,
+    );
+  });
+
   it("refuse files of a newer version, cut short, or with tokens of another width", async () => {
     const skill = await loadSkill(at("mine"));
     const files = async (record: unknown, tensors = skill.tensors) => {
