@@ -72,7 +72,11 @@ export class WatchedCommunicator implements Communicator {
 
   async #counted(operation: () => Promise<void>): Promise<void> {
     Atomics.add(this.#seen, SEEN.begun, 1);
-    await operation();
-    Atomics.add(this.#seen, SEEN.ended, 1);
+    try {
+      await operation();
+    } finally {
+      // One that failed is over, too: what this rank does then is not waiting for others.
+      Atomics.add(this.#seen, SEEN.ended, 1);
+    }
   }
 }
