@@ -1,10 +1,17 @@
 /** The trainings of the study: each made once, kept in a folder, found there the next time. */
 
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { hasCheckpoint, loadCheckpoint, loadConfig, loadSummary } from "../../checkpoint/index.ts";
-import { type Config, parseConfig } from "../../configuration/index.ts";
+import {
+  hasCheckpoint,
+  loadCheckpoint,
+  loadConfig,
+  loadSummary,
+  METRICS,
+  readMetrics,
+} from "../../checkpoint/index.ts";
+import { type Config, parseConfig, type TrainingConfig } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
 import { fileExists, readJson, writeJson } from "../../formats/index.ts";
 import { freeAll } from "../../freeing.ts";
@@ -12,7 +19,14 @@ import { Inference, uploadArrays } from "../../inference/index.ts";
 import { countParameters, givenOf, hasBlocks, modelOf, siteKinds } from "../../model/index.ts";
 import { required } from "../../required.ts";
 import type { Device } from "../../runtime/index.ts";
-import { hasSkill, hasUnfinished, openAdaptation, openAttached, resumeAdaptation } from "../../skills/index.ts";
+import {
+  hasSkill,
+  hasUnfinished,
+  loadSkill,
+  openAdaptation,
+  openAttached,
+  resumeAdaptation,
+} from "../../skills/index.ts";
 import { type Corpus, consecutiveBatches } from "../../text/index.ts";
 import { forecastMemory, openRun, Run } from "../../training/index.ts";
 import { DivergenceError } from "../../training/portable.ts";
@@ -178,24 +192,42 @@ export function skill(site: Workplace, task: Task & { readonly size: number }): 
   return once(site, { name: nameOfTask(task), seed }, async (to) => {
     const from = folderOf(site, baseName(seed));
     const { device } = site;
-    // One that is finished and was not measured yet is made again.
-    if ((await hasSkill(to)) && !(await hasUnfinished(to))) await rm(to, { recursive: true });
-    const run = (await hasUnfinished(to))
-      ? await resumeAdaptation({ from, to, device })
-      : await openAdaptation({
-          from,
-          to,
-          add: Object.fromEntries(siteKinds.map((kind) => [kind, size])),
-          training: { ...site.study.adapting, learningRate: rate, seed },
-          data: { train: site.files.get(text) ?? [] },
-          device,
-        });
-    const spent = await finished(run, site.signal, async () => undefined);
+    const training = { ...site.study.adapting, learningRate: rate, seed };
+    const isUnfinished = await hasUnfinished(to);
+    const trained = async () => {
+      const add = Object.fromEntries(siteKinds.map((kind) => [kind, size]));
+      const data = { train: site.files.get(text) ?? [] };
+      const run = isUnfinished
+        ? await resumeAdaptation({ from, to, device })
+        : await openAdaptation({ from, to, add, training, data, device });
+      return finished(run, site.signal, async () => undefined);
+    };
+    // One that was stopped between its end and its result is measured as it is.
+    const isTrained = !isUnfinished && (await hasSkill(to));
+    const spent = isTrained ? await spentOn(site, { from, to, training }) : await trained();
     if (spent === undefined) return undefined;
     const losses = await lossesOf(site, from, [to]);
     const { size: bytes } = await stat(join(to, "skill.safetensors"));
     return { seed, parameters: spent.learning, bytes, memory: spent.memory, seconds: spent.seconds, losses };
   });
+}
+
+/** What the training of a finished skill took, by the files that it left. */
+async function spentOn(
+  { device }: Workplace,
+  { from, to, training }: { readonly from: string; readonly to: string; readonly training: TrainingConfig },
+) {
+  const { record } = await loadSkill(to);
+  const base = await loadSummary(from);
+  const opened = await openAttached(from, [to]);
+  await opened.close();
+  const { config: model } = opened.summary.state;
+  const learning = countParameters(model).total - countParameters(base.state.config).total;
+  const { total: memory } = forecastMemory({ ...base.config, training }, model, device.kind === "cpu", learning);
+  // Where an earlier state was the best one, the skill does not tell of the steps after it.
+  const last = (await readMetrics(join(to, METRICS))).at(-1);
+  const { seconds } = z.looseObject({ seconds: z.number().default(record.training.seconds) }).parse(last ?? {});
+  return { seconds, learning, memory };
 }
 
 async function trainedRun(

@@ -1,6 +1,6 @@
 /** The study `skills` where trainings diverge: it goes on without them, and says which they are. */
 
-import { writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { openCorpus } from "../../../src/data/index.ts";
 import { runSkills, type SkillsStudy, skillsSchema, type Workplace } from "../../../src/lab/skills/index.ts";
@@ -87,6 +87,21 @@ it("chooses another rate than one that diverges, says which did, and goes on the
   const again = await outcomeOf({}, "one rate");
   expect(again.made).toEqual([]);
   expect(again.outcome).toEqual(outcome);
+});
+
+it("measures a skill that was stopped between the end of its training and its result, as if it had not been", async () => {
+  const few: Partial<SkillsStudy> = { ways: ["skill"], rates: [1e-3] };
+  const whole = await outcomeOf(few, "whole");
+  const names = whole.made.filter((name) => name.startsWith("skill-"));
+  expect(names.length).toBeGreaterThan(1);
+  const weights = () => Promise.all(names.map((name) => readFile(at("whole", "runs", name, "skill.safetensors"))));
+  const before = await weights();
+  for (const name of names) await rm(at("whole", "runs", name, "result.json"));
+  const again = await outcomeOf(few, "whole");
+  expect(again.made).toEqual(names);
+  // Its seconds among them, which another training would not have.
+  expect(again.outcome).toEqual(whole.outcome);
+  expect(await weights()).toEqual(before);
 });
 
 it("says what was forgotten by the losses as they are, not as they are rounded", async () => {
