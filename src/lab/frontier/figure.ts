@@ -26,15 +26,16 @@ interface Dot {
   readonly high: number;
 }
 
-/** The colours of the style know no green, purple and grey: they are added, as `standalone` adds its own. */
+/** The colours of the style know no green, purple, brown and grey: they are added, as `standalone` adds its own. */
 const SINGLE_COLOURS =
-  ":root { --grey: #5b6570; --grey-text: #4d5660; --green: #1a7f4b; --green-text: #14633a; --purple: #9a4a8c; --purple-text: #82397a; } @media (prefers-color-scheme: dark) { :root { --grey: #a0a8b0; --grey-text: #b5bcc3; --green: #4cc38a; --green-text: #6fd3a4; --purple: #cc79a7; --purple-text: #e0a3c6; } }";
+  ":root { --grey: #5b6570; --grey-text: #4d5660; --green: #1a7f4b; --green-text: #14633a; --purple: #9a4a8c; --purple-text: #82397a; --brown: #8a4b12; --brown-text: #77400f; } @media (prefers-color-scheme: dark) { :root { --grey: #a0a8b0; --grey-text: #b5bcc3; --green: #4cc38a; --green-text: #6fd3a4; --purple: #cc79a7; --purple-text: #e0a3c6; --brown: #c08a52; --brown-text: #d8ac7d; } }";
 
 /** The arms of one track each, with their colours. */
 const singles = [
   ["grown", "green"],
   ["grown-by-default", "purple"],
   ["zero-start", "grey"],
+  ["net2net", "brown"],
 ] as const satisfies readonly (readonly [FrontierArm, string])[];
 
 /** Whether there is anything to draw: a point whose runs are done and did not diverge. */
@@ -141,7 +142,7 @@ function singlesOf(results: FrontierResults): Line[] {
       const found = pointsOf(results, arm, budget);
       return found.length === 0 ? [] : [dotOf(found)];
     });
-    return { name: arm.replaceAll("-", " "), colour, points };
+    return { name: arm === "net2net" ? "GPT widened" : arm.replaceAll("-", " "), colour, points };
   });
 }
 

@@ -68,22 +68,31 @@ function picked<Item>(items: readonly Item[], indices: readonly number[]): Item[
   return indices.flatMap((index) => items.slice(index, index + 1));
 }
 
+/** The arms that grow. */
+type Growing = "grown" | "grown-by-default" | "net2net";
+
 /**
  * Δ at a budget: the loss of a grown run less that of the best size from scratch.
  * @param arm the recipe by which it grows
+ * @param family of which models from scratch. Default: TokenFormers
  */
 export function gapAt(
   results: FrontierResults,
   budget: number,
-  arm: "grown" | "grown-by-default" = "grown",
+  arm: Growing = "grown",
+  family: "scratch" | "rotary" = "scratch",
 ): Difference | undefined {
-  const best = bestOf(results, "scratch", budget);
+  const best = bestOf(results, family, budget);
   return best && difference(pointsOf(results, arm, budget), best.points);
 }
 
-/** What the recipe of `grow` wins at a budget over the one of the study: the loss of one grown run less that of the other. */
-export function gainOfDefault(results: FrontierResults, budget: number): Difference | undefined {
-  return difference(pointsOf(results, "grown-by-default", budget), pointsOf(results, "grown", budget));
+/** The loss at a budget of a run that grows another way less that of the one by the study's recipe. */
+export function lessGrown(
+  results: FrontierResults,
+  budget: number,
+  arm: Exclude<Growing, "grown">,
+): Difference | undefined {
+  return difference(pointsOf(results, arm, budget), pointsOf(results, "grown", budget));
 }
 
 /** The gain at the last rung in its two parts: what zero-key tokens at the start give, and what reusing a trained model gives. */

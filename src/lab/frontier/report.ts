@@ -6,7 +6,7 @@ import { writeJson } from "../../formats/json/json.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
 import { halfOf } from "./documents.ts";
 import { frontierFigure, hasFigure } from "./figure.ts";
-import { type Difference, familySaving, gainOfDefault, gapAt, splitOfGain } from "./metrics.ts";
+import { type Difference, familySaving, gapAt, lessGrown, splitOfGain } from "./metrics.ts";
 import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
 
 /**
@@ -38,6 +38,7 @@ export function frontierMarkdown(results: FrontierResults): string {
     sizeTable(results),
     budgetTable(results),
     ...recipeTable(results),
+    ...widenedTable(results),
     "Differences are paired by seed and document. Their intervals of 95 % are by the bootstrap over documents and seeds that was planned; of three seeds that is little more than their range, so ± t is that of Student's t over the seeds alone.",
     ...verdictLines(results),
     tuningTable(results),
@@ -142,12 +143,26 @@ function recipeTable(results: FrontierResults): string[] {
     const grown = pointsOf(results, "grown-by-default", budget);
     if (grown.length === 0) return [];
     const loss = toldLoss(meanOver(grown, "report"));
-    const against = [gapAt(results, budget, "grown-by-default"), gainOfDefault(results, budget)];
+    const against = [gapAt(results, budget, "grown-by-default"), lessGrown(results, budget, "grown-by-default")];
     return [[formatFlops(flops), loss, ...against.map(told)]];
   });
   if (rows.length === 0) return [];
   const head = ["budget", "grown by default", "Δ, it − best TokenFormer", "it − grown"];
   return ["Grown as `grow` does unless told otherwise (new tokens learn faster at first):", table(head, rows)];
+}
+
+/** How a GPT does that grows by Net2Net, where there is one. */
+function widenedTable(results: FrontierResults): string[] {
+  const rows = results.budgets.flatMap((flops, budget) => {
+    const widened = pointsOf(results, "net2net", budget);
+    if (widened.length === 0) return [];
+    const loss = toldLoss(meanOver(widened, "report"));
+    const gaps = (["rotary", "scratch"] as const).map((family) => gapAt(results, budget, "net2net", family));
+    return [[formatFlops(flops), loss, ...[...gaps, lessGrown(results, budget, "net2net")].map(told)]];
+  });
+  if (rows.length === 0) return [];
+  const head = ["budget", "GPT widened", "it − best rotary GPT", "it − best TokenFormer", "it − grown"];
+  return ["The rotary GPT, widened by Net2Net where the TokenFormer grows:", table(head, rows)];
 }
 
 function verdictLines(results: FrontierResults): string[] {

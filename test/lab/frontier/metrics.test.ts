@@ -124,6 +124,17 @@ describe("the report", () => {
     expect(frontierMarkdown(results([...scratch, grown]))).not.toContain("by default");
   });
 
+  it("sets a GPT that is widened beside the best of both families and the run that grows", () => {
+    const gpts = [point("rotary/0", 1, 1, 2, 1.375), point("rotary/1", 1, 1, 1.875, 1.25)];
+    const widened = point("net2net", 1, 1, 2, 1.3125);
+    const found = results([...scratch, grown, other, ...gpts, widened]);
+    expect(frontierMarkdown(found)).toMatch(
+      /\n\| 10 FLOP \| 1\.313 \| \+0\.0625 \(.*; 1 seed\) \| −0\.3875 \(.*; 1 seed\) \| −0\.1875 \(.*; 1 seed\) \|\n/,
+    );
+    expect(frontierFigure(found)).toMatch(/GPT widened/);
+    expect(frontierMarkdown(results([...scratch, grown]))).not.toContain("widened");
+  });
+
   it("has no figure where all diverged", () => {
     const nothing = results([...scratch, grown].map(lost));
     expect(frontierFigure(nothing)).toBeUndefined();
