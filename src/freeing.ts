@@ -41,7 +41,9 @@ export async function allOrNothing<Result>(
 }
 
 /** As `Promise.all`, but a failure waits for the others to end. */
-export async function settled<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
+export async function settled<Promises extends readonly Promise<unknown>[] | []>(
+  promises: Promises,
+): Promise<{ -readonly [Key in keyof Promises]: Awaited<Promises[Key]> }> {
   await Promise.allSettled(promises);
   return Promise.all(promises);
 }

@@ -4,12 +4,13 @@ import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { messageOf, UserError } from "../errors.ts";
 import { Scorer } from "../evaluation/index.ts";
+import { allOrNothing, settled } from "../freeing.ts";
 import { openSequences } from "../generation/index.ts";
 import { isLoopback, urlOf } from "../http/address.ts";
 import type { Inference } from "../inference/index.ts";
 import { type CompleteModelConfig, type GatedGenerations, type QuantizationName, sites } from "../model/index.ts";
 import type { DeviceName } from "../runtime/index.ts";
-import type { RunningServer } from "../server/index.ts";
+import type { RunningServer, ServedModel, Shared } from "../server/index.ts";
 import { LONGEST_SECONDS } from "../server/limits.ts";
 import { chatTemplateOf, type Tokenizer } from "../text/index.ts";
 import { deviceOption } from "./device-option.ts";
@@ -101,33 +102,39 @@ function skillsOf({ skill = [] }: Options, run: string): Map<string, string> {
 /** @param skills the names of the skills that requests choose: those of the last generations of the model */
 async function serveRun(checkpoint: OpenedRun, options: Options, skills: readonly string[]): Promise<void> {
   // Loaded only when asked for: other commands need no server.
-  const { MOST_ALTERNATIVES, startServer } = await import("../server/index.ts");
+  const { MOST_ALTERNATIVES } = await import("../server/index.ts");
   const tokenizer = await tokenizerOf(checkpoint, options.tokenizer);
   const { context, vocabulary } = checkpoint.state.config;
   const serve = async (inference: Inference) => {
     const gated = gatedOf(checkpoint.state.config, skills.length);
-    const [sequences, scorer] = await Promise.all([
-      openSequences(inference, checkpoint.state.config, { slots: options.slots, gated }),
-      Scorer.create(inference, { top: MOST_ALTERNATIVES, gated }),
-    ]);
+    const [sequences, scorer] = await allOrNothing(async (onFailure) => {
+      const opening = openSequences(inference, checkpoint.state.config, { slots: options.slots, gated });
+      onFailure(async () => (await opening).release());
+      return settled([opening, Scorer.create(inference, { top: MOST_ALTERNATIVES, gated })]);
+    });
     const name = basename(resolve(checkpoint.directory));
     const model = { name, skills, tokenizer, context, vocabulary, sequences, scorer, slots: options.slots };
-    const apiKey = options.apiKey ?? process.env["TOKENFORMER_API_KEY"];
-    const server = await startServer(model, {
-      port: options.port,
-      host: options.host,
-      origins: originsOf(options.cors),
-      limits: { bytes: options.maxBody, queue: options.queue, seconds: options.timeout },
-      note,
-      ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
-    });
-    const problem = problemOfChat(tokenizer);
-    if (problem !== undefined) note(`/v1/chat/completions refuses all: ${problem}`);
-    announce(server, [name, ...skills].join(", "), options.host, apiKey);
-    await servedUntilStopped("answering what is under way", () => server.drain(DRAIN_SECONDS));
-    await sequences.release();
+    await served(model, options).finally(() => sequences.release());
   };
   await withModel(checkpoint, options.device, serve, options.quantize);
+}
+
+/** Serves a model until it is told to stop. */
+async function served(model: ServedModel & Shared, options: Options): Promise<void> {
+  const { startServer } = await import("../server/index.ts");
+  const apiKey = options.apiKey ?? process.env["TOKENFORMER_API_KEY"];
+  const server = await startServer(model, {
+    port: options.port,
+    host: options.host,
+    origins: originsOf(options.cors),
+    limits: { bytes: options.maxBody, queue: options.queue, seconds: options.timeout },
+    note,
+    ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
+  });
+  const problem = problemOfChat(model.tokenizer);
+  if (problem !== undefined) note(`/v1/chat/completions refuses all: ${problem}`);
+  announce(server, [model.name, ...(model.skills ?? [])].join(", "), options.host, apiKey);
+  await servedUntilStopped("answering what is under way", () => server.drain(DRAIN_SECONDS));
 }
 
 /** Why the model can hold no conversation; it completes texts all the same. */

@@ -1,6 +1,7 @@
 /** Opening the checkpoint of a folder with skills of other folders. */
 
 import { type OpenedCheckpoint, openCheckpoint } from "../checkpoint/index.ts";
+import { settled } from "../freeing.ts";
 import { required } from "../required.ts";
 import type { Tokenizer } from "../text/index.ts";
 import { attachedCheckpoint, attachedSummary, checkSkills, checkTokenizer, withSkills } from "./attach.ts";
@@ -20,7 +21,7 @@ export interface AttachedCheckpoint extends OpenedCheckpoint {
  * given twice
  */
 export async function openAttached(directory: string, skills: readonly string[]): Promise<AttachedCheckpoint> {
-  const loaded = await Promise.all(skills.map(loadSkill));
+  const loaded = await settled(skills.map(loadSkill));
   const opened = await openCheckpoint(directory);
   const check: AttachedCheckpoint["checkTokenizer"] = (tokenizer, where) => checkTokenizer(loaded, tokenizer, where);
   if (loaded.length === 0) return { ...opened, checkTokenizer: check };

@@ -1,6 +1,7 @@
 /** Skills: tokens that are trained beside a model, kept in files, attached, and merged. */
 
-import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import promises, { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hasCheckpoint, loadCheckpoint, loadPart, saveCheckpoint } from "../../src/checkpoint/index.ts";
@@ -299,6 +300,24 @@ describe("folders", () => {
     }
     return "nothing was refused";
   };
+
+  it("are read to the end, where one of them cannot be read, before that is told", async () => {
+    const { open } = promises;
+    let reading = 0;
+    promises.open = async (...args: Parameters<typeof open>) => {
+      reading++;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return open(...args).finally(() => reading--);
+    };
+    syncBuiltinESMExports();
+    try {
+      expect(await refusal("base", "nowhere", "mine")).toContain("there is no such folder");
+      expect(reading).toBe(0);
+    } finally {
+      promises.open = open;
+      syncBuiltinESMExports();
+    }
+  });
 
   it("refuse a skill of another base, by both hashes, and one that is attached twice", async () => {
     const changed = drawnParameters(base.state.config, 0.4);
