@@ -54,7 +54,7 @@ export function askedOfCompletion(request: CompletionRequest, tokenizer: Tokeniz
   };
 }
 
-/** A conversation becomes one prompt. Throws a `UserError` where the template refuses it, or the model can hold none. */
+/** A conversation becomes one prompt. Throws a `UserError` where the model can hold none. */
 export function askedOfChat(request: ChatRequest, tokenizer: Tokenizer, gates: readonly number[]): Asked {
   const template = chatTemplateOf(tokenizer);
   if (template.unreadable !== undefined) throw new UserError(template.unreadable);
@@ -64,7 +64,7 @@ export function askedOfChat(request: ChatRequest, tokenizer: Tokenizer, gates: r
     ...common,
     field: "messages",
     gates,
-    prompts: [template.text(messagesOf(request))],
+    prompts: [{ messages: messagesOf(request) }],
     maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
     limit: typeof request.max_completion_tokens === "number" ? "max_completion_tokens" : "max_tokens",
     most: Number.POSITIVE_INFINITY,

@@ -1,4 +1,4 @@
-/** Prompts as tokens: what can be refused unread is, and the rest is encoded in threads of its own. */
+/** Prompts as tokens: what can be refused unread is, and the rest is written out and encoded in threads of its own. */
 
 import { UserError } from "../errors.ts";
 import { beginningOfText, longestTokenBytes } from "../text/index.ts";
@@ -13,9 +13,11 @@ export interface Prompt {
   readonly ids: Int32Array;
   /** How many of them the client gave. */
   readonly given: number;
-  /** The prompt as the client gave it: a text, or token ids. */
-  readonly source: string | readonly number[];
+  /** The prompt as the client gave it, or as it was written out: a text, or token ids. */
+  readonly source: WrittenPrompt;
 }
+
+type WrittenPrompt = string | readonly number[];
 
 /** Reads the prompts of one model. */
 export class PromptReader {
@@ -42,12 +44,18 @@ export class PromptReader {
     room: number,
     signal: AbortSignal,
   ): Promise<Prompt[]> {
-    for (const prompt of prompts) this.#checkLength(prompt, room, field);
-    return Promise.all(prompts.map((prompt) => this.#readOne(prompt, field, signal)));
+    const written = await Promise.all(prompts.map((prompt) => this.#written(prompt, field, signal)));
+    for (const prompt of written) this.#checkLength(prompt, room, field);
+    return Promise.all(written.map((prompt) => this.#readOne(prompt, field, signal)));
+  }
+
+  async #written(prompt: GivenPrompt, field: string, signal: AbortSignal): Promise<WrittenPrompt> {
+    if (typeof prompt === "string" || !("messages" in prompt)) return prompt;
+    return encoded(this.#threads.write(prompt.messages, signal), field);
   }
 
   /** Refuses what cannot fit, by its length alone: to encode a long text takes seconds. */
-  #checkLength(prompt: GivenPrompt, room: number, field: string): void {
+  #checkLength(prompt: WrittenPrompt, room: number, field: string): void {
     const least = typeof prompt === "string" ? this.#leastTokens(prompt) : prompt.length;
     if (least <= room) return;
     const length = typeof prompt === "string" ? `at least ${least} tokens` : `${least} tokens`;
@@ -62,7 +70,7 @@ export class PromptReader {
     return this.#longest === undefined ? 0 : Math.ceil(Buffer.byteLength(text) / this.#longest);
   }
 
-  async #readOne(source: GivenPrompt, field: string, signal: AbortSignal): Promise<Prompt> {
+  async #readOne(source: WrittenPrompt, field: string, signal: AbortSignal): Promise<Prompt> {
     if (typeof source !== "string") return { ids: this.#checked(source), given: source.length, source };
     const ids = Int32Array.from((await encoded(this.#threads.encode(source, signal), field)).ids);
     return { ids: ids.length > 0 ? ids : Int32Array.of(this.#first), given: ids.length, source };
@@ -77,7 +85,7 @@ export class PromptReader {
   }
 }
 
-/** What the tokenizer refuses is the client's mistake. */
+/** What the tokenizer or its template refuses is the client's mistake. */
 export async function encoded<Result>(encoding: Promise<Result>, field = "prompt"): Promise<Result> {
   try {
     return await encoding;

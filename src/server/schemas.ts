@@ -2,13 +2,19 @@
 
 import { z } from "zod";
 import { checkPlainly } from "../plain-words.ts";
+import type { Message } from "../text/index.ts";
 import { ApiError } from "./api-error.ts";
 
 /** The largest `logprobs` of OpenAI's API. */
 export const MOST_ALTERNATIVES = 5;
 
-/** A prompt as a text or as token ids. */
-export type GivenPrompt = string | readonly number[];
+/** A conversation that becomes a prompt. */
+export interface Conversation {
+  readonly messages: readonly Message[];
+}
+
+/** A prompt as a text, as token ids, or as a conversation. */
+export type GivenPrompt = string | readonly number[] | Conversation;
 
 const flag = z.boolean().nullish();
 const text = z.string().nullish();

@@ -1,13 +1,16 @@
-/** Encoding and decoding away from the event loop, so that one long text holds up nobody. */
+/** Encoding, decoding and writing conversations out away from the event loop, so that one long text holds up nobody. */
 
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../errors.ts";
-import type { Tokenizer } from "../text/index.ts";
+import type { Message, Tokenizer } from "../text/index.ts";
 import { type Settling, untilAborted } from "./settling.ts";
-import type { TextAnswer, TextRequest, TextResult, TextTask } from "./text-thread.ts";
+import type { TextAnswer, TextRequest, TextResult, TextTask, TokenizerData } from "./text-thread.ts";
 
 /** Texts and ids of this length or more have a thread of their own, so that short ones never wait for them. */
 const LONG = 4096;
+
+/** As many characters as a message is long beside its content: what a template writes for it takes as much time. */
+const MESSAGE_LENGTH = 64;
 
 interface Job extends Settling<TextResult> {
   readonly task: TextTask;
@@ -40,6 +43,12 @@ export class TextThreads {
 
   async decode(ids: readonly number[], signal: AbortSignal): Promise<string> {
     return (await this.#run({ ids }, ids.length, signal)).text;
+  }
+
+  /** The text of a conversation. Rejects with a UserError where the template refuses it. */
+  async write(messages: readonly Message[], signal: AbortSignal): Promise<string> {
+    const length = messages.reduce((sum, { content }) => sum + content.length + MESSAGE_LENGTH, 0);
+    return (await this.#run({ messages }, length, signal)).text;
   }
 
   async close(): Promise<void> {
@@ -81,8 +90,9 @@ class TextThread {
   /** The thread, which is started unless it is there. */
   start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
+    const tokenizer = this.#tokenizer;
     const worker = new Worker(new URL("./text-thread.js", import.meta.url), {
-      workerData: this.#tokenizer.toJSON(),
+      workerData: { json: tokenizer.toJSON(), settings: tokenizer.settings?.json } satisfies TokenizerData,
       execArgv: [],
     });
     worker.on("message", (answer: TextAnswer) => {

@@ -4,7 +4,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Random } from "../../src/random.ts";
 import { labelsOf } from "../../src/server/labels.ts";
 import { TextThreads } from "../../src/server/text-threads.ts";
-import { loadTokenizer, trainBytePairEncoding } from "../../src/text/index.ts";
+import {
+  chatTemplateOf,
+  loadTokenizer,
+  readSettings,
+  trainBytePairEncoding,
+  withSettings,
+} from "../../src/text/index.ts";
 import { stubServer } from "../support/server.ts";
 
 const random = Random.from("texts");
@@ -26,6 +32,23 @@ describe("texts in threads", () => {
       expect(ids).toEqual(expected);
       expect(labels).toEqual(labelsOf(tokenizer, expected));
       expect(await threads.decode([...ids], never)).toBe(text);
+    }
+  });
+
+  it("become one of a conversation as by its template, short and long", async () => {
+    const chat_template =
+      "{% for m in messages %}{{ bos_token + m.role + m.name|default('') + m.content }}{% endfor %}";
+    const own = withSettings(tokenizer, readSettings({ chat_template, bos_token: "^" }, "test"));
+    for (const one of [tokenizer, own]) {
+      const writing = new TextThreads(one);
+      for (const count of [1, 300]) {
+        const messages = Array.from(
+          { length: count },
+          () => ({ role: "user", name: "Ann", content: drawn(2) }) as const,
+        );
+        expect(await writing.write(messages, never)).toBe(chatTemplateOf(one).text(messages));
+      }
+      await writing.close();
     }
   });
 
@@ -135,6 +158,48 @@ describe("a server", () => {
       const error = { code: "context_length_exceeded", param: "max_tokens", message };
       expect([response.status, await response.json()]).toMatchObject([400, { error }]);
     }
+  });
+
+  it("answers others while a conversation is written out, which counts among those that wait", async () => {
+    const slow = "{% if messages[0].content == 'slowly' %}{% for i in range(30000) %}{% endfor %}{% endif %}a";
+    const settings = readSettings({ chat_template: slow }, "test");
+    const own = { tokenizer: withSettings(tokenizer, settings), slots: 1, queue: 1 };
+    const { url, server } = await stubServer(async () => undefined, own);
+    const body = JSON.stringify({ messages: [{ role: "user", content: "slowly" }], max_tokens: 1 });
+    const written: number[] = [];
+    const chat = async () => {
+      const { status } = await fetch(`${url}/v1/chat/completions`, { method: "POST", body });
+      written.push(status);
+    };
+    const all = Promise.all([chat(), chat(), chat()]);
+    await expect.poll(() => written).toEqual([429]);
+    for (let count = 0; count < 3; count++) expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect(written).toEqual([429]);
+    await all;
+    expect(written).toEqual([429, 200, 200]);
+    await server.drain(1);
+  });
+
+  it("refuses unread more messages, or parts of them, than there is room for", async () => {
+    const part = { type: "text", text: "a" };
+    const user = (content: unknown) => ({ role: "user", content });
+    // What is within them is not looked at.
+    for (const messages of [
+      new Array(1001).fill(user("a")),
+      new Array(30_000).fill({ role: "no role" }),
+      [user(new Array(1000).fill(part)), user("a")],
+    ]) {
+      const response = await post("/v1/chat/completions", { messages });
+      const message = expect.stringMatching(
+        /^messages: are \d+ with their parts, but this model's context is 1000 tokens/,
+      );
+      const error = { code: "context_length_exceeded", param: "messages", message };
+      expect([response.status, await response.json()]).toMatchObject([400, { error }]);
+    }
+    const response = await post("/v1/chat/completions", { messages: [user("a".repeat(900_000))] });
+    const message = expect.stringContaining("999 are left for the prompt, but it has at least");
+    const error = { code: "context_length_exceeded", param: "messages", message };
+    expect([response.status, await response.json()]).toMatchObject([400, { error }]);
   });
 
   it("takes half a million ids, or lists of them, for what they are", async () => {

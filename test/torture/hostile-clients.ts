@@ -89,6 +89,16 @@ export const misdeeds: Readonly<Record<string, Misdeed>> = {
     const [path, length] = random.integer(5) === 0 ? ["/tokenize", text.length / 8] : ["/v1/completions", text.length];
     return (await post(target, path, JSON.stringify({ prompt: text.slice(0, length) })))?.status;
   },
+  "huge conversations": async (target, random) => {
+    const message = { role: "user", content: "whale" };
+    const count = Math.floor(target.hugeLength / JSON.stringify(message).length);
+    // As many as no context has room for are refused unread, a few long ones once they are written out.
+    const messages =
+      random.integer(2) === 0
+        ? new Array(count).fill(message)
+        : [{ ...message, content: "the whale ".repeat(target.hugeLength / 10) }];
+    return (await post(target, "/v1/chat/completions", JSON.stringify({ messages })))?.status;
+  },
   "early closes": async (target, random) => {
     const body = JSON.stringify({ prompt: "the ", max_tokens: 12, stream: random.integer(2) === 0 });
     await post(target, "/v1/completions", body, random.integer(40));
@@ -101,5 +111,6 @@ export const misdeeds: Readonly<Record<string, Misdeed>> = {
 /** The statuses that a misdeed may be answered with. */
 export const answersOf: Readonly<Record<string, readonly number[]>> = {
   "huge prompts": [200, 400, 429],
+  "huge conversations": [400, 429],
   "broken JSON": [400],
 };
