@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { dataOf, hasCheckpoint, loadSummary } from "../checkpoint/index.ts";
 import type { CheckpointSummary } from "../checkpoint/portable.ts";
-import type { Config, EndEvent, TrainingConfig } from "../configuration/index.ts";
+import { type Config, type EndEvent, growthPlansOf, type TrainingConfig } from "../configuration/index.ts";
 import type { DataSource } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
 import { parseSites, siteNamesOf } from "../growth/index.ts";
@@ -44,6 +44,7 @@ import {
 } from "./open.ts";
 import { note, print, printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { notesOfResuming } from "./resuming.ts";
 import { dataListOption, namedData } from "./text-input.ts";
 
 interface Options extends DataOptions {
@@ -143,8 +144,10 @@ async function resumed(from: string, _: CheckpointSummary, options: Options, pro
   }
   const named = await namedData(options);
   const data = dataGoingOn(dataOf(undefined, unfinished), { ...options, ...(named !== undefined && { data: named }) });
+  const going = { ...config, training, growth: growthPlansOf(config) };
+  const lacking = await momentNotes(unfinishedIn(to), unfinished);
+  for (const line of [...notesOfResuming(unfinished, going, data), ...lacking]) note(line);
   await noteData(data);
-  for (const line of await momentNotes(unfinishedIn(to), unfinished)) note(line);
   return resumeAdaptation({ from, to, data, training, device, onDataProgress: progress.onData });
 }
 

@@ -71,17 +71,18 @@ describe("adapt", () => {
     const [, step] =
       /stopped at step (\d+); go on with: tokenformer adapt book --to stopped --resume\n/.exec(stderr) ?? [];
     const steps = Number(step) + 2;
-    const on = await answer(
-      "adapt",
-      "book",
-      "--to",
-      "stopped",
-      "--resume",
-      "--set",
-      `training.steps=${steps}`,
-      "--json",
-    );
-    expect(json(on)).toMatchObject({ interrupted: false });
+    await writeFile(at("other.txt"), await readFile(at("text.txt")));
+    const changes = ["--set", `training.steps=${steps}`, "--set", "training.learningRate=1e-3", "--data", "other.txt"];
+    const on = await run("adapt", "book", "--to", "stopped", "--resume", ...changes, "--json");
+    expect(json(on.stdout)).toMatchObject({ interrupted: false });
+    expect(on.stderr.split("\n").slice(0, 4)).toEqual([
+      `training.steps: 1000000 → ${steps}`,
+      "training.learningRate: 0.003 → 0.001",
+      expect.stringMatching(
+        `^the learning rate jumps from \\S+ to \\S+ at step ${step}, as the schedule now ends at step ${steps};`,
+      ),
+      `other data than before: ${at("other.txt")}, not ${at("text.txt")}`,
+    ]);
     const trained = (await metrics("stopped")).filter((record) => "loss" in record);
     expect(trained.map((record) => record["step"])).toEqual(Array.from({ length: steps }, (_, index) => index + 1));
     expect((await readdir(at("stopped"))).toSorted((a, b) => a.localeCompare(b))).toEqual([
