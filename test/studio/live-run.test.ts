@@ -143,6 +143,30 @@ it("measures what was learned before by the bytes of its own text", async () => 
   await live.close();
 });
 
+it("knows a validation also where what was learned before could not be measured then", async () => {
+  const run = await Run.create({ config: tinyConfig({ evaluateEvery: 2 }), corpus, device });
+  const { events } = run;
+  run.events = async function* () {
+    for await (const event of Reflect.apply(events, run, [])) {
+      if (event.type === "validation" && event.step === 0) faults.fail(1);
+      yield event;
+    }
+  };
+  const told: (EngineEvent | PlannedGrowthEvent)[] = [];
+  const before = { name: "cats", tokens: Uint32Array.from(corpus.tokenizer.encode(text)) };
+  const live = new LiveRun("a", run, EMPTY, (event) => told.push(event), before);
+  while (live.facts().history.validation.length === 0) await live.advance();
+  expect(faults.mend()).toBe(true);
+  while (live.facts().history.validation.length < 2) await live.advance();
+  const points = live.facts().history.validation;
+  expect(points.map(({ step, oldLoss }) => [step, oldLoss !== undefined])).toEqual([
+    [0, false],
+    [2, true],
+  ]);
+  expect(told.flatMap((event) => (event.type === "validation" ? [event.point] : []))).toEqual(points);
+  await live.close();
+});
+
 it("is not kept where it has diverged", async () => {
   const training = { learningRate: 1e3, warmup: 0, schedule: "constant", clip: 0 } as const;
   const { live, until } = await opened({ ...tokenformerModel, layers: 1 }, training);

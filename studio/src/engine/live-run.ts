@@ -256,10 +256,15 @@ export class LiveRun {
     }
     if (event.type === "validation") {
       this.#flush();
-      const point = { ...validationPointOf(event), ...(await this.#old()) };
+      const point = { ...validationPointOf(event), ...(await this.#oldIfPossible()) };
       this.#history = { ...this.#history, validation: [...this.#history.validation, point] };
       this.#tell({ type: "validation", run: this.id, point });
     }
+  }
+
+  /** The loss on held-out text comes once: it is known also where that on what was learned before cannot be measured. */
+  async #oldIfPossible(): Promise<Pick<ValidationPoint, "oldLoss" | "oldBitsPerByte">> {
+    return this.#old().catch(() => ({}));
   }
 
   /** The loss on what the model had learned before, if that is known. */
