@@ -301,6 +301,36 @@ it("tells of a run that fails to be kept when all are, and keeps the others", as
   for (const id of ids) await shelf.remove(id);
 });
 
+it("has a run that was made, or has grown, and tells it, though the device fails when it is to be kept", async () => {
+  const { shelf, told, create, notices } = await opened();
+  faults.mend();
+  await shelf.remove(await create());
+  // Without those of the removal: the last is of what is kept.
+  faults.mend();
+  const first = await create();
+  const { requests } = faults;
+  await shelf.remove(first);
+  told.length = 0;
+  faults.fail(requests);
+  const id = await create();
+  expect(faults.mend()).toBe(true);
+  expect(told.map(({ type }) => type)).toEqual(["notice", "summary"]);
+  expect(notices()).toEqual([expect.stringContaining("injected")]);
+  expect([shelf.unsaved, shelf.summaries().map((summary) => summary.id)]).toEqual([[id], [id]]);
+
+  const { parameters } = shelf.summary(id);
+  await shelf.grow(id, { add: { key: 3 }, init: "zero-key" });
+  faults.fail(1);
+  const view = await shelf.changed(id);
+  expect(faults.mend()).toBe(true);
+  expect(view.growths).toHaveLength(1);
+  expect(view.summary.parameters).toBeGreaterThan(parameters);
+  expect(told.at(-1)).toEqual({ type: "changed", view });
+  await shelf.saveIfPossible(id);
+  expect(shelf.unsaved).toEqual([]);
+  await shelf.remove(id);
+});
+
 it("offers no link of a run that was opened with another text than it began with, nor of its copies", async () => {
   const { shelf, create } = await opened({}, undefined, {}, pageConfig());
   const id = await create();

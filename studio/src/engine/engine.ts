@@ -156,14 +156,14 @@ export class StudioEngine implements Engine {
     if (complaint !== undefined) throw new UserError(complaint);
     return this.#changing(run, async () => {
       await this.#shelf.grow(run, request);
-      return this.#changed(run);
+      return this.#shelf.changed(run);
     });
   }
 
   undoGrowth(run: string): Promise<RunView> {
     return this.#changing(run, async () => {
       await this.#turns.interrupted(run, () => this.#shelf.undo(run));
-      return this.#changed(run);
+      return this.#shelf.changed(run);
     });
   }
 
@@ -343,15 +343,6 @@ export class StudioEngine implements Engine {
     // All that is kept, which may be less than what this tab has seen of it: the other one may have been closed before it kept that.
     const view = await this.#shelf.view(run).catch(() => undefined);
     this.#hand(view === undefined ? { type: "summary", summary: this.#shelf.summary(run) } : { type: "changed", view });
-  }
-
-  /** Keeps what has changed, and tells it. */
-  async #changed(run: string): Promise<RunView> {
-    await this.#shelf.save(run);
-    const view = await this.#shelf.view(run);
-    // The summary that was told when it was kept says of more or fewer parameters than the sites that are drawn have.
-    this.#tell({ type: "changed", view });
-    return view;
   }
 
   /** Whether the GPU is gone: it may fail a run before it says so. */

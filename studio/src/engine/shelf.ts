@@ -8,6 +8,7 @@ import {
   countParameters,
   type Device,
   DivergenceError,
+  type ModelState,
   parseCheckpoint,
   parseSkill,
   Run,
@@ -143,7 +144,8 @@ export class Shelf {
     const { text } = named;
     this.#records.set(record.id, record);
     this.#live.adopt(record.id, { live: this.#liveRun(record.id, run, EMPTY, text), text });
-    await this.save(record.id);
+    // It is on the device and in the list, whether it can be kept or not.
+    await this.saveIfPossible(record.id);
     return this.view(record.id);
   }
 
@@ -357,13 +359,7 @@ export class Shelf {
       );
     }
     const { state: was } = await parseCheckpoint(state.files);
-    const record: StoredRun = {
-      ...this.record(id),
-      parameters: countParameters(was.config).total,
-      step: was.step,
-      ...lossOf(state.history),
-      changed: Date.now(),
-    };
+    const record = this.#progressed(id, was, state.history);
     const text = this.#textToKeep(id, await this.#live.get(id));
     const kept = await this.#write(record, { state, ...text });
     await this.#live.unload(id);
@@ -418,9 +414,7 @@ export class Shelf {
   async #tellGrown(id: string): Promise<void> {
     const { store, tell } = this.#options;
     try {
-      await this.save(id);
-      const view = await this.view(id);
-      tell({ type: "changed", view });
+      const view = await this.changed(id);
       // Nobody has asked for this growth, and what was before an earlier one would take all since that back.
       await store.dropUndoBefore(id, view.growths.length);
     } catch (error) {
@@ -457,7 +451,27 @@ export class Shelf {
       await this.save(id);
     } catch (error) {
       this.#options.tell({ type: "notice", message: explained(error).message });
+      await this.#tellUnkept(id);
     }
+  }
+
+  /** Keeps a run that has become another one if it can be, and tells it in any case. */
+  async changed(id: string): Promise<RunView> {
+    await this.saveIfPossible(id);
+    const view = await this.view(id);
+    // The summary that was told when it was kept says of more or fewer parameters than the sites that are drawn have.
+    this.#options.tell({ type: "changed", view });
+    return view;
+  }
+
+  /** Tells a run as it is on the device, where what is to be kept of it cannot be had. */
+  async #tellUnkept(id: string): Promise<void> {
+    const open = await this.#live.get(id)?.catch(() => undefined);
+    if (open === undefined || !this.has(id)) return;
+    const { config, history } = open.live.facts();
+    const record = this.#progressed(id, { config: config.model, step: open.live.step }, history);
+    this.#records.set(id, record);
+    this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
   }
 
   async #save(id: string): Promise<void> {
@@ -466,13 +480,7 @@ export class Shelf {
     const now = await this.#soundState(id, open.live);
     if (now === undefined) return;
     const { checkpoint, history, changes } = now;
-    const record: StoredRun = {
-      ...this.record(id),
-      parameters: countParameters(checkpoint.state.config).total,
-      step: checkpoint.state.step,
-      ...lossOf(history),
-      changed: Date.now(),
-    };
+    const record = this.#progressed(id, checkpoint.state, history);
     this.#records.set(id, record);
     try {
       const state = { files: await checkpointFiles(checkpoint), history };
@@ -483,6 +491,12 @@ export class Shelf {
       this.#options.tell({ type: "notice", message: storageFault(error).message });
     }
     this.#options.tell({ type: "summary", summary: this.#summaryOf(record) });
+  }
+
+  /** What is known of a run, as it is now. */
+  #progressed(id: string, { config, step }: Pick<ModelState, "config" | "step">, history: History): StoredRun {
+    const parameters = countParameters(config).total;
+    return { ...this.record(id), parameters, step, ...lossOf(history), changed: Date.now() };
   }
 
   /** Writes a run to the store. Throws a `UserError` where that refuses it. */
