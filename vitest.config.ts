@@ -7,7 +7,7 @@ const built = fileURLToPath(new URL("./dist/", import.meta.url));
 
 /** Tests that look at their process, or change it: each file has one of its own. */
 const alone = [
-  "test/**/{faults,leak,live-run,memory,mutations,shelf,telemetry,webgpu}.test.ts",
+  "test/**/{faults,leak,live-run,memory,mutations,opening,shelf,telemetry,webgpu}.test.ts",
   "test/cluster/{launcher,launcher-output}.test.ts",
   "test/torture/*.test.ts",
 ];

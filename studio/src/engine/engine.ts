@@ -28,7 +28,7 @@ import type {
 } from "./api.ts";
 import { configFromChoices, equalTransformer, estimateOf, fromScratch } from "./choices.ts";
 import { type Opened, openBackend } from "./device.ts";
-import { divergedWords } from "./faults.ts";
+import { divergedWords, explained } from "./faults.ts";
 import { Figures } from "./figures.ts";
 import { previewOf } from "./growing.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -44,6 +44,7 @@ type Listener = (event: EngineEvent) => void;
 interface OpenEngine {
   readonly device: Opened;
   readonly figures: Figures;
+  readonly store: Store;
   readonly shelf: Shelf;
   readonly tabs: Tabs;
 }
@@ -67,21 +68,36 @@ export class StudioEngine implements Engine {
   }
 
   async open(backend: Backend | "auto"): Promise<Environment> {
+    const former = this.#opened;
     const device = await openBackend(backend);
+    const opened: Partial<OpenEngine> = { device };
+    try {
+      this.#opened = await this.#openRest(opened, device);
+    } catch (error) {
+      await closeQuietly(opened);
+      throw error;
+    }
+    await closeQuietly(former);
+    return device.environment;
+  }
+
+  /** @param opened takes what is to be closed where something of it cannot be opened */
+  async #openRest(opened: { -readonly [Part in keyof OpenEngine]?: OpenEngine[Part] }, device: Opened) {
+    const store = await Store.open();
+    opened.store = store;
     const shelf = await Shelf.open({
-      store: await Store.open(),
+      store,
       device: () => this.#device.device,
       status: (run) => this.#status(run),
       tell: (event) => this.#tell(event),
     });
     const tabs = await Tabs.open({
-      heard: (event) => void this.#heard(event),
-      asked: (run) => void this.#show(run),
-      freed: (run) => void this.#freed(run),
+      heard: (event) => this.#answering(this.#heard(event)),
+      asked: (run) => this.#answering(this.#show(run)),
+      freed: (run) => this.#answering(this.#freed(run)),
       keeps: (run) => shelf.isUnsaved(run),
     });
-    this.#opened = { device, figures: new Figures(device.device), shelf, tabs };
-    return device.environment;
+    return { device, figures: new Figures(device.device), store, shelf, tabs };
   }
 
   async listen(listener: Listener): Promise<void> {
@@ -309,6 +325,20 @@ export class StudioEngine implements Engine {
     }
   }
 
+  /** What other tabs ask for is nobody's action here, so that what fails of it is told beside. */
+  #answering(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#notice(error));
+  }
+
+  #notice(error: unknown): void {
+    this.#tell({ type: "notice", message: explained(error).message });
+  }
+
+  /** Learns what is kept of a run, as far as that can be read: what another tab tells of it is known all the same. */
+  async #refreshIfPossible(run: string): Promise<void> {
+    await this.#shelf.refresh(run).catch((error: unknown) => this.#notice(error));
+  }
+
   /** What another tab tells, as the visitor of this one sees it. */
   async #heard(event: EngineEvent): Promise<void> {
     if (event.type === "deleted") {
@@ -319,7 +349,7 @@ export class StudioEngine implements Engine {
       event.type === "summary" ? event.summary : event.type === "changed" ? event.view.summary : undefined;
     if (summary === undefined) return this.#hand(event);
     if (isTraining(summary.status)) this.#tabs.watch(summary.id);
-    await this.#shelf.refresh(summary.id);
+    await this.#refreshIfPossible(summary.id);
     const seen = { ...summary, status: this.#status(summary.id) };
     this.#hand(
       event.type === "changed"
@@ -338,7 +368,7 @@ export class StudioEngine implements Engine {
   }
 
   async #freed(run: string): Promise<void> {
-    await this.#shelf.refresh(run);
+    await this.#refreshIfPossible(run);
     if (!this.#shelf.has(run)) return;
     // All that is kept, which may be less than what this tab has seen of it: the other one may have been closed before it kept that.
     const view = await this.#shelf.view(run).catch(() => undefined);
@@ -391,6 +421,13 @@ export class StudioEngine implements Engine {
     const view = await this.#shelf.view(run).catch(() => undefined);
     if (view !== undefined) this.#tell({ type: "changed", view });
   }
+}
+
+/** Closes what was opened of an engine. Failures are not told: nothing is done with it any more. */
+async function closeQuietly({ tabs, store, device }: Partial<OpenEngine> = {}): Promise<void> {
+  tabs?.close();
+  store?.close();
+  await device?.device.close().catch(() => undefined);
 }
 
 /** What is wrong in this tab, and what it runs on, is not so in others. */

@@ -43,7 +43,7 @@ import { heldOutOf, lessonStart, skillView } from "./teaching.ts";
 import { fallbackText, textOf } from "./texts.ts";
 
 export interface ShelfOptions {
-  readonly store: Pick<Store, keyof Store>;
+  readonly store: Omit<Store, "close">;
   readonly device: () => Device;
   readonly status: (run: string) => RunStatus;
   readonly tell: (event: EngineEvent) => void;

@@ -67,6 +67,10 @@ export class Store {
     return new Store(database);
   }
 
+  close(): void {
+    this.#database.close();
+  }
+
   runs(): Promise<StoredRun[]> {
     return this.#database.getAll("runs");
   }

@@ -41,7 +41,7 @@ export class Tabs {
 
   private constructor(options: TabsOptions) {
     this.#options = options;
-    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => {
+    this.#channel.onmessage = ({ data }: { readonly data: Message }) => {
       if (data.kind === "event") options.heard(data.event);
       else if (this.#held.has(data.run)) options.asked(data.run);
     };
@@ -49,9 +49,21 @@ export class Tabs {
 
   static async open(options: TabsOptions): Promise<Tabs> {
     const tabs = new Tabs(options);
-    const { held = [] } = (await tabs.#locks?.query()) ?? {};
-    for (const { name = "" } of held) if (name.startsWith(PREFIX)) tabs.watch(name.slice(PREFIX.length));
-    return tabs;
+    try {
+      const { held = [] } = (await tabs.#locks?.query()) ?? {};
+      for (const { name = "" } of held) if (name.startsWith(PREFIX)) tabs.watch(name.slice(PREFIX.length));
+      return tabs;
+    } catch (error) {
+      tabs.close();
+      throw error;
+    }
+  }
+
+  /** Hears nothing any more, and lets others have all runs. */
+  close(): void {
+    this.#channel.close();
+    for (const { free } of this.#held.values()) free?.();
+    this.#held.clear();
   }
 
   /** Whether another tab has a run. */
