@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { commands } from "../../src/cli/commands.ts";
 import { messageOf } from "../../src/errors.ts";
+import type { Random } from "../../src/random.ts";
 import { hasUnfinished } from "../../src/skills/index.ts";
 import { faults } from "../support/faults.ts";
 import type { Outcome } from "../support/program.ts";
@@ -45,7 +46,7 @@ export const devices: Part = {
       const requests = await requestsOf(which, folder);
       const every = Array.from({ length: requests }, (_, index) => index + 1);
       const places = (requests > MANY ? faults.unlike : every).map((nth) => ({ which, nth }));
-      all.push(...(short ? places.filter(() => random.integer(60) === 0) : places));
+      all.push(...(short ? fewOf(places, random) : places));
     }
     return {
       count: all.length,
@@ -58,6 +59,12 @@ export const devices: Part = {
     };
   },
 };
+
+/** One of about sixty, and one at least. */
+function fewOf<Place>(places: readonly Place[], random: Random): Place[] {
+  const few = places.filter(() => random.integer(60) === 0);
+  return few.length > 0 ? few : places.slice(0, 1);
+}
 
 const folderOf = ({ name }: CommandCase) => name.replaceAll(/\W+/g, "-");
 

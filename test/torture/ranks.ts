@@ -20,17 +20,17 @@ const ENVIRONMENT = {
 export const ranks: Part = {
   name: "ranks",
   title: `a random one of ${RANKS} ranks killed at a random moment under \`launch --restarts\`: the run ends bitwise like the one left alone`,
-  async begin({ folder }: Setting): Promise<Trials> {
+  async begin({ folder, short }: Setting): Promise<Trials> {
     await writeFile(join(folder, "text.txt"), textOf(4000));
     const begun = performance.now();
-    const { code, stderr } = await launched("alone", folder).outcome;
+    const { code, stderr } = await launched("alone", folder, short).outcome;
     check(code === 0, () => `the run that is left alone: ${stderr}`);
     const pace = { duration: performance.now() - begun };
     return {
-      count: 20,
+      count: short ? 1 : 20,
       trial: async (index, random) => {
         const run = `run-${index}`;
-        const count = await killedOnce(run, folder, pace, random);
+        const count = await killedOnce({ run, folder, short }, pace, random);
         const wrong = await differences(join(folder, "alone"), join(folder, run));
         check(wrong.length === 0, () => `not the run that was left alone: ${wrong.join("; ")}`);
         await rm(join(folder, run), { recursive: true });
@@ -41,12 +41,13 @@ export const ranks: Part = {
   },
 };
 
-function launched(run: string, folder: string) {
-  const settings = { steps: 200, evaluateEvery: 20, checkpointEvery: 10, schedule: "constant" };
+function launched(run: string, folder: string, short: boolean) {
+  const [steps, first, second] = short ? [60, 15, 36] : [200, 50, 120];
+  const settings = { steps, evaluateEvery: 20, checkpointEvery: 10, schedule: "constant" };
   const words = [
     ...["launch", "-n", String(RANKS), "--restarts", "3", "--", "train", "--data", "text.txt", ...TINY],
     ...Object.entries(settings).flatMap(([key, value]) => ["--set", `training.${key}=${value}`]),
-    ...["--grow-at", "50:all=x2", "--grow-at", "120:ffn=x2;freeze=30", "--out", run],
+    ...["--grow-at", `${first}:all=x2`, "--grow-at", `${second}:ffn=x2;freeze=${short ? 9 : 30}`, "--out", run],
   ];
   return startProcess([MAIN, ...words], folder, ENVIRONMENT);
 }
@@ -55,10 +56,14 @@ function launched(run: string, folder: string) {
  * Kills one rank of a run, and waits for the end; once more from the start where the run was faster than the moment drawn.
  * @param pace how long a run takes that is left alone; is corrected where one was faster
  */
-async function killedOnce(run: string, folder: string, pace: { duration: number }, random: Random): Promise<Counts> {
+async function killedOnce(
+  { run, folder, short }: { readonly run: string } & Pick<Setting, "folder" | "short">,
+  pace: { duration: number },
+  random: Random,
+): Promise<Counts> {
   for (;;) {
     const begun = performance.now();
-    const { id, outcome } = launched(run, folder);
+    const { id, outcome } = launched(run, folder, short);
     await Promise.race([delay(random.uniform() * pace.duration), outcome]);
     const victim = (await ranksBelow(id)).get(random.integer(RANKS));
     const isKilled = victim !== undefined && kill(victim);
