@@ -68,7 +68,8 @@ async function runBench({ device, only, sizes, large, rounds, minutes, out, json
   const measured = await runBenchmark({ device, parts, sizes, large, rounds, minutes, program, note, compared });
   const where = device === "cpu" ? machine() : `${device}, ${machine()}`;
   const report = { date: today(), machine: where, software: await software(), ...measured };
-  if (out !== undefined) await writeBenchmark(report, out);
+  // Before it is written, as a disk that is full must not take what took minutes.
   if (json) printJson(report);
   else print(benchmarkMarkdown(report).trimEnd());
+  if (out !== undefined) await writeBenchmark(report, out);
 }

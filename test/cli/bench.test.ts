@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { json, useCommandLine } from "../support/command-line.ts";
 
@@ -11,9 +11,12 @@ it("measures what is asked for, and writes it to a folder", async () => {
   expect(await readFile(at("bench", "benchmark.md"), "utf8")).toBe(text);
 });
 
-it("prints numbers as JSON", async () => {
+it("prints numbers as JSON, also where they cannot be written", async () => {
   const growth = { name: "mini, twice the tokens", parametersAfter: 2_105_728, moments: true };
-  expect(json(await answer("bench", "--only", "growth", "--json"))).toMatchObject({ growth: [growth] });
+  await mkdir(at("taken", "benchmark.md"), { recursive: true });
+  const { code, stdout, stderr } = await run("bench", "--only", "growth", "--json", "--out", "taken");
+  expect(json(stdout)).toMatchObject({ growth: [growth] });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^tokenformer: .*benchmark\.md/m) });
 });
 
 it("refuses a folder that cannot be, before it measures anything", async () => {

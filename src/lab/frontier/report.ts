@@ -1,7 +1,8 @@
 /** The report of a frontier: tables in Markdown, with the figure as a file beside it. */
 
+import { rm } from "node:fs/promises";
 import path from "node:path";
-import { makeFolder, writeFileAtomic } from "../../formats/files/atomic.ts";
+import { explainFileError, makeFolder, writeFileAtomic } from "../../formats/files/atomic.ts";
 import { writeJson } from "../../formats/json/json.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
 import { halfOf } from "./documents.ts";
@@ -17,7 +18,12 @@ import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
 export async function writeFrontierReport(results: FrontierResults, directory: string): Promise<void> {
   await makeFolder(directory);
   const figure = frontierFigure(results);
-  if (figure !== undefined) await writeFileAtomic(path.join(directory, "frontier.svg"), figure);
+  const picture = path.join(directory, "frontier.svg");
+  if (figure !== undefined) await writeFileAtomic(picture, figure);
+  else
+    await rm(picture, { force: true }).catch((error: unknown) => {
+      throw explainFileError(error, "write", picture);
+    });
   await writeFileAtomic(path.join(directory, "report.md"), frontierMarkdown(results));
   await writeJson(path.join(directory, "results.json"), results);
 }

@@ -1,5 +1,6 @@
 /** The documents of a frontier, and what is made of their losses. */
 
+import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, memoryTokens } from "../../../src/index.ts";
 import { documentsOf, halfOf } from "../../../src/lab/frontier/documents.ts";
@@ -14,8 +15,11 @@ import {
   splitOfGain,
   studentHalfWidth,
 } from "../../../src/lab/frontier/index.ts";
-import { frontierMarkdown } from "../../../src/lab/frontier/report.ts";
+import { frontierMarkdown, writeFrontierReport } from "../../../src/lab/frontier/report.ts";
 import { bestOf } from "../../../src/lab/frontier/results.ts";
+import { useSharedFolder } from "../../support/folder.ts";
+
+const at = useSharedFolder();
 
 describe("documents", () => {
   const corpusOf = (held: string) => {
@@ -139,6 +143,15 @@ describe("the report", () => {
     const nothing = results([...scratch, grown].map(lost));
     expect(frontierFigure(nothing)).toBeUndefined();
     expect(frontierMarkdown(nothing)).not.toContain("frontier.svg");
+  });
+
+  it("leaves no figure of before where there is none now", async () => {
+    const files = async (of: FrontierResults) => {
+      await writeFrontierReport(of, at("report"));
+      return (await readdir(at("report"))).toSorted((a, b) => a.localeCompare(b));
+    };
+    expect(await files(results([...scratch, grown]))).toEqual(["frontier.svg", "report.md", "results.json"]);
+    expect(await files(results([...scratch, grown].map(lost)))).toEqual(["report.md", "results.json"]);
   });
 });
 
