@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type Config, configSchema, FORMAT_VERSION } from "../configuration/index.ts";
 import { modelWithVocabulary } from "../data/portable.ts";
 import { UserError } from "../errors.ts";
-import { type ByteSource, checkJson, memorySource, parseJson, patched, versionOf } from "../formats/portable.ts";
+import { type ByteSource, checkJson, memorySource, parseJson, patched, refuseNewer } from "../formats/portable.ts";
 import type { HostArray, ModelState } from "../growth/index.ts";
 import { type CompleteModelConfig, parametersOf, sites } from "../model/index.ts";
 import { required } from "../required.ts";
@@ -147,12 +147,7 @@ async function readVersioned<Value>(
 ): Promise<{ value: Value; applied: readonly string[] }> {
   const { text, name } = await readText(folder, file);
   const found = parseJson(text, name);
-  const version = versionOf(found);
-  if (version > FORMAT_VERSION) {
-    throw new UserError(
-      `${name}: has format version ${version}, this program reads up to ${FORMAT_VERSION}; install a newer tokenformer`,
-    );
-  }
+  refuseNewer(found, name, FORMAT_VERSION);
   if (file === "config.json" && isPublished(found)) {
     throw new UserError(
       `${name}: is the configuration of a published model, expected that of a run; make a run of it: tokenformer import FOLDER --to RUN`,

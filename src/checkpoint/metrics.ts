@@ -19,8 +19,6 @@ export class MetricsFile {
   #pending: string[] = [];
   /** The line that was written last, which can be withdrawn. */
   #last: string | undefined;
-  /** Whether a write that failed may have left something in the file. */
-  #isTorn = false;
 
   private constructor(file: string, length: number) {
     this.#file = file;
@@ -48,14 +46,12 @@ export class MetricsFile {
     const count = this.#pending.length;
     if (count === 0) return;
     const lines = Buffer.from(this.#pending.join(""));
-    this.#isTorn = true;
     try {
       await writeFrom(this.#file, this.#length, lines);
     } catch (error) {
       this.#cut();
       throw explainFileError(error, "write", this.#file);
     }
-    this.#isTorn = false;
     this.#length += lines.length;
     this.#last = this.#pending[count - 1];
     this.#pending = this.#pending.slice(count);
@@ -70,16 +66,14 @@ export class MetricsFile {
     else if (this.#pending.length === 0 && this.#last === line) {
       this.#length -= Buffer.byteLength(line);
       this.#last = undefined;
-      this.#isTorn = true;
     }
-    if (this.#isTorn) this.#cut();
+    this.#cut();
   }
 
   /** Removes what is no whole record. Where that fails, the next write begins with it: what failed first is what is told. */
   #cut(): void {
     try {
       if (statSync(this.#file).size > this.#length) truncateSync(this.#file, this.#length);
-      this.#isTorn = false;
     } catch {}
   }
 

@@ -19,8 +19,8 @@ import {
   type Patches,
   parseJson,
   patched,
+  refuseNewer,
   safetensorsPieces,
-  versionOf,
 } from "../formats/portable.ts";
 import type { HostArray } from "../growth/index.ts";
 import { generationSchema, generationSites, type TokenFormerSite } from "../model/index.ts";
@@ -98,12 +98,7 @@ export async function readSkill(folder: CheckpointFolder, name: string): Promise
     await file.close();
   }
   const found = parseJson(new TextDecoder().decode(bytes), file.name);
-  const version = versionOf(found);
-  if (version > SKILL_VERSION) {
-    throw new UserError(
-      `${file.name}: has format version ${version}, this program reads up to ${SKILL_VERSION}; install a newer tokenformer`,
-    );
-  }
+  refuseNewer(found, file.name, SKILL_VERSION);
   const record = checkJson(patched(found, PATCHES, SKILL_VERSION).value, file.name, skillSchema);
   const tensors = new Map<string, HostArray>();
   for await (const [path, tensor] of readTensors(folder.open(weights), shapesOf(record), about)) {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { explainFileError, writeFileAtomic } from "../formats/files/atomic.ts";
 import { hasCode } from "../formats/files/error-code.ts";
-import { noteVersion, type Patches, patched, versionOf } from "../formats/json/patches.ts";
+import { noteVersion, type Patches, patched, refuseNewer } from "../formats/json/patches.ts";
 import { checkPlainly } from "../plain-words.ts";
 import { megatronIndexName, readMegatronIndex } from "./megatron.ts";
 import { decodeIds, encodeIds, openForReading, readBytes, type TokenType, tokenBytes } from "./token-bytes.ts";
@@ -179,12 +179,7 @@ function readHeader(file: string): TokenFileHeader | undefined {
     throw explainFileError(error, "read", name);
   }
   const found = parsedOrNothing(contents);
-  const version = versionOf(found, "version");
-  if (version > HEADER_VERSION) {
-    throw new UserError(
-      `${name}: has version ${version}, this program reads up to ${HEADER_VERSION}; install a newer tokenformer`,
-    );
-  }
+  refuseNewer(found, name, HEADER_VERSION, "version");
   const result = checkPlainly(headerSchema, patched(found, PATCHES, HEADER_VERSION, "version").value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

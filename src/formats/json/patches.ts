@@ -1,4 +1,6 @@
-/** Files of JSON that an older version wrote, made into what this one reads. */
+/** Files of JSON that another version wrote: an older one's are made into what this one reads, a newer one's refused. */
+
+import { UserError } from "../../errors.ts";
 
 /** One change, from a version to the next. */
 export interface Patch {
@@ -16,8 +18,23 @@ export const noteVersion: Patch = { name: "the version is noted", apply: (value)
 /** Where files note their version. */
 const KEY = "formatVersion";
 
+/**
+ * Tells what a newer version wrote from a damaged file.
+ * @param name the file
+ * @param key where the version is noted
+ * @throws UserError where it is newer than the current one
+ */
+export function refuseNewer(value: unknown, name: string, current: number, key = KEY): void {
+  const version = versionOf(value, key);
+  if (!(version > current)) return;
+  const what = key === KEY ? "format version" : key;
+  throw new UserError(
+    `${name}: has ${what} ${version}, this program reads up to ${current}; install a newer tokenformer`,
+  );
+}
+
 /** The version of a file's value: 0 where none is noted, NaN where that is no number. */
-export function versionOf(value: unknown, key = KEY): number {
+function versionOf(value: unknown, key = KEY): number {
   const version = isRecord(value) ? (value[key] ?? 0) : Number.NaN;
   return typeof version === "number" ? version : Number.NaN;
 }

@@ -43,8 +43,7 @@ export function frontierMarkdown(results: FrontierResults): string {
     ...(!hasFigure(results) ? [] : ["![Held-out loss over the FLOPs of training](frontier.svg)"]),
     sizeTable(results),
     budgetTable(results),
-    ...recipeTable(results),
-    ...widenedTable(results),
+    ...OTHER_WAYS.flatMap((way) => otherWay(results, way)),
     "Differences are paired by seed and document. Their intervals of 95 % are by the bootstrap over documents and seeds that was planned; of three seeds that is little more than their range, so ± t is that of Student's t over the seeds alone.",
     ...verdictLines(results),
     tuningTable(results),
@@ -143,32 +142,43 @@ function budgetTable(results: FrontierResults): string {
   );
 }
 
-/** How a run does that grows as `grow` does unless told otherwise, where there is one. */
-function recipeTable(results: FrontierResults): string[] {
-  const rows = results.budgets.flatMap((flops, budget) => {
-    const grown = pointsOf(results, "grown-by-default", budget);
-    if (grown.length === 0) return [];
-    const loss = toldLoss(meanOver(grown, "report"));
-    const against = [gapAt(results, budget, "grown-by-default"), lessGrown(results, budget, "grown-by-default")];
-    return [[formatFlops(flops), loss, ...against.map(told)]];
-  });
-  if (rows.length === 0) return [];
-  const head = ["budget", "grown by default", "Δ, it − best TokenFormer", "it − grown"];
-  return ["Grown as `grow` does unless told otherwise (new tokens learn faster at first):", table(head, rows)];
+/** An arm that grows another way, as it is told: its title, its column, and the families to whose best it is compared. */
+interface OtherWay {
+  readonly arm: "grown-by-default" | "net2net";
+  readonly title: string;
+  readonly name: string;
+  readonly against: readonly (readonly [family: "scratch" | "rotary", column: string])[];
 }
 
-/** How a GPT does that grows by Net2Net, where there is one. */
-function widenedTable(results: FrontierResults): string[] {
+const OTHER_WAYS: readonly OtherWay[] = [
+  {
+    arm: "grown-by-default",
+    title: "Grown as `grow` does unless told otherwise (new tokens learn faster at first):",
+    name: "grown by default",
+    against: [["scratch", "Δ, it − best TokenFormer"]],
+  },
+  {
+    arm: "net2net",
+    title: "The rotary GPT, widened by Net2Net where the TokenFormer grows:",
+    name: "GPT widened",
+    against: [
+      ["rotary", "it − best rotary GPT"],
+      ["scratch", "it − best TokenFormer"],
+    ],
+  },
+];
+
+/** How a run does that grows another way, where there is one. */
+function otherWay(results: FrontierResults, { arm, title, name, against }: OtherWay): string[] {
   const rows = results.budgets.flatMap((flops, budget) => {
-    const widened = pointsOf(results, "net2net", budget);
-    if (widened.length === 0) return [];
-    const loss = toldLoss(meanOver(widened, "report"));
-    const gaps = (["rotary", "scratch"] as const).map((family) => gapAt(results, budget, "net2net", family));
-    return [[formatFlops(flops), loss, ...[...gaps, lessGrown(results, budget, "net2net")].map(told)]];
+    const points = pointsOf(results, arm, budget);
+    if (points.length === 0) return [];
+    const gaps = against.map(([family]) => gapAt(results, budget, arm, family));
+    const differences = [...gaps, lessGrown(results, budget, arm)];
+    return [[formatFlops(flops), toldLoss(meanOver(points, "report")), ...differences.map(told)]];
   });
   if (rows.length === 0) return [];
-  const head = ["budget", "GPT widened", "it − best rotary GPT", "it − best TokenFormer", "it − grown"];
-  return ["The rotary GPT, widened by Net2Net where the TokenFormer grows:", table(head, rows)];
+  return [title, table(["budget", name, ...against.map(([, column]) => column), "it − grown"], rows)];
 }
 
 function verdictLines(results: FrontierResults): string[] {
