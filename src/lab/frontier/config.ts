@@ -85,14 +85,20 @@ export const frontierSchema = z
     extensions: z.int().nonnegative().default(4),
     /** Runs at each budget, from the smallest; the last number is also that of those after it. */
     seeds: z.array(count).nonempty().default([5, 5, 5, 3]),
-    /** When the arm `when` grows: after so many training tokens for each parameter of the size before the last. */
+    /** When the arm `when` grows: after so many training tokens for each parameter of the size that it begins with. */
     growAfter: z.array(z.number().positive()).default([5, 10, 20, 40]),
+    /** The size to which the arm `when` grows from the one before it, and whose budget it spends. Default: the last. */
+    growAfterSize: count.exactOptional(),
     arms: z
       .array(z.enum(frontierArms))
       .nonempty()
       .default([...frontierArms]),
   })
-  .check(({ value: { rungs }, issues }) => {
+  .check(({ value: { rungs, growAfterSize }, issues }) => {
+    if (growAfterSize !== undefined && growAfterSize >= rungs.length) {
+      const message = `is ${growAfterSize}, and the last of ${rungs.length} sizes is ${rungs.length - 1}; sizes count from 0`;
+      issues.push({ code: "custom", path: ["growAfterSize"], message, input: growAfterSize });
+    }
     for (const [index, rung] of rungs.entries()) {
       const before = rungs[index - 1];
       if (before === undefined || (rung.attention > before.attention && rung.feedForward > before.feedForward))

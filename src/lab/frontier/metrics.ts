@@ -68,31 +68,29 @@ function picked<Item>(items: readonly Item[], indices: readonly number[]): Item[
   return indices.flatMap((index) => items.slice(index, index + 1));
 }
 
-/** The arms that grow. */
-type Growing = "grown" | "grown-by-default" | "net2net";
-
 /**
  * Δ at a budget: the loss of a grown run less that of the best size from scratch.
- * @param arm the recipe by which it grows
+ * @param track the run that grows. Default: by the study's recipe
  * @param family of which models from scratch. Default: TokenFormers
  */
 export function gapAt(
   results: FrontierResults,
   budget: number,
-  arm: Growing = "grown",
+  track = "grown",
   family: "scratch" | "rotary" = "scratch",
 ): Difference | undefined {
   const best = bestOf(results, family, budget);
-  return best && difference(pointsOf(results, arm, budget), best.points);
+  return best && difference(pointsOf(results, track, budget), best.points);
 }
 
-/** The loss at a budget of a run that grows another way less that of the one by the study's recipe. */
-export function lessGrown(
+/** The loss at a budget of one run less that of another. */
+export function gapBetween(
   results: FrontierResults,
   budget: number,
-  arm: Exclude<Growing, "grown">,
+  track: string,
+  other: string,
 ): Difference | undefined {
-  return difference(pointsOf(results, arm, budget), pointsOf(results, "grown", budget));
+  return difference(pointsOf(results, track, budget), pointsOf(results, other, budget));
 }
 
 /** The gain at the last rung in its two parts: what zero-key tokens at the start give, and what reusing a trained model gives. */

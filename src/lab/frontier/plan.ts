@@ -221,23 +221,23 @@ const tracksOf: Readonly<Record<FrontierArm, (ladder: Ladder) => readonly Track[
   when: (ladder) => ladder.study.growAfter.flatMap((tokens) => grownAfter(ladder, tokens)),
 };
 
-/** One growth to the last size after so many tokens for each parameter of the one before it; none where the budget is too small. */
+/** One growth to a size after so many tokens for each parameter of the one before it; none where the budget is too small. */
 function grownAfter(ladder: Ladder, tokens: number): Track[] {
-  const { last } = ladder;
-  const [small, model] = [at(ladder.tokenFormers, last - 1), at(ladder.tokenFormers, last)];
+  const size = ladder.study.growAfterSize ?? ladder.last;
+  const [small, model] = [at(ladder.tokenFormers, size - 1), at(ladder.tokenFormers, size)];
   const before = Math.round((tokens * countParameters(small).total) / ladder.tokensPerStep);
-  const cooldownSteps = ladder.cooldownSteps(model, last);
-  const left = ladder.budget(last) - before * ladder.cost(small);
+  const cooldownSteps = ladder.cooldownSteps(model, size);
+  const left = ladder.budget(size) - before * ladder.cost(small);
   const trunkSteps = before + Math.round(left / ladder.cost(model)) - cooldownSteps;
   if (before < 1 || trunkSteps <= before) return [];
-  const growth = { ...ladder.growth(last - 1, last), step: before };
+  const growth = { ...ladder.growth(size - 1, size), step: before };
   const branch: Branch = {
-    budget: last,
+    budget: size,
     model,
     trunkSteps,
     cooldownSteps,
     spentBefore: 0,
-    flops: ladder.budget(last),
+    flops: ladder.budget(size),
     growth,
   };
   return [{ id: `when/${tokens}`, arm: "when", start: small, branches: [branch], climbs: false }];

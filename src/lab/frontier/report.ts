@@ -7,7 +7,7 @@ import { writeJson } from "../../formats/json/json.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
 import { halfOf } from "./documents.ts";
 import { frontierFigure, hasFigure } from "./figure.ts";
-import { type Difference, familySaving, gapAt, lessGrown, splitOfGain } from "./metrics.ts";
+import { type Difference, familySaving, gapAt, gapBetween, splitOfGain } from "./metrics.ts";
 import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
 
 /**
@@ -44,6 +44,8 @@ export function frontierMarkdown(results: FrontierResults): string {
     sizeTable(results),
     budgetTable(results),
     ...OTHER_WAYS.flatMap((way) => otherWay(results, way)),
+    ...neverGrown(results),
+    ...whenGrown(results),
     "Differences are paired by seed and document. Their intervals of 95 % are by the bootstrap over documents and seeds that was planned; of three seeds that is little more than their range, so ± t is that of Student's t over the seeds alone.",
     ...verdictLines(results),
     tuningTable(results),
@@ -174,11 +176,56 @@ function otherWay(results: FrontierResults, { arm, title, name, against }: Other
     const points = pointsOf(results, arm, budget);
     if (points.length === 0) return [];
     const gaps = against.map(([family]) => gapAt(results, budget, arm, family));
-    const differences = [...gaps, lessGrown(results, budget, arm)];
+    const differences = [...gaps, gapBetween(results, budget, arm, "grown")];
     return [[formatFlops(flops), toldLoss(meanOver(points, "report")), ...differences.map(told)]];
   });
   if (rows.length === 0) return [];
   return [title, table(["budget", name, ...against.map(([, column]) => column), "it − grown"], rows)];
+}
+
+/** The smallest size at larger budgets, beside the run that began as it did and grew. */
+function neverGrown(results: FrontierResults): string[] {
+  const smallest = "scratch/0";
+  const rows = results.budgets.flatMap((flops, budget) => {
+    const points = pointsOf(results, smallest, budget);
+    const gap = gapBetween(results, budget, "grown", smallest);
+    return budget === 0 || gap === undefined
+      ? []
+      : [[formatFlops(flops), toldLoss(meanOver(points, "report")), told(gap)]];
+  });
+  if (rows.length === 0) return [];
+  return ["The smallest size, never grown:", table(["budget", "never grown", "grown − it"], rows)];
+}
+
+/** One growth early or late, where it was tried. */
+function whenGrown(results: FrontierResults): string[] {
+  const tracks = results.tracks.filter(({ arm }) => arm === "when");
+  const rows = tracks.flatMap(({ id, budgets: [budget = 0] }) => {
+    const points = pointsOf(results, id, budget);
+    if (points.length === 0) return [];
+    const gaps = [
+      gapAt(results, budget, id),
+      gapBetween(results, budget, id, `scratch/${budget}`),
+      gapBetween(results, budget, id, `scratch/${budget - 1}`),
+    ];
+    const after = id.slice("when/".length);
+    return [[`${after} tokens a parameter`, toldLoss(meanOver(points, "report")), ...gaps.map(told)]];
+  });
+  const size = tracks[0]?.budgets[0];
+  if (rows.length === 0 || size === undefined) return [];
+  return [
+    `One growth from size ${size - 1} to size ${size} within ${formatFlops(results.budgets[size] ?? Number.NaN)}, early or late:`,
+    table(
+      [
+        "grown after",
+        "loss",
+        "it − best TokenFormer",
+        `it − size ${size} from scratch`,
+        `it − size ${size - 1} from scratch`,
+      ],
+      rows,
+    ),
+  ];
 }
 
 function verdictLines(results: FrontierResults): string[] {

@@ -3,6 +3,7 @@
 import { cpSync, existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
 import { FrontierProgress } from "../../../src/cli/frontier-progress.ts";
 import { CharacterTokenizer, createCorpus, type Device, memoryTokens, openDevice, Random } from "../../../src/index.ts";
 import {
@@ -21,6 +22,7 @@ import {
 import { trunkConfig } from "../../../src/lab/frontier/plan.ts";
 import { frontierMarkdown, writeFrontierReport } from "../../../src/lab/frontier/report.ts";
 import { flopsPerStep } from "../../../src/lab/study/index.ts";
+import { type CompleteModelConfig, countParameters } from "../../../src/model/index.ts";
 import { required } from "../../../src/required.ts";
 import { useSharedFolder } from "../../support/folder.ts";
 
@@ -103,6 +105,40 @@ describe("the plan", () => {
       ["scratch/1", [1]],
     ]);
     expect(budgetsOf(["never-grown"])).toEqual([["scratch/0", [0, 1]]]);
+  });
+
+  it("grows once to the last size or to the one that is asked for, within its budget", () => {
+    const rungs = [3, 9, 27].map((tokens) => ({ attention: tokens, feedForward: 2 * tokens }));
+    const grownOnce = (more: object) => {
+      const { model } = plan.study;
+      const asked = { ...study, rungs, tokensPerParameter: 9, arms: ["when"], growAfter: [5, 10], ...more };
+      const made = planFrontier({ ...frontierSchema.parse(asked), model });
+      return made.tracks.map(({ id, start, branches }) => {
+        const [branch] = branches;
+        if (branch === undefined || branches.length !== 1) throw new Error("it has one branch");
+        const { step, add } = z.object({ step: z.number(), add: z.object({ query: z.number() }) }).parse(branch.growth);
+        const cost = (config: CompleteModelConfig) => flopsPerStep(made.study, config);
+        const spent = step * cost(start) + (branch.trunkSteps + branch.cooldownSteps - step) * cost(branch.model);
+        expect(Math.abs(spent - required(new Map(made.budgets.entries()), branch.budget))).toBeLessThan(
+          cost(branch.model),
+        );
+        const tokens = step * made.study.training.batch * made.study.model.context;
+        const told = Math.round(tokens / countParameters(start).total);
+        return [id, told, branch.budget, add.query];
+      });
+    };
+    expect(grownOnce({})).toEqual([
+      ["when/5", 5, 2, 18],
+      ["when/10", 10, 2, 18],
+    ]);
+    expect(grownOnce({ growAfterSize: 1 })).toEqual([
+      ["when/5", 5, 1, 6],
+      ["when/10", 10, 1, 6],
+    ]);
+    const { error } = frontierSchema.safeParse({ ...study, growAfterSize: 2 });
+    expect(error?.issues.map(({ path, message }) => [path, message])).toEqual([
+      [["growAfterSize"], "is 2, and the last of 2 sizes is 1; sizes count from 0"],
+    ]);
   });
 
   it("grows as the study says, or as `grow` does unless told otherwise", () => {

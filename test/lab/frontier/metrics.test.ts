@@ -139,6 +139,21 @@ describe("the report", () => {
     expect(frontierMarkdown(results([...scratch, grown]))).not.toContain("widened");
   });
 
+  it("sets the smallest size beside the run that grew from it, and growths early and late beside what does not grow", () => {
+    const once = { ...point("when/20", 1, 1, 2, 1.4375), arm: "when" as const };
+    const large = point("scratch/1", 1, 1, 1.5, 1.375);
+    const all = results([...scratch, grown, large, once]);
+    const tracks = all.tracks.map((track) => (track.arm === "when" ? { ...track, budgets: [1] } : track));
+    const told = frontierMarkdown({ ...all, tracks });
+    expect(told).toMatch(/never grown:\n\n.*\n.*\n\| 10 FLOP \| 1\.700 \| −0\.2000 \(.*; 1 seed\) \|\n/);
+    expect(told).toContain("One growth from size 0 to size 1 within 10 FLOP, early or late:");
+    expect(told).toMatch(
+      /\n\| 20 tokens a parameter \| 1\.438 \| \+0\.0625 \(.*; 1 seed\) \| \+0\.0625 \(.*; 1 seed\) \| −0\.2625 \(.*; 1 seed\) \|\n/,
+    );
+    const without = frontierMarkdown(results([point("scratch/1", 1, 1, 2, 1.5), grown]));
+    expect(without).not.toMatch(/never grown|early or late/);
+  });
+
   it("has no figure where all diverged", () => {
     const nothing = results([...scratch, grown].map(lost));
     expect(frontierFigure(nothing)).toBeUndefined();
