@@ -202,7 +202,7 @@ function notePlan(plan: FrontierPlan, pace: Pace): void {
 
 const noteSchema = z.object({ data: z.string(), study: z.looseObject({}) });
 
-/** Seeds, arms and budgets' rates may be added to a frontier later. */
+/** Seeds, arms, growths of `when`, which its tracks are named by, and budgets' rates may be added to a frontier later. */
 async function claim(out: string, study: FrontierConfig, { name }: Corpus): Promise<void> {
   await claimFolder(join(out, NOTE), out, noteOf(name, study), (found) => {
     const noted = noteSchema.safeParse(found);
@@ -213,7 +213,15 @@ async function claim(out: string, study: FrontierConfig, { name }: Corpus): Prom
 
 function noteOf(
   data: string,
-  { doc: _doc, seeds: _seeds, arms: _arms, tunedBudgets: _tunedBudgets, ...fixed }: FrontierConfig,
+  {
+    doc: _doc,
+    seeds: _seeds,
+    arms: _arms,
+    growAfter: _growAfter,
+    growAfterSize: _growAfterSize,
+    tunedBudgets: _tunedBudgets,
+    ...fixed
+  }: FrontierConfig,
 ): unknown {
   return JSON.parse(JSON.stringify({ data, study: fixed }));
 }

@@ -212,6 +212,9 @@ it("plans a frontier, and makes and reports it", async () => {
   await writeFile(left, "");
   await run(...frontier(...small, "--out", "wild", ...set("learningRates=[0.01,1e30]", "extensions=0")));
   await expect(readFile(left)).rejects.toThrow("ENOENT");
+  const when = set('arms=["when"]', "growAfter=[1]", "growAfterSize=1");
+  const added = json(await answer(...frontier(...small, "--out", "frontier", ...when, "--dry-run", "--json")));
+  expect(added).toMatchObject({ tracks: [{ id: "when/1/1" }], done: { runs: 0 }, left: { runs: 1 } });
   for (const more of [[], ["--dry-run"]]) {
     const other = await run(...frontier(...small, "--out", "frontier", ...set("cooldown=0.3"), ...more));
     expect(other.stderr).toMatch(/^tokenformer: frontier: holds another study \(see frontier\/frontier\.json\)/);

@@ -240,7 +240,7 @@ function grownAfter(ladder: Ladder, tokens: number): Track[] {
     flops: ladder.budget(size),
     growth,
   };
-  return [{ id: `when/${tokens}`, arm: "when", start: small, branches: [branch], climbs: false }];
+  return [{ id: `when/${size}/${tokens}`, arm: "when", start: small, branches: [branch], climbs: false }];
 }
 
 /**

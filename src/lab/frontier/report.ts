@@ -208,7 +208,7 @@ function whenGrown(results: FrontierResults): string[] {
       gapBetween(results, budget, id, `scratch/${budget}`),
       gapBetween(results, budget, id, `scratch/${budget - 1}`),
     ];
-    const after = id.slice("when/".length);
+    const after = id.split("/").at(-1);
     return [[`${after} tokens a parameter`, toldLoss(meanOver(points, "report")), ...gaps.map(told)]];
   });
   const size = tracks[0]?.budgets[0];

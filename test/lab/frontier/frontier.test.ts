@@ -95,7 +95,7 @@ describe("the plan", () => {
   it("has every arm, and one trunk for the smallest size whether it is never grown or from scratch", () => {
     expect(plan.tracks.map(({ id }) => id)).toEqual([
       ...["scratch/0", "scratch/1", "rotary/0", "rotary/1", "grown", "grown-by-default"],
-      ...["zero-start", "net2net", "when/0.5"],
+      ...["zero-start", "net2net", "when/1/0.5"],
     ]);
     const wide = { ...plan.study, bracket: 0 };
     const budgetsOf = (arms: typeof study.arms) =>
@@ -128,12 +128,12 @@ describe("the plan", () => {
       });
     };
     expect(grownOnce({})).toEqual([
-      ["when/5", 5, 2, 18],
-      ["when/10", 10, 2, 18],
+      ["when/2/5", 5, 2, 18],
+      ["when/2/10", 10, 2, 18],
     ]);
     expect(grownOnce({ growAfterSize: 1 })).toEqual([
-      ["when/5", 5, 1, 6],
-      ["when/10", 10, 1, 6],
+      ["when/1/5", 5, 1, 6],
+      ["when/1/10", 10, 1, 6],
     ]);
     const { error } = frontierSchema.safeParse({ ...study, growAfterSize: 2 });
     expect(error?.issues.map(({ path, message }) => [path, message])).toEqual([

@@ -140,7 +140,7 @@ describe("the report", () => {
   });
 
   it("sets the smallest size beside the run that grew from it, and growths early and late beside what does not grow", () => {
-    const once = { ...point("when/20", 1, 1, 2, 1.4375), arm: "when" as const };
+    const once = { ...point("when/1/20", 1, 1, 2, 1.4375), arm: "when" as const };
     const large = point("scratch/1", 1, 1, 1.5, 1.375);
     const all = results([...scratch, grown, large, once]);
     const tracks = all.tracks.map((track) => (track.arm === "when" ? { ...track, budgets: [1] } : track));
