@@ -12,7 +12,7 @@ import {
   type Snapshot,
   type WritableFolder,
   withFolder,
-  writeFileAtomic,
+  writersOf,
 } from "../formats/index.ts";
 import type { HostArray } from "../growth/index.ts";
 import { readTokenizer, type Tokenizer } from "../text/index.ts";
@@ -59,10 +59,7 @@ export async function saveWeights(
 }
 
 async function commit(place: string | WritableFolder, contents: CheckpointContents): Promise<void> {
-  const writers = Object.entries(contents).map(
-    ([name, make]) => [name, (path: string) => writeFileAtomic(path, make(path))] as const,
-  );
-  const files = Object.fromEntries(writers);
+  const files = writersOf(contents);
   if (typeof place === "string") await withFolder(place, (folder) => folder.commit(files));
   else await place.commit(files);
 }

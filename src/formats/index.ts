@@ -1,5 +1,5 @@
 export { explainFileError, fileExists, makeFolder, statIfPresent, writeFileAtomic } from "./files/atomic.ts";
-export { checkFolder, inEffect, isStale, recoverDirectory } from "./files/directory.ts";
+export { checkFolder, commitTexts, inEffect, isStale, recoverDirectory, writersOf } from "./files/directory.ts";
 export { hasCode } from "./files/error-code.ts";
 export { openFile } from "./files/file-range.ts";
 export {

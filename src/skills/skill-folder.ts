@@ -15,7 +15,7 @@ import {
   readZip,
   recoverDirectory,
   statIfPresent,
-  writeFileAtomic,
+  writersOf,
 } from "../formats/index.ts";
 import { FolderMetrics, type RunSink, type RunStart } from "../training/index.ts";
 import { skillOf } from "./adapt.ts";
@@ -123,10 +123,7 @@ export class SkillFolder implements RunSink {
   }
 
   async #keep(checkpoint: Checkpoint): Promise<void> {
-    const writers = Object.entries(skillContents(skillOf(checkpoint))).map(
-      ([name, contents]) => [name, (path: string) => writeFileAtomic(path, contents(path))] as const,
-    );
-    await this.#folder.commit(Object.fromEntries(writers));
+    await this.#folder.commit(writersOf(skillContents(skillOf(checkpoint))));
   }
 
   record(event: TrainingEvent): Promise<void> {

@@ -11,7 +11,16 @@
 import { access, constants, mkdir, open, readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../errors.ts";
-import { explainFileError, folderError, makeFolder, move, statIfPresent, syncFolder } from "./atomic.ts";
+import {
+  explainFileError,
+  folderError,
+  makeFolder,
+  move,
+  statIfPresent,
+  syncFolder,
+  writeFileAtomic,
+} from "./atomic.ts";
+import type { FileContents } from "./byte-source.ts";
 import { hasCode } from "./error-code.ts";
 import { stillRuns } from "./processes.ts";
 import { temporaryName, temporaryOwner } from "./temporary.ts";
@@ -65,6 +74,22 @@ export async function commitFiles(
   } catch (error) {
     throw explainFileError(error, "write", directory);
   }
+}
+
+/** What `commitFiles` takes, of what each file is to contain: made when it is written, for the path where it is. */
+export function writersOf(
+  contents: Readonly<Record<string, (path: string) => FileContents>>,
+): Record<string, (path: string) => Promise<void>> {
+  const writers = Object.entries(contents).map(
+    ([name, make]) => [name, (file: string) => writeFileAtomic(file, make(file))] as const,
+  );
+  return Object.fromEntries(writers);
+}
+
+/** Replaces files of `directory` by texts, together, as `commitFiles` does, whose errors it throws. */
+export async function commitTexts(directory: string, texts: Readonly<Record<string, string>>): Promise<void> {
+  const contents = Object.entries(texts).map(([name, text]) => [name, () => text] as const);
+  await commitFiles(directory, writersOf(Object.fromEntries(contents)));
 }
 
 /**

@@ -2,8 +2,9 @@
 
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { explainFileError, makeFolder, writeFileAtomic } from "../../formats/files/atomic.ts";
-import { writeJson } from "../../formats/json/json.ts";
+import { explainFileError } from "../../formats/files/atomic.ts";
+import { commitTexts } from "../../formats/files/directory.ts";
+import { formatJson } from "../../formats/json/json-text.ts";
 import { formatCount, formatFlops, formatLoss } from "../report/format.ts";
 import { halfOf } from "./documents.ts";
 import { frontierFigure, hasFigure } from "./figure.ts";
@@ -11,21 +12,22 @@ import { type Difference, familySaving, gapAt, gapBetween, splitOfGain } from ".
 import { bestOf, type FrontierResults, meanOver, pointsOf } from "./results.ts";
 
 /**
- * Writes what a frontier has found so far into `directory`, which it makes: `report.md`, `frontier.svg` and `results.json`. What is
- * missing is said.
- * @throws UserError where a file cannot be written
+ * Writes what a frontier has found so far into `directory`, which it makes: `report.md`, `frontier.svg` and `results.json`, together.
+ * What is missing is said.
+ * @throws UserError where a file cannot be written; then those of before are still there
  */
 export async function writeFrontierReport(results: FrontierResults, directory: string): Promise<void> {
-  await makeFolder(directory);
   const figure = frontierFigure(results);
+  await commitTexts(directory, {
+    ...(figure !== undefined && { "frontier.svg": figure }),
+    "report.md": frontierMarkdown(results),
+    "results.json": formatJson(results),
+  });
+  if (figure !== undefined) return;
   const picture = path.join(directory, "frontier.svg");
-  if (figure !== undefined) await writeFileAtomic(picture, figure);
-  else
-    await rm(picture, { force: true }).catch((error: unknown) => {
-      throw explainFileError(error, "write", picture);
-    });
-  await writeFileAtomic(path.join(directory, "report.md"), frontierMarkdown(results));
-  await writeJson(path.join(directory, "results.json"), results);
+  await rm(picture, { force: true }).catch((error: unknown) => {
+    throw explainFileError(error, "write", picture);
+  });
 }
 
 export function frontierMarkdown(results: FrontierResults): string {

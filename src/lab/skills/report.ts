@@ -1,14 +1,12 @@
 /** The page about the study `skills`, in Markdown. */
 
-import { join } from "node:path";
-import { writeFileAtomic, writeJson } from "../../formats/index.ts";
+import { commitTexts, formatJson } from "../../formats/index.ts";
 import { formatBytes, formatCount } from "../report/format.ts";
 import { type Adapted, type Learned, type Losses, type SkillsResults, type Way, ways } from "./results.ts";
 
-/** Writes `results.json` and `report.md`. */
+/** Writes `results.json` and `report.md`, together. Throws as `commitFiles` does. */
 export async function writeSkillsReport(results: SkillsResults, out: string): Promise<void> {
-  await writeJson(join(out, "results.json"), results);
-  await writeFileAtomic(join(out, "report.md"), skillsReport(results));
+  await commitTexts(out, { "results.json": formatJson(results), "report.md": skillsReport(results) });
 }
 
 export function skillsReport(results: SkillsResults): string {

@@ -1,6 +1,12 @@
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { scalingFigures } from "../../../src/lab/benchmark/figures.ts";
 import { type BenchmarkReport, benchmarkMarkdown } from "../../../src/lab/benchmark/markdown.ts";
+import { writeBenchmark } from "../../../src/lab/benchmark/write.ts";
+import { useSharedFolder } from "../../support/folder.ts";
+
+const at = useSharedFolder();
 
 const spread = (median: number) => ({ median, least: median / 2, most: 2 * median });
 
@@ -119,4 +125,16 @@ it("tells first how those compare that use the same instructions", () => {
   expect(benchmarkMarkdown({ ...report, steps: [comparison] })).toContain(
     "On equal terms (AVX-512), time over ours: peer, allowed more 0.50 (0.25 to 1.00). On others, or with instructions that are not known: peer 2.00 (1.00 to 4.00).\n\n|  | step",
   );
+});
+
+it("is replaced as a whole or not at all", async () => {
+  const place = at("whole");
+  await writeBenchmark({ ...report, scaling: [scaling] }, place);
+  const files = ["benchmark.json", "benchmark.md", "scaling-batch.svg"];
+  expect((await readdir(place)).toSorted()).toEqual(files);
+  const before = await readFile(join(place, "benchmark.md"), "utf8");
+  await rm(join(place, "benchmark.json"));
+  await mkdir(join(place, "benchmark.json"));
+  await expect(writeBenchmark({ ...report, machine: "another" }, place)).rejects.toThrow(/benchmark\.json.*a folder/);
+  expect(await readFile(join(place, "benchmark.md"), "utf8")).toBe(before);
 });

@@ -1,6 +1,7 @@
 /** The documents of a frontier, and what is made of their losses. */
 
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CharacterTokenizer, createCorpus, memoryTokens } from "../../../src/index.ts";
 import { documentsOf, halfOf } from "../../../src/lab/frontier/documents.ts";
@@ -158,6 +159,17 @@ describe("the report", () => {
     const nothing = results([...scratch, grown].map(lost));
     expect(frontierFigure(nothing)).toBeUndefined();
     expect(frontierMarkdown(nothing)).not.toContain("frontier.svg");
+  });
+
+  it("is replaced as a whole or not at all", async () => {
+    await writeFrontierReport(results([...scratch, grown]), at("whole"));
+    const before = await readFile(join(at("whole"), "report.md"), "utf8");
+    await rm(join(at("whole"), "results.json"));
+    await mkdir(join(at("whole"), "results.json"));
+    await expect(writeFrontierReport(results([...scratch, other]), at("whole"))).rejects.toThrow(
+      /results\.json.*a folder/,
+    );
+    expect(await readFile(join(at("whole"), "report.md"), "utf8")).toBe(before);
   });
 
   it("leaves no figure of before where there is none now", async () => {

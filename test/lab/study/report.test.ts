@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -155,6 +155,16 @@ test("a folder that cannot be made is told in one line", async () => {
   await expect(writeStudyReport(results, file)).rejects.toThrow(
     /^cannot write .*: .*; remove it or check the path$|a part of its path is a file/,
   );
+});
+
+test("a report that cannot be written as a whole leaves that of before", async () => {
+  const place = path.join(folder, "replaced");
+  await writeStudyReport(results, place);
+  await rm(path.join(place, "results.json"));
+  await mkdir(path.join(place, "results.json"));
+  await expect(writeStudyReport({ ...results, name: "another" }, place)).rejects.toThrow(/results\.json.*a folder/);
+  expect(await readFile(path.join(place, "report.md"), "utf8")).toBe(markdown);
+  expect((await readdir(place)).toSorted()).toEqual(["figures", "report.html", "report.md", "results.json"]);
 });
 
 describe("a study under way", () => {

@@ -6,7 +6,10 @@ import { tags } from "./html-page.ts";
 import { moreColours } from "./palette.ts";
 import { type Panel, panelWidth } from "./panel.ts";
 
-export const figureFile = ({ name }: Panel): string => `figures/${name}.svg`;
+/** The folder of figures, beside the report. */
+export const FIGURES = "figures";
+
+export const figureFile = ({ name }: Panel): string => `${FIGURES}/${name}.svg`;
 
 export function renderMarkdown({ title, subtitle, facts, sections }: StudyDocument): string {
   const list = facts.map(({ name, value }) => `- **${escapeMarkdown(name)}**: ${escapeMarkdown(value)}`).join("\n");
