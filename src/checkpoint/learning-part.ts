@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { HostArray } from "../growth/index.ts";
+import { layerCount } from "../model/index.ts";
 import { pattentionActivations } from "../nn/index.ts";
 
 const count = z.int().positive();
@@ -14,7 +15,7 @@ export const skillOriginSchema = z.strictObject({
     name: z.string(),
     /** The hash of its weights, see `weightsHash`. */
     weights: hash,
-    layers: count,
+    layers: layerCount,
     width: count,
     activation: z.enum(pattentionActivations),
   }),

@@ -67,13 +67,16 @@ export const parametrisations = ["published", "balanced"] as const;
 
 export type Parametrisation = (typeof parametrisations)[number];
 
+/** A number of blocks, which what lists all sites of a model takes its time for. */
+export const layerCount = count.max(MOST_LAYERS, `expected at most ${MOST_LAYERS} layers`);
+
 const blocks = {
   /** Number of token ids. Default: the tokenizer's. */
   vocabulary: count.optional(),
   /** The longest sequence, in tokens. */
   context: count,
   /** Blocks of attention and feed-forward layer, one after the other. */
-  layers: count.max(MOST_LAYERS, `expected at most ${MOST_LAYERS} layers`),
+  layers: layerCount,
   /** Attention heads; they divide the width. */
   heads: count,
   /** Channels of the residual stream. */

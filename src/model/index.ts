@@ -6,6 +6,7 @@ export {
   generationSchema,
   hasBlocks,
   isOwn,
+  layerCount,
   type ModelConfig,
   modelSchema,
   type Parametrisation,

@@ -1,17 +1,16 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { loadCheckpoint } from "../../src/checkpoint/index.ts";
 import type { StoredFloatType } from "../../src/formats/index.ts";
-import { PickleCode, pickled, writePickle } from "../../src/formats/pytorch/pickle-write.ts";
 import type { HostArray } from "../../src/growth/index.ts";
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "../../src/half.ts";
 import { type CompleteModelConfig, rotaryChannels, type TokenFormerConfig } from "../../src/model/index.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
 import { referenceLogits } from "../model/reference-models.ts";
+import { writeDeepSpeed } from "../support/deepspeed.ts";
 import { useDevice } from "../support/device.ts";
 import { useSharedFolder } from "../support/folder.ts";
 import { drawnBatch, drawnParameters, logitsOf, tinyTokenFormer } from "../support/models.ts";
-import { storage, tensor, writeArchive } from "../support/pickles.ts";
 import {
   type PublishedOptions,
   publishedKeys,
@@ -377,44 +376,15 @@ describe("refuses by name", () => {
 });
 
 describe("a folder of DeepSpeed", () => {
-  /** An object of a class of DeepSpeed's, with a state and items, as its engine keeps them beside the weights. */
-  const engine = () =>
-    new PickleCode(
-      Buffer.from("cdeepspeed.runtime.fp16.loss_scaler\nDynamicLossScaler\n"),
-      pickled([]),
-      Buffer.from([0x81]),
-      pickled({ cur_scale: 65536 }),
-      Buffer.from("b"),
-    );
-
-  async function folderOf(latest: string): Promise<string> {
+  async function folderOf(shards = 0): Promise<string> {
     const from = freshFolder();
-    const tensors = publishedTensors(drawnParameters(tiny), tiny.layers);
-    const storages: Record<string, Float32Array> = {};
-    const module = Object.fromEntries(
-      [...tensors].map(([name, { shape, data }], key) => {
-        storages[String(key)] = data;
-        const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
-        return [name, tensor(storage(String(key), data.length), 0, shape, strides)];
-      }),
-    );
-    await mkdir(`${from}/global_step7`, { recursive: true });
-    const state = {
-      module,
-      buffer_names: [],
-      optimizer: null,
-      lr_scheduler: engine(),
-      global_steps: 7,
-      ds_version: "0.14.0",
-    };
-    await writeArchive(`${from}/global_step7/mp_rank_00_model_states.pt`, writePickle(state), storages);
+    await writeDeepSpeed(from, publishedTensors(drawnParameters(tiny), tiny.layers), shards);
     await writeFile(`${from}/config.json`, JSON.stringify(publishedKeys(tiny)));
-    await writeFile(`${from}/latest`, latest);
     return from;
   }
 
   it("is read by the step that is its latest, or by its own name", async () => {
-    const from = await folderOf("global_step7\n");
+    const from = await folderOf();
     for (const [index, path] of [
       from,
       `${from}/global_step7`,
@@ -427,46 +397,10 @@ describe("a folder of DeepSpeed", () => {
   });
 
   it("has float32 weights in the shards of ZeRO, laid end to end, of which all must be there", async () => {
-    const from = await folderOf("global_step7");
+    const from = await folderOf(3);
     const step = `${from}/global_step7`;
-    const tensors = [...publishedTensors(drawnParameters(tiny), tiny.layers)];
-    // Two groups, of matrices and of the rest, in three parts each, the last of which is padded; other numbers than in half precision.
-    const groups = [
-      tensors.filter(([, { shape }]) => shape.length > 1),
-      tensors.filter(([, { shape }]) => shape.length === 1),
-    ];
+    // Other numbers than in half precision.
     const exact = (data: Float32Array) => data.map((value) => value + 1e-3);
-    const flats = groups.map((group) => Float32Array.from(group.flatMap(([, { data }]) => [...exact(data)])));
-    const lengths = flats.map(({ length }) => Math.ceil(length / 3));
-    const list = (items: readonly PickleCode[]) =>
-      new PickleCode(Buffer.from("](", "latin1"), ...items.map(({ bytes }) => bytes), Buffer.from("e"));
-    const shapes = groups.map(
-      (group) => new PickleCode(pickled(Object.fromEntries(group.map(([name, { shape }]) => [name, shape])))),
-    );
-    const module = Object.fromEntries(
-      tensors.map(([name, { shape, data }], key) => {
-        const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
-        return [name, tensor(storage(String(key), data.length), 0, shape, strides)];
-      }),
-    );
-    const storages = Object.fromEntries(tensors.map(([, { data }], key) => [String(key), data]));
-    await writeArchive(
-      `${step}/mp_rank_00_model_states.pt`,
-      writePickle({ module, param_shapes: list(shapes) }),
-      storages,
-    );
-    for (let rank = 0; rank < 3; rank++) {
-      const parts = flats.map((flat, group) => {
-        const length = lengths[group] ?? 0;
-        const part = new Float32Array(length);
-        part.set(flat.subarray(rank * length, (rank + 1) * length));
-        return part;
-      });
-      const own = list(parts.map((part, key) => tensor(storage(String(key), part.length), 0, [part.length], [1])));
-      const state = { zero_stage: 1, loss_scaler: engine(), single_partition_of_fp32_groups: own };
-      const file = `${step}/zero_pp_rank_${rank}_mp_rank_00_optim_states.pt`;
-      await writeArchive(file, writePickle({ optimizer_state_dict: state }), Object.fromEntries(parts.entries()));
-    }
     await importCheckpoint({ from, to: `${from}-run` });
     const { state } = await loadCheckpoint(`${from}-run`);
     for (const [name, { data }] of drawnParameters(tiny)) expect(state.parameters.get(name)?.data).toEqual(exact(data));
@@ -481,9 +415,14 @@ describe("a folder of DeepSpeed", () => {
   });
 
   it("that is not whole is told", async () => {
-    const from = await folderOf("global_step8");
+    const from = await folderOf();
+    await writeFile(`${from}/latest`, "global_step8");
     await expect(importCheckpoint({ from, to: `${from}-run` })).rejects.toThrow(
       `${from}: latest names "global_step8", but there is no ${from}/global_step8/mp_rank_00_model_states.pt; copy the whole folder`,
+    );
+    await writeFile(`${from}/latest`, "global\0step");
+    await expect(importCheckpoint({ from, to: `${from}-run` })).rejects.toThrow(
+      `${from}: latest names "global\\u0000step", but there is no`,
     );
     await writeFile(`${from}/global_step7/mp_rank_01_model_states.pt`, "");
     await expect(importCheckpoint({ from: `${from}/global_step7`, to: `${from}-run` })).rejects.toThrow(

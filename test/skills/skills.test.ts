@@ -364,7 +364,7 @@ describe("folders", () => {
     );
   });
 
-  it("refuse files of a newer version, cut short, or with tokens of another width", async () => {
+  it("refuse files of a newer version, cut short, or of another width or depth", async () => {
     const skill = await loadSkill(at("mine"));
     const files = async (record: unknown, tensors = skill.tensors) => {
       const whole = await skillFiles({ ...skill, tensors });
@@ -378,6 +378,10 @@ describe("folders", () => {
     );
     await expect(files({ ...skill.record, base: { ...skill.record.base, layers: 3 } })).rejects.toThrow(
       'the tensor "blocks.2.attention.query.keys" is missing',
+    );
+    // So many that listing their sites would take minutes and gigabytes.
+    await expect(files({ ...skill.record, base: { ...skill.record.base, layers: 2e6 } })).rejects.toThrow(
+      "skill.json: base.layers: expected at most 1000 layers",
     );
     const uneven = { ...skill.record.generation, tokens: { ...skill.record.generation.tokens, key: [1, 2, 3] } };
     await expect(files({ ...skill.record, generation: uneven })).rejects.toThrow(

@@ -9,23 +9,32 @@ import { openCorpus } from "../../src/data/index.ts";
 import { UserError } from "../../src/errors.ts";
 import { readTask } from "../../src/evaluation/task-file.ts";
 import { openPyTorch, openWeights, readJson, readSafetensors, writeSafetensors } from "../../src/formats/index.ts";
+import { resultIn } from "../../src/lab/frontier/run.ts";
 import { importCheckpoint } from "../../src/published/index.ts";
+import { adaptation, loadSkill, skillFiles, skillOf } from "../../src/skills/index.ts";
 import {
   CharacterTokenizer,
   closeCorpus,
+  createCorpus,
+  memoryTokens,
   openTokenFile,
   readTokenizer,
   type Tokenizer,
   trainBytePairEncoding,
   writeTokenFile,
 } from "../../src/text/index.ts";
+import { writeDeepSpeed } from "./deepspeed.ts";
+import { textSubjects } from "./mutation-texts.ts";
 import type { MutationSubject } from "./mutation-trials.ts";
 import { ROOT } from "./program.ts";
-import { writePublished } from "./published.ts";
+import { publishedTensors, writePublished } from "./published.ts";
 import { markSpaces } from "./sentence-piece.ts";
+import { tokenizerOf } from "./tokenizer-figures.ts";
 
 const fixture = (name: string) => join(ROOT, "test/fixtures", name);
 const PUBLISHED = "tokenformer-l2-norm-gelu";
+/** Its blocks. */
+const LAYERS = 2;
 
 /** Writes the files into a folder and gives the subjects. */
 export async function mutationSubjects(folder: string): Promise<MutationSubject[]> {
@@ -42,6 +51,10 @@ export async function mutationSubjects(folder: string): Promise<MutationSubject[
     plainIds,
     megatron,
     ...["arc", "hellaswag", "lambada"].map((name) => task(name)),
+    ...textSubjects,
+    skill,
+    deepSpeed,
+    studyResult,
   ];
   return Promise.all(all.map((make, index) => make(join(folder, String(index)))));
 }
@@ -209,6 +222,11 @@ const tokenizers: Readonly<Record<string, () => unknown>> = {
       vocab: { "[UNK]": 0, "[CLS]": 1, a: 2, "##a": 3, b: 4, "##b": 5, ".": 6 },
     },
   }),
+  precompiled: () =>
+    tokenizerOf({
+      ...{ normalizer: "Precompiled", pre_tokenizer: "Metaspace first", model: "unigram" },
+      ...{ post_processor: "none", decoder: "t5", added: "none" },
+    }).toJSON(),
 };
 
 const TEXTS = ["", " a  b. €[CLS]  <s>x", "Call me Ishmael.\n", `${"hello world, aab 12 ".repeat(200)}\n`, "é😀\ud800"];
@@ -256,6 +274,54 @@ const run: Maker = async (folder) => {
     "optimizer.safetensors": "safetensors",
   } as const;
   return { name: "run", folder, kinds, read };
+};
+
+/** A skill that is not trained yet. */
+const skill: Maker = async (folder) => {
+  const checkpoint = {
+    ...(await publishedCheckpoint(folder)),
+    tokenizer: CharacterTokenizer.fromText("Call me Ishmael."),
+  };
+  const ids = Uint32Array.from({ length: 90 }, (_, index) => index % checkpoint.tokenizer.vocabularySize);
+  const corpus = createCorpus("ids", checkpoint.tokenizer, memoryTokens(ids));
+  const { training } = checkpoint.config;
+  const start = await adaptation(checkpoint, corpus, { add: { feedForward: 2 }, training });
+  const files = await skillFiles(skillOf({ ...checkpoint, ...start, dataName: "ids" }));
+  await mkdir(folder, { recursive: true });
+  for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
+  const kinds = { "skill.json": "json", "skill.safetensors": "safetensors" } as const;
+  return { name: "skill", folder, kinds, read: loadSkill };
+};
+
+/** The weights of a training by DeepSpeed's ZeRO, in the shards of two ranks. */
+const deepSpeed: Maker = async (folder) => {
+  const { parameters } = (await publishedCheckpoint(folder)).state;
+  await writeDeepSpeed(folder, publishedTensors(parameters, LAYERS), 2);
+  await cp(join(fixture(PUBLISHED), "config.yml"), join(folder, "config.yml"));
+  const step = "global_step7";
+  const kinds = {
+    latest: "bytes",
+    [`${step}/mp_rank_00_model_states.pt`]: "bytes",
+    [`${step}/zero_pp_rank_1_mp_rank_00_optim_states.pt`]: "bytes",
+  } as const;
+  return { name: "deepspeed", folder, kinds, read: importAll };
+};
+
+/** The published fixture as a run. */
+async function publishedCheckpoint(folder: string) {
+  const to = `${folder}-imported`;
+  await importCheckpoint({ from: fixture(PUBLISHED), to });
+  const checkpoint = await loadCheckpoint(to);
+  await rm(to, { recursive: true });
+  return checkpoint;
+}
+
+/** What a study has of a run that is done. */
+const studyResult: Maker = async (folder) => {
+  await mkdir(folder, { recursive: true });
+  const work = { seconds: 1.5, steps: 3, tokens: 90, flops: 1e9, documents: [{ loss: 2.5, tokens: 30 }] };
+  await writeFile(join(folder, "result.json"), JSON.stringify(work));
+  return { name: "study", folder, kinds: { "result.json": "json" }, read: resultIn };
 };
 
 const configuration: Maker = async (folder) => {

@@ -1,8 +1,10 @@
 /** What Python's `tokenizers` makes of many combinations of the parts of a tokenizer.json. */
 
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { JsonTokenizer } from "../../src/text/json-tokenizer.ts";
+import { ROOT } from "./program.ts";
 
 const parts = z.record(z.string(), z.unknown());
 const ids = z.array(z.int());
@@ -38,7 +40,7 @@ const figuresSchema = z.object({
 export type Combination = z.infer<z.ZodObject<typeof combination>>;
 
 /** What Python's `tokenizers` makes of many combinations of parts; bench/peers/tokenizers/figures.py wrote it. */
-const file = new URL("../fixtures/tokenizers/figures.json", import.meta.url);
+const file = join(ROOT, "test/fixtures/tokenizers/figures.json");
 export const figures = figuresSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 
 export function tokenizerOf(of: Combination): JsonTokenizer {

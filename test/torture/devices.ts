@@ -6,11 +6,10 @@ import { Readable } from "node:stream";
 import { commands } from "../../src/cli/commands.ts";
 import { messageOf } from "../../src/errors.ts";
 import type { Random } from "../../src/random.ts";
-import { hasUnfinished } from "../../src/skills/index.ts";
 import { faults } from "../support/faults.ts";
 import type { Outcome } from "../support/program.ts";
 import { type Circumstances, type CommandCase, CommandTrial, prepare, writingCases } from "./command-cases.ts";
-import { longCases } from "./long-cases.ts";
+import { adaptCase, longCases, prepareUnfinished, UNFINISHED } from "./long-cases.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
 /** Commands that only read, those that write by what a device computes, and those that go on where they were. */
@@ -41,7 +40,15 @@ export const devices: Part = {
     const all: { which: CommandCase; nth: number }[] = [];
     const some = short ? [0, 2 + random.integer(cases.length - 2)].flatMap((index) => cases[index] ?? []) : cases;
     const chosen = some.filter(({ name }) => isTried(name));
-    if (chosen.some(({ from }) => from === "unfinished")) await prepareUnfinished(folder);
+    if (chosen.some(({ from }) => from === UNFINISHED)) {
+      const requests = await requestsOf(adaptCase(), folder, "finished");
+      await prepareUnfinished(folder, requests, async (nth, args) => {
+        faults.fail(nth);
+        const outcome = await inThisProcess(args, folder, {});
+        faults.mend();
+        return outcome;
+      });
+    }
     for (const which of chosen) {
       const requests = await requestsOf(which, folder);
       const every = Array.from({ length: requests }, (_, index) => index + 1);
@@ -102,21 +109,6 @@ async function refused(which: CommandCase, nth: number, folder: string) {
   await trial.checkAgain(expected);
   await rm(join(folder, place), { recursive: true });
   return { refused: 1, ...(code === 0 && { "succeeded all the same": 1 }) };
-}
-
-/** Makes the folder of a skill whose training stopped after it had been saved: at the last request at which it does. */
-async function prepareUnfinished(folder: string): Promise<void> {
-  const adapt = writingCases.find(({ name }) => name === "adapt");
-  if (adapt === undefined) throw new Error("internal: there is no case adapt");
-  const to = join(folder, "unfinished");
-  for (let nth = await requestsOf(adapt, folder, "finished"); nth > 0; nth--) {
-    faults.fail(nth);
-    const { code } = await inThisProcess(adapt.args(to), folder, adapt);
-    faults.mend();
-    if (code !== 0 && (await hasUnfinished(to))) return;
-    await rm(to, { recursive: true, force: true });
-  }
-  throw new Error("internal: no request leaves an unfinished skill");
 }
 
 /** Runs a command in this process, whose devices can be made to fail. */

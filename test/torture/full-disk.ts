@@ -6,12 +6,16 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Random } from "../../src/random.ts";
 import { CommandHost, type Outcome, ROOT } from "../support/program.ts";
-import { CommandTrial, type Execute, prepare, undisturbed, writingCases } from "./command-cases.ts";
+import { type CommandCase, CommandTrial, type Execute, prepare, undisturbed, writingCases } from "./command-cases.ts";
 import { snapshot } from "./compare.ts";
+import { adaptCase, longCases, prepareUnfinished, UNFINISHED } from "./long-cases.ts";
 import { check, type Part, type Setting, type Trials } from "./part.ts";
 
 /** The program, with a disk of its own. */
 const ON_LIMITED_DISK = join(ROOT, "test/torture/on-limited-disk.js");
+
+/** Commands that write files. */
+const cases: readonly CommandCase[] = [...writingCases, ...longCases.filter(({ name }) => name !== "serve")];
 
 /** Runs a command whose changes of the disk are counted, and limited to less than a number. */
 const limited =
@@ -35,7 +39,9 @@ export const disk: Part = {
     const onDisk = new CommandHost(ON_LIMITED_DISK);
     await prepare(folder, host);
     const all: { which: number; at: number }[] = [];
-    for (const which of chosen(random, short).filter((index) => isTried(itemOf(writingCases, index).name))) {
+    const some = chosen(random, short).filter((index) => isTried(itemOf(cases, index).name));
+    await prepareCases(folder, onDisk, some);
+    for (const which of some) {
       const counted = join(folder, `changes-${which}`);
       await makeExpected(which, folder, limited(onDisk, Number.POSITIVE_INFINITY, counted));
       const count = Number(await readFile(counted, "utf8"));
@@ -47,7 +53,7 @@ export const disk: Part = {
       trial: async (index) => {
         const { which, at } = itemOf(all, index);
         const place = `trial-${index}`;
-        const one = itemOf(writingCases, which);
+        const one = itemOf(cases, which);
         const counted = join(folder, `changes-of-${place}`);
         const trial = new CommandTrial(one, folder, place, limited(onDisk, at, counted));
         await mkdir(join(folder, place));
@@ -64,9 +70,19 @@ export const disk: Part = {
   },
 };
 
+/** Makes what some cases go on from, by a disk that is full. */
+async function prepareCases(folder: string, onDisk: CommandHost, some: readonly number[]): Promise<void> {
+  if (!some.some((index) => itemOf(cases, index).from === UNFINISHED)) return;
+  const counted = join(folder, "changes-unfinished");
+  const adapt = adaptCase();
+  await limited(onDisk, Number.POSITIVE_INFINITY, counted)(adapt.args("finished"), folder, {});
+  const count = Number(await readFile(counted, "utf8"));
+  await prepareUnfinished(folder, count, (nth, args) => limited(onDisk, nth, counted)(args, folder, {}));
+}
+
 /** The cases that are tried: all, or in a short form one that trains and one of the others. */
 function chosen(random: Random, short: boolean): number[] {
-  const all = [...writingCases.keys()];
+  const all = [...cases.keys()];
   return short ? [random.integer(2), 2 + random.integer(all.length - 2)] : all;
 }
 
@@ -83,7 +99,10 @@ export const tmpfs: Part = {
       return { count: 0, trial: () => Promise.resolve({}), close: () => Promise.resolve() };
     await prepare(folder, host);
     const all: { which: number; pages: number }[] = [];
-    for (const which of chosen(random, short).filter((index) => isTried(itemOf(writingCases, index).name))) {
+    const some = chosen(random, short).filter((index) => isTried(itemOf(cases, index).name));
+    const onDisk = new CommandHost(ON_LIMITED_DISK);
+    await prepareCases(folder, onDisk, some).finally(() => onDisk.close());
+    for (const which of some) {
       await makeExpected(which, folder, undisturbed(host));
       const most = await pagesOf(join(folder, `expected-${which}`));
       const sizes = Array.from({ length: most }, (_, pages) => ({ which, pages }));
@@ -95,7 +114,7 @@ export const tmpfs: Part = {
         const { which, pages } = itemOf(all, index);
         await command("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", mounted);
         try {
-          const one = itemOf(writingCases, which);
+          const one = itemOf(cases, which);
           const trial = new CommandTrial(one, folder, "disk", undisturbed(host));
           const before = await trial.begin();
           const expected = join(folder, `expected-${which}`);
@@ -122,7 +141,7 @@ export const tmpfs: Part = {
 /** Makes what a case makes on any day. */
 async function makeExpected(which: number, folder: string, execute: Execute): Promise<void> {
   const place = `expected-${which}`;
-  const trial = new CommandTrial(itemOf(writingCases, which), folder, place, execute);
+  const trial = new CommandTrial(itemOf(cases, which), folder, place, execute);
   await mkdir(join(folder, place));
   await trial.begin();
   const { code, stderr } = await trial.run();

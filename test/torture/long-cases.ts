@@ -1,9 +1,11 @@
 /** Commands that take long on any day: they serve until they are stopped, or go on where they were. Here they take moments. */
 
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasUnfinished } from "../../src/skills/index.ts";
-import { TINY } from "../support/program.ts";
-import type { CommandCase, UnderWay } from "./command-cases.ts";
+import { type Outcome, TINY } from "../support/program.ts";
+import { type CommandCase, type UnderWay, writingCases } from "./command-cases.ts";
 import { check } from "./part.ts";
 
 const set = (changes: Readonly<Record<string, unknown>>) =>
@@ -100,11 +102,40 @@ async function askServer({ said, hasEnded }: UnderWay): Promise<void> {
   }
 }
 
+/** The folder of a skill whose training was stopped after it had been saved. */
+export const UNFINISHED = "unfinished";
+
+/** What trains a skill. */
+export function adaptCase(): CommandCase {
+  const adapt = writingCases.find(({ name }) => name === "adapt");
+  if (adapt === undefined) throw new Error("internal: there is no case adapt");
+  return adapt;
+}
+
+/**
+ * Makes that folder, by the last fault that leaves it.
+ * @param count faults that training a skill can meet
+ * @param attempt runs a command that meets the fault of a number
+ */
+export async function prepareUnfinished(
+  folder: string,
+  count: number,
+  attempt: (nth: number, args: readonly string[]) => Promise<Outcome>,
+): Promise<void> {
+  const to = join(folder, UNFINISHED);
+  for (let nth = count; nth > 0; nth--) {
+    const { code } = await attempt(nth, adaptCase().args(to));
+    if (code !== 0 && (await hasUnfinished(to))) return;
+    await rm(to, { recursive: true, force: true });
+  }
+  throw new Error("internal: no fault leaves an unfinished skill");
+}
+
 export const longCases: readonly CommandCase[] = [
   {
     name: "adapt --resume",
     args: (to) => ["adapt", "run", "--resume", "--to", to],
-    from: "unfinished",
+    from: UNFINISHED,
     // Where it is finished, it serves.
     goOn: async (made) =>
       (await hasUnfinished(made))

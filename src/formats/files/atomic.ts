@@ -113,6 +113,8 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** What the file system knows of `file`, links followed, or undefined where there is nothing of that name. */
 export async function statIfPresent(file: string): Promise<Stats | undefined> {
+  // Node refuses such a name, which no file has.
+  if (file.includes("\0")) return undefined;
   try {
     return await stat(file);
   } catch (error) {

@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../../errors.ts";
-import { statIfPresent } from "../files/atomic.ts";
+import { explainFileError, fileExists } from "../files/atomic.ts";
 
 const MODEL_STATES = /^mp_rank_(\d+)_model_states\.pt$/;
 
@@ -35,10 +35,21 @@ export async function deepSpeedWeights(folder: string, names: readonly string[])
   }
   if (first !== undefined) return join(folder, first);
   if (!names.includes("latest")) return undefined;
-  const step = (await readFile(join(folder, "latest"), "utf8")).trim();
+  const step = (await found(readText, join(folder, "latest"))).trim();
   const file = join(folder, basename(step), "mp_rank_00_model_states.pt");
-  if (step !== "" && (await statIfPresent(file)) !== undefined) return file;
+  if (step !== "" && (await found(fileExists, file))) return file;
   throw new UserError(
     `${folder}: latest names ${JSON.stringify(step)}, but there is no ${file}; copy the whole folder`,
   );
+}
+
+const readText = (file: string): Promise<string> => readFile(file, "utf8");
+
+/** What `look` finds at a file. Throws a UserError where the file system does not tell. */
+async function found<Result>(look: (file: string) => Promise<Result>, file: string): Promise<Result> {
+  try {
+    return await look(file);
+  } catch (error) {
+    throw explainFileError(error, "read", file);
+  }
 }

@@ -1,6 +1,6 @@
 /** The trainings of the study: each made once, kept in a folder, found there the next time. */
 
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -13,7 +13,7 @@ import {
 } from "../../checkpoint/index.ts";
 import { type Config, parseConfig, type TrainingConfig } from "../../configuration/index.ts";
 import { UserError } from "../../errors.ts";
-import { fileExists, readJson, writeJson } from "../../formats/index.ts";
+import { fileExists, makeFolder, readJson, writeJson } from "../../formats/index.ts";
 import { freeAll } from "../../freeing.ts";
 import { Inference, uploadArrays } from "../../inference/index.ts";
 import { countParameters, givenOf, hasBlocks, modelOf, siteKinds } from "../../model/index.ts";
@@ -68,7 +68,7 @@ async function once(
   const file = join(folderOf(site, name), "result.json");
   const isThere = await fileExists(file);
   if (!isThere && site.signal?.aborted === true) return undefined;
-  await mkdir(folderOf(site, name), { recursive: true });
+  await makeFolder(folderOf(site, name));
   const learned = isThere
     ? readResult(file, await readJson(file))
     : await madeOrDiverged(seed, () => make(folderOf(site, name)));

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { tokenizerSchema, trainingSchema } from "../../configuration/index.ts";
 import { tokenPlanSchema } from "../../growth/index.ts";
-import { modelSchema, parametrisations } from "../../model/index.ts";
+import { layerCount, modelSchema, parametrisations } from "../../model/index.ts";
 import { checkPlainly } from "../../plain-words.ts";
 
 const count = z.int().positive();
@@ -33,7 +33,7 @@ export const studyModelSchema = z.strictObject({
   /** Default: the tokenizer's. */
   vocabulary: count.optional(),
   context: count,
-  layers: count,
+  layers: layerCount,
   heads: count,
   width: count,
   dropout: z.number().min(0).lt(1).default(0),

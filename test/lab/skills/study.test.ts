@@ -1,6 +1,6 @@
 /** The study `skills` where trainings diverge: it goes on without them, and says which they are. */
 
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { openCorpus } from "../../../src/data/index.ts";
 import { runSkills, type SkillsStudy, skillsSchema, type Workplace } from "../../../src/lab/skills/index.ts";
@@ -102,6 +102,12 @@ it("measures a skill that was stopped between the end of its training and its re
   // Its seconds among them, which another training would not have.
   expect(again.outcome).toEqual(whole.outcome);
   expect(await weights()).toEqual(before);
+});
+
+it("names a place that cannot be written to", async () => {
+  await mkdir(at("taken"));
+  await writeFile(at("taken", "runs"), "");
+  await expect(outcomeOf({}, "taken")).rejects.toThrow(/^cannot write .*taken.runs.base-1: .*a file where a folder/);
 });
 
 it("says what was forgotten by the losses as they are, not as they are rounded", async () => {
