@@ -19,6 +19,8 @@ describe("the tokens of Python's tokenizers", () => {
     expect(all.length).toBeGreaterThan(4000);
     expect(all.filter((some) => some === null).length).toBeGreaterThan(20);
     expect(figures.decodings.flatMap(({ streams }) => streams).length).toBeGreaterThan(500);
+    for (const post of Object.keys(figures.post_processors))
+      expect(figures.encodings.filter((one) => one.post_processor === post).length, post).toBeGreaterThan(17);
   });
 
   it("are the same ids for every combination of parts", () => {

@@ -317,7 +317,12 @@ POST_PROCESSORS = {
         "trim_offsets": True,
         "add_prefix_space": True,
     },
+    "Bert": {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]},
+    "ByteLevel trimmed": byte_level(regex=False),
+    "llama3": {"type": "Sequence", "processors": []},
 }
+
+POST_PROCESSORS["llama3"]["processors"] = [POST_PROCESSORS["ByteLevel trimmed"], POST_PROCESSORS["Template"]]
 
 
 def added(content, special=False, **flags):
@@ -509,6 +514,20 @@ def encodings(chance):
             cases.append({**case, "ids": None})
     for post in POST_PROCESSORS:
         cases.append(encoded({"pre_tokenizer": "ByteLevel", "model": "bytes", "post_processor": post}, some(4)))
+    return cases + with_post_processors(random.Random(20261201))
+
+
+def with_post_processors(chance):
+    """What comes around a text, or trims offsets, changes no id of the text itself."""
+    cases = []
+    for post, (model, pre), tokens in itertools.product(
+        POST_PROCESSORS,
+        [("bytes", "ByteLevel prefix"), ("bpe fallback", "none"), ("unigram", "Metaspace first"), ("wordpiece", "Bert"), ("wordlevel", "Whitespace"), ("bpe suffix", "Bert")],
+        ["none", "special", "stripping"],
+    ):
+        if post != "none":
+            texts = sorted(chance.sample(range(len(TEXTS)), 3))
+            cases.append(encoded({"pre_tokenizer": pre, "model": model, "added": tokens, "post_processor": post}, texts))
     return cases
 
 
