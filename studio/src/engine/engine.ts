@@ -402,10 +402,12 @@ export class StudioEngine implements Engine {
       throw new UserError(divergedWords(error, isBack), { cause: error });
     }
     if (!(await this.#isLost(error))) return false;
-    const shelf = this.#shelf;
+    const { device: lost, shelf } = this.#open;
     const device = await openBackend("wasm");
     shelf.dropLive();
     this.#opened = { ...this.#open, device, figures: new Figures(device.device) };
+    // Not waited for: what is gone may never answer.
+    void closeQuietly({ device: lost });
     this.#tell({ type: "environment", environment: device.environment });
     this.#tell({
       type: "notice",
