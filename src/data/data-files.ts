@@ -1,6 +1,5 @@
 /** What a user names to train on: texts that come with the package, text files, token files, folders of either. */
 
-import type { Stats } from "node:fs";
 import { readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, parse, resolve } from "node:path";
 import { UserError } from "../errors.ts";
@@ -41,7 +40,7 @@ export type DataPart =
 export async function dataPartOf(name: string, reading: DataReading = {}): Promise<DataPart> {
   const book = embedded.get(name);
   if (book !== undefined) return embeddedPart(await book());
-  const stats = await statsOf(name);
+  const stats = await statIfPresent(name);
   if (stats === undefined) {
     const begun = embeddedNames.find((known) => name.length > 2 && known.toLowerCase().startsWith(name.toLowerCase()));
     const near = nearest(name, embeddedNames) ?? (await nearestBeside(name)) ?? begun;
@@ -114,7 +113,7 @@ async function contentsOf(folder: string): Promise<Contents> {
   const texts: { name: string; bytes: number }[] = [];
   const passedOver: { name: string; reason: string }[] = [];
   for (const name of train === undefined ? await filesIn(folder, names, [await realpath(folder)]) : []) {
-    const stats = await statsOf(join(folder, name));
+    const stats = await statIfPresent(join(folder, name));
     const reason = reasonToPassOver(name, stats?.size);
     if (reason === "" && stats?.isFile() === true) texts.push({ name, bytes: stats.size });
     else passedOver.push({ name, reason: reason === "" ? "no file" : reason });
@@ -149,20 +148,11 @@ async function filesIn(
   for (const name of names) {
     const path = join(inside, name);
     const place = join(folder, path);
-    const real = !isHidden(name) && (await statsOf(place))?.isDirectory() ? await realpath(place) : undefined;
+    const real = !isHidden(name) && (await statIfPresent(place))?.isDirectory() ? await realpath(place) : undefined;
     if (real === undefined || around.includes(real)) found.push(path);
     else for (const file of await filesIn(folder, await namesIn(place), [...around, real], path)) found.push(file);
   }
   return found;
-}
-
-/** What the file system knows of what is named, or undefined where there is nothing. @throws UserError where it does not tell */
-async function statsOf(name: string): Promise<Stats | undefined> {
-  try {
-    return await statIfPresent(name);
-  } catch (error) {
-    throw explainFileError(error, "read", name);
-  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -178,7 +168,7 @@ export async function describeFolders(source: DataSource): Promise<string[]> {
   const { train, validation = [] } = dataFilesOf(source);
   const lines: string[] = [];
   for (const folder of [...train, ...validation]) {
-    if (embedded.has(folder) || !(await statsOf(folder))?.isDirectory()) continue;
+    if (embedded.has(folder) || !(await statIfPresent(folder))?.isDirectory()) continue;
     const { train: tokens, texts, passedOver } = await contentsOf(folder);
     if (tokens !== undefined || texts.length === 0) continue;
     const others = passedOver.map(({ name, reason }) => `${name} (${reason})`);

@@ -1,10 +1,9 @@
 /** Corpora of token files, with the tokenizer that made them. */
 
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { explainFileError, fileExists, readPickle } from "../formats/index.ts";
+import { fileExists, readFileBytes, readPickle } from "../formats/index.ts";
 import {
   CharacterTokenizer,
   type Corpus,
@@ -78,7 +77,7 @@ const charactersSchema = z.map(z.int().nonnegative(), z.string());
 
 /** The character set of nanoGPT's `prepare.py`: `itos` has the character of each id. @throws UserError where it is none */
 async function readMeta(file: string): Promise<Tokenizer> {
-  const value = readPickle(await bytesOf(file), { file, globals: new Map(), persistent: () => undefined });
+  const value = readPickle(await readFileBytes(file), { file, globals: new Map(), persistent: () => undefined });
   const characters = charactersSchema.safeParse(metaSchema.safeParse(value).data);
   const entries = [...(characters.data ?? [])].toSorted(([a], [b]) => a - b);
   const fits = entries.every(([id, character], index) => id === index && [...character].length === 1);
@@ -88,14 +87,6 @@ async function readMeta(file: string): Promise<Tokenizer> {
     );
   }
   return CharacterTokenizer.fromCharacters(entries.map(([, character]) => character));
-}
-
-async function bytesOf(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw explainFileError(error, "read", file);
-  }
 }
 
 /** Tokens that are looked through at once. */

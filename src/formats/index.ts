@@ -9,6 +9,7 @@ export {
   withFolder,
   writeNewFiles,
 } from "./files/locked-folder.ts";
+export { readFileBytes, readFileText } from "./files/read-file.ts";
 export { openSnapshot, type Snapshot } from "./files/snapshot.ts";
 export { temporaryName } from "./files/temporary.ts";
 export { readZip } from "./files/zip.ts";

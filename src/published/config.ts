@@ -1,11 +1,9 @@
 /** The configuration of a published model: the keys of GPT-NeoX with TokenFormer's own, or the like in a config.json. */
 
-import { readFile } from "node:fs/promises";
-
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, UserError } from "../errors.ts";
-import { explainFileError, sameJson } from "../formats/index.ts";
+import { readFileText, sameJson } from "../formats/index.ts";
 import { pattentionActivations } from "../nn/index.ts";
 import { checkPlainly } from "../plain-words.ts";
 import { suggestion } from "../suggestion.ts";
@@ -84,7 +82,7 @@ export type PublishedConfig = z.infer<typeof publishedSchema>;
  * @throws UserError where it cannot be read, contradicts itself, or says what is not known or not supported
  */
 export async function readPublishedConfig(file: string): Promise<PublishedConfig> {
-  const given = parseYaml(await readText(file), file);
+  const given = parseYaml((await readFileText(file)).replace(/^\uFEFF/, ""), file);
   if (!isRecord(given)) {
     throw new UserError(`${file}: holds no keys and values, expected the configuration of a model; name another file`);
   }
@@ -163,14 +161,6 @@ function parseYaml(text: string, file: string): unknown {
   } catch (error) {
     const [reason = ""] = messageOf(error).split("\n");
     throw new UserError(`${file}: is not the YAML or JSON that it should be (${reason.replace(/:$/, "")}); correct it`);
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return (await readFile(file, "utf8")).replace(/^\uFEFF/, "");
-  } catch (error) {
-    throw explainFileError(error, "read", file);
   }
 }
 

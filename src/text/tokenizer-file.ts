@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { explainFileError, fileExists } from "../formats/files/atomic.ts";
+import { fileExists } from "../formats/files/atomic.ts";
+import { readFileText } from "../formats/files/read-file.ts";
 import { readJson } from "../formats/json/json.ts";
 import { loadTokenizer } from "./load-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -33,13 +33,5 @@ async function settingsBeside(tokenizer: string): Promise<TokenizerSettings | un
     return json === undefined ? undefined : readSettings(json, file);
   }
   const { json: known } = readSettings(json ?? {}, file);
-  return readSettings({ ...known, chat_template: await readTemplate(template) }, file);
-}
-
-async function readTemplate(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw explainFileError(error, "read", file);
-  }
+  return readSettings({ ...known, chat_template: await readFileText(template) }, file);
 }

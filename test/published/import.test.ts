@@ -422,7 +422,7 @@ describe("a folder of DeepSpeed", () => {
     );
     await writeFile(`${from}/latest`, "global\0step");
     await expect(importCheckpoint({ from, to: `${from}-run` })).rejects.toThrow(
-      `${from}: latest names "global\\u0000step", but there is no`,
+      "its name has a zero byte; correct what names it",
     );
     await writeFile(`${from}/global_step7/mp_rank_01_model_states.pt`, "");
     await expect(importCheckpoint({ from: `${from}/global_step7`, to: `${from}-run` })).rejects.toThrow(

@@ -23,7 +23,7 @@ import { temporaryName } from "./temporary.ts";
  */
 export async function writeFileAtomic(file: string, data: FileContents): Promise<void> {
   try {
-    const present = await statIfPresent(file);
+    const present = await statOrNothing(file);
     if (present === undefined) {
       await replaceFile(file, data);
       await syncOrRemove(file);
@@ -111,10 +111,8 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** What the file system knows of `file`, links followed, or undefined where there is nothing of that name. */
-export async function statIfPresent(file: string): Promise<Stats | undefined> {
-  // Node refuses such a name, which no file has.
-  if (file.includes("\0")) return undefined;
+/** What the file system knows of `file`, links followed, or undefined where there is nothing of that name. Throws as Node does. */
+export async function statOrNothing(file: string): Promise<Stats | undefined> {
   try {
     return await stat(file);
   } catch (error) {
@@ -200,19 +198,31 @@ async function firstMade(folder: string): Promise<string | undefined> {
     await mkdir(folder);
     return folder;
   } catch (error) {
-    if ((await statIfPresent(folder))?.isDirectory() === true) return undefined;
+    if ((await statOrNothing(folder))?.isDirectory() === true) return undefined;
     const parent = path.dirname(folder);
     if (!hasCode(error, "ENOENT") || parent === folder) throw error;
     const first = await firstMade(parent);
     await mkdir(folder).catch(async (again: unknown) => {
       // Another process may have made it meanwhile.
-      if ((await statIfPresent(folder))?.isDirectory() !== true) throw again;
+      if ((await statOrNothing(folder))?.isDirectory() !== true) throw again;
     });
     return first ?? folder;
   }
 }
 
-/** Whether there is something of that name. Throws where the file system does not tell. */
+/**
+ * What the file system knows of `file`, links followed, or undefined where there is nothing of that name.
+ * @throws UserError where it does not tell
+ */
+export async function statIfPresent(file: string): Promise<Stats | undefined> {
+  try {
+    return await statOrNothing(file);
+  } catch (error) {
+    throw explainFileError(error, "read", file);
+  }
+}
+
+/** Whether there is something of that name. Throws as `statIfPresent`. */
 export async function fileExists(file: string): Promise<boolean> {
   return (await statIfPresent(file)) !== undefined;
 }

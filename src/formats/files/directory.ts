@@ -16,7 +16,7 @@ import {
   folderError,
   makeFolder,
   move,
-  statIfPresent,
+  statOrNothing,
   syncFolder,
   writeFileAtomic,
 } from "./atomic.ts";
@@ -99,7 +99,7 @@ export async function commitTexts(directory: string, texts: Readonly<Record<stri
  */
 export async function checkFolder(directory: string, names: readonly string[]): Promise<void> {
   try {
-    if ((await statIfPresent(directory)) === undefined) return;
+    if ((await statOrNothing(directory)) === undefined) return;
     await makeFolder(directory);
     await access(directory, constants.W_OK);
     for (const name of names) await checkTarget(directory, name);
@@ -168,7 +168,7 @@ async function checkTarget(directory: string, name: string): Promise<boolean> {
     throw new UserError(`cannot write ${JSON.stringify(name)} to ${directory}: expected a plain file name; rename it`);
   }
   const file = path.join(directory, name);
-  const present = await statIfPresent(file);
+  const present = await statOrNothing(file);
   if (present?.isDirectory() === true) throw folderError(file);
   return present !== undefined;
 }
@@ -176,7 +176,7 @@ async function checkTarget(directory: string, name: string): Promise<boolean> {
 async function writeInto(writing: string, name: string, write: (path: string) => Promise<void>): Promise<void> {
   const file = path.join(writing, name);
   await write(file);
-  if ((await statIfPresent(file)) === undefined) throw new Error(`internal: the writer of ${name} wrote no file`);
+  if ((await statOrNothing(file)) === undefined) throw new Error(`internal: the writer of ${name} wrote no file`);
   // Opened for writing too: Windows syncs no other handle.
   const handle = await open(file, "r+");
   try {
@@ -202,7 +202,7 @@ async function publish(writing: string, directory: string): Promise<void> {
 /** Moves the files of `.commit/`, if any, to their places. Processes may do so at once: each file moves but once. */
 async function moveCommitted(directory: string): Promise<void> {
   const commit = path.join(directory, COMMIT);
-  if ((await statIfPresent(commit)) === undefined) return;
+  if ((await statOrNothing(commit)) === undefined) return;
   for (const name of await namesIn(commit)) {
     await unless(["ENOENT"], move(path.join(commit, name), path.join(directory, name)));
   }
@@ -234,7 +234,7 @@ export async function isStale(place: string, name = path.basename(place)): Promi
 /** When a file, or a folder or what is in it, was last written to, in milliseconds since 1970; 0 where it is gone. */
 async function lastChange(place: string): Promise<number> {
   const inside = (await namesIn(place)).map((name) => path.join(place, name));
-  const found = await Promise.all([place, ...inside].map(statIfPresent));
+  const found = await Promise.all([place, ...inside].map(statOrNothing));
   return Math.max(...found.map((stats) => stats?.mtimeMs ?? 0));
 }
 

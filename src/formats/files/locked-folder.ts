@@ -14,7 +14,7 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { UserError } from "../../errors.ts";
-import { explainFileError, makeFolder, move, statIfPresent, writeFileAtomic } from "./atomic.ts";
+import { explainFileError, makeFolder, move, statOrNothing, writeFileAtomic } from "./atomic.ts";
 import { commitFiles, namesIn, removeEmpty } from "./directory.ts";
 import { hasCode } from "./error-code.ts";
 import { ownIdentity, stillRuns } from "./processes.ts";
@@ -101,7 +101,7 @@ export class LockedFolder implements WritableFolder {
   async remove(name: string): Promise<void> {
     await this.check();
     const directory = path.join(this.directory, name);
-    if ((await statIfPresent(directory)) === undefined) return;
+    if ((await statOrNothing(directory)) === undefined) return;
     const gone = path.join(this.directory, await temporaryName());
     try {
       await move(directory, gone);
@@ -113,7 +113,7 @@ export class LockedFolder implements WritableFolder {
 
   /** Throws a `UserError` where the folder is not this process's any more. */
   async check(): Promise<void> {
-    if ((await statIfPresent(this.#lock)) !== undefined) return;
+    if ((await statOrNothing(this.#lock)) !== undefined) return;
     throw new UserError(
       `${this.directory}: its lock ${path.basename(this.#lock)} is gone, so that another process may write there; nothing more is written`,
     );
@@ -147,7 +147,7 @@ export async function withFolder<Result>(
 export async function writeNewFiles(to: string, files: Parameters<WritableFolder["commit"]>[0]): Promise<string[]> {
   return withFolder(to, async (folder) => {
     for (const name of Object.keys(files)) {
-      const present = await statIfPresent(path.join(to, name));
+      const present = await statOrNothing(path.join(to, name));
       if (present !== undefined) throw new UserError(`${to}: already holds ${name}; choose another folder`);
     }
     await folder.commit(files);
@@ -208,7 +208,7 @@ async function refusalBy(lock: string, own: string): Promise<string | undefined>
     const process = owner.pid === pid ? "this process" : `process ${owner.pid}`;
     return `is being written to by \`${owner.command}\` (${process}, ${since}); ${wait}`;
   }
-  const [sign, now] = [await statIfPresent(lock), await statIfPresent(own)];
+  const [sign, now] = [await statOrNothing(lock), await statOrNothing(own)];
   if (sign === undefined || now === undefined || now.mtimeMs - sign.mtimeMs > 1000 * QUIET) return undefined;
   // The same computer before it was started anew, or else one of the same name, which a sign of life will tell.
   if (owner.host === host && sign.mtimeMs < Date.now() - 1000 * uptime()) return undefined;

@@ -1,8 +1,8 @@
 /** JSON files, with errors that point at the fault. */
 
-import { readFile } from "node:fs/promises";
 import type { ZodType } from "zod";
-import { explainFileError, writeFileAtomic } from "../files/atomic.ts";
+import { writeFileAtomic } from "../files/atomic.ts";
+import { readFileText } from "../files/read-file.ts";
 import { formatJson, parseJson } from "./json-text.ts";
 
 /**
@@ -15,7 +15,7 @@ import { formatJson, parseJson } from "./json-text.ts";
 export async function readJson(file: string): Promise<unknown>;
 export async function readJson<Value>(file: string, schema: ZodType<Value>): Promise<Value>;
 export async function readJson(file: string, schema?: ZodType): Promise<unknown> {
-  const text = await readText(file);
+  const text = await readFileText(file);
   return schema === undefined ? parseJson(text, file) : parseJson(text, file, schema);
 }
 
@@ -27,12 +27,4 @@ export async function readJson(file: string, schema?: ZodType): Promise<unknown>
  */
 export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeFileAtomic(file, formatJson(value));
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw explainFileError(error, "read", file);
-  }
 }

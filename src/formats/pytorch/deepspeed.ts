@@ -3,10 +3,10 @@
  * `mp_rank_00_model_states.pt` has the weights under `module`, beside what its engine keeps. Source: `deepspeed/runtime/engine.py`.
  */
 
-import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../../errors.ts";
-import { explainFileError, fileExists } from "../files/atomic.ts";
+import { fileExists } from "../files/atomic.ts";
+import { readFileText } from "../files/read-file.ts";
 
 const MODEL_STATES = /^mp_rank_(\d+)_model_states\.pt$/;
 
@@ -35,21 +35,10 @@ export async function deepSpeedWeights(folder: string, names: readonly string[])
   }
   if (first !== undefined) return join(folder, first);
   if (!names.includes("latest")) return undefined;
-  const step = (await found(readText, join(folder, "latest"))).trim();
+  const step = (await readFileText(join(folder, "latest"))).trim();
   const file = join(folder, basename(step), "mp_rank_00_model_states.pt");
-  if (step !== "" && (await found(fileExists, file))) return file;
+  if (step !== "" && (await fileExists(file))) return file;
   throw new UserError(
     `${folder}: latest names ${JSON.stringify(step)}, but there is no ${file}; copy the whole folder`,
   );
-}
-
-const readText = (file: string): Promise<string> => readFile(file, "utf8");
-
-/** What `look` finds at a file. Throws a UserError where the file system does not tell. */
-async function found<Result>(look: (file: string) => Promise<Result>, file: string): Promise<Result> {
-  try {
-    return await look(file);
-  } catch (error) {
-    throw explainFileError(error, "read", file);
-  }
 }
