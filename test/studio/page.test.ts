@@ -27,7 +27,7 @@ const button = (page: Page, name: string | RegExp) => page.getByRole("button", {
 
 async function start(page: Page): Promise<void> {
   await button(page, "Start training").click();
-  await page.locator(".status.training").waitFor();
+  await page.locator(".run-head .status.training").waitFor();
 }
 
 /** Waits until a run has made so many more updates. */
@@ -106,7 +106,7 @@ describeInBrowser("the page", () => {
     await trainOn(page, 20);
     // Loaded again while it trains, it goes on by itself.
     await page.reload();
-    await page.locator(".status.training").waitFor();
+    await page.locator(".run-head .status.training").waitFor();
     await trainOn(page, 5);
     await button(page, "Pause").click();
     await page.locator(".run-head .status.paused").waitFor();
@@ -198,7 +198,7 @@ describeInBrowser("the page", () => {
     // All that is learned is replies, which are the same but for a number.
     await expect.poll(() => number(tile(page, "Held-out loss")), { timeout: 60_000 }).toBeLessThan(2.5);
     await page.reload();
-    await page.locator(".status.training").waitFor();
+    await page.locator(".run-head .status.training").waitFor();
     await trainOn(page, 10);
     await page.getByRole("tab", { name: "Write" }).click();
     await page.getByRole("textbox", { name: "Your message" }).fill("How many are 7?");
@@ -209,6 +209,7 @@ describeInBrowser("the page", () => {
 
     // Or all of it: a choice that goes with the run.
     await button(page, "Pause").click();
+    await page.locator(".run-head .status.paused").waitFor();
     await page.getByRole("link", { name: "All runs" }).click();
     await page.goto(host.url + SHARED.replace("context=24", "context=48"));
     await page.getByText("Your own text").click();
