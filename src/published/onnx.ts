@@ -1,7 +1,7 @@
 /** A run as an ONNX model with a key–value cache, which runtimes of ONNX run without this package. */
 
 import type { OpenedTensors } from "../checkpoint/portable.ts";
-import { writeFileAtomic } from "../formats/index.ts";
+import { writersOf } from "../formats/index.ts";
 import {
   type CompleteModelConfig,
   givenOf,
@@ -46,10 +46,11 @@ export async function exportOnnx({ from, skills = [], to }: OnnxExportOptions): 
     const { model, weights, past } = onnxModel(config);
     const stored = await checkpoint.openParameters();
     const files = {
-      [MODEL]: (path: string) => writeFileAtomic(path, model),
-      [WEIGHTS]: (path: string) => writeFileAtomic(path, bytesOf(weights, stored, givenOf(config))),
-      "README.md": (path: string) =>
-        writeFileAtomic(path, onnxReadme(config, past, { model: MODEL, weights: WEIGHTS })),
+      ...writersOf({
+        [MODEL]: () => model,
+        [WEIGHTS]: () => bytesOf(weights, stored, givenOf(config)),
+        "README.md": () => onnxReadme(config, past, { model: MODEL, weights: WEIGHTS }),
+      }),
       ...tokenizerFile(tokenizer),
     };
     return await writeExport(to, files);

@@ -19,6 +19,7 @@ import {
   writeTokenFile,
 } from "../../src/text/index.ts";
 import { failure, useFolder } from "../formats/helpers.ts";
+import { CHARACTERS_OF_NANOGPT } from "../support/pickles.ts";
 
 const folder = useFolder();
 
@@ -238,14 +239,10 @@ describe("token files", () => {
   const ids = [2, 0, 1, 2, 2, 1, 0, 0, 1, 2];
   const bytesOf = (some: readonly number[]) => new Uint8Array(Uint16Array.from(some).buffer);
 
-  /** What Python writes for {'vocab_size': 3, 'itos': {0: '\n', 1: 'a', 2: 'é'}, 'stoi': …}, by protocol 4. */
-  const META =
-    "80049549000000000000007d94288c0a766f6361625f73697a65944b038c0469746f73947d94284b008c010a944b018c0161944b028c02c3a994758c0473746f69947d942868044b0068054b0168064b0275752e";
-
   it("of nanoGPT have the characters of meta.pkl", async () => {
     await write("train.bin", bytesOf(ids));
     await write("val.bin", bytesOf(ids.slice(0, 4)));
-    await write("meta.pkl", Buffer.from(META, "hex"));
+    await write("meta.pkl", CHARACTERS_OF_NANOGPT);
     const corpus = await openCorpus(folder.at(), "character");
     expect(corpus.tokenizer.toJSON()).toEqual(CharacterTokenizer.fromText("\naé").toJSON());
     expect(corpus.tokenizer.decode(all(corpus.train))).toBe("é\naééa\n\naé");

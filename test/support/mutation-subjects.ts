@@ -25,7 +25,7 @@ import {
 } from "../../src/text/index.ts";
 import { writeDeepSpeed } from "./deepspeed.ts";
 import { textSubjects } from "./mutation-texts.ts";
-import type { MutationSubject } from "./mutation-trials.ts";
+import type { MakeSubject, MutationSubject } from "./mutation-trials.ts";
 import { ROOT } from "./program.ts";
 import { publishedTensors, writePublished } from "./published.ts";
 import { markSpaces } from "./sentence-piece.ts";
@@ -59,9 +59,7 @@ export async function mutationSubjects(folder: string): Promise<MutationSubject[
   return Promise.all(all.map((make, index) => make(join(folder, String(index)))));
 }
 
-type Maker = (folder: string) => Promise<MutationSubject>;
-
-const safetensors: Maker = async (folder) => {
+const safetensors: MakeSubject = async (folder) => {
   await mkdir(folder, { recursive: true });
   const tensors = new Map([
     ["a", { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],
@@ -75,7 +73,7 @@ const safetensors: Maker = async (folder) => {
 };
 
 const pyTorch =
-  (name: string): Maker =>
+  (name: string): MakeSubject =>
   async (folder) => {
     await mkdir(folder, { recursive: true });
     await cp(fixture(`pytorch/${name}`), join(folder, name));
@@ -90,7 +88,7 @@ const pyTorch =
     return { name, folder, kinds: { [name]: "bytes" }, read };
   };
 
-const shards: Maker = async (folder) => {
+const shards: MakeSubject = async (folder) => {
   const tensors = new Map(["a", "b", "c"].map((name) => [name, { shape: [2], data: Float32Array.of(1, 2) }]));
   await writePublished(folder, tensors, {}, { format: "shards" });
   const read = async (copy: string) => {
@@ -113,7 +111,7 @@ async function importAll(copy: string): Promise<void> {
   }
 }
 
-const publishedYaml: Maker = async (folder) => {
+const publishedYaml: MakeSubject = async (folder) => {
   await cp(fixture(PUBLISHED), folder, { recursive: true });
   await rm(join(folder, "expected.json"));
   await rm(join(folder, "expected.safetensors"));
@@ -125,7 +123,7 @@ const publishedYaml: Maker = async (folder) => {
   };
 };
 
-const publishedJson: Maker = async (folder) => {
+const publishedJson: MakeSubject = async (folder) => {
   const { parse } = await import("yaml");
   await publishedYaml(folder);
   const config: unknown = parse(await readFile(join(folder, "config.yml"), "utf8"));
@@ -241,7 +239,7 @@ function encodeOrRefuse(tokenizer: Tokenizer, text: string): void {
 }
 
 const tokenizer =
-  (name: string): Maker =>
+  (name: string): MakeSubject =>
   async (folder) => {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "tokenizer.json"), JSON.stringify(tokenizers[name]?.()));
@@ -254,7 +252,7 @@ const tokenizer =
   };
 
 /** A run with an optimiser's state, a tokenizer and metrics. */
-const run: Maker = async (folder) => {
+const run: MakeSubject = async (folder) => {
   await importCheckpoint({ from: fixture(PUBLISHED), to: folder });
   const imported = await loadCheckpoint(folder);
   const { parameters } = imported.state;
@@ -277,7 +275,7 @@ const run: Maker = async (folder) => {
 };
 
 /** A skill that is not trained yet. */
-const skill: Maker = async (folder) => {
+const skill: MakeSubject = async (folder) => {
   const checkpoint = {
     ...(await publishedCheckpoint(folder)),
     tokenizer: CharacterTokenizer.fromText("Call me Ishmael."),
@@ -294,7 +292,7 @@ const skill: Maker = async (folder) => {
 };
 
 /** The weights of a training by DeepSpeed's ZeRO, in the shards of two ranks. */
-const deepSpeed: Maker = async (folder) => {
+const deepSpeed: MakeSubject = async (folder) => {
   const { parameters } = (await publishedCheckpoint(folder)).state;
   await writeDeepSpeed(folder, publishedTensors(parameters, LAYERS), 2);
   await cp(join(fixture(PUBLISHED), "config.yml"), join(folder, "config.yml"));
@@ -317,14 +315,14 @@ async function publishedCheckpoint(folder: string) {
 }
 
 /** What a study has of a run that is done. */
-const studyResult: Maker = async (folder) => {
+const studyResult: MakeSubject = async (folder) => {
   await mkdir(folder, { recursive: true });
   const work = { seconds: 1.5, steps: 3, tokens: 90, flops: 1e9, documents: [{ loss: 2.5, tokens: 30 }] };
   await writeFile(join(folder, "result.json"), JSON.stringify(work));
   return { name: "study", folder, kinds: { "result.json": "json" }, read: resultIn };
 };
 
-const configuration: Maker = async (folder) => {
+const configuration: MakeSubject = async (folder) => {
   await mkdir(folder, { recursive: true });
   const growth = [{ step: 150, add: { feedForward: "x2", query: 16 } }];
   await writeFile(join(folder, "config.json"), JSON.stringify({ ...presets.mini.config, growth }));
@@ -342,7 +340,7 @@ function readTokens(file: string): void {
   }
 }
 
-const tokenFile: Maker = async (folder) => {
+const tokenFile: MakeSubject = async (folder) => {
   await mkdir(folder, { recursive: true });
   await writeTokenFile(join(folder, "data.bin"), [Uint32Array.of(5, 6, 7)], { vocabularySize: 9, textBytes: 12 });
   const read = async (copy: string) => readTokens(join(copy, "data.bin"));
@@ -350,7 +348,7 @@ const tokenFile: Maker = async (folder) => {
 };
 
 /** Ids of four bytes without a tokenizer. */
-const plainIds: Maker = async (folder) => {
+const plainIds: MakeSubject = async (folder) => {
   await mkdir(folder, { recursive: true });
   const ids = Uint32Array.from({ length: 40 }, (_, index) => index % 7);
   await writeTokenFile(join(folder, "data.bin"), [ids], { vocabularySize: 2 ** 16 + 1 });
@@ -358,7 +356,7 @@ const plainIds: Maker = async (folder) => {
   return { name: "ids", folder, kinds: { "data.bin": "bytes", "data.bin.json": "json" }, read };
 };
 
-const megatron: Maker = async (folder) => {
+const megatron: MakeSubject = async (folder) => {
   await mkdir(folder, { recursive: true });
   const counts = Buffer.alloc(25);
   counts.writeBigUInt64LE(1n, 0); // version
@@ -374,7 +372,7 @@ const megatron: Maker = async (folder) => {
 };
 
 const task =
-  (name: string): Maker =>
+  (name: string): MakeSubject =>
   async (folder) => {
     await mkdir(folder, { recursive: true });
     await cp(fixture(`tasks/${name}.jsonl`), join(folder, "task.jsonl"));

@@ -26,6 +26,9 @@ export interface MutationSubject {
   read(folder: string): Promise<unknown>;
 }
 
+/** Writes the files of a subject into a folder. */
+export type MakeSubject = (folder: string) => Promise<MutationSubject>;
+
 export interface TrialOptions {
   readonly seed: number;
   /** Which of the seed's trials. */

@@ -88,3 +88,9 @@ export async function writeLegacy(
   });
   await writeFile(file, Buffer.concat([LEGACY_START, state, list, ...data]));
 }
+
+/** What Python writes for {'vocab_size': 3, 'itos': {0: '\n', 1: 'a', 2: 'é'}, 'stoi': …}, by protocol 4, as nanoGPT's `meta.pkl`. */
+export const CHARACTERS_OF_NANOGPT = Buffer.from(
+  "80049549000000000000007d94288c0a766f6361625f73697a65944b038c0469746f73947d94284b008c010a944b018c0161944b028c02c3a994758c0473746f69947d942868044b0068054b0168064b0275752e",
+  "hex",
+);

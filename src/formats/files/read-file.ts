@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { explainFileError } from "./atomic.ts";
 
 /** Throws a `UserError` where the file cannot be read. */
-export async function readFileBytes(file: string): Promise<Uint8Array> {
+export async function readFileBytes(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
@@ -14,6 +14,5 @@ export async function readFileBytes(file: string): Promise<Uint8Array> {
 
 /** The text of a file in UTF-8, whatever in it is none. Throws as `readFileBytes`. */
 export async function readFileText(file: string): Promise<string> {
-  const bytes = await readFileBytes(file);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  return (await readFileBytes(file)).toString("utf8");
 }
